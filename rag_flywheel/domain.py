@@ -1,0 +1,463 @@
+"""The project's words as types: values without behaviour, checked at birth, standard library only.
+
+Every instant is a timezone-aware `datetime` in UTC. Every span counts characters of the document's stored text
+(normalised and masked), start inclusive and end exclusive.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal, NewType
+
+DocumentId = NewType("DocumentId", str)
+ChunkId = NewType("ChunkId", str)
+VersionId = NewType("VersionId", str)
+InteractionId = NewType("InteractionId", str)
+FeedbackId = NewType("FeedbackId", str)
+CorrectionId = NewType("CorrectionId", str)
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+CORRECTION_PREFIX = "correction:"
+"""A correction's document id is this and the correction's id, so that evidence can point at it."""
+
+
+def _aware(name: str, moment: datetime) -> None:
+    if moment.tzinfo is None:
+        raise ValueError(f"{name} needs a timezone, got the naive {moment.isoformat()}")
+
+
+# --- documents and chunks -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """A span of one document that supports an answer; it survives re-chunking."""
+
+    document_id: DocumentId
+    start: int  # characters, inclusive
+    end: int  # characters, exclusive
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.end:
+            raise ValueError(f"evidence needs 0 <= start < end, got {self.start}..{self.end}")
+
+    def overlaps(self, other: "Evidence") -> bool:
+        """Whether the two spans share at least one character of one document."""
+        return self.document_id == other.document_id and self.start < other.end and other.start < self.end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Where a correction's document comes from: who said it, who let it pass, and what it replaces."""
+
+    correction_id: CorrectionId
+    interaction_id: InteractionId
+    feedback_ids: tuple[FeedbackId, ...]
+    reviewer: str
+    reviewed: datetime
+    supersedes: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A source unit after screening: what chunks are cut from and evidence points at."""
+
+    document_id: DocumentId
+    title: str
+    text: str
+    source: str  # the file it was read from, or "correction"
+    question: str | None = None  # a correction's question
+    provenance: Provenance | None = None  # corrections only
+
+    def __post_init__(self) -> None:
+        if (self.question is None) != (self.provenance is None):
+            raise ValueError(f"document {self.document_id}: a correction has both a question and a provenance")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """A piece of a document as it is indexed. `text` may be shorter than end - start where superseded spans are hidden."""
+
+    chunk_id: ChunkId
+    document_id: DocumentId
+    title: str
+    headings: tuple[str, ...]  # the path of headings above the piece, outermost first
+    text: str
+    start: int
+    end: int
+    source: str
+    question: str | None = None  # a correction's question, searched by its own vector
+    provenance: Provenance | None = None  # corrections only
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.end:
+            raise ValueError(f"chunk {self.chunk_id} needs 0 <= start < end, got {self.start}..{self.end}")
+
+    @property
+    def span(self) -> Evidence:
+        return Evidence(document_id=self.document_id, start=self.start, end=self.end)
+
+    @property
+    def is_correction(self) -> bool:
+        return self.provenance is not None
+
+
+# --- retrieval ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """What each channel said of one passage; None where the channel did not return it."""
+
+    dense: float | None = None  # cosine of query and passage
+    sparse: float | None = None  # BM25
+    question: float | None = None  # cosine of query and a correction's question
+    rerank: float | None = None  # the cross-encoder's logit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A chunk that a search returned, before fusion."""
+
+    chunk: Chunk
+    scores: Scores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A chunk as retrieved, with its place in the ranking."""
+
+    chunk: Chunk
+    rank: int  # from 1
+    score: float  # higher is better; comparable within one ranking only
+    scores: Scores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnedRanking:
+    """What a version learned from its corpus and feedback. All empty: plain reciprocal rank fusion, no correction shown."""
+
+    admission: float | None = None  # a correction is shown when its question's cosine to the query is above this
+    fusion: Mapping[str, float] = field(
+        default_factory=dict
+    )  # weight of each feature of retrieval.FEATURES; empty: RRF
+    reranker: str | None = None  # digest of the tuned cross-encoder
+
+
+# --- a question and its answer --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One earlier message of a conversation."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a person typed, with what came before it."""
+
+    text: str
+    asked: datetime
+    user: str | None = None  # as the caller names the person; never stored as such
+    session: str | None = None
+    history: tuple[Turn, ...] = ()
+    consent: bool = True  # whether the texts may be kept and learned from
+
+    def __post_init__(self) -> None:
+        _aware("asked", self.asked)
+        if not self.text.strip():
+            raise ValueError("a question needs text, got an empty one")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
+    """The span that an answer rests on, as it is shown."""
+
+    number: int  # from 1, as in the answer's [1]
+    document_id: DocumentId
+    title: str
+    text: str
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What a generator made of the passages. `answered` is false for an honest refusal."""
+
+    text: str
+    answered: bool
+    citations: tuple[Citation, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A passage as the ledger records it: where it stood and why, without its text."""
+
+    chunk_id: ChunkId
+    document_id: DocumentId
+    start: int
+    end: int
+    rank: int
+    score: float
+    scores: Scores
+
+    @property
+    def span(self) -> Evidence:
+        return Evidence(document_id=self.document_id, start=self.start, end=self.end)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interaction:
+    """One question with its answer and how it was made. Texts are masked; they are empty without consent."""
+
+    interaction_id: InteractionId
+    asked: datetime
+    user: str | None  # pseudonym: a keyed hash
+    session: str | None  # pseudonym: a keyed hash
+    question: str
+    query: str  # the standalone query that was searched for
+    answer: str
+    answered: bool
+    version_id: VersionId
+    arm: str
+    generator: str
+    ranking: tuple[Shown, ...]  # deeper than what was shown to the generator
+    citations: tuple[Citation, ...]
+    consent: bool
+    seconds: float
+
+    def __post_init__(self) -> None:
+        _aware("asked", self.asked)
+
+
+# --- feedback, corrections, reviews ---------------------------------------------------------------------------------
+
+
+class FeedbackKind(StrEnum):
+    THUMB = "thumb"  # "up" | "down"
+    STARS = "stars"  # 1..5
+    COMMENT = "comment"  # text
+    ISSUE = "issue"  # text
+    PASSAGE_RELEVANCE = "passage_relevance"  # {"document_id", "start"?, "end"?, "relevant"}
+    MISSING_KNOWLEDGE = "missing_knowledge"  # text, or true
+    USED = "used"  # true | false
+    EDITED = "edited"  # the final text; also becomes a correction
+    ABANDONED = "abandoned"  # true | false
+    REGENERATED = "regenerated"  # true | false
+    CITATION_CLICK = "citation_click"  # the citation's number
+
+
+class Stage(StrEnum):
+    """Where an answer failed."""
+
+    MISSING = "missing"  # no document holds the answer
+    NOT_RETRIEVED = "not_retrieved"  # a document holds it, the search did not bring it
+    MIS_RANKED = "mis_ranked"  # the search brought it, too far down to be shown to the generator
+    MIS_GENERATED = "mis_generated"  # it was shown to the generator, and the answer is still wrong
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """A signal about one interaction, explicit or implicit."""
+
+    feedback_id: FeedbackId
+    interaction_id: InteractionId
+    given: datetime
+    user: str | None  # pseudonym
+    kind: FeedbackKind
+    value: Json
+    stage: Stage | None = None  # attributed to a thumbs-down
+
+    def __post_init__(self) -> None:
+        _aware("given", self.given)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """A better answer to the question of one interaction."""
+
+    correction_id: CorrectionId
+    interaction_id: InteractionId
+    submitted: datetime
+    user: str | None  # pseudonym
+    question: str  # the standalone query of the interaction
+    answer: str
+    evidence: tuple[Evidence, ...]
+    supersedes: tuple[Evidence, ...]
+    stage: Stage
+    feedback_id: FeedbackId | None = None  # the `edited` feedback it came from
+
+    def __post_init__(self) -> None:
+        _aware("submitted", self.submitted)
+        if not self.answer.strip():
+            raise ValueError("a correction needs an answer, got an empty one")
+
+    @property
+    def document_id(self) -> DocumentId:
+        return DocumentId(f"{CORRECTION_PREFIX}{self.correction_id}")
+
+
+class Verdict(StrEnum):
+    ACCEPT = "accept"
+    REJECT = "reject"
+    QUARANTINE = "quarantine"
+
+
+class CorrectionState(StrEnum):
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    QUARANTINED = "quarantined"
+    LIVE = "live"
+    SUPERSEDED = "superseded"
+    ERASED = "erased"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """A reviewer's verdict on a correction; `answer` replaces the author's wording where given."""
+
+    review_id: str
+    correction_id: CorrectionId
+    reviewed: datetime
+    reviewer: str
+    verdict: Verdict
+    answer: str | None
+    note: str | None
+
+    def __post_init__(self) -> None:
+        _aware("reviewed", self.reviewed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewedCorrection:
+    """A correction with its latest review, None while it is pending."""
+
+    correction: Correction
+    review: Review | None
+
+    @property
+    def answer(self) -> str:
+        """The wording that counts: the reviewer's where given, else the author's."""
+        return (self.review and self.review.answer) or self.correction.answer
+
+    @property
+    def verdict_state(self) -> CorrectionState:
+        """What the review alone says; whether it is live is for the versions to say."""
+        if self.review is None:
+            return CorrectionState.PENDING
+        return {
+            Verdict.ACCEPT: CorrectionState.ACCEPTED,
+            Verdict.REJECT: CorrectionState.REJECTED,
+            Verdict.QUARANTINE: CorrectionState.QUARANTINED,
+        }[self.review.verdict]
+
+
+# --- versions and decisions -----------------------------------------------------------------------------------------
+
+
+class VersionState(StrEnum):
+    BUILT = "built"
+    REJECTED = "rejected"
+    CANARY = "canary"
+    LIVE = "live"
+    ROLLED_BACK = "rolled_back"
+    RETIRED = "retired"  # was live or built, still kept
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    documents: int
+    passages: int  # chunks of source documents
+    corrections: int
+    superseded: int  # chunks of which a part is hidden
+    skipped: int  # files or lines that could not be read, or were filtered
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            if getattr(self, name) < 0:
+                raise ValueError(f"counts are at least 0, got {name}={getattr(self, name)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What an index version is made of. Immutable; the version's state and its gate decision are recorded beside it."""
+
+    version_id: VersionId
+    parent: VersionId | None
+    created: datetime
+    inputs: (
+        str  # digest of all that decides the version's content: sources, accepted corrections, confirmations, settings
+    )
+    sources: Mapping[str, str]  # file -> SHA-256 of its bytes
+    feedback_cutoff: datetime  # feedback and reviews up to this instant are in
+    corrections: tuple[CorrectionId, ...]
+    confirmed: tuple[InteractionId, ...]  # interactions whose answers were confirmed and used for tuning
+    embedder: str
+    learned: LearnedRanking
+    settings: Mapping[str, Json]  # the config sections that shaped it
+    counts: Counts
+    notes: tuple[str, ...]  # what a reader of the report should know: skipped files, what tuning tried and kept
+
+    def __post_init__(self) -> None:
+        _aware("created", self.created)
+        _aware("feedback_cutoff", self.feedback_cutoff)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionRecord:
+    """A version as the ledger knows it: its manifest and its states, oldest first."""
+
+    manifest: Manifest
+    states: tuple[tuple[datetime, VersionState], ...]
+
+    @property
+    def state(self) -> VersionState:
+        return self.states[-1][1]
+
+    @property
+    def went_live(self) -> datetime | None:
+        """When it first became live, or None."""
+        return next((at for at, state in self.states if state is VersionState.LIVE), None)
+
+
+class Outcome(StrEnum):
+    PASSED = "passed"
+    REFUSED = "refused"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The gate's word on a candidate, with its reasons and the numbers behind them."""
+
+    version_id: VersionId
+    control: VersionId | None
+    decided: datetime
+    outcome: Outcome
+    reasons: tuple[str, ...]
+    report: Mapping[str, Json]
+
+    def __post_init__(self) -> None:
+        _aware("decided", self.decided)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """Who did what to which thing, and why."""
+
+    at: datetime
+    who: str
+    action: str
+    subject: str
+    detail: Mapping[str, Json]
+
+    def __post_init__(self) -> None:
+        _aware("at", self.at)
