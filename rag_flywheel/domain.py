@@ -77,7 +77,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """A piece of a document as it is indexed. `text` may be shorter than end - start where superseded spans are hidden."""
+    """A piece of a document as it is indexed. `text` is shorter than its span where superseded parts are hidden."""
 
     chunk_id: ChunkId
     document_id: DocumentId
@@ -136,7 +136,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnedRanking:
-    """What a version learned from its corpus and feedback. All empty: plain reciprocal rank fusion, no correction shown."""
+    """What a version learned from its corpus and feedback. Empty: reciprocal rank fusion, and no correction is shown."""
 
     admission: float | None = None  # a correction is shown when its question's cosine to the query is above this
     fusion: Mapping[str, float] = field(

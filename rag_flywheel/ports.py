@@ -59,7 +59,8 @@ class PassageIndex(Protocol):
         """Write a whole version and return its number of entries.
 
         The version appears in `versions` only when it is complete and durable; where `batches` raises, or the process
-        dies, nothing of it is listed and `discard_partial` removes what is left. Raises ValueError when the version exists.
+        dies, nothing of it is listed and `discard_partial` removes what is left. Raises ValueError if the version
+        exists.
         """
 
     def versions(self) -> list[VersionId]:
@@ -72,7 +73,7 @@ class PassageIndex(Protocol):
         """The version that the alias names. Cheap enough to call for every question."""
 
     def move_live(self, to: VersionId, *, expected: VersionId | None) -> None:
-        """Point the alias at `to`. Raises AliasMoved unless it now names `expected`, NotFound when `to` does not exist."""
+        """Point the alias at `to`. Raises AliasMoved unless it now names `expected`, NotFound if `to` does not exist."""
 
     def delete(self, version: VersionId) -> None:
         """Remove a version; one that does not exist is no error. Raises VersionInUse when the alias names it."""
@@ -80,8 +81,8 @@ class PassageIndex(Protocol):
     def search(self, version: VersionId, *, text: str, vector: Vectors, limit: int) -> list[Candidate]:
         """The union of the best `limit` passages by dense cosine, the best `limit` by BM25, and the best `limit`
         corrections by the cosine of their question. Passages carry no question score, corrections no other score.
-        Order: passages by dense then sparse score, then corrections by question score. Raises NotFound when the version does
-        not exist.
+        Order: passages by dense then sparse score, then corrections by question score. Raises NotFound if the version
+        does not exist.
         """
 
     def chunks(self, version: VersionId) -> Iterator[Chunk]:
@@ -129,7 +130,7 @@ class RerankerStore(Protocol):
     """Tuned cross-encoders, kept by the digest of their weights."""
 
     def tune(self, pairs: Sequence[Pair], *, seed: int, on_step: Callable[[int, int], None]) -> str:
-        """Train from the configured base and keep the result; returns its digest. `on_step` gets (done, total) steps."""
+        """Train from the configured base and keep the result; returns its digest. `on_step` gets (done, total)."""
 
     def load(self, digest: str) -> Reranker:
         """Raises NotFound when it is not kept here."""
@@ -145,7 +146,7 @@ class Generator(Protocol):
     def name(self) -> str: ...
 
     def rewrite(self, question: str, history: Sequence[Turn]) -> str:
-        """A standalone query for a question that leans on what was said before; the question itself where it does not."""
+        """A standalone query for a question that leans on what was said before; else the question itself."""
 
     def answer(self, question: str, passages: Sequence[Passage]) -> Iterator[str | Draft]:
         """Pieces of the answer as they come, then one Draft with the whole. Raises LanguageModelUnavailable."""
@@ -189,7 +190,7 @@ class Ledger(Protocol):
         """The secret key of this deployment's pseudonyms: made once, then always the same."""
 
     def lock(self, name: str) -> AbstractContextManager[None]:
-        """Hold a named lock across processes; it is let go when the process dies. Raises AlreadyRunning at once if held."""
+        """Hold a named lock across processes; it is let go when the process dies. Raises AlreadyRunning if held."""
 
     def transaction(self) -> AbstractContextManager[None]:
         """Writes of this thread inside the block are all kept or none. Blocks may nest; the outermost one commits."""
@@ -249,6 +250,6 @@ class Ledger(Protocol):
         """Remember a reply; False when the key was already there, and then nothing changes."""
 
     def erase_user(self, user: str) -> dict[str, int]:
-        """Delete the interactions, feedback and corrections (with reviews) of one pseudonym; returns counts by table."""
+        """Delete interactions, feedback and corrections (with reviews) of one pseudonym; returns counts by table."""
 
     def close(self) -> None: ...
