@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal, NewType
+from typing import TYPE_CHECKING, Literal, NewType
 
 DocumentId = NewType("DocumentId", str)
 ChunkId = NewType("ChunkId", str)
@@ -16,7 +16,12 @@ VersionId = NewType("VersionId", str)
 InteractionId = NewType("InteractionId", str)
 FeedbackId = NewType("FeedbackId", str)
 CorrectionId = NewType("CorrectionId", str)
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+if TYPE_CHECKING:
+    Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+else:
+    Json = (
+        object  # before Python 3.12's `type` statement, what reads annotations at run time cannot follow the recursion
+    )
 
 CORRECTION_PREFIX = "correction:"
 """A correction's document id is this and the correction's id, so that evidence can point at it."""
@@ -136,7 +141,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnedRanking:
-    """What a version learned from its corpus and feedback. Empty: reciprocal rank fusion, and no correction is shown."""
+    """What a version learned from its corpus and feedback. Empty: reciprocal rank fusion, no correction shown."""
 
     admission: float | None = None  # a correction is shown when its question's cosine to the query is above this
     fusion: Mapping[str, float] = field(
@@ -227,7 +232,8 @@ class Interaction:
     version_id: VersionId
     arm: str
     generator: str
-    ranking: tuple[Shown, ...]  # deeper than what was shown to the generator
+    ranking: tuple[Shown, ...]  # deeper than what the generator saw
+    shown: int  # passages of the ranking that the generator saw
     citations: tuple[Citation, ...]
     consent: bool
     seconds: float

@@ -73,7 +73,7 @@ class PassageIndex(Protocol):
         """The version that the alias names. Cheap enough to call for every question."""
 
     def move_live(self, to: VersionId, *, expected: VersionId | None) -> None:
-        """Point the alias at `to`. Raises AliasMoved unless it now names `expected`, NotFound if `to` does not exist."""
+        """Point the alias at `to`. Raises AliasMoved unless it names `expected`, NotFound if `to` does not exist."""
 
     def delete(self, version: VersionId) -> None:
         """Remove a version; one that does not exist is no error. Raises VersionInUse when the alias names it."""
@@ -131,6 +131,9 @@ class RerankerStore(Protocol):
 
     def tune(self, pairs: Sequence[Pair], *, seed: int, on_step: Callable[[int, int], None]) -> str:
         """Train from the configured base and keep the result; returns its digest. `on_step` gets (done, total)."""
+
+    def has(self, digest: str) -> bool:
+        """Whether it is kept here."""
 
     def load(self, digest: str) -> Reranker:
         """Raises NotFound when it is not kept here."""

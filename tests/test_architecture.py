@@ -12,7 +12,7 @@ OURS = ("rag_flywheel", "ingest", "eval")
 
 FOUNDATION = {"rag_flywheel.domain", "rag_flywheel.errors"}
 PORTS = FOUNDATION | {"rag_flywheel.ports", "rag_flywheel.config"}
-PURE = {"rag_flywheel.attribution", "rag_flywheel.trust", "rag_flywheel.canary"}
+PURE = {"rag_flywheel.attribution", "rag_flywheel.trust", "rag_flywheel.canary", "rag_flywheel.privacy"}
 USE_CASES = {
     "rag_flywheel.retrieval",
     "rag_flywheel.feedback",
@@ -23,7 +23,14 @@ USE_CASES = {
     "rag_flywheel.history",
 }
 COMPOSERS = {"rag_flywheel.chat", "rag_flywheel.reindex"}
-DOORS = {"rag_flywheel.cli", "rag_flywheel.demo", "rag_flywheel.__main__"}
+DOORS = {
+    "rag_flywheel.cli",
+    "rag_flywheel.client",
+    "rag_flywheel.demo",
+    "rag_flywheel.progress",
+    "rag_flywheel.server",
+    "rag_flywheel.__main__",
+}
 
 # A module (or package, for what ends in a dot) -> what it may import of ours.
 MAY_IMPORT: list[tuple[str, set[str]]] = [
@@ -107,4 +114,7 @@ def test_no_signature_takes_keyword_catch_alls() -> None:
     for path in _modules():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                assert node.args.kwarg is None, f"{path}:{node.lineno} {node.name} hides options in **{node.args.kwarg}"
+                vendor_shape = node.name == "on_step_end"  # transformers calls it so
+                assert node.args.kwarg is None or vendor_shape, (
+                    f"{path}:{node.lineno} {node.name} hides options in **{node.args.kwarg}"
+                )

@@ -1,0 +1,77 @@
+"""What is known of questions and their answers, as lessons; lessons and rankings to training pairs.
+
+A lesson comes from an accepted correction, a confirmed answer, a judged question of the tuning half, or a question made
+from the corpus. Its hard negatives are the passages that ranked high and do not support the answer (Xiong et al., 2021,
+arXiv:2007.00808, mine them from the index in use, and so do we).
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rag_flywheel.domain import Chunk, DocumentId, Evidence, Passage
+from rag_flywheel.ports import Pair
+
+_WORD = re.compile(r"\w+")
+AGREEMENT = 0.6
+"""Token F1 from which two answers count as the same one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """A question with what is known of its answer."""
+
+    question: str
+    group: str  # wordings of one question share it
+    answer: str | None
+    documents: frozenset[DocumentId]  # whole documents that answer it
+    evidence: tuple[Evidence, ...]  # spans that answer it
+    rejected: tuple[Evidence, ...] = ()  # spans that were shown for it and did not answer it
+    corrected: bool = False  # `answer` is an accepted correction's
+    made: bool = False  # made from the corpus, not asked by anyone
+
+    def answered_by(self, chunk: Chunk) -> bool:
+        """Whether the chunk is known to answer the question."""
+        return chunk.document_id in self.documents or any(chunk.span.overlaps(span) for span in self.evidence)
+
+
+def same_subject(one: Lesson, other: Lesson) -> bool:
+    """Whether two lessons are known to be about one thing: one group, shared evidence, or the same answer."""
+    return (
+        one.group == other.group
+        or bool(one.documents & other.documents)
+        or any(a.overlaps(b) for a in one.evidence for b in other.evidence)
+        or any(a.document_id in other.documents for a in one.evidence)
+        or any(b.document_id in one.documents for b in other.evidence)
+        or (one.answer is not None and other.answer is not None and token_f1(one.answer, other.answer) >= AGREEMENT)
+    )
+
+
+def token_f1(one: str, other: str) -> float:
+    """The harmonic mean of token precision and recall (Rajpurkar et al., 2016, arXiv:1606.05250), 0..1."""
+    first, second = Counter(_WORD.findall(one.lower())), Counter(_WORD.findall(other.lower()))
+    shared = sum((first & second).values())
+    return 2 * shared / (sum(first.values()) + sum(second.values())) if shared else 0.0
+
+
+def pairs(lessons: Sequence[Lesson], rank: Callable[[str], Sequence[Passage]], *, negatives: int) -> list[Pair]:
+    """Training pairs: every text known to answer, and for each lesson its `negatives` hardest passages that do not.
+
+    `rank` gives the passages for a question, best first. Those that were shown and rejected come before other near
+    misses. A lesson without a positive gives none: nothing could be told apart.
+    """
+    made: list[Pair] = []
+    for lesson in lessons:
+        passages = [passage.chunk for passage in rank(lesson.question) if not passage.chunk.is_correction]
+        right = [chunk.text for chunk in passages if lesson.answered_by(chunk)]
+        right += [lesson.answer] if lesson.corrected and lesson.answer else []
+        wrong = [chunk for chunk in passages if not lesson.answered_by(chunk)]
+        wrong.sort(key=lambda chunk: not any(chunk.span.overlaps(span) for span in lesson.rejected))
+        if right:
+            made += [Pair(query=lesson.question, text=text, relevant=True, group=lesson.group) for text in right]
+            made += [
+                Pair(query=lesson.question, text=chunk.text, relevant=False, group=lesson.group)
+                for chunk in wrong[:negatives]
+            ]
+    return made

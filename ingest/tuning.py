@@ -1,0 +1,218 @@
+"""What a version learns: when a correction applies, how to weigh the channels, and a reranker.
+
+Each part is adopted only where questions that it did not learn from say so; else the version keeps the untuned
+ranking, and a note says what was tried.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold
+
+from ingest.pairs import Lesson, pairs, same_subject
+from rag_flywheel.config import Reranker as RerankerSettings
+from rag_flywheel.domain import LearnedRanking, Passage
+from rag_flywheel.ports import Cache, RerankerStore, Vectors
+from rag_flywheel.retrieval import FEATURES, RERANK, Searcher, features, fuse, retrieve_by_vector
+
+FOLDS = 5
+PAIRS_AT_MOST = 1000  # about a minute of training on two cores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuned:
+    """What was learned, and what a reader of the report should know of it."""
+
+    learned: LearnedRanking
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Example:
+    """A question's candidates as features, with which of them answer it."""
+
+    group: str
+    values: NDArray[np.float64]  # (candidates, len(FEATURES))
+    relevant: NDArray[np.bool_]  # (candidates,)
+
+
+def admission_threshold(
+    corrections: Sequence[Lesson], others: Sequence[Lesson], vectors: dict[str, Vectors], *, error: float
+) -> float | None:
+    """The cosine above which a correction is shown; None where there is no correction, or nothing to calibrate on.
+
+    Split conformal calibration (Vovk et al., 2005; Angelopoulos and Bates, 2021, arXiv:2107.07511): of questions known
+    to be about something else, at most a share `error` has a corrected question this near. Such questions are the
+    `others`, and each corrected question against the other corrections. `vectors` holds each question's unit vector.
+    """
+    nearest: list[float] = []
+    for lesson in [*corrections, *others]:
+        strange = [vectors[one.question] for one in corrections if _about_something_else(one, lesson)]
+        if strange:
+            nearest.append(float(np.max(np.stack(strange) @ vectors[lesson.question])))
+    if not nearest:
+        return None
+    place = min(math.ceil((len(nearest) + 1) * (1.0 - error)), len(nearest))
+    return sorted(nearest)[place - 1]
+
+
+def _about_something_else(correction: Lesson, lesson: Lesson) -> bool:
+    """Whether the lesson's question is known not to be the correction's.
+
+    A question made from a passage that was shown for the corrected question may well be the same one in other words:
+    nothing is known of it.
+    """
+    doubtful = lesson.made and any(a.overlaps(b) for a in correction.rejected for b in lesson.evidence)
+    return correction is not lesson and not doubtful and not same_subject(correction, lesson)
+
+
+def learn(
+    corrections: Sequence[Lesson],
+    others: Sequence[Lesson],
+    *,
+    searcher: Searcher,
+    store: RerankerStore,
+    cache: Cache,
+    settings: RerankerSettings,
+    admission_error: float,
+    on_step: Callable[[int, int], None],
+) -> Tuned:
+    """Learn from lessons on one untuned version. `corrections` are those that the version holds, each a lesson."""
+    lessons = [*corrections, *others]
+    questions = sorted({lesson.question for lesson in lessons})
+    encoded = searcher.encoder.encode_queries(questions)
+    vectors = dict(zip(questions, encoded, strict=True))
+    admission = admission_threshold(corrections, others, vectors, error=admission_error)
+    notes = [_admission_note(len(corrections), admission)]
+    real = [lesson for lesson in lessons if not lesson.made and (lesson.documents or lesson.evidence)]
+    groups = {lesson.group for lesson in real}
+    if len(groups) < settings.minimum_groups:
+        notes.append(
+            f"ranking left as it is: {len(groups)} questions with a known answer, {settings.minimum_groups} needed"
+        )
+        return Tuned(learned=LearnedRanking(admission=admission), notes=tuple(notes))
+
+    def rank(question: str) -> list[Passage]:
+        return retrieve_by_vector(question, vectors[question], searcher=searcher)
+
+    fusion, note = _fusion(_examples(real, rank), without=(RERANK,), baseline={})
+    notes.append(f"fusion: {note}")
+    learned = LearnedRanking(admission=admission, fusion=fusion)
+    reranker, note = _reranker(real, rank, learned, store=store, cache=cache, settings=settings, on_step=on_step)
+    notes.append(f"reranker: {note}")
+    return Tuned(learned=reranker, notes=tuple(notes))
+
+
+def _reranker(
+    real: Sequence[Lesson],
+    rank: Callable[[str], list[Passage]],
+    learned: LearnedRanking,
+    *,
+    store: RerankerStore,
+    cache: Cache,
+    settings: RerankerSettings,
+    on_step: Callable[[int, int], None],
+) -> tuple[LearnedRanking, str]:
+    """`learned` with a tuned reranker where it ranks held-out questions better, else `learned` as it is."""
+    held = {group for group in {lesson.group for lesson in real} if _unit(group, settings.seed) < 1 / 3}
+    training = pairs([one for one in real if one.group not in held], rank, negatives=settings.negatives)
+    if not training or not held:
+        return learned, "not tuned: no question's known answer was among its passages"
+    training = training[:PAIRS_AT_MOST]
+    recipe = json.dumps(
+        [settings.model_dump(mode="json"), *((pair.query, pair.text, pair.relevant) for pair in training)]
+    )
+    key = "reranker:" + hashlib.sha256(recipe.encode()).hexdigest()
+    known = cache.get([key]).get(key)
+    if known is not None and store.has(known.decode()):
+        digest = known.decode()
+    else:
+        digest = store.tune(training, seed=settings.seed, on_step=on_step)
+        cache.put({key: digest.encode()})
+    model = store.load(digest)
+
+    def reranked(question: str) -> list[Passage]:
+        best, rest = (found := rank(question))[: settings.candidates], found[settings.candidates :]
+        scores = model.score(question, [passage.chunk.text for passage in best])
+        scored = [
+            replace(one, scores=replace(one.scores, rerank=float(score)))
+            for one, score in zip(best, scores, strict=True)
+        ]
+        return [*scored, *rest]
+
+    examples = _examples([one for one in real if one.group in held], reranked)
+    fusion, note = _fusion(examples, without=(), baseline=learned.fusion)
+    if not fusion or fusion == learned.fusion:
+        return learned, f"tuned on {len(training)} pairs and left out: {note}"
+    return replace(learned, fusion=fusion, reranker=digest), f"tuned on {len(training)} pairs and used: {note}"
+
+
+def _examples(lessons: Iterable[Lesson], rank: Callable[[str], Sequence[Passage]]) -> list[_Example]:
+    """The questions whose answer is among their passages: the others teach an order nothing."""
+    made = []
+    for lesson in lessons:
+        passages = [passage for passage in rank(lesson.question) if not passage.chunk.is_correction]
+        relevant = np.array([lesson.answered_by(passage.chunk) for passage in passages])
+        if relevant.any():
+            made.append(
+                _Example(group=lesson.group, values=features([one.scores for one in passages]), relevant=relevant)
+            )
+    return made
+
+
+def _fusion(
+    examples: Sequence[_Example], *, without: Sequence[str], baseline: Mapping[str, float]
+) -> tuple[dict[str, float], str]:
+    """Logistic weights of the features where they beat `baseline` on folds not learned from, else none, and why.
+
+    "Beat" is the one-standard-error rule (Breiman et al., 1984): the mean gain in reciprocal rank over the questions
+    exceeds its standard error.
+    """
+    used = [at for at, name in enumerate(FEATURES) if name not in without]
+    groups = [example.group for example in examples]
+    if len(set(groups)) < FOLDS:
+        return {}, f"only {len(set(groups))} questions whose answer was found, {FOLDS} needed"
+    before = np.array([_reciprocal_rank(example, baseline) for example in examples])
+    after = np.zeros(len(examples))
+    for train, test in GroupKFold(FOLDS).split(examples, groups=groups):
+        weights = _fit([examples[at] for at in train], used)
+        for at in test:
+            after[at] = _reciprocal_rank(examples[at], weights)
+    gain = after - before
+    error = float(gain.std(ddof=1) / math.sqrt(len(gain)))
+    note = (
+        f"reciprocal rank on {len(examples)} held-out questions {before.mean():.3f} before, {after.mean():.3f} after "
+        f"(standard error of the difference {error:.3f})"
+    )
+    return (_fit(examples, used), note) if gain.mean() > error else ({}, f"untuned is as good: {note}")
+
+
+def _fit(examples: Sequence[_Example], used: Sequence[int]) -> dict[str, float]:
+    model = LogisticRegression(C=1.0, class_weight="balanced", max_iter=1000)
+    values = np.concatenate([example.values for example in examples])[:, list(used)]
+    model.fit(values, np.concatenate([example.relevant for example in examples]))
+    return {FEATURES[at]: float(weight) for at, weight in zip(used, model.coef_[0], strict=True)}
+
+
+def _reciprocal_rank(example: _Example, fusion: Mapping[str, float]) -> float:
+    order = np.argsort(-fuse(example.values, fusion), kind="stable")
+    return 1.0 / (1.0 + float(np.argmax(example.relevant[order])))
+
+
+def _unit(group: str, seed: int) -> float:
+    """A number in 0..1 that the group's name and the seed decide."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{group}".encode()).digest()[:8]) / 2**64
+
+
+def _admission_note(corrections: int, threshold: float | None) -> str:
+    if not corrections:
+        return "no correction to admit"
+    if threshold is None:
+        return f"{corrections} corrections are not shown: there is no question about something else to calibrate on"
+    return f"{corrections} corrections are shown to queries whose cosine to their question is above {threshold:.3f}"

@@ -1,0 +1,180 @@
+"""The ledger's tables, as the newest migration leaves them.
+
+A row is an event: `body` holds the whole domain value, and the columns beside it are the parts of it that queries,
+foreign keys and erasure need. They are written together once and never change, so they cannot come apart.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+from rag_flywheel.domain import AuditEntry, Correction, Decision, Feedback, Interaction, Manifest, Review
+from rag_flywheel.errors import Damaged
+
+
+class Instant(TypeDecorator[datetime]):
+    """A timezone-aware instant, kept in UTC: SQLite compares text, and text in one zone orders by time."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Value(TypeDecorator[Any]):
+    """A frozen dataclass of the domain as JSON. Reading checks it; raises Damaged when it is not what was written.
+
+    JSON rather than JSONB on PostgreSQL: it keeps the text as it was given, so numbers, the order of keys and the
+    character NUL come back the same on both databases.
+    """
+
+    impl = JSON
+    cache_ok = True
+
+    def __init__(self, kind: type) -> None:
+        super().__init__()
+        self.kind = kind
+        self._adapter: TypeAdapter[Any] = TypeAdapter(kind)
+
+    def process_bind_param(self, value: object, dialect: Dialect) -> Any:
+        return self._adapter.dump_python(value, mode="json")
+
+    def process_result_value(self, value: object, dialect: Dialect) -> Any:
+        try:
+            return self._adapter.validate_python(value)
+        except ValidationError as error:
+            wrong = ", ".join(".".join(map(str, one["loc"])) or "all of it" for one in error.errors())
+            # Without its cause: pydantic's message quotes what it found, and that can be a person's text.
+            raise Damaged(
+                f"a stored {self.kind.__name__} is not what was written (wrong: {wrong}): restore the ledger from a backup"
+            ) from None
+
+
+def _sequence() -> Column[int]:
+    """The order in which rows were appended; SQLite numbers only a plain INTEGER by itself."""
+    return Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+interactions = Table(
+    "interactions",
+    metadata,
+    _sequence(),
+    Column("interaction_id", Text, nullable=False, unique=True),
+    Column("asked", Instant, nullable=False, index=True),
+    Column("pseudonym", Text, index=True),
+    Column("answered", Boolean, nullable=False),
+    Column("body", Value(Interaction), nullable=False),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    _sequence(),
+    Column("feedback_id", Text, nullable=False, unique=True),
+    Column("interaction_id", Text, ForeignKey("interactions.interaction_id"), nullable=False, index=True),
+    Column("given", Instant, nullable=False, index=True),
+    Column("pseudonym", Text, index=True),
+    Column("body", Value(Feedback), nullable=False),
+)
+
+corrections = Table(
+    "corrections",
+    metadata,
+    _sequence(),
+    Column("correction_id", Text, nullable=False, unique=True),
+    Column("interaction_id", Text, ForeignKey("interactions.interaction_id"), nullable=False, index=True),
+    Column("submitted", Instant, nullable=False, index=True),
+    Column("pseudonym", Text, index=True),
+    Column("body", Value(Correction), nullable=False),
+)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    _sequence(),
+    Column("review_id", Text, nullable=False, unique=True),
+    Column("correction_id", Text, ForeignKey("corrections.correction_id"), nullable=False, index=True),
+    Column("reviewed", Instant, nullable=False),
+    Column("body", Value(Review), nullable=False),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    _sequence(),
+    Column("version_id", Text, nullable=False, unique=True),
+    Column("created", Instant, nullable=False),
+    Column("body", Value(Manifest), nullable=False),
+)
+
+version_states = Table(
+    "version_states",
+    metadata,
+    _sequence(),
+    Column("version_id", Text, ForeignKey("versions.version_id"), nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("state", Text, nullable=False),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    _sequence(),
+    Column("version_id", Text, ForeignKey("versions.version_id"), nullable=False, index=True),
+    Column("decided", Instant, nullable=False),
+    Column("body", Value(Decision), nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    _sequence(),
+    Column("at", Instant, nullable=False, index=True),
+    Column("body", Value(AuditEntry), nullable=False),
+)
+
+replies = Table(
+    "replies",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("reply", JSON, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)

@@ -1,0 +1,157 @@
+"""Feedback, corrections, their review, and the gaps in knowledge."""
+
+import hashlib
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query
+from pydantic import BaseModel
+
+from rag_flywheel import feedback as feedback_case
+from rag_flywheel import review as review_case
+from rag_flywheel.api.models import (
+    CorrectionBody,
+    CorrectionReceipt,
+    CorrectionReply,
+    FeedbackBody,
+    FeedbackReply,
+    GapReply,
+    ReviewBody,
+    ReviewItem,
+    correction_reply,
+    feedback_reply,
+    gap_reply,
+    review_item,
+)
+from rag_flywheel.api.state import Shared, State, once
+from rag_flywheel.domain import (
+    Correction,
+    CorrectionId,
+    CorrectionState,
+    Feedback,
+    FeedbackKind,
+    InteractionId,
+    Json,
+)
+
+routes = APIRouter()
+Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
+
+
+@routes.post("/feedback", status_code=201, tags=["feedback"])
+def feedback(body: FeedbackBody, state: Shared, key: Key = None) -> FeedbackReply:
+    """Record a signal about an answer. A final edited text (`edited`) is taken as a correction too."""
+
+    def make() -> dict[str, Json]:
+        given = _give(body, state)
+        edited = given.kind is FeedbackKind.EDITED
+        correction = _submit(_correction_of(body), state, given) if edited else None
+        reply: dict[str, Json] = feedback_reply(given, correction).model_dump(mode="json")
+        return reply
+
+    return FeedbackReply.model_validate(once(key, _digest(body), make, state=state, scope="feedback"))
+
+
+@routes.post("/corrections", status_code=202, tags=["corrections"])
+def correct(body: CorrectionBody, state: Shared, key: Key = None) -> CorrectionReceipt:
+    """Hand in a better answer. It is reviewed by a person, and goes live with an index version that passes the gate."""
+
+    def make() -> dict[str, Json]:
+        correction = _submit(body, state, None)
+        return {"id": correction.correction_id, "status": CorrectionState.PENDING}
+
+    return CorrectionReceipt.model_validate(once(key, _digest(body), make, state=state, scope="corrections"))
+
+
+@routes.get("/corrections/{correction_id}", tags=["corrections"])
+def correction(correction_id: str, state: Shared) -> CorrectionReply:
+    """What became of a correction, up to the version in which it went live."""
+    return correction_reply(_progress(CorrectionId(correction_id), state))
+
+
+@routes.get("/review", tags=["review"])
+def queue(
+    state: Shared, status: Annotated[CorrectionState | None, Query()] = CorrectionState.PENDING
+) -> list[ReviewItem]:
+    """The corrections in a state (pending, accepted, rejected or quarantined by their latest verdict), oldest first."""
+    found = review_case.queue(ledger=state.services.ledger, state=status)
+    return [_item(one.correction.correction_id, state) for one in found]
+
+
+@routes.get("/review/{correction_id}", tags=["review"])
+def item(correction_id: str, state: Shared) -> ReviewItem:
+    """One correction as a reviewer sees it."""
+    return _item(CorrectionId(correction_id), state)
+
+
+@routes.post("/review/{correction_id}", tags=["review"])
+def decide(correction_id: str, body: ReviewBody, state: Shared) -> ReviewItem:
+    """Accept (in other words, if need be), reject or quarantine. The latest verdict counts."""
+    services = state.services
+    review_case.decide(
+        CorrectionId(correction_id),
+        body.verdict,
+        reviewer=body.reviewer,
+        answer=body.answer,
+        note=body.note,
+        ledger=services.ledger,
+        redactor=services.redactor,
+        at=services.now(),
+        new_id=services.new_id,
+    )
+    return _item(CorrectionId(correction_id), state)
+
+
+@routes.get("/gaps", tags=["feedback"])
+def gaps(state: Shared, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[GapReply]:
+    """Questions that the documents could not answer, most frequent first."""
+    return [gap_reply(gap) for gap in feedback_case.gaps(ledger=state.services.ledger, limit=limit)]
+
+
+def _give(body: FeedbackBody, state: State) -> Feedback:
+    services = state.services
+    return feedback_case.give(
+        InteractionId(body.interaction_id),
+        body.kind,
+        body.value,
+        user=body.user_id,
+        ledger=services.ledger,
+        redactor=services.redactor,
+        minimum_similarity=services.config.generator.minimum_similarity,
+        at=services.now(),
+        new_id=services.new_id,
+    )
+
+
+def _correction_of(body: FeedbackBody) -> CorrectionBody:
+    return CorrectionBody(interaction_id=body.interaction_id, answer=str(body.value), user_id=body.user_id)
+
+
+def _submit(body: CorrectionBody, state: State, feedback: Feedback | None) -> Correction:
+    services = state.services
+    return review_case.submit(
+        InteractionId(body.interaction_id),
+        body.answer,
+        evidence=[span.evidence() for span in body.evidence],
+        supersedes=[span.evidence() for span in body.supersedes],
+        user=body.user_id,
+        feedback_id=None if feedback is None else feedback.feedback_id,
+        ledger=services.ledger,
+        redactor=services.redactor,
+        find=state.find,
+        lengths=state.lengths,
+        at=services.now(),
+        new_id=services.new_id,
+    )
+
+
+def _progress(correction_id: CorrectionId, state: State) -> review_case.Progress:
+    return review_case.progress(correction_id, ledger=state.services.ledger, live=state.services.index.live())
+
+
+def _item(correction_id: CorrectionId, state: State) -> ReviewItem:
+    progress = _progress(correction_id, state)
+    return review_item(progress, state.services.ledger.interaction(progress.reviewed.correction.interaction_id))
+
+
+def _digest(body: BaseModel) -> str:
+    return hashlib.sha256(body.model_dump_json().encode()).hexdigest()

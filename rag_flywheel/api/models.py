@@ -1,0 +1,287 @@
+"""What the HTTP API takes and gives, as pydantic models. Unknown fields are refused."""
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
+
+from rag_flywheel.domain import (
+    Correction,
+    CorrectionState,
+    DocumentId,
+    Evidence,
+    Feedback,
+    Interaction,
+    Review,
+    Stage,
+    Turn,
+    Verdict,
+    VersionRecord,
+)
+from rag_flywheel.feedback import Gap
+from rag_flywheel.promotion import Switch
+from rag_flywheel.review import Progress
+
+TEXT_AT_MOST = 20_000  # characters
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=TEXT_AT_MOST)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# --- chat -----------------------------------------------------------------------------------------------------------
+
+
+class TurnBody(Body):
+    role: Literal["user", "assistant"]
+    content: Annotated[str, Field(max_length=TEXT_AT_MOST, validation_alias=AliasChoices("content", "text"))]
+
+    def turn(self) -> Turn:
+        return Turn(role=self.role, text=self.content)
+
+
+class ChatBody(Body):
+    question: Text
+    user_id: Name | None = None
+    session_id: Name | None = None
+    history: Annotated[tuple[TurnBody, ...], Field(max_length=200)] = ()
+    consent: bool | None = None
+    stream: bool = False
+
+
+class CitationReply(Body):
+    number: int
+    document_id: str
+    title: str
+    text: str
+    start: int
+    end: int
+    score: float
+
+
+class Delta(Body):
+    """A piece of a streamed answer."""
+
+    text: str
+
+
+class Failure(Body):
+    """Why a streamed answer broke off."""
+
+    error: str
+    detail: str
+
+
+class ChatReply(Body):
+    interaction_id: str
+    answer: str
+    citations: list[CitationReply]
+    version: str
+    arm: str
+    answered: bool
+
+
+def chat_reply(interaction: Interaction) -> ChatReply:
+    return ChatReply(
+        interaction_id=interaction.interaction_id,
+        answer=interaction.answer,
+        citations=[
+            CitationReply(
+                number=one.number,
+                document_id=one.document_id,
+                title=one.title,
+                text=one.text,
+                start=one.start,
+                end=one.end,
+                score=one.score,
+            )
+            for one in interaction.citations
+        ],
+        version=interaction.version_id,
+        arm=interaction.arm,
+        answered=interaction.answered,
+    )
+
+
+# --- feedback and corrections ---------------------------------------------------------------------------------------
+
+
+class FeedbackBody(Body):
+    interaction_id: Name
+    kind: Name
+    value: JsonValue = True
+    user_id: Name | None = None
+
+
+class FeedbackReply(Body):
+    id: str
+    kind: str
+    stage: Stage | None
+    correction_id: str | None
+
+
+def feedback_reply(feedback: Feedback, correction: Correction | None) -> FeedbackReply:
+    return FeedbackReply(
+        id=feedback.feedback_id,
+        kind=feedback.kind,
+        stage=feedback.stage,
+        correction_id=None if correction is None else correction.correction_id,
+    )
+
+
+class EvidenceBody(Body):
+    document_id: Name
+    start: Annotated[int, Field(ge=0)]
+    end: Annotated[int, Field(ge=1)]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.start >= self.end:
+            raise ValueError(f"a span needs start < end, got {self.start}..{self.end}")
+        return self
+
+    def evidence(self) -> Evidence:
+        return Evidence(document_id=DocumentId(self.document_id), start=self.start, end=self.end)
+
+
+class CorrectionBody(Body):
+    interaction_id: Name
+    answer: Text
+    evidence: Annotated[tuple[EvidenceBody, ...], Field(max_length=50)] = ()
+    supersedes: Annotated[tuple[EvidenceBody, ...], Field(max_length=50)] = ()
+    user_id: Name | None = None
+
+
+class CorrectionReceipt(Body):
+    id: str
+    status: CorrectionState
+
+
+class CorrectionReply(Body):
+    id: str
+    status: CorrectionState
+    stage: Stage
+    interaction_id: str
+    submitted: datetime
+    reviewed: datetime | None
+    note: str | None
+    version: str | None
+    live_since: datetime | None
+
+
+def correction_reply(progress: Progress) -> CorrectionReply:
+    correction, review = progress.reviewed.correction, progress.reviewed.review
+    return CorrectionReply(
+        id=correction.correction_id,
+        status=progress.state,
+        stage=correction.stage,
+        interaction_id=correction.interaction_id,
+        submitted=correction.submitted,
+        reviewed=None if review is None else review.reviewed,
+        note=None if review is None else review.note,
+        version=progress.version,
+        live_since=progress.live_since,
+    )
+
+
+class ReviewItem(Body):
+    """A correction as a reviewer sees it, beside what was answered."""
+
+    id: str
+    status: CorrectionState
+    stage: Stage
+    submitted: datetime
+    question: str
+    answered: str
+    answer: str
+    evidence: list[EvidenceBody]
+    supersedes: list[EvidenceBody]
+    reviewer: str | None
+    note: str | None
+
+
+class ReviewBody(Body):
+    verdict: Verdict
+    answer: Text | None = None
+    note: Text | None = None
+    reviewer: Name = "api"
+
+
+def _spans(spans: tuple[Evidence, ...]) -> list[EvidenceBody]:
+    return [EvidenceBody(document_id=one.document_id, start=one.start, end=one.end) for one in spans]
+
+
+def review_item(progress: Progress, interaction: Interaction) -> ReviewItem:
+    correction = progress.reviewed.correction
+    review: Review | None = progress.reviewed.review
+    return ReviewItem(
+        id=correction.correction_id,
+        status=progress.state,
+        stage=correction.stage,
+        submitted=correction.submitted,
+        question=correction.question,
+        answered=interaction.answer,
+        answer=progress.reviewed.answer,
+        evidence=_spans(correction.evidence),
+        supersedes=_spans(correction.supersedes),
+        reviewer=None if review is None else review.reviewer,
+        note=None if review is None else review.note,
+    )
+
+
+class GapReply(Body):
+    question: str
+    times: int
+    last: datetime
+    interaction_ids: list[str]
+
+
+def gap_reply(gap: Gap) -> GapReply:
+    return GapReply(
+        question=gap.question, times=gap.times, last=gap.last, interaction_ids=[str(one) for one in gap.interaction_ids]
+    )
+
+
+# --- versions -------------------------------------------------------------------------------------------------------
+
+
+class VersionReply(Body):
+    version: str
+    state: str
+    created: datetime
+    parent: str | None
+    counts: dict[str, int]
+
+
+def version_reply(record: VersionRecord) -> VersionReply:
+    manifest = record.manifest
+    return VersionReply(
+        version=manifest.version_id,
+        state=record.state,
+        created=manifest.created,
+        parent=manifest.parent,
+        counts={name: getattr(manifest.counts, name) for name in manifest.counts.__slots__},
+    )
+
+
+class PromoteBody(Body):
+    version: Name
+    who: Name = "api"
+    why: Text = "asked for"
+
+
+class RollbackBody(Body):
+    to: Name | None = None
+    who: Name = "api"
+    why: Text = "asked for"
+
+
+class SwitchReply(Body):
+    live: str
+    was: str | None
+
+
+def switch_reply(switch: Switch) -> SwitchReply:
+    return SwitchReply(live=switch.live, was=switch.was)

@@ -1,0 +1,108 @@
+"""What every route shares: the services, the chat, and small views of the live version."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from rag_flywheel.chat import Chat, OpenVersions
+from rag_flywheel.domain import DocumentId, Json, Passage, VersionId
+from rag_flywheel.errors import KeyReused
+from rag_flywheel.ports import Ledger
+from rag_flywheel.retrieval import retrieve
+from rag_flywheel.wiring import Services
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Made once for an app. `config_file` is handed to the reindex that the app starts as a process of its own."""
+
+    services: Services
+    chat: Chat
+    config_file: Path
+    lengths_of: dict[VersionId, Mapping[DocumentId, int]] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def find(self, text: str) -> Sequence[Passage]:
+        """The live version's passages for a text."""
+        return retrieve(text, searcher=self.chat.searcher())
+
+    def lengths(self) -> Mapping[DocumentId, int]:
+        """Each document of the live version with the end of its last passage, in characters."""
+        version = self.chat.searcher().version
+        with self.lock:
+            if version not in self.lengths_of:
+                ends: dict[DocumentId, int] = {}
+                for chunk in self.services.index.chunks(version):
+                    ends[chunk.document_id] = max(chunk.end, ends.get(chunk.document_id, 0))
+                self.lengths_of.clear()
+                self.lengths_of[version] = ends
+            return self.lengths_of[version]
+
+
+def make_state(services: Services) -> State:
+    config = services.config
+    chat = Chat(
+        index=services.index,
+        ledger=services.ledger,
+        encoders=services.encoders,
+        rerankers=services.rerankers,
+        generator=services.generator,
+        redactor=services.redactor,
+        privacy=config.privacy,
+        opened=OpenVersions(),
+    )
+    return State(services=services, chat=chat, config_file=config.file)
+
+
+def _state(request: Request) -> State:
+    state: State = request.app.state.flywheel
+    return state
+
+
+Shared = Annotated[State, Depends(_state)]
+
+
+class _Taken(Exception):
+    """Another request with this key was faster."""
+
+
+def once(
+    key: str | None, digest: str, make: Callable[[], dict[str, Json]], *, state: State, scope: str
+) -> dict[str, Json]:
+    """The reply of `make`, which runs once for an idempotency key: a repeated request gets the first one's reply.
+
+    Nothing of a repeated request is kept. Raises KeyReused when the key came with another request. The header follows
+    draft-ietf-httpapi-idempotency-key-header.
+    """
+    ledger = state.services.ledger
+    if key is None:
+        with ledger.transaction():
+            return make()
+    name = f"{scope}:{key}"
+    known = _remembered(name, digest, ledger)
+    if known is not None:
+        return known
+    try:
+        with ledger.transaction():
+            reply = make()
+            if not ledger.remember(name, digest=digest, reply=reply, at=state.services.now()):
+                raise _Taken
+            return reply
+    except _Taken:
+        known = _remembered(name, digest, ledger)
+        assert known is not None
+        return known
+
+
+def _remembered(name: str, digest: str, ledger: Ledger) -> dict[str, Json] | None:
+    known = ledger.remembered(name)
+    if known is None:
+        return None
+    if known[0] != digest:
+        raise KeyReused("this Idempotency-Key came before with another request; use a new key for a new request")
+    assert isinstance(known[1], dict)
+    return known[1]

@@ -1,0 +1,533 @@
+"""The command line. Exit codes: 0 done, 1 unexpected, 2 wrong input or settings, 3 refused by the gate, 4 undecided,
+5 not found, 6 conflict (locked, moved, nothing live), 7 a service is down, 8 damaged data, 130 interrupted.
+"""
+
+import contextlib
+import getpass
+import json as json_format
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+import yaml
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rag_flywheel import config as config_file
+from rag_flywheel.errors import FlywheelError, InvalidInput, NotFound
+
+DONE, REFUSED, UNDECIDED, INTERRUPTED = 0, 3, 4, 130
+
+app = typer.Typer(
+    name="rag-flywheel",
+    help="Answers from your documents that get better with every reviewed correction. No language model is fine-tuned.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+review_app = typer.Typer(help="Look at corrections and decide on them.", no_args_is_help=True)
+versions_app = typer.Typer(help="List, show and compare index versions.", no_args_is_help=True)
+config_app = typer.Typer(help="Check and show the settings.", no_args_is_help=True)
+app.add_typer(review_app, name="review")
+app.add_typer(versions_app, name="versions")
+app.add_typer(config_app, name="config")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Url = Annotated[str, typer.Option("--url", help="A running server, instead of the local files.", envvar="")]
+User = Annotated[str | None, typer.Option("--user", help="Who you are; only a keyed hash of it is stored.")]
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+@dataclass(slots=True)
+class Asked:
+    """What stands before the command."""
+
+    config: Path
+    url: str
+    json: bool
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    config: Annotated[Path, typer.Option("--config", "-c", help="The settings.", envvar="RAG_FLYWHEEL_CONFIG")] = Path(
+        "config.yaml"
+    ),
+    url: Url = "",
+    json: Json = False,
+) -> None:
+    context.obj = Asked(config=config, url=url, json=json)
+
+
+# --- the loop -------------------------------------------------------------------------------------------------------
+
+
+@app.command(epilog="Example: rag-flywheel serve --port 8080")
+def serve(
+    context: typer.Context,
+    host: Annotated[str | None, typer.Option(help="Overrides api.host.")] = None,
+    port: Annotated[int | None, typer.Option(help="Overrides api.port; 0 takes any free one.")] = None,
+) -> None:
+    """Serve the chat API, feedback, corrections and reviews over HTTP, in the foreground."""
+    from rag_flywheel.server import run
+
+    with _local(context) as services:
+        api = services.config.api
+        run(services, host=host or api.host, port=api.port if port is None else port, out=out)
+
+
+@app.command(epilog="Example, nightly: 0 3 * * * rag-flywheel --config /etc/rag-flywheel.yaml reindex")
+def reindex(
+    context: typer.Context,
+    force: Annotated[bool, typer.Option("--force", help="Build even when nothing has changed.")] = False,
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """Build a version from sources and accepted corrections, score it against the live one, switch or refuse.
+
+    Exit codes: 0 switched or nothing to do, 3 refused by the gate, 4 undecided, 6 another run is on.
+    """
+    asked = _asked(context, json, url)
+    if asked.url:
+        result = _send(asked, "POST", "/reindex", params={"force": force})
+    else:
+        from rag_flywheel.progress import shown
+        from rag_flywheel.reindex import reindex as run
+
+        with _local(context) as services, shown(err) as steps:
+            result = run(services, force=force, steps=steps)
+    _print(asked, result, _reindex_table)
+    raise typer.Exit({"refused": REFUSED, "undecided": UNDECIDED}.get(result["decision"], DONE))
+
+
+@app.command(epilog='Example: rag-flywheel ask "How do I roll back?" --user ada')
+def ask(
+    context: typer.Context,
+    text: Annotated[str, typer.Argument(help="The question.")],
+    user: User = None,
+    session: Annotated[str | None, typer.Option(help="The conversation it belongs to.")] = None,
+    consent: Annotated[
+        bool | None, typer.Option("--consent/--no-consent", help="Whether the texts may be kept and learned from.")
+    ] = None,
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """Ask a question; the answer comes with citations and the id of the interaction."""
+    asked = _asked(context, json, url)
+    body = {"question": text, "user_id": user, "session_id": session, "consent": consent}
+    _print(asked, _send(asked, "POST", "/chat", body=body), _answer)
+
+
+@app.command(epilog="Example: rag-flywheel feedback INTERACTION thumb down")
+def feedback(
+    context: typer.Context,
+    interaction: Annotated[str, typer.Argument(help="The interaction's id, which `ask` prints.")],
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="thumb, stars, comment, issue, passage_relevance, missing_knowledge, "
+            "used, edited, abandoned, regenerated or citation_click."
+        ),
+    ],
+    value: Annotated[str, typer.Argument(help="As the kind wants it: up, 4, a text, true, or JSON.")] = "true",
+    user: User = None,
+    key: Annotated[str | None, typer.Option(help="Idempotency key: a repeated request is recorded once.")] = None,
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """Say what an answer was worth."""
+    asked = _asked(context, json, url)
+    body = {"interaction_id": interaction, "kind": kind, "value": _value(value), "user_id": user}
+    _print(asked, _send(asked, "POST", "/feedback", body=body, key=key), _fields)
+
+
+@app.command(epilog='Example: rag-flywheel correct INTERACTION --answer "Run rag-flywheel rollback." --user ada')
+def correct(
+    context: typer.Context,
+    interaction: Annotated[str, typer.Argument(help="The interaction's id, which `ask` prints.")],
+    answer: Annotated[str, typer.Option(help="The right answer.")],
+    evidence: Annotated[
+        list[str] | None, typer.Option(help="DOCUMENT:START:END, a span that supports it; may be repeated.")
+    ] = None,
+    supersedes: Annotated[
+        list[str] | None, typer.Option(help="DOCUMENT:START:END, a span that it replaces; may be repeated.")
+    ] = None,
+    user: User = None,
+    key: Annotated[str | None, typer.Option(help="Idempotency key: a repeated request is recorded once.")] = None,
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """Hand in a better answer. It waits for a review."""
+    asked = _asked(context, json, url)
+    body = {
+        "interaction_id": interaction,
+        "answer": answer,
+        "evidence": [_span(text) for text in evidence or []],
+        "supersedes": [_span(text) for text in supersedes or []],
+        "user_id": user,
+    }
+    _print(asked, _send(asked, "POST", "/corrections", body=body, key=key), _fields)
+
+
+@app.command(epilog="Example: rag-flywheel correction ID")
+def correction(
+    context: typer.Context,
+    id: Annotated[str, typer.Argument(help="The correction's id.")],
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """Show what became of a correction, up to the version in which it went live."""
+    asked = _asked(context, json, url)
+    _print(asked, _send(asked, "GET", f"/corrections/{id}"), _fields)
+
+
+@review_app.command("list", epilog="Example: rag-flywheel review list --status quarantined")
+def review_list(
+    context: typer.Context,
+    status: Annotated[str, typer.Option(help="pending, accepted, rejected or quarantined.")] = "pending",
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """The corrections that wait for a decision, oldest first."""
+    asked = _asked(context, json, url)
+    _print(asked, _send(asked, "GET", "/review", params={"status": status}), _review_table)
+
+
+@review_app.command("show", epilog="Example: rag-flywheel review show ID")
+def review_show(
+    context: typer.Context,
+    id: Annotated[str, typer.Argument(help="The correction's id.")],
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """One correction beside what was answered."""
+    asked = _asked(context, json, url)
+    _print(asked, _send(asked, "GET", f"/review/{id}"), _fields)
+
+
+@review_app.command("decide", epilog="Example: rag-flywheel review decide ID --verdict accept")
+def review_decide(
+    context: typer.Context,
+    id: Annotated[str, typer.Argument(help="The correction's id.")],
+    verdict: Annotated[str, typer.Option(help="accept, reject or quarantine.")],
+    answer: Annotated[str | None, typer.Option(help="Accept it in these words instead.")] = None,
+    note: Annotated[str | None, typer.Option(help="Why; its author sees it.")] = None,
+    reviewer: Annotated[str | None, typer.Option(help="Who decides; your login name if not given.")] = None,
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """Accept, reject or quarantine a correction. The latest verdict counts; the next reindex acts on it."""
+    asked = _asked(context, json, url)
+    body = {"verdict": verdict, "answer": answer, "note": note, "reviewer": reviewer or _login()}
+    _print(asked, _send(asked, "POST", f"/review/{id}", body=body), _fields)
+
+
+@app.command(epilog="Example: rag-flywheel gaps --limit 10")
+def gaps(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(help="Questions at most.", min=1, max=1000)] = 100,
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """Questions that the documents could not answer, most frequent first."""
+    asked = _asked(context, json, url)
+    _print(asked, _send(asked, "GET", "/gaps", params={"limit": limit}), _gaps_table)
+
+
+# --- versions -------------------------------------------------------------------------------------------------------
+
+
+@versions_app.command("list", epilog="Example: rag-flywheel versions list --deleted")
+def versions_list(
+    context: typer.Context,
+    deleted: Annotated[bool, typer.Option("--deleted", help="Those that are gone too.")] = False,
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """The index versions, oldest first."""
+    asked = _asked(context, json, url)
+    _print(asked, _send(asked, "GET", "/versions", params={"deleted": deleted}), _versions_table)
+
+
+@versions_app.command("show", epilog="Example: rag-flywheel versions show VERSION --json")
+def versions_show(
+    context: typer.Context,
+    version: Annotated[str, typer.Argument(help="The version's name.")],
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """The manifest, the states and the gate's decision of a version."""
+    asked = _asked(context, json, url)
+    _print(asked, _send(asked, "GET", f"/versions/{version}"), _document)
+
+
+@versions_app.command("diff", epilog="Example: rag-flywheel versions diff OLD NEW")
+def versions_diff(
+    context: typer.Context,
+    version: Annotated[str, typer.Argument(help="The one before.")],
+    other: Annotated[str, typer.Argument(help="The one after.")],
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """What changed from one version to another."""
+    asked = _asked(context, json, url)
+    _print(asked, _send(asked, "GET", f"/versions/{version}/diff/{other}"), _document)
+
+
+@app.command(epilog="Example: rag-flywheel promote VERSION --why 'the fix is in'")
+def promote(
+    context: typer.Context,
+    version: Annotated[str, typer.Argument(help="A kept version.")],
+    why: Annotated[str, typer.Option(help="For the audit log.")] = "asked for",
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """Point the alias at a kept version."""
+    asked = _asked(context, json, url)
+    body = {"version": version, "who": _login(), "why": why}
+    _print(asked, _send(asked, "POST", "/promote", body=body), _fields)
+
+
+@app.command(epilog="Example: rag-flywheel rollback")
+def rollback(
+    context: typer.Context,
+    to: Annotated[str | None, typer.Option(help="A kept version; the one before the live one if not given.")] = None,
+    why: Annotated[str, typer.Option(help="For the audit log.")] = "asked for",
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """Put the previous version back, at once."""
+    asked = _asked(context, json, url)
+    body = {"to": to, "who": _login(), "why": why}
+    _print(asked, _send(asked, "POST", "/rollback", body=body), _fields)
+
+
+@app.command(epilog="Example: rag-flywheel report --html report.html")
+def report(
+    context: typer.Context,
+    version: Annotated[str | None, typer.Argument(help="The version; the newest one if not given.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the page to this file.")] = None,
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """The gate's report on a version, also of one that was refused."""
+    asked = _asked(context, json, url)
+    name = version or _newest(asked)
+    if html is not None:
+        html.write_text(_reply(asked, "GET", f"/reports/{name}", params={"format": "html"}).text, encoding="utf-8")
+        _print(asked, {"version": name, "html": str(html.resolve())}, _fields)
+    elif asked.json:
+        _print(asked, _send(asked, "GET", f"/reports/{name}"), _document)
+    else:
+        out.print(_reply(asked, "GET", f"/reports/{name}", params={"format": "md"}).text, markup=False)
+
+
+# --- settings and demo ----------------------------------------------------------------------------------------------
+
+
+@config_app.command("check", epilog="Example: rag-flywheel --config config.yaml config check")
+def config_check(context: typer.Context, json: Json = False) -> None:
+    """Read the settings and say what is wrong with them."""
+    asked = _asked(context, json, "")
+    config = config_file.load(asked.config)
+    result = {"file": str(config.file), "ok": True, "unknown_variables": config_file.unknown_variables()}
+    _print(asked, result, _fields)
+
+
+@config_app.command("show", epilog="Example: rag-flywheel config show --json")
+def config_show(context: typer.Context, json: Json = False, url: Url = "") -> None:
+    """The settings as they are in force, environment included, passwords masked."""
+    asked = _asked(context, json, url)
+    shown = _send(asked, "GET", "/config") if asked.url else config_file.shown(config_file.load(asked.config))
+    _print(asked, shown, _document)
+
+
+@app.command(epilog="Example: rag-flywheel demo --no-serve")
+def demo(
+    context: typer.Context,
+    serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Leave the server up at the end.")] = True,
+) -> None:
+    """Turn the whole loop once on the project's handbook, before your eyes."""
+    from rag_flywheel.demo import run
+
+    asked = _asked(context, False, "")
+    run(config_file.load(asked.config), serve=serve, out=out)
+
+
+def main() -> None:
+    """The entry point: every expected failure becomes one message and its exit code."""
+    try:
+        code = app(standalone_mode=False)
+    except FlywheelError as error:
+        _fail(type(error).__name__, str(error), error.exit_code)
+    except typer.TyperException as error:
+        _fail("InvalidInput", f"{error}; --help shows how it is used", 2)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("Interrupted", "interrupted; nothing half-done is live, and the next run cleans up", INTERRUPTED)
+    sys.exit(code)
+
+
+# --- plumbing -------------------------------------------------------------------------------------------------------
+
+
+def _asked(context: typer.Context, json: bool, url: str) -> Asked:
+    before: Asked = context.obj
+    return Asked(config=before.config, url=url or before.url, json=json or before.json)
+
+
+@contextlib.contextmanager
+def _local(context: typer.Context) -> Iterator[Any]:
+    from rag_flywheel.wiring import services
+
+    asked: Asked = context.obj
+    with services(config_file.load(asked.config), config_file.secrets()) as opened:
+        yield opened
+
+
+def _reply(
+    asked: Asked,
+    method: str,
+    path: str,
+    *,
+    body: Mapping[str, Any] | None = None,
+    params: Mapping[str, Any] | None = None,
+    key: str | None = None,
+) -> Any:
+    """The HTTP reply, of the server named or of the app over the local files."""
+    from rag_flywheel import client
+
+    if asked.url:
+        return client.call(method, path, to=asked.url, body=body, params=params, key=key)
+    from rag_flywheel.wiring import services
+
+    with services(config_file.load(asked.config), config_file.secrets()) as opened:
+        return client.call(method, path, to=opened, body=body, params=params, key=key)
+
+
+def _send(
+    asked: Asked,
+    method: str,
+    path: str,
+    *,
+    body: Mapping[str, Any] | None = None,
+    params: Mapping[str, Any] | None = None,
+    key: str | None = None,
+) -> Any:
+    return _reply(asked, method, path, body=body, params=params, key=key).json()
+
+
+def _newest(asked: Asked) -> str:
+    known = _send(asked, "GET", "/versions", params={"deleted": True})
+    if not known:
+        raise NotFound("there is no version yet: run `rag-flywheel reindex`")
+    return str(known[-1]["version"])
+
+
+def _value(text: str) -> Any:
+    """What the command line says, as JSON where it is JSON: 4, true, {"document_id": ...}; else the text."""
+    try:
+        return json_format.loads(text)
+    except json_format.JSONDecodeError:
+        return text
+
+
+def _span(text: str) -> dict[str, Any]:
+    document, start, end = [*text.rsplit(":", 2), "", ""][:3]
+    if not (start.isdigit() and end.isdigit()):
+        raise InvalidInput(f"{text!r} is no span; expected DOCUMENT:START:END, such as docs/install.md:120:264")
+    return {"document_id": document, "start": int(start), "end": int(end)}
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return f"uid {os.getuid()}"
+
+
+def _fail(kind: str, detail: str, code: int) -> NoReturn:
+    if "--json" in sys.argv[1:]:
+        print(json_format.dumps({"error": kind, "detail": detail}))  # noqa: T201  # the one JSON document
+    else:
+        err.print(f"error: {detail}", markup=False, style="red", soft_wrap=True)
+    raise SystemExit(code)
+
+
+def _print(asked: Asked, result: Any, render: Callable[[Any], None]) -> None:
+    if asked.json:
+        print(json_format.dumps(result, indent=2, ensure_ascii=False))  # noqa: T201  # the one JSON document
+    else:
+        render(result)
+
+
+# --- for people -----------------------------------------------------------------------------------------------------
+
+
+def _answer(reply: Mapping[str, Any]) -> None:
+    out.print(reply["answer"], markup=False, soft_wrap=True)
+    for one in reply["citations"]:
+        place = f"{one['document_id']}:{one['start']}:{one['end']}"
+        out.print(f"  [{one['number']}] {one['title']} ({place})", markup=False, style="dim", soft_wrap=True)
+    out.print(f"interaction {reply['interaction_id']}, version {reply['version']}", style="dim", soft_wrap=True)
+
+
+def _fields(result: Mapping[str, Any]) -> None:
+    table = Table(show_header=False, box=None)
+    for name, value in result.items():
+        table.add_row(name.replace("_", " "), Text("-" if value is None else _short(value)))
+    out.print(table)
+
+
+def _short(value: Any) -> str:
+    return value if isinstance(value, str) else json_format.dumps(value, ensure_ascii=False)
+
+
+def _document(result: Any) -> None:
+    out.print(yaml.safe_dump(result, sort_keys=False, allow_unicode=True), markup=False)
+
+
+def _rows(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], nothing: str) -> None:
+    table = Table(*columns, title=title)
+    for row in rows:
+        table.add_row(*(Text("-" if cell is None else str(cell)) for cell in row))
+    out.print(table if table.row_count else nothing)
+
+
+def _review_table(items: Sequence[Mapping[str, Any]]) -> None:
+    columns = ("id", "stage", "question", "was answered", "correction")
+    rows = ([one[name] for name in ("id", "stage", "question", "answered", "answer")] for one in items)
+    _rows("Corrections", columns, rows, "no correction is in this state")
+
+
+def _gaps_table(found: Sequence[Mapping[str, Any]]) -> None:
+    rows = ([one["times"], one["question"], one["last"][:19]] for one in found)
+    _rows("Knowledge gaps", ("times", "question", "last asked"), rows, "no gaps: every question was answered")
+
+
+def _versions_table(found: Sequence[Mapping[str, Any]]) -> None:
+    rows = (
+        [one["version"], one["state"], one["created"][:19], *(one["counts"][name] for name in _COUNTED)]
+        for one in found
+    )
+    _rows("Index versions", ("version", "state", "created", *_COUNTED), rows, "no version yet: run reindex")
+
+
+_COUNTED = ("documents", "passages", "corrections")
+
+
+def _reindex_table(result: Mapping[str, Any]) -> None:
+    style = {"promoted": "green", "unchanged": "dim"}.get(result["decision"], "yellow")
+    out.print(f"{result['decision']}: {result['version'] or 'no version'}", style=style)
+    for reason in result["reasons"]:
+        out.print(f"  - {reason}", markup=False, soft_wrap=True)
+    if result["report"]:
+        out.print(f"report: {result['report']}", markup=False, soft_wrap=True)
+    out.print(f"{result['seconds']:.1f} s", style="dim")

@@ -1,0 +1,196 @@
+"""Signals about an answer, recorded; and the gaps in knowledge that they show."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from rag_flywheel.attribution import attribute, attribute_without_evidence
+from rag_flywheel.domain import (
+    DocumentId,
+    Evidence,
+    Feedback,
+    FeedbackId,
+    FeedbackKind,
+    Interaction,
+    InteractionId,
+    Json,
+    Stage,
+)
+from rag_flywheel.errors import InvalidInput
+from rag_flywheel.ports import Ledger, Redactor
+from rag_flywheel.privacy import pseudonym
+
+TEXT_AT_MOST = 20_000  # characters
+GOOD_STARS = 4  # from here on stars confirm an answer
+_FLAGS = {FeedbackKind.USED, FeedbackKind.ABANDONED, FeedbackKind.REGENERATED}
+_TEXTS = {FeedbackKind.COMMENT, FeedbackKind.ISSUE, FeedbackKind.EDITED}
+_THUMBS: Mapping[str | int, str] = {"up": "up", "down": "down", True: "up", False: "down", -1: "down"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """A question that the corpus could not answer, with how often it came up. Its text is masked."""
+
+    question: str
+    times: int
+    last: datetime
+    interaction_ids: tuple[InteractionId, ...]
+
+
+def give(
+    interaction_id: InteractionId,
+    kind: str,
+    value: Json,
+    *,
+    user: str | None,
+    ledger: Ledger,
+    redactor: Redactor,
+    minimum_similarity: float,
+    at: datetime,
+    new_id: Callable[[], str],
+) -> Feedback:
+    """Record one signal; a thumbs-down gets the stage that most likely failed. Texts are masked first.
+
+    Raises NotFound for an unknown interaction, InvalidInput for an unknown kind or a value that does not fit it.
+    """
+    interaction = ledger.interaction(interaction_id)
+    known = checked_kind(kind)
+    fitting = _checked_value(known, value, interaction, redactor)
+    down = known is FeedbackKind.THUMB and fitting == "down"
+    feedback = Feedback(
+        feedback_id=FeedbackId(new_id()),
+        interaction_id=interaction_id,
+        given=at,
+        user=pseudonym(user, ledger.salt()),
+        kind=known,
+        value=fitting,
+        stage=_stage(interaction, ledger, minimum_similarity) if down else None,
+    )
+    ledger.add_feedback(feedback)
+    return feedback
+
+
+def checked_kind(kind: str) -> FeedbackKind:
+    """Raises InvalidInput with the kinds there are."""
+    try:
+        return FeedbackKind(kind)
+    except ValueError:
+        known = ", ".join(FeedbackKind)
+        raise InvalidInput(f"feedback kind {kind[:40]!r} is not known; expected one of: {known}") from None
+
+
+def confirmed(feedback: Sequence[Feedback]) -> list[InteractionId]:
+    """The interactions whose answer a person said was good, and nobody said was bad; in order of their first praise."""
+    good: dict[InteractionId, None] = {}
+    bad: set[InteractionId] = set()
+    for one in feedback:
+        if one.kind is FeedbackKind.THUMB:
+            (good.setdefault(one.interaction_id) if one.value == "up" else bad.add(one.interaction_id))
+        elif one.kind is FeedbackKind.STARS and isinstance(one.value, int):
+            (good.setdefault(one.interaction_id) if one.value >= GOOD_STARS else bad.add(one.interaction_id))
+        elif one.kind is FeedbackKind.EDITED:
+            bad.add(one.interaction_id)
+    return [interaction for interaction in good if interaction not in bad]
+
+
+def gaps(*, ledger: Ledger, limit: int) -> list[Gap]:
+    """Questions without an answer, most frequent first: refused ones, and those reported as missing knowledge."""
+    found = {one.interaction_id: one for one in ledger.interactions(answered=False, limit=10_000)}
+    for signal in ledger.feedback():
+        if signal.kind is FeedbackKind.MISSING_KNOWLEDGE and signal.value is not False:
+            found.setdefault(signal.interaction_id, ledger.interaction(signal.interaction_id))
+    by_question: dict[str, list[Interaction]] = {}
+    for interaction in found.values():
+        if interaction.question:  # empty without consent
+            by_question.setdefault(" ".join(interaction.query.casefold().split()), []).append(interaction)
+    made = [_gap(group) for group in by_question.values()]
+    return sorted(made, key=lambda gap: (-gap.times, gap.question))[:limit]
+
+
+def _gap(group: Sequence[Interaction]) -> Gap:
+    newest = max(group, key=lambda one: one.asked)
+    return Gap(
+        question=newest.query,
+        times=len(group),
+        last=newest.asked,
+        interaction_ids=tuple(one.interaction_id for one in group),
+    )
+
+
+def _stage(interaction: Interaction, ledger: Ledger, minimum_similarity: float) -> Stage:
+    spans = [
+        span
+        for one in ledger.feedback(interaction_id=interaction.interaction_id)
+        if one.kind is FeedbackKind.PASSAGE_RELEVANCE and (span := _relevant_span(one.value)) is not None
+    ]
+    if spans:
+        return attribute(interaction.ranking, spans, shown=interaction.shown)
+    return attribute_without_evidence(
+        interaction.ranking, answered=interaction.answered, minimum_similarity=minimum_similarity
+    )
+
+
+def _relevant_span(value: Json) -> Evidence | None:
+    if not isinstance(value, dict) or value.get("relevant") is not True:
+        return None
+    start, end = value.get("start", 0), value.get("end", 2**31)
+    assert isinstance(start, int)
+    assert isinstance(end, int)
+    return Evidence(document_id=DocumentId(str(value["document_id"])), start=start, end=end)
+
+
+def _checked_value(kind: FeedbackKind, value: Json, interaction: Interaction, redactor: Redactor) -> Json:
+    if kind is FeedbackKind.THUMB and isinstance(value, str | int) and value in _THUMBS:
+        return _THUMBS[value]
+    if kind is FeedbackKind.STARS and isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 5:
+        return value
+    if kind in _FLAGS and isinstance(value, bool):
+        return value
+    if kind is FeedbackKind.MISSING_KNOWLEDGE and isinstance(value, bool):
+        return value
+    if kind in _TEXTS | {FeedbackKind.MISSING_KNOWLEDGE} and isinstance(value, str) and value.strip():
+        return redactor.redact(checked_text(value, str(kind))).text
+    if kind is FeedbackKind.CITATION_CLICK and isinstance(value, int) and not isinstance(value, bool):
+        numbers = [citation.number for citation in interaction.citations]
+        if value in numbers or (value >= 1 and not interaction.consent):
+            return value
+        raise InvalidInput(f"citation_click {value} is none of the answer's citations, which are {numbers}")
+    if kind is FeedbackKind.PASSAGE_RELEVANCE and isinstance(value, dict):
+        return _checked_relevance(value)
+    raise InvalidInput(
+        f"feedback of kind {kind} got a {type(value).__name__} that does not fit; expected {_EXPECTED[kind]}"
+    )
+
+
+_EXPECTED = {
+    FeedbackKind.THUMB: '"up" or "down"',
+    FeedbackKind.STARS: "a whole number from 1 to 5",
+    FeedbackKind.COMMENT: "a text",
+    FeedbackKind.ISSUE: "a text",
+    FeedbackKind.PASSAGE_RELEVANCE: '{"document_id": text, "relevant": true or false, "start"?, "end"?: numbers}',
+    FeedbackKind.MISSING_KNOWLEDGE: "a text, true or false",
+    FeedbackKind.USED: "true or false",
+    FeedbackKind.EDITED: "the final text",
+    FeedbackKind.ABANDONED: "true or false",
+    FeedbackKind.REGENERATED: "true or false",
+    FeedbackKind.CITATION_CLICK: "the citation's number",
+}
+
+
+def checked_text(text: str, what: str) -> str:
+    """Raises InvalidInput when the text is empty or too long."""
+    if not text.strip():
+        raise InvalidInput(f"{what} is empty; expected a text")
+    if len(text) > TEXT_AT_MOST:
+        raise InvalidInput(f"{what} has {len(text)} characters; at most {TEXT_AT_MOST} are taken")
+    return text.strip()
+
+
+def _checked_relevance(value: dict[str, Json]) -> Json:
+    document, relevant = value.get("document_id"), value.get("relevant")
+    start, end = value.get("start", 0), value.get("end", 2**31)
+    extra = set(value) - {"document_id", "relevant", "start", "end"}
+    whole = isinstance(start, int) and isinstance(end, int) and 0 <= start < end
+    if not (isinstance(document, str) and document and isinstance(relevant, bool) and whole) or extra:
+        raise InvalidInput(f"passage_relevance does not fit; expected {_EXPECTED[FeedbackKind.PASSAGE_RELEVANCE]}")
+    return value

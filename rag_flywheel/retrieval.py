@@ -1,0 +1,160 @@
+"""Query to passages: hybrid search, admission of corrections, fusion, reranking. One version answers, whole.
+
+A source passage is found by its dense vector and by BM25. A correction is found by its question alone, and shown only
+when the question is close enough to the query: the admission threshold is learned for each version by `ingest.tuning`.
+Then it stands first, for it is a reviewed answer to the same question. Among source passages the order is reciprocal
+rank fusion (Cormack et al., SIGIR 2009) until a version has learned a better one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag_flywheel.config import Reranker as RerankerSettings
+from rag_flywheel.config import Retrieval
+from rag_flywheel.domain import Candidate, Chunk, LearnedRanking, Manifest, Passage, Scores, VersionId
+from rag_flywheel.ports import Encoder, PassageIndex, Reranker, RerankerStore, Vectors
+
+RRF_K = 60  # the constant of the paper
+RRF = "reciprocal_rank_fusion"
+DENSE = "dense_margin"
+SPARSE = "sparse_share"
+RERANK = "rerank"
+FEATURES = (RRF, DENSE, SPARSE, RERANK)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Searcher:
+    """One index version with all that decides its ranking. Cheap to make; holds no state of its own."""
+
+    version: VersionId
+    index: PassageIndex
+    encoder: Encoder
+    learned: LearnedRanking
+    reranker: Reranker | None  # the one that `learned` names
+    candidates: int  # passages of each channel
+    reranked: int  # how many of the fused candidates the reranker scores
+    shown: int  # passages that the generator sees
+
+    def __post_init__(self) -> None:
+        if (self.learned.reranker is None) != (self.reranker is None):
+            raise ValueError(f"version {self.version}: the reranker and its digest go together")
+
+
+def open_searcher(manifest: Manifest, *, index: PassageIndex, encoder: Encoder, rerankers: RerankerStore) -> Searcher:
+    """A searcher with the settings that the version was built with. Raises NotFound when its reranker is not kept."""
+    retrieval = Retrieval.model_validate(manifest.settings["retrieval"])
+    reranker = RerankerSettings.model_validate(manifest.settings["reranker"])
+    digest = manifest.learned.reranker
+    return Searcher(
+        version=manifest.version_id,
+        index=index,
+        encoder=encoder,
+        learned=manifest.learned,
+        reranker=None if digest is None else rerankers.load(digest),
+        candidates=retrieval.candidates,
+        reranked=reranker.candidates,
+        shown=retrieval.passages,
+    )
+
+
+def retrieve(query: str, *, searcher: Searcher) -> list[Passage]:
+    """The ranking of one version for a query, best first: admitted corrections, then source passages.
+
+    At most `candidates` from each channel. Raises NotFound when the version is gone, IndexUnavailable.
+    """
+    return retrieve_by_vector(query, searcher.encoder.encode_queries([query])[0], searcher=searcher)
+
+
+def retrieve_by_vector(query: str, vector: Vectors, *, searcher: Searcher) -> list[Passage]:
+    """`retrieve` for a query that is already encoded, as many at once are."""
+    found = searcher.index.search(searcher.version, text=query, vector=vector, limit=searcher.candidates)
+    corrections = admitted([one for one in found if one.chunk.is_correction], searcher.learned)
+    passages = [one for one in found if not one.chunk.is_correction]
+    if searcher.reranker is not None:
+        passages = _reranked(query, passages, searcher.reranker, searcher.reranked)
+    scores = fuse(features([one.scores for one in passages]), searcher.learned.fusion)
+    order = np.argsort(-scores, kind="stable")
+    ranked = [(one, 1.0 + float(one.scores.question or 0.0)) for one in corrections]
+    ranked += [(passages[at], float(scores[at])) for at in order]
+    return [
+        Passage(chunk=one.chunk, rank=rank, score=score, scores=one.scores)
+        for rank, (one, score) in enumerate(ranked, start=1)
+    ]
+
+
+def admitted(corrections: Sequence[Candidate], learned: LearnedRanking) -> list[Candidate]:
+    """The corrections whose questions are close enough to the query, nearest first."""
+    threshold = learned.admission
+    if threshold is None:
+        return []
+    close = [one for one in corrections if (one.scores.question or 0.0) > threshold]
+    return sorted(close, key=lambda one: (-(one.scores.question or 0.0), one.chunk.chunk_id))
+
+
+def fuse(values: NDArray[np.float64], fusion: Mapping[str, float]) -> NDArray[np.float64]:
+    """Features (n, len(FEATURES)) to scores (n,) in 0..1: logistic of their weighted sum, or RRF without weights."""
+    if not fusion:
+        return values[:, FEATURES.index(RRF)]
+    weights = np.array([fusion.get(name, 0.0) for name in FEATURES])
+    fused: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-(values @ weights)))
+    return fused
+
+
+def features(found: Sequence[Scores]) -> NDArray[np.float64]:
+    """What fusion weighs, for the passages of one query: (n, len(FEATURES)), each about 0..1.
+
+    RRF over its greatest possible value; one less the distance to the query's best dense cosine; the share of its best
+    BM25 score; the reranker's probability. An absent score counts as the lowest one seen, an absent BM25 score as 0.
+    """
+    if not found:
+        return np.zeros((0, len(FEATURES)))
+    dense = _filled([scores.dense for scores in found])
+    sparse = np.array([scores.sparse or 0.0 for scores in found])
+    rerank = _filled([scores.rerank for scores in found])
+    fused = _reciprocal([scores.dense for scores in found]) + _reciprocal([scores.sparse for scores in found])
+    return np.stack(
+        [
+            fused * (RRF_K + 1) / 2,
+            1.0 + dense - dense.max(),
+            sparse / max(float(sparse.max()), 1e-9),
+            1.0 / (1.0 + np.exp(-rerank)),
+        ],
+        axis=1,
+    )
+
+
+def searched_text(chunk: Chunk, *, titles: bool) -> str:
+    """What is embedded of a chunk: its text, under its title and headings where `titles` is true."""
+    if not titles:
+        return chunk.text
+    path = [chunk.title, *(heading for heading in chunk.headings if heading != chunk.title)]
+    return "\n".join([" > ".join(part for part in path if part), chunk.text]).strip()
+
+
+def _reranked(query: str, candidates: Sequence[Candidate], reranker: Reranker, limit: int) -> list[Candidate]:
+    """The candidates, the best `limit` by RRF with the reranker's score."""
+    best = np.argsort(-fuse(features([one.scores for one in candidates]), {}), kind="stable")[:limit]
+    scores = reranker.score(query, [candidates[at].chunk.text for at in best])
+    by_place = {int(at): float(score) for at, score in zip(best, scores, strict=True)}
+    return [
+        Candidate(chunk=one.chunk, scores=replace(one.scores, rerank=by_place.get(at)))
+        for at, one in enumerate(candidates)
+    ]
+
+
+def _reciprocal(scores: Sequence[float | None]) -> NDArray[np.float64]:
+    """1 / (k + rank) for each, 0 where the channel did not return it."""
+    present = [at for at, score in enumerate(scores) if score is not None]
+    order = sorted(present, key=lambda at: -(scores[at] or 0.0))
+    values = np.zeros(len(scores))
+    for rank, at in enumerate(order, start=1):
+        values[at] = 1.0 / (RRF_K + rank)
+    return values
+
+
+def _filled(scores: Sequence[float | None]) -> NDArray[np.float64]:
+    lowest = min((score for score in scores if score is not None), default=0.0)
+    return np.array([lowest if score is None else score for score in scores], dtype=np.float64)

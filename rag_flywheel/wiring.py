@@ -1,0 +1,138 @@
+"""Configuration to working parts: the only place that constructs adapters."""
+
+import contextlib
+import functools
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rag_flywheel.adapters import qdrant_index
+from rag_flywheel.adapters.cache import SqliteCache
+from rag_flywheel.adapters.edge_index import EdgeIndex
+from rag_flywheel.adapters.encoder import SentenceEncoder
+from rag_flywheel.adapters.ledger import open_ledger
+from rag_flywheel.adapters.llm import OpenAILikeGenerator
+from rag_flywheel.adapters.redactor import NoRedactor, PresidioRedactor
+from rag_flywheel.adapters.reranker import RerankerFolder
+from rag_flywheel.config import Config, Embedder, Secrets
+from rag_flywheel.errors import ConfigError
+from rag_flywheel.extractive import Extractive
+from rag_flywheel.history import standalone
+from rag_flywheel.ports import Cache, Encoder, Generator, Ledger, PassageIndex, Redactor, RerankerStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything that a door needs, made once from one configuration."""
+
+    config: Config
+    secrets: Secrets
+    ledger: Ledger
+    index: PassageIndex
+    encoders: Callable[[Embedder], Encoder]
+    rerankers: RerankerStore
+    generator: Generator
+    redactor: Redactor
+    cache: Cache
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+
+    @property
+    def reports(self) -> Path:
+        """Where each version's report folder is."""
+        return self.config.data / "reports"
+
+
+@contextlib.contextmanager
+def services(config: Config, secrets: Secrets) -> Iterator[Services]:
+    """The parts, closed at the end of the block. Models load at first use. Raises ConfigError, LedgerUnavailable."""
+    data = config.data
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"data_dir: {data} cannot be made ({error.strerror}); name a folder that can") from error
+    with contextlib.ExitStack() as opened:
+        ledger = open_ledger(
+            config.ledger.url or f"sqlite:///{data / 'ledger.db'}",
+            timeout=config.ledger.timeout,
+            lock_folder=data / "locks",
+        )
+        opened.callback(ledger.close)
+        index = _index(config, secrets)
+        opened.callback(index.close)
+        cache = SqliteCache(data / "cache.db")
+        opened.callback(cache.close)
+        encoders = functools.cache(_encoder)
+        yield Services(
+            config=config,
+            secrets=secrets,
+            ledger=ledger,
+            index=index,
+            encoders=encoders,
+            rerankers=RerankerFolder(
+                data / "rerankers",
+                base=config.reranker.base,
+                epochs=config.reranker.epochs,
+                learning_rate=config.reranker.learning_rate,
+            ),
+            generator=_generator(config, secrets, encoders(config.embedder)),
+            redactor=_redactor(config),
+            cache=cache,
+            now=lambda: datetime.now(UTC),
+            new_id=lambda: uuid.uuid4().hex,
+        )
+
+
+def _index(config: Config, secrets: Secrets) -> PassageIndex:
+    settings, titles = config.index, config.ingest.embed_titles
+    if not settings.url:
+        return EdgeIndex(config.data / "index", titles=titles)
+    return qdrant_index.connect(
+        settings.url,
+        api_key=secrets.qdrant_api_key,
+        timeout=settings.timeout,
+        prefix=settings.prefix,
+        titles=titles,
+    )
+
+
+def _encoder(settings: Embedder) -> Encoder:
+    return SentenceEncoder(
+        settings.model,
+        batch=settings.batch,
+        query_prefix=settings.query_prefix,
+        document_prefix=settings.document_prefix,
+    )
+
+
+def _generator(config: Config, secrets: Secrets, encoder: Encoder) -> Generator:
+    settings = config.generator
+    if settings.kind == "extractive":
+        return Extractive(encoder, minimum_similarity=settings.minimum_similarity, sentences=settings.sentences)
+    missing = [name for name in ("model", "url") if not getattr(settings, name)]
+    if missing:
+        raise ConfigError(
+            "generator.kind is openai_like, which needs " + " and ".join(f"generator.{name}" for name in missing)
+        )
+    return OpenAILikeGenerator(
+        model=settings.model,
+        url=settings.url,
+        api_key=secrets.llm_api_key,
+        timeout=settings.timeout,
+        retries=settings.retries,
+        context_window=settings.context_window,
+        max_tokens=settings.max_tokens,
+        temperature=settings.temperature,
+        fallback=standalone,
+    )
+
+
+def _redactor(config: Config) -> Redactor:
+    settings = config.privacy
+    if not settings.redact:
+        return NoRedactor()
+    return PresidioRedactor(
+        entities=settings.entities, minimum_score=settings.minimum_score, spacy_model=settings.spacy_model
+    )

@@ -1,0 +1,283 @@
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from rag_flywheel.adapters.encoder import SentenceEncoder
+from rag_flywheel.domain import (
+    Chunk,
+    ChunkId,
+    CorrectionId,
+    DocumentId,
+    Draft,
+    InteractionId,
+    Passage,
+    Provenance,
+    Scores,
+    Turn,
+)
+from rag_flywheel.extractive import REFUSAL, Extractive, sentence_spans
+from rag_flywheel.ports import Vectors
+
+ROLLBACK = (
+    "A version that proves bad can be put back. Run `rag-flywheel rollback` to go back to the previous version. "
+    "The alias moves in one step and no question fails meanwhile. Reports of old versions are kept for a year."
+)
+CANARY = (
+    "A canary gets a small share of the traffic. Each person stays on one side, chosen by a salted hash. "
+    "The verdict falls when enough answers were rated."
+)
+SETUP = """# Installing
+
+The service needs Python 3.11. To install it from the sources:
+
+1. Clone the repository.
+2. Create a virtual environment.
+3. Run `make setup`, which installs what is pinned.
+
+Logs go to standard error. They hold no text of a question.
+"""
+
+
+class CountingEncoder:
+    """The real encoder, keeping the texts that it was given."""
+
+    def __init__(self, inner: SentenceEncoder) -> None:
+        self.name = inner.name
+        self.dimension = inner.dimension
+        self.documents: list[str] = []
+        self._inner = inner
+
+    def encode_documents(self, texts: Sequence[str]) -> Vectors:
+        self.documents.extend(texts)
+        return self._inner.encode_documents(texts)
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        return self._inner.encode_queries(texts)
+
+
+@pytest.fixture(scope="module")
+def encoder() -> SentenceEncoder:
+    return SentenceEncoder("all-MiniLM-L6-v2", batch=32, query_prefix="", document_prefix="")
+
+
+@pytest.fixture
+def generator(encoder: SentenceEncoder) -> Extractive:
+    return Extractive(encoder, minimum_similarity=0.42, sentences=3)
+
+
+def passage(text: str, rank: int = 1, *, start: int = 0, hidden: int = 0, correction: bool = False) -> Passage:
+    provenance = Provenance(
+        correction_id=CorrectionId("c1"),
+        interaction_id=InteractionId("i1"),
+        feedback_ids=(),
+        reviewer="rita",
+        reviewed=datetime(2026, 1, 1, tzinfo=UTC),
+        supersedes=(),
+    )
+    chunk = Chunk(
+        chunk_id=ChunkId(f"chunk-{rank}"),
+        document_id=DocumentId(f"document-{rank}"),
+        title=f"Title {rank}",
+        headings=(),
+        text=text,
+        start=start,
+        end=start + len(text) + hidden,
+        source="docs/guide.md",
+        question="How do I go back?" if correction else None,
+        provenance=provenance if correction else None,
+    )
+    return Passage(chunk=chunk, rank=rank, score=1 / rank, scores=Scores())
+
+
+def ask(generator: Extractive, question: str, *passages: Passage) -> tuple[list[str], Draft]:
+    *pieces, draft = generator.answer(question, passages)
+    assert isinstance(draft, Draft)
+    texts = [piece for piece in pieces if isinstance(piece, str)]
+    assert len(texts) == len(pieces)
+    return texts, draft
+
+
+def sentences(text: str) -> list[str]:
+    return [text[start:end] for start, end in sentence_spans(text)]
+
+
+@pytest.mark.parametrize(
+    ("question", "passages"),
+    [
+        ("How do I roll back to the previous version?", (passage(CANARY), passage(ROLLBACK, 2))),
+        ("What is the capital of France?", (passage(CANARY), passage(ROLLBACK, 2))),
+        ("How do I go back?", (passage("Use the\n  undo button. It is [1] red. ", correction=True),)),
+        ("How do I install it?", (passage(SETUP),)),
+        ("How do I install it?", ()),
+    ],
+    ids=["answer", "refusal", "correction", "procedure", "nothing found"],
+)
+def test_the_pieces_together_are_the_drafts_text(
+    generator: Extractive, question: str, passages: tuple[Passage, ...]
+) -> None:
+    pieces, draft = ask(generator, question, *passages)
+    assert "".join(pieces) == draft.text
+    assert draft.text
+
+
+def test_an_answer_quotes_the_sentence_that_answers_and_marks_it(generator: Extractive) -> None:
+    _, draft = ask(generator, "How do I roll back to the previous version?", passage(CANARY), passage(ROLLBACK, 2))
+    assert draft.answered
+    assert "Run `rag-flywheel rollback` to go back to the previous version." in draft.text
+    assert [f"[{citation.number}]" in draft.text for citation in draft.citations] == [True] * len(draft.citations)
+    assert "document-2" in {citation.document_id for citation in draft.citations}
+
+
+@pytest.mark.parametrize(
+    "question", ["What is the capital of France?", "Who won the football match?", "Is milk healthy?"]
+)
+def test_a_question_about_something_else_is_refused(generator: Extractive, question: str) -> None:
+    pieces, draft = ask(generator, question, passage(CANARY), passage(ROLLBACK, 2), passage(SETUP, 3))
+    assert (pieces, draft) == ([REFUSAL], Draft(text=REFUSAL, answered=False, citations=()))
+
+
+def test_without_passages_it_refuses(generator: Extractive) -> None:
+    assert ask(generator, "How do I roll back?")[1] == Draft(text=REFUSAL, answered=False, citations=())
+
+
+def test_passages_far_from_the_question_count_against_an_answer(encoder: SentenceEncoder) -> None:
+    """The passage's own cosine is averaged with the sentence's, so a stray sentence in a foreign text does not do."""
+    generator = Extractive(encoder, minimum_similarity=0.42, sentences=3)
+    question = "How do I roll back to the previous version?"
+    [near] = [passage(ROLLBACK)]
+    far = Passage(chunk=near.chunk, rank=1, score=1.0, scores=Scores(dense=-0.2))
+    assert ask(generator, question, near)[1].answered
+    assert not ask(generator, question, far)[1].answered
+
+
+def test_a_citation_is_the_span_of_the_document_that_was_quoted(generator: Extractive) -> None:
+    document = "x" * 70 + ROLLBACK
+    _, draft = ask(generator, "How do I roll back to the previous version?", passage(ROLLBACK, start=70))
+    for citation in draft.citations:
+        assert document[citation.start : citation.end] == citation.text
+        assert f"{citation.text} [{citation.number}]" in draft.text
+
+
+def test_a_passage_with_a_hidden_part_is_cited_whole(generator: Extractive) -> None:
+    shortened = passage(ROLLBACK, start=30, hidden=25)
+    _, draft = ask(generator, "How do I roll back to the previous version?", shortened)
+    assert {(c.start, c.end) for c in draft.citations} == {(30, 30 + len(ROLLBACK) + 25)}
+    assert all(citation.text in ROLLBACK for citation in draft.citations)
+
+
+def test_a_correction_that_ranks_first_is_given_as_written(generator: Extractive) -> None:
+    text = "  Press undo.\n\n* Then *wait*. "
+    pieces, draft = ask(generator, "How do I go back?", passage(text, correction=True), passage(ROLLBACK, 2))
+    assert pieces == [text]
+    assert draft.text == text
+    [citation] = draft.citations
+    assert (citation.number, citation.document_id, citation.text) == (1, "document-1", text)
+    assert (citation.start, citation.end) == (0, len(text))
+
+
+def test_a_correction_further_down_is_quoted_like_any_passage(generator: Extractive) -> None:
+    text = "Run `rag-flywheel rollback --to VERSION` to go back to any previous version."
+    _, draft = ask(
+        generator, "How do I roll back to a previous version?", passage(CANARY), passage(text, 2, correction=True)
+    )
+    assert f"{text} [" in draft.text
+
+
+def test_the_steps_of_a_procedure_come_together_and_in_order(generator: Extractive) -> None:
+    _, draft = ask(generator, "How do I install the service from the sources?", passage(SETUP))
+    steps = SETUP[SETUP.index("To install") : SETUP.index("Logs go")].rstrip()
+    assert steps in draft.text
+
+
+def test_no_more_sentences_than_asked_for(encoder: SentenceEncoder) -> None:
+    generator = Extractive(encoder, minimum_similarity=0.0, sentences=2)
+    pieces, draft = ask(generator, "How do I roll back to the previous version?", passage(ROLLBACK), passage(CANARY, 2))
+    assert len(pieces) == 2
+    assert sum(len(sentences(citation.text)) for citation in draft.citations) == 2
+
+
+def test_a_sentence_that_two_passages_share_is_quoted_once(generator: Extractive) -> None:
+    _, draft = ask(generator, "How do I roll back to the previous version?", passage(ROLLBACK), passage(ROLLBACK, 2))
+    assert draft.text.count("Run `rag-flywheel rollback`") == 1
+
+
+def test_a_heading_is_no_answer(generator: Extractive) -> None:
+    text = "# How do I roll back to the previous version\n\nRun `rag-flywheel rollback`; the alias moves back."
+    _, draft = ask(generator, "How do I roll back to the previous version?", passage(text))
+    assert draft.text == "Run `rag-flywheel rollback`; the alias moves back. [1]"
+
+
+def test_a_marker_leaves_a_code_block_whole(generator: Extractive) -> None:
+    text = "To roll back to the previous version, run:\n\n```sh\nrag-flywheel rollback\n```"
+    _, draft = ask(generator, "How do I roll back to the previous version?", passage(text))
+    assert draft.text == f"{text}\n[1]"
+
+
+def test_known_sentences_are_not_embedded_again(encoder: SentenceEncoder) -> None:
+    counting = CountingEncoder(encoder)
+    generator = Extractive(counting, minimum_similarity=0.42, sentences=3)
+    first = ask(generator, "How do I roll back to the previous version?", passage(ROLLBACK))
+    embedded = list(counting.documents)
+    assert ask(generator, "How do I roll back to the previous version?", passage(ROLLBACK)) == first
+    assert sorted(embedded) == sorted(sentences(ROLLBACK))
+    assert counting.documents == embedded
+
+
+def test_many_threads_get_the_answers_that_one_gets(encoder: SentenceEncoder) -> None:
+    asked = [
+        ("How do I roll back to the previous version?", passage(ROLLBACK)),
+        ("Who gets the canary?", passage(CANARY)),
+        ("How do I install it from the sources?", passage(SETUP)),
+    ] * 4
+    alone = Extractive(encoder, minimum_similarity=0.2, sentences=3)
+    expected = [ask(alone, question, found) for question, found in asked]
+    shared = Extractive(encoder, minimum_similarity=0.2, sentences=3)
+    got: dict[int, tuple[list[str], Draft]] = {}
+
+    def one(number: int) -> None:
+        got[number] = ask(shared, *asked[number])
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(len(asked))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [got[number] for number in range(len(asked))] == expected
+
+
+def test_a_follow_up_becomes_a_standalone_query(generator: Extractive) -> None:
+    history = [Turn(role="user", text="What is a canary release?"), Turn(role="assistant", text="A small share.")]
+    assert generator.rewrite("Who gets it?", history) == "What is a canary release? Who gets it?"
+
+
+def test_an_answer_of_no_sentences_is_refused_at_construction(encoder: SentenceEncoder) -> None:
+    with pytest.raises(ValueError, match="at least 1 sentence"):
+        Extractive(encoder, minimum_similarity=0.4, sentences=0)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("One. Two! Three?", ["One.", "Two!", "Three?"]),
+        (
+            "Use e.g. the CLI, by Dr. J. Smith. It is v. 0.1 now.",
+            ["Use e.g. the CLI, by Dr. J. Smith.", "It is v. 0.1 now."],
+        ),
+        ("Soft\nwrapped line. Next\none.", ["Soft\nwrapped line.", "Next\none."]),
+        ("Run it. `make` does it.", ["Run it.", "`make` does it."]),
+        ("# Title\n\nText.\n## Sub\nMore.", ["# Title", "Text.", "## Sub", "More."]),
+        ("- one\n- two. Three.", ["- one", "- two.", "Three."]),
+        ("Kinds:\n- one\n- two\n\nEnd.", ["Kinds:\n- one\n- two", "End."]),
+        ("Do this:\n1. A. B.\n2. C.\n\nEnd.", ["Do this:\n1. A. B.\n2. C.", "End."]),
+        ("Run:\n```sh\nmake. Now.\n# no heading\n```\nEnd.", ["Run:\n```sh\nmake. Now.\n# no heading\n```", "End."]),
+        ("May I? Yes, you may. And so on.", ["May I? Yes, you may.", "And so on."]),
+        ("| a | b |\n| 1 | 2 |\nEnd.", ["| a | b |", "| 1 | 2 |", "End."]),
+        ("这是一。这是二。", ["这是一。", "这是二。"]),
+        ("  \n\n ", []),
+        ("", []),
+    ],
+)
+def test_sentences_are_cut_where_a_reader_would(text: str, expected: list[str]) -> None:
+    assert sentences(text) == expected
