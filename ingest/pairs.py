@@ -59,7 +59,7 @@ def pairs(lessons: Sequence[Lesson], rank: Callable[[str], Sequence[Passage]], *
     """Training pairs: every text known to answer, and for each lesson its `negatives` hardest passages that do not.
 
     `rank` gives the passages for a question, best first. Those that were shown and rejected come before other near
-    misses. A lesson without a positive gives none: nothing could be told apart.
+    misses. A lesson without a positive, or without a negative, gives none: nothing could be told apart.
     """
     made: list[Pair] = []
     for lesson in lessons:
@@ -68,7 +68,7 @@ def pairs(lessons: Sequence[Lesson], rank: Callable[[str], Sequence[Passage]], *
         right += [lesson.answer] if lesson.corrected and lesson.answer else []
         wrong = [chunk for chunk in passages if not lesson.answered_by(chunk)]
         wrong.sort(key=lambda chunk: not any(chunk.span.overlaps(span) for span in lesson.rejected))
-        if right:
+        if right and wrong:
             made += [Pair(query=lesson.question, text=text, relevant=True, group=lesson.group) for text in right]
             made += [
                 Pair(query=lesson.question, text=chunk.text, relevant=False, group=lesson.group)

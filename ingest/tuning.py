@@ -75,6 +75,7 @@ def _about_something_else(correction: Lesson, lesson: Lesson) -> bool:
 def learn(
     corrections: Sequence[Lesson],
     others: Sequence[Lesson],
+    ranking: Sequence[Lesson],
     *,
     searcher: Searcher,
     store: RerankerStore,
@@ -83,14 +84,17 @@ def learn(
     admission_error: float,
     on_step: Callable[[int, int], None],
 ) -> Tuned:
-    """Learn from lessons on one untuned version. `corrections` are those that the version holds, each a lesson."""
-    lessons = [*corrections, *others]
-    questions = sorted({lesson.question for lesson in lessons})
+    """Learn from lessons on one untuned version.
+
+    `corrections` are those that the version holds, each a lesson; with the `others` they calibrate admission. `ranking`
+    are the lessons that fusion and reranker may learn from: none whose group the gate will test.
+    """
+    questions = sorted({lesson.question for lesson in [*corrections, *others, *ranking]})
     encoded = searcher.encoder.encode_queries(questions)
     vectors = dict(zip(questions, encoded, strict=True))
     admission = admission_threshold(corrections, others, vectors, error=admission_error)
     notes = [_admission_note(len(corrections), admission)]
-    real = [lesson for lesson in lessons if not lesson.made and (lesson.documents or lesson.evidence)]
+    real = [lesson for lesson in ranking if not lesson.made and (lesson.documents or lesson.evidence)]
     groups = {lesson.group for lesson in real}
     if len(groups) < settings.minimum_groups:
         notes.append(
@@ -154,12 +158,12 @@ def _reranker(
 
 
 def _examples(lessons: Iterable[Lesson], rank: Callable[[str], Sequence[Passage]]) -> list[_Example]:
-    """The questions whose answer is among their passages: the others teach an order nothing."""
+    """The questions that have passages with and without the answer: the others teach an order nothing."""
     made = []
     for lesson in lessons:
         passages = [passage for passage in rank(lesson.question) if not passage.chunk.is_correction]
         relevant = np.array([lesson.answered_by(passage.chunk) for passage in passages])
-        if relevant.any():
+        if relevant.any() and not relevant.all():
             made.append(
                 _Example(group=lesson.group, values=features([one.scores for one in passages]), relevant=relevant)
             )
@@ -171,6 +175,7 @@ def _fusion(
 ) -> tuple[dict[str, float], str]:
     """Logistic weights of the features where they beat `baseline` on folds not learned from, else none, and why.
 
+    With the reranker they must beat weights learned without it too: else its features would be praised for the others'.
     "Beat" is the one-standard-error rule (Breiman et al., 1984): the mean gain in reciprocal rank over the questions
     exceeds its standard error.
     """
@@ -179,11 +184,10 @@ def _fusion(
     if len(set(groups)) < FOLDS:
         return {}, f"only {len(set(groups))} questions whose answer was found, {FOLDS} needed"
     before = np.array([_reciprocal_rank(example, baseline) for example in examples])
-    after = np.zeros(len(examples))
-    for train, test in GroupKFold(FOLDS).split(examples, groups=groups):
-        weights = _fit([examples[at] for at in train], used)
-        for at in test:
-            after[at] = _reciprocal_rank(examples[at], weights)
+    if RERANK not in without:
+        rival = _cross_validated(examples, [at for at in used if FEATURES[at] != RERANK])
+        before = max(before, rival, key=np.mean)
+    after = _cross_validated(examples, used)
     gain = after - before
     error = float(gain.std(ddof=1) / math.sqrt(len(gain)))
     note = (
@@ -191,6 +195,16 @@ def _fusion(
         f"(standard error of the difference {error:.3f})"
     )
     return (_fit(examples, used), note) if gain.mean() > error else ({}, f"untuned is as good: {note}")
+
+
+def _cross_validated(examples: Sequence[_Example], used: Sequence[int]) -> NDArray[np.float64]:
+    """The reciprocal rank of each question by weights learned from the other folds; no group is in two."""
+    ranks = np.zeros(len(examples))
+    for train, test in GroupKFold(FOLDS).split(examples, groups=[example.group for example in examples]):
+        weights = _fit([examples[at] for at in train], used)
+        for at in test:
+            ranks[at] = _reciprocal_rank(examples[at], weights)
+    return ranks
 
 
 def _fit(examples: Sequence[_Example], used: Sequence[int]) -> dict[str, float]:

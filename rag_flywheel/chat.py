@@ -40,11 +40,29 @@ class Chat:
     opened: "OpenVersions"
 
     def searcher(self) -> Searcher:
-        """The live version, held for one whole answer. Raises NothingLive before the first reindex."""
+        """The live version. Raises NothingLive before the first reindex."""
+        return self.opened.get(self._live(), self._open)
+
+    def search(self, query: str) -> tuple[Searcher, list[Passage]]:
+        """The live version, held from here on, and its ranking for the query.
+
+        Raises NothingLive, IndexUnavailable, and Damaged when a part of the live version is gone.
+        """
+        while True:
+            live = self._live()
+            try:
+                searcher = self.opened.get(live, self._open)
+                return searcher, retrieve(query, searcher=searcher)
+            except NotFound as error:
+                if self.index.live() == live:
+                    raise Damaged(f"a part of the live version {live} is gone: {error}") from error
+                # It was retired after its name was read: the alias names another by now.
+
+    def _live(self) -> VersionId:
         live = self.index.live()
         if live is None:
             raise NothingLive("no index version is live yet: run `rag-flywheel reindex` first")
-        return self.opened.get(live, self._open)
+        return live
 
     def _open(self, version: VersionId) -> Searcher:
         try:
@@ -63,13 +81,8 @@ class Chat:
         """
         started = time.perf_counter()
         asked = _masked(question, self.redactor)
-        searcher = self.searcher()
         query = self.generator.rewrite(asked.text, asked.history)
-        try:
-            passages = retrieve(query, searcher=searcher)
-        except NotFound:  # the version was retired since its name was read: the alias names another by now
-            searcher = self.searcher()
-            passages = retrieve(query, searcher=searcher)
+        searcher, passages = self.search(query)
         for piece in self.generator.answer(query, passages[: searcher.shown]):
             if isinstance(piece, str):
                 yield piece
@@ -146,13 +159,6 @@ def open_for(
     """A version with the embedder that it was built with, which need not be the one that is configured now."""
     encoder = encoders(Embedder.model_validate(manifest.settings["embedder"]))
     return open_searcher(manifest, index=index, encoder=encoder, rerankers=rerankers)
-
-
-def draft(question: str, *, searcher: Searcher, generator: Generator) -> tuple[list[Passage], Draft]:
-    """What one version would answer, unrecorded: for comparing versions."""
-    passages = retrieve(question, searcher=searcher)
-    pieces = generator.answer(question, passages[: searcher.shown])
-    return passages, next(piece for piece in pieces if isinstance(piece, Draft))
 
 
 def _masked(question: Question, redactor: Redactor) -> Question:

@@ -42,8 +42,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and 
 Url = Annotated[str, typer.Option("--url", help="A running server, instead of the local files.", envvar="")]
 User = Annotated[str | None, typer.Option("--user", help="Who you are; only a keyed hash of it is stored.")]
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, emoji=False)
+err = Console(stderr=True, highlight=False, emoji=False)
 
 
 @dataclass(slots=True)
@@ -327,7 +327,7 @@ def report(
     elif asked.json:
         _print(asked, _send(asked, "GET", f"/reports/{name}"), _document)
     else:
-        out.print(_reply(asked, "GET", f"/reports/{name}", params={"format": "md"}).text, markup=False)
+        out.print(_reply(asked, "GET", f"/reports/{name}", params={"format": "md"}).text, markup=False, soft_wrap=True)
 
 
 # --- settings and demo ----------------------------------------------------------------------------------------------
@@ -491,7 +491,7 @@ def _short(value: Any) -> str:
 
 
 def _document(result: Any) -> None:
-    out.print(yaml.safe_dump(result, sort_keys=False, allow_unicode=True), markup=False)
+    out.print(yaml.safe_dump(result, sort_keys=False, allow_unicode=True), markup=False, soft_wrap=True)
 
 
 def _rows(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], nothing: str) -> None:

@@ -50,7 +50,7 @@ async def _call(
     try:
         async with httpx.AsyncClient(transport=transport, base_url=url, timeout=timeout) as client:
             reply = await client.request(method, path, json=body, params=wanted, headers=headers)
-    except httpx.InvalidURL as error:
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
         raise errors.InvalidInput(
             f"--url {url!r} is no URL ({error}); expected such as http://localhost:8000"
         ) from error

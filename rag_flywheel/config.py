@@ -4,6 +4,7 @@ A setting comes from the file, or from `RAG_FLYWHEEL_KEY` and `RAG_FLYWHEEL_SECT
 Relative paths are relative to the file. Secrets come from the environment alone and are no part of the value.
 """
 
+import contextlib
 import difflib
 import json
 import os
@@ -75,7 +76,7 @@ class Retrieval(_Section):
 
 class Generator(_Section):
     kind: Literal["extractive", "openai_like"] = "extractive"
-    minimum_similarity: float = Field(0.35, ge=-1, le=1)
+    minimum_similarity: float = Field(0.4, ge=-1, le=1)
     sentences: int = Field(3, ge=1)
     model: str = ""
     url: str = ""
@@ -178,6 +179,9 @@ def load(file: Path, environ: Mapping[str, str] = os.environ) -> Config:
     if "file" in settings:
         raise ConfigError(f"{file}: unknown key `file`")
     _refuse_secrets(settings, file)
+    place = {"file": str(file.resolve())}
+    # Strictly, as JSON: `port: "8000"` or `margin: true` is a slip. A variable of the environment can only be text.
+    _validated(json.dumps({**settings, **place}, default=str), file=file, where="", strict=True)
     for path, value in _from_environment(environ):
         section = settings
         for key in path[:-1]:
@@ -185,10 +189,15 @@ def load(file: Path, environ: Mapping[str, str] = os.environ) -> Config:
             section[key] = dict(below) if isinstance(below, dict) else {}
             section = section[key]
         section[path[-1]] = value
+    where = f", with the {ENV_PREFIX}... variables on top,"
+    return _validated(json.dumps({**settings, **place}, default=str), file=file, where=where, strict=False)
+
+
+def _validated(settings: str, *, file: Path, where: str, strict: bool) -> Config:
     try:
-        return Config.model_validate({**settings, "file": file.resolve()})
+        return Config.model_validate_json(settings, strict=strict)
     except ValidationError as error:
-        raise ConfigError("\n".join([f"{file} has mistakes:", *_explain(error)])) from None
+        raise ConfigError("\n".join([f"{file}{where} has mistakes:", *_explain(error)])) from None
 
 
 def secrets(environ: Mapping[str, str] = os.environ) -> Secrets:
@@ -198,8 +207,9 @@ def secrets(environ: Mapping[str, str] = os.environ) -> Secrets:
 
 def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
     """Variables that look like settings and are none. Not an error: Kubernetes sets such names for its services."""
-    known = {ENV_PREFIX + name.upper() for name in [*Config.model_fields, *Secrets.model_fields, "data", "config"]}
-    return sorted(name for name in environ if name.startswith(ENV_PREFIX) and "__" not in name and name not in known)
+    known = {*Config.model_fields, *Secrets.model_fields, "data", "config"}
+    ours = (name for name in environ if name.startswith(ENV_PREFIX))
+    return sorted(name for name in ours if name.removeprefix(ENV_PREFIX).lower().split("__")[0] not in known)
 
 
 def shown(config: Config) -> dict[str, Any]:
@@ -212,17 +222,24 @@ def shown(config: Config) -> dict[str, Any]:
 
 def masked_url(url: str) -> str:
     """The URL with its password, if any, as ***."""
-    parts = urlsplit(url)
-    if parts.password is None:
+    if _password(url) is None:
         return url
+    parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{host}"))
+
+
+def _password(url: str) -> str | None:
+    try:
+        return urlsplit(url).password
+    except ValueError:  # no URL at all, which is for its user to say
+        return None
 
 
 def _refuse_secrets(settings: Mapping[str, Any], file: Path) -> None:
     for section in ("ledger", "index"):
         url = (settings.get(section) or {}).get("url", "") if isinstance(settings.get(section), dict | None) else ""
-        if isinstance(url, str) and urlsplit(url).password is not None:
+        if isinstance(url, str) and _password(url) is not None:
             variable = f"{ENV_PREFIX}{section.upper()}__URL"
             raise ConfigError(
                 f"{file}: `{section}.url` holds a password; put the URL into the variable {variable} instead"
@@ -238,10 +255,8 @@ def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[list[str], A
             continue
         value: Any = environ[name]
         if value.lstrip().startswith(("[", "{")):
-            try:
+            with contextlib.suppress(json.JSONDecodeError):  # a text may start so too: `[::1]`
                 value = json.loads(value)
-            except json.JSONDecodeError as error:
-                raise ConfigError(f"{name} should hold JSON: {error.msg} at character {error.pos}") from None
         yield path, value
 
 
@@ -268,7 +283,16 @@ def _explain(error: ValidationError) -> Iterator[str]:
             near = _nearest(name)
             yield f"  `{name}`: unknown key" + (f"; did you mean `{near}`?" if near else "")
         else:
-            yield f"  `{name}`: {mistake['msg'][0].lower()}{mistake['msg'][1:]}; found {mistake['input']!r}"
+            found = mistake["input"]
+            said = _PLAIN.get(mistake["type"], mistake["msg"][0].lower() + mistake["msg"][1:])
+            yield f"  `{name}`: {said}; found {masked_url(found) if isinstance(found, str) else found!r}"
+
+
+_PLAIN = {
+    "float_type": "input should be a number (YAML takes `5e-5` for a text: write `5.0e-5`)",
+    "tuple_type": 'input should be a list: `[docs]`, or in the environment `["docs"]`',
+    "model_type": "input should be a section: `key: value` lines",
+}
 
 
 def _nearest(name: str) -> str | None:

@@ -74,7 +74,7 @@ class Extractive:
         if not sentences:
             return np.zeros(0, dtype=np.float32)
         query = self._encoder.encode_queries([question])[0]
-        return np.asarray(self._vectors.of([sentence.text for sentence in sentences]) @ query)
+        return np.asarray(self._vectors.of([sentence.embedded for sentence in sentences]) @ query)
 
 
 class _SentenceVectors:
@@ -114,6 +114,12 @@ class _Sentence:
     @property
     def text(self) -> str:
         return self.passage.chunk.text[self.start : self.end]
+
+    @property
+    def embedded(self) -> str:
+        """Below its nearest heading, for a sentence of a manual seldom names what its section is about."""
+        chunk = self.passage.chunk
+        return f"{chunk.headings[-1] if chunk.headings else chunk.title}\n{self.text}"
 
     def follows(self, other: "_Sentence") -> bool:
         return self.passage.rank == other.passage.rank and self.place == other.place + 1
@@ -226,8 +232,8 @@ _ABBREVIATION = re.compile(
 def sentence_spans(text: str) -> list[tuple[int, int]]:
     """Where the sentences of a text are, in order, without the blanks around them.
 
-    What only makes sense together is one sentence: the steps of a numbered list, code and the sentence before it, a
-    list and the line with a colon that introduces it, a question and its answer.
+    What only makes sense together is one sentence: the steps of a numbered list, code and the sentence before it (or,
+    below a heading, the one after it), a list and the line with a colon that introduces it, a question and its answer.
     """
     spans: list[tuple[int, int]] = []
     first = last = _Kind.HEADING  # kinds of the first and the last piece of the latest span
@@ -247,7 +253,8 @@ def _belongs(before: str, first: _Kind, last: _Kind, kind: _Kind) -> bool:
         return False
     announced = last is not _Kind.FENCE and before.rstrip("*_` ").endswith((":", "?"))
     one_list = kind is last and (kind is _Kind.STEP or (kind is _Kind.BULLET and first is not _Kind.BULLET))
-    return announced or one_list or kind is _Kind.FENCE
+    bare_code = first is last is _Kind.FENCE
+    return announced or one_list or bare_code or kind is _Kind.FENCE
 
 
 def _pieces(text: str) -> Iterator[tuple[int, int, _Kind]]:

@@ -7,184 +7,34 @@ from rag_flywheel.domain import Turn
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 
-_POINTING = frozenset(
-    [
-        "it",
-        "its",
-        "it's",
-        "they",
-        "them",
-        "their",
-        "theirs",
-        "they're",
-        "he",
-        "him",
-        "his",
-        "he's",
-        "she",
-        "her",
-        "hers",
-        "she's",
-        "this",
-        "that",
-        "these",
-        "those",
-        "there",
-        "ones",
-        "same",
-        "former",
-        "latter",
-    ]
+_MATTER_WORDS = 50  # words of an earlier turn that are joined, at most: a pasted page would drown the question
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_POINTING = _set(
+    "it its it's they them their theirs they're he him his he's she her hers she's this that these those there ones "
+    "same former latter"
 )
 """Words that may point at something said before."""
 
-_ASKING = frozenset(
-    [
-        "is",
-        "are",
-        "was",
-        "were",
-        "am",
-        "do",
-        "does",
-        "did",
-        "has",
-        "have",
-        "had",
-        "can",
-        "could",
-        "will",
-        "would",
-        "shall",
-        "should",
-        "may",
-        "might",
-        "must",
-        "isn't",
-        "aren't",
-        "wasn't",
-        "weren't",
-        "don't",
-        "doesn't",
-        "didn't",
-        "can't",
-        "won't",
-        "what",
-        "which",
-        "who",
-        "whom",
-        "whose",
-        "when",
-        "where",
-        "why",
-        "how",
-        "what's",
-        "who's",
-        "how's",
-        "where's",
-        "tell",
-        "explain",
-        "describe",
-        "show",
-        "give",
-        "list",
-    ]
+_ASKING = _set(
+    "is are was were am do does did has have had can could will would shall should may might must isn't aren't wasn't "
+    "weren't don't doesn't didn't can't won't what which who whom whose when where why how what's who's how's where's "
+    "tell explain describe show give list"
 )
 """Words that a whole question has one of; a fragment has none."""
 
 _FUNCTION = (
     _POINTING
     | _ASKING
-    | frozenset(
-        [
-            "a",
-            "an",
-            "the",
-            "of",
-            "in",
-            "on",
-            "at",
-            "to",
-            "for",
-            "from",
-            "by",
-            "with",
-            "about",
-            "into",
-            "over",
-            "under",
-            "up",
-            "out",
-            "off",
-            "as",
-            "than",
-            "then",
-            "so",
-            "if",
-            "not",
-            "no",
-            "and",
-            "or",
-            "but",
-            "also",
-            "too",
-            "just",
-            "really",
-            "still",
-            "yet",
-            "even",
-            "only",
-            "very",
-            "more",
-            "most",
-            "much",
-            "many",
-            "any",
-            "some",
-            "all",
-            "be",
-            "been",
-            "being",
-            "done",
-            "doing",
-            "having",
-            "i",
-            "i'm",
-            "i've",
-            "me",
-            "my",
-            "mine",
-            "we",
-            "us",
-            "our",
-            "ours",
-            "you",
-            "your",
-            "yours",
-            "please",
-            "know",
-            "think",
-            "mean",
-            "want",
-            "need",
-            "get",
-            "go",
-            "make",
-            "ok",
-            "okay",
-            "yes",
-            "thanks",
-            "thank",
-            "hi",
-            "hello",
-            "else",
-            "instead",
-            "again",
-            "another",
-            "other",
-            "others",
-            "one",
-        ]
+    | _set(
+        "a an the of in on at to for from by with about into over under up out off as than then so if not no and "
+        "or but also too just really still yet even only very more most much many any some all be been being done "
+        "doing having i i'm i've me my mine we us our ours you your yours please know think mean want need get go "
+        "make ok okay yes thanks thank hi hello else instead again another other others one"
     )
 )
 """Words that say little about the matter; the others are content words."""
@@ -217,7 +67,9 @@ def standalone(question: str, history: Sequence[Turn]) -> str:
         return question
     earlier = [turn.text.strip() for turn in history if turn.role == "user"]
     matter = next((text for text in reversed(earlier) if len(_content(text)) >= 2), None)
-    return question if matter is None or matter == question.strip() else f"{matter} {question.strip()}"
+    if matter is None or matter == question.strip():
+        return question
+    return f"{' '.join(matter.split()[:_MATTER_WORDS])} {question.strip()}"
 
 
 def _leans(question: str) -> bool:
@@ -238,7 +90,8 @@ def _content(text: str) -> list[str]:
 
 
 def _words(text: str) -> Iterator[str]:
-    """In lower case, but for short names in capitals: the US is not us."""
+    """In lower case, but for names in capitals: the US is not us."""
+    shouted = text.isupper()
     for match in _WORD.finditer(text.replace("’", "'")):
         word = match.group()
-        yield word if len(word) > 1 and word.isupper() else word.lower()
+        yield word if len(word) > 1 and word.isupper() and not shouted else word.lower()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rag_flywheel.domain import AuditEntry, Json, VersionId, VersionRecord, VersionState
-from rag_flywheel.errors import NotFound, NothingLive
+from rag_flywheel.errors import Damaged, NotFound, NothingLive
 from rag_flywheel.ports import Ledger, PassageIndex
 
 LOCK = "promotion"
@@ -55,11 +55,17 @@ def roll_back(to: VersionId | None, *, index: PassageIndex, ledger: Ledger, who:
 def reconcile(*, index: PassageIndex, ledger: Ledger, at: datetime) -> list[str]:
     """Bring the ledger up to the alias and clear what a dead run left. Call it only under the reindex lock.
 
-    Returns what was done, in words. A version that was built and never decided on is deleted: its run is dead.
+    Returns what was done, in words. A version that was built and never decided on is deleted: its run is dead. Raises
+    Damaged, and deletes nothing, when the ledger does not know the live version: it is another index's.
     """
-    done = [f"removed the unfinished build {name}" for name in index.discard_partial()]
     live = index.live()
     records = {record.manifest.version_id: record for record in ledger.versions()}
+    if live is not None and live not in records:
+        raise Damaged(
+            f"the alias names {live}, which the ledger does not know: index and ledger belong together; name the right "
+            "ones, restore the ledger, or empty both and reindex"
+        )
+    done = [f"removed the unfinished build {name}" for name in index.discard_partial()]
     kept = set(index.versions())
     for version, record in records.items():
         if version == live:
@@ -76,7 +82,7 @@ def reconcile(*, index: PassageIndex, ledger: Ledger, at: datetime) -> list[str]
         elif version not in kept and record.state not in GONE:
             ledger.set_state(version, VersionState.DELETED, at=at)
             done.append(f"recorded that {version} is no longer in the index")
-    for version in kept - set(records) - {live}:
+    for version in sorted(kept - set(records)):
         index.delete(version)
         done.append(f"deleted {version}: the ledger does not know it")
     return done

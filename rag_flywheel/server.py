@@ -37,6 +37,7 @@ def _bind(host: str, port: int) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
+        bound.listen()  # before the line that names the address: who reads it may connect at once
     except OSError as error:
         bound.close()
         raise Conflict(

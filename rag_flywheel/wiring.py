@@ -13,6 +13,7 @@ from rag_flywheel.adapters.cache import SqliteCache
 from rag_flywheel.adapters.edge_index import EdgeIndex
 from rag_flywheel.adapters.encoder import SentenceEncoder
 from rag_flywheel.adapters.ledger import open_ledger
+from rag_flywheel.adapters.ledger_engine import sqlite_url
 from rag_flywheel.adapters.llm import OpenAILikeGenerator
 from rag_flywheel.adapters.redactor import NoRedactor, PresidioRedactor
 from rag_flywheel.adapters.reranker import RerankerFolder
@@ -55,7 +56,7 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
         raise ConfigError(f"data_dir: {data} cannot be made ({error.strerror}); name a folder that can") from error
     with contextlib.ExitStack() as opened:
         ledger = open_ledger(
-            config.ledger.url or f"sqlite:///{data / 'ledger.db'}",
+            config.ledger.url or sqlite_url(data / "ledger.db"),
             timeout=config.ledger.timeout,
             lock_folder=data / "locks",
         )

@@ -22,7 +22,7 @@ USE_CASES = {
     "rag_flywheel.extractive",
     "rag_flywheel.history",
 }
-COMPOSERS = {"rag_flywheel.chat", "rag_flywheel.reindex"}
+COMPOSERS = {"rag_flywheel.chat", "rag_flywheel.judging", "rag_flywheel.reindex"}
 DOORS = {
     "rag_flywheel.cli",
     "rag_flywheel.client",
@@ -41,7 +41,8 @@ MAY_IMPORT: list[tuple[str, set[str]]] = [
     *((name, FOUNDATION) for name in sorted(PURE)),
     *((name, PORTS | PURE | USE_CASES) for name in sorted(USE_CASES)),
     ("rag_flywheel.chat", PORTS | PURE | USE_CASES),
-    ("rag_flywheel.reindex", PORTS | PURE | USE_CASES | {"rag_flywheel.chat", "ingest.", "eval."}),
+    ("rag_flywheel.judging", PORTS | {"ingest.", "eval."}),
+    ("rag_flywheel.reindex", PORTS | PURE | USE_CASES | COMPOSERS | {"rag_flywheel.wiring", "ingest.", "eval."}),
     ("rag_flywheel.adapters.", FOUNDATION | {"rag_flywheel.ports", "rag_flywheel.adapters."}),
     ("rag_flywheel.wiring", PORTS | USE_CASES | {"rag_flywheel.adapters."}),
     (

@@ -3,41 +3,62 @@
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+
+from rag_flywheel.errors import Damaged, Unavailable
 
 
 class SqliteCache:
-    """A `Cache` in one file, safe under threads and processes. A damaged file is put aside and begun anew."""
+    """A `Cache` in one file, safe under threads and processes. What is no SQLite file is deleted and begun anew.
 
-    def __init__(self, file: Path) -> None:
+    Raises Unavailable when the file cannot be used (read-only, no space, held by another for `patience` seconds), and
+    Damaged when a part of it is broken.
+    """
+
+    def __init__(self, file: Path, *, patience: float = 30.0) -> None:
+        self._file = file
         self._lock = threading.Lock()
-        file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._connection = _open(file)
-        except sqlite3.DatabaseError:
-            file.unlink()
-            self._connection = _open(file)
+        with self._translated():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self._connection = _open(file, patience)
+            except sqlite3.OperationalError:  # locked or out of reach, but not broken: others may be using it
+                raise
+            except sqlite3.DatabaseError:
+                file.unlink()
+                self._connection = _open(file, patience)
 
     def get(self, keys: Sequence[str]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
-        with self._lock:
+        with self._lock, self._translated():
             for some in (keys[at : at + 500] for at in range(0, len(keys), 500)):
                 marks = ",".join("?" * len(some))
                 found.update(self._connection.execute(f"SELECT key, value FROM cache WHERE key IN ({marks})", some))
         return found
 
     def put(self, values: Mapping[str, bytes]) -> None:
-        with self._lock, self._connection:
-            self._connection.executemany("INSERT OR IGNORE INTO cache VALUES (?, ?)", values.items())
+        with self._lock, self._translated(), self._connection:
+            self._connection.executemany("INSERT OR REPLACE INTO cache VALUES (?, ?)", values.items())
 
     def close(self) -> None:
         with self._lock:
             self._connection.close()
 
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.OperationalError) as error:
+            raise Unavailable(
+                f"the cache {self._file} cannot be used ({error}): make room, or let others end"
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise Damaged(f"the cache {self._file} is broken ({error}): delete it, it is made again") from error
 
-def _open(file: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(file, timeout=30, check_same_thread=False)
+
+def _open(file: Path, patience: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(file, timeout=patience, check_same_thread=False)
     with contextlib.ExitStack() as undo:
         undo.callback(connection.close)
         # Losing the last writes at a power cut costs a little work, so the file is not synced at each write.

@@ -45,6 +45,7 @@ class Instant(TypeDecorator[datetime]):
 class Value(TypeDecorator[Any]):
     """A frozen dataclass of the domain as JSON. Reading checks it; raises Damaged when it is not what was written.
 
+    Rows are never rewritten, so a field that is added to the domain later needs a default for the rows before it.
     JSON rather than JSONB on PostgreSQL: it keeps the text as it was given, so numbers, the order of keys and the
     character NUL come back the same on both databases.
     """
@@ -61,13 +62,16 @@ class Value(TypeDecorator[Any]):
         return self._adapter.dump_python(value, mode="json")
 
     def process_result_value(self, value: object, dialect: Dialect) -> Any:
+        if value is None:  # an outer join that found no row
+            return None
         try:
             return self._adapter.validate_python(value)
         except ValidationError as error:
             wrong = ", ".join(".".join(map(str, one["loc"])) or "all of it" for one in error.errors())
             # Without its cause: pydantic's message quotes what it found, and that can be a person's text.
             raise Damaged(
-                f"a stored {self.kind.__name__} is not what was written (wrong: {wrong}): restore the ledger from a backup"
+                f"a stored {self.kind.__name__} is not what was written (wrong: {wrong}): restore the ledger from a "
+                "backup"
             ) from None
 
 

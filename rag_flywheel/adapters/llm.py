@@ -168,13 +168,13 @@ class OpenAILikeGenerator:
                 return
             except vendors as error:
                 failure = _failure(error, timeout=self._timeout)
-                wait = failure.wait if failure.wait is not None else min(0.5 * 2**attempt, _LONGEST_BACKOFF)
-                # A server that wants to be left alone for longer than we would wait for an answer is not there for us.
-                if said or not failure.passing or attempt >= self._retries or wait > self._timeout:
+                # A server that wants to be left alone for longer than we wait for an answer is not there for us.
+                again = failure.passing and (failure.wait is None or failure.wait <= self._timeout)
+                if said or not again or attempt >= self._retries:
                     raise LanguageModelUnavailable(
                         f"the language model at {self._host} {failure.what}; {failure.advice}"
                     ) from error
-            self._pause(wait)
+            self._pause(min(0.5 * 2**attempt, _LONGEST_BACKOFF) if failure.wait is None else failure.wait)
 
     def _once(self, messages: "Sequence[ChatMessage]") -> Iterator[str]:
         finished = False

@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Iterator, Sequence
 
 import phonenumbers
-import regex
+import regex  # type: ignore[import-untyped]
 from presidio_analyzer import EntityRecognizer, LocalRecognizer, Pattern, PatternRecognizer, RecognizerResult
 from presidio_analyzer.nlp_engine import NlpArtifacts
 from presidio_analyzer.predefined_recognizers import (
@@ -22,7 +22,8 @@ from presidio_analyzer.predefined_recognizers import (
     UsSsnRecognizer,
 )
 
-SURE = 0.85
+from rag_flywheel.adapters.names import NAME_PATTERNS, SURE
+
 LIKELY = 0.6
 
 
@@ -63,8 +64,10 @@ class PublicIpAddress(IpRecognizer):
         except ValueError:
             return True
         special = address.is_loopback or address.is_multicast or address.is_unspecified or address.is_link_local
-        netmask = address.version == 4 and (address.packed[0] in (0, 255))
-        return special or netmask or any(address in network for network in self.NETWORKS)
+        if address.version == 4:
+            # A netmask, or one-digit numbers alone, which are nearly always a version or a section.
+            special |= address.packed[0] in (0, 255) or max(address.packed) < 10
+        return special or any(address in network for network in self.NETWORKS)
 
 
 class PhoneNumber(LocalRecognizer):
@@ -79,10 +82,12 @@ class PhoneNumber(LocalRecognizer):
     NORTH_AMERICAN = regex.compile(
         r"(?:\+?1[ .-]?)?(?:\([2-9]\d\d\)[ ]?|[2-9]\d\d[ .-])[2-9]\d\d[ .-]\d{4}(?:\s?(?:x|ext\.?)\s?\d+)?"
     )
+    AREA_CODE = regex.compile(r"\(0\d{1,4}\)[ ]?\d{3,4}[ -]?\d{3,4}")
     CALLED_SO_BEFORE = regex.compile(
         r"\b(?:tele?phones?|phones?|tel|mobiles?|cell(?:phone|ular)?s?|fax|call(?:ing)?|dial|ring|text(?:ed)?|sms|whatsapp"
-        r"|reach(?:ed)?|landline|voicemail|hotline|contact|desk|office|home|work|answer(?:ing)?|(?:my|his|her|their|our)"
-        r" (?:new |old )?number)\b(?:[^\n\d<>]|<[A-Z_]+>){0,25}\n?[^\n\d<>]{0,6}$",
+        r"|reach(?:ed)?|landline|voicemail|hotline|contact|desk|office|home|work|answer(?:ing)?|registered"
+        r"|(?:my|his|her|their|our|your|the|this|that|new|old|['’]s) number)\b"
+        r"(?:[^\n\d<>]|<[A-Z_]+>){0,25}\n?[^\n\d<>]{0,6}$",
         regex.IGNORECASE,
     )
     CALLED_SO_AFTER = regex.compile(
@@ -93,6 +98,10 @@ class PhoneNumber(LocalRecognizer):
         r"|ticket|case|reference|ref|tracking|tax|pan|passport|licen[cs]e|ssn|id|zip|postcode|code|pin|error|years?)\b"
         r"[^\n\d]{0,20}$",
         regex.IGNORECASE,
+    )
+    UNIT = regex.compile(
+        r"[ \u00a0]?(?:ohms?|Ω|[kMG]?Hz|m?[VAW]|k[WV]|mm|cm|km|kg|lbs?|psi|bar|rpm|dpi|pixels?|px|bytes?"
+        r"|[kKMGT]i?B|hours?|°)\b"
     )
     DATE = regex.compile(
         r"(?:(?:19|20)\d\d[-./ ](?:0?[1-9]|1[0-2])[-./ ](?:0?[1-9]|[12]\d|3[01])"
@@ -129,9 +138,9 @@ class PhoneNumber(LocalRecognizer):
         if found.startswith(("+", "00")) and self._possible(found if found[0] == "+" else "+" + found[2:]):
             return SURE
         before = text[max(0, start - 60) : start]
-        if self.SOMETHING_ELSE.search(before):
+        if self.SOMETHING_ELSE.search(before) or self.UNIT.match(text, end):
             return 0.0
-        if self.NORTH_AMERICAN.fullmatch(found):
+        if self.NORTH_AMERICAN.fullmatch(found) or self.AREA_CODE.fullmatch(found):
             return LIKELY
         digits = sum(character.isdigit() for character in found)
         called_so = self.CALLED_SO_BEFORE.search(before) or self.CALLED_SO_AFTER.match(text, end)
@@ -145,26 +154,24 @@ class PhoneNumber(LocalRecognizer):
             return False
 
     def _freephone(self, number: str) -> bool:
+        if regex.match(r"(?:00|0)80[08][ -]?\d", number):  # in most of Europe, Africa and Oceania
+            return True
         try:
-            parsed = phonenumbers.parse(number, "US")
+            return phonenumbers.number_type(phonenumbers.parse(number, "US")) in self.FREE
         except phonenumbers.NumberParseException:
             return False
-        return phonenumbers.number_type(parsed) in self.FREE
 
 
 class PaymentCard(CreditCardRecognizer):
     """A payment card number that stands alone: a known issuer's prefix, 13 to 19 digits, a valid Luhn digit."""
 
-    PATTERNS = (
-        Pattern(
-            "known issuer",
-            r"(?<![\w.+-])(?:4\d{3}|5\d{3}|2[2-7]\d{2}|6\d{3}|3\d{3}|1800|2131)(?:[- ]?\d{3,6}){2}(?:[- ]?\d{1,5})?(?![\w-]|\.\d)",
-            LIKELY,
-        ),
+    NUMBER = (
+        r"(?<![\w.+-])(?:4\d{3}|5\d{3}|2[2-7]\d{2}|6\d{3}|3\d{3}|1800|2131)(?:[- ]?\d{3,6}){2}(?:[- ]?\d{1,5})?"
+        r"(?![\w-]|\.\d)"
     )
 
     def __init__(self) -> None:
-        super().__init__(patterns=list(self.PATTERNS))
+        super().__init__(patterns=[Pattern("known issuer", self.NUMBER, LIKELY)])
 
     def validate_result(self, pattern_text: str) -> bool:
         return 13 <= sum(map(str.isdigit, pattern_text)) <= 19 and bool(super().validate_result(pattern_text))
@@ -173,10 +180,8 @@ class PaymentCard(CreditCardRecognizer):
 class SocialSecurityNumber(UsSsnRecognizer):
     """A US social security number that stands alone: three groups with hyphens, in a range that is given out."""
 
-    PATTERNS = (Pattern("three groups", r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])", LIKELY),)
-
     def __init__(self) -> None:
-        super().__init__(patterns=list(self.PATTERNS))
+        super().__init__(patterns=[Pattern("three groups", r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])", LIKELY)])
 
 
 # --- numbers that are called by their name ----------------------------------------------------------------------------
@@ -198,7 +203,13 @@ CARD_PATTERNS = (
         SURE,
     ),
 )
-IBAN_PATTERNS = (Pattern("called so", r"\b(?i:iban)\b[^\n\d]{0,20}?\K\b[A-Z]{2}\d{2}(?:[ ]?[A-Z0-9]){8,30}\b", SURE),)
+IBAN_PATTERNS = (
+    Pattern(
+        "called so",
+        r"\b(?i:iban)\b[^\n\d]{0,20}?\K\b(?:[A-Z]{2}\d{2}(?:[ ]?[A-Z0-9]){8,30}|(?i:[A-Z]{2}\d{2}[A-Z0-9]{8,30}))\b",
+        SURE,
+    ),
+)
 # Luhn lets a tenth of all serial numbers pass, so a US DEA certificate number must be called one.
 MEDICAL_PATTERNS = (
     Pattern(
@@ -210,12 +221,12 @@ MEDICAL_PATTERNS = (
 ID_PATTERNS = (
     Pattern(
         "called so",
-        r"\b(?:passport|driver(?:['’]?s)?['’]? licen[cs]e|driving licen[cs]e|licen[cs]e (?=(?:plate|number|no))(?:plate)?"
-        r"|(?:bank|checking|savings) account|accounts?|acct|acc|accnum|routing|sort code|tax id(?:entification)?|taxpayer id|tin|itin"
-        r"|ein|pan|aadhaa?r|voter id|national id|patient|mrn|medical record|medical file|insurance(?: policy)?|policy"
-        r"|(?:employee|member|staff|student|tribal|customer|client|user) id|(?<!\w )id(?= number)|dl|nhs)\b"
-        r"(?:[ \t]*(?:card|id|identification|numbers?|no\.?|num|code|details))*[ \t]*(?:is|was|ending (?:in|with))?[ \t]*[:=#]?"
-        r"[ \t]*[\"'`“‘(#*]*\K(?<!\w)"
+        r"\b(?:passport|driver(?:['’]?s)?['’]? licen[cs]e|driving licen[cs]e|licen[cs]e (?=plate|number|no)(?:plate)?"
+        r"|(?:bank|checking|savings) account|accounts?|acct|acc|accnum|routing|sort code|tax id(?:entification)?"
+        r"|taxpayer id|tin|itin|ein|pan|aadhaa?r|voter id|national id|patient|mrn|medical record|medical file"
+        r"|insurance(?: policy)?|policy|(?:employee|member|staff|student|customer|client|user) id|(?<!\w )id(?= number)"
+        r"|dl|nhs)\b(?:[ \t]*(?:card|id|identification|numbers?|no\.?|num|code|details))*"
+        r"[ \t]*(?:is|was|ending (?:in|with))?[ \t]*[:=#]?[ \t]*[\"'`“‘(#*]*\K(?<!\w)"
         r"(?=(?:[A-Z-]*\d){4}|(?=[A-Z\d-]{8})(?:[A-Z-]*\d){2})[A-Z\d](?:[A-Z\d-]|[ ](?=\d{3,})){3,24}\b",
         LIKELY,
     ),
@@ -231,7 +242,8 @@ SECRET_PATTERNS = (
     ),
     Pattern(
         "called so and quoted",
-        r"\b(?i:passwords?|passphrase)(?i:[ \t]*[:=][ \t]*|[ \t](?:is|was)?[ \t]*)'\K(?=[^'\n]*[\d!@#$%^&*])[^'\n<>]{5,40}(?=')",
+        r"\b(?i:passwords?|passphrase)(?i:[ \t]*[:=][ \t]*|[ \t](?:is|was)?[ \t]*)'\K"
+        r"(?=[^'\n]*[\d!@#$%^&*])[^'\n<>]{5,40}(?=')",
         SURE,
     ),
     Pattern(
@@ -246,90 +258,6 @@ SECRET_PATTERNS = (
         SURE,
     ),
     Pattern("private key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]+?-----END [A-Z ]*PRIVATE KEY-----", SURE),
-)
-
-
-# --- names ----------------------------------------------------------------------------------------------------------
-# Encyclopaedias and manuals speak of people and things in the third person, private texts of "my" and "I": a name counts
-# as private where such a context, a form's label, a title, a salutation or a signature says so.
-
-_PART = r"\p{Lu}(?:\p{Ll}|['’](?=\p{L}{2})|-(?=\p{Lu})|(?<=['’\-]|Mc|Mac|De|Di|Du|La|Le|O)\p{Lu})*\p{Ll}+"
-_INITIAL = r"\p{Lu}\.?"
-_PARTICLE = r"(?:van|von|der|den|de|da|di|del|della|dos|du|la|le|al|el|bin|ibn|ter|ten)"
-_NOT_A_PART = (
-    r"(?:A|An|And|All|Anyone|Are|Best|But|Can|Could|Do|Does|Everybody|Everyone|Folks|For|From|Good|Guys|Here|How|I|If|In|Is|It"
-    r"|Its|Madam|My|No|Not|Of|Ok|Okay|On|Or|Please|Sir|Sirs|So|Some|Sorry|Team|Thank|Thanks|That|The|Their|There|These|They|This"
-    r"|Those|To|Valued|We|What|When|Where|Which|Who|Why|With|Would|World|Yes|You|Your|Alexa|Bixby|Cortana|Google|Siri|Pepper|Mr|Mrs|Ms|Mx|Dr|Prof|Miss|Professor|Officer"
-    r"|January|February|March|April|May|June|July|August|September|October|November|December"
-    r"|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday"
-    r"|Access|Account|Address|Agent|Agreement|Application|Area|Bank|Bar|Book|Button|Care|Center|Centre|Channel|Code|Company"
-    r"|Conditions|Control|Controls|Corp|Corporation|Customer|Data|Department|Desk|Device|Display|Edition|Electronics|Experience"
-    r"|Group|Guide|Help|Home|Hub|ID|Inc|Info|Information|Input|Interface|Journey|Limited|Line|Ltd|Manager|Manual|Menu|Mobile"
-    r"|Mode|Name|Number|Office|Online|Page|Panel|Policy|Portal|Privacy|Profile|Program|Protection|Records|Relations|Report|Rights"
-    r"|Satisfaction|Screen|Security|Service|Services|Settings|Setup|Side|Smart|Software|Sound|Store|Story|Support|System|Systems"
-    r"|Television|Terms|Tools|Training|University)(?!\p{L})"
-)
-_WORD = rf"(?!{_NOT_A_PART}){_PART}"
-_REST = rf"(?:[ \t](?:{_INITIAL}(?!\p{{L}})|(?:{_PARTICLE}[ \t])*{_WORD}))"
-NAME = rf"{_WORD}{_REST}{{0,3}}(?<=\p{{Ll}})(?!\p{{L}})"
-FULL_NAME = rf"(?:{_WORD}|{_INITIAL}){_REST}{{1,3}}(?<=\p{{Ll}})(?!\p{{L}})"
-_KIN = (
-    r"wife|husband|spouse|partner|fianc[eé]e?|boyfriend|girlfriend|son|daughter|kid|child|children|baby|mother|father|mom|mum|dad"
-    r"|brother|sister|uncle|aunt|cousin|nephew|niece|grandmother|grandfather|grandma|grandpa|friend|colleague|co-?worker|roommate"
-    r"|neighbou?r|boss|manager|landlord|doctor|dentist|lawyer|nanny|twin"
-)
-_ROLE = (
-    r"applicant|patient|employee|customer|client|user|policyholder|cardholder|account holder|resident|tenant|beneficiary|claimant|subscriber"
-    r"|borrower|payee|support agent|administrator|adjuster"
-)
-_OWNED = (
-    r"ssn|social security|e-?mail|phone|mobile number|cell|(?:home |billing )?address|passport|driver|(?:bank )?account|credit card"
-    r"|debit card|password|login|credentials|tax id|tin|pan|aadhaa?r|date of birth|dob"
-)
-_END_OF_FIELD = r"[ \t]*(?:[,;(<|]|$)"
-_LINE = r"^[ \t>*\-]*"
-
-
-def _named(context: str, before: str, who: str = NAME, after: str = "") -> Pattern:
-    behind = rf"{before}\K" if before else r"(?<![\p{L}<'’-])"
-    return Pattern(context, behind + who + (f"(?={after})" if after else ""), SURE)
-
-
-NAME_PATTERNS = (
-    _named("title", r"\b(?:(?:Mr|Mrs|Ms|Mx|Dr|Prof)\.?|Miss|Professor|Officer)[ \t]"),
-    _named("said so", r"\b(?i:(?:my|his|her|their|your|full|first|last|maiden) name(?:'s|’s| is| was))[ \t]"),
-    _named("asked for", r"\b(?i:your (?:full |first |last )?name)\?\s+"),
-    _named("I am", r"\b(?i:I am|I'm|I’m)[ \t]", FULL_NAME, r"[ \t]*(?:[,.!;\n]|$|from|with|and|calling)"),
-    _named("greeting", r"\b(?i:hello|hi|hey)[,.!]?[ \t](?i:this is)[ \t]"),
-    _named("on the line", r"\b(?i:this is)[ \t]", FULL_NAME, r"[ \t](?:speaking|calling|here|from)\b"),
-    _named(
-        "label",
-        rf"{_LINE}(?i:(?:(?:full|first|last|middle|given|family|maiden|customer|patient|client|employee|contact)[ \t])?name|attn"
-        r"|attention|customer|patient|client|contact person|employee|applicant|cardholder|(?:billing|shipping|mailing) address)"
-        r"[ \t]*[:=][ \t]*",
-        FULL_NAME,
-        _END_OF_FIELD,
-    ),
-    _named(
-        "part's label", rf"{_LINE}(?i:first name|last name|surname|maiden name)[ \t]*[:=][ \t]*", NAME, _END_OF_FIELD
-    ),
-    _named(
-        "signature",
-        r"\b(?i:regards|sincerely|respectfully|cheers|thanks|thank you|best|best wishes|yours|yours truly|yours faithfully|love)"
-        r"[ \t]*[,.!–—-]*[ \t]*\r?\n\s*[–—-]?[ \t]*",
-        NAME,
-        r"[ \t]*(?:[,(]|$)",
-    ),
-    _named("salutation", r"^[ \t>\"“]*(?i:dear|hi|hello|hey)(?: there)?,?[ \t]", NAME, r"[ \t]*(?:[,!:;.–—-]|$)"),
-    _named("kin", rf"\b(?i:my|our)[ \t](?:\w+[ \t])?(?:{_KIN})(?:(?:'s|’s)? name(?: is)?|,| is called| named)?[ \t]"),
-    _named("role", rf"\b(?:{_ROLE}|Applicant|Patient|Employee|Detective|Nurse)[ \t]", FULL_NAME),
-    _named("owner", "", FULL_NAME, rf"(?:['’]s|(?<=s)['’])[ \t](?i:{_OWNED})\b"),
-    _named(
-        "belonging",
-        r"\b(?i:registered to|registered under|issued to|in the name of|full name|made out to|c/o)[ \t]",
-        FULL_NAME,
-    ),
-    _named("mailbox", "", FULL_NAME, r"[ \t]*[<(\[][ \t]*(?:mailto:)?(?:[\w.+-]+@|<EMAIL_ADDRESS>)"),
 )
 
 

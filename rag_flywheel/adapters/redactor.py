@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag_flywheel.errors import ConfigError
@@ -13,6 +14,7 @@ from rag_flywheel.ports import Redacted
 
 if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine, RecognizerResult
+    from presidio_analyzer.nlp_engine import NlpEngine
 
 RULES = "1"  # raise it whenever a pattern changes: caches are keyed by the redactor's name
 LANGUAGE = "en"
@@ -97,26 +99,37 @@ def _disjoint(results: Sequence["RecognizerResult"]) -> list[tuple[int, int, str
 
 def _load(entities: Sequence[str], spacy_model: str) -> "AnalyzerEngine":
     # Presidio imports transformers, which takes seconds: not before the first text.
-    import spacy.util
     from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
-    from presidio_analyzer.nlp_engine import NlpEngine, NoOpNlpEngine, SpacyNlpEngine
+    from presidio_analyzer.nlp_engine import NoOpNlpEngine
     from presidio_analyzer.predefined_recognizers import SpacyRecognizer
 
     from rag_flywheel.adapters.recognizers import recognizers
 
     registry = RecognizerRegistry(list(recognizers()), supported_languages=[LANGUAGE])
-    engine: NlpEngine = NoOpNlpEngine([{"lang_code": LANGUAGE, "model_name": "none"}])
     if spacy_model:
-        # Presidio would download a model that it does not find.
-        if not spacy.util.is_package(spacy_model) and not spacy.util.get_package_path:
-            raise ConfigError(spacy_model)
-        engine = SpacyNlpEngine([{"lang_code": LANGUAGE, "model_name": spacy_model}])
         registry.add_recognizer(SpacyRecognizer(supported_language=LANGUAGE))
-    engine.load()
     known = {entity for recognizer in registry.recognizers for entity in recognizer.supported_entities}
     for entity in entities:
         if entity not in known:
             near = get_close_matches(entity, sorted(known), n=1, cutoff=0.5)
-            hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(sorted(known))}"
-            raise ConfigError(f"privacy.entities names {entity}, which nothing here recognises{hint}")
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
+            raise ConfigError(f"privacy.entities names {entity}, which nothing here recognises; {hint}")
+    engine = _spacy_engine(spacy_model) if spacy_model else NoOpNlpEngine([{"lang_code": LANGUAGE, "model_name": ""}])
     return AnalyzerEngine(registry=registry, nlp_engine=engine, supported_languages=[LANGUAGE])
+
+
+def _spacy_engine(model: str) -> "NlpEngine":
+    import spacy.util
+    from presidio_analyzer.nlp_engine import SpacyNlpEngine
+
+    engine = SpacyNlpEngine([{"lang_code": LANGUAGE, "model_name": model}])
+    try:
+        if not spacy.util.is_package(model) and not Path(model).is_dir():  # Presidio would download it
+            raise OSError("it is neither an installed package nor a folder")
+        engine.load()
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"privacy.spacy_model names {model}, which cannot be loaded: {error}. Install the model, or leave the "
+            "setting empty to find names by their surroundings alone"
+        ) from error
+    return engine

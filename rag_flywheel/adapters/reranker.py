@@ -4,6 +4,7 @@ import hashlib
 import shutil
 import tempfile
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from rag_flywheel.adapters.encoder import model_path, quiet
-from rag_flywheel.errors import ConfigError, NotFound
+from rag_flywheel.errors import ConfigError, Damaged, NotFound
 from rag_flywheel.ports import Pair, Reranker, Vectors
 
 MAX_TOKENS = 256  # of a query and a passage together
@@ -25,7 +26,13 @@ class TunedReranker:
         from sentence_transformers import CrossEncoder
 
         quiet()
-        self._model = CrossEncoder(str(folder), device="cpu", max_length=MAX_TOKENS)
+        try:
+            self._model = CrossEncoder(str(folder), device="cpu", max_length=MAX_TOKENS)
+        except (OSError, ValueError) as error:
+            raise Damaged(
+                f"the tuned reranker in {folder} cannot be loaded ({type(error).__name__}): put a copy of the folder "
+                "back, or delete it and reindex"
+            ) from error
 
     def score(self, query: str, texts: Sequence[str]) -> Vectors:
         if not texts:
@@ -51,7 +58,8 @@ class RerankerFolder:
         self._epochs = epochs
         self._learning_rate = learning_rate
         self._lock = threading.Lock()
-        self._loaded: dict[str, TunedReranker] = {}
+        # Weakly, for a server meets a new one with every version: those that no open version uses are let go.
+        self._loaded: weakref.WeakValueDictionary[str, TunedReranker] = weakref.WeakValueDictionary()
 
     def tune(self, pairs: Sequence[Pair], *, seed: int, on_step: Callable[[int, int], None]) -> str:
         """As the port says. Binary cross-entropy on the pairs (Nogueira and Cho, 2019, arXiv:1901.04085)."""
@@ -125,14 +133,14 @@ class RerankerFolder:
 
     def load(self, digest: str) -> Reranker:
         with self._lock:
-            if digest not in self._loaded:
-                folder = self._folder / digest
-                if not folder.is_dir():
+            loaded = self._loaded.get(digest)
+            if loaded is None:
+                if not self.has(digest):
                     raise NotFound(
                         f"the tuned reranker {digest} is not in {self._folder}: put the folder back, or reindex"
                     )
-                self._loaded[digest] = TunedReranker(folder)
-            return self._loaded[digest]
+                loaded = self._loaded[digest] = TunedReranker(self._folder / digest)
+            return loaded
 
     def keep_only(self, digests: set[str]) -> None:
         if not self._folder.is_dir():
@@ -141,7 +149,8 @@ class RerankerFolder:
             if folder.is_dir() and folder.name not in digests:
                 shutil.rmtree(folder, ignore_errors=True)
         with self._lock:
-            self._loaded = {digest: model for digest, model in self._loaded.items() if digest in digests}
+            for digest in set(self._loaded) - digests:
+                self._loaded.pop(digest, None)
 
 
 def _digest(folder: Path) -> str:

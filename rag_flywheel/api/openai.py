@@ -50,8 +50,8 @@ class CompletionBody(BaseModel):
 
     messages: Annotated[list[Message], Field(min_length=1, max_length=400)]
     model: str = MODEL
-    stream: bool = False
-    stream_options: StreamOptions = StreamOptions()
+    stream: bool | None = False
+    stream_options: StreamOptions | None = None
     user: str | None = None
 
 
@@ -112,7 +112,7 @@ def _chunks(pieces: Iterator[str | Interaction], body: CompletionBody, shape: di
                 yield _data(shape | {"choices": [_choice({"content": piece}, None)]})
             else:
                 yield _data(shape | {"choices": [_choice({}, "stop")], **_ours(piece)})
-                if body.stream_options.include_usage:
+                if body.stream_options is not None and body.stream_options.include_usage:
                     yield _data(shape | {"choices": [], "usage": _usage(body, piece)})
     except FlywheelError as error:
         yield _data({"error": {"message": str(error), "type": "server_error", "code": type(error).__name__}})

@@ -12,7 +12,6 @@ from rag_flywheel.chat import Chat, OpenVersions
 from rag_flywheel.domain import DocumentId, Json, Passage, VersionId
 from rag_flywheel.errors import KeyReused
 from rag_flywheel.ports import Ledger
-from rag_flywheel.retrieval import retrieve
 from rag_flywheel.wiring import Services
 
 
@@ -28,7 +27,7 @@ class State:
 
     def find(self, text: str) -> Sequence[Passage]:
         """The live version's passages for a text."""
-        return retrieve(text, searcher=self.chat.searcher())
+        return self.chat.search(text)[1]
 
     def lengths(self) -> Mapping[DocumentId, int]:
         """Each document of the live version with the end of its last passage, in characters."""

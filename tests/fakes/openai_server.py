@@ -4,7 +4,7 @@
         ...  # server.url ends in /v1; server.requests is what came in
 
 `reply` is what every request gets, a list (one reply a request, the last one again and again), or a function of the
-request. A reply is a text, or one of Fail, Stall, Die and Broken.
+request. A reply is a text, or one of Slow, Fail, Stall, Die and Broken.
 """
 
 import json
@@ -40,6 +40,14 @@ class Fail:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Slow:
+    """Says `text`, waiting `pause` seconds before each word."""
+
+    text: str
+    pause: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stall:
     """Says `text`, then nothing until the server stops; `keep_alive`: seconds between comments sent meanwhile."""
 
@@ -61,7 +69,7 @@ class Broken:
     body: str = '{"choices": [{"mess'
 
 
-Reply = str | Fail | Stall | Die | Broken
+Reply = str | Slow | Fail | Stall | Die | Broken
 
 
 @dataclass
@@ -102,7 +110,7 @@ class OpenAIServer:
             number = len(self.requests)
         if callable(self.reply):
             return self.reply(received)
-        if isinstance(self.reply, str | Fail | Stall | Die | Broken):
+        if isinstance(self.reply, str | Slow | Fail | Stall | Die | Broken):
             return self.reply
         return self.reply[min(number, len(self.reply)) - 1]
 
@@ -146,6 +154,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._stream(reply, str(body["model"]))
         elif isinstance(reply, str):
             self._json(200, _completion(reply, str(body["model"])))
+        elif isinstance(reply, Slow):
+            self.server.owner.stopping.wait(reply.pause * len(reply.text.split(" ")))
+            self._json(200, _completion(reply.text, str(body["model"])))
         else:
             self._hang(reply)
 
@@ -160,12 +171,14 @@ class _Handler(BaseHTTPRequestHandler):
         self._begin(200, "text/event-stream" if stream else "application/json")
         self.wfile.write(f"data: {reply.body}\n\n".encode() if stream else reply.body.encode())
 
-    def _stream(self, reply: str | Stall | Die, model: str) -> None:
+    def _stream(self, reply: str | Slow | Stall | Die, model: str) -> None:
         self._begin(200, "text/event-stream")
         text = reply if isinstance(reply, str) else reply.text
         for piece in [word + " " for word in text.split(" ")[:-1]] + text.split(" ")[-1:]:
+            if isinstance(reply, Slow):
+                self.server.owner.stopping.wait(reply.pause)
             self._event(_piece({"role": "assistant", "content": piece}, None, model))
-        if isinstance(reply, str):
+        if isinstance(reply, str | Slow):
             self._event(_piece({}, "stop", model))
             self.wfile.write(b"data: [DONE]\n\n")
         elif isinstance(reply, Stall):

@@ -23,6 +23,7 @@ def conversation(*texts: str) -> list[Turn]:
         "the traffic share",
         "Does that need PostgreSQL?",
         "Who decides this?",
+        "WHY IS IT SLOW?",
         "ok, so what happens to its users?",
     ],
 )
@@ -76,3 +77,11 @@ def test_a_standalone_query_stands_alone_in_the_same_conversation() -> None:
     history = conversation(ASKED, "Set the share.")
     query = standalone("How long does it run?", history)
     assert standalone(query, history) == query
+
+
+def test_of_a_pasted_page_only_the_beginning_is_joined() -> None:
+    page = "My log says: " + "error " * 1000
+    query = standalone("Why does it?", conversation(page))
+    assert query.startswith("My log says: error")
+    assert query.endswith("error Why does it?")
+    assert len(query.split()) == 53

@@ -1,7 +1,10 @@
 """The ledger: append-only tables, and triggers that keep them so.
 
-A migration is frozen history, so nothing here is imported from the code that moves on.
+A migration is frozen history, so nothing here is imported from the code that moves on. There is no way down: going
+back would drop what people said, so it means restoring a backup.
 """
+
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -30,13 +33,6 @@ def upgrade() -> None:
     _create_what_versions_became()
     _create_what_is_kept_once()
     _refuse_updates()
-
-
-def downgrade() -> None:
-    for table in reversed(TABLES):
-        op.drop_table(table)
-    if op.get_bind().dialect.name == "postgresql":
-        op.execute("DROP FUNCTION refuse_update()")
 
 
 def _create_what_people_did() -> None:
@@ -124,7 +120,7 @@ def _create_what_is_kept_once() -> None:
     _create("settings", sa.Column("name", sa.Text, nullable=False), sa.Column("value", sa.Text, nullable=False))
 
 
-def _create(name: str, *columns: sa.Column, unique: str | None = None, indexed: tuple[str, ...] = ()) -> None:
+def _create(name: str, *columns: sa.Column[Any], unique: str | None = None, indexed: tuple[str, ...] = ()) -> None:
     """A table whose first column is its primary key."""
     constraints: list[sa.Constraint] = [sa.PrimaryKeyConstraint(columns[0].name, name=f"pk_{name}")]
     if unique is not None:
@@ -138,11 +134,11 @@ def _sequence() -> sa.Column[int]:
     return sa.Column("sequence", sa.BigInteger().with_variant(sa.Integer, "sqlite"), nullable=False)
 
 
-def _instant(name: str) -> sa.Column:
+def _instant(name: str) -> sa.Column[Any]:
     return sa.Column(name, sa.DateTime(timezone=True), nullable=False)
 
 
-def _child_of(parent: str, key: str, table: str) -> sa.Column:
+def _child_of(parent: str, key: str, table: str) -> sa.Column[Any]:
     return sa.Column(key, sa.Text, sa.ForeignKey(f"{parent}.{key}", name=f"fk_{table}_{key}"), nullable=False)
 
 

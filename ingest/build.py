@@ -1,0 +1,133 @@
+"""Sources and accepted corrections to the entries of an index version. Nothing that is unchanged is worked on again."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from ingest.chunking import chunk, hide
+from ingest.corrections import Accepted
+from ingest.raw import Skipped
+from ingest.screening import clean, deduplicate
+from ingest.sources import SourceFile, read
+from rag_flywheel.config import Config, Ingest
+from rag_flywheel.domain import Chunk, Counts, Document
+from rag_flywheel.ports import Cache, Encoder, Entry, Redactor, Vectors
+from rag_flywheel.retrieval import searched_text
+
+RULES = 1
+"""Raise it when reading or screening gives other texts for the same bytes: cached ones are then made anew."""
+EMBEDDED_AT_ONCE = 128
+
+Step = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What one file came to, as the cache keeps it."""
+
+    documents: list[Document]
+    skipped: list[Skipped]
+
+
+_READ = TypeAdapter(_Read)
+
+
+def collect(
+    files: Sequence[SourceFile],
+    digests: Mapping[str, str],
+    *,
+    config: Config,
+    cache: Cache,
+    redactor: Redactor,
+    on_step: Step,
+) -> tuple[list[Document], list[Skipped]]:
+    """The sources' documents, screened and free of duplicates, and what was left out with the reason.
+
+    A file whose bytes (`digests`, by name) and rules are as before comes from the cache.
+    """
+    documents: list[Document] = []
+    skipped: list[Skipped] = []
+    seen: set[str] = set()
+    for done, file in enumerate(files, start=1):
+        rules = f"{RULES}|{redactor.name}|{config.ingest.model_dump_json()}"
+        key = "read:" + _digest(rules, file.name, digests[file.name])
+        known = cache.get([key]).get(key)
+        result = _read(file, config.ingest, redactor) if known is None else _READ.validate_json(known)
+        if known is None:
+            cache.put({key: _READ.dump_json(result)})
+        skipped += result.skipped
+        for document in result.documents:
+            if document.document_id in seen:
+                skipped.append(Skipped(name=document.document_id, reason="a document of this id came before"))
+            else:
+                seen.add(document.document_id)
+                documents.append(document)
+        on_step(done, len(files))
+    kept, duplicates = deduplicate(documents, config.ingest.near_duplicate)
+    return kept, [*skipped, *duplicates]
+
+
+def _read(file: SourceFile, settings: Ingest, redactor: Redactor) -> _Read:
+    raw, skipped = read(file)
+    screened = [clean(one, redactor=redactor, settings=settings) for one in raw]
+    return _Read(
+        documents=[one for one in screened if isinstance(one, Document)],
+        skipped=[*skipped, *(one for one in screened if isinstance(one, Skipped))],
+    )
+
+
+def cut(
+    documents: Sequence[Document], accepted: Accepted, *, skipped: int, settings: Ingest
+) -> tuple[list[Chunk], Counts]:
+    """The chunks of a version, superseded spans hidden, and how many there are of what."""
+    whole = [piece for document in documents for piece in chunk(document, settings)]
+    shown = hide(whole, accepted.hidden, settings.minimum_words)
+    corrections = [piece for document in accepted.documents for piece in chunk(document, settings)]
+    counts = Counts(
+        documents=len(documents),
+        passages=len(shown),
+        corrections=len(corrections),
+        superseded=sum(any(piece.span.overlaps(span) for span in accepted.hidden) for piece in whole),
+        skipped=skipped,
+    )
+    return [*shown, *corrections], counts
+
+
+def entries(
+    chunks: Sequence[Chunk], *, encoder: Encoder, model: str, titles: bool, cache: Cache, on_step: Step
+) -> Iterator[list[Entry]]:
+    """The chunks with their vectors, in batches. `model` names the encoder with all that changes its vectors."""
+    for start in range(0, len(chunks), EMBEDDED_AT_ONCE):
+        some = chunks[start : start + EMBEDDED_AT_ONCE]
+        texts = [searched_text(one, titles=titles) for one in some]
+        vectors = _cached(texts, f"document:{model}", encoder.encode_documents, cache)
+        asked = [one.question for one in some if one.question is not None]
+        questions = dict(zip(asked, _cached(asked, f"query:{model}", encoder.encode_queries, cache), strict=True))
+        yield [
+            Entry(
+                chunk=one,
+                vector=vector,
+                question_vector=None if one.question is None else questions[one.question],
+            )
+            for one, vector in zip(some, vectors, strict=True)
+        ]
+        on_step(min(start + EMBEDDED_AT_ONCE, len(chunks)), len(chunks))
+
+
+def _cached(
+    texts: Sequence[str], purpose: str, encode: Callable[[Sequence[str]], Vectors], cache: Cache
+) -> list[Vectors]:
+    keys = ["vector:" + _digest(purpose, text) for text in texts]
+    known = cache.get(keys)
+    missing = [at for at, key in enumerate(keys) if key not in known]
+    made = encode([texts[at] for at in missing]) if missing else np.zeros((0, 0), dtype=np.float32)
+    fresh = {keys[at]: vector.tobytes() for at, vector in zip(missing, made, strict=True)}
+    cache.put(fresh)
+    return [np.frombuffer((fresh.get(key) or known[key]), dtype=np.float32) for key in keys]
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

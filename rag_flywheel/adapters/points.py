@@ -1,0 +1,142 @@
+"""What the two Qdrant adapters share: names of versions, points, and three channels to one list of candidates.
+
+A point has only the vectors that its kind is searched by: `dense` and `bm25` for a passage, `question` for a
+correction. So no channel can return the other kind, neither the graphs nor the document frequencies of BM25 mix the
+two, and a search needs no filter.
+"""
+
+import math
+import re
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from pydantic import TypeAdapter, ValidationError
+
+from rag_flywheel.domain import Candidate, Chunk, Scores, VersionId
+from rag_flywheel.errors import AliasMoved, Damaged, VersionInUse
+from rag_flywheel.ports import Entry
+
+DENSE = "dense"
+SPARSE = "bm25"
+QUESTION = "question"
+KIND = "kind"  # payload: PASSAGE or CORRECTION, indexed
+PASSAGE = "passage"
+CORRECTION = "correction"
+CHUNK = "chunk"  # payload: the whole chunk as JSON
+AT_ONCE = 256  # points in a request: with 1,024 dimensions about 6 MB, of the 32 that a server takes
+
+_NAME = re.compile(r"[A-Za-z0-9._]+(-[A-Za-z0-9._]+)*")
+_RESERVED = re.compile(r"\.{1,2}|live|live\..*|.*\.(partial|deleted)")
+_CHUNK = TypeAdapter(Chunk)
+_NAMESPACE = uuid.UUID("6f1c1d5e-8f0b-5d0a-9c55-4a9f5f1b7a5e")
+
+
+class Found(Protocol):
+    """What both vendors return of a point."""
+
+    @property
+    def id(self) -> object: ...
+
+    @property
+    def score(self) -> float: ...
+
+    @property
+    def payload(self) -> dict[str, Any] | None: ...
+
+
+def is_version(name: str) -> bool:
+    """Whether the name can be a version's, which becomes part of the name of a folder or collection."""
+    return bool(_NAME.fullmatch(name)) and not _RESERVED.fullmatch(name)
+
+
+def check_version(version: VersionId) -> None:
+    """Raises ValueError unless it can be a version's name."""
+    if not is_version(version):
+        raise ValueError(
+            f"{version!r} cannot name a version: letters, digits, dots and underscores, single dashes between them; "
+            "not `live`, and not ending in .partial or .deleted"
+        )
+
+
+def check_count(version: VersionId, *, entries: int, stored: int) -> None:
+    """Raises ValueError when points are missing, which two entries with one chunk id bring about."""
+    if stored != entries:
+        raise ValueError(f"version {version}: {entries} entries made {stored} points; chunk ids must differ")
+
+
+def check_expected(*, found: VersionId | None, expected: VersionId | None) -> None:
+    if found != expected:
+        raise AliasMoved(
+            f"the alias names {found or 'no version'}, expected {expected or 'none'}: look again, then decide anew"
+        )
+
+
+def check_unused(version: VersionId, *, live: VersionId | None) -> None:
+    if version == live:
+        raise VersionInUse(f"version {version} is live: promote another one before deleting it")
+
+
+def point_id(chunk: Chunk) -> uuid.UUID:
+    """The same for the same chunk id, so that a build is deterministic."""
+    return uuid.uuid5(_NAMESPACE, chunk.chunk_id)
+
+
+def dense_vectors(entry: Entry, *, dimension: int) -> dict[str, list[float]]:
+    """The vector that the entry is searched by, under its name. Raises ValueError when one has another size."""
+    for vector in (entry.vector, entry.question_vector):
+        if vector is not None and vector.shape != (dimension,):
+            raise ValueError(f"chunk {entry.chunk.chunk_id} has a vector of shape {vector.shape}, not ({dimension},)")
+    if entry.question_vector is not None:
+        return {QUESTION: entry.question_vector.tolist()}
+    return {DENSE: entry.vector.tolist()}
+
+
+def payload(chunk: Chunk) -> dict[str, str]:
+    return {KIND: CORRECTION if chunk.is_correction else PASSAGE, CHUNK: _CHUNK.dump_json(chunk).decode()}
+
+
+def chunk_of(stored: Mapping[str, Any] | None, version: VersionId) -> Chunk:
+    """The chunk that a point's payload holds, equal to the one indexed. Raises Damaged."""
+    try:
+        return _CHUNK.validate_json((stored or {}).get(CHUNK, ""))
+    except ValidationError as error:
+        # pydantic's message quotes the text, so it is neither shown nor chained.
+        raise Damaged(
+            f"version {version} holds a point whose chunk cannot be read ({error.error_count()} mistakes): "
+            "roll back to another version, or run reindex"
+        ) from None
+
+
+def pieces(batches: Iterable[Sequence[Entry]]) -> Iterator[Sequence[Entry]]:
+    """The batches, cut so that none is longer than AT_ONCE."""
+    for batch in batches:
+        for start in range(0, len(batch), AT_ONCE):
+            yield batch[start : start + AT_ONCE]
+
+
+def candidates(found: Mapping[str, Sequence[Found]], version: VersionId) -> list[Candidate]:
+    """One candidate for each point that a channel found, in the order of `PassageIndex.search`; ties by chunk id."""
+    chunks: dict[object, Chunk] = {}
+    scores: dict[object, dict[str, float]] = {}
+    for channel, ranking in found.items():
+        for point in ranking:
+            if point.id not in chunks:
+                chunks[point.id] = chunk_of(point.payload, version)
+            scores.setdefault(point.id, {})[channel] = point.score
+    merged = [
+        Candidate(
+            chunk=chunks[key],
+            scores=Scores(dense=by.get(DENSE), sparse=by.get(SPARSE), question=by.get(QUESTION)),
+        )
+        for key, by in scores.items()
+    ]
+    return sorted(merged, key=_order)
+
+
+def _order(candidate: Candidate) -> tuple[bool, float, float, float, str]:
+    scores = candidate.scores
+    dense, sparse, question = (
+        math.inf if score is None else -score for score in (scores.dense, scores.sparse, scores.question)
+    )
+    return candidate.chunk.is_correction, dense, sparse, question, candidate.chunk.chunk_id

@@ -1,0 +1,135 @@
+"""A candidate's questions: what tuning may learn from, and what the gate tests it on against the live version."""
+
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import replace
+
+from eval import golden, splits
+from eval.golden import Case, Slice
+from eval.known_items import known_items
+from ingest.pairs import Lesson
+from ingest.raw import Skipped
+from rag_flywheel.domain import (
+    Chunk,
+    CorrectionId,
+    DocumentId,
+    Interaction,
+    InteractionId,
+    Manifest,
+    ReviewedCorrection,
+)
+
+
+def cases(
+    *,
+    corrections: Sequence[ReviewedCorrection],
+    confirmed: Sequence[Interaction],
+    judged: Sequence[Case],
+    known: Sequence[Chunk],
+    known_at_most: int,
+    control: Manifest | None,
+    skipped: Sequence[Skipped],
+    seed: int,
+) -> list[Case]:
+    """Every question whose answer is known, wordings of one question in one group.
+
+    `corrections` are those that the candidate holds; the ones that the control does not hold are the target, the others
+    guards. Questions are made from the chunks in `known`. A judgement of a document that was dropped as a duplicate
+    counts for the one that says the same.
+    """
+    before: set[CorrectionId] = set() if control is None else set(control.corrections)
+    new = [one for one in corrections if one.correction.correction_id not in before]
+    old = [one for one in corrections if one.correction.correction_id in before]
+    same = {DocumentId(one.name): one.same_as for one in skipped if one.same_as is not None}
+    found = [
+        *golden.from_corrections(new, slice=Slice.CORRECTED),
+        *golden.from_corrections(old, slice=Slice.CONFIRMED),
+        *(replace(case, documents=case.documents | _same(case, same)) for case in judged),
+        *golden.from_confirmed(confirmed),
+        *known_items(known, limit=known_at_most, seed=seed),
+    ]
+    return golden.with_corrections(splits.regroup(found))
+
+
+def tested(found: Sequence[Case], *, seed: int) -> list[Case]:
+    """The cases that the gate asks: the half that tuning does not see, and every corrected question.
+
+    A corrected question is asked although tuning saw it: that it finds its correction is what was promised. Whether the
+    correction stays out of other questions' way is for the others to show.
+    """
+    return [case for case in found if _is_correction(case) or not splits.is_tuning(case.group, seed=seed)]
+
+
+def lessons(
+    found: Sequence[Case],
+    *,
+    corrections: Sequence[ReviewedCorrection],
+    interaction: Callable[[InteractionId], Interaction],
+    seed: int,
+) -> tuple[list[Lesson], list[Lesson], list[Lesson]]:
+    """(corrections, other questions, those that the ranking may learn from), as `ingest.tuning.learn` takes them."""
+    by_case = {f"correction:{one.correction.correction_id}": one for one in corrections}
+    answerable = [case for case in found if case.answerable]
+    corrected = {
+        case.case_id: _corrected(case, by_case[case.case_id], interaction)
+        for case in answerable
+        if _is_correction(case)
+    }
+    seen = [case for case in answerable if splits.is_tuning(case.group, seed=seed)]
+    others = [_lesson(case) for case in seen if case.case_id not in corrected]
+    ranking = [corrected[case.case_id] for case in seen if case.case_id in corrected]
+    return list(corrected.values()), others, [*ranking, *others]
+
+
+def moved(
+    before: Sequence[Chunk], after: Sequence[Chunk], *, sources: tuple[Mapping[str, str], Mapping[str, str]]
+) -> set[DocumentId]:
+    """The documents whose text is another one than it was: a span of the old text says little about the new one.
+
+    They are those whose file changed (`sources` are both versions' digests by file) and whose chunks lie elsewhere.
+    """
+    changed = {name for name, digest in sources[0].items() if sources[1].get(name) != digest}
+    places: list[dict[DocumentId, set[tuple[int, int]]]] = [{}, {}]
+    for side, chunks in zip(places, (before, after), strict=True):
+        for chunk in chunks:
+            if chunk.source in changed:
+                side.setdefault(chunk.document_id, set()).add((chunk.start, chunk.end))
+    return {document for document, spans in places[0].items() if places[1].get(document, spans) != spans}
+
+
+def widened(found: Sequence[Case], documents: Set[DocumentId]) -> list[Case]:
+    """The cases, with a whole document in the place of a span wherever the span's document is among `documents`."""
+    return [
+        replace(
+            case,
+            documents=case.documents | {span.document_id for span in case.evidence if span.document_id in documents},
+            evidence=tuple(span for span in case.evidence if span.document_id not in documents),
+        )
+        for case in found
+    ]
+
+
+def _is_correction(case: Case) -> bool:
+    return case.case_id.startswith("correction:")
+
+
+def _same(case: Case, same: Mapping[DocumentId, DocumentId]) -> frozenset[DocumentId]:
+    return frozenset(same[document] for document in case.documents if document in same)
+
+
+def _lesson(case: Case) -> Lesson:
+    return Lesson(
+        question=case.question,
+        group=case.group,
+        answer=case.answer,
+        documents=case.documents,
+        evidence=case.evidence,
+        made=case.made,
+    )
+
+
+def _corrected(case: Case, reviewed: ReviewedCorrection, interaction: Callable[[InteractionId], Interaction]) -> Lesson:
+    """With the passages that were shown for the question and do not hold the right answer: its hard negatives."""
+    asked = interaction(reviewed.correction.interaction_id)
+    shown = [one.span for one in asked.ranking[: asked.shown]]
+    wrong = tuple(span for span in shown if not any(span.overlaps(right) for right in case.evidence))
+    return replace(_lesson(case), rejected=wrong, corrected=True)

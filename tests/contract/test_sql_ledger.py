@@ -1,0 +1,367 @@
+"""What only a ledger in a database can promise: several processes, failures, migrations, and nothing left behind."""
+
+import contextlib
+import multiprocessing
+import socket
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy.exc import DBAPIError
+
+from rag_flywheel.adapters import ledger_tables as tables
+from rag_flywheel.adapters.ledger import SqlLedger, open_ledger
+from rag_flywheel.adapters.ledger_database import Database
+from rag_flywheel.adapters.ledger_engine import CONNECTIONS, MORE_CONNECTIONS, open_engine, sqlite_url
+from rag_flywheel.domain import InteractionId
+from rag_flywheel.errors import AlreadyRunning, ConfigError, Damaged, InvalidInput, LedgerUnavailable, NotFound
+from tests.contract.test_ledger import (
+    NOON,
+    a_correction,
+    a_decision,
+    a_feedback,
+    a_manifest,
+    a_review,
+    an_entry,
+    an_interaction,
+)
+from tests.postgres import PostgresServer, running_postgres
+
+END_CONNECTIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'test_%'"
+PROCESSES = multiprocessing.get_context("forkserver")  # they import this module once
+PROCESSES.set_forkserver_preload([__name__])
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return sqlite_url(tmp_path / "new" / "ledger.sqlite")
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def ledger(url: str, tmp_path: Path) -> Iterator[SqlLedger]:
+    opened = open_ledger(url, timeout=10, lock_folder=tmp_path / "locks")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def engine(url: str, ledger: SqlLedger) -> Iterator[Engine]:
+    """A second way into the ledger's database, past the adapter."""
+    made = open_engine(url, timeout=10)
+    yield made
+    made.dispose()
+
+
+def fill(ledger: SqlLedger) -> None:
+    """At least one row in every table."""
+    ledger.add_interaction(an_interaction())
+    ledger.add_feedback(a_feedback())
+    ledger.add_correction(a_correction())
+    ledger.add_review(a_review())
+    ledger.add_version(a_manifest())
+    ledger.add_decision(a_decision())
+    ledger.add_audit(an_entry())
+    ledger.remember("key", digest="d", reply={}, at=NOON)
+
+
+# --- the schema -----------------------------------------------------------------------------------------------------
+
+
+def test_the_migrated_schema_equals_the_tables_in_the_code(engine: Engine) -> None:
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, tables.metadata) == []
+        assert set(inspect(connection).get_table_names()) == {*tables.metadata.tables, "alembic_version"}
+
+
+def test_the_database_itself_refuses_to_update_a_row_of_any_table(engine: Engine, ledger: SqlLedger) -> None:
+    fill(ledger)
+    for name, table in tables.metadata.tables.items():
+        column = next(iter(table.columns)).name
+        with engine.begin() as connection:
+            assert connection.scalar(text(f"SELECT count(*) FROM {name}"))
+            with pytest.raises(DBAPIError, match=f"append-only: {name}"):
+                connection.execute(text(f"UPDATE {name} SET {column} = {column}"))
+
+
+def test_opening_again_keeps_what_was_there(url: str, ledger: SqlLedger, tmp_path: Path) -> None:
+    fill(ledger)
+    again = open_ledger(url, timeout=10, lock_folder=tmp_path / "locks")
+    assert again.salt() == ledger.salt()
+    assert again.interaction(InteractionId("i1")) == an_interaction()
+    again.close()
+
+
+def test_a_ledger_of_a_newer_release_is_refused_and_left_alone(url: str, ledger: SqlLedger, tmp_path: Path) -> None:
+    ledger.close()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999_future'"))
+    with pytest.raises(Damaged, match="revision 9999_future, which this release does not know"):
+        open_ledger(url, timeout=10, lock_folder=tmp_path / "locks")
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999_future"
+    engine.dispose()
+
+
+def test_a_row_that_is_not_what_was_written_is_damage_and_its_text_is_not_quoted(
+    engine: Engine, ledger: SqlLedger
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            text("INSERT INTO audit (at, body) VALUES (:at, :body)"),
+            {"at": NOON if engine.dialect.name == "postgresql" else str(NOON), "body": '{"who": ["a private text"]}'},
+        )
+    with pytest.raises(Damaged, match="AuditEntry") as caught:
+        ledger.audit(limit=1)
+    assert "private" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_an_id_that_the_database_cannot_hold_is_not_found_or_invalid_and_never_a_crash(ledger: SqlLedger) -> None:
+    with pytest.raises((InvalidInput, NotFound)):
+        ledger.interaction(InteractionId("a\x00b"))
+
+
+# --- several processes ----------------------------------------------------------------------------------------------
+
+
+def _open_and_remember(url: str, lock_folder: Path, start: "Connection[object, bool]", number: int) -> None:
+    """In another process: open the ledger when told, and say its salt and whether this one was the first."""
+    start.send(True)
+    start.recv()
+    ledger = open_ledger(url, timeout=20, lock_folder=lock_folder)
+    first = ledger.remember("key", digest=str(number), reply=number, at=NOON)
+    start.send((ledger.salt(), first))
+    ledger.close()
+
+
+def test_processes_that_start_at_once_migrate_once_share_one_salt_and_one_of_them_is_first(
+    url: str, tmp_path: Path
+) -> None:
+    pipes, processes = [], []
+    for number in range(2):
+        ours, theirs = PROCESSES.Pipe()
+        process = PROCESSES.Process(target=_open_and_remember, args=(url, tmp_path / "locks", theirs, number))
+        process.start()
+        pipes.append(ours)
+        processes.append(process)
+    for pipe in pipes:
+        pipe.recv()
+    for pipe in pipes:
+        pipe.send(True)
+    answers = [pipe.recv() for pipe in pipes]
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    assert len({salt for salt, _ in answers}) == 1
+    assert [first for _, first in answers].count(True) == 1
+    ledger = open_ledger(url, timeout=10, lock_folder=tmp_path / "locks")
+    assert ledger.remembered("key") == (str(winner := [first for _, first in answers].index(True)), winner)
+    ledger.close()
+
+
+def _hold(url: str, lock_folder: Path, pipe: "Connection[bool, bool]") -> None:
+    """In another process: take the lock, say so, and hold it until the end."""
+    ledger = open_ledger(url, timeout=10, lock_folder=lock_folder)
+    with ledger.lock("reindex"):
+        pipe.send(True)
+        pipe.recv()
+
+
+def test_a_lock_is_refused_while_another_process_holds_it_and_free_once_that_was_killed(
+    url: str, ledger: SqlLedger, tmp_path: Path
+) -> None:
+    ours, theirs = PROCESSES.Pipe()
+    process = PROCESSES.Process(target=_hold, args=(url, tmp_path / "locks", theirs))
+    process.start()
+    ours.recv()
+    with (
+        pytest.raises(AlreadyRunning, match=f"in process {process.pid} on {socket.gethostname()} since 2"),
+        ledger.lock("reindex"),
+    ):
+        pass
+    process.kill()
+    process.join()
+    _soon(lambda: _takes(ledger, "reindex"))
+    with ledger.lock("reindex"):
+        assert not _takes(ledger, "reindex")
+
+
+def _takes(ledger: SqlLedger, name: str) -> bool:
+    try:
+        with ledger.lock(name):
+            return True
+    except AlreadyRunning:
+        return False
+
+
+def _soon(done: Callable[[], bool]) -> None:
+    """A server needs a moment to notice that a client is gone."""
+    until = time.monotonic() + 5
+    while not done():
+        assert time.monotonic() < until, "not done within 5 seconds"
+        time.sleep(0.02)
+
+
+# --- a database that does not answer --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", ["postgresql+psycopg", "postgresql", "postgres"])
+def test_a_server_that_is_not_there_is_unavailable_and_no_password_is_told(scheme: str, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
+        url = f"{scheme}://ann:s3cret@127.0.0.1:{taken.getsockname()[1]}/rag?sslpassword=s4cret"
+        with pytest.raises(LedgerUnavailable, match=r"127\.0\.0\.1:\d+/rag does not answer: .*refused") as caught:
+            open_ledger(url, timeout=2, lock_folder=tmp_path)
+    assert caught.value.__cause__ is not None
+    assert "cret" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_server_that_never_answers_is_unavailable_after_the_timeout(tmp_path: Path) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        with pytest.raises(LedgerUnavailable, match="timeout"):
+            open_ledger(f"postgresql://127.0.0.1:{silent.getsockname()[1]}/rag", timeout=1, lock_folder=tmp_path)
+
+
+def test_a_server_that_stops_makes_the_ledger_unavailable_for_reads_writes_and_locks(tmp_path: Path) -> None:
+    with running_postgres() as server:
+        ledger = open_ledger(server.url("postgres"), timeout=2, lock_folder=tmp_path)
+        ledger.add_interaction(an_interaction())
+    with pytest.raises(LedgerUnavailable):
+        ledger.interaction(InteractionId("i1"))
+    with pytest.raises(LedgerUnavailable):
+        ledger.add_interaction(an_interaction("i2"))
+    with pytest.raises(LedgerUnavailable), ledger.lock("reindex"):
+        pass
+    ledger.close()
+
+
+def test_connections_that_the_server_closed_are_replaced_without_an_error(
+    postgres_server: PostgresServer, postgres_url: str, tmp_path: Path
+) -> None:
+    ledger = open_ledger(postgres_url, timeout=10, lock_folder=tmp_path)
+    ledger.add_interaction(an_interaction())
+    postgres_server.execute(END_CONNECTIONS)
+    assert ledger.interaction(InteractionId("i1")) == an_interaction()
+    ledger.close()
+
+
+def test_a_connection_lost_inside_a_transaction_is_unavailable_and_leaves_nothing(
+    postgres_server: PostgresServer, postgres_url: str, tmp_path: Path
+) -> None:
+    ledger = open_ledger(postgres_url, timeout=10, lock_folder=tmp_path)
+
+    def write_around_a_crash() -> None:
+        with ledger.transaction():
+            ledger.add_interaction(an_interaction("before"))
+            postgres_server.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'test_%'"
+            )
+            ledger.add_interaction(an_interaction("after"))
+
+    with pytest.raises(LedgerUnavailable):
+        write_around_a_crash()
+    assert ledger.interactions(limit=9) == []
+    ledger.add_interaction(an_interaction("later"))
+    assert [one.interaction_id for one in ledger.interactions(limit=9)] == ["later"]
+    ledger.close()
+
+
+def test_a_sqlite_file_locked_for_longer_than_the_timeout_is_unavailable_and_no_text_is_told(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path / "ledger.sqlite")
+    ledger = open_ledger(url, timeout=0.1, lock_folder=tmp_path)
+    other = open_ledger(url, timeout=0.1, lock_folder=tmp_path)
+    with other.transaction(), pytest.raises(LedgerUnavailable, match="database is locked") as caught:
+        ledger.add_interaction(an_interaction())
+    assert caught.value.__cause__ is not None
+    assert "電視" not in "".join(traceback.format_exception(caught.value))
+    ledger.add_interaction(an_interaction())  # free again
+    assert ledger.interaction(InteractionId("i1")) == an_interaction()
+    ledger.close()
+    other.close()
+
+
+def test_a_thread_that_gets_no_turn_to_write_within_the_timeout_is_told_so(tmp_path: Path) -> None:
+    ledger = open_ledger(sqlite_url(tmp_path / "ledger.sqlite"), timeout=0.1, lock_folder=tmp_path)
+    refused = pytest.raises(LedgerUnavailable, match=r"no turn to write in 0\.1 seconds")
+    with ThreadPoolExecutor(1) as other, ledger.transaction(), refused:
+        other.submit(ledger.add_interaction, an_interaction()).result()
+    ledger.close()
+
+
+def test_a_thread_that_gets_no_connection_within_the_timeout_is_told_so(tmp_path: Path) -> None:
+    engine = open_engine(sqlite_url(tmp_path / "ledger.sqlite"), timeout=0.1)
+    database = Database(engine, timeout=0.1)
+    with contextlib.ExitStack() as busy:
+        for _ in range(CONNECTIONS + MORE_CONNECTIONS):
+            busy.enter_context(database.read())
+        with pytest.raises(LedgerUnavailable, match="all 20 connections"), database.read():
+            pass
+    database.close()
+
+
+def test_a_folder_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(LedgerUnavailable, match="needs a folder that can be written to"):
+        open_ledger(sqlite_url(tmp_path / "file" / "ledger.sqlite"), timeout=1, lock_folder=tmp_path)
+
+
+def test_a_file_that_is_no_database_is_damaged(tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite").write_text("not a database, but long enough to look at" * 100)
+    with pytest.raises(Damaged, match="not a sound SQLite file"):
+        open_ledger(sqlite_url(tmp_path / "ledger.sqlite"), timeout=1, lock_folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "ledger.sqlite", "sqlite://", "sqlite:///:memory:", "mysql://ann:s3cret@host/db", "postgresql+asyncpg://h/d"],
+)
+def test_a_url_of_another_kind_is_a_config_error_that_says_what_is_expected(url: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="expected sqlite:///FILE") as caught:
+        open_ledger(url, timeout=1, lock_folder=tmp_path)
+    assert "s3cret" not in str(caught.value)
+
+
+# --- on disk --------------------------------------------------------------------------------------------------------
+
+
+def test_sqlite_writes_ahead_syncs_every_commit_and_checks_foreign_keys(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path / "ledger.sqlite")
+    open_ledger(url, timeout=1, lock_folder=tmp_path).close()
+    engine = open_engine(url, timeout=1)
+    with engine.connect() as connection:
+        pragmas = {
+            name: connection.scalar(text(f"PRAGMA {name}")) for name in ("journal_mode", "synchronous", "foreign_keys")
+        }
+    engine.dispose()
+    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+def test_a_file_may_have_any_name(tmp_path: Path) -> None:
+    file = tmp_path / "50%20 off? #1" / "ledger.sqlite"
+    ledger = open_ledger(sqlite_url(file), timeout=1, lock_folder=tmp_path)
+    ledger.add_interaction(an_interaction())
+    ledger.close()
+    assert file.exists()
+
+
+def test_an_erased_text_is_in_no_file_of_the_ledger_once_it_is_closed(tmp_path: Path) -> None:
+    ledger = open_ledger(sqlite_url(tmp_path / "ledger.sqlite"), timeout=1, lock_folder=tmp_path)
+    ledger.add_interaction(replace(an_interaction(), answer="xyzzy " * 2000))
+    ledger.close()
+    assert b"xyzzy" in (tmp_path / "ledger.sqlite").read_bytes()
+    ledger.erase_user("ann")
+    ledger.close()
+    assert not [file for file in tmp_path.iterdir() if b"xyzzy" in file.read_bytes()]

@@ -1,0 +1,38 @@
+"""An encoder without a model, for tests in which what is near must be foreseeable."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from rag_flywheel.ports import Vectors
+
+
+class HashingEncoder:
+    """Texts to unit vectors by hashing their words to signed places: texts that share words are near. Deterministic.
+
+    `encoded` counts the texts that were encoded, so that a test can see what came from a cache.
+    """
+
+    name = "hashing"
+
+    def __init__(self, dimension: int = 64) -> None:
+        self.dimension = dimension
+        self.encoded = 0
+
+    def encode_documents(self, texts: Sequence[str]) -> Vectors:
+        self.encoded += len(texts)
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        for row, text in zip(vectors, texts, strict=True):
+            # A text without words, and one whose words cancel out, must have unit length too.
+            for word in re.findall(r"\w+", text.casefold()) or [text]:
+                digest = hashlib.sha256(word.encode()).digest()
+                row[int.from_bytes(digest[:4], "big") % self.dimension] += 1.0 if digest[4] % 2 else -1.0
+            if not row.any():
+                row[0] = 1.0
+            row /= np.linalg.norm(row)
+        return vectors
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        return self.encode_documents(texts)

@@ -1,0 +1,121 @@
+"""A passage index in memory: cosine and BM25 by brute force, written from their definitions."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from rag_flywheel.domain import Candidate, Chunk, ChunkId, Scores, VersionId
+from rag_flywheel.errors import AliasMoved, NotFound, VersionInUse
+from rag_flywheel.ports import Entry, Vectors
+
+K1, B = 1.2, 0.75
+
+
+class MemoryIndex:
+    """Versions as lists of entries. An unfinished build is kept aside until it is discarded."""
+
+    def __init__(self, *, titles: bool = True) -> None:
+        self._titles = titles
+        self._versions: dict[VersionId, list[Entry]] = {}
+        self._partial: dict[VersionId, list[Entry]] = {}
+        self._live: VersionId | None = None
+
+    def build(self, version: VersionId, *, dimension: int, batches: Iterable[Sequence[Entry]]) -> int:
+        if not re.fullmatch(r"[A-Za-z0-9._-]+", version) or version in self._versions or version in self._partial:
+            raise ValueError(f"{version!r} cannot name a new version")
+        entries = self._partial[version] = []
+        for batch in batches:
+            for entry in batch:
+                if {vector.shape for vector in (entry.vector, entry.question_vector) if vector is not None} != {
+                    (dimension,)
+                }:
+                    raise ValueError(f"chunk {entry.chunk.chunk_id} has a vector that is not of {dimension} numbers")
+                entries.append(entry)
+        if len({entry.chunk.chunk_id for entry in entries}) != len(entries):
+            raise ValueError(f"version {version}: chunk ids must differ")
+        self._versions[version] = self._partial.pop(version)
+        return len(entries)
+
+    def versions(self) -> list[VersionId]:
+        return sorted(self._versions)
+
+    def discard_partial(self) -> list[str]:
+        left = sorted(self._partial)
+        self._partial.clear()
+        return [*left]
+
+    def live(self) -> VersionId | None:
+        return self._live
+
+    def move_live(self, to: VersionId, *, expected: VersionId | None) -> None:
+        self._entries(to)
+        if self._live != expected:
+            raise AliasMoved(f"the alias names {self._live}, not {expected}")
+        self._live = to
+
+    def delete(self, version: VersionId) -> None:
+        if version == self._live:
+            raise VersionInUse(f"version {version} is live")
+        self._versions.pop(version, None)
+
+    def search(self, version: VersionId, *, text: str, vector: Vectors, limit: int) -> list[Candidate]:
+        entries = self._entries(version)
+        passages = [entry for entry in entries if not entry.chunk.is_correction]
+        corrections = [entry for entry in entries if entry.chunk.is_correction]
+        dense = _best({one.chunk.chunk_id: float(one.vector @ vector) for one in passages}, limit)
+        sparse = _best(self._bm25(text, passages), limit)
+        question = _best(
+            {
+                one.chunk.chunk_id: float(one.question_vector @ vector)
+                for one in corrections
+                if one.question_vector is not None
+            },
+            limit,
+        )
+        chunks = {entry.chunk.chunk_id: entry.chunk for entry in entries}
+        ranked = [*dense, *(key for key in sparse if key not in dense), *question]
+        return [
+            Candidate(
+                chunk=chunks[key],
+                scores=Scores(dense=dense.get(key), sparse=sparse.get(key), question=question.get(key)),
+            )
+            for key in ranked
+        ]
+
+    def chunks(self, version: VersionId) -> Iterator[Chunk]:
+        return iter([entry.chunk for entry in self._entries(version)])
+
+    def close(self) -> None:
+        """There is nothing to release; what was built stays."""
+
+    def _entries(self, version: VersionId) -> list[Entry]:
+        if version not in self._versions:
+            raise NotFound(f"no version {version}")
+        return self._versions[version]
+
+    def _bm25(self, query: str, passages: Sequence[Entry]) -> dict[ChunkId, float]:
+        bags = {one.chunk.chunk_id: Counter(_words(self._text(one.chunk))) for one in passages}
+        average = float(np.mean([bag.total() for bag in bags.values()])) if bags else 1.0
+        scores: dict[ChunkId, float] = {}
+        for word in set(_words(query)):
+            holding = sum(word in bag for bag in bags.values())
+            idf = np.log(1.0 + (len(bags) - holding + 0.5) / (holding + 0.5))
+            for key, bag in bags.items():
+                if word in bag:
+                    held = bag[word] * (K1 + 1) / (bag[word] + K1 * (1 - B + B * bag.total() / average))
+                    scores[key] = scores.get(key, 0.0) + float(idf * held)
+        return scores
+
+    def _text(self, chunk: Chunk) -> str:
+        return " ".join([chunk.title, *chunk.headings, chunk.text]) if self._titles else chunk.text
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
+
+
+def _best(scores: dict[ChunkId, float], limit: int) -> dict[ChunkId, float]:
+    """The best `limit`, best first; ties by chunk id."""
+    return dict(sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:limit])

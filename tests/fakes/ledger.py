@@ -1,0 +1,237 @@
+"""A ledger in memory that keeps the promises of the port, for tests that need no database."""
+
+import contextlib
+import copy
+import json
+import secrets
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from rag_flywheel.domain import (
+    AuditEntry,
+    Correction,
+    CorrectionId,
+    Decision,
+    Feedback,
+    Interaction,
+    InteractionId,
+    Json,
+    Manifest,
+    Review,
+    ReviewedCorrection,
+    VersionId,
+    VersionRecord,
+    VersionState,
+)
+from rag_flywheel.errors import AlreadyRunning, Conflict, NotFound
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@dataclass(slots=True)
+class _Tables:
+    """Rows in the order in which they were appended; a dict where they have a key."""
+
+    interactions: dict[InteractionId, Interaction] = field(default_factory=dict)
+    feedback: dict[str, Feedback] = field(default_factory=dict)
+    corrections: dict[CorrectionId, Correction] = field(default_factory=dict)
+    reviews: dict[str, Review] = field(default_factory=dict)
+    versions: dict[VersionId, Manifest] = field(default_factory=dict)
+    states: list[tuple[VersionId, datetime, VersionState]] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    audit: list[AuditEntry] = field(default_factory=list)
+    replies: dict[str, tuple[str, Json]] = field(default_factory=dict)
+
+    def snapshot(self) -> "_Tables":
+        return _Tables(*(copy.copy(getattr(self, name)) for name in self.__slots__))
+
+
+class MemoryLedger:
+    """A `Ledger` of one process. A transaction keeps other threads out until it ends."""
+
+    def __init__(self) -> None:
+        self._rows = _Tables()
+        self._salt = secrets.token_bytes(32)
+        self._turn = threading.RLock()
+        self._held: set[str] = set()
+
+    def salt(self) -> bytes:
+        return self._salt
+
+    @contextlib.contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        with self._turn:
+            if name in self._held:
+                raise AlreadyRunning(f"`{name}` is running already in this process: wait until it ends")
+            self._held.add(name)
+        try:
+            yield
+        finally:
+            self._held.remove(name)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        with self._turn:
+            before = self._rows.snapshot()
+            try:
+                yield
+            except BaseException:
+                self._rows = before
+                raise
+
+    def add_interaction(self, interaction: Interaction) -> None:
+        with self._turn:
+            _add(self._rows.interactions, interaction.interaction_id, interaction)
+
+    def interaction(self, interaction_id: InteractionId) -> Interaction:
+        with self._turn:
+            return _get(self._rows.interactions, interaction_id)
+
+    def interactions(
+        self, *, since: datetime | None = None, answered: bool | None = None, limit: int
+    ) -> list[Interaction]:
+        with self._turn:
+            found = [
+                one
+                for one in reversed(self._rows.interactions.values())
+                if (since is None or one.asked >= since) and (answered is None or one.answered == answered)
+            ]
+        return sorted(found, key=lambda one: one.asked, reverse=True)[:limit]
+
+    def add_feedback(self, feedback: Feedback) -> None:
+        with self._turn:
+            _get(self._rows.interactions, feedback.interaction_id)
+            _add(self._rows.feedback, feedback.feedback_id, feedback)
+
+    def feedback(self, *, interaction_id: InteractionId | None = None, until: datetime | None = None) -> list[Feedback]:
+        with self._turn:
+            found = [
+                one
+                for one in self._rows.feedback.values()
+                if interaction_id in (None, one.interaction_id) and (until is None or one.given <= until)
+            ]
+        return sorted(found, key=lambda one: one.given)
+
+    def add_correction(self, correction: Correction) -> None:
+        with self._turn:
+            _get(self._rows.interactions, correction.interaction_id)
+            _add(self._rows.corrections, correction.correction_id, correction)
+
+    def correction(self, correction_id: CorrectionId) -> ReviewedCorrection:
+        with self._turn:
+            return self._reviewed(_get(self._rows.corrections, correction_id), None)
+
+    def corrections(self, *, until: datetime | None = None) -> list[ReviewedCorrection]:
+        with self._turn:
+            found = [one for one in self._rows.corrections.values() if until is None or one.submitted <= until]
+            return [self._reviewed(one, until) for one in sorted(found, key=lambda one: one.submitted)]
+
+    def _reviewed(self, correction: Correction, until: datetime | None) -> ReviewedCorrection:
+        reviews = [
+            one
+            for one in reversed(self._rows.reviews.values())
+            if one.correction_id == correction.correction_id and (until is None or one.reviewed <= until)
+        ]
+        latest = max(reviews, key=lambda one: one.reviewed, default=None)  # of equal ones the first: appended last
+        return ReviewedCorrection(correction=correction, review=latest)
+
+    def add_review(self, review: Review) -> None:
+        with self._turn:
+            _get(self._rows.corrections, review.correction_id)
+            _add(self._rows.reviews, review.review_id, review)
+
+    def add_version(self, manifest: Manifest) -> None:
+        with self._turn:
+            _add(self._rows.versions, manifest.version_id, manifest)
+            self.set_state(manifest.version_id, VersionState.BUILT, at=manifest.created)
+
+    def set_state(self, version_id: VersionId, state: VersionState, *, at: datetime) -> None:
+        with self._turn:
+            _get(self._rows.versions, version_id)
+            self._rows.states.append((version_id, at, state))
+
+    def version(self, version_id: VersionId) -> VersionRecord:
+        with self._turn:
+            manifest = _get(self._rows.versions, version_id)
+            states = tuple((at, state) for of, at, state in self._rows.states if of == version_id)
+        return VersionRecord(manifest=manifest, states=states)
+
+    def versions(self) -> list[VersionRecord]:
+        with self._turn:
+            oldest_first = sorted(self._rows.versions.values(), key=lambda one: one.created)
+            return [self.version(one.version_id) for one in oldest_first]
+
+    def add_decision(self, decision: Decision) -> None:
+        with self._turn:
+            _get(self._rows.versions, decision.version_id)
+            self._rows.decisions.append(decision)
+
+    def decision(self, version_id: VersionId) -> Decision | None:
+        with self._turn:
+            found = [one for one in reversed(self._rows.decisions) if one.version_id == version_id]
+        return max(found, key=lambda one: one.decided, default=None)
+
+    def add_audit(self, entry: AuditEntry) -> None:
+        with self._turn:
+            self._rows.audit.append(entry)
+
+    def audit(self, *, limit: int) -> list[AuditEntry]:
+        with self._turn:
+            newest_first = self._rows.audit[::-1]
+        return sorted(newest_first, key=lambda one: one.at, reverse=True)[:limit]
+
+    def remembered(self, key: str) -> tuple[str, Json] | None:
+        with self._turn:
+            return self._rows.replies.get(key)
+
+    def remember(self, key: str, *, digest: str, reply: Json, at: datetime) -> bool:
+        with self._turn:
+            new = key not in self._rows.replies
+            self._rows.replies.setdefault(key, (digest, reply))
+            return new
+
+    def erase_user(self, user: str) -> dict[str, int]:
+        with self.transaction():
+            rows = self._rows
+            gone = {key for key, one in rows.interactions.items() if one.user == user}
+            feedback = {key for key, one in rows.feedback.items() if one.user == user or one.interaction_id in gone}
+            corrections = {
+                key for key, one in rows.corrections.items() if one.user == user or one.interaction_id in gone
+            }
+            reviews = {key for key, one in rows.reviews.items() if one.correction_id in corrections}
+            named = [f'"{one}"' for one in (*gone, *feedback, *corrections)]
+            replies = {
+                key for key, (_, reply) in rows.replies.items() if any(one in json.dumps(reply) for one in named)
+            }
+            return {
+                "replies": _remove(rows.replies, replies),
+                "reviews": _remove(rows.reviews, reviews),
+                "corrections": _remove(rows.corrections, corrections),
+                "feedback": _remove(rows.feedback, feedback),
+                "interactions": _remove(rows.interactions, gone),
+            }
+
+    def close(self) -> None:
+        """Nothing to release; what was kept is gone with the object."""
+
+
+def _add(rows: dict[K, V], key: K, value: V) -> None:
+    if key in rows:
+        raise Conflict(f"{key} is in the ledger already")
+    rows[key] = value
+
+
+def _get(rows: Mapping[K, V], key: K) -> V:
+    if key not in rows:
+        raise NotFound(f"the ledger has no {key}")
+    return rows[key]
+
+
+def _remove(rows: dict[K, V], keys: set[K]) -> int:
+    for key in keys:
+        del rows[key]
+    return len(keys)

@@ -1,0 +1,216 @@
+"""Whole values for tests: every field has a sensible default, and a test names the ones it is about."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from rag_flywheel.config import Embedder, Ingest, Privacy, Reranker, Retrieval
+from rag_flywheel.domain import (
+    Chunk,
+    ChunkId,
+    Citation,
+    Correction,
+    CorrectionId,
+    Counts,
+    DocumentId,
+    Evidence,
+    FeedbackId,
+    Interaction,
+    InteractionId,
+    Json,
+    LearnedRanking,
+    Manifest,
+    Passage,
+    Provenance,
+    Review,
+    Scores,
+    Shown,
+    Stage,
+    Verdict,
+    VersionId,
+)
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+def ticks(start: datetime = NOON) -> Iterator[datetime]:
+    """A clock that goes on by one second each time it is read."""
+    while True:
+        yield start
+        start += timedelta(seconds=1)
+
+
+def span(document: str, start: int = 0, end: int = 10) -> Evidence:
+    return Evidence(document_id=DocumentId(document), start=start, end=end)
+
+
+def chunk(document: str, text: str, *, start: int = 0) -> Chunk:
+    return Chunk(
+        chunk_id=ChunkId(f"{document}#{start}"),
+        document_id=DocumentId(document),
+        title=document.title(),
+        headings=(),
+        text=text,
+        start=start,
+        end=start + len(text),
+        source=f"{document}.md",
+    )
+
+
+def correction_chunk(correction: str, question: str, answer: str) -> Chunk:
+    provenance = Provenance(
+        correction_id=CorrectionId(correction),
+        interaction_id=InteractionId("i1"),
+        feedback_ids=(),
+        reviewer="grace",
+        reviewed=NOON,
+        supersedes=(),
+    )
+    return Chunk(
+        chunk_id=ChunkId(f"correction:{correction}#0"),
+        document_id=DocumentId(f"correction:{correction}"),
+        title=question,
+        headings=(),
+        text=answer,
+        start=0,
+        end=len(answer),
+        source="correction",
+        question=question,
+        provenance=provenance,
+    )
+
+
+def passage(piece: Chunk, rank: int = 1, *, scores: Scores | None = None) -> Passage:
+    return Passage(chunk=piece, rank=rank, score=1.0 / rank, scores=scores or Scores(dense=0.5))
+
+
+def shown(document: str, rank: int, *, start: int = 0, end: int = 10, scores: Scores | None = None) -> Shown:
+    return Shown(
+        chunk_id=ChunkId(f"{document}#{start}"),
+        document_id=DocumentId(document),
+        start=start,
+        end=end,
+        rank=rank,
+        score=1.0 / rank,
+        scores=scores or Scores(dense=0.5),
+    )
+
+
+def interaction(
+    name: str = "i1",
+    *,
+    question: str = "How do I roll back?",
+    query: str | None = None,
+    answer: str = "Wait for it.",
+    answered: bool = True,
+    asked: datetime = NOON,
+    user: str | None = None,
+    ranking: Sequence[Shown] = (),
+    citations: int = 1,
+    consent: bool = True,
+) -> Interaction:
+    cited = (
+        Citation(number=at, document_id=DocumentId("guide"), title="Guide", text="text", start=0, end=4, score=0.5)
+        for at in range(1, citations + 1)
+    )
+    return Interaction(
+        interaction_id=InteractionId(name),
+        asked=asked,
+        user=user,
+        session=None,
+        question=question,
+        query=question if query is None else query,
+        answer=answer,
+        answered=answered,
+        version_id=VersionId("v1"),
+        arm="control",
+        generator="extractive",
+        ranking=tuple(ranking),
+        shown=min(2, len(ranking)),
+        citations=tuple(cited),
+        consent=consent,
+        seconds=0.1,
+    )
+
+
+def correction(
+    name: str = "c1",
+    *,
+    of: str = "i1",
+    question: str = "How do I roll back?",
+    answer: str = "Run rag-flywheel rollback.",
+    evidence: Sequence[Evidence] = (),
+    supersedes: Sequence[Evidence] = (),
+    submitted: datetime = NOON,
+    feedback: str | None = None,
+) -> Correction:
+    return Correction(
+        correction_id=CorrectionId(name),
+        interaction_id=InteractionId(of),
+        submitted=submitted,
+        user=None,
+        question=question,
+        answer=answer,
+        evidence=tuple(evidence),
+        supersedes=tuple(supersedes),
+        stage=Stage.MISSING,
+        feedback_id=None if feedback is None else FeedbackId(feedback),
+    )
+
+
+def review(
+    of: str = "c1",
+    verdict: Verdict = Verdict.ACCEPT,
+    *,
+    answer: str | None = None,
+    reviewed: datetime = NOON,
+    name: str | None = None,
+) -> Review:
+    return Review(
+        review_id=name or f"review of {of}",
+        correction_id=CorrectionId(of),
+        reviewed=reviewed,
+        reviewer="grace",
+        verdict=verdict,
+        answer=answer,
+        note=None,
+    )
+
+
+def settings(*, retrieval: Retrieval | None = None, reranker: Reranker | None = None) -> dict[str, Json]:
+    """The sections that shape a version, as a manifest records them."""
+    sections = {
+        "ingest": Ingest(),
+        "privacy": Privacy(),
+        "embedder": Embedder(),
+        "reranker": reranker or Reranker(),
+        "retrieval": retrieval or Retrieval(),
+    }
+    return {name: section.model_dump(mode="json") for name, section in sections.items()}
+
+
+def manifest(
+    version: str,
+    *,
+    parent: str | None = None,
+    created: datetime = NOON,
+    cutoff: datetime | None = None,
+    corrections: Sequence[str] = (),
+    sources: Mapping[str, str] | None = None,
+    learned: LearnedRanking | None = None,
+    shaped: Mapping[str, Json] | None = None,
+) -> Manifest:
+    return Manifest(
+        version_id=VersionId(version),
+        parent=None if parent is None else VersionId(parent),
+        created=created,
+        inputs=f"inputs of {version}",
+        sources=sources or {"guide.md": "00"},
+        feedback_cutoff=cutoff or created,
+        corrections=tuple(CorrectionId(one) for one in corrections),
+        confirmed=(),
+        embedder="all-MiniLM-L6-v2",
+        learned=learned or LearnedRanking(),
+        settings=shaped or settings(),
+        counts=Counts(documents=1, passages=1, corrections=len(corrections), superseded=0, skipped=0),
+        notes=(),
+    )

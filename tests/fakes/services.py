@@ -1,0 +1,99 @@
+"""Services made of fakes, and versions to serve from them: the doors are real, and nothing behind them is slow."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from rag_flywheel import config
+from rag_flywheel.domain import Chunk, LearnedRanking, VersionId
+from rag_flywheel.extractive import Extractive
+from rag_flywheel.ports import Encoder, Entry, Generator, Ledger, PassageIndex
+from rag_flywheel.promotion import promote
+from rag_flywheel.wiring import Services
+from tests.fakes.encoder import HashingEncoder
+from tests.fakes.index import MemoryIndex
+from tests.fakes.ledger import MemoryLedger
+from tests.fakes.rankings import MemoryCache, MemoryRerankers
+from tests.fakes.redactor import FakeRedactor
+from tests.fakes.samples import NOON, chunk, correction_chunk, manifest
+
+DIMENSION = 512
+
+HANDBOOK = {
+    "rollback": "To put the previous version back, run rag-flywheel rollback. It takes one second.",
+    "install": "To install the service on Linux, run pip install rag-flywheel inside a virtual environment.",
+    "backup": "A backup of the ledger is made by copying the database file while nothing writes to it.",
+}
+
+
+def services(
+    folder: Path, *, text: str = "", ledger: Ledger | None = None, generator: Generator | None = None
+) -> Services:
+    """Services over empty fakes, with the settings `text`. Their clock starts at noon, and goes on when it is read."""
+    file = folder / "config.yaml"
+    file.write_text(text, encoding="utf-8")
+    encoder = HashingEncoder(DIMENSION)
+    seconds, numbers = itertools.count(), itertools.count(1)
+    return Services(
+        config=config.load(file, {}),
+        secrets=config.secrets({}),
+        ledger=ledger or MemoryLedger(),
+        index=MemoryIndex(),
+        encoders=lambda settings: encoder,
+        rerankers=MemoryRerankers(),
+        generator=generator or Extractive(encoder, minimum_similarity=0.3, sentences=1),
+        redactor=FakeRedactor(),
+        cache=MemoryCache(),
+        now=lambda: NOON + timedelta(seconds=next(seconds)),
+        new_id=lambda: f"id{next(numbers)}",
+    )
+
+
+def publish(
+    services: Services,
+    version: str,
+    texts: Mapping[str, str] | None = None,
+    *,
+    corrections: Mapping[str, tuple[str, str]] | None = None,
+    learned: LearnedRanking | None = None,
+    live: bool = True,
+) -> None:
+    """Build a version of these texts and of these corrections (id -> question and answer), and promote it."""
+    build(services.index, version, texts, corrections=corrections)
+    parent = services.index.live()
+    made = manifest(
+        version, parent=parent, created=services.now(), corrections=list(corrections or {}), learned=learned
+    )
+    services.ledger.add_version(made)
+    if live:
+        promote(
+            VersionId(version),
+            expected=parent,
+            index=services.index,
+            ledger=services.ledger,
+            who="test",
+            why="test",
+            at=services.now(),
+        )
+
+
+def build(
+    index: PassageIndex,
+    version: str,
+    texts: Mapping[str, str] | None = None,
+    *,
+    corrections: Mapping[str, tuple[str, str]] | None = None,
+) -> None:
+    """A version in the index that the ledger does not know of."""
+    chunks = [chunk(name, text) for name, text in (HANDBOOK if texts is None else texts).items()]
+    chunks += [correction_chunk(name, *one) for name, one in (corrections or {}).items()]
+    index.build(VersionId(version), dimension=DIMENSION, batches=[entries(chunks, HashingEncoder(DIMENSION))])
+
+
+def entries(chunks: Sequence[Chunk], encoder: Encoder) -> list[Entry]:
+    made = []
+    for one in chunks:
+        question = None if one.question is None else encoder.encode_queries([one.question])[0]
+        made.append(Entry(chunk=one, vector=encoder.encode_documents([one.text])[0], question_vector=question))
+    return made

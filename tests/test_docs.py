@@ -1,0 +1,384 @@
+"""What the README, the handbook and the deployment files say, held to the code."""
+
+import ast
+import importlib
+import json
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import yaml
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
+
+from eval.gate import GUARDED
+from eval.golden import Slice, load_beir
+from ingest.formats import SUFFIXES
+from rag_flywheel import cli, errors
+from rag_flywheel.api import chat, corrections, openai, versions
+from rag_flywheel.config import Config, Privacy, Secrets, known_keys
+from rag_flywheel.domain import CorrectionState, FeedbackKind, Stage, VersionState
+from rag_flywheel.errors import FlywheelError
+
+ROOT = Path(__file__).resolve().parent.parent
+PROGRAM = "rag-flywheel"
+HANDBOOK = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [ROOT / "README.md", *HANDBOOK]
+DEPLOYMENT = [ROOT / "deploy" / name for name in ("Dockerfile", "compose.yaml", "crontab")]
+GOLDEN = ROOT / "eval" / "golden"
+FILE_SUFFIXES = {"yaml", "md", "db", "html", "json", "jsonl", "tsv", "htm"}
+"""What stands after the dot in a file's name; elsewhere in backticks a dot stands in a key."""
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def _page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def _fenced(text: str) -> list[str]:
+    return re.findall(r"^```\w*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def _inline(text: str) -> list[str]:
+    return re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL))
+
+
+def _rows(text: str) -> Iterator[list[str]]:
+    """The tables' rows, cells without their backticks."""
+    for line in text.splitlines():
+        if line.startswith("| ") and not line.startswith("| ---"):
+            yield [cell.strip().strip("`") for cell in line.strip("|").split(" | ")]
+
+
+# --- commands -------------------------------------------------------------------------------------------------------
+
+
+def _arguments(line: str) -> list[str] | None:
+    """What stands after the program's name on a line of shell or of a crontab, None where it is not called."""
+    splitter = shlex.shlex(line, posix=True, punctuation_chars="|;&<>")
+    splitter.whitespace_split = True
+    words = list(splitter)
+    at = next((at for at, word in enumerate(words) if word.rpartition("/")[2] == PROGRAM), None)
+    if at is None:
+        return None
+    rest = words[at + 1 :]
+    end = next((at for at, word in enumerate(rest) if set(word) <= set("|;&<>")), len(rest))
+    return rest[:end]
+
+
+def _called(path: Path) -> list[list[str]]:
+    """Every call of the program in a page's fenced blocks, or on a crontab's lines."""
+    text = path.read_text(encoding="utf-8")
+    blocks = _fenced(text) if path.suffix == ".md" else [text]
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    called = (_arguments(line.lstrip("# ")) for line in lines if PROGRAM in line and "{" not in line)
+    return [arguments for arguments in called if arguments]
+
+
+def _parse(arguments: Sequence[str]) -> None:
+    """Let typer read the arguments, as far as running the command. Raises TyperException where it would refuse them."""
+    command: Any = typer.main.get_command(cli.app)
+    name, rest, above = PROGRAM, list(arguments), None
+    while True:
+        context = command.make_context(name, rest, parent=above)
+        if not hasattr(command, "commands"):
+            return
+        name, command, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+        above = context
+
+
+CALLS = [(path, arguments) for path in [*PAGES, ROOT / "deploy" / "crontab"] for arguments in _called(path)]
+
+
+@pytest.mark.parametrize(
+    ("path", "arguments"), CALLS, ids=[f"{_name(path)}: {' '.join(words)}" for path, words in CALLS]
+)
+def test_a_command_that_is_shown_is_one_that_typer_takes(path: Path, arguments: list[str]) -> None:
+    _parse(arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["reindx"], ["reindex", "--fast"], ["serve", "--port", "many"], ["versions", "show"], ["gaps", "--limit", "0"]],
+    ids=" ".join,
+)
+def test_a_wrong_command_would_be_noticed(arguments: list[str]) -> None:
+    with pytest.raises(typer.TyperException):
+        _parse(arguments)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=_name)
+def test_a_command_named_in_the_text_exists_with_its_options(path: Path) -> None:
+    for code in _inline(path.read_text(encoding="utf-8")):
+        if not code.startswith(f"{PROGRAM} "):
+            continue
+        words = code.split()[1:]
+        command: Any = typer.main.get_command(cli.app)
+        while words and hasattr(command, "commands") and re.fullmatch(r"[a-z]+", words[0]):
+            assert words[0] in command.commands, f"{_name(path)}: `{code}` names no command"
+            command = command.commands[words.pop(0)]
+        known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+        for word in words:
+            assert not word.startswith("-") or word.partition("=")[0] in known, f"{_name(path)}: `{code}`: {word}"
+
+
+def test_the_readme_names_every_command() -> None:
+    root: Any = typer.main.get_command(cli.app)
+    every = {
+        f"{PROGRAM} {name}" + (f" {below}" if below else "")
+        for name, command in root.commands.items()
+        for below in getattr(command, "commands", {"": None})
+    }
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert every - set(_inline(text)) == set()
+
+
+def test_the_handbook_gives_the_exit_codes_that_the_program_documents() -> None:
+    assert cli.__doc__ is not None
+    documented = set(re.findall(r"\b(\d+) [a-z]", cli.__doc__))
+    assert {row[0] for row in _rows(_page("reindex.md")) if row[0].isdigit()} == documented
+
+
+# --- settings -------------------------------------------------------------------------------------------------------
+
+
+def _plain(value: object) -> Any:
+    return yaml.safe_load(value) if isinstance(value, str) else value
+
+
+def _defaults() -> dict[str, Any]:
+    """Every key's default, dotted; sections themselves left out."""
+    dumped = Config(file=ROOT / "config.yaml").model_dump(mode="json")
+    flat: dict[str, Any] = {}
+    for name, value in dumped.items():
+        flat |= {f"{name}.{key}": one for key, one in value.items()} if isinstance(value, dict) else {name: value}
+    return flat
+
+
+@pytest.mark.parametrize("path", PAGES, ids=_name)
+def test_a_setting_named_in_a_page_exists(path: Path) -> None:
+    for code in _inline(path.read_text(encoding="utf-8")):
+        dotted = re.fullmatch(r"[a-z_]+\.([a-z_]+)", code)
+        if dotted and dotted[1] not in FILE_SUFFIXES and code != "eval.report":
+            assert code in known_keys(), f"{_name(path)} names `{code}`, which is no setting"
+
+
+@pytest.mark.parametrize("path", [*PAGES, *DEPLOYMENT], ids=_name)
+def test_a_variable_named_in_a_page_is_read_by_the_program(path: Path) -> None:
+    known = {f"RAG_FLYWHEEL_{key.upper().replace('.', '__')}" for key in [*known_keys(), *Secrets.model_fields]}
+    known |= {"RAG_FLYWHEEL_CONFIG"}
+    named = set(re.findall(r"RAG_FLYWHEEL_[A-Z_]*[A-Z]", path.read_text(encoding="utf-8")))
+    assert named - known == set()
+
+
+@pytest.mark.parametrize("path", PAGES, ids=_name)
+def test_the_settings_in_a_yaml_example_are_accepted(path: Path) -> None:
+    for block in re.findall(r"^```yaml\n(.*?)^```$", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+        Config.model_validate({**yaml.safe_load(block), "file": ROOT / "config.yaml"})
+
+
+def test_every_setting_stands_in_the_project_s_config_file_with_its_default() -> None:
+    written: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    flat: dict[str, Any] = {}
+    for name, value in written.items():
+        flat |= {f"{name}.{key}": one for key, one in value.items()} if isinstance(value, dict) else {name: value}
+    assert flat.pop("golden") == "eval/golden"  # the demo's
+    expected = _defaults()
+    expected.pop("golden")
+    assert flat == expected
+
+
+def test_every_setting_stands_in_the_handbook_with_its_default() -> None:
+    keys = set(known_keys())
+    written = {row[0]: _plain(row[1]) for row in _rows(_page("configuration.md")) if row[0] in keys}
+    assert written == _defaults()
+
+
+# --- errors and HTTP ------------------------------------------------------------------------------------------------
+
+
+def test_every_error_stands_in_the_handbook_with_its_status_and_exit_code() -> None:
+    every = {
+        name: (value.http_status, value.exit_code)
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, FlywheelError)
+    }
+    rows = [row for row in _rows(_page("errors.md")) if len(row) == 4 and row[1].isdigit()]
+    assert {row[0]: (int(row[1]), int(row[2])) for row in rows} == every
+
+
+@pytest.mark.parametrize("path", PAGES, ids=_name)
+def test_an_error_named_in_a_page_exists(path: Path) -> None:
+    named = set(re.findall(r"\bthe error (\w+)", path.read_text(encoding="utf-8")))
+    assert {name for name in named if not hasattr(errors, name)} == set()
+
+
+def _api() -> list[APIRoute]:
+    every = [route for router in (chat, openai, corrections, versions) for route in router.routes.routes]
+    return [route for route in every if isinstance(route, APIRoute)]
+
+
+def _routes() -> set[tuple[str, str]]:
+    """(method, path) of everything that the app serves."""
+    served = {(method, route.path) for route in _api() for method in route.methods or ()}
+    return served | {("GET", "/config"), ("GET", "/health"), ("GET", str(FastAPI().docs_url))}
+
+
+def _served(method: str, path: str) -> bool:
+    return any(
+        method in ("", known) and re.fullmatch(re.sub(r"\{\w+\}", r"[^/]+", pattern), path)
+        for known, pattern in _routes()
+    )
+
+
+def _curls(path: Path) -> Iterator[list[str]]:
+    """The words of each curl command in a page."""
+    for block in _fenced(path.read_text(encoding="utf-8")):
+        for line in block.replace("\\\n", " ").splitlines():
+            if line.startswith("curl "):
+                yield shlex.split(line)
+
+
+CURLS = [(path, words) for path in PAGES for words in _curls(path)]
+
+
+@pytest.mark.parametrize(("path", "words"), CURLS, ids=[f"{_name(path)}: {words[2]}" for path, words in CURLS])
+def test_a_curl_command_sends_a_body_that_its_route_takes(path: Path, words: list[str]) -> None:
+    target = re.sub(r"^localhost:8000", "", words[2])
+    body = words[words.index("-d") + 1]
+    route = next(
+        route
+        for route in _api()
+        if "POST" in (route.methods or ()) and re.fullmatch(re.sub(r"\{\w+\}", r"[^/]+", route.path), target)
+    )
+    (parameter,) = route.dependant.body_params
+    kind: Any = parameter.field_info.annotation
+    TypeAdapter(kind).validate_json(body)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=_name)
+def test_a_route_named_in_a_page_is_served(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for method, route in re.findall(r"`(GET|POST|PUT|DELETE|PATCH) (/[\w/{}-]*)", text):
+        assert _served(method, route), f"{_name(path)} names {method} {route}, which is not served"
+    for route in re.findall(r"localhost:8000(/[\w/-]+)", text):
+        assert route == "/v1" or _served("", route), f"{_name(path)} names {route}, which is not served"
+
+
+def test_the_handbook_names_every_route() -> None:
+    text = "\n".join(page.read_text(encoding="utf-8") for page in HANDBOOK)
+    named = {
+        (method, re.sub(r"\{\w+\}", "{}", route)) for method, route in re.findall(r"\b(GET|POST) (/[\w/{}-]+)", text)
+    }
+    every = {(method, re.sub(r"\{\w+\}", "{}", route)) for method, route in _routes()}
+    assert every - named - {("GET", "/docs"), ("GET", "/v1/models/{}")} == set()
+
+
+# --- words ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        ("gate.md", Slice),
+        ("feedback.md", FeedbackKind),
+        ("concepts.md", Stage),
+        ("corrections.md", CorrectionState),
+        ("versions.md", VersionState),
+    ],
+)
+def test_a_page_has_a_row_for_each_word_that_the_program_uses(page: str, words: type[StrEnum]) -> None:
+    assert {str(word) for word in words} - {row[0] for row in _rows(_page(page))} == set()
+
+
+def test_the_handbook_has_a_row_for_each_guarded_metric() -> None:
+    assert set(GUARDED) - {row[0] for row in _rows(_page("gate.md"))} == set()
+
+
+def test_the_handbook_has_a_row_for_each_kind_of_file_that_is_read() -> None:
+    cells = " ".join(row[0] for row in _rows(_page("sources.md")))
+    assert set(re.findall(r"\.\w+", cells)) == set(SUFFIXES)
+
+
+def test_the_handbook_has_a_row_for_each_entity_that_is_masked_by_default() -> None:
+    assert set(Privacy().entities) - {row[0] for row in _rows(_page("privacy.md"))} == set()
+
+
+@pytest.mark.parametrize("path", PAGES, ids=_name)
+def test_what_a_python_example_imports_exists(path: Path) -> None:
+    for block in re.findall(r"^```python\n(.*?)^```$", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom):
+                module = importlib.import_module(str(node.module))
+                assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
+
+
+# --- links, the demo's question, golden set -------------------------------------------------------------------------
+
+
+def _anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=_name)
+def test_a_relative_link_leads_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
+        if target.startswith(("http://", "https://")):
+            continue
+        file, _, anchor = target.partition("#")
+        linked = (path.parent / file).resolve() if file else path
+        assert linked.exists(), f"{_name(path)} links to {target}, which does not exist"
+        assert not anchor or anchor in _anchors(linked), f"{_name(path)} links to {target}, which has no such heading"
+
+
+@pytest.mark.parametrize("path", HANDBOOK, ids=_name)
+def test_no_page_answers_the_demo_s_question(path: Path) -> None:
+    """The demo shows how a correction fills a gap, so the gap must be there."""
+    assert re.search(r"\bwindows\b|task scheduler", path.read_text(encoding="utf-8"), re.IGNORECASE) is None
+
+
+def _queries() -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (GOLDEN / "queries.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def _judgements() -> list[tuple[str, str, int]]:
+    header, *lines = (GOLDEN / "qrels" / "test.tsv").read_text(encoding="utf-8").splitlines()
+    assert header == "query-id\tcorpus-id\tscore"
+    rows = [line.split("\t") for line in lines]
+    return [(query, document, int(score)) for query, document, score in rows]
+
+
+def test_a_golden_judgement_names_a_question_and_a_page_that_exist() -> None:
+    known = {one["_id"] for one in _queries()}
+    for query, document, score in _judgements():
+        assert query in known, f"{query} is judged and not asked"
+        assert (ROOT / document) in HANDBOOK, f"{query} is judged with {document}, which is no page of the handbook"
+        assert score > 0
+
+
+def test_a_golden_question_is_judged_exactly_when_it_can_be_answered() -> None:
+    queries = _queries()
+    assert len({one["_id"] for one in queries}) == len(queries)
+    answerable = {one["_id"] for one in queries if one["answerable"]}
+    assert {query for query, _, _ in _judgements()} == answerable
+    assert all(bool(one["answer"]) == one["answerable"] for one in queries)
+    assert not any("windows" in one["text"].lower() for one in queries)
+
+
+def test_the_golden_set_is_read_whole_by_the_gate() -> None:
+    assert len(load_beir(GOLDEN)) == len(_queries())
+
+
+def test_every_page_of_the_handbook_answers_a_golden_question() -> None:
+    judged = {document for _, document, _ in _judgements()}
+    assert {_name(page) for page in HANDBOOK} - judged - {"docs/decisions.md"} == set()

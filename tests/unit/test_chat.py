@@ -1,0 +1,268 @@
+"""Question to interaction: one version for a whole answer, recorded as consent allows."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rag_flywheel.api.state import make_state
+from rag_flywheel.chat import Chat, OpenVersions, open_for
+from rag_flywheel.config import Privacy
+from rag_flywheel.domain import (
+    Draft,
+    Interaction,
+    InteractionId,
+    LearnedRanking,
+    Passage,
+    Question,
+    Turn,
+    VersionId,
+)
+from rag_flywheel.errors import Damaged, NotFound, NothingLive
+from rag_flywheel.privacy import pseudonym
+from rag_flywheel.retrieval import RERANK, Searcher
+from rag_flywheel.wiring import Services
+from tests.fakes.index import MemoryIndex
+from tests.fakes.samples import NOON, manifest
+from tests.fakes.services import build, publish, services
+
+ID = InteractionId("i1")
+QUESTION = "How do I put the previous version back?"
+
+
+class Retelling:
+    """A generator that tells every passage it is given, piece by piece, and remembers what it was asked."""
+
+    name = "retelling"
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, list[str]]] = []
+        self.rewritten: list[tuple[str, list[str]]] = []
+
+    def rewrite(self, question: str, history: Sequence[Turn]) -> str:
+        self.rewritten.append((question, [turn.text for turn in history]))
+        return f"{history[-1].text} {question}" if history else question
+
+    def answer(self, question: str, passages: Sequence[Passage]) -> Iterator[str | Draft]:
+        self.asked.append((question, [one.chunk.document_id for one in passages]))
+        pieces = [f"{one.chunk.text} " for one in passages]
+        yield from pieces
+        yield Draft(text="".join(pieces), answered=bool(pieces), citations=())
+
+
+def chat(made: Services) -> Chat:
+    return make_state(made).chat
+
+
+def question(
+    text: str = QUESTION,
+    *,
+    user: str | None = None,
+    session: str | None = None,
+    history: Sequence[Turn] = (),
+    consent: bool = True,
+) -> Question:
+    return Question(text=text, asked=NOON, user=user, session=session, history=tuple(history), consent=consent)
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Services:
+    return services(tmp_path)
+
+
+def test_before_the_first_reindex_nothing_is_answered(made: Services) -> None:
+    with pytest.raises(NothingLive, match="reindex"):
+        chat(made).answer(question(), interaction_id=ID)
+    assert made.ledger.interactions(limit=10) == []
+
+
+def test_an_answer_cites_the_span_that_it_rests_on_and_is_recorded(made: Services) -> None:
+    publish(made, "v1")
+    answered = chat(made).answer(question(user="ada", session="s1"), interaction_id=ID)
+    assert answered.answered
+    assert "run rag-flywheel rollback" in answered.answer
+    [citation] = answered.citations
+    assert (citation.number, citation.document_id) == (1, "rollback")
+    assert 0 <= citation.start < citation.end
+    assert (answered.version_id, answered.arm, answered.generator) == ("v1", "control", "extractive")
+    assert [one.rank for one in answered.ranking] == [1, 2, 3]
+    assert answered.shown == 3
+    assert made.ledger.interaction(ID) == answered
+
+
+def test_a_person_and_a_session_are_recorded_as_stand_ins(made: Services) -> None:
+    publish(made, "v1")
+    answered = chat(made).answer(question(user="ada", session="s1"), interaction_id=ID)
+    salt = made.ledger.salt()
+    assert (answered.user, answered.session) == (pseudonym("ada", salt), pseudonym("s1", salt))
+
+
+def test_a_question_that_nothing_answers_is_refused_honestly_and_recorded(made: Services) -> None:
+    publish(made, "v1")
+    refused = chat(made).answer(question("Zebras migrate whenever?"), interaction_id=ID)
+    assert not refused.answered
+    assert refused.citations == ()
+    assert [one.interaction_id for one in made.ledger.interactions(answered=False, limit=10)] == [ID]
+
+
+def test_personal_data_is_masked_before_anything_sees_it(tmp_path: Path) -> None:
+    generator = Retelling()
+    made = services(tmp_path, generator=generator)
+    publish(made, "v1")
+    asked = question("Is ada@example.org known?", history=[Turn(role="user", text="I am bob@example.org")])
+    answered = chat(made).answer(asked, interaction_id=ID)
+    assert answered.question == "Is <EMAIL_ADDRESS> known?"
+    assert generator.rewritten == [("Is <EMAIL_ADDRESS> known?", ["I am <EMAIL_ADDRESS>"])]
+    assert "example.org" not in answered.query
+
+
+def test_without_consent_numbers_are_kept_and_texts_are_not(made: Services) -> None:
+    publish(made, "v1")
+    told = chat(made).answer(question(user="ada", session="s1", consent=False), interaction_id=ID)
+    assert (told.question, told.answered) == (QUESTION, True)
+    assert told.citations
+    kept = made.ledger.interaction(ID)
+    assert (kept.question, kept.query, kept.answer, kept.citations) == ("", "", "", ())
+    assert (kept.user, kept.session, kept.consent) == (None, None, False)
+    assert (kept.answered, kept.version_id, kept.ranking) == (told.answered, told.version_id, told.ranking)
+
+
+@pytest.mark.parametrize(
+    ("policy", "given", "kept"),
+    [
+        ("assumed", None, True),
+        ("assumed", False, False),
+        ("required", None, False),
+        ("required", True, True),
+    ],
+)
+def test_the_policy_decides_only_what_the_caller_did_not_say(
+    tmp_path: Path, policy: str, given: bool | None, kept: bool
+) -> None:
+    one = chat(services(tmp_path, text=f"privacy: {{consent: {policy}}}"))
+    assert one.privacy == Privacy(consent=policy)  # type: ignore[arg-type]
+    assert one.consents(given) is kept
+
+
+def test_a_follow_up_is_searched_for_as_a_standalone_query(tmp_path: Path) -> None:
+    generator = Retelling()
+    made = services(tmp_path, generator=generator)
+    publish(made, "v1", {"rollback": "Put the previous version back.", "tea": "Tea is made with water."})
+    before = [Turn(role="user", text="previous version back")]
+    answered = chat(made).answer(question("and how?", history=before), interaction_id=ID)
+    assert (answered.question, answered.query) == ("and how?", "previous version back and how?")
+    assert generator.asked[0][0] == "previous version back and how?"
+    assert answered.ranking[0].document_id == "rollback"
+
+
+def test_the_generator_sees_only_the_first_passages_and_the_ledger_more(tmp_path: Path) -> None:
+    generator = Retelling()
+    made = services(tmp_path, generator=generator)
+    publish(made, "v1", {f"d{at:02}": f"version number {at}" for at in range(60)})
+    answered = chat(made).answer(question("version"), interaction_id=ID)
+    assert len(generator.asked[0][1]) == answered.shown == 5
+    assert len(answered.ranking) == 50
+    assert generator.asked[0][1] == [one.document_id for one in answered.ranking[:5]]
+
+
+def test_the_pieces_of_a_stream_are_the_answer(made: Services) -> None:
+    publish(made, "v1")
+    *pieces, last = chat(made).stream(question(), interaction_id=ID)
+    assert isinstance(last, Interaction)
+    assert "".join(str(piece) for piece in pieces) == last.answer
+
+
+def test_the_next_answer_comes_from_the_version_that_the_alias_names_then(made: Services) -> None:
+    one = chat(made)
+    publish(made, "v1", {"a": "the previous version is old"})
+    first = one.answer(question(), interaction_id=ID)
+    publish(made, "v2", {"b": "the previous version is new"})
+    second = one.answer(question(), interaction_id=InteractionId("i2"))
+    assert [first.version_id, second.version_id] == ["v1", "v2"]
+    assert [first.ranking[0].document_id, second.ranking[0].document_id] == ["a", "b"]
+
+
+def test_an_answer_that_has_begun_stays_with_its_version(tmp_path: Path) -> None:
+    made = services(tmp_path, generator=Retelling())
+    publish(made, "v1", {f"old{at}": f"old version {at}" for at in range(3)})
+    stream = chat(made).stream(question("version"), interaction_id=ID)
+    first = next(stream)
+    publish(made, "v2", {"new": "new version"})
+    made.index.delete(VersionId("v1"))
+    *pieces, last = stream
+    assert isinstance(last, Interaction)
+    assert last.version_id == "v1"
+    assert {one.document_id for one in last.ranking} == {"old0", "old1", "old2"}
+    assert "new" not in "".join([str(first), *map(str, pieces)])
+
+
+class RetiringIndex(MemoryIndex):
+    """It moves on and deletes the live version just after its name was read, as a reindex beside us may do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.next: list[VersionId] = []
+
+    def live(self) -> VersionId | None:
+        live = super().live()
+        if self.next and live is not None:
+            self.move_live(self.next.pop(0), expected=live)
+            self.delete(live)
+        return live
+
+
+@pytest.mark.parametrize("opened", [True, False], ids=["open already", "not open yet"])
+def test_a_version_that_is_retired_before_the_search_is_passed_over(tmp_path: Path, opened: bool) -> None:
+    index = RetiringIndex()
+    made = replace(services(tmp_path), index=index)
+    for name in ("v1", "v2", "v3"):
+        publish(made, name, {name: "the previous version"}, live=name == "v1")
+    one = chat(made)
+    if opened:
+        one.answer(question(), interaction_id=InteractionId("i0"))
+    index.next = [VersionId("v2"), VersionId("v3")]
+    answered = one.answer(question(), interaction_id=ID)
+    assert answered.version_id == "v3"
+    assert [shown.document_id for shown in answered.ranking] == ["v3"]
+
+
+def test_a_live_version_without_its_reranker_is_damaged(made: Services) -> None:
+    publish(made, "v1", learned=LearnedRanking(fusion={RERANK: 1.0}, reranker="gone"))
+    with pytest.raises(Damaged, match="v1"):
+        chat(made).answer(question(), interaction_id=ID)
+
+
+def test_an_alias_that_the_ledger_does_not_know_is_damaged(made: Services) -> None:
+    build(made.index, "v9")
+    made.index.move_live(VersionId("v9"), expected=None)
+    with pytest.raises(Damaged, match="belong together"):
+        chat(made).answer(question(), interaction_id=ID)
+
+
+def test_versions_are_opened_once_and_the_least_used_are_closed(tmp_path: Path) -> None:
+    made = services(tmp_path)
+    made_for: list[str] = []
+
+    def make(version: VersionId) -> Searcher:
+        made_for.append(version)
+        return open_for(manifest(version), index=made.index, encoders=made.encoders, rerankers=made.rerankers)
+
+    opened = OpenVersions(most=2)
+    for name in ("v1", "v2", "v1", "v3", "v1", "v2"):
+        assert opened.get(VersionId(name), make).version == name
+    assert made_for == ["v1", "v2", "v3", "v2"]
+
+
+def test_a_version_that_could_not_be_opened_is_tried_again() -> None:
+    tries: list[str] = []
+
+    def fail(version: VersionId) -> Searcher:
+        tries.append(version)
+        raise NotFound(version)
+
+    opened = OpenVersions()
+    for _ in range(2):
+        with pytest.raises(NotFound):
+            opened.get(VersionId("v1"), fail)
+    assert tries == ["v1", "v1"]

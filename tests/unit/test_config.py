@@ -1,0 +1,213 @@
+"""config.yaml and the environment to one frozen value."""
+
+import json
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from rag_flywheel import config
+from rag_flywheel.errors import ConfigError
+
+ROOT = Path(__file__).parents[2]
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "config.yaml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def refused(folder: Path, text: str, environ: dict[str, str] | None = None) -> str:
+    with pytest.raises(ConfigError) as caught:
+        config.load(write(folder, text), environ or {})
+    return str(caught.value)
+
+
+def test_an_empty_file_gives_the_defaults(tmp_path: Path) -> None:
+    loaded = config.load(write(tmp_path, ""), {})
+    assert (loaded.ingest.chunk_words, loaded.sources, loaded.ledger.url) == (200, ("docs",), "")
+
+
+def test_the_config_of_the_project_says_every_default(tmp_path: Path) -> None:
+    shipped, defaults = config.load(ROOT / "config.yaml", {}), config.load(write(tmp_path, ""), {})
+    assert shipped.model_dump(exclude={"file", "golden"}) == defaults.model_dump(exclude={"file", "golden"})
+
+
+def test_the_config_of_the_project_names_every_key() -> None:
+    text = (ROOT / "config.yaml").read_text(encoding="utf-8")
+    assert [key for key in config.known_keys() if f"{key.rpartition('.')[2]}:" not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "unknown", "near"),
+    [
+        ("source: [a]", "source", "sources"),
+        ("ledgr: {url: x}", "ledgr", "ledger"),
+        ("reranker: {epoch: 3}", "reranker.epoch", "reranker.epochs"),
+        ("chunk_words: 100", "chunk_words", "ingest.chunk_words"),
+        ("retrieval: {minimum_similarty: 0.2}", "retrieval.minimum_similarty", "generator.minimum_similarity"),
+    ],
+)
+def test_an_unknown_key_is_refused_with_the_nearest_known_one(
+    tmp_path: Path, text: str, unknown: str, near: str
+) -> None:
+    assert f"`{unknown}`: unknown key; did you mean `{near}`?" in refused(tmp_path, text)
+
+
+def test_an_unknown_key_like_no_other_is_refused_without_a_guess(tmp_path: Path) -> None:
+    assert refused(tmp_path, "zzqx: 1").endswith("`zzqx`: unknown key")
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("api: {port: '8080'}", "api.port"),
+        ("api: {port: 70000}", "api.port"),
+        ("ingest: {chunk_words: true}", "ingest.chunk_words"),
+        ("ingest: {chunk_words: 200.5}", "ingest.chunk_words"),
+        ("privacy: {redact: 'yes'}", "privacy.redact"),
+        ("gate: {margin: true}", "gate.margin"),
+        ("reranker: {learning_rate: fast}", "reranker.learning_rate"),
+        ("sources: docs", "sources"),
+        ("judge:", "judge"),
+        ("ledger: sqlite", "ledger"),
+        ("generator: {kind: magic}", "generator.kind"),
+        ("data_dir: [a]", "data_dir"),
+    ],
+)
+def test_a_value_of_the_wrong_type_or_range_is_refused_by_name(tmp_path: Path, text: str, key: str) -> None:
+    assert f"  `{key}`: input " in refused(tmp_path, text)
+
+
+def test_whole_numbers_do_for_numbers(tmp_path: Path) -> None:
+    assert config.load(write(tmp_path, "ledger: {timeout: 5}"), {}).ledger.timeout == 5.0
+
+
+def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
+    said = refused(tmp_path, "api: {port: x}\nsource: [a]\ngate: {margin: 2}")
+    assert all(f"`{name}`" in said for name in ("api.port", "source", "gate.margin"))
+
+
+def test_a_missing_file_says_how_to_name_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--config"):
+        config.load(tmp_path / "none.yaml", {})
+
+
+@pytest.mark.parametrize("text", ["a: [", "- docs\n- more", "just words", "\x00"])
+def test_a_file_that_holds_no_settings_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    assert str(tmp_path / "config.yaml") in refused(tmp_path, text)
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_bytes(b"\xff\xfe\xfa")
+    with pytest.raises(ConfigError, match="cannot be read as YAML"):
+        config.load(file, {})
+
+
+def test_the_key_that_the_code_sets_itself_is_no_setting(tmp_path: Path) -> None:
+    assert "unknown key `file`" in refused(tmp_path, "file: /etc/passwd")
+    assert config.load(write(tmp_path, ""), {"RAG_FLYWHEEL_FILE": "/etc/passwd"}).file == tmp_path / "config.yaml"
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    file = write(tmp_path, "data_dir: here\napi: {port: 1, host: a}\nsources: [x]")
+    environ = {
+        "RAG_FLYWHEEL_DATA_DIR": "there",
+        "RAG_FLYWHEEL_API__PORT": "2",
+        "RAG_FLYWHEEL_SOURCES": '["manuals/*.pdf", "docs"]',
+        "RAG_FLYWHEEL_PRIVACY__REDACT": "false",
+        "RAG_FLYWHEEL_RERANKER__LEARNING_RATE": "5e-5",
+        "RAG_FLYWHEEL_GATE": '{"margin": 0.5}',
+    }
+    loaded = config.load(file, environ)
+    assert loaded.data_dir == Path("there")
+    assert (loaded.api.port, loaded.api.host) == (2, "a")
+    assert loaded.sources == ("manuals/*.pdf", "docs")
+    assert not loaded.privacy.redact
+    assert loaded.reranker.learning_rate == 5e-5
+    assert loaded.gate.margin == 0.5
+
+
+def test_a_variable_with_a_wrong_value_or_name_is_refused(tmp_path: Path) -> None:
+    said = refused(tmp_path, "", {"RAG_FLYWHEEL_API__PORT": "high", "RAG_FLYWHEEL_LEDGER__URI": "x"})
+    assert "`api.port`" in said
+    assert "did you mean `ledger.url`?" in said
+    assert "RAG_FLYWHEEL_..." in said
+    assert "`sources`: input should be a list" in refused(tmp_path, "", {"RAG_FLYWHEEL_SOURCES": '["docs"'})
+
+
+def test_a_text_may_start_with_a_bracket(tmp_path: Path) -> None:
+    assert config.load(write(tmp_path, ""), {"RAG_FLYWHEEL_API__HOST": "[::1]"}).api.host == "[::1]"
+
+
+@pytest.mark.parametrize("section", ["ledger", "index"])
+def test_a_password_in_the_file_is_refused_and_not_repeated(tmp_path: Path, section: str) -> None:
+    said = refused(tmp_path, f"{section}: {{url: 'postgresql+psycopg://ada:hunter2@db/flywheel'}}")
+    assert f"RAG_FLYWHEEL_{section.upper()}__URL" in said
+    assert "hunter2" not in said
+
+
+def test_a_password_in_the_wrong_place_is_not_repeated(tmp_path: Path) -> None:
+    assert "hunter2" not in refused(tmp_path, "ledger: 'postgresql://ada:hunter2@db/flywheel'")
+
+
+def test_a_password_in_the_environment_is_taken_and_not_shown(tmp_path: Path) -> None:
+    url = "postgresql+psycopg://ada:hunter2@db:5432/flywheel"
+    loaded = config.load(write(tmp_path, ""), {"RAG_FLYWHEEL_LEDGER__URL": url})
+    assert loaded.ledger.url == url
+    assert config.shown(loaded)["ledger"]["url"] == "postgresql+psycopg://ada:***@db:5432/flywheel"
+
+
+def test_what_is_shown_is_json_and_holds_no_secret(tmp_path: Path) -> None:
+    environ = {"RAG_FLYWHEEL_LLM_API_KEY": "sk-hush", "RAG_FLYWHEEL_QDRANT_API_KEY": "qd-hush"}
+    text = json.dumps(config.shown(config.load(write(tmp_path, ""), environ)))
+    assert "hush" not in text
+    assert str(tmp_path) not in text
+
+
+def test_secrets_come_from_the_environment_and_are_not_printed() -> None:
+    secrets = config.secrets({"RAG_FLYWHEEL_LLM_API_KEY": "sk-hush"})
+    assert (secrets.llm_api_key, secrets.judge_api_key) == ("sk-hush", "")
+    assert "hush" not in repr(secrets)
+
+
+def test_a_secret_in_the_file_is_an_unknown_key(tmp_path: Path) -> None:
+    said = refused(tmp_path, "llm_api_key: sk-hush")
+    assert "`llm_api_key`: unknown key" in said
+    assert "hush" not in said
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "no url", ""])
+def test_what_is_no_url_is_shown_as_it_is(url: str) -> None:
+    assert config.masked_url(url) == url
+
+
+def test_variables_that_look_like_settings_and_are_none_are_found() -> None:
+    environ = {
+        "RAG_FLYWHEEL_DATA_DIR": "",
+        "RAG_FLYWHEEL_LEDGER__URL": "",
+        "RAG_FLYWHEEL_LLM_API_KEY": "",
+        "RAG_FLYWHEEL_CONFIG": "",
+        "RAG_FLYWHEEL_LEGDER__URL": "",
+        "RAG_FLYWHEEL_SOURCE": "",
+        "HOME": "",
+    }
+    assert config.unknown_variables(environ) == ["RAG_FLYWHEEL_LEGDER__URL", "RAG_FLYWHEEL_SOURCE"]
+
+
+def test_the_value_is_frozen(tmp_path: Path) -> None:
+    loaded = config.load(write(tmp_path, ""), {})
+    with pytest.raises(ValidationError, match="frozen"):
+        loaded.golden = "other"
+    with pytest.raises(ValidationError, match="frozen"):
+        loaded.api.port = 1
+
+
+def test_relative_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write(tmp_path, "data_dir: store")
+    monkeypatch.chdir("/")
+    loaded = config.load(file, {})
+    assert loaded.data == tmp_path / "store"
+    assert loaded.resolve("/etc/x") == Path("/etc/x")

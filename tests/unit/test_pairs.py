@@ -1,0 +1,106 @@
+"""Lessons, and the training pairs that they give."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.pairs import Lesson, pairs, same_subject, token_f1
+from rag_flywheel.domain import Chunk, DocumentId, Evidence, Passage
+from tests.fakes.samples import chunk, correction_chunk, passage, span
+
+
+def lesson(
+    question: str = "q",
+    *,
+    group: str | None = None,
+    answer: str | None = None,
+    documents: Sequence[str] = (),
+    evidence: Sequence[Evidence] = (),
+    rejected: Sequence[Evidence] = (),
+    corrected: bool = False,
+) -> Lesson:
+    return Lesson(
+        question=question,
+        group=group or question,
+        answer=answer,
+        documents=frozenset(DocumentId(one) for one in documents),
+        evidence=tuple(evidence),
+        rejected=tuple(rejected),
+        corrected=corrected,
+    )
+
+
+def ranks(*found: Chunk) -> Callable[[str], list[Passage]]:
+    return lambda question: [passage(one, rank) for rank, one in enumerate(found, start=1)]
+
+
+A, B, C, D = (chunk(name, f"text of {name}") for name in "abcd")
+
+
+def test_a_lesson_is_answered_by_its_documents_and_by_what_overlaps_its_evidence() -> None:
+    one = lesson(documents=["a"], evidence=[span("b", 5, 8)])
+    assert one.answered_by(A)
+    assert one.answered_by(chunk("b", "x" * 6))
+    assert not one.answered_by(chunk("b", "x" * 5))
+    assert not one.answered_by(C)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (lesson("x", group="g"), lesson("y", group="g"), True),
+        (lesson("x", documents=["a"]), lesson("y", documents=["a", "b"]), True),
+        (lesson("x", documents=["a"]), lesson("y", documents=["b"]), False),
+        (lesson("x", evidence=[span("a", 0, 5)]), lesson("y", evidence=[span("a", 4, 9)]), True),
+        (lesson("x", evidence=[span("a", 0, 5)]), lesson("y", evidence=[span("a", 5, 9)]), False),
+        (lesson("x", evidence=[span("a", 0, 5)]), lesson("y", documents=["a"]), True),
+        (lesson("x", documents=["a"]), lesson("y", evidence=[span("a", 0, 5)]), True),
+        (lesson("x", answer="press the red button"), lesson("y", answer="press the green button"), True),
+        (lesson("x", answer="press the red button"), lesson("y", answer="call the service"), False),
+        (lesson("x", answer="press it"), lesson("y"), False),
+    ],
+)
+def test_two_lessons_are_about_one_thing_by_group_evidence_or_answer(one: Lesson, other: Lesson, same: bool) -> None:
+    assert same_subject(one, other) is same
+    assert same_subject(other, one) is same
+
+
+def test_token_f1_is_the_harmonic_mean_of_precision_and_recall() -> None:
+    # 2 shared of 4 and of 3: precision 1/2, recall 2/3.
+    assert token_f1("a b c d", "A, b! e") == pytest.approx(2 * (1 / 2) * (2 / 3) / (1 / 2 + 2 / 3))
+    assert token_f1("a a b", "a b b") == pytest.approx(2 / 3)  # multiplicity counts
+    assert token_f1("", "") == 0.0
+
+
+@given(st.text(), st.text())
+def test_token_f1_is_symmetric_and_between_0_and_1(one: str, other: str) -> None:
+    assert token_f1(one, other) == token_f1(other, one)
+    assert 0.0 <= token_f1(one, other) <= 1.0
+
+
+def test_answering_passages_are_positives_and_the_best_others_hard_negatives() -> None:
+    made = pairs([lesson("q", documents=["b"])], ranks(A, B, C, D), negatives=2)
+    assert [(one.text, one.relevant) for one in made] == [(B.text, True), (A.text, False), (C.text, False)]
+    assert {(one.query, one.group) for one in made} == {("q", "q")}
+
+
+def test_rejected_passages_come_before_other_near_misses() -> None:
+    made = pairs([lesson(documents=["b"], rejected=[span("d", 0, 5)])], ranks(A, B, C, D), negatives=2)
+    assert [one.text for one in made if not one.relevant] == [D.text, A.text]
+
+
+def test_a_correction_is_a_positive_by_its_answer_and_is_no_candidate_itself() -> None:
+    shown = correction_chunk("c1", "q", "The correct answer.")
+    made = pairs([lesson("q", answer="The correct answer.", corrected=True)], ranks(shown, A), negatives=4)
+    assert [(one.text, one.relevant) for one in made] == [("The correct answer.", True), (A.text, False)]
+
+
+def test_a_confirmed_answer_is_no_passage_and_so_no_positive() -> None:
+    assert pairs([lesson("q", answer="Said by the system.")], ranks(A, B), negatives=4) == []
+
+
+@pytest.mark.parametrize("found", [(), (A,), (C, D)], ids=["nothing", "only answers", "no answer"])
+def test_a_lesson_gives_no_pairs_when_nothing_can_be_told_apart(found: Sequence[Chunk]) -> None:
+    assert pairs([lesson(documents=["a"])], ranks(*found), negatives=4) == []

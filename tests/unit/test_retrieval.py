@@ -1,0 +1,268 @@
+"""Query to passages: fusion, admission, reranking, and one version at a time."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag_flywheel.config import Reranker as RerankerSettings
+from rag_flywheel.config import Retrieval
+from rag_flywheel.domain import Candidate, Chunk, LearnedRanking, Passage, Scores, VersionId
+from rag_flywheel.errors import NotFound
+from rag_flywheel.ports import Entry, Reranker
+from rag_flywheel.retrieval import (
+    DENSE,
+    FEATURES,
+    RERANK,
+    RRF,
+    SPARSE,
+    Searcher,
+    admitted,
+    features,
+    fuse,
+    open_searcher,
+    retrieve,
+    searched_text,
+)
+from tests.fakes.encoder import HashingEncoder
+from tests.fakes.index import MemoryIndex
+from tests.fakes.rankings import MemoryRerankers, ScriptedIndex, ScriptedReranker
+from tests.fakes.samples import chunk, correction_chunk, manifest, settings
+
+
+def found(name: str, *, dense: float | None = None, sparse: float | None = None, text: str = "text") -> Candidate:
+    return Candidate(chunk=chunk(name, text), scores=Scores(dense=dense, sparse=sparse))
+
+
+def correction(name: str, cosine: float) -> Candidate:
+    return Candidate(chunk=correction_chunk(name, "q", f"answer {name}"), scores=Scores(question=cosine))
+
+
+def searcher(
+    candidates: Sequence[Candidate],
+    learned: LearnedRanking | None = None,
+    *,
+    reranker: Reranker | None = None,
+    reranked: int = 20,
+) -> Searcher:
+    return Searcher(
+        version=VersionId("v1"),
+        index=ScriptedIndex({"q": candidates}),
+        encoder=HashingEncoder(),
+        learned=learned or LearnedRanking(),
+        reranker=reranker,
+        candidates=50,
+        reranked=reranked,
+        shown=5,
+    )
+
+
+def documents(passages: Sequence[Passage]) -> list[str]:
+    return [one.chunk.document_id for one in passages]
+
+
+# --- features and fusion --------------------------------------------------------------------------------------------
+
+COSINES = st.none() | st.floats(-1, 1)
+BM25 = st.none() | st.floats(0, 100)
+LOGITS = st.none() | st.floats(-30, 30)
+SCORES = st.builds(Scores, dense=COSINES, sparse=BM25, rerank=LOGITS)
+
+
+def test_reciprocal_rank_fusion_is_the_papers_over_its_greatest_value() -> None:
+    # Ranks by dense: a 1, b 2, c absent; by BM25: b 1, c 2, a absent. Greatest possible: 2 / 61.
+    scores = [Scores(dense=0.9), Scores(dense=0.5, sparse=7.0), Scores(sparse=3.0)]
+    expected = [1 / 61, 1 / 62 + 1 / 61, 1 / 62]
+    assert features(scores)[:, FEATURES.index(RRF)] == pytest.approx(np.array(expected) * 61 / 2)
+
+
+def test_the_first_of_both_channels_has_the_greatest_fused_score() -> None:
+    assert fuse(features([Scores(dense=0.2, sparse=1.0), Scores(dense=0.1)]), {})[0] == pytest.approx(1.0)
+
+
+def test_each_feature_by_hand() -> None:
+    made = features([Scores(dense=0.9, sparse=4.0, rerank=0.0), Scores(dense=0.6), Scores(sparse=8.0, rerank=-2.0)])
+    assert made[:, FEATURES.index(DENSE)] == pytest.approx([1.0, 0.7, 0.7])  # absent: the lowest seen
+    assert made[:, FEATURES.index(SPARSE)] == pytest.approx([0.5, 0.0, 1.0])  # absent: 0
+    absent = 1 / (1 + np.exp(2.0))
+    assert made[:, FEATURES.index(RERANK)] == pytest.approx([0.5, absent, absent])
+
+
+def test_features_of_nothing_are_an_empty_table() -> None:
+    assert features([]).shape == (0, len(FEATURES))
+    assert fuse(features([]), {}).shape == fuse(features([]), {DENSE: 1.0}).shape == (0,)
+
+
+@given(st.lists(SCORES, min_size=1, max_size=30))
+def test_features_are_finite_and_in_their_ranges(scores: list[Scores]) -> None:
+    made = features(scores)
+    assert made.shape == (len(scores), len(FEATURES))
+    assert np.isfinite(made).all()
+    for name, least in ((RRF, 0.0), (DENSE, -1.0), (SPARSE, 0.0), (RERANK, 0.0)):
+        column = made[:, FEATURES.index(name)]
+        assert column.min() >= least - 1e-9, name
+        assert column.max() <= 1.0 + 1e-9, name
+
+
+@given(st.lists(SCORES, min_size=1, max_size=30))
+def test_the_order_of_the_candidates_changes_no_feature_that_is_no_rank(scores: list[Scores]) -> None:
+    backwards = features(scores[::-1])[::-1]
+    for name in (DENSE, SPARSE, RERANK):
+        at = FEATURES.index(name)
+        assert features(scores)[:, at] == pytest.approx(backwards[:, at])
+
+
+@given(
+    st.lists(SCORES, min_size=1, max_size=20),
+    st.dictionaries(st.sampled_from(FEATURES), st.floats(-50, 50), min_size=1),
+)
+def test_fused_scores_are_probabilities(scores: list[Scores], fusion: dict[str, float]) -> None:
+    fused = fuse(features(scores), fusion)
+    assert ((fused >= 0.0) & (fused <= 1.0)).all()
+
+
+def test_fusion_is_the_logistic_of_the_weighted_sum() -> None:
+    values = np.array([[0.5, 1.0, 0.25, 0.75]])
+    expected = 1 / (1 + np.exp(-(2 * 0.5 - 1 * 0.25)))
+    assert fuse(values, {RRF: 2.0, SPARSE: -1.0}) == pytest.approx([expected])
+
+
+# --- admission ------------------------------------------------------------------------------------------------------
+
+
+def test_no_correction_is_shown_before_a_threshold_was_learned() -> None:
+    assert admitted([correction("c", 1.0)], LearnedRanking()) == []
+    assert documents(retrieve("q", searcher=searcher([correction("c", 1.0), found("a", dense=0.1)]))) == ["a"]
+
+
+def test_a_correction_is_shown_above_the_threshold_and_not_at_it() -> None:
+    learned = LearnedRanking(admission=0.8)
+    candidates = [correction("at", 0.8), correction("above", 0.8000001), correction("below", 0.79)]
+    assert [one.chunk.document_id for one in admitted(candidates, learned)] == ["correction:above"]
+
+
+def test_the_nearest_question_comes_first_and_names_decide_a_tie() -> None:
+    learned = LearnedRanking(admission=0.1)
+    candidates = [correction("b", 0.5), correction("a", 0.5), correction("c", 0.9)]
+    assert [one.chunk.document_id[-1] for one in admitted(candidates, learned)] == ["c", "a", "b"]
+
+
+@pytest.mark.parametrize("fusion", [{}, {DENSE: 9.0}])
+def test_an_admitted_correction_stands_before_every_source_passage(fusion: dict[str, float]) -> None:
+    learned = LearnedRanking(admission=0.5, fusion=fusion)
+    passages = retrieve("q", searcher=searcher([found("a", dense=1.0, sparse=50.0), correction("c", 0.6)], learned))
+    assert documents(passages) == ["correction:c", "a"]
+    assert [one.rank for one in passages] == [1, 2]
+    assert passages[0].score > passages[1].score
+
+
+# --- retrieve -------------------------------------------------------------------------------------------------------
+
+
+def test_without_anything_learned_the_order_is_reciprocal_rank_fusion() -> None:
+    candidates = [found("a", dense=0.9), found("b", dense=0.8, sparse=5.0), found("c", sparse=9.0)]
+    passages = retrieve("q", searcher=searcher(candidates))
+    assert documents(passages) == ["b", "a", "c"]  # b: 1/62 + 1/62; a and c: 1/61, in the order in which they came
+    assert passages[0].score == pytest.approx((2 / 62) * 61 / 2)
+
+
+def test_learned_weights_decide_the_order() -> None:
+    candidates = [found("a", dense=0.9), found("b", dense=0.8, sparse=5.0), found("c", sparse=9.0)]
+    assert documents(retrieve("q", searcher=searcher(candidates, LearnedRanking(fusion={SPARSE: 3.0})))) == [
+        "c",
+        "b",
+        "a",
+    ]
+
+
+def test_each_channel_brings_what_the_version_was_built_for() -> None:
+    one = searcher([found("a", dense=0.5)])
+    retrieve("q", searcher=replace(one, candidates=7))
+    assert isinstance(one.index, ScriptedIndex)
+    assert one.index.searches == [("q", 7)]
+
+
+def test_nothing_found_is_an_empty_ranking_with_a_reranker_too() -> None:
+    learned = LearnedRanking(fusion={RERANK: 1.0}, reranker="digest")
+    assert retrieve("q", searcher=searcher([])) == []
+    assert retrieve("q", searcher=searcher([], learned, reranker=ScriptedReranker(lambda query, text: 0.0))) == []
+
+
+def test_the_reranker_scores_the_best_few_and_the_others_count_as_its_worst() -> None:
+    model = ScriptedReranker(lambda query, text: {"t0": -1.0, "t1": 2.0, "t2": 5.0, "t3": 9.0}[text])
+    candidates = [found(f"d{at}", dense=0.9 - at / 10, text=f"t{at}") for at in range(4)]
+    learned = LearnedRanking(fusion={RERANK: 1.0}, reranker="digest")
+    passages = retrieve("q", searcher=searcher(candidates, learned, reranker=model, reranked=3))
+    assert model.scored == [("q", ("t0", "t1", "t2"))]
+    assert documents(passages) == ["d2", "d1", "d0", "d3"]
+    assert [one.scores.rerank for one in passages] == [5.0, 2.0, -1.0, None]
+
+
+def test_corrections_are_not_reranked() -> None:
+    model = ScriptedReranker(lambda query, text: 1.0)
+    learned = LearnedRanking(admission=0.5, fusion={RERANK: 1.0}, reranker="digest")
+    retrieve("q", searcher=searcher([correction("c", 0.9), found("a", dense=0.4)], learned, reranker=model))
+    assert model.scored == [("q", ("text",))]
+
+
+def test_a_reranker_and_its_digest_go_together() -> None:
+    with pytest.raises(ValueError, match="go together"):
+        searcher([], LearnedRanking(reranker="digest"))
+    with pytest.raises(ValueError, match="go together"):
+        searcher([], reranker=ScriptedReranker(lambda query, text: 0.0))
+
+
+# --- a version as it was built --------------------------------------------------------------------------------------
+
+
+def built(index: MemoryIndex, version: str, *texts: str) -> None:
+    encoder = HashingEncoder()
+    chunks = [chunk(f"{version}-{at}", text) for at, text in enumerate(texts)]
+    vectors = encoder.encode_documents(texts)
+    entries = [Entry(chunk=one, vector=vector) for one, vector in zip(chunks, vectors, strict=True)]
+    index.build(VersionId(version), dimension=encoder.dimension, batches=[entries])
+
+
+def test_a_searcher_finds_in_its_own_version_whatever_the_alias_names() -> None:
+    index = MemoryIndex()
+    built(index, "v1", "the old manual")
+    built(index, "v2", "the new manual")
+    index.move_live(VersionId("v2"), expected=None)
+    one = open_searcher(manifest("v1"), index=index, encoder=HashingEncoder(), rerankers=MemoryRerankers())
+    assert documents(retrieve("manual", searcher=one)) == ["v1-0"]
+    index.delete(VersionId("v1"))
+    with pytest.raises(NotFound):
+        retrieve("manual", searcher=one)
+
+
+def test_a_searcher_has_the_settings_that_its_version_was_built_with() -> None:
+    shaped = settings(retrieval=Retrieval(candidates=7, passages=3), reranker=RerankerSettings(candidates=4))
+    one = open_searcher(
+        manifest("v1", shaped=shaped), index=MemoryIndex(), encoder=HashingEncoder(), rerankers=MemoryRerankers()
+    )
+    assert (one.candidates, one.shown, one.reranked) == (7, 3, 4)
+
+
+def test_a_version_whose_reranker_is_gone_cannot_be_opened() -> None:
+    lost = manifest("v1", learned=LearnedRanking(fusion={RERANK: 1.0}, reranker="gone"))
+    with pytest.raises(NotFound):
+        open_searcher(lost, index=MemoryIndex(), encoder=HashingEncoder(), rerankers=MemoryRerankers())
+
+
+@pytest.mark.parametrize(
+    ("title", "headings", "titles", "expected"),
+    [
+        ("Guide", ("Install", "Linux"), True, "Guide > Install > Linux\ntext"),
+        ("Guide", ("Guide", "Linux"), True, "Guide > Linux\ntext"),
+        ("", (), True, "text"),
+        ("Guide", ("Install",), False, "text"),
+    ],
+)
+def test_a_chunk_is_embedded_under_its_title_and_headings(
+    title: str, headings: tuple[str, ...], titles: bool, expected: str
+) -> None:
+    piece: Chunk = replace(chunk("guide", "text"), title=title, headings=headings)
+    assert searched_text(piece, titles=titles) == expected

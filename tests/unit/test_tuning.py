@@ -1,0 +1,302 @@
+"""What a version learns, and that it keeps the untuned ranking where nothing better is shown."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ingest.pairs import Lesson
+from ingest.tuning import Tuned, admission_threshold, learn
+from rag_flywheel.config import Reranker as RerankerSettings
+from rag_flywheel.domain import Candidate, DocumentId, Evidence, LearnedRanking, Scores, VersionId
+from rag_flywheel.ports import Vectors
+from rag_flywheel.retrieval import DENSE, RERANK, RRF, SPARSE, Searcher, retrieve
+from tests.fakes.encoder import HashingEncoder
+from tests.fakes.rankings import MemoryCache, MemoryRerankers, ScriptedIndex
+from tests.fakes.samples import chunk, span
+
+SETTINGS = RerankerSettings(candidates=10, minimum_groups=10, negatives=3)
+
+
+def lesson(
+    question: str,
+    *,
+    group: str | None = None,
+    documents: Sequence[str] = (),
+    evidence: Sequence[Evidence] = (),
+    rejected: Sequence[Evidence] = (),
+    corrected: bool = False,
+    made: bool = False,
+) -> Lesson:
+    return Lesson(
+        question=question,
+        group=group or question,
+        answer=None,
+        documents=frozenset(DocumentId(one) for one in documents),
+        evidence=tuple(evidence),
+        rejected=tuple(rejected),
+        corrected=corrected,
+        made=made,
+    )
+
+
+# --- admission ------------------------------------------------------------------------------------------------------
+
+
+def at(cosine: float) -> Vectors:
+    """A unit vector with this cosine to `at(1.0)`."""
+    return np.array([cosine, np.sqrt(1 - cosine**2)], dtype=np.float32)
+
+
+def test_the_threshold_is_the_conformal_quantile_computed_by_hand() -> None:
+    others = [lesson(f"o{tenth}") for tenth in range(1, 10)]
+    vectors = {"c": at(1.0)} | {f"o{tenth}": at(tenth / 10) for tenth in range(1, 10)}
+    # Nine cosines 0.1 .. 0.9: of error 0.2 the ceil((9 + 1) * 0.8) = 8th smallest, of error 0.5 the 5th.
+    for error, expected in ((0.2, 0.8), (0.5, 0.5)):
+        found = admission_threshold([lesson("c", corrected=True)], others, vectors, error=error)
+        assert found == pytest.approx(expected)
+
+
+def test_with_few_questions_the_nearest_one_sets_the_threshold() -> None:
+    vectors = {"c": at(1.0), "o1": at(0.3), "o2": at(0.7)}
+    found = admission_threshold([lesson("c")], [lesson("o1"), lesson("o2")], vectors, error=0.02)
+    assert found == pytest.approx(0.7)
+
+
+def test_of_several_corrections_the_nearest_counts() -> None:
+    vectors = {"c1": at(1.0), "c2": at(0.0), "o": at(0.6)}  # cosines of o: 0.6 and 0.8
+    found = admission_threshold([lesson("c1"), lesson("c2")], [lesson("o")], vectors, error=0.1)
+    assert found == pytest.approx(0.8)
+
+
+def test_corrections_of_different_matters_calibrate_each_other() -> None:
+    vectors = {"c1": at(1.0), "c2": at(0.4)}
+    assert admission_threshold([lesson("c1"), lesson("c2")], [], vectors, error=0.1) == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(
+    ("correction", "other"),
+    [
+        (lesson("c", group="g"), lesson("o", group="g")),
+        (lesson("c", documents=["d"]), lesson("o", documents=["d"])),
+        (lesson("c", evidence=[span("d", 0, 5)]), lesson("o", evidence=[span("d", 4, 9)])),
+        (lesson("c", rejected=[span("d", 0, 5)]), lesson("o", evidence=[span("d", 0, 9)], made=True)),
+    ],
+    ids=["one group", "one document", "shared evidence", "made from a rejected passage"],
+)
+def test_a_question_that_may_be_the_corrections_own_does_not_calibrate(correction: Lesson, other: Lesson) -> None:
+    assert admission_threshold([correction], [other], {"c": at(1.0), "o": at(0.9)}, error=0.1) is None
+
+
+def test_an_asked_question_on_a_rejected_passage_does_calibrate() -> None:
+    correction, other = lesson("c", rejected=[span("d", 0, 5)]), lesson("o", evidence=[span("d", 0, 9)])
+    found = admission_threshold([correction], [other], {"c": at(1.0), "o": at(0.9)}, error=0.1)
+    assert found == pytest.approx(0.9)
+
+
+def test_without_corrections_there_is_no_threshold() -> None:
+    assert admission_threshold([], [lesson("o")], {"o": at(0.5)}, error=0.1) is None
+
+
+def test_a_correction_alone_in_the_world_has_no_threshold() -> None:
+    assert admission_threshold([lesson("c")], [], {"c": at(1.0)}, error=0.1) is None
+
+
+@pytest.mark.parametrize("error", [0.05, 0.2])
+def test_the_share_of_strange_questions_admitted_is_the_one_asked_for(error: float) -> None:
+    """Split conformal prediction promises error - 1/(n+1) < expected share <= error; checked by simulation."""
+    random = np.random.default_rng(7)
+    questions, repeats = 60, 400
+    exceeded = 0.0
+    others = [lesson(str(number)) for number in range(questions)]
+    for _ in range(repeats):
+        cosines = random.beta(2, 5, size=questions)
+        vectors = {"c": at(1.0)} | {str(number): at(cosine) for number, cosine in enumerate(cosines)}
+        threshold = admission_threshold([lesson("c")], others, vectors, error=error)
+        assert threshold is not None
+        exceeded += float(np.mean(random.beta(2, 5, size=2000) > threshold))
+    share = exceeded / repeats
+    deviation = 3 * np.sqrt(error * (1 - error) / questions / repeats)
+    assert error - 1 / (questions + 1) - deviation < share < error + deviation
+
+
+# --- fusion and reranker --------------------------------------------------------------------------------------------
+
+Script = tuple[list[Lesson], dict[str, list[Candidate]]]
+
+
+def script(
+    count: int,
+    scores: Callable[[np.random.Generator, bool], Scores],
+    *,
+    passages: int = 10,
+    answers: int = 1,
+    seed: int = 3,
+) -> Script:
+    """Questions q0.. with `passages` candidates each, of which the first `answers` answer it."""
+    random = np.random.default_rng(seed)
+    lessons, found = [], {}
+    for number in range(count):
+        question = f"q{number}"
+        lessons.append(lesson(question, documents=[f"{question}-{place}" for place in range(answers)]))
+        found[question] = [
+            Candidate(
+                chunk=chunk(f"{question}-{place}", f"{'right' if place < answers else 'wrong'} {question} {place}"),
+                scores=scores(random, place < answers),
+            )
+            for place in range(passages)
+        ]
+        random.shuffle(found[question])  # type: ignore[arg-type]
+    return lessons, found
+
+
+def searcher(found: dict[str, list[Candidate]], learned: LearnedRanking | None = None) -> Searcher:
+    return Searcher(
+        version=VersionId("v1"),
+        index=ScriptedIndex(found),
+        encoder=HashingEncoder(),
+        learned=learned or LearnedRanking(),
+        reranker=None,
+        candidates=50,
+        reranked=10,
+        shown=5,
+    )
+
+
+def learned_from(
+    written: Script,
+    *,
+    store: MemoryRerankers | None = None,
+    cache: MemoryCache | None = None,
+    on_step: Callable[[int, int], None] = lambda done, total: None,
+    settings: RerankerSettings = SETTINGS,
+) -> Tuned:
+    lessons, found = written
+    return learn(
+        [],
+        [],
+        lessons,
+        searcher=searcher(found),
+        store=store or MemoryRerankers(),
+        cache=cache or MemoryCache(),
+        settings=settings,
+        admission_error=0.02,
+        on_step=on_step,
+    )
+
+
+def dense_knows(random: np.random.Generator, right: bool) -> Scores:
+    """BM25 misleads, so that RRF, which trusts both alike, ranks the answer in the middle."""
+    return Scores(dense=random.uniform(0.7, 0.9) if right else random.uniform(0.1, 0.75), sparse=random.uniform(0, 20))
+
+
+def nobody_knows(random: np.random.Generator, right: bool) -> Scores:
+    return Scores(dense=random.uniform(0, 1), sparse=random.uniform(0, 20))
+
+
+def both_know(random: np.random.Generator, right: bool) -> Scores:
+    return Scores(dense=0.9 if right else random.uniform(0, 0.5), sparse=19.0 if right else random.uniform(0, 5))
+
+
+def says_right(query: str, text: str) -> float:
+    return 4.0 if text.startswith("right") else -4.0
+
+
+def reciprocal_ranks(written: Script, learned: LearnedRanking) -> NDArray[np.float64]:
+    lessons, found = written
+    ranks = []
+    for one in lessons:
+        passages = retrieve(one.question, searcher=searcher(found, learned))
+        ranks.append(next(1 / passage.rank for passage in passages if one.answered_by(passage.chunk)))
+    return np.array(ranks)
+
+
+def test_too_few_questions_leave_the_ranking_as_it_is() -> None:
+    tuned = learned_from(script(9, dense_knows))
+    assert tuned.learned == LearnedRanking()
+    assert "ranking left as it is: 9 questions with a known answer, 10 needed" in tuned.notes
+
+
+def test_questions_made_from_the_corpus_teach_no_ranking() -> None:
+    lessons, found = script(20, dense_knows)
+    made = [lesson(one.question, documents=list(one.documents), made=True) for one in lessons]
+    assert learned_from((made, found)).learned == LearnedRanking()
+
+
+def test_fusion_is_learned_where_a_channel_knows_more_and_ranks_new_questions_better() -> None:
+    tuned = learned_from(script(40, dense_knows))
+    fusion = tuned.learned.fusion
+    assert set(fusion) == {RRF, DENSE, SPARSE}
+    assert fusion[DENSE] > abs(fusion[SPARSE])
+    new = script(40, dense_knows, seed=4)
+    before, after = reciprocal_ranks(new, LearnedRanking()), reciprocal_ranks(new, tuned.learned)
+    assert after.mean() > before.mean() + 0.1
+
+
+def test_fusion_is_left_out_where_it_is_not_better() -> None:
+    tuned = learned_from(script(40, both_know))
+    assert tuned.learned == LearnedRanking()
+    assert any(note.startswith("fusion: untuned is as good") for note in tuned.notes)
+
+
+def test_a_reranker_that_knows_is_used_with_the_weight_it_earned() -> None:
+    store, steps = MemoryRerankers(says_right), []
+    tuned = learned_from(script(40, nobody_knows), store=store, on_step=lambda done, total: steps.append((done, total)))
+    [digest] = store.tuned
+    assert tuned.learned.reranker == digest
+    assert tuned.learned.fusion[RERANK] == max(tuned.learned.fusion.values())
+    assert steps == [(1, 1)]
+
+
+@pytest.mark.parametrize("scores", [nobody_knows, dense_knows, both_know])
+def test_a_reranker_that_knows_nothing_is_not_praised_for_what_the_other_features_know(
+    scores: Callable[[np.random.Generator, bool], Scores],
+) -> None:
+    tuned = learned_from(script(40, scores), store=MemoryRerankers())
+    assert tuned.learned.reranker is None
+    assert RERANK not in tuned.learned.fusion
+    assert "left out" in tuned.notes[-1]
+
+
+def test_the_reranker_is_judged_by_questions_that_it_did_not_learn_from() -> None:
+    store = MemoryRerankers(says_right)
+    lessons, found = script(40, nobody_knows)
+    learned_from((lessons, found), store=store)
+    [pairs] = store.tuned.values()
+    taught = {pair.group for pair in pairs}
+    assert 15 <= len(taught) <= 35
+    assert {pair.relevant for pair in pairs} == {True, False}
+    again = MemoryRerankers(says_right)
+    held = [one for one in lessons if one.group not in taught]
+    without = learned_from(([one for one in lessons if one.group in taught], found), store=again)
+    assert without.learned.reranker is None  # nothing was left to judge by
+    assert len(held) + len(taught) == 40
+
+
+def test_the_same_lessons_are_not_tuned_on_twice() -> None:
+    store, cache, written = MemoryRerankers(says_right), MemoryCache(), script(40, nobody_knows)
+    first, second = (learned_from(written, store=store, cache=cache) for _ in range(2))
+    assert (first, store.runs) == (second, 1)
+
+
+def test_a_remembered_reranker_that_is_gone_is_tuned_again() -> None:
+    store, cache, written = MemoryRerankers(says_right), MemoryCache(), script(40, nobody_knows)
+    first = learned_from(written, store=store, cache=cache)
+    store.keep_only(set())
+    assert learned_from(written, store=store, cache=cache) == first
+    assert store.runs == 2
+
+
+def test_other_settings_make_another_reranker() -> None:
+    store, cache, written = MemoryRerankers(says_right), MemoryCache(), script(40, nobody_knows)
+    learned_from(written, store=store, cache=cache)
+    learned_from(written, store=store, cache=cache, settings=SETTINGS.model_copy(update={"epochs": 3}))
+    assert store.runs == 2
+
+
+@pytest.mark.parametrize(("passages", "answers"), [(1, 1), (4, 4), (4, 0)])
+def test_a_corpus_in_which_nothing_can_be_told_apart_teaches_nothing(passages: int, answers: int) -> None:
+    lessons, found = script(40, nobody_knows, passages=passages, answers=answers)
+    known = [lesson(one.question, documents=[*one.documents, "elsewhere"]) for one in lessons]
+    assert learned_from((known, found)).learned == LearnedRanking()
