@@ -11,6 +11,7 @@ from eval.ragas_metrics import Score
 from eval.scoring import METRICS, Scorecard
 
 CONFIDENCE = 0.95
+_DRAWN_AT_ONCE = 1_000_000  # 16 MB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +114,12 @@ def _interval(values: NDArray[np.float64], *, resamples: int, seed: int) -> tupl
     """Percentiles of the resampled mean; (None, None) without values."""
     if not len(values):
         return None, None
+    if values.min() == values.max():  # as most metrics of an untouched slice are: every resample has this mean
+        return float(values[0]), float(values[0])
     rng = np.random.default_rng(seed)
-    means = np.array([values[rng.integers(len(values), size=len(values))].mean() for _ in range(resamples)])
+    at_once = max(1, _DRAWN_AT_ONCE // len(values))
+    sizes = [min(at_once, resamples - start) for start in range(0, resamples, at_once)]
+    means = np.concatenate([values[rng.integers(len(values), size=(rows, len(values)))].mean(axis=1) for rows in sizes])
     tail = (1.0 - CONFIDENCE) / 2.0
     low, high = np.quantile(means, [tail, 1.0 - tail])
     return float(low), float(high)

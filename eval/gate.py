@@ -79,8 +79,9 @@ def _is_harm(fall: Comparison, margin: float) -> bool:
 
 
 def _told(fall: Comparison) -> str:
+    slice = fall.slice.replace("_", " ")
     return (
-        f"{fall.metric} of the {fall.slice} questions fell from {fall.before:.3f} to {fall.after:.3f} "
+        f"{fall.metric} of the {slice} questions fell from {fall.before:.3f} to {fall.after:.3f} "
         f"({fall.n} questions: {fall.worse} worse, {fall.better} better; 95% interval of the change {fall.low:+.3f} to "
         f"{fall.high:+.3f})"
     )

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -146,7 +146,8 @@ def write(report: Mapping[str, Any], folder: Path) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": _number, "signed": _signed, "interval": _interval, "cell": _cell, "words": _words}
+    environment.filters |= {"number": _number, "signed": _signed, "interval": _interval}
+    environment.filters |= {"cell": _cell, "words": _words, "moment": _moment}
     folder.mkdir(parents=True, exist_ok=True)
     shown = {**report, "by_slice": _by_slice(report), "metrics": _metrics(report)}
     texts = {
@@ -201,6 +202,10 @@ def _interval(one: Mapping[str, Any]) -> str:
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
+
+
+def _moment(instant: str) -> str:
+    return f"{datetime.fromisoformat(instant).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _cell(text: str) -> str:

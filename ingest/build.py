@@ -7,18 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import TypeAdapter
 
+from ingest import chunking, screening
 from ingest.chunking import chunk, hide
 from ingest.corrections import Accepted
 from ingest.raw import Skipped
 from ingest.screening import clean, deduplicate
-from ingest.sources import SourceFile, read
+from ingest.sources import SourceFile, read, unique
 from rag_flywheel.config import Config, Ingest
 from rag_flywheel.domain import Chunk, Counts, Document
 from rag_flywheel.ports import Cache, Encoder, Entry, Redactor, Vectors
 from rag_flywheel.retrieval import searched_text
 
-RULES = 1
-"""Raise it when reading or screening gives other texts for the same bytes: cached ones are then made anew."""
+RULES = f"1|{screening.RULES}|{chunking.RULES}"
+"""Changes whenever the same bytes could come to other chunks: caches and the digest of a version's inputs know it."""
 EMBEDDED_AT_ONCE = 128
 
 Step = Callable[[int, int], None]
@@ -50,7 +51,6 @@ def collect(
     """
     documents: list[Document] = []
     skipped: list[Skipped] = []
-    seen: set[str] = set()
     for done, file in enumerate(files, start=1):
         rules = f"{RULES}|{redactor.name}|{config.ingest.model_dump_json()}"
         key = "read:" + _digest(rules, file.name, digests[file.name])
@@ -58,16 +58,12 @@ def collect(
         result = _read(file, config.ingest, redactor) if known is None else _READ.validate_json(known)
         if known is None:
             cache.put({key: _READ.dump_json(result)})
+        documents += result.documents
         skipped += result.skipped
-        for document in result.documents:
-            if document.document_id in seen:
-                skipped.append(Skipped(name=document.document_id, reason="a document of this id came before"))
-            else:
-                seen.add(document.document_id)
-                documents.append(document)
         on_step(done, len(files))
-    kept, duplicates = deduplicate(documents, config.ingest.near_duplicate)
-    return kept, [*skipped, *duplicates]
+    named, clashes = unique(documents)
+    kept, duplicates = deduplicate(named, config.ingest.near_duplicate)
+    return kept, [*skipped, *clashes, *duplicates]
 
 
 def _read(file: SourceFile, settings: Ingest, redactor: Redactor) -> _Read:

@@ -10,10 +10,14 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from ingest import formats
 from ingest.raw import RawDocument, Skipped
 from rag_flywheel.config import Config
+from rag_flywheel.domain import Document
+
+AnyDocument = TypeVar("AnyDocument", RawDocument, Document)
 
 _MAGIC = re.compile(r"[*?\[]")
 _KNOWN = f"known ones are {' '.join(sorted(formats.SUFFIXES))}"
@@ -79,9 +83,9 @@ def read(file: SourceFile) -> tuple[list[RawDocument], list[Skipped]]:
     return formats.read(file.name, file.path)
 
 
-def unique(documents: Iterable[RawDocument]) -> tuple[list[RawDocument], list[Skipped]]:
-    """The documents without those whose id an earlier one has."""
-    kept: dict[str, RawDocument] = {}
+def unique(documents: Iterable[AnyDocument]) -> tuple[list[AnyDocument], list[Skipped]]:
+    """The documents, raw or screened, without those whose id an earlier one has."""
+    kept: dict[str, AnyDocument] = {}
     skipped: list[Skipped] = []
     for document in documents:
         first = kept.setdefault(document.document_id, document)

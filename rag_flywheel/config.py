@@ -10,11 +10,11 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 from urllib.parse import urlsplit, urlunsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rag_flywheel.errors import ConfigError
 
@@ -33,6 +33,15 @@ class Ingest(_Section):
     near_duplicate: float = Field(0.9, gt=0, le=1)
 
 
+    @model_validator(mode="after")
+    def _overlap_fits(self) -> Self:
+        if self.chunk_overlap_words >= self.chunk_words:
+            raise ValueError(
+                f"chunk_overlap_words should be below chunk_words, got {self.chunk_overlap_words} and {self.chunk_words}"
+            )
+        return self
+
+
 class Privacy(_Section):
     redact: bool = True
     entities: tuple[str, ...] = (
@@ -45,6 +54,8 @@ class Privacy(_Section):
         "CRYPTO",
         "MEDICAL_LICENSE",
         "PERSON",
+        "ID_NUMBER",
+        "SECRET",
     )
     minimum_score: float = Field(0.5, ge=0, le=1)
     spacy_model: str = ""

@@ -37,7 +37,7 @@ class Gap:
     interaction_ids: tuple[InteractionId, ...]
 
 
-def give(
+def prepare(
     interaction_id: InteractionId,
     kind: str,
     value: Json,
@@ -49,7 +49,7 @@ def give(
     at: datetime,
     new_id: Callable[[], str],
 ) -> Feedback:
-    """Record one signal; a thumbs-down gets the stage that most likely failed. Texts are masked first.
+    """One signal, checked and masked, for the caller to record; a thumbs-down has the stage that most likely failed.
 
     Raises NotFound for an unknown interaction, InvalidInput for an unknown kind or a value that does not fit it.
     """
@@ -57,7 +57,7 @@ def give(
     known = checked_kind(kind)
     fitting = _checked_value(known, value, interaction, redactor)
     down = known is FeedbackKind.THUMB and fitting == "down"
-    feedback = Feedback(
+    return Feedback(
         feedback_id=FeedbackId(new_id()),
         interaction_id=interaction_id,
         given=at,
@@ -66,8 +66,6 @@ def give(
         value=fitting,
         stage=_stage(interaction, ledger, minimum_similarity) if down else None,
     )
-    ledger.add_feedback(feedback)
-    return feedback
 
 
 def checked_kind(kind: str) -> FeedbackKind:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +106,7 @@ def take_snapshot(services: Services) -> Snapshot:
     settings: dict[str, Json] = {name: getattr(config, name).model_dump(mode="json") for name in SHAPING}
     standing = accepted(reviewed)
     parts = [
-        installed("rag-flywheel"),
+        build.RULES,
         sorted(digests.items()),
         [(one.document_id, one.text, one.question) for one in standing.documents],
         [(span.document_id, span.start, span.end) for span in standing.hidden],

@@ -36,7 +36,7 @@ class Progress:
     live_since: datetime | None
 
 
-def submit(
+def prepare(
     interaction_id: InteractionId,
     answer: str,
     *,
@@ -51,7 +51,7 @@ def submit(
     at: datetime,
     new_id: Callable[[], str],
 ) -> Correction:
-    """Record a better answer, pending review, with the stage that failed. Personal data is masked first.
+    """A better answer, checked and masked, with the stage that failed, for the caller to record.
 
     `find` searches the live version: where no evidence is named, the passages that hold most of the answer's words are
     it. `lengths` gives the length of each document there, for checking spans. Raises NotFound for an unknown
@@ -73,7 +73,7 @@ def submit(
             for passage in find(text)
             if not passage.chunk.is_correction and supports(passage.chunk.text, text)
         )
-    correction = Correction(
+    return Correction(
         correction_id=CorrectionId(new_id()),
         interaction_id=interaction_id,
         submitted=at,
@@ -85,8 +85,6 @@ def submit(
         stage=attribute(interaction.ranking, spans, shown=interaction.shown),
         feedback_id=feedback_id,
     )
-    ledger.add_correction(correction)
-    return correction
 
 
 def decide(

@@ -224,7 +224,7 @@ class EdgeIndex:
     @contextlib.contextmanager
     def _alias_lock(self) -> Iterator[None]:
         try:
-            with FileLock(self._folder / f"{ALIAS}.lock", timeout=LOCK_SECONDS):
+            with FileLock(self._folder / f"{ALIAS}.lock", timeout=LOCK_SECONDS, poll_interval=0.005):
                 yield
         except Timeout as error:
             raise IndexUnavailable(

@@ -10,12 +10,12 @@ so that indexes with prefixes such as `rag` and `rag-flywheel` share a server wi
 """
 
 import contextlib
+import json
 import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from pydantic import ValidationError
 from qdrant_client import QdrantClient, models
 from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
@@ -255,9 +255,14 @@ def _translated(version: VersionId | None = None) -> Iterator[None]:
         raise IndexUnavailable(
             f"the Qdrant server does not answer ({_reason(error)}): see that it runs at index.url, and try again"
         ) from error
+    except json.JSONDecodeError as error:
+        raise IndexUnavailable(
+            "what answers at index.url is no Qdrant server (its answer is not JSON): see whether the URL is right, and "
+            "what a proxy in between says"
+        ) from error
     except ValueError as error:
         # The client's in-memory mode says so of a missing collection.
-        if version is not None and not isinstance(error, ValidationError) and str(error).endswith(" not found"):
+        if version is not None and str(error).endswith(" not found"):
             raise _missing(version) from error
         raise
 

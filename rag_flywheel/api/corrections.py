@@ -22,7 +22,7 @@ from rag_flywheel.api.models import (
     gap_reply,
     review_item,
 )
-from rag_flywheel.api.state import Shared, State, once
+from rag_flywheel.api.state import Recording, Shared, State, once
 from rag_flywheel.domain import (
     Correction,
     CorrectionId,
@@ -41,25 +41,37 @@ Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
 def feedback(body: FeedbackBody, state: Shared, key: Key = None) -> FeedbackReply:
     """Record a signal about an answer. A final edited text (`edited`) is taken as a correction too."""
 
-    def make() -> dict[str, Json]:
-        given = _give(body, state)
+    def prepare() -> Recording:
+        given = _given(body, state)
         edited = given.kind is FeedbackKind.EDITED
-        correction = _submit(_correction_of(body), state, given) if edited else None
-        reply: dict[str, Json] = feedback_reply(given, correction).model_dump(mode="json")
-        return reply
+        correction = _corrected(_correction_of(body), state, given) if edited else None
 
-    return FeedbackReply.model_validate(once(key, _digest(body), make, state=state, scope="feedback"))
+        def record() -> dict[str, Json]:
+            state.services.ledger.add_feedback(given)
+            if correction is not None:
+                state.services.ledger.add_correction(correction)
+            reply: dict[str, Json] = feedback_reply(given, correction).model_dump(mode="json")
+            return reply
+
+        return record
+
+    return FeedbackReply.model_validate(once(key, _digest(body), prepare, state=state, scope="feedback"))
 
 
 @routes.post("/corrections", status_code=202, tags=["corrections"])
 def correct(body: CorrectionBody, state: Shared, key: Key = None) -> CorrectionReceipt:
     """Hand in a better answer. It is reviewed by a person, and goes live with an index version that passes the gate."""
 
-    def make() -> dict[str, Json]:
-        correction = _submit(body, state, None)
-        return {"id": correction.correction_id, "status": CorrectionState.PENDING}
+    def prepare() -> Recording:
+        correction = _corrected(body, state, None)
 
-    return CorrectionReceipt.model_validate(once(key, _digest(body), make, state=state, scope="corrections"))
+        def record() -> dict[str, Json]:
+            state.services.ledger.add_correction(correction)
+            return {"id": correction.correction_id, "status": CorrectionState.PENDING}
+
+        return record
+
+    return CorrectionReceipt.model_validate(once(key, _digest(body), prepare, state=state, scope="corrections"))
 
 
 @routes.get("/corrections/{correction_id}", tags=["corrections"])
@@ -107,9 +119,9 @@ def gaps(state: Shared, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> li
     return [gap_reply(gap) for gap in feedback_case.gaps(ledger=state.services.ledger, limit=limit)]
 
 
-def _give(body: FeedbackBody, state: State) -> Feedback:
+def _given(body: FeedbackBody, state: State) -> Feedback:
     services = state.services
-    return feedback_case.give(
+    return feedback_case.prepare(
         InteractionId(body.interaction_id),
         body.kind,
         body.value,
@@ -126,9 +138,9 @@ def _correction_of(body: FeedbackBody) -> CorrectionBody:
     return CorrectionBody(interaction_id=body.interaction_id, answer=str(body.value), user_id=body.user_id)
 
 
-def _submit(body: CorrectionBody, state: State, feedback: Feedback | None) -> Correction:
+def _corrected(body: CorrectionBody, state: State, feedback: Feedback | None) -> Correction:
     services = state.services
-    return review_case.submit(
+    return review_case.prepare(
         InteractionId(body.interaction_id),
         body.answer,
         evidence=[span.evidence() for span in body.evidence],

@@ -65,30 +65,33 @@ def _state(request: Request) -> State:
 Shared = Annotated[State, Depends(_state)]
 
 
+Recording = Callable[[], dict[str, Json]]
+"""Writes what was prepared, and returns the reply."""
+
+
 class _Taken(Exception):
     """Another request with this key was faster."""
 
 
 def once(
-    key: str | None, digest: str, make: Callable[[], dict[str, Json]], *, state: State, scope: str
+    key: str | None, digest: str, prepare: Callable[[], Recording], *, state: State, scope: str
 ) -> dict[str, Json]:
-    """The reply of `make`, which runs once for an idempotency key: a repeated request gets the first one's reply.
+    """Record what `prepare` prepares, once for an idempotency key: a repeated request gets the first one's reply.
 
-    Nothing of a repeated request is kept. Raises KeyReused when the key came with another request. The header follows
+    Nothing of a repeated request is kept. What takes long belongs into `prepare`: a search may load a model, and while
+    the recording runs nobody else can write. Raises KeyReused when the key came with another request. The header follows
     draft-ietf-httpapi-idempotency-key-header.
     """
     ledger = state.services.ledger
-    if key is None:
-        with ledger.transaction():
-            return make()
     name = f"{scope}:{key}"
-    known = _remembered(name, digest, ledger)
+    known = None if key is None else _remembered(name, digest, ledger)
     if known is not None:
         return known
+    record = prepare()
     try:
         with ledger.transaction():
-            reply = make()
-            if not ledger.remember(name, digest=digest, reply=reply, at=state.services.now()):
+            reply = record()
+            if key is not None and not ledger.remember(name, digest=digest, reply=reply, at=state.services.now()):
                 raise _Taken
             return reply
     except _Taken:

@@ -159,7 +159,8 @@ def test_a_server_that_is_not_there_is_unavailable_for_every_call() -> None:
     [
         (500, b"zygote", {}, "answered 500"),
         (401, b"zygote", {}, "answered 401 .* API key"),
-        (200, b"zygote", {}, "does not answer"),
+        (200, b"<html>zygote</html>", {}, "not JSON"),
+        (200, b'{"result": "zygote"}', {}, "does not answer"),
         (429, b'{"status": {"error": "zygote"}}', {"Retry-After": "3"}, "does not answer"),
     ],
 )

@@ -1,0 +1,319 @@
+"""Feedback, corrections and their review over HTTP."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from rag_flywheel.adapters.ledger import open_ledger
+from rag_flywheel.api.app import create_app
+from rag_flywheel.domain import Candidate, LearnedRanking, VersionId
+from rag_flywheel.ports import Ledger, Vectors
+from rag_flywheel.wiring import Services
+from tests.fakes.ledger import MemoryLedger
+from tests.fakes.samples import NOON
+from tests.fakes.services import publish, services
+
+QUESTION = "How do I put the previous version back?"
+BETTER = "Run rag-flywheel rollback, then check the report."
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Services:
+    made = services(tmp_path)
+    publish(made, "v1")
+    return made
+
+
+@pytest.fixture
+def http(made: Services) -> TestClient:
+    return TestClient(create_app(made))
+
+
+def asked(http: TestClient, **more: Any) -> str:
+    return str(http.post("/chat", json={"question": QUESTION, **more}).json()["interaction_id"])
+
+
+def corrected(http: TestClient, **more: Any) -> str:
+    reply = http.post("/corrections", json={"interaction_id": asked(http), "answer": BETTER, **more})
+    assert reply.status_code == 202, reply.text
+    return str(reply.json()["id"])
+
+
+# --- feedback -------------------------------------------------------------------------------------------------------
+
+
+def test_feedback_is_recorded(http: TestClient, made: Services) -> None:
+    body = {"interaction_id": asked(http), "kind": "thumb", "value": "down", "user_id": "ada"}
+    reply = http.post("/feedback", json=body)
+    assert reply.status_code == 201
+    [recorded] = made.ledger.feedback()
+    assert reply.json() == {
+        "id": recorded.feedback_id,
+        "kind": "thumb",
+        "stage": "mis_generated",
+        "correction_id": None,
+    }
+
+
+def test_a_final_edited_text_is_a_correction_too(http: TestClient, made: Services) -> None:
+    reply = http.post("/feedback", json={"interaction_id": asked(http), "kind": "edited", "value": BETTER}).json()
+    [one] = made.ledger.corrections()
+    assert reply["correction_id"] == one.correction.correction_id
+    assert (one.correction.answer, one.correction.feedback_id) == (BETTER, reply["id"])
+    assert http.get(f"/corrections/{reply['correction_id']}").json()["status"] == "pending"
+
+
+def test_an_edited_text_that_cannot_be_a_correction_is_not_kept_as_feedback_either(
+    http: TestClient, made: Services
+) -> None:
+    body = {"interaction_id": asked(http, consent=False), "kind": "edited", "value": BETTER}
+    assert http.post("/feedback", json=body).status_code == 409
+    assert (made.ledger.feedback(), made.ledger.corrections()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"kind": "applause"}, "applause"),
+        ({"kind": "stars", "value": 9}, "from 1 to 5"),
+        ({"kind": "citation_click", "value": 9}, "none of the answer's citations"),
+        ({"kind": "edited", "value": ["secret"]}, "the final text"),
+        ({"kind": "edited", "value": "secret" * 4000}, "24000 characters"),
+        ({}, "kind: "),
+    ],
+)
+def test_feedback_that_does_not_fit_is_refused(
+    http: TestClient, made: Services, body: dict[str, Any], said: str
+) -> None:
+    reply = http.post("/feedback", json={"interaction_id": asked(http), **body})
+    assert (reply.status_code, reply.json()["error"]) == (422, "InvalidInput")
+    assert said in reply.json()["detail"]
+    assert "secret" not in reply.text
+    assert made.ledger.feedback() == []
+
+
+# --- corrections ----------------------------------------------------------------------------------------------------
+
+
+def test_a_correction_is_taken_with_an_id_to_follow_it_by(http: TestClient) -> None:
+    reply = http.post("/corrections", json={"interaction_id": asked(http), "answer": BETTER, "user_id": "ada"})
+    assert reply.status_code == 202
+    assert set(reply.json()) == {"id", "status"}
+    assert reply.json()["status"] == "pending"
+    followed = http.get(f"/corrections/{reply.json()['id']}").json()
+    assert (followed["status"], followed["reviewed"], followed["version"]) == ("pending", None, None)
+
+
+def test_evidence_and_superseded_spans_are_kept(http: TestClient, made: Services) -> None:
+    spans = [{"document_id": "rollback", "start": 0, "end": 10}]
+    corrected(http, evidence=spans, supersedes=spans)
+    [item] = http.get("/review").json()
+    assert item["evidence"] == item["supersedes"] == spans
+
+
+@pytest.mark.parametrize(
+    ("span", "said"),
+    [
+        ({"document_id": "gone", "start": 0, "end": 1}, "'gone'"),
+        ({"document_id": "rollback", "start": 0, "end": 10_000}, "past the end"),
+        ({"document_id": "rollback", "start": 5, "end": 5}, "start < end"),
+        ({"document_id": "rollback", "start": -1, "end": 5}, "evidence.0.start"),
+        ({"document_id": "rollback"}, "evidence.0.start"),
+    ],
+)
+def test_a_span_that_cannot_be_is_refused(http: TestClient, made: Services, span: dict[str, Any], said: str) -> None:
+    reply = http.post("/corrections", json={"interaction_id": asked(http), "answer": BETTER, "evidence": [span]})
+    assert reply.status_code == 422
+    assert said in reply.json()["detail"]
+    assert made.ledger.corrections() == []
+
+
+def test_spans_are_checked_against_the_version_that_is_live_then(http: TestClient, made: Services) -> None:
+    name = asked(http)
+    span = {"document_id": "new", "start": 0, "end": 4}
+    body = {"interaction_id": name, "answer": BETTER, "evidence": [span]}
+    assert http.post("/corrections", json=body).status_code == 422
+    publish(made, "v2", {"new": "text of the new document"})
+    assert http.post("/corrections", json=body).status_code == 202
+
+
+def test_what_was_asked_without_consent_cannot_be_corrected(http: TestClient) -> None:
+    reply = http.post("/corrections", json={"interaction_id": asked(http, consent=False), "answer": BETTER})
+    assert (reply.status_code, reply.json()["error"]) == (409, "Conflict")
+
+
+def test_a_correction_is_followed_until_it_is_live(http: TestClient, made: Services) -> None:
+    name = corrected(http)
+    http.post(f"/review/{name}", json={"verdict": "accept", "reviewer": "grace", "note": "good"})
+    waiting = http.get(f"/corrections/{name}").json()
+    assert (waiting["status"], waiting["note"], waiting["version"]) == ("accepted", "good", None)
+    publish(made, "v2", corrections={name: (QUESTION, BETTER)}, learned=LearnedRanking(admission=0.9))
+    live = http.get(f"/corrections/{name}").json()
+    assert (live["status"], live["version"]) == ("live", "v2")
+    assert live["live_since"] is not None
+    said = http.post("/chat", json={"question": QUESTION}).json()
+    assert (said["answer"], said["citations"][0]["document_id"]) == (BETTER, f"correction:{name}")
+
+
+# --- review ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_reviewer_sees_the_correction_beside_what_was_answered(http: TestClient) -> None:
+    name = corrected(http)
+    [item] = http.get("/review").json()
+    assert item == http.get(f"/review/{name}").json()
+    assert (item["question"], item["answer"], item["status"]) == (QUESTION, BETTER, "pending")
+    assert "run rag-flywheel rollback" in item["answered"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "status"), [("accept", "accepted"), ("reject", "rejected"), ("quarantine", "quarantined")]
+)
+def test_a_decided_correction_moves_to_its_own_list(http: TestClient, verdict: str, status: str) -> None:
+    name = corrected(http)
+    decided = http.post(f"/review/{name}", json={"verdict": verdict, "reviewer": "grace"})
+    assert (decided.status_code, decided.json()["status"], decided.json()["reviewer"]) == (200, status, "grace")
+    assert http.get("/review").json() == []
+    assert [one["id"] for one in http.get("/review", params={"status": status}).json()] == [name]
+
+
+def test_a_reviewer_may_accept_in_other_words(http: TestClient) -> None:
+    name = corrected(http)
+    assert http.post(f"/review/{name}", json={"verdict": "accept", "answer": "Other."}).json()["answer"] == "Other."
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"verdict": "maybe"},
+        {"verdict": "reject", "answer": "Other."},
+        {"verdict": "accept", "answer": " "},
+        {"verdict": "accept", "reviewer": ""},
+    ],
+)
+def test_a_verdict_that_cannot_be_is_refused(http: TestClient, body: dict[str, str]) -> None:
+    name = corrected(http)
+    assert http.post(f"/review/{name}", json=body).status_code == 422
+    assert http.get(f"/review/{name}").json()["status"] == "pending"
+
+
+def test_what_is_unknown_is_not_found(http: TestClient) -> None:
+    found = [
+        http.post("/feedback", json={"interaction_id": "none", "kind": "thumb", "value": "up"}),
+        http.post("/corrections", json={"interaction_id": "none", "answer": BETTER}),
+        http.get("/corrections/none"),
+        http.get("/review/none"),
+        http.post("/review/none", json={"verdict": "accept"}),
+    ]
+    assert [reply.status_code for reply in found] == [404] * 5
+    assert {reply.json()["error"] for reply in found} == {"NotFound"}
+
+
+def test_gaps_are_counted_and_limited(http: TestClient) -> None:
+    for text in ("Do zebras whistle?", "do zebras whistle?", "Why whales?"):
+        http.post("/chat", json={"question": text})
+    found = http.get("/gaps").json()
+    assert [(gap["question"], gap["times"]) for gap in found] == [("do zebras whistle?", 2), ("Why whales?", 1)]
+    assert len(http.get("/gaps", params={"limit": 1}).json()) == 1
+    assert http.get("/gaps", params={"limit": 0}).status_code == 422
+
+
+# --- idempotency ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
+    if request.param == "memory":
+        yield MemoryLedger()
+        return
+    opened = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", timeout=10, lock_folder=tmp_path / "locks")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def kept(tmp_path: Path, ledger: Ledger) -> Services:
+    made = services(tmp_path, ledger=ledger)
+    publish(made, "v1")
+    return made
+
+
+def keyed(http: TestClient, path: str, body: dict[str, Any], key: str = "k1") -> tuple[int, dict[str, Any]]:
+    reply = http.post(path, json=body, headers={"Idempotency-Key": key})
+    return reply.status_code, reply.json()
+
+
+def test_a_repeated_request_gets_the_same_reply_and_is_recorded_once(kept: Services) -> None:
+    http = TestClient(create_app(kept))
+    body = {"interaction_id": asked(http), "answer": BETTER}
+    first = keyed(http, "/corrections", body)
+    assert first[0] == 202
+    assert keyed(http, "/corrections", body) == first
+    assert len(kept.ledger.corrections()) == 1
+    assert keyed(http, "/corrections", body, "k2") != first
+
+
+def test_concurrent_repeats_are_recorded_once_and_all_get_one_reply(kept: Services) -> None:
+    http = TestClient(create_app(kept))
+    body = {"interaction_id": asked(http), "kind": "edited", "value": BETTER}
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda _: keyed(http, "/feedback", body), range(16)))
+    assert replies == [replies[0]] * 16
+    assert replies[0][0] == 201
+    assert len(kept.ledger.feedback()) == len(kept.ledger.corrections()) == 1
+
+
+def test_a_key_that_comes_back_with_another_request_is_a_conflict(kept: Services) -> None:
+    http = TestClient(create_app(kept))
+    body = {"interaction_id": asked(http), "answer": BETTER}
+    keyed(http, "/corrections", body)
+    status, said = keyed(http, "/corrections", body | {"answer": "my-private-text"})
+    assert (status, said["error"]) == (409, "KeyReused")
+    assert "my-private-text" not in said["detail"]
+    assert len(kept.ledger.corrections()) == 1
+
+
+def test_a_key_counts_for_one_route(kept: Services) -> None:
+    http = TestClient(create_app(kept))
+    name = asked(http)
+    assert keyed(http, "/corrections", {"interaction_id": name, "answer": BETTER})[0] == 202
+    assert keyed(http, "/feedback", {"interaction_id": name, "kind": "thumb", "value": "up"})[0] == 201
+
+
+def test_a_request_that_failed_may_come_again_with_its_key(kept: Services) -> None:
+    http = TestClient(create_app(kept))
+    body = {"interaction_id": asked(http), "kind": "stars", "value": 9}
+    assert keyed(http, "/feedback", body)[0] == 422
+    assert keyed(http, "/feedback", body | {"value": 5})[0] == 201
+
+
+def test_a_key_that_is_too_long_is_refused(kept: Services) -> None:
+    http = TestClient(create_app(kept))
+    body = {"interaction_id": asked(http), "answer": BETTER}
+    assert keyed(http, "/corrections", body, "k" * 201)[0] == 422
+
+
+def test_what_takes_long_is_done_before_the_ledger_is_held(kept: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search may load a model: others must be able to write meanwhile."""
+    http = TestClient(create_app(kept))
+    body = {"interaction_id": asked(http), "answer": BETTER}
+    written: list[bool] = []
+    search = kept.index.search
+
+    def slow(version: VersionId, *, text: str, vector: Vectors, limit: int) -> list[Candidate]:
+        other = threading.Thread(
+            target=lambda: written.append(kept.ledger.remember("other", digest="", reply={}, at=NOON)), daemon=True
+        )
+        other.start()
+        other.join(2)
+        return search(version, text=text, vector=vector, limit=limit)
+
+    monkeypatch.setattr(kept.index, "search", slow)
+    assert keyed(http, "/corrections", body)[0] == 202
+    assert written == [True]
