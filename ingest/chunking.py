@@ -11,7 +11,6 @@ from ingest.raw import PAGE_BREAK
 from ingest.screening import words
 from rag_flywheel.config import Ingest
 from rag_flywheel.domain import Chunk, ChunkId, Document, DocumentId, Evidence
-from rag_flywheel.errors import ConfigError
 
 if TYPE_CHECKING:
     from llama_index.core.node_parser import SentenceSplitter
@@ -44,7 +43,7 @@ def chunk(document: Document, settings: Ingest) -> list[Chunk]:
 
     A chunk never crosses a heading. Its text is exactly `document.text[start:end]`, its id the document's id and its
     span. In a PDF the heading is the page on which the chunk begins. A correction is always one chunk, since its
-    question belongs to the whole of its answer. Raises ConfigError when the overlap is not smaller than a chunk.
+    question belongs to the whole of its answer.
     """
     if document.provenance is not None:
         return [_chunk(document, (), 0, len(document.text))] if document.text.strip() else []
@@ -157,11 +156,6 @@ def _lines(text: str) -> Iterator[tuple[int, str, int, str]]:
 def _splitter(settings: Ingest) -> "SentenceSplitter":
     from llama_index.core.node_parser import SentenceSplitter
 
-    if settings.chunk_overlap_words >= settings.chunk_words:
-        raise ConfigError(
-            f"ingest.chunk_overlap_words is {settings.chunk_overlap_words}, which should be smaller than "
-            f"ingest.chunk_words ({settings.chunk_words})"
-        )
     return SentenceSplitter(
         chunk_size=settings.chunk_words,
         chunk_overlap=settings.chunk_overlap_words,

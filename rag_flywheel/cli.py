@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rag_flywheel import config as config_file
-from rag_flywheel.errors import FlywheelError, InvalidInput, NotFound
+from rag_flywheel.errors import Damaged, FlywheelError, InvalidInput, NotFound
 
 DONE, REFUSED, UNDECIDED, INTERRUPTED = 0, 3, 4, 130
 
@@ -145,7 +145,7 @@ def feedback(
 ) -> None:
     """Say what an answer was worth."""
     asked = _asked(context, json, url)
-    body = {"interaction_id": interaction, "kind": kind, "value": _value(value), "user_id": user}
+    body = {"interaction_id": interaction, "kind": kind, "value": _value(kind, value), "user_id": user}
     _print(asked, _send(asked, "POST", "/feedback", body=body, key=key), _fields)
 
 
@@ -421,7 +421,11 @@ def _send(
     params: Mapping[str, Any] | None = None,
     key: str | None = None,
 ) -> Any:
-    return _reply(asked, method, path, body=body, params=params, key=key).json()
+    reply = _reply(asked, method, path, body=body, params=params, key=key)
+    try:
+        return reply.json()
+    except ValueError as error:
+        raise Damaged(f"{asked.url} replied with no JSON: is it a rag-flywheel server?") from error
 
 
 def _newest(asked: Asked) -> str:
@@ -431,10 +435,12 @@ def _newest(asked: Asked) -> str:
     return str(known[-1]["version"])
 
 
-def _value(text: str) -> Any:
-    """What the command line says, as JSON where it is JSON: 4, true, {"document_id": ...}; else the text."""
+def _value(kind: str, text: str) -> Any:
+    """A text as it is, also when it is "42"; for other kinds JSON where it is JSON: 4, true, {"document_id": ...}."""
+    if kind in ("comment", "issue", "edited"):
+        return text
     try:
-        return json_format.loads(text)
+        return json_format.loads(text, parse_constant=str)  # NaN is no JSON
     except json_format.JSONDecodeError:
         return text
 

@@ -32,12 +32,11 @@ class Ingest(_Section):
     minimum_words: int = Field(4, ge=1)
     near_duplicate: float = Field(0.9, gt=0, le=1)
 
-
     @model_validator(mode="after")
     def _overlap_fits(self) -> Self:
         if self.chunk_overlap_words >= self.chunk_words:
             raise ValueError(
-                f"chunk_overlap_words should be below chunk_words, got {self.chunk_overlap_words} and {self.chunk_words}"
+                f"chunk_overlap_words ({self.chunk_overlap_words}) should be below chunk_words ({self.chunk_words})"
             )
         return self
 

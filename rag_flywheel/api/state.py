@@ -79,8 +79,8 @@ def once(
     """Record what `prepare` prepares, once for an idempotency key: a repeated request gets the first one's reply.
 
     Nothing of a repeated request is kept. What takes long belongs into `prepare`: a search may load a model, and while
-    the recording runs nobody else can write. Raises KeyReused when the key came with another request. The header follows
-    draft-ietf-httpapi-idempotency-key-header.
+    the recording runs nobody else can write. Raises KeyReused when the key came with another request. The header
+    follows draft-ietf-httpapi-idempotency-key-header.
     """
     ledger = state.services.ledger
     name = f"{scope}:{key}"

@@ -1,5 +1,6 @@
 """The passage index's contract, on the fake, Qdrant Edge, qdrant-client's in-memory mode and a server (QDRANT_URL)."""
 
+import contextlib
 import os
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -111,7 +112,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
             pytest.skip("no Qdrant server: set QDRANT_URL to run the contract on one")
         key, prefix = os.environ.get("RAG_FLYWHEEL_QDRANT_API_KEY", ""), f"test-{uuid.uuid4().hex}"
         yield lambda: connect(url, api_key=key, timeout=30, prefix=prefix)
-        with QdrantClient(url=url, api_key=key or None) as cleaner:
+        with contextlib.closing(QdrantClient(url=url, api_key=key or None)) as cleaner:
             for collection in cleaner.get_collections().collections:
                 if collection.name.startswith(prefix):
                     cleaner.delete_collection(collection.name)
@@ -296,7 +297,7 @@ def test_passages_that_only_bm25_found_follow_by_their_bm25_score(index: Passage
     found = index.search(V1, text="delta", vector=near.vector, limit=2)
     assert found[0].chunk.document_id == "near"
     assert [one.scores.dense is None for one in found] == [False, False, True]
-    scores = {one.chunk.document_id: one.scores.sparse or 0.0 for one in found}
+    scores: dict[str, float] = {one.chunk.document_id: one.scores.sparse or 0.0 for one in found}
     assert scores["far3"] > scores["far1"] > 0.0
 
 
@@ -326,7 +327,9 @@ def test_bm25_weighs_a_word_by_its_count_its_rarity_and_the_length_of_the_passag
     }
     build(index, entries=[passage(name, text) for name, text in texts.items()])
     assert by_sparse(search(index, "kettle")[0]) == ["twice", "once", "long"]
-    scores = {one.chunk.document_id: one.scores.sparse or 0.0 for one in search(index, "kettle toaster")[0]}
+    scores: dict[str, float] = {
+        one.chunk.document_id: one.scores.sparse or 0.0 for one in search(index, "kettle toaster")[0]
+    }
     assert scores["rare"] > scores["once"]
 
 

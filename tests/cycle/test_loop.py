@@ -38,7 +38,7 @@ Pull the filter out of the indoor unit, rinse it under cold water and let it dry
 
 The silent mode lowers the fan speed between ten in the evening and six in the morning.
 """,
-    "warranty.txt": "The warranty lasts five years from the day of purchase. Keep the receipt as a proof of purchase.\n",
+    "warranty.txt": "The warranty lasts five years from the day of purchase. Keep the receipt as a proof.\n",
 }
 ASKED = "Which refrigerant does the heat pump contain?"
 REWORDED = "What refrigerant is inside the heat pump?"

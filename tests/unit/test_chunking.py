@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from ingest.chunking import chunk, hide
 from rag_flywheel.config import Ingest
 from rag_flywheel.domain import Chunk, CorrectionId, Document, DocumentId, Evidence, InteractionId, Provenance
-from rag_flywheel.errors import ConfigError
 
 SMALL = Ingest(chunk_words=20, chunk_overlap_words=5)
 
@@ -133,11 +132,6 @@ def test_the_same_document_gives_the_same_chunks() -> None:
 
 def test_a_text_of_white_space_has_no_chunks() -> None:
     assert chunk(document(" \n\n "), SMALL) == []
-
-
-def test_an_overlap_as_long_as_a_chunk_is_refused() -> None:
-    with pytest.raises(ConfigError, match="chunk_overlap_words is 30"):
-        chunk(document("Text."), Ingest(chunk_words=30, chunk_overlap_words=30))
 
 
 def test_chunking_opens_no_connection() -> None:

@@ -1,7 +1,7 @@
 """The server adapter's own duties: names on a shared server, a cached alias, and what its failures become."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -136,7 +136,7 @@ def test_a_server_that_is_not_there_is_unavailable_for_every_call() -> None:
     with server(200, b"") as url:
         pass  # the port is free again
     index = connect(url, api_key="", timeout=2, prefix="rag")
-    calls = [
+    calls: list[Callable[[], object]] = [
         index.versions,
         index.live,
         index.discard_partial,
