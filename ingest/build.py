@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from pydantic import TypeAdapter
 
 from ingest import chunking, screening
@@ -15,7 +14,7 @@ from ingest.screening import clean, deduplicate
 from ingest.sources import SourceFile, read, unique
 from rag_flywheel.config import Config, Ingest
 from rag_flywheel.domain import Chunk, Counts, Document
-from rag_flywheel.ports import Cache, Encoder, Entry, Redactor, Vectors
+from rag_flywheel.ports import Cache, Encoder, Entry, Redactor
 from rag_flywheel.retrieval import searched_text
 
 RULES = f"1|{screening.RULES}|{chunking.RULES}"
@@ -92,37 +91,18 @@ def cut(
     return [*shown, *corrections], counts
 
 
-def entries(
-    chunks: Sequence[Chunk], *, encoder: Encoder, model: str, titles: bool, cache: Cache, on_step: Step
-) -> Iterator[list[Entry]]:
-    """The chunks with their vectors, in batches. `model` names the encoder with all that changes its vectors."""
+def entries(chunks: Sequence[Chunk], *, encoder: Encoder, titles: bool, on_step: Step) -> Iterator[list[Entry]]:
+    """The chunks with their vectors, in batches. An encoder that remembers makes only the new ones."""
     for start in range(0, len(chunks), EMBEDDED_AT_ONCE):
         some = chunks[start : start + EMBEDDED_AT_ONCE]
-        texts = [searched_text(one, titles=titles) for one in some]
-        vectors = _cached(texts, f"document:{model}", encoder.encode_documents, cache)
+        vectors = encoder.encode_documents([searched_text(one, titles=titles) for one in some])
         asked = [one.question for one in some if one.question is not None]
-        questions = dict(zip(asked, _cached(asked, f"query:{model}", encoder.encode_queries, cache), strict=True))
+        questions = iter(encoder.encode_queries(asked))
         yield [
-            Entry(
-                chunk=one,
-                vector=vector,
-                question_vector=None if one.question is None else questions[one.question],
-            )
+            Entry(chunk=one, vector=vector, question_vector=None if one.question is None else next(questions))
             for one, vector in zip(some, vectors, strict=True)
         ]
         on_step(min(start + EMBEDDED_AT_ONCE, len(chunks)), len(chunks))
-
-
-def _cached(
-    texts: Sequence[str], purpose: str, encode: Callable[[Sequence[str]], Vectors], cache: Cache
-) -> list[Vectors]:
-    keys = ["vector:" + _digest(purpose, text) for text in texts]
-    known = cache.get(keys)
-    missing = [at for at, key in enumerate(keys) if key not in known]
-    made = encode([texts[at] for at in missing]) if missing else np.zeros((0, 0), dtype=np.float32)
-    fresh = {keys[at]: vector.tobytes() for at, vector in zip(missing, made, strict=True)}
-    cache.put(fresh)
-    return [np.frombuffer((fresh.get(key) or known[key]), dtype=np.float32) for key in keys]
 
 
 def _digest(*parts: str) -> str:

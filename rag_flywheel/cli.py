@@ -534,6 +534,8 @@ def _reindex_table(result: Mapping[str, Any]) -> None:
     out.print(f"{result['decision']}: {result['version'] or 'no version'}", style=style)
     for reason in result["reasons"]:
         out.print(f"  - {reason}", markup=False, soft_wrap=True)
+    for one in result["skipped"]:
+        out.print(f"  skipped {one['name']}: {one['reason']}", markup=False, style="dim", soft_wrap=True)
     if result["report"]:
         out.print(f"report: {result['report']}", markup=False, soft_wrap=True)
     out.print(f"{result['seconds']:.1f} s", style="dim")

@@ -134,11 +134,13 @@ def unchanged(snapshot: Snapshot, records: Sequence[VersionRecord], live: Versio
     if any(record.manifest.version_id == live for record in same):
         return f"nothing has changed since {live} was built"
     for record in reversed(same):
-        if record.state is VersionState.ROLLED_BACK:
+        fates = [state for _, state in record.states if state in (VersionState.LIVE, VersionState.ROLLED_BACK)]
+        if fates and fates[-1] is VersionState.ROLLED_BACK:
             name = record.manifest.version_id
+            back = "" if record.state is VersionState.DELETED else f"`rag-flywheel promote {name}` puts it back, and "
             return (
-                f"nothing has changed since {name}, which was rolled back: `rag-flywheel promote {name}` puts it back, "
-                "and `reindex --force` builds it again"
+                f"nothing has changed since {name} was built, and that was rolled back: {back}`reindex --force` builds "
+                "it again"
             )
     return None
 
@@ -183,9 +185,7 @@ def build_version(
         batches=build.entries(
             chunks,
             encoder=encoder,
-            model=config.embedder.model_dump_json(exclude={"batch"}),
             titles=config.ingest.embed_titles,
-            cache=services.cache,
             on_step=lambda done, total: steps("embedding passages", done, total),
         ),
     )

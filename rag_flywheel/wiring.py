@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rag_flywheel.adapters import qdrant_index
 from rag_flywheel.adapters.cache import SqliteCache
+from rag_flywheel.adapters.cached_encoder import CachedEncoder
 from rag_flywheel.adapters.edge_index import EdgeIndex
 from rag_flywheel.adapters.encoder import SentenceEncoder
 from rag_flywheel.adapters.ledger import open_ledger
@@ -65,7 +66,7 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
         opened.callback(index.close)
         cache = SqliteCache(data / "cache.db")
         opened.callback(cache.close)
-        encoders = functools.cache(_encoder)
+        encoders = functools.cache(functools.partial(_encoder, cache=cache))
         yield Services(
             config=config,
             secrets=secrets,
@@ -99,13 +100,14 @@ def _index(config: Config, secrets: Secrets) -> PassageIndex:
     )
 
 
-def _encoder(settings: Embedder) -> Encoder:
-    return SentenceEncoder(
+def _encoder(settings: Embedder, *, cache: Cache) -> Encoder:
+    encoder = SentenceEncoder(
         settings.model,
         batch=settings.batch,
         query_prefix=settings.query_prefix,
         document_prefix=settings.document_prefix,
     )
+    return CachedEncoder(encoder, model=settings.model_dump_json(exclude={"batch"}), cache=cache)
 
 
 def _generator(config: Config, secrets: Secrets, encoder: Encoder) -> Generator:

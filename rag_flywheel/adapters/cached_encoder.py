@@ -1,0 +1,59 @@
+"""An encoder that remembers the vectors of documents, so that nothing unchanged is embedded again."""
+
+import hashlib
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+
+from rag_flywheel.errors import Unavailable
+from rag_flywheel.ports import Cache, Encoder, Vectors
+
+logger = logging.getLogger(__name__)
+
+
+class CachedEncoder:
+    """The same vectors as the encoder below, from the cache where a document's text was embedded before.
+
+    `model` names the encoder with all that changes its vectors. Queries are not remembered: they are what people typed.
+    A cache that cannot be used costs time and is no failure.
+    """
+
+    def __init__(self, below: Encoder, *, model: str, cache: Cache) -> None:
+        self.name = below.name
+        self._below = below
+        self._model = model
+        self._cache = cache
+
+    @property
+    def dimension(self) -> int:
+        return self._below.dimension
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        return self._below.encode_queries(texts)
+
+    def encode_documents(self, texts: Sequence[str]) -> Vectors:
+        keys = [self._key(text) for text in texts]
+        vectors = {key: np.frombuffer(value, dtype=np.float32) for key, value in self._get(keys).items()}
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in vectors}
+        if missing:
+            made = dict(zip(missing, self._below.encode_documents(list(missing.values())), strict=True))
+            self._put({key: vector.tobytes() for key, vector in made.items()})
+            vectors |= made
+        return np.stack([vectors[key] for key in keys]) if keys else np.zeros((0, self.dimension), dtype=np.float32)
+
+    def _key(self, text: str) -> str:
+        return "vector:" + hashlib.sha256(f"{self._model}\0{text}".encode()).hexdigest()
+
+    def _get(self, keys: Sequence[str]) -> dict[str, bytes]:
+        try:
+            return self._cache.get(keys)
+        except Unavailable as error:
+            logger.warning("going on without the cache: %s", error)
+            return {}
+
+    def _put(self, values: dict[str, bytes]) -> None:
+        try:
+            self._cache.put(values)
+        except Unavailable as error:
+            logger.warning("going on without the cache: %s", error)
