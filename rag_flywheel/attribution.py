@@ -7,7 +7,11 @@ from rag_flywheel.domain import Evidence, Shown, Stage
 
 _WORD = re.compile(r"\w+")
 SUPPORT = 0.7
-"""Share of an answer's words that a passage must hold to count as supporting it."""
+"""Share of an answer's content words that a passage must hold to count as supporting it."""
+LETTERS = 3
+"""Letters from which a word counts as a content word."""
+WORDS = 3
+"""Content words that an answer needs to be looked for at all."""
 
 
 def attribute(ranking: Sequence[Shown], evidence: Sequence[Evidence], *, shown: int) -> Stage:
@@ -39,6 +43,9 @@ def first_rank(ranking: Sequence[Shown], evidence: Sequence[Evidence]) -> int | 
 
 
 def supports(text: str, answer: str) -> bool:
-    """Whether a passage holds most of an answer's words (their multiplicity ignored)."""
-    wanted = set(_WORD.findall(answer.lower()))
-    return bool(wanted) and len(wanted & set(_WORD.findall(text.lower()))) >= SUPPORT * len(wanted)
+    """Whether a passage holds most of an answer's content words (their multiplicity ignored).
+
+    An answer of fewer than WORDS of them, such as "Yes, it does.", is supported by no passage: any might hold it.
+    """
+    wanted = {word for word in _WORD.findall(answer.lower()) if len(word) >= LETTERS}
+    return len(wanted) >= WORDS and len(wanted & set(_WORD.findall(text.lower()))) >= SUPPORT * len(wanted)

@@ -116,7 +116,7 @@ class Chat:
             interaction_id=interaction_id,
             asked=asked.asked,
             user=pseudonym(asked.user, salt),
-            session=pseudonym(asked.session, salt),
+            session=pseudonym(asked.session, salt, of="session"),
             question=asked.text,
             query=query,
             answer=draft.text,

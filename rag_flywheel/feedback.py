@@ -16,7 +16,7 @@ from rag_flywheel.domain import (
     Json,
     Stage,
 )
-from rag_flywheel.errors import InvalidInput
+from rag_flywheel.errors import Conflict, InvalidInput
 from rag_flywheel.ports import Ledger, Redactor
 from rag_flywheel.privacy import pseudonym
 
@@ -51,10 +51,15 @@ def prepare(
 ) -> Feedback:
     """One signal, checked and masked, for the caller to record; a thumbs-down has the stage that most likely failed.
 
-    Raises NotFound for an unknown interaction, InvalidInput for an unknown kind or a value that does not fit it.
+    Raises NotFound for an unknown interaction, InvalidInput for an unknown kind or a value that does not fit it,
+    and Conflict for a text on an interaction without consent.
     """
     interaction = ledger.interaction(interaction_id)
     known = checked_kind(kind)
+    if isinstance(value, str) and known in _TEXTS | {FeedbackKind.MISSING_KNOWLEDGE} and not interaction.consent:
+        raise Conflict(
+            f"interaction {interaction_id} was held without consent to keep texts, so {known} cannot be kept"
+        )
     fitting = _checked_value(known, value, interaction, redactor)
     down = known is FeedbackKind.THUMB and fitting == "down"
     return Feedback(
@@ -154,7 +159,7 @@ def _checked_value(kind: FeedbackKind, value: Json, interaction: Interaction, re
             return value
         raise InvalidInput(f"citation_click {value} is none of the answer's citations, which are {numbers}")
     if kind is FeedbackKind.PASSAGE_RELEVANCE and isinstance(value, dict):
-        return _checked_relevance(value)
+        return _checked_relevance(value, redactor)
     raise InvalidInput(
         f"feedback of kind {kind} got a {type(value).__name__} that does not fit; expected {_EXPECTED[kind]}"
     )
@@ -184,11 +189,11 @@ def checked_text(text: str, what: str) -> str:
     return text.strip()
 
 
-def _checked_relevance(value: dict[str, Json]) -> Json:
+def _checked_relevance(value: dict[str, Json], redactor: Redactor) -> Json:
     document, relevant = value.get("document_id"), value.get("relevant")
     start, end = value.get("start", 0), value.get("end", 2**31)
     extra = set(value) - {"document_id", "relevant", "start", "end"}
     whole = isinstance(start, int) and isinstance(end, int) and 0 <= start < end
     if not (isinstance(document, str) and document and isinstance(relevant, bool) and whole) or extra:
         raise InvalidInput(f"passage_relevance does not fit; expected {_EXPECTED[FeedbackKind.PASSAGE_RELEVANCE]}")
-    return value
+    return {**value, "document_id": redactor.redact(document).text}  # a client may send any text as an id

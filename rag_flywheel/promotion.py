@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from rag_flywheel.domain import AuditEntry, Json, VersionId, VersionRecord, VersionState
-from rag_flywheel.errors import Damaged, NotFound, NothingLive
+from rag_flywheel.domain import AuditEntry, Json, Outcome, VersionId, VersionRecord, VersionState
+from rag_flywheel.errors import Conflict, Damaged, NotFound, NothingLive
 from rag_flywheel.ports import Ledger, PassageIndex
 
 LOCK = "promotion"
@@ -34,7 +34,10 @@ def promote(
     why: str,
     at: datetime,
 ) -> Switch:
-    """Move the alias to `to`. Raises AliasMoved unless it names `expected`, NotFound when `to` is not kept."""
+    """Move the alias to `to`, which was live before or has passed the gate; else it raises Conflict.
+
+    Raises AliasMoved unless the alias names `expected`, NotFound when `to` is not kept.
+    """
     return _move(to, expected, "promote", VersionState.RETIRED, index, ledger, who, why, at)
 
 
@@ -123,15 +126,24 @@ def _move(
     with ledger.lock(LOCK):
         if to not in index.versions():
             raise NotFound(f"version {to} is not kept; `rag-flywheel versions list` shows those that are")
-        ledger.version(to)
-        index.move_live(to, expected=expected)
+        _check_tried(to, ledger)
         detail: Mapping[str, Json] = {"was": expected, "why": why}
-        with ledger.transaction():
+        with ledger.transaction():  # the alias moves last: what fails before it, or in it, leaves nothing behind
             if expected is not None and expected != to:
                 ledger.set_state(expected, leaves_as, at=at)
             ledger.set_state(to, VersionState.LIVE, at=at)
             ledger.add_audit(AuditEntry(at=at, who=who, action=action, subject=to, detail=detail))
+            index.move_live(to, expected=expected)
     return Switch(live=to, was=expected)
+
+
+def _check_tried(version: VersionId, ledger: Ledger) -> None:
+    """Raises Conflict unless the version was live before, or has passed the gate: there is no side door."""
+    if ledger.version(version).went_live is not None:
+        return
+    decision = ledger.decision(version)
+    if decision is None or decision.outcome is not Outcome.PASSED:
+        raise Conflict(f"version {version} has not passed the gate, so it cannot go live: reindex decides on it")
 
 
 def _ancestor(live: VersionId, *, index: PassageIndex, ledger: Ledger) -> VersionId:

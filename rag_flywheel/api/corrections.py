@@ -1,7 +1,7 @@
 """Feedback, corrections, their review, and the gaps in knowledge."""
 
 import hashlib
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel
@@ -34,6 +34,7 @@ from rag_flywheel.domain import (
 )
 
 routes = APIRouter()
+Verdicted = Literal["pending", "accepted", "rejected", "quarantined"]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
 
 
@@ -81,11 +82,9 @@ def correction(correction_id: str, state: Shared) -> CorrectionReply:
 
 
 @routes.get("/review", tags=["review"])
-def queue(
-    state: Shared, status: Annotated[CorrectionState | None, Query()] = CorrectionState.PENDING
-) -> list[ReviewItem]:
+def queue(state: Shared, status: Annotated[Verdicted, Query()] = "pending") -> list[ReviewItem]:
     """The corrections in a state (pending, accepted, rejected or quarantined by their latest verdict), oldest first."""
-    found = review_case.queue(ledger=state.services.ledger, state=status)
+    found = review_case.queue(ledger=state.services.ledger, state=CorrectionState(status))
     return [_item(one.correction.correction_id, state) for one in found]
 
 

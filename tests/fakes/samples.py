@@ -11,6 +11,7 @@ from rag_flywheel.domain import (
     Correction,
     CorrectionId,
     Counts,
+    Decision,
     DocumentId,
     Evidence,
     FeedbackId,
@@ -19,6 +20,7 @@ from rag_flywheel.domain import (
     Json,
     LearnedRanking,
     Manifest,
+    Outcome,
     Passage,
     Provenance,
     Review,
@@ -213,4 +215,10 @@ def manifest(
         settings=shaped or settings(),
         counts=Counts(documents=1, passages=1, corrections=len(corrections), superseded=0, skipped=0),
         notes=(),
+    )
+
+
+def decision(version: str, outcome: Outcome = Outcome.PASSED) -> Decision:
+    return Decision(
+        version_id=VersionId(version), control=None, decided=NOON, outcome=outcome, reasons=("because",), report={}
     )

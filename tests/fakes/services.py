@@ -16,7 +16,7 @@ from tests.fakes.index import MemoryIndex
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.rankings import MemoryCache, MemoryRerankers
 from tests.fakes.redactor import FakeRedactor
-from tests.fakes.samples import NOON, chunk, correction_chunk, manifest
+from tests.fakes.samples import NOON, chunk, correction_chunk, decision, manifest
 
 DIMENSION = 512
 
@@ -66,6 +66,7 @@ def publish(
         version, parent=parent, created=services.now(), corrections=list(corrections or {}), learned=learned
     )
     services.ledger.add_version(made)
+    services.ledger.add_decision(decision(made.version_id))
     if live:
         promote(
             VersionId(version),

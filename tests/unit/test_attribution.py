@@ -66,11 +66,13 @@ def test_without_evidence_the_nearest_passage_decides(ranking: list[Shown], answ
     ("text", "answer", "expected"),
     [
         ("Press the HOME button, then choose Settings.", "press the home button", True),
-        ("Press the red button.", "press the home button", True),  # 3 of 4 words
+        ("Press the red button.", "press the home button", True),  # 3 of 4
+        ("Press the home key.", "Press home or hold power.", False),  # 2 of 4
         ("Press something red.", "press the home button", False),
         ("Anything at all.", "?!", False),
         ("", "word", False),
-        ("a b c d e f g", "a b c d e f g x y z", True),  # exactly 0.7
+        ("alpha bravo delta hotel india kilo lima", "alpha bravo delta hotel india kilo lima nine zero four", True),
+        ("Yes.", "Yes.", False),  # any passage might hold so short an answer
     ],
 )
 def test_a_passage_supports_an_answer_when_it_holds_most_of_its_words(text: str, answer: str, expected: bool) -> None:

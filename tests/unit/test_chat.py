@@ -95,7 +95,7 @@ def test_a_person_and_a_session_are_recorded_as_stand_ins(made: Services) -> Non
     publish(made, "v1")
     answered = chat(made).answer(question(user="ada", session="s1"), interaction_id=ID)
     salt = made.ledger.salt()
-    assert (answered.user, answered.session) == (pseudonym("ada", salt), pseudonym("s1", salt))
+    assert (answered.user, answered.session) == (pseudonym("ada", salt), pseudonym("s1", salt, of="session"))
 
 
 def test_a_question_that_nothing_answers_is_refused_honestly_and_recorded(made: Services) -> None:

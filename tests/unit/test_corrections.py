@@ -71,9 +71,9 @@ def test_a_newer_answer_that_was_rejected_replaces_nothing() -> None:
     assert [one.document_id for one in found.documents] == ["correction:c1"]
 
 
-def test_what_a_replaced_correction_hid_is_shown_again() -> None:
+def test_what_a_replaced_correction_hid_stays_hidden() -> None:
     first = correction("c1", supersedes=[span("guide")])
-    assert accepted([reviewed(first), reviewed(correction("c2"))]).hidden == ()
+    assert accepted([reviewed(first), reviewed(correction("c2"))]).hidden == (span("guide"),)
 
 
 def test_naming_an_unknown_correction_is_not_reported_as_superseded() -> None:

@@ -16,7 +16,7 @@ def test_nobody_has_no_stand_in() -> None:
 
 
 def test_it_is_the_keyed_hash_that_the_standard_defines() -> None:
-    expected = hmac.new(b"salt", b"ada@example.org", hashlib.sha256).hexdigest()
+    expected = hmac.new(b"salt", b"user:ada@example.org", hashlib.sha256).hexdigest()
     assert pseudonym("ada@example.org", b"salt") == expected[:32]
 
 

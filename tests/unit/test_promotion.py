@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from rag_flywheel.domain import VersionId, VersionState
-from rag_flywheel.errors import AliasMoved, AlreadyRunning, Damaged, NotFound, NothingLive
+from rag_flywheel.domain import Outcome, VersionId, VersionState
+from rag_flywheel.errors import AliasMoved, AlreadyRunning, Conflict, Damaged, NotFound, NothingLive
 from rag_flywheel.promotion import LOCK, Switch, promote, reconcile, retire, roll_back
 from tests.fakes.encoder import HashingEncoder
 from tests.fakes.index import MemoryIndex
 from tests.fakes.ledger import MemoryLedger
-from tests.fakes.samples import NOON, chunk, manifest
+from tests.fakes.samples import NOON, chunk, decision, manifest
 from tests.fakes.services import build, entries
 
 
@@ -30,8 +30,10 @@ class World:
         build(self.index, name, {"guide": "text"})
         self.ledger.add_version(manifest(name, parent=parent, created=self.now))
 
-    def promote(self, to: str, *, expected: str | None) -> Switch:
+    def promote(self, to: str, *, expected: str | None, gate: Outcome | None = Outcome.PASSED) -> Switch:
         self.tick()
+        if gate is not None and to in self.states():
+            self.ledger.add_decision(decision(to, gate))
         return promote(
             VersionId(to),
             expected=None if expected is None else VersionId(expected),
@@ -95,6 +97,15 @@ def test_promoting_what_the_ledger_does_not_know_is_not_found_and_changes_nothin
     with pytest.raises(NotFound):
         one.promote("v2", expected="v1")
     assert one.index.live() == "v1"
+
+
+@pytest.mark.parametrize("gate", [None, Outcome.REFUSED, Outcome.UNDECIDED])
+def test_what_has_not_passed_the_gate_cannot_go_live(gate: Outcome | None) -> None:
+    one = world("v1")
+    one.built("v2", parent="v1")
+    with pytest.raises(Conflict, match="has not passed the gate"):
+        one.promote("v2", expected="v1", gate=gate)
+    assert (one.index.live(), one.states()) == ("v1", {"v1": "live", "v2": "built"})
 
 
 @pytest.mark.parametrize("expected", [None, "v2"])
