@@ -18,12 +18,13 @@ from sklearn.model_selection import GroupKFold
 from ingest.pairs import Lesson, pairs, same_subject
 from rag_flywheel.config import Reranker as RerankerSettings
 from rag_flywheel.domain import LearnedRanking, Passage
-from rag_flywheel.ports import Cache, RerankerStore, Vectors
+from rag_flywheel.ports import Cache, Reranker, RerankerStore, Vectors
 from rag_flywheel.retrieval import FEATURES, RERANK, Searcher, features, fuse, retrieve_by_vector
 
 FOLDS = 5
 ERRORS = 2.0  # standard errors by which a learned ranking must beat the untuned one
-PAIRS_AT_MOST = 1000  # about a minute of training on two cores
+PAIRS_AT_MOST = 400  # those of corrections come first; half a minute of training on two cores
+HELD_AT_MOST = 40  # questions that judge the reranker: each has all its candidates scored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,38 +127,46 @@ def _reranker(
     settings: RerankerSettings,
     on_step: Callable[[int, int], None],
 ) -> tuple[LearnedRanking, str]:
-    """`learned` with a tuned reranker where it ranks held-out questions better, else `learned` as it is."""
+    """`learned` with a tuned reranker where it ranks held-out questions better, else `learned` as it is.
+
+    What came of the same pairs and held-out rankings before, adopted or not, is not worked out again.
+    """
     held = {group for group in {lesson.group for lesson in real} if _unit(group, settings.seed) < 1 / 3}
     training = pairs([one for one in real if one.group not in held], rank, negatives=settings.negatives)
     if not training or not held:
         return learned, "not tuned: no question's known answer was among its passages"
     training = training[:PAIRS_AT_MOST]
-    recipe = json.dumps(
-        [settings.model_dump(mode="json"), *((pair.query, pair.text, pair.relevant) for pair in training)]
-    )
-    key = "reranker:" + hashlib.sha256(recipe.encode()).hexdigest()
-    known = cache.get([key]).get(key)
-    if known is not None and store.has(known.decode()):
-        digest = known.decode()
-    else:
+    judging = [one for one in real if one.group in held][:HELD_AT_MOST]
+    found = {lesson.question: rank(lesson.question) for lesson in judging}
+    recipe = [
+        settings.model_dump(mode="json"),
+        [(pair.query, pair.text, pair.relevant) for pair in training],
+        [[(one.chunk.text, one.scores.dense, one.scores.sparse) for one in passages] for passages in found.values()],
+        dict(learned.fusion),
+    ]
+    key = "reranker:" + hashlib.sha256(json.dumps(recipe).encode()).hexdigest()
+    outcome = json.loads(cache.get([key]).get(key, b"null"))
+    if outcome is None or not (outcome["digest"] is None or store.has(outcome["digest"])):
         digest = store.tune(training, seed=settings.seed, on_step=on_step)
-        cache.put({key: digest.encode()})
-    model = store.load(digest)
+        model = store.load(digest)
+        examples = _examples(judging, lambda question: _scored(question, found[question], model, settings.candidates))
+        fusion, note = _fusion(examples, without=(), baseline=learned.fusion)
+        outcome = {"digest": digest if fusion else None, "fusion": fusion, "note": note}
+        cache.put({key: json.dumps(outcome).encode()})
+    if outcome["digest"] is None:
+        return learned, f"tuned on {len(training)} pairs and left out: {outcome['note']}"
+    adopted = replace(learned, fusion=outcome["fusion"], reranker=outcome["digest"])
+    return adopted, f"tuned on {len(training)} pairs and used: {outcome['note']}"
 
-    def reranked(question: str) -> list[Passage]:
-        best, rest = (found := rank(question))[: settings.candidates], found[settings.candidates :]
-        scores = model.score(question, [passage.chunk.text for passage in best])
-        scored = [
-            replace(one, scores=replace(one.scores, rerank=float(score)))
-            for one, score in zip(best, scores, strict=True)
-        ]
-        return [*scored, *rest]
 
-    examples = _examples([one for one in real if one.group in held], reranked)
-    fusion, note = _fusion(examples, without=(), baseline=learned.fusion)
-    if not fusion or fusion == learned.fusion:
-        return learned, f"tuned on {len(training)} pairs and left out: {note}"
-    return replace(learned, fusion=fusion, reranker=digest), f"tuned on {len(training)} pairs and used: {note}"
+def _scored(question: str, passages: Sequence[Passage], model: Reranker, candidates: int) -> list[Passage]:
+    """The passages, the first `candidates` of them with the reranker's score."""
+    scores = model.score(question, [passage.chunk.text for passage in passages[:candidates]])
+    scored = [
+        replace(one, scores=replace(one.scores, rerank=float(score)))
+        for one, score in zip(passages[:candidates], scores, strict=True)
+    ]
+    return [*scored, *passages[candidates:]]
 
 
 def _examples(lessons: Iterable[Lesson], rank: Callable[[str], Sequence[Passage]]) -> list[_Example]:

@@ -15,7 +15,7 @@ from rag_flywheel.adapters.encoder import model_path, quiet
 from rag_flywheel.errors import ConfigError, Damaged, NotFound
 from rag_flywheel.ports import Pair, Reranker, Vectors
 
-MAX_TOKENS = 256  # of a query and a passage together
+MAX_TOKENS = 160  # of a query and a passage together: half as long is more than twice as fast
 PAIRS_A_STEP = 16
 
 
