@@ -51,15 +51,19 @@ def admission_threshold(
 
     Split conformal calibration (Vovk et al., 2005; Angelopoulos and Bates, 2021, arXiv:2107.07511): of questions known
     to be about something else, at most a share `error` has a corrected question this near. Such questions are the
-    `others`, and each corrected question against the other corrections. With fewer than 1/error - 1 of them the
-    threshold is the nearest of all, and the share about 1/(their number + 1). `vectors` holds each question's unit
-    vector.
+    `others`, and each corrected question against the other corrections; those made from the corpus count only where
+    fewer than 1/error - 1 were asked by people. With fewer than that altogether the threshold is the nearest of all,
+    and the share about 1/(their number + 1). `vectors` holds each question's unit vector.
     """
-    nearest: list[float] = []
+    asked: list[float] = []
+    made: list[float] = []
     for lesson in [*corrections, *others]:
         strange = [vectors[one.question] for one in corrections if _about_something_else(one, lesson)]
         if strange:
-            nearest.append(float(np.max(np.stack(strange) @ vectors[lesson.question])))
+            cosine = float(np.max(np.stack(strange) @ vectors[lesson.question]))
+            (made if lesson.made else asked).append(cosine)
+    # Questions made from the corpus lie further off than those that people ask: they would make the threshold too low.
+    nearest = asked if len(asked) >= 1.0 / error - 1.0 else [*asked, *made]
     if not nearest:
         return None
     place = min(math.ceil((len(nearest) + 1) * (1.0 - error)), len(nearest))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from eval import golden, splits
 from eval.golden import Case, Slice
 from eval.known_items import known_items
-from ingest.pairs import Lesson
+from ingest.pairs import AGREEMENT, Lesson, token_f1
 from ingest.raw import Skipped
 from rag_flywheel.domain import (
     Chunk,
@@ -47,10 +47,10 @@ def cases(
         *golden.from_confirmed(confirmed),
         *known_items(known, limit=known_at_most, seed=seed),
     ]
-    return golden.with_corrections(splits.regroup(found))
+    return _agreeing(golden.with_corrections(splits.regroup(found)), corrections)
 
 
-def tested(found: Sequence[Case], *, seed: int) -> list[Case]:
+def asked_by_the_gate(found: Sequence[Case], *, seed: int) -> list[Case]:
     """The cases that the gate asks: the half that tuning does not see, and every corrected question.
 
     A corrected question is asked although tuning saw it: that it finds its correction is what was promised. Whether the
@@ -110,6 +110,23 @@ def widened(found: Sequence[Case], documents: Set[DocumentId]) -> list[Case]:
 
 def _is_correction(case: Case) -> bool:
     return case.case_id.startswith("correction:")
+
+
+def _agreeing(found: Sequence[Case], corrections: Sequence[ReviewedCorrection]) -> list[Case]:
+    """The cases, with every correction whose answer says the same as theirs among what answers them.
+
+    Questions of one answer are often labelled apart; a right answer to both is no harm to either.
+    """
+    return [
+        replace(
+            case, documents=case.documents | {one.correction.document_id for one in corrections if _agree(case, one)}
+        )
+        for case in found
+    ]
+
+
+def _agree(case: Case, one: ReviewedCorrection) -> bool:
+    return case.answerable and case.answer is not None and token_f1(case.answer, one.answer) >= AGREEMENT
 
 
 def _same(case: Case, same: Mapping[DocumentId, DocumentId]) -> frozenset[DocumentId]:

@@ -335,7 +335,7 @@ def _questions(
     if control is not None:
         found = judging.widened(found, judging.moved(before, chunks, sources=(control.sources, manifest.sources)))
     held = {one.document_id for one in chunks} | {DocumentId(one.name) for one in skipped}
-    asked, retired = golden.stale(judging.tested(found, seed=config.gate.seed), held)
+    asked, retired = golden.stale(judging.asked_by_the_gate(found, seed=config.gate.seed), held)
     made = sum(case.made for case in found)
     guards = sum(case.slice in golden.GUARDS for case in asked)
     return asked, retired, guards if made < config.gate.known_items else None

@@ -64,6 +64,20 @@ def test_with_few_questions_the_nearest_one_sets_the_threshold() -> None:
     assert found == pytest.approx(0.7)
 
 
+def test_made_questions_count_only_where_too_few_were_asked() -> None:
+    asked = [lesson(f"o{tenth}") for tenth in range(1, 10)]
+    made = [lesson(f"m{number}", made=True) for number in range(20)]
+    vectors = {"c": at(1.0)} | {f"o{tenth}": at(tenth / 10) for tenth in range(1, 10)}
+    vectors |= {one.question: at(0.05) for one in made}
+    # Of error 0.1 nine asked ones suffice: the 9th of 9. Of error 0.05 they do not: ceil(30 * 0.95) = 29th of 29.
+    for error, expected in ((0.1, 0.9), (0.05, 0.9)):
+        assert admission_threshold([lesson("c")], [*asked, *made], vectors, error=error) == pytest.approx(expected)
+    # Of error 0.2 made ones would lower it to the ceil(30 * 0.8) = 24th of 29, which is 0.4; asked alone give 0.8.
+    assert admission_threshold([lesson("c")], [*asked, *made], vectors, error=0.2) == pytest.approx(0.8)
+    # Two asked ones are too few for error 0.2: the made ones count, ceil(23 * 0.8) = 19th of 22.
+    assert admission_threshold([lesson("c")], [*asked[:2], *made], vectors, error=0.2) == pytest.approx(0.05)
+
+
 def test_of_several_corrections_the_nearest_counts() -> None:
     vectors = {"c1": at(1.0), "c2": at(0.0), "o": at(0.6)}  # cosines of o: 0.6 and 0.8
     found = admission_threshold([lesson("c1"), lesson("c2")], [lesson("o")], vectors, error=0.1)

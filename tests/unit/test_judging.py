@@ -1,0 +1,94 @@
+"""A candidate's questions: what is tested, and what may be learned from."""
+
+from dataclasses import replace
+
+from eval.golden import Slice
+from eval.splits import is_tuning
+from ingest.raw import Skipped
+from rag_flywheel.domain import CorrectionId, DocumentId, Interaction, InteractionId
+from rag_flywheel.judging import asked_by_the_gate, cases, lessons, moved, widened
+from tests.fakes.evaluation import case, chunk, manifest, reviewed, span
+from tests.fakes.samples import interaction, shown
+
+
+def made(*, control: tuple[str, ...] | None = None, judged=(), skipped=(), known=()):  # type: ignore[no-untyped-def]
+    corrections = [reviewed("c1"), reviewed("c2", wording="Turn the tap off first.")]
+    before = None if control is None else replace(manifest(), corrections=tuple(CorrectionId(one) for one in control))
+    found = cases(
+        corrections=corrections,
+        confirmed=[],
+        judged=judged,
+        known=known,
+        known_at_most=10,
+        control=before,
+        skipped=skipped,
+        seed=0,
+    )
+    return {one.case_id: one for one in found}
+
+
+def test_new_corrections_are_the_target_and_old_ones_guards() -> None:
+    found = made(control=("c1",))
+    assert found["correction:c1"].slice is Slice.CONFIRMED
+    assert found["correction:c2"].slice is Slice.CORRECTED
+
+
+def test_a_judgement_of_a_duplicate_counts_for_the_document_that_was_kept() -> None:
+    skipped = [Skipped(name="copy", reason="says the same", same_as=DocumentId("guide"))]
+    assert made(judged=[case("g", "copy")], skipped=skipped)["g"].documents == {"copy", "guide"}
+
+
+def test_a_correction_that_says_the_same_as_a_judged_answer_answers_its_question() -> None:
+    agreeing = case("same", "guide", answer="The author's answer about c1")
+    other = case("other", "guide", answer="Something else altogether, in other words.")
+    found = made(judged=[agreeing, other])
+    assert found["same"].documents == {"guide", "correction:c1"}
+    assert found["other"].documents == {"guide"}
+
+
+def test_the_gate_asks_the_half_that_tuning_does_not_see_and_every_correction() -> None:
+    judged = [case(f"g{number}", "guide", question=f"What of matter {number} is it?") for number in range(40)]
+    found = list(made(judged=judged).values())
+    asked = {one.case_id for one in asked_by_the_gate(found, seed=0)}
+    assert {"correction:c1", "correction:c2"} <= asked
+    half = {one.case_id for one in found if one.case_id in asked and not one.case_id.startswith("correction:")}
+    assert half == {one.case_id for one in found if one.case_id.startswith("g") and not is_tuning(one.group, seed=0)}
+    assert 5 < len(half) < 35
+
+
+def test_no_group_that_the_gate_tests_is_among_the_lessons_of_the_ranking() -> None:
+    judged = [case(f"g{number}", "guide", question=f"What of matter {number} is it?") for number in range(40)]
+    found = list(made(judged=judged).values())
+    corrections, others, ranking = lessons(
+        found, corrections=[reviewed("c1"), reviewed("c2")], interaction=asked, seed=0
+    )
+    assert len(corrections) == 2
+    assert all(is_tuning(one.group, seed=0) for one in [*others, *ranking])
+    assert not {one.question for one in others} & {one.question for one in corrections}
+
+
+def asked(interaction_id: InteractionId) -> Interaction:
+    ranking = [shown("guide", 1, start=0, end=10), shown("faq", 2), shown("deep", 3)]
+    return replace(interaction("i1", ranking=ranking), shown=2)
+
+
+def test_the_hard_negatives_of_a_correction_are_the_shown_passages_that_do_not_support_it() -> None:
+    one = reviewed("c1", evidence=[span("guide", 5, 8)])
+    found = cases(
+        corrections=[one], confirmed=[], judged=[], known=[], known_at_most=0, control=None, skipped=[], seed=0
+    )
+    (lesson,), _, _ = lessons(found, corrections=[one], interaction=asked, seed=0)
+    assert [span.document_id for span in lesson.rejected] == ["faq"]
+    assert lesson.corrected
+
+
+def test_a_document_is_moved_when_its_file_changed_and_its_chunks_lie_elsewhere() -> None:
+    before = [chunk("same", "text one"), chunk("longer", "text"), chunk("rechunked", "text", source="other.md")]
+    after = [chunk("same", "text one"), chunk("longer", "text grew"), chunk("rechunked", "te", source="other.md")]
+    sources = ({"guide.md": "1", "other.md": "1"}, {"guide.md": "2", "other.md": "1"})
+    assert moved(before, after, sources=sources) == {"longer"}
+
+
+def test_a_span_of_a_moved_document_gives_way_to_the_whole_document() -> None:
+    (found,) = widened([case("g", evidence=[span("moved", 1, 2), span("still", 3, 4)])], {DocumentId("moved")})
+    assert (found.documents, found.evidence) == ({"moved"}, (span("still", 3, 4),))
