@@ -51,33 +51,23 @@ def admission_threshold(
 
     Split conformal calibration (Vovk et al., 2005; Angelopoulos and Bates, 2021, arXiv:2107.07511): of questions known
     to be about something else, at most a share `error` has a corrected question this near. Such questions are the
-    `others`, and each corrected question against the other corrections; those made from the corpus count only where
-    fewer than 1/error - 1 were asked by people. With fewer than that altogether the threshold is the nearest of all,
-    and the share about 1/(their number + 1). `vectors` holds each question's unit vector.
+    `others`, and each corrected question against the other corrections. Questions made from the corpus do not count:
+    they lie further off than those that people ask. With fewer than 1/error - 1 asked ones nothing can be promised, and
+    the threshold is the largest margin: half-way between the nearest question about something else, made ones too, and
+    the corrected question itself. `vectors` holds each question's unit vector.
     """
     asked: list[float] = []
     made: list[float] = []
     for lesson in [*corrections, *others]:
-        strange = [vectors[one.question] for one in corrections if _about_something_else(one, lesson)]
+        strange = [vectors[one.question] for one in corrections if one is not lesson and not same_subject(one, lesson)]
         if strange:
             cosine = float(np.max(np.stack(strange) @ vectors[lesson.question]))
             (made if lesson.made else asked).append(cosine)
-    # Questions made from the corpus lie further off than those that people ask: they would make the threshold too low.
-    nearest = asked if len(asked) >= 1.0 / error - 1.0 else [*asked, *made]
-    if not nearest:
-        return None
-    place = min(math.ceil((len(nearest) + 1) * (1.0 - error)), len(nearest))
-    return sorted(nearest)[place - 1]
-
-
-def _about_something_else(correction: Lesson, lesson: Lesson) -> bool:
-    """Whether the lesson's question is known not to be the correction's.
-
-    A question made from a passage that was shown for the corrected question may well be the same one in other words:
-    nothing is known of it.
-    """
-    doubtful = lesson.made and any(a.overlaps(b) for a in correction.rejected for b in lesson.evidence)
-    return correction is not lesson and not doubtful and not same_subject(correction, lesson)
+    if len(asked) < 1.0 / error - 1.0:
+        nearest = max([*asked, *made], default=None)
+        return None if nearest is None else (1.0 + nearest) / 2.0
+    place = min(math.ceil((len(asked) + 1) * (1.0 - error)), len(asked))
+    return sorted(asked)[place - 1]
 
 
 def learn(

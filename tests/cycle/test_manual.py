@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.cycle.project import Project
+from tests.cycle.project import SECONDS, Project
 
 DATA = Path(os.environ.get("RAG_FLYWHEEL_DATA", Path(__file__).resolve().parents[2] / "../shared/data")) / "emanual-tv"
 CORRECTED = 12  # questions, each with another wording to ask afterwards
@@ -53,7 +53,7 @@ def test_the_full_cycle_turns_on_a_real_manual(project: Project) -> None:
             body = {"interaction_id": asked["interaction_id"], "answer": clusters[name][0]["answer"]}
             receipt = server.post("/corrections", body)
             server.post(f"/review/{receipt['id']}", {"verdict": "accept", "reviewer": "grace"})
-        second = server.client.post("/reindex").json()
+        second = server.client.post("/reindex", timeout=SECONDS).json()
         assert second["decision"] == "promoted", second["reasons"]
         after = [server.ask(clusters[name][1]["text"]) for name in fresh]
         right_before = sum(_is(reply, clusters[name][1]) for reply, name in zip(before, fresh, strict=True))
