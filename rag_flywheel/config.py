@@ -81,7 +81,7 @@ class Reranker(_Section):
 class Retrieval(_Section):
     candidates: int = Field(50, ge=1)
     passages: int = Field(5, ge=1)
-    admission_error: float = Field(0.02, gt=0, lt=1)
+    admission_error: float = Field(0.01, gt=0, lt=1)
 
 
 class Generator(_Section):
