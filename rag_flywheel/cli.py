@@ -501,7 +501,9 @@ def _document(result: Any) -> None:
 
 
 def _rows(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], nothing: str) -> None:
-    table = Table(*columns, title=title)
+    table = Table(title=title)
+    for number, name in enumerate(columns):
+        table.add_column(name, no_wrap=number == 0)  # the first is what other commands want to be given, whole
     for row in rows:
         table.add_row(*(Text("-" if cell is None else str(cell)) for cell in row))
     out.print(table if table.row_count else nothing)
