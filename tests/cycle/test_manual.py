@@ -13,7 +13,7 @@ import pytest
 from tests.cycle.project import SECONDS, Project
 
 DATA = Path(os.environ.get("RAG_FLYWHEEL_DATA", Path(__file__).resolve().parents[2] / "../shared/data")) / "emanual-tv"
-QUICKER = {"RAG_FLYWHEEL_RERANKER__EPOCHS": "1", "RAG_FLYWHEEL_RERANKER__CANDIDATES": "10"}
+QUICKER = {"RAG_FLYWHEEL_RERANKER__EPOCHS": "1"}
 CORRECTED = 12  # questions, each with another wording to ask afterwards
 
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the manual's data set is not here: set RAG_FLYWHEEL_DATA")
