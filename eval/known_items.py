@@ -6,8 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from math import log
 
-from eval.golden import Case, Slice, normalised
+from eval.golden import Case, Slice
 from rag_flywheel.domain import Chunk, Evidence
+from rag_flywheel.wording import normalised
 
 _WORD = re.compile(r"\w+")
 _SENTENCE = re.compile(r"[^\s.!?。！？][^.!?。！？\n]*")

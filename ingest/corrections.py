@@ -12,6 +12,7 @@ from rag_flywheel.domain import (
     Provenance,
     ReviewedCorrection,
 )
+from rag_flywheel.standing import predecessors, replaced
 
 SOURCE = "correction"
 """What a correction's document names as its source."""
@@ -29,44 +30,32 @@ class Accepted:
 def accepted(reviewed: Sequence[ReviewedCorrection]) -> Accepted:
     """What the accepted corrections among `reviewed` (oldest first) come to.
 
-    A newer correction replaces an older one when it names it in `supersedes`, or answers the very same question.
+    The newest accepted one answers a question, as `standing.replaced` tells. Its provenance names what it took the
+    place of, so that judgements and the lineage follow.
     """
-    chosen = [one for one in reviewed if one.verdict_state is CorrectionState.ACCEPTED]
-    replaced: set[CorrectionId] = set()
-    by_question: dict[str, CorrectionId] = {}
-    for one in chosen:
-        this = one.correction.correction_id
-        question = same_question(one.correction.question)
-        older = {by_question[question]} if question in by_question else set()
-        named = {
-            CorrectionId(span.document_id.removeprefix(CORRECTION_PREFIX))
-            for span in one.correction.supersedes
-            if span.document_id.startswith(CORRECTION_PREFIX)
-        }
-        replaced |= (older | named) - {this}
-        by_question[question] = this
-    standing = [one for one in chosen if one.correction.correction_id not in replaced]
+    chosen = {one.correction.correction_id: one for one in reviewed if one.verdict_state is CorrectionState.ACCEPTED}
+    gone = replaced(reviewed)
     hidden = [
         span
-        for one in chosen  # also of those that were replaced: a newer answer does not bring the old text back
+        for one in chosen.values()  # also of those that were replaced: a newer answer does not bring the old text back
         for span in one.correction.supersedes
         if not span.document_id.startswith(CORRECTION_PREFIX)
     ]
     return Accepted(
-        documents=tuple(_document(one) for one in standing),
+        documents=tuple(
+            _document(one, [chosen[older] for older in predecessors(name, gone)])
+            for name, one in chosen.items()
+            if name not in gone
+        ),
         hidden=tuple(hidden),
-        superseded=tuple(sorted(replaced & {one.correction.correction_id for one in chosen})),
+        superseded=tuple(sorted(gone)),
     )
 
 
-def same_question(text: str) -> str:
-    """A key that is equal for questions that differ in case, spacing and final punctuation only."""
-    return " ".join(text.casefold().split()).rstrip(" ?.!")
-
-
-def _document(one: ReviewedCorrection) -> Document:
+def _document(one: ReviewedCorrection, older: Sequence[ReviewedCorrection]) -> Document:
     correction, review = one.correction, one.review
     assert review is not None  # only reviewed corrections are accepted
+    whole = [Evidence(document_id=before.correction.document_id, start=0, end=len(before.answer)) for before in older]
     return Document(
         document_id=correction.document_id,
         title=correction.question,
@@ -79,6 +68,6 @@ def _document(one: ReviewedCorrection) -> Document:
             feedback_ids=() if correction.feedback_id is None else (correction.feedback_id,),
             reviewer=review.reviewer,
             reviewed=review.reviewed,
-            supersedes=correction.supersedes,
+            supersedes=tuple(dict.fromkeys((*correction.supersedes, *whole))),
         ),
     )

@@ -5,17 +5,14 @@ from the corpus. Its hard negatives are the passages that ranked high and do not
 arXiv:2007.00808, mine them from the index in use, and so do we).
 """
 
-import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rag_flywheel.domain import Chunk, DocumentId, Evidence, Passage
 from rag_flywheel.ports import Pair
-
-_WORD = re.compile(r"\w+")
-AGREEMENT = 0.6
-"""Token F1 from which two answers count as the same one."""
+from rag_flywheel.wording import AGREEMENT as AGREEMENT
+from rag_flywheel.wording import agree
+from rag_flywheel.wording import token_f1 as token_f1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +27,7 @@ class Lesson:
     rejected: tuple[Evidence, ...] = ()  # spans that were shown for it and did not answer it
     corrected: bool = False  # `answer` is an accepted correction's
     made: bool = False  # made from the corpus, not asked by anyone
+    weight: float = 1.0  # how much it counts beside the others; what people did with the answer moves it a little
 
     def answered_by(self, chunk: Chunk) -> bool:
         """Whether the chunk is known to answer the question."""
@@ -44,15 +42,8 @@ def same_subject(one: Lesson, other: Lesson) -> bool:
         or any(a.overlaps(b) for a in one.evidence for b in other.evidence)
         or any(a.document_id in other.documents for a in one.evidence)
         or any(b.document_id in one.documents for b in other.evidence)
-        or (one.answer is not None and other.answer is not None and token_f1(one.answer, other.answer) >= AGREEMENT)
+        or (one.answer is not None and other.answer is not None and agree(one.answer, other.answer))
     )
-
-
-def token_f1(one: str, other: str) -> float:
-    """The harmonic mean of token precision and recall (Rajpurkar et al., 2016, arXiv:1606.05250), 0..1."""
-    first, second = Counter(_WORD.findall(one.lower())), Counter(_WORD.findall(other.lower()))
-    shared = sum((first & second).values())
-    return 2 * shared / (sum(first.values()) + sum(second.values())) if shared else 0.0
 
 
 def pairs(lessons: Sequence[Lesson], rank: Callable[[str], Sequence[Passage]], *, negatives: int) -> list[Pair]:

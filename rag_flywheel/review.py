@@ -1,9 +1,11 @@
 """Corrections: taken in, reviewed, and followed until they are live."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from rag_flywheel import standing
 from rag_flywheel.attribution import attribute, supports
 from rag_flywheel.domain import (
     AuditEntry,
@@ -14,16 +16,22 @@ from rag_flywheel.domain import (
     Evidence,
     FeedbackId,
     InteractionId,
+    Json,
     Passage,
     Review,
     ReviewedCorrection,
     Verdict,
     VersionId,
+    VersionRecord,
 )
-from rag_flywheel.errors import Conflict, InvalidInput
+from rag_flywheel.errors import Conflict, InvalidInput, NotFound
 from rag_flywheel.feedback import checked_text
 from rag_flywheel.ports import Ledger, Redactor
 from rag_flywheel.privacy import pseudonym
+from rag_flywheel.standing import Disagreement, Standing
+
+CONFLICTS_AT_MOST = 20
+"""How many of the corrections that contradict one are shown with it: a flood of answers must not flood the queue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +42,9 @@ class Progress:
     state: CorrectionState
     version: VersionId | None  # the first version in which it went live
     live_since: datetime | None
+    superseded_by: CorrectionId | None  # the accepted correction that took its place
+    replaced: tuple[CorrectionId, ...]  # the accepted corrections whose place it took, the latest first
+    conflicts: tuple[Disagreement, ...]  # the standing corrections that contradict it, at most CONFLICTS_AT_MOST
 
 
 def prepare(
@@ -101,6 +112,8 @@ def decide(
 ) -> ReviewedCorrection:
     """Record a verdict, with the reviewer's wording where it is better. The latest verdict counts.
 
+    The audit names the corrections that it supersedes, and those that have their place back.
+
     Raises NotFound, and InvalidInput for an empty reviewer or a wording that comes with another verdict than accept.
     """
     ledger.correction(correction_id)
@@ -119,42 +132,97 @@ def decide(
         note=None if note is None else redactor.redact(note).text,
     )
     with ledger.transaction():
+        known = ledger.corrections()
         ledger.add_review(review)
         ledger.add_audit(
-            AuditEntry(at=at, who=review.reviewer, action=f"review: {verdict}", subject=correction_id, detail={})
+            AuditEntry(
+                at=at,
+                who=review.reviewer,
+                action=f"review: {verdict}",
+                subject=correction_id,
+                detail=_consequences(known, review),
+            )
         )
     return ledger.correction(correction_id)
 
 
-def queue(*, ledger: Ledger, state: CorrectionState | None) -> list[ReviewedCorrection]:
-    """The corrections in a state by their latest review, oldest first; all of them for None."""
-    return [one for one in ledger.corrections() if state is None or one.verdict_state is state]
+def _consequences(reviewed: Sequence[ReviewedCorrection], review: Review) -> dict[str, Json]:
+    this = review.correction_id
+    decided = [replace(one, review=review) if one.correction.correction_id == this else one for one in reviewed]
+    before, after = standing.replaced(reviewed), standing.replaced(decided)
+    return {
+        "supersedes": [*sorted(after.keys() - before.keys())],
+        "restores": [*sorted(before.keys() - after.keys() - {this})],
+    }
+
+
+def queue(
+    *, ledger: Ledger, live: VersionId | None, state: CorrectionState | None, conflicting: bool, limit: int
+) -> list[Progress]:
+    """The corrections in a state by their latest verdict (any for None), those in conflict first, then the oldest.
+
+    With `conflicting` only those in conflict. At most `limit` of them.
+    """
+    known = _known(ledger, live)
+    wanted = [name for name, one in known.reviewed.items() if state in (None, one.verdict_state)]
+    in_conflict = {name for name in wanted if any(True for _ in standing.disagreements(name, known.standing))}
+    chosen = [name for name in wanted if name in in_conflict]
+    if not conflicting:
+        chosen += [name for name in wanted if name not in in_conflict]
+    return [_progress(name, known) for name in chosen[:limit]]
 
 
 def progress(correction_id: CorrectionId, *, ledger: Ledger, live: VersionId | None) -> Progress:
     """What became of a correction, up to the version in which it went live. Raises NotFound."""
-    reviewed = ledger.correction(correction_id)
-    holding = [one for one in ledger.versions() if correction_id in one.manifest.corrections]
-    first = next((one for one in holding if one.went_live is not None), None)
+    known = _known(ledger, live)
+    if correction_id not in known.reviewed:
+        raise NotFound(f"no correction {correction_id}: its id is in the reply to the correction")
+    return _progress(correction_id, known)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What the ledger says of all corrections, read once for any number of them."""
+
+    reviewed: Mapping[CorrectionId, ReviewedCorrection]  # oldest first
+    standing: Standing
+    live: frozenset[CorrectionId]  # those that the live version holds
+    first: Mapping[CorrectionId, VersionRecord]  # the first version in which each went live
+
+
+def _known(ledger: Ledger, live: VersionId | None) -> _Known:
+    reviewed, records = ledger.corrections(), ledger.versions()
+    first: dict[CorrectionId, VersionRecord] = {}
+    for record in records:
+        if record.went_live is not None:
+            for name in record.manifest.corrections:
+                first.setdefault(name, record)
+    held = (record.manifest.corrections for record in records if record.manifest.version_id == live)
+    return _Known(
+        reviewed={one.correction.correction_id: one for one in reviewed},
+        standing=standing.survey(reviewed),
+        live=frozenset(itertools.chain.from_iterable(held)),
+        first=first,
+    )
+
+
+def _progress(name: CorrectionId, known: _Known) -> Progress:
+    reviewed, first = known.reviewed[name], known.first.get(name)
+    by = known.standing.replaced.get(name)
     state = reviewed.verdict_state
-    if state is CorrectionState.ACCEPTED:
-        if any(one.manifest.version_id == live for one in holding):
-            state = CorrectionState.LIVE
-        elif _left_out(reviewed, ledger, live):
-            state = CorrectionState.SUPERSEDED
+    if state is CorrectionState.ACCEPTED and name in known.live:
+        state = CorrectionState.LIVE  # until the next version, also where its place is taken
+    elif by is not None:
+        state = CorrectionState.SUPERSEDED
     return Progress(
         reviewed=reviewed,
         state=state,
         version=None if first is None else first.manifest.version_id,
         live_since=None if first is None else first.went_live,
+        superseded_by=by,
+        replaced=standing.predecessors(name, known.standing.replaced),
+        conflicts=tuple(itertools.islice(standing.disagreements(name, known.standing), CONFLICTS_AT_MOST)),
     )
-
-
-def _left_out(reviewed: ReviewedCorrection, ledger: Ledger, live: VersionId | None) -> bool:
-    """Whether the live version was built after the correction was accepted, and does not hold it."""
-    if live is None or reviewed.review is None:
-        return False
-    return ledger.version(live).manifest.feedback_cutoff >= reviewed.review.reviewed
 
 
 def _check_spans(spans: Sequence[Evidence], lengths: Mapping[DocumentId, int]) -> None:

@@ -21,6 +21,7 @@ from rag_flywheel.api.models import (
 from rag_flywheel.api.state import Shared
 from rag_flywheel.domain import VersionId, VersionRecord
 from rag_flywheel.errors import NotFound
+from rag_flywheel.standing import replaced
 
 routes = APIRouter(tags=["versions"])
 _RECORD = TypeAdapter(VersionRecord)
@@ -47,11 +48,16 @@ def show(version: str, state: Shared) -> dict[str, Any]:
 
 @routes.get("/versions/{version}/diff/{other}")
 def diff(version: str, other: str, state: Shared) -> dict[str, Any]:
-    """What `other` has that `version` has not, and the reverse: files, corrections, counts, learned, settings."""
+    """What `other` has that `version` has not, and the reverse: files, corrections, counts, learned, settings.
+
+    `superseded` names, for each correction that went because another one took its place, that other one.
+    """
     before = state.services.ledger.version(VersionId(version)).manifest
     after = state.services.ledger.version(VersionId(other)).manifest
     files = {name for name in before.sources if name in after.sources}
     numbers = before.counts.__slots__
+    removed = sorted(set(before.corrections) - set(after.corrections))
+    by = replaced(state.services.ledger.corrections(until=after.feedback_cutoff))
     return {
         "from": version,
         "to": other,
@@ -62,8 +68,9 @@ def diff(version: str, other: str, state: Shared) -> dict[str, Any]:
         },
         "corrections": {
             "added": sorted(set(after.corrections) - set(before.corrections)),
-            "removed": sorted(set(before.corrections) - set(after.corrections)),
+            "removed": removed,
         },
+        "superseded": {name: by[name] for name in removed if name in by},
         "counts": {name: [getattr(before.counts, name), getattr(after.counts, name)] for name in numbers},
         "learned": [_plain(before.learned), _plain(after.learned)],
         "settings": sorted(

@@ -1,8 +1,10 @@
 """Accepted corrections to documents, and what they hide."""
 
+from datetime import timedelta
+
 import pytest
 
-from ingest.corrections import accepted, same_question
+from ingest.corrections import accepted
 from rag_flywheel.domain import Correction, Review, ReviewedCorrection, Verdict
 from tests.fakes.samples import NOON, correction, review, span
 
@@ -81,15 +83,28 @@ def test_naming_an_unknown_correction_is_not_reported_as_superseded() -> None:
     assert (len(found.documents), found.superseded) == (1, ())
 
 
-@pytest.mark.parametrize(
-    ("one", "other", "same"),
-    [
-        ("Who?", "who", True),
-        ("  What  is\tthis ?! ", "what is this.", True),
-        ("Straße", "STRASSE", True),
-        ("Is it 1.5?", "Is it 15?", False),
-        ("who", "whom", False),
-    ],
-)
-def test_one_question_is_known_in_other_case_spacing_and_final_punctuation(one: str, other: str, same: bool) -> None:
-    assert (same_question(one) == same_question(other)) is same
+def test_of_two_answers_the_one_accepted_last_stands_whichever_was_handed_in_first() -> None:
+    first = ReviewedCorrection(correction=correction("c1"), review=review("c1", reviewed=NOON + timedelta(hours=2)))
+    second = ReviewedCorrection(
+        correction=correction("c2", submitted=NOON + timedelta(hours=1)),
+        review=review("c2", reviewed=NOON + timedelta(hours=1)),
+    )
+    found = accepted([first, second])
+    assert [one.document_id for one in found.documents] == ["correction:c1"]
+    assert found.superseded == ("c2",)
+
+
+def test_the_provenance_of_the_winner_names_every_correction_whose_place_it_took() -> None:
+    named = span("guide", 5, 9)
+    first, second = correction("c1", answer="Twelve chars"), correction("c2", answer="Four")
+    [document] = accepted([reviewed(first), reviewed(second), reviewed(correction("c3", supersedes=[named]))]).documents
+    assert document.provenance is not None
+    assert document.provenance.supersedes == (named, span("correction:c2", 0, 4), span("correction:c1", 0, 12))
+
+
+def test_where_the_winner_is_rejected_later_the_one_before_it_stands_again() -> None:
+    first, second = correction("c1"), correction("c2")
+    found = accepted([reviewed(first), reviewed(second, Verdict.REJECT)])
+    assert ([one.document_id for one in found.documents], found.superseded) == (["correction:c1"], ())
+    assert found.documents[0].provenance is not None
+    assert found.documents[0].provenance.supersedes == ()

@@ -3,10 +3,8 @@
 from collections.abc import Callable, Sequence
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ingest.pairs import Lesson, pairs, same_subject, token_f1
+from ingest.pairs import Lesson, pairs, same_subject
 from rag_flywheel.domain import Chunk, DocumentId, Evidence, Passage
 from tests.fakes.samples import chunk, correction_chunk, passage, span
 
@@ -65,19 +63,6 @@ def test_a_lesson_is_answered_by_its_documents_and_by_what_overlaps_its_evidence
 def test_two_lessons_are_about_one_thing_by_group_evidence_or_answer(one: Lesson, other: Lesson, same: bool) -> None:
     assert same_subject(one, other) is same
     assert same_subject(other, one) is same
-
-
-def test_token_f1_is_the_harmonic_mean_of_precision_and_recall() -> None:
-    # 2 shared of 4 and of 3: precision 1/2, recall 2/3.
-    assert token_f1("a b c d", "A, b! e") == pytest.approx(2 * (1 / 2) * (2 / 3) / (1 / 2 + 2 / 3))
-    assert token_f1("a a b", "a b b") == pytest.approx(2 / 3)  # multiplicity counts
-    assert token_f1("", "") == 0.0
-
-
-@given(st.text(), st.text())
-def test_token_f1_is_symmetric_and_between_0_and_1(one: str, other: str) -> None:
-    assert token_f1(one, other) == token_f1(other, one)
-    assert 0.0 <= token_f1(one, other) <= 1.0
 
 
 def test_answering_passages_are_positives_and_the_best_others_hard_negatives() -> None:

@@ -23,7 +23,7 @@ from rag_flywheel.domain import (
 )
 from rag_flywheel.errors import Conflict, InvalidInput, NotFound
 from rag_flywheel.privacy import pseudonym
-from rag_flywheel.review import decide, prepare, progress, queue
+from rag_flywheel.review import CONFLICTS_AT_MOST, decide, prepare, progress, queue
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.redactor import FakeRedactor
 from tests.fakes.samples import (
@@ -104,6 +104,13 @@ def judge(
         at=at,
         new_id=lambda: f"r{next(numbers)}",
     )
+
+
+def listed(
+    ledger: MemoryLedger, state: CorrectionState | None, *, conflicting: bool = False, limit: int = 100
+) -> list[str]:
+    found = queue(ledger=ledger, live=None, state=state, conflicting=conflicting, limit=limit)
+    return [one.reviewed.correction.correction_id for one in found]
 
 
 # --- submit ---------------------------------------------------------------------------------------------------------
@@ -202,7 +209,7 @@ def test_the_latest_verdict_counts(ledger: MemoryLedger) -> None:
     judge(ledger, Verdict.ACCEPT)
     after = judge(ledger, Verdict.REJECT, at=NOON + timedelta(hours=2))
     assert after.verdict_state is CorrectionState.REJECTED
-    assert queue(ledger=ledger, state=CorrectionState.ACCEPTED) == []
+    assert listed(ledger, CorrectionState.ACCEPTED) == []
 
 
 def test_the_reviewers_wording_replaces_the_authors(ledger: MemoryLedger) -> None:
@@ -233,9 +240,80 @@ def test_the_queue_is_what_stands_in_a_state_oldest_first(ledger: MemoryLedger) 
     for _ in range(3):
         hand_in(ledger)
     judge(ledger, Verdict.QUARANTINE, of="c2")
-    assert [one.correction.correction_id for one in queue(ledger=ledger, state=CorrectionState.PENDING)] == ["c1", "c3"]
-    assert [one.correction.correction_id for one in queue(ledger=ledger, state=CorrectionState.QUARANTINED)] == ["c2"]
-    assert len(queue(ledger=ledger, state=None)) == 3
+    assert listed(ledger, CorrectionState.PENDING) == ["c1", "c3"]
+    assert listed(ledger, CorrectionState.QUARANTINED) == ["c2"]
+    assert listed(ledger, None) == ["c1", "c2", "c3"]
+    assert listed(ledger, None, limit=2) == ["c1", "c2"]
+
+
+# --- conflicts ------------------------------------------------------------------------------------------------------
+
+UNPLUG = "Unplug the set and wait an hour."
+
+
+@pytest.fixture
+def contested(ledger: MemoryLedger) -> MemoryLedger:
+    """c1 is accepted and undisputed; c2 is accepted, and the pending c3 and c4 contradict it: one of the very
+    same question, one of nearly the same.
+    """
+    ledger.add_correction(correction("c1", question="Is there a clock?"))
+    ledger.add_correction(correction("c2", question="How can I reset the remote of my set?"))
+    ledger.add_correction(correction("c3", question="how can I reset the remote of my set", answer=UNPLUG))
+    ledger.add_correction(correction("c4", question="How can I reset the remote of my set now?", answer=UNPLUG))
+    for name in ("c1", "c2"):
+        judge(ledger, of=name)
+    return ledger
+
+
+def test_conflicts_come_first_and_can_be_listed_alone(contested: MemoryLedger) -> None:
+    assert listed(contested, None) == ["c2", "c3", "c4", "c1"]
+    assert listed(contested, None, limit=1) == ["c2"]
+    assert listed(contested, None, conflicting=True) == ["c2", "c3", "c4"]
+    assert listed(contested, CorrectionState.PENDING, conflicting=True) == ["c3", "c4"]
+
+
+def test_a_conflict_names_the_other_side_and_whether_it_is_the_same_question(contested: MemoryLedger) -> None:
+    found = progress(CorrectionId("c2"), ledger=contested, live=None)
+    assert [(one.other.correction.correction_id, one.same_question) for one in found.conflicts] == [
+        ("c3", True),
+        ("c4", False),
+    ]
+
+
+def test_accepting_the_other_answer_settles_the_conflict_and_the_audit_says_what_it_superseded(
+    contested: MemoryLedger,
+) -> None:
+    judge(contested, of="c3", at=NOON + timedelta(hours=2))
+    assert contested.audit(limit=1)[0].detail == {"supersedes": ["c2"], "restores": []}
+    older, newer = (progress(CorrectionId(name), ledger=contested, live=None) for name in ("c2", "c3"))
+    assert (older.state, older.superseded_by, older.replaced) == (CorrectionState.SUPERSEDED, "c3", ())
+    assert (newer.state, newer.superseded_by, newer.replaced) == (CorrectionState.ACCEPTED, None, ("c2",))
+    assert (older.conflicts, newer.conflicts) == ((), ())  # c4 says the same as c3
+
+
+def test_rejecting_the_winner_gives_the_older_one_its_place_back_and_the_audit_says_so(
+    contested: MemoryLedger,
+) -> None:
+    judge(contested, of="c3", at=NOON + timedelta(hours=2))
+    judge(contested, Verdict.REJECT, of="c3", at=NOON + timedelta(hours=3))
+    assert contested.audit(limit=1)[0].detail == {"supersedes": [], "restores": ["c2"]}
+    assert progress(CorrectionId("c2"), ledger=contested, live=None).state is CorrectionState.ACCEPTED
+
+
+def test_answers_to_nearly_the_same_question_both_stay_until_one_is_rejected(contested: MemoryLedger) -> None:
+    judge(contested, Verdict.REJECT, of="c3")
+    judge(contested, of="c4", at=NOON + timedelta(hours=2))
+    assert listed(contested, CorrectionState.ACCEPTED, conflicting=True) == ["c2", "c4"]
+    judge(contested, Verdict.REJECT, of="c2", at=NOON + timedelta(hours=3))
+    assert listed(contested, None, conflicting=True) == []
+    assert listed(contested, CorrectionState.ACCEPTED) == ["c1", "c4"]
+
+
+def test_a_flood_of_answers_to_one_question_shows_a_few_with_each(ledger: MemoryLedger) -> None:
+    for at in range(CONFLICTS_AT_MOST + 5):
+        ledger.add_correction(correction(f"c{at}", answer=f"{at}"))
+    found = queue(ledger=ledger, live=None, state=None, conflicting=True, limit=100)
+    assert [len(one.conflicts) for one in found] == [CONFLICTS_AT_MOST] * (CONFLICTS_AT_MOST + 5)
 
 
 # --- progress -------------------------------------------------------------------------------------------------------
@@ -285,11 +363,27 @@ def test_after_a_roll_back_it_waits_again_and_remembers_where_it_was(ledger: Mem
     assert (found.state, found.version) == (CorrectionState.ACCEPTED, V2)
 
 
-def test_a_newer_version_that_left_it_out_has_superseded_it(ledger: MemoryLedger) -> None:
+def test_one_that_another_took_the_place_of_is_live_until_the_next_version_and_then_superseded(
+    ledger: MemoryLedger,
+) -> None:
     accepted_at(ledger, NOON + timedelta(hours=2))
     went_live(ledger, V1, 3, "c1")
-    went_live(ledger, V2, 4, "c2")
-    assert progress(CorrectionId("c1"), ledger=ledger, live=V2).state is CorrectionState.SUPERSEDED
+    ledger.add_correction(correction("c2"))
+    judge(ledger, of="c2", at=NOON + timedelta(hours=4))
+    before = progress(CorrectionId("c1"), ledger=ledger, live=V1)
+    assert (before.state, before.superseded_by) == (CorrectionState.LIVE, "c2")
+    went_live(ledger, V2, 5, "c2")
+    after = progress(CorrectionId("c1"), ledger=ledger, live=V2)
+    assert (after.state, after.superseded_by, after.version) == (CorrectionState.SUPERSEDED, "c2", V1)
+
+
+def test_one_whose_successor_was_rejected_since_waits_for_the_next_version(ledger: MemoryLedger) -> None:
+    accepted_at(ledger, NOON + timedelta(hours=2))
+    ledger.add_correction(correction("c2"))
+    judge(ledger, of="c2", at=NOON + timedelta(hours=3))
+    went_live(ledger, V1, 4, "c2")
+    judge(ledger, Verdict.REJECT, of="c2", at=NOON + timedelta(hours=5))
+    assert progress(CorrectionId("c1"), ledger=ledger, live=V1).state is CorrectionState.ACCEPTED
 
 
 def test_one_rejected_after_it_went_live_is_rejected(ledger: MemoryLedger) -> None:

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval import splits
-from eval.golden import normalised
+from rag_flywheel.wording import NEAR, normalised
 from tests.fakes.evaluation import case
 
 QUESTIONS = st.lists(
@@ -63,7 +63,7 @@ def test_all_near_duplicates_are_found_as_by_comparing_every_pair(questions: lis
     for one in regrouped:
         for other in regrouped:
             mine, yours = set(normalised(one.question).split()), set(normalised(other.question).split())
-            if len(mine & yours) >= splits.NEAR * len(mine | yours):
+            if len(mine & yours) >= NEAR * len(mine | yours):
                 assert one.group == other.group
 
 
