@@ -1,11 +1,13 @@
-"""Signals about an answer, recorded; and the gaps in knowledge that they show."""
+"""Signals about an answer, recorded; and the questions that they show to a person: gaps in knowledge, and suspects."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from rag_flywheel import signals
 from rag_flywheel.attribution import attribute, attribute_without_evidence
 from rag_flywheel.domain import (
+    IMPLICIT,
     DocumentId,
     Evidence,
     Feedback,
@@ -22,8 +24,10 @@ from rag_flywheel.privacy import pseudonym
 
 TEXT_AT_MOST = 20_000  # characters
 GOOD_STARS = 4  # from here on stars confirm an answer
+RECENT = 10_000  # interactions, the newest ones, that gaps and suspects are looked for in
 _FLAGS = {FeedbackKind.USED, FeedbackKind.ABANDONED, FeedbackKind.REGENERATED}
 _TEXTS = {FeedbackKind.COMMENT, FeedbackKind.ISSUE, FeedbackKind.EDITED}
+_JUDGEMENTS = set(FeedbackKind) - IMPLICIT - {FeedbackKind.COMMENT}
 _THUMBS: Mapping[str | int, str] = {"up": "up", "down": "down", True: "up", False: "down", -1: "down"}
 
 
@@ -35,6 +39,20 @@ class Gap:
     times: int
     last: datetime
     interaction_ids: tuple[InteractionId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspect:
+    """A question whose answers people turned away from, going by what they did. Its text is masked.
+
+    It is for a person to look at: nothing is learned from it.
+    """
+
+    question: str
+    score: float  # how much the implicit signals about its answers speak against them, above 0
+    times: int  # answers whose signals speak against them
+    last: datetime  # the latest of these answers
+    interaction_ids: tuple[InteractionId, ...]  # of these answers, the most suspicious first
 
 
 def prepare(
@@ -49,8 +67,9 @@ def prepare(
     at: datetime,
     new_id: Callable[[], str],
 ) -> Feedback:
-    """One signal, checked and masked, for the caller to record; a thumbs-down has the stage that most likely failed.
+    """One signal, checked and masked, for the caller to record.
 
+    A thumbs-down has the stage that most likely failed, an implicit signal the rank and the propensity of its passage.
     Raises NotFound for an unknown interaction, InvalidInput for an unknown kind or a value that does not fit it,
     and Conflict for a text on an interaction without consent.
     """
@@ -62,6 +81,7 @@ def prepare(
         )
     fitting = _checked_value(known, value, interaction, redactor)
     down = known is FeedbackKind.THUMB and fitting == "down"
+    rank = signals.rank_of(known, fitting, interaction) if known in IMPLICIT else None
     return Feedback(
         feedback_id=FeedbackId(new_id()),
         interaction_id=interaction_id,
@@ -70,6 +90,8 @@ def prepare(
         kind=known,
         value=fitting,
         stage=_stage(interaction, ledger, minimum_similarity) if down else None,
+        rank=rank,
+        propensity=None if rank is None else signals.propensity(rank),
     )
 
 
@@ -98,16 +120,37 @@ def confirmed(feedback: Sequence[Feedback]) -> list[InteractionId]:
 
 def gaps(*, ledger: Ledger, limit: int) -> list[Gap]:
     """Questions without an answer, most frequent first: refused ones, and those reported as missing knowledge."""
-    found = {one.interaction_id: one for one in ledger.interactions(answered=False, limit=10_000)}
+    found = {one.interaction_id: one for one in ledger.interactions(answered=False, limit=RECENT)}
     for signal in ledger.feedback():
         if signal.kind is FeedbackKind.MISSING_KNOWLEDGE and signal.value is not False:
             found.setdefault(signal.interaction_id, ledger.interaction(signal.interaction_id))
-    by_question: dict[str, list[Interaction]] = {}
-    for interaction in found.values():
-        if interaction.question:  # empty without consent
-            by_question.setdefault(" ".join(interaction.query.casefold().split()), []).append(interaction)
-    made = [_gap(group) for group in by_question.values()]
+    made = [_gap(group) for group in _by_query(found.values())]
     return sorted(made, key=lambda gap: (-gap.times, gap.question))[:limit]
+
+
+def triage(*, ledger: Ledger, limit: int) -> list[Suspect]:
+    """Questions whose answers nobody judged or corrected and people turned away from, the most suspicious first.
+
+    The score of a question is the sum over its answers of `signals.balances`, turned round: abandoned, regenerated,
+    edited and unused answers count up, used ones and clicks on a citation down. It takes in the RECENT newest answers.
+    """
+    given = ledger.feedback()
+    judged = {one.interaction_id for one in given if one.kind in _JUDGEMENTS}
+    judged |= {one.correction.interaction_id for one in ledger.corrections()}
+    found = signals.balances(one for one in given if one.interaction_id not in judged)
+    scores = {name: -balance for name, balance in found.items()}
+    answered = [one for one in ledger.interactions(answered=True, limit=RECENT) if one.interaction_id in scores]
+    made = [_suspect(group, scores) for group in _by_query(answered) if _score(group, scores) > 0]
+    return sorted(made, key=lambda suspect: (-suspect.score, suspect.question))[:limit]
+
+
+def _by_query(interactions: Iterable[Interaction]) -> list[list[Interaction]]:
+    """Interactions of one query in one group; those without consent are left out, for they have no text."""
+    groups: dict[str, list[Interaction]] = {}
+    for one in interactions:
+        if one.question:
+            groups.setdefault(" ".join(one.query.casefold().split()), []).append(one)
+    return list(groups.values())
 
 
 def _gap(group: Sequence[Interaction]) -> Gap:
@@ -117,6 +160,24 @@ def _gap(group: Sequence[Interaction]) -> Gap:
         times=len(group),
         last=newest.asked,
         interaction_ids=tuple(one.interaction_id for one in group),
+    )
+
+
+def _score(group: Sequence[Interaction], scores: Mapping[InteractionId, float]) -> float:
+    return sum(scores[one.interaction_id] for one in group)
+
+
+def _suspect(group: Sequence[Interaction], scores: Mapping[InteractionId, float]) -> Suspect:
+    against = sorted(
+        (one for one in group if scores[one.interaction_id] > 0), key=lambda one: -scores[one.interaction_id]
+    )
+    newest = max(against, key=lambda one: one.asked)
+    return Suspect(
+        question=newest.query,
+        score=_score(group, scores),
+        times=len(against),
+        last=newest.asked,
+        interaction_ids=tuple(one.interaction_id for one in against),
     )
 
 

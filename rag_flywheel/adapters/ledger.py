@@ -119,6 +119,8 @@ class SqlLedger:
                 "given": feedback.given,
                 "pseudonym": feedback.user,
                 "body": feedback,
+                "rank": feedback.rank,
+                "propensity": feedback.propensity,
             },
             what=f"feedback {feedback.feedback_id}",
             parent=f"interaction {feedback.interaction_id}",

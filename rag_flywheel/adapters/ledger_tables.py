@@ -1,7 +1,8 @@
 """The ledger's tables, as the newest migration leaves them.
 
 A row is an event: `body` holds the whole domain value, and the columns beside it are the parts of it that queries,
-foreign keys and erasure need. They are written together once and never change, so they cannot come apart.
+foreign keys, erasure and an analyst's SQL need. They are written together once and never change, so they cannot come
+apart.
 """
 
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Double,
     ForeignKey,
     Integer,
     MetaData,
@@ -109,6 +111,8 @@ feedback = Table(
     Column("given", Instant, nullable=False, index=True),
     Column("pseudonym", Text, index=True),
     Column("body", Value(Feedback), nullable=False),
+    Column("rank", Integer),
+    Column("propensity", Double),
 )
 
 corrections = Table(

@@ -1,4 +1,4 @@
-"""Feedback, corrections, their review, and the gaps in knowledge."""
+"""Feedback, corrections, their review, and the questions that need a person: gaps in knowledge, and suspects."""
 
 import hashlib
 from typing import Annotated, Literal
@@ -17,10 +17,12 @@ from rag_flywheel.api.models import (
     GapReply,
     ReviewBody,
     ReviewItem,
+    SuspectReply,
     correction_reply,
     feedback_reply,
     gap_reply,
     review_item,
+    suspect_reply,
 )
 from rag_flywheel.api.state import Recording, Shared, State, once
 from rag_flywheel.domain import (
@@ -82,16 +84,30 @@ def correction(correction_id: str, state: Shared) -> CorrectionReply:
 
 
 @routes.get("/review", tags=["review"])
-def queue(state: Shared, status: Annotated[Verdicted, Query()] = "pending") -> list[ReviewItem]:
-    """The corrections in a state (pending, accepted, rejected or quarantined by their latest verdict), oldest first."""
-    found = review_case.queue(ledger=state.services.ledger, state=CorrectionState(status))
-    return [_item(one.correction.correction_id, state) for one in found]
+def queue(
+    state: Shared,
+    status: Annotated[Verdicted | None, Query()] = None,
+    conflicts: bool = False,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> list[ReviewItem]:
+    """The corrections in a state by their latest verdict: the pending ones if none is named, and with `conflicts` those
+    in any state that another one contradicts. Conflicts come first, then the oldest.
+    """
+    wanted = status or (None if conflicts else "pending")
+    found = review_case.queue(
+        ledger=state.services.ledger,
+        live=state.services.index.live(),
+        state=None if wanted is None else CorrectionState(wanted),
+        conflicting=conflicts,
+        limit=limit,
+    )
+    return [_item(one, state) for one in found]
 
 
 @routes.get("/review/{correction_id}", tags=["review"])
 def item(correction_id: str, state: Shared) -> ReviewItem:
     """One correction as a reviewer sees it."""
-    return _item(CorrectionId(correction_id), state)
+    return _item(_progress(CorrectionId(correction_id), state), state)
 
 
 @routes.post("/review/{correction_id}", tags=["review"])
@@ -109,13 +125,19 @@ def decide(correction_id: str, body: ReviewBody, state: Shared) -> ReviewItem:
         at=services.now(),
         new_id=services.new_id,
     )
-    return _item(CorrectionId(correction_id), state)
+    return _item(_progress(CorrectionId(correction_id), state), state)
 
 
 @routes.get("/gaps", tags=["feedback"])
 def gaps(state: Shared, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[GapReply]:
     """Questions that the documents could not answer, most frequent first."""
     return [gap_reply(gap) for gap in feedback_case.gaps(ledger=state.services.ledger, limit=limit)]
+
+
+@routes.get("/triage", tags=["feedback"])
+def triage(state: Shared, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[SuspectReply]:
+    """Questions whose answers people turned away from without a word, the most suspicious first."""
+    return [suspect_reply(one) for one in feedback_case.triage(ledger=state.services.ledger, limit=limit)]
 
 
 def _given(body: FeedbackBody, state: State) -> Feedback:
@@ -159,8 +181,7 @@ def _progress(correction_id: CorrectionId, state: State) -> review_case.Progress
     return review_case.progress(correction_id, ledger=state.services.ledger, live=state.services.index.live())
 
 
-def _item(correction_id: CorrectionId, state: State) -> ReviewItem:
-    progress = _progress(correction_id, state)
+def _item(progress: review_case.Progress, state: State) -> ReviewItem:
     return review_item(progress, state.services.ledger.interaction(progress.reviewed.correction.interaction_id))
 
 

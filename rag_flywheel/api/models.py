@@ -18,9 +18,10 @@ from rag_flywheel.domain import (
     Verdict,
     VersionRecord,
 )
-from rag_flywheel.feedback import Gap
+from rag_flywheel.feedback import Gap, Suspect
 from rag_flywheel.promotion import Switch
 from rag_flywheel.review import Progress
+from rag_flywheel.standing import Disagreement
 
 TEXT_AT_MOST = 20_000  # characters
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=TEXT_AT_MOST)]
@@ -120,6 +121,8 @@ class FeedbackReply(Body):
     kind: str
     stage: Stage | None
     correction_id: str | None
+    rank: int | None = None  # a reply remembered from an earlier release has none
+    propensity: float | None = None
 
 
 def feedback_reply(feedback: Feedback, correction: Correction | None) -> FeedbackReply:
@@ -128,6 +131,8 @@ def feedback_reply(feedback: Feedback, correction: Correction | None) -> Feedbac
         kind=feedback.kind,
         stage=feedback.stage,
         correction_id=None if correction is None else correction.correction_id,
+        rank=feedback.rank,
+        propensity=feedback.propensity,
     )
 
 
@@ -169,6 +174,7 @@ class CorrectionReply(Body):
     note: str | None
     version: str | None
     live_since: datetime | None
+    superseded_by: str | None
 
 
 def correction_reply(progress: Progress) -> CorrectionReply:
@@ -183,11 +189,36 @@ def correction_reply(progress: Progress) -> CorrectionReply:
         note=None if review is None else review.note,
         version=progress.version,
         live_since=progress.live_since,
+        superseded_by=progress.superseded_by,
+    )
+
+
+class ConflictReply(Body):
+    """Another standing correction of the same question, or nearly the same one, whose answer disagrees.
+
+    With `same_question`, accepting either supersedes the other; without, both stay until a reviewer rejects one.
+    """
+
+    id: str
+    status: CorrectionState
+    same_question: bool
+    question: str
+    answer: str
+
+
+def conflict_reply(conflict: Disagreement) -> ConflictReply:
+    other = conflict.other
+    return ConflictReply(
+        id=other.correction.correction_id,
+        status=other.verdict_state,
+        same_question=conflict.same_question,
+        question=other.correction.question,
+        answer=other.answer,
     )
 
 
 class ReviewItem(Body):
-    """A correction as a reviewer sees it, beside what was answered."""
+    """A correction as a reviewer sees it, beside what was answered and what contradicts it."""
 
     id: str
     status: CorrectionState
@@ -200,6 +231,9 @@ class ReviewItem(Body):
     supersedes: list[EvidenceBody]
     reviewer: str | None
     note: str | None
+    superseded_by: str | None
+    replaced: list[str]
+    conflicts: list[ConflictReply]
 
 
 class ReviewBody(Body):
@@ -228,6 +262,9 @@ def review_item(progress: Progress, interaction: Interaction) -> ReviewItem:
         supersedes=_spans(correction.supersedes),
         reviewer=None if review is None else review.reviewer,
         note=None if review is None else review.note,
+        superseded_by=progress.superseded_by,
+        replaced=[str(one) for one in progress.replaced],
+        conflicts=[conflict_reply(one) for one in progress.conflicts],
     )
 
 
@@ -241,6 +278,24 @@ class GapReply(Body):
 def gap_reply(gap: Gap) -> GapReply:
     return GapReply(
         question=gap.question, times=gap.times, last=gap.last, interaction_ids=[str(one) for one in gap.interaction_ids]
+    )
+
+
+class SuspectReply(Body):
+    question: str
+    score: float
+    times: int
+    last: datetime
+    interaction_ids: list[str]
+
+
+def suspect_reply(suspect: Suspect) -> SuspectReply:
+    return SuspectReply(
+        question=suspect.question,
+        score=suspect.score,
+        times=suspect.times,
+        last=suspect.last,
+        interaction_ids=[str(one) for one in suspect.interaction_ids],
     )
 
 

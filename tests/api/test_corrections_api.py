@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from rag_flywheel.adapters.ledger import open_ledger
 from rag_flywheel.api.app import create_app
-from rag_flywheel.domain import Candidate, LearnedRanking, VersionId
+from rag_flywheel.domain import Admission, Candidate, LearnedRanking, VersionId
 from rag_flywheel.ports import Ledger, Vectors
 from rag_flywheel.wiring import Services
 from tests.fakes.ledger import MemoryLedger
@@ -57,7 +57,15 @@ def test_feedback_is_recorded(http: TestClient, made: Services) -> None:
         "kind": "thumb",
         "stage": "mis_generated",
         "correction_id": None,
+        "rank": None,
+        "propensity": None,
     }
+
+
+def test_an_implicit_signal_is_recorded_with_its_rank_and_propensity(http: TestClient, made: Services) -> None:
+    reply = http.post("/feedback", json={"interaction_id": asked(http), "kind": "citation_click", "value": 1}).json()
+    [recorded] = made.ledger.feedback()
+    assert (reply["rank"], reply["propensity"]) == (recorded.rank, recorded.propensity) == (1, 1.0)
 
 
 def test_a_final_edited_text_is_a_correction_too(http: TestClient, made: Services) -> None:
@@ -152,7 +160,12 @@ def test_a_correction_is_followed_until_it_is_live(http: TestClient, made: Servi
     http.post(f"/review/{name}", json={"verdict": "accept", "reviewer": "grace", "note": "good"})
     waiting = http.get(f"/corrections/{name}").json()
     assert (waiting["status"], waiting["note"], waiting["version"]) == ("accepted", "good", None)
-    publish(made, "v2", corrections={name: (QUESTION, BETTER)}, learned=LearnedRanking(admission=0.9))
+    publish(
+        made,
+        "v2",
+        corrections={name: (QUESTION, BETTER)},
+        learned=LearnedRanking(admission=Admission(threshold=0.9, words=0.5, passage=0.5)),
+    )
     live = http.get(f"/corrections/{name}").json()
     assert (live["status"], live["version"]) == ("live", "v2")
     assert live["live_since"] is not None
@@ -203,6 +216,34 @@ def test_a_verdict_that_cannot_be_is_refused(http: TestClient, body: dict[str, s
     assert http.get(f"/review/{name}").json()["status"] == "pending"
 
 
+def test_a_conflict_is_shown_from_both_sides_and_first(http: TestClient) -> None:
+    agreed = http.post("/chat", json={"question": "How is a backup of the ledger made?"}).json()["interaction_id"]
+    calm = http.post("/corrections", json={"interaction_id": agreed, "answer": "Copy the file."}).json()["id"]
+    first, second = corrected(http), corrected(http, answer="Ask the vendor to do it.")
+    http.post(f"/review/{first}", json={"verdict": "accept"})
+    assert [one["id"] for one in http.get("/review").json()] == [second, calm]
+    assert [one["id"] for one in http.get("/review", params={"limit": 1}).json()] == [second]
+    assert http.get("/review", params={"limit": 0}).status_code == 422
+    both = http.get("/review", params={"conflicts": True}).json()
+    assert [(one["id"], one["status"]) for one in both] == [(first, "accepted"), (second, "pending")]
+    assert both[1]["conflicts"] == [
+        {"id": first, "status": "accepted", "same_question": True, "question": QUESTION, "answer": BETTER}
+    ]
+    pending = http.get("/review", params={"conflicts": True, "status": "pending"}).json()
+    assert [one["id"] for one in pending] == [second]
+
+
+def test_the_older_answer_names_the_one_that_superseded_it(http: TestClient) -> None:
+    first, second = corrected(http), corrected(http, answer="Ask the vendor to do it.")
+    for name in (first, second):
+        decided = http.post(f"/review/{name}", json={"verdict": "accept"}).json()
+    assert (decided["replaced"], decided["superseded_by"], decided["conflicts"]) == ([first], None, [])
+    older = http.get(f"/review/{first}").json()
+    assert (older["status"], older["superseded_by"], older["conflicts"]) == ("superseded", second, [])
+    assert http.get(f"/corrections/{first}").json()["superseded_by"] == second
+    assert http.get(f"/corrections/{second}").json()["superseded_by"] is None
+
+
 def test_what_is_unknown_is_not_found(http: TestClient) -> None:
     found = [
         http.post("/feedback", json={"interaction_id": "none", "kind": "thumb", "value": "up"}),
@@ -222,6 +263,17 @@ def test_gaps_are_counted_and_limited(http: TestClient) -> None:
     assert [(gap["question"], gap["times"]) for gap in found] == [("do zebras whistle?", 2), ("Why whales?", 1)]
     assert len(http.get("/gaps", params={"limit": 1}).json()) == 1
     assert http.get("/gaps", params={"limit": 0}).status_code == 422
+
+
+def test_suspects_are_listed_until_somebody_judges_them(http: TestClient) -> None:
+    name = asked(http)
+    http.post("/feedback", json={"interaction_id": name, "kind": "abandoned", "value": True})
+    [suspect] = http.get("/triage").json()
+    assert (suspect["question"], suspect["score"], suspect["times"]) == (QUESTION, 1.0, 1)
+    assert suspect["interaction_ids"] == [name]
+    assert http.get("/triage", params={"limit": 0}).status_code == 422
+    http.post("/feedback", json={"interaction_id": name, "kind": "thumb", "value": "up"})
+    assert http.get("/triage").json() == []
 
 
 # --- idempotency ----------------------------------------------------------------------------------------------------

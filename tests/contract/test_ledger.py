@@ -15,6 +15,7 @@ import pytest
 from rag_flywheel.adapters.ledger import open_ledger
 from rag_flywheel.adapters.ledger_engine import sqlite_url
 from rag_flywheel.domain import (
+    Admission,
     AuditEntry,
     ChunkId,
     Citation,
@@ -148,7 +149,11 @@ def a_manifest(name: str = "v1", *, created: datetime = NOON) -> Manifest:
         corrections=(CorrectionId("k1"),),
         confirmed=(InteractionId("i1"),),
         embedder="all-MiniLM-L6-v2",
-        learned=LearnedRanking(admission=0.83, fusion={"dense": 1.5, "sparse": -0.25}, reranker=None),
+        learned=LearnedRanking(
+            admission=Admission(threshold=0.83, words=0.5, passage=0.5),
+            fusion={"dense": 1.5, "sparse": -0.25},
+            reranker=None,
+        ),
         settings={"embedder": {"batch": 32, "prefixes": ["", None], "on": True, "rate": 5e-05}},
         counts=Counts(documents=1, passages=2, corrections=3, superseded=4, skipped=5),
         notes=("one", "two"),
@@ -194,6 +199,14 @@ def test_the_value_of_a_feedback_keeps_its_exact_type(ledger: Ledger) -> None:
     kept = [one.value for one in ledger.feedback()]
     assert kept == values
     assert [type(value) for value in kept] == [type(value) for value in values]
+
+
+def test_an_implicit_signal_keeps_its_rank_and_propensity_and_an_explicit_one_has_none(ledger: Ledger) -> None:
+    click = replace(a_feedback("f2", value=1), kind=FeedbackKind.CITATION_CLICK, stage=None, rank=3, propensity=1 / 3)
+    ledger.add_interaction(an_interaction())
+    ledger.add_feedback(a_feedback())
+    ledger.add_feedback(click)
+    assert ledger.feedback() == [a_feedback(), click]
 
 
 def test_a_correction_comes_back_with_its_evidence_and_without_a_review(ledger: Ledger) -> None:

@@ -12,7 +12,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
@@ -20,8 +22,8 @@ from sqlalchemy.exc import DBAPIError
 from rag_flywheel.adapters import ledger_tables as tables
 from rag_flywheel.adapters.ledger import SqlLedger, open_ledger
 from rag_flywheel.adapters.ledger_database import Database
-from rag_flywheel.adapters.ledger_engine import CONNECTIONS, MORE_CONNECTIONS, open_engine, sqlite_url
-from rag_flywheel.domain import InteractionId
+from rag_flywheel.adapters.ledger_engine import CONNECTIONS, MIGRATIONS, MORE_CONNECTIONS, open_engine, sqlite_url
+from rag_flywheel.domain import FeedbackId, FeedbackKind, InteractionId
 from rag_flywheel.errors import AlreadyRunning, ConfigError, Damaged, InvalidInput, LedgerUnavailable, NotFound
 from tests.contract.test_ledger import (
     NOON,
@@ -100,6 +102,52 @@ def test_opening_again_keeps_what_was_there(url: str, ledger: SqlLedger, tmp_pat
     assert again.salt() == ledger.salt()
     assert again.interaction(InteractionId("i1")) == an_interaction()
     again.close()
+
+
+def test_a_ledger_of_the_first_release_is_brought_up_to_date_and_keeps_what_it_had(url: str, tmp_path: Path) -> None:
+    engine = engine_at(url, "0001_ledger")
+    for table, columns in FIRST_ROWS.items():
+        names = ", ".join(columns)
+        insert = text(f"INSERT INTO {table} ({names}) VALUES ({', '.join(f':{name}' for name in columns)})")
+        instant = NOON if engine.dialect.name == "postgresql" else str(NOON)
+        with engine.begin() as connection:
+            connection.execute(insert, {name: instant if one is NOON else one for name, one in columns.items()})
+    ledger = open_ledger(url, timeout=10, lock_folder=tmp_path / "locks")
+    [old] = ledger.feedback()
+    assert (old.kind, old.value, old.rank, old.propensity) == (FeedbackKind.USED, True, None, None)
+    new = replace(old, feedback_id=FeedbackId("f2"), rank=2, propensity=0.5)
+    ledger.add_feedback(new)
+    assert ledger.feedback() == [old, new]
+    with engine.connect() as connection:
+        kept = connection.execute(text("SELECT rank, propensity FROM feedback ORDER BY sequence")).all()
+    assert [tuple(row) for row in kept] == [(None, None), (2, 0.5)]
+    ledger.close()
+    engine.dispose()
+
+
+def engine_at(url: str, revision: str) -> Engine:
+    """A way into a database whose schema is as it was at a revision."""
+    if url.startswith("sqlite:///"):
+        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    return engine
+
+
+FIRST_ROWS: dict[str, dict[str, object]] = {
+    "interactions": {"interaction_id": "i1", "asked": NOON, "answered": True, "body": "{}"},
+    "feedback": {
+        "feedback_id": "f1",
+        "interaction_id": "i1",
+        "given": NOON,
+        "body": '{"feedback_id": "f1", "interaction_id": "i1", "given": "2026-03-29T12:00:00Z", "user": null, '
+        '"kind": "used", "value": true, "stage": null}',
+    },
+}
 
 
 def test_a_ledger_of_a_newer_release_is_refused_and_left_alone(url: str, ledger: SqlLedger, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Signals about an answer, and the gaps in knowledge that they show."""
+"""Signals about an answer, and the questions that they show to a person: gaps in knowledge, and suspects."""
 
 import itertools
 from datetime import timedelta
@@ -8,11 +8,11 @@ import pytest
 
 from rag_flywheel.domain import Feedback, FeedbackId, FeedbackKind, InteractionId, Json, Scores, Stage
 from rag_flywheel.errors import InvalidInput, NotFound
-from rag_flywheel.feedback import checked_text, confirmed, gaps, prepare
+from rag_flywheel.feedback import checked_text, confirmed, gaps, prepare, triage
 from rag_flywheel.privacy import pseudonym
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.redactor import FakeRedactor
-from tests.fakes.samples import NOON, interaction, shown
+from tests.fakes.samples import NOON, correction, interaction, shown
 
 RANKING = [shown("a", 1), shown("b", 2), shown("c", 3)]
 
@@ -199,6 +199,67 @@ def test_a_passage_that_was_judged_irrelevant_decides_nothing(ledger: MemoryLedg
     assert say(ledger, "thumb", "down").stage is Stage.MIS_GENERATED
 
 
+# --- rank and propensity of implicit signals ------------------------------------------------------------------------
+
+CITED = [shown("a", 1), shown("guide", 2)]  # the sample's citations are of the guide
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("used", True), ("edited", "Better."), ("abandoned", False), ("regenerated", True), ("citation_click", 1)],
+)
+def test_an_implicit_signal_has_the_rank_and_the_propensity_of_its_passage(kind: str, value: Json) -> None:
+    ledger = MemoryLedger()
+    ledger.add_interaction(interaction(ranking=CITED))
+    given = say(ledger, kind, value)
+    assert (given.rank, given.propensity) == (2, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("thumb", "up"),
+        ("stars", 2),
+        ("comment", "hm"),
+        ("issue", "hm"),
+        ("passage_relevance", {"document_id": "guide", "relevant": True}),
+        ("missing_knowledge", True),
+    ],
+)
+def test_an_explicit_judgement_has_no_rank(kind: str, value: Json) -> None:
+    ledger = MemoryLedger()
+    ledger.add_interaction(interaction(ranking=CITED))
+    given = say(ledger, kind, value)
+    assert (given.rank, given.propensity) == (None, None)
+
+
+def test_a_signal_about_an_answer_without_citations_has_no_rank() -> None:
+    ledger = MemoryLedger()
+    ledger.add_interaction(interaction(ranking=CITED, citations=0))
+    given = say(ledger, "abandoned", True)
+    assert (given.rank, given.propensity) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "rank", "propensity"),
+    [("used", 1, None), ("used", None, 0.5), ("used", 0, 1.0), ("used", 2, 0.0), ("used", 1, 1.5), ("thumb", 1, 1.0)],
+)
+def test_a_rank_without_its_propensity_or_of_an_explicit_kind_is_no_feedback(
+    kind: str, rank: int | None, propensity: float | None
+) -> None:
+    with pytest.raises(ValueError, match="feedback f"):
+        Feedback(
+            feedback_id=FeedbackId("f"),
+            interaction_id=InteractionId("i1"),
+            given=NOON,
+            user=None,
+            kind=FeedbackKind(kind),
+            value=True,
+            rank=rank,
+            propensity=propensity,
+        )
+
+
 # --- confirmed answers ----------------------------------------------------------------------------------------------
 
 
@@ -269,6 +330,102 @@ def test_a_question_without_consent_is_no_gap_that_could_be_shown() -> None:
     ledger = MemoryLedger()
     ledger.add_interaction(interaction(question="", answered=False, consent=False))
     assert gaps(ledger=ledger, limit=10) == []
+
+
+# --- triage ---------------------------------------------------------------------------------------------------------
+
+
+def asked(*names: str, question: str = "Is it round?", ledger: MemoryLedger | None = None) -> MemoryLedger:
+    ledger = ledger or MemoryLedger()
+    for at, name in enumerate(names):
+        ledger.add_interaction(interaction(name, question=question, asked=NOON + timedelta(minutes=at)))
+    return ledger
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"), [("abandoned", True), ("regenerated", True), ("used", False), ("edited", "Better.")]
+)
+def test_an_answer_that_a_person_turned_away_from_is_a_suspect(kind: str, value: Json) -> None:
+    ledger = asked("i1")
+    say(ledger, kind, value)
+    [suspect] = triage(ledger=ledger, limit=10)
+    assert (suspect.question, suspect.score, suspect.times, suspect.interaction_ids) == ("Is it round?", 1, 1, ("i1",))
+
+
+@pytest.mark.parametrize(("kind", "value"), [("abandoned", False), ("regenerated", False), ("used", True)])
+def test_an_answer_that_nobody_turned_away_from_is_none(kind: str, value: Json) -> None:
+    ledger = asked("i1")
+    say(ledger, kind, value)
+    assert triage(ledger=ledger, limit=10) == []
+
+
+def test_answers_to_one_query_are_weighed_together_and_the_suspicious_ones_are_named_worst_first() -> None:
+    ledger = asked("i1", "i2", "i3")
+    ledger = asked("i4", question="is it  ROUND?", ledger=ledger)
+    say(ledger, "abandoned", True, of="i2")
+    say(ledger, "abandoned", True, of="i4")
+    say(ledger, "regenerated", True, of="i4")
+    say(ledger, "used", True, of="i1")
+    [suspect] = triage(ledger=ledger, limit=10)
+    assert (suspect.score, suspect.times, suspect.interaction_ids) == (2, 2, ("i4", "i2"))
+    assert (suspect.question, suspect.last) == ("Is it round?", NOON + timedelta(minutes=1))
+
+
+def test_a_question_whose_answers_are_used_more_than_left_is_no_suspect() -> None:
+    ledger = asked("i1", "i2")
+    say(ledger, "abandoned", True, of="i1")
+    say(ledger, "used", True, of="i2")
+    assert triage(ledger=ledger, limit=10) == []
+    say(ledger, "regenerated", True, of="i1")
+    assert [one.score for one in triage(ledger=ledger, limit=10)] == [1]
+
+
+def test_what_is_cited_far_down_is_more_suspicious_and_the_list_is_cut_at_the_limit() -> None:
+    ledger = asked("i1")
+    ledger.add_interaction(interaction("i2", question="Is it flat?", ranking=CITED))
+    say(ledger, "abandoned", True, of="i1")
+    say(ledger, "abandoned", True, of="i2")
+    flat, plain = triage(ledger=ledger, limit=10)
+    assert (flat.question, flat.score) == ("Is it flat?", 2)
+    assert (plain.question, plain.score) == ("Is it round?", 1)
+    assert triage(ledger=ledger, limit=1) == [flat]
+
+
+@pytest.mark.parametrize(("kind", "value"), [("thumb", "down"), ("thumb", "up"), ("stars", 3), ("issue", "wrong")])
+def test_an_answer_that_somebody_judged_needs_no_triage(kind: str, value: Json) -> None:
+    ledger = asked("i1")
+    say(ledger, "abandoned", True)
+    say(ledger, kind, value)
+    assert triage(ledger=ledger, limit=10) == []
+
+
+def test_a_comment_is_no_judgement() -> None:
+    ledger = asked("i1")
+    say(ledger, "abandoned", True)
+    say(ledger, "comment", "hm")
+    assert len(triage(ledger=ledger, limit=10)) == 1
+
+
+def test_a_corrected_answer_is_in_the_review_queue_and_needs_no_triage() -> None:
+    ledger = asked("i1")
+    say(ledger, "abandoned", True)
+    ledger.add_correction(correction("c1", of="i1"))
+    assert triage(ledger=ledger, limit=10) == []
+
+
+def test_a_refusal_is_a_gap_and_no_suspect_and_without_consent_there_is_nothing_to_show() -> None:
+    ledger = MemoryLedger()
+    ledger.add_interaction(interaction("i1", answered=False))
+    ledger.add_interaction(interaction("i2", question="", consent=False))
+    say(ledger, "abandoned", True, of="i1")
+    say(ledger, "abandoned", True, of="i2")
+    assert triage(ledger=ledger, limit=10) == []
+
+
+def test_no_implicit_signal_ever_confirms_an_answer(ledger: MemoryLedger) -> None:
+    for kind, value in [("used", True), ("citation_click", 1), ("abandoned", False), ("regenerated", False)]:
+        say(ledger, kind, value)
+    assert confirmed(ledger.feedback()) == []
 
 
 def test_a_text_is_stripped_and_too_long_a_one_is_refused_by_its_length() -> None:
