@@ -5,8 +5,6 @@
 
 import json
 import logging
-import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -25,10 +23,9 @@ from rag_flywheel.domain import (
     ReviewedCorrection,
 )
 from rag_flywheel.errors import InvalidInput
+from rag_flywheel.wording import normalised
 
 _log = logging.getLogger(__name__)
-
-_WORD = re.compile(r"\w+")
 
 
 class Slice(StrEnum):
@@ -36,7 +33,7 @@ class Slice(StrEnum):
 
     CORRECTED = "corrected"  # corrected since the control version was made
     GOLDEN = "golden"  # judged by people, untouched by this version's corrections
-    CONFIRMED = "confirmed"  # asked by real people, who confirmed the answer
+    CONFIRMED = "confirmed"  # asked by real people, so that the passage that answers is known
     KNOWN_ITEM = "known_item"  # made from the corpus
 
 
@@ -56,6 +53,7 @@ class Case:
     evidence: tuple[Evidence, ...]  # spans that answer it
     answerable: bool  # false: the right answer is a refusal
     made: bool  # made from the corpus; false: asked or judged by people
+    sources_only: bool = False  # whether the ranking is judged as if it had no corrections
 
     def __post_init__(self) -> None:
         if not self.question.strip():
@@ -97,12 +95,6 @@ def judgements(case: Case) -> list[str]:
     return sorted(case.documents) + [judgement_id(span) for span in case.evidence]
 
 
-def normalised(question: str) -> str:
-    """A question without the differences of case, punctuation, spacing and Unicode form that change no meaning."""
-    folded = unicodedata.normalize("NFKC", question).casefold()
-    return " ".join(_WORD.findall(folded)) or " ".join(folded.split())
-
-
 # --- judged by people -----------------------------------------------------------------------------------------------
 
 
@@ -114,8 +106,8 @@ def load_beir(folder: Path) -> list[Case]:
     (the log says how many), unless `answerable` is false. Raises InvalidInput with file and line.
     """
     queries_file, qrels_file = folder / "queries.jsonl", folder / "qrels" / "test.tsv"
-    queries = dict(_queries(queries_file))
-    judged = _qrels(qrels_file, queries.keys())
+    queries = dict(read_queries(queries_file))
+    judged = read_qrels(qrels_file, queries.keys())
     cases = []
     for query_id, query in queries.items():
         answerable = query.get("answerable", True)
@@ -141,9 +133,10 @@ def load_beir(folder: Path) -> list[Case]:
     return cases
 
 
-def _queries(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def read_queries(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(id, fields) of each line of a BEIR folder's queries.jsonl. Raises InvalidInput with file and line."""
     seen = set()
-    for number, line in _lines(file):
+    for number, line in read_lines(file):
         where = f"{file}:{number}"
         try:
             query = json.loads(line)
@@ -166,9 +159,13 @@ def _queries(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         yield str(query_id), {name: value for name, value in query.items() if value is not None}
 
 
-def _qrels(file: Path, known: AbstractSet[str]) -> Mapping[str, set[DocumentId]]:
+def read_qrels(file: Path, known: AbstractSet[str]) -> Mapping[str, set[DocumentId]]:
+    """The documents judged to answer each query, by a score above 0. Raises InvalidInput with file and line.
+
+    A judged query has to be among the `known` ones.
+    """
     judged: dict[str, set[DocumentId]] = defaultdict(set)
-    for number, line in _lines(file):
+    for number, line in read_lines(file):
         columns = line.split("\t")
         if number == 1 and columns[0] == "query-id":
             continue
@@ -183,12 +180,13 @@ def _qrels(file: Path, known: AbstractSet[str]) -> Mapping[str, set[DocumentId]]
     return judged
 
 
-def _lines(file: Path) -> Iterator[tuple[int, str]]:
+def read_lines(file: Path) -> Iterator[tuple[int, str]]:
+    """(number, text) of each line that is not blank, numbered from 1. Raises InvalidInput."""
     try:
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise InvalidInput(
-            f"{file} does not exist: a golden set is a folder with queries.jsonl and qrels/test.tsv"
+            f"{file} does not exist: judged questions are a folder with queries.jsonl and qrels/test.tsv"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{file} cannot be read as UTF-8 text: {type(error).__name__}") from error
@@ -212,6 +210,31 @@ def from_corrections(reviewed: Sequence[ReviewedCorrection], *, slice: Slice) ->
         )
         for one in reviewed
         if one.verdict_state is CorrectionState.ACCEPTED
+    ]
+
+
+def by_evidence(reviewed: Sequence[ReviewedCorrection]) -> list[Case]:
+    """A guard for each accepted correction with evidence: does search rank what the documents say of its question?
+
+    They stand beside the confirmed answers, which were right under the live version by selection: another ranking can
+    only lose on those, and what it gains shows on questions that were answered badly. Corrections in the ranking do not
+    count, or each of these cases would be won by the correction itself.
+    """
+    return [
+        Case(
+            case_id=f"asked:{one.correction.correction_id}",
+            question=one.correction.question,
+            group=normalised(one.correction.question),
+            slice=Slice.CONFIRMED,
+            answer=one.answer,
+            documents=frozenset(),
+            evidence=one.correction.evidence,
+            answerable=True,
+            made=False,
+            sources_only=True,
+        )
+        for one in reviewed
+        if one.verdict_state is CorrectionState.ACCEPTED and one.correction.evidence
     ]
 
 
@@ -250,7 +273,10 @@ def with_corrections(cases: Sequence[Case]) -> list[Case]:
     for case in cases:
         answers[case.group].update(one for one in case.documents if one.startswith(CORRECTION_PREFIX))
     return [
-        replace(case, documents=case.documents | answers[case.group]) if case.answerable else case for case in cases
+        replace(case, documents=case.documents | answers[case.group])
+        if case.answerable and not case.sources_only
+        else case
+        for case in cases
     ]
 
 

@@ -24,7 +24,7 @@ FILES = ("report.json", "report.md", "report.html")
 SLICES = {
     Slice.CORRECTED: "The target: questions corrected since the live version was made.",
     Slice.GOLDEN: "A guard: questions of the golden set, judged by people.",
-    Slice.CONFIRMED: "A guard: real questions whose answers people confirmed, and those corrected earlier.",
+    Slice.CONFIRMED: "A guard: questions that people confirmed or corrected, without what the new corrections add.",
     Slice.KNOWN_ITEM: "A guard: questions made from headings and telling sentences of the corpus, not asked by anyone.",
 }
 METRICS = {
@@ -89,7 +89,7 @@ def assemble(
             "feedback_cutoff": manifest.feedback_cutoff.isoformat(timespec="seconds"),
             "embedder": manifest.embedder,
             "learned": {
-                "admission": learned.admission,
+                "admission": None if learned.admission is None else asdict(learned.admission),
                 "fusion": dict(learned.fusion),
                 "reranker": learned.reranker,
             },

@@ -1,7 +1,7 @@
 """Questions to replies to scores: one scorecard for each version, with a value for each question and metric."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from eval import metrics, ragas_metrics
 from eval.golden import Case, Slice, judgements, relevant, satisfied
@@ -109,13 +109,21 @@ def scorecard(
 
     Ranking metrics and `refusal_correct` are exact; the others come from RAGAS, and may fail where a judge does.
     """
-    samples = [_sample(case, replies[case.case_id], references.get(case.case_id, ())) for case in cases]
+    judged = {case.case_id: _judged(case, replies[case.case_id]) for case in cases}
+    samples = [_sample(case, judged[case.case_id], references.get(case.case_id, ())) for case in cases]
     scores = ragas_metrics.score(samples, encoder=encoder, judge=judge, on_step=on_step)
     values = {
-        case.case_id: {**_exact(case, replies[case.case_id]), **scored}
+        case.case_id: {**_exact(case, judged[case.case_id]), **scored}
         for case, scored in zip(cases, scores, strict=True)
     }
     return Scorecard(cases=tuple(cases), values=values)
+
+
+def _judged(case: Case, reply: Reply) -> Reply:
+    """The reply, without the corrections in its ranking where the case is about the sources alone."""
+    if not case.sources_only:
+        return reply
+    return replace(reply, passages=tuple(one for one in reply.passages if not one.chunk.is_correction))
 
 
 def _exact(case: Case, reply: Reply) -> dict[str, Score]:

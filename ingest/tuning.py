@@ -6,24 +6,19 @@ ranking, and a note says what was tried.
 
 import hashlib
 import json
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold
-
-from ingest.pairs import Lesson, pairs, same_subject
+from ingest import admission, fusion
+from ingest.pairs import Lesson, pairs
 from rag_flywheel.config import Reranker as RerankerSettings
-from rag_flywheel.domain import LearnedRanking, Passage
-from rag_flywheel.ports import Cache, Reranker, RerankerStore, Vectors
-from rag_flywheel.retrieval import FEATURES, RERANK, Searcher, features, fuse, retrieve_by_vector
+from rag_flywheel.domain import Admission, LearnedRanking, Passage
+from rag_flywheel.ports import Cache, Reranker, RerankerStore
+from rag_flywheel.retrieval import RERANK, Searcher, retrieve_by_vector
 
-FOLDS = 5
-ERRORS = 2.0  # standard errors by which a learned ranking must beat the untuned one
 PAIRS_AT_MOST = 400  # those of corrections come first; half a minute of training on two cores
+FUSION_ERRORS = 0.0  # standard errors by which learned weights must be better: they are drawn to the untuned ones
+RERANKER_ERRORS = 2.0  # and a reranker, which starts from nothing and costs time at every question
 HELD_AT_MOST = 40  # questions that judge the reranker: each has all its candidates scored
 
 
@@ -33,41 +28,6 @@ class Tuned:
 
     learned: LearnedRanking
     notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Example:
-    """A question's candidates as features, with which of them answer it."""
-
-    group: str
-    values: NDArray[np.float64]  # (candidates, len(FEATURES))
-    relevant: NDArray[np.bool_]  # (candidates,)
-
-
-def admission_threshold(
-    corrections: Sequence[Lesson], others: Sequence[Lesson], vectors: dict[str, Vectors], *, error: float
-) -> float | None:
-    """The cosine above which a correction is shown; None where there is no correction, or nothing to calibrate on.
-
-    Split conformal calibration (Vovk et al., 2005; Angelopoulos and Bates, 2021, arXiv:2107.07511): of questions known
-    to be about something else, at most a share `error` has a corrected question this near. Such questions are the
-    `others`, and each corrected question against the other corrections. Questions made from the corpus do not count:
-    they lie further off than those that people ask. With fewer than 1/error - 1 asked ones nothing can be promised, and
-    the threshold is the largest margin: half-way between the nearest question about something else, made ones too, and
-    the corrected question itself. `vectors` holds each question's unit vector.
-    """
-    asked: list[float] = []
-    made: list[float] = []
-    for lesson in [*corrections, *others]:
-        strange = [vectors[one.question] for one in corrections if one is not lesson and not same_subject(one, lesson)]
-        if strange:
-            cosine = float(np.max(np.stack(strange) @ vectors[lesson.question]))
-            (made if lesson.made else asked).append(cosine)
-    if len(asked) < 1.0 / error - 1.0:
-        nearest = max([*asked, *made], default=None)
-        return None if nearest is None else (1.0 + nearest) / 2.0
-    place = min(math.ceil((len(asked) + 1) * (1.0 - error)), len(asked))
-    return sorted(asked)[place - 1]
 
 
 def learn(
@@ -90,25 +50,31 @@ def learn(
     questions = sorted({lesson.question for lesson in [*corrections, *others, *ranking]})
     encoded = searcher.encoder.encode_queries(questions)
     vectors = dict(zip(questions, encoded, strict=True))
-    admission = admission_threshold(corrections, others, vectors, error=admission_error)
-    notes = [_admission_note(len(corrections), admission)]
+    notes: list[str] = []
     real = [lesson for lesson in ranking if not lesson.made and (lesson.documents or lesson.evidence)]
-    groups = {lesson.group for lesson in real}
-    if len(groups) < settings.minimum_groups:
-        notes.append(
-            f"ranking left as it is: {len(groups)} questions with a known answer, {settings.minimum_groups} needed"
-        )
-        return Tuned(learned=LearnedRanking(admission=admission), notes=tuple(notes))
+    groups = len({lesson.group for lesson in real})
+    enough = groups >= settings.minimum_groups
 
     def rank(question: str) -> list[Passage]:
         return retrieve_by_vector(question, vectors[question], searcher=searcher)
 
-    fusion, note = _fusion(_examples(real, rank), without=(RERANK,), baseline={})
-    notes.append(f"fusion: {note}")
-    learned = LearnedRanking(admission=admission, fusion=fusion)
-    reranker, note = _reranker(real, rank, learned, store=store, cache=cache, settings=settings, on_step=on_step)
+    weights: dict[str, float] = {}
+    if enough:
+        known = fusion.examples(real, rank)
+        weights, note = fusion.learn(known, without=(RERANK,), baseline={}, errors=FUSION_ERRORS)
+        notes.append(f"fusion: {note}")
+    else:
+        notes.append(f"ranking left as it is: {groups} questions with a known answer, {settings.minimum_groups} needed")
+    admitted = admission.calibrate(
+        corrections, others, searcher=searcher, vectors=vectors, fusion=weights, error=admission_error
+    )
+    notes.append(_admission_note(len(corrections), admitted))
+    learned = LearnedRanking(admission=admitted, fusion=weights)
+    if not enough or not settings.base:
+        return Tuned(learned=learned, notes=tuple(notes))
+    reranked, note = _reranker(real, rank, learned, store=store, cache=cache, settings=settings, on_step=on_step)
     notes.append(f"reranker: {note}")
-    return Tuned(learned=reranker, notes=tuple(notes))
+    return Tuned(learned=reranked, notes=tuple(notes))
 
 
 def _reranker(
@@ -143,9 +109,11 @@ def _reranker(
     if outcome is None or not (outcome["digest"] is None or store.has(outcome["digest"])):
         digest = store.tune(training, seed=settings.seed, on_step=on_step)
         model = store.load(digest)
-        examples = _examples(judging, lambda question: _scored(question, found[question], model, settings.candidates))
-        fusion, note = _fusion(examples, without=(), baseline=learned.fusion)
-        outcome = {"digest": digest if fusion else None, "fusion": fusion, "note": note}
+        judged = fusion.examples(
+            judging, lambda question: _scored(question, found[question], model, settings.candidates)
+        )
+        weights, note = fusion.learn(judged, without=(), baseline=learned.fusion, errors=RERANKER_ERRORS)
+        outcome = {"digest": digest if weights else None, "fusion": weights, "note": note}
         cache.put({key: json.dumps(outcome).encode()})
     if outcome["digest"] is None:
         return learned, f"tuned on {len(training)} pairs and left out: {outcome['note']}"
@@ -163,76 +131,17 @@ def _scored(question: str, passages: Sequence[Passage], model: Reranker, candida
     return [*scored, *passages[candidates:]]
 
 
-def _examples(lessons: Iterable[Lesson], rank: Callable[[str], Sequence[Passage]]) -> list[_Example]:
-    """The questions that have passages with and without the answer: the others teach an order nothing."""
-    made = []
-    for lesson in lessons:
-        passages = [passage for passage in rank(lesson.question) if not passage.chunk.is_correction]
-        relevant = np.array([lesson.answered_by(passage.chunk) for passage in passages])
-        if relevant.any() and not relevant.all():
-            made.append(
-                _Example(group=lesson.group, values=features([one.scores for one in passages]), relevant=relevant)
-            )
-    return made
-
-
-def _fusion(
-    examples: Sequence[_Example], *, without: Sequence[str], baseline: Mapping[str, float]
-) -> tuple[dict[str, float], str]:
-    """Logistic weights of the features where they beat `baseline` on folds not learned from, else none, and why.
-
-    With the reranker they must beat weights learned without it too: else its features would be praised for the others'.
-    "Beat": the mean gain in reciprocal rank over the questions exceeds ERRORS standard errors. One, the usual rule
-    (Breiman et al., 1984), adopted weights learned from pure noise in 21% of 120 simulated corpora of 40 questions.
-    """
-    used = [at for at, name in enumerate(FEATURES) if name not in without]
-    groups = [example.group for example in examples]
-    if len(set(groups)) < FOLDS:
-        return {}, f"only {len(set(groups))} questions whose answer was found, {FOLDS} needed"
-    before = np.array([_reciprocal_rank(example, baseline) for example in examples])
-    if RERANK not in without:
-        rival = _cross_validated(examples, [at for at in used if FEATURES[at] != RERANK])
-        before = max(before, rival, key=np.mean)
-    after = _cross_validated(examples, used)
-    gain = after - before
-    error = float(gain.std(ddof=1) / math.sqrt(len(gain)))
-    note = (
-        f"reciprocal rank on {len(examples)} held-out questions {before.mean():.3f} before, {after.mean():.3f} after "
-        f"(standard error of the difference {error:.3f})"
-    )
-    return (_fit(examples, used), note) if gain.mean() > ERRORS * error else ({}, f"untuned is as good: {note}")
-
-
-def _cross_validated(examples: Sequence[_Example], used: Sequence[int]) -> NDArray[np.float64]:
-    """The reciprocal rank of each question by weights learned from the other folds; no group is in two."""
-    ranks = np.zeros(len(examples))
-    for train, test in GroupKFold(FOLDS).split(examples, groups=[example.group for example in examples]):
-        weights = _fit([examples[at] for at in train], used)
-        for at in test:
-            ranks[at] = _reciprocal_rank(examples[at], weights)
-    return ranks
-
-
-def _fit(examples: Sequence[_Example], used: Sequence[int]) -> dict[str, float]:
-    model = LogisticRegression(C=1.0, class_weight="balanced", max_iter=1000)
-    values = np.concatenate([example.values for example in examples])[:, list(used)]
-    model.fit(values, np.concatenate([example.relevant for example in examples]))
-    return {FEATURES[at]: float(weight) for at, weight in zip(used, model.coef_[0], strict=True)}
-
-
-def _reciprocal_rank(example: _Example, fusion: Mapping[str, float]) -> float:
-    order = np.argsort(-fuse(example.values, fusion), kind="stable")
-    return 1.0 / (1.0 + float(np.argmax(example.relevant[order])))
-
-
 def _unit(group: str, seed: int) -> float:
     """A number in 0..1 that the group's name and the seed decide."""
     return int.from_bytes(hashlib.sha256(f"{seed}:{group}".encode()).digest()[:8]) / 2**64
 
 
-def _admission_note(corrections: int, threshold: float | None) -> str:
+def _admission_note(corrections: int, admitted: Admission | None) -> str:
     if not corrections:
         return "no correction to admit"
-    if threshold is None:
+    if admitted is None:
         return f"{corrections} corrections are not shown: there is no question about something else to calibrate on"
-    return f"{corrections} corrections are shown to queries whose cosine to their question is above {threshold:.3f}"
+    return (
+        f"{corrections} corrections are shown to queries that they fit better than {admitted.threshold:.3f}: cosine of "
+        f"the questions + {admitted.words:.2f} x shared words - {admitted.passage:.2f} x the best passage's cosine"
+    )

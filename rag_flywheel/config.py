@@ -69,7 +69,7 @@ class Embedder(_Section):
 
 
 class Reranker(_Section):
-    base: str = "all-MiniLM-L6-v2"
+    base: str = ""
     candidates: int = Field(20, ge=1)
     minimum_groups: int = Field(10, ge=2)
     epochs: int = Field(2, ge=1)
@@ -81,7 +81,7 @@ class Reranker(_Section):
 class Retrieval(_Section):
     candidates: int = Field(50, ge=1)
     passages: int = Field(5, ge=1)
-    admission_error: float = Field(0.01, gt=0, lt=1)
+    admission_error: float = Field(0.05, gt=0, lt=1)
 
 
 class Generator(_Section):

@@ -118,6 +118,7 @@ class Scores:
     dense: float | None = None  # cosine of query and passage
     sparse: float | None = None  # BM25
     question: float | None = None  # cosine of query and a correction's question
+    words: float | None = None  # Dice coefficient of the terms of query and a correction's question
     rerank: float | None = None  # the cross-encoder's logit
 
 
@@ -140,10 +141,19 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """When a correction is shown: nearer than any passage, and with a fit (`retrieval.fits`) above the threshold."""
+
+    threshold: float
+    words: float  # weight of the words that query and corrected question share; the cosine of the two has weight 1
+    passage: float  # weight of the best passage's cosine, which counts against the correction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LearnedRanking:
     """What a version learned from its corpus and feedback. Empty: reciprocal rank fusion, no correction shown."""
 
-    admission: float | None = None  # a correction is shown when its question's cosine to the query is above this
+    admission: Admission | None = None
     fusion: Mapping[str, float] = field(
         default_factory=dict
     )  # weight of each feature of retrieval.FEATURES; empty: RRF
@@ -259,6 +269,18 @@ class FeedbackKind(StrEnum):
     CITATION_CLICK = "citation_click"  # the citation's number
 
 
+IMPLICIT = frozenset(
+    {
+        FeedbackKind.USED,
+        FeedbackKind.EDITED,
+        FeedbackKind.ABANDONED,
+        FeedbackKind.REGENERATED,
+        FeedbackKind.CITATION_CLICK,
+    }
+)
+"""The kinds that tell what a person did with an answer, and not what they think of it."""
+
+
 class Stage(StrEnum):
     """Where an answer failed."""
 
@@ -279,9 +301,19 @@ class Feedback:
     kind: FeedbackKind
     value: Json
     stage: Stage | None = None  # attributed to a thumbs-down
+    rank: int | None = None  # of the passage that an implicit signal is about, from 1; None where it is about none
+    propensity: float | None = None  # the probability that a person looks at that rank; None where there is none
 
     def __post_init__(self) -> None:
         _aware("given", self.given)
+        if (self.rank is None) != (self.propensity is None):
+            raise ValueError(f"feedback {self.feedback_id}: a rank and its propensity go together")
+        if self.rank is not None and self.kind not in IMPLICIT:
+            raise ValueError(f"feedback {self.feedback_id}: only an implicit signal has a rank, got one of {self.kind}")
+        if self.rank is not None and self.rank < 1:
+            raise ValueError(f"feedback {self.feedback_id}: ranks count from 1, got {self.rank}")
+        if self.propensity is not None and not 0 < self.propensity <= 1:
+            raise ValueError(f"feedback {self.feedback_id} needs 0 < propensity <= 1, got {self.propensity}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,7 @@ def cases(
     found = [
         *golden.from_corrections(new, slice=Slice.CORRECTED),
         *golden.from_corrections(old, slice=Slice.CONFIRMED),
+        *golden.by_evidence(new),
         *(replace(case, documents=case.documents | _same(case, same)) for case in judged),
         *golden.from_confirmed(confirmed),
         *known_items(known, limit=known_at_most, seed=seed),
@@ -64,18 +65,25 @@ def lessons(
     *,
     corrections: Sequence[ReviewedCorrection],
     interaction: Callable[[InteractionId], Interaction],
+    weights: Mapping[InteractionId, float],
     seed: int,
 ) -> tuple[list[Lesson], list[Lesson], list[Lesson]]:
-    """(corrections, other questions, those that the ranking may learn from), as `ingest.tuning.learn` takes them."""
+    """(corrections, other questions, those that the ranking may learn from), as `ingest.tuning.learn` takes them.
+
+    `weights`: how much to trust that an interaction's answer was good, as `signals.weights` tells; 1 where none is
+    given. The lesson of a confirmed answer weighs that much. The lesson of a correction, which says the contrary of the
+    answer, lies as far on the other side of 1.
+    """
     by_case = {f"correction:{one.correction.correction_id}": one for one in corrections}
-    answerable = [case for case in found if case.answerable]
+    confirmed = {f"confirmed:{name}": weight for name, weight in weights.items()}
+    answerable = [case for case in found if case.answerable and not case.sources_only]
     corrected = {
-        case.case_id: _corrected(case, by_case[case.case_id], interaction)
+        case.case_id: _corrected(case, by_case[case.case_id], interaction, weights)
         for case in answerable
         if _is_correction(case)
     }
     seen = [case for case in answerable if splits.is_tuning(case.group, seed=seed)]
-    others = [_lesson(case) for case in seen if case.case_id not in corrected]
+    others = [_lesson(case, weight=confirmed.get(case.case_id, 1.0)) for case in seen if case.case_id not in corrected]
     ranking = [corrected[case.case_id] for case in seen if case.case_id in corrected]
     return list(corrected.values()), others, [*ranking, *others]
 
@@ -121,6 +129,8 @@ def _agreeing(found: Sequence[Case], corrections: Sequence[ReviewedCorrection]) 
         replace(
             case, documents=case.documents | {one.correction.document_id for one in corrections if _agree(case, one)}
         )
+        if not case.sources_only
+        else case
         for case in found
     ]
 
@@ -133,7 +143,7 @@ def _same(case: Case, same: Mapping[DocumentId, DocumentId]) -> frozenset[Docume
     return frozenset(same[document] for document in case.documents if document in same)
 
 
-def _lesson(case: Case) -> Lesson:
+def _lesson(case: Case, *, weight: float) -> Lesson:
     return Lesson(
         question=case.question,
         group=case.group,
@@ -141,12 +151,19 @@ def _lesson(case: Case) -> Lesson:
         documents=case.documents,
         evidence=case.evidence,
         made=case.made,
+        weight=weight,
     )
 
 
-def _corrected(case: Case, reviewed: ReviewedCorrection, interaction: Callable[[InteractionId], Interaction]) -> Lesson:
+def _corrected(
+    case: Case,
+    reviewed: ReviewedCorrection,
+    interaction: Callable[[InteractionId], Interaction],
+    weights: Mapping[InteractionId, float],
+) -> Lesson:
     """With the passages that were shown for the question and do not hold the right answer: its hard negatives."""
     asked = interaction(reviewed.correction.interaction_id)
     shown = [one.span for one in asked.ranking[: asked.shown]]
     wrong = tuple(span for span in shown if not any(span.overlaps(right) for right in case.evidence))
-    return replace(_lesson(case), rejected=wrong, corrected=True)
+    weight = 2.0 - weights.get(asked.interaction_id, 1.0)
+    return replace(_lesson(case, weight=weight), rejected=wrong, corrected=True)

@@ -80,7 +80,8 @@ class PassageIndex(Protocol):
 
     def search(self, version: VersionId, *, text: str, vector: Vectors, limit: int) -> list[Candidate]:
         """The union of the best `limit` passages by dense cosine, the best `limit` by BM25, and the best `limit`
-        corrections by the cosine of their question. Passages carry no question score, corrections no other score.
+        corrections by the cosine of their question. Corrections also carry the Dice coefficient of the query's and
+        their question's terms, as BM25 sees them; passages carry neither, and corrections no other score.
         Order: passages by dense then sparse score, then corrections by question score. Raises NotFound if the version
         does not exist.
         """

@@ -18,7 +18,7 @@ from ingest import build, tuning
 from ingest.corrections import Accepted, accepted
 from ingest.raw import Skipped
 from ingest.sources import SourceFile, fingerprint, list_files
-from rag_flywheel import judging, promotion
+from rag_flywheel import judging, promotion, signals
 from rag_flywheel.chat import open_for
 from rag_flywheel.config import Config
 from rag_flywheel.domain import (
@@ -28,6 +28,7 @@ from rag_flywheel.domain import (
     DocumentId,
     Draft,
     Interaction,
+    InteractionId,
     Json,
     LearnedRanking,
     Manifest,
@@ -62,6 +63,7 @@ class Snapshot:
     reviewed: tuple[ReviewedCorrection, ...]
     accepted: Accepted
     confirmed: tuple[Interaction, ...]
+    weights: Mapping[InteractionId, float]  # of the confirmed and corrected ones whose implicit signals say something
     golden: tuple[golden.Case, ...]
     settings: Mapping[str, Json]
     inputs: str  # digest of all of the above but the instant
@@ -100,17 +102,22 @@ def take_snapshot(services: Services) -> Snapshot:
     listing = list_files(config)
     digests = fingerprint(listing.files)
     reviewed = ledger.corrections(until=cutoff)
-    good = [ledger.interaction(one) for one in confirmed(ledger.feedback(until=cutoff))]
+    feedback = ledger.feedback(until=cutoff)
+    good = [ledger.interaction(one) for one in confirmed(feedback)]
     praised = [one for one in good if one.answered and one.consent]
     cases = golden.load_beir(config.resolve(config.golden)) if config.golden else []
     settings: dict[str, Json] = {name: getattr(config, name).model_dump(mode="json") for name in SHAPING}
     standing = accepted(reviewed)
+    labelled = {one.interaction_id for one in praised}
+    labelled |= {one.provenance.interaction_id for one in standing.documents if one.provenance is not None}
+    weights = {name: weight for name, weight in signals.weights(feedback).items() if name in labelled}
     parts = [
         build.RULES,
         sorted(digests.items()),
         [(one.document_id, one.text, one.question) for one in standing.documents],
         [(span.document_id, span.start, span.end) for span in standing.hidden],
         sorted(one.interaction_id for one in praised),
+        sorted(weights.items()),
         [(case.case_id, case.question, sorted(case.documents)) for case in cases],
         settings,
     ]
@@ -122,6 +129,7 @@ def take_snapshot(services: Services) -> Snapshot:
         reviewed=tuple(reviewed),
         accepted=standing,
         confirmed=tuple(praised),
+        weights=weights,
         golden=tuple(cases),
         settings=settings,
         inputs=hashlib.sha256(json.dumps(parts).encode()).hexdigest(),
@@ -219,6 +227,7 @@ def _tune(
         known,
         corrections=snapshot.held(manifest),
         interaction=services.ledger.interaction,
+        weights=snapshot.weights,
         seed=config.gate.seed,
     )
     return tuning.learn(

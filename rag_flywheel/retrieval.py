@@ -1,9 +1,9 @@
 """Query to passages: hybrid search, admission of corrections, fusion, reranking. One version answers, whole.
 
 A source passage is found by its dense vector and by BM25. A correction is found by its question alone, and shown only
-when the question is close enough to the query: the admission threshold is learned for each version by `ingest.tuning`.
-Then it stands first, for it is a reviewed answer to the same question. Among source passages the order is reciprocal
-rank fusion (Cormack et al., SIGIR 2009) until a version has learned a better one.
+when it fits the query well enough: how well is enough is learned for each version by `ingest.admission`. Then it
+stands first, for it is a reviewed answer to the same question. Among source passages the order is reciprocal rank
+fusion (Cormack et al., SIGIR 2009) until a version has learned a better one, by `ingest.fusion`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,10 +11,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from rag_flywheel.config import Reranker as RerankerSettings
 from rag_flywheel.config import Retrieval
-from rag_flywheel.domain import Candidate, Chunk, LearnedRanking, Manifest, Passage, Scores, VersionId
+from rag_flywheel.domain import (
+    Admission,
+    Candidate,
+    Chunk,
+    LearnedRanking,
+    Manifest,
+    Passage,
+    Scores,
+    VersionId,
+)
 from rag_flywheel.ports import Encoder, PassageIndex, Reranker, RerankerStore, Vectors
 
 RRF_K = 60  # the constant of the paper
@@ -41,6 +51,25 @@ class Searcher:
     def __post_init__(self) -> None:
         if (self.learned.reranker is None) != (self.reranker is None):
             raise ValueError(f"version {self.version}: the reranker and its digest go together")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitting:
+    """A correction with how well it fits the query."""
+
+    candidate: Candidate
+    fit: float  # comparable within one version
+    nearest: bool  # whether its question is nearer to the query than every passage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranking:
+    """What a search came to."""
+
+    passages: tuple[Passage, ...]  # best first
+    weighed: NDArray[np.float64]  # the features of the source passages among them, in their order
+    admitted: tuple[Fitting, ...]  # the corrections among them, in their order
+    kept_out: tuple[Fitting, ...]  # corrections that did not fit well enough, best first
 
 
 def open_searcher(manifest: Manifest, *, index: PassageIndex, encoder: Encoder, rerankers: RerankerStore) -> Searcher:
@@ -70,36 +99,65 @@ def retrieve(query: str, *, searcher: Searcher) -> list[Passage]:
 
 def retrieve_by_vector(query: str, vector: Vectors, *, searcher: Searcher) -> list[Passage]:
     """`retrieve` for a query that is already encoded, as many at once are."""
+    return list(rank(query, vector, searcher=searcher).passages)
+
+
+def rank(query: str, vector: Vectors, *, searcher: Searcher) -> Ranking:
+    """`retrieve_by_vector`, with the corrections that were kept out."""
     found = searcher.index.search(searcher.version, text=query, vector=vector, limit=searcher.candidates)
-    corrections = admitted([one for one in found if one.chunk.is_correction], searcher.learned)
     passages = [one for one in found if not one.chunk.is_correction]
+    corrections = fits([one for one in found if one.chunk.is_correction], passages, searcher.learned.admission)
+    admitted = [one for one in corrections if is_admitted(one, searcher.learned.admission)]
     if searcher.reranker is not None:
         passages = _reranked(query, passages, searcher.reranker, searcher.reranked)
-    scores = fuse(features([one.scores for one in passages]), searcher.learned.fusion)
+    values = features([one.scores for one in passages])
+    scores = fuse(values, searcher.learned.fusion)
     order = np.argsort(-scores, kind="stable")
-    ranked = [(one, 1.0 + float(one.scores.question or 0.0)) for one in corrections]
+    ranked = [(one.candidate, 1.0 + max(one.fit, 0.0)) for one in admitted]  # above every passage's score
     ranked += [(passages[at], float(scores[at])) for at in order]
-    return [
-        Passage(chunk=one.chunk, rank=rank, score=score, scores=one.scores)
-        for rank, (one, score) in enumerate(ranked, start=1)
-    ]
+    return Ranking(
+        passages=tuple(
+            Passage(chunk=one.chunk, rank=place, score=score, scores=one.scores)
+            for place, (one, score) in enumerate(ranked, start=1)
+        ),
+        weighed=values[order],
+        admitted=tuple(admitted),
+        kept_out=tuple(one for one in corrections if one not in admitted),
+    )
 
 
-def admitted(corrections: Sequence[Candidate], learned: LearnedRanking) -> list[Candidate]:
-    """The corrections whose questions are close enough to the query, nearest first."""
-    threshold = learned.admission
-    if threshold is None:
-        return []
-    close = [one for one in corrections if (one.scores.question or 0.0) > threshold]
-    return sorted(close, key=lambda one: (-(one.scores.question or 0.0), one.chunk.chunk_id))
+def fits(corrections: Sequence[Candidate], passages: Sequence[Candidate], admission: Admission | None) -> list[Fitting]:
+    """How well each correction fits the query, best first; ties by chunk id.
+
+    Its question's cosine to the query, more for the words that they share, less for the best passage's cosine: where
+    a passage is near, a correction has to be nearer still. Without an admission the cosine alone decides the order.
+    """
+    best = max((one.scores.dense for one in passages if one.scores.dense is not None), default=-1.0)
+    words, passage = (0.0, 0.0) if admission is None else (admission.words, admission.passage)
+    fitting = []
+    for one in corrections:
+        cosine = one.scores.question or 0.0
+        fit = cosine + words * (one.scores.words or 0.0) - passage * max(best, 0.0)
+        fitting.append(Fitting(candidate=one, fit=fit, nearest=cosine > best))
+    return sorted(fitting, key=lambda one: (-one.fit, one.candidate.chunk.chunk_id))
+
+
+def is_admitted(one: Fitting, admission: Admission | None) -> bool:
+    """Whether a correction is shown: it is nearer than every passage and fits well enough. None is before a version
+    has learned how well that is.
+    """
+    return admission is not None and one.nearest and one.fit > admission.threshold
 
 
 def fuse(values: NDArray[np.float64], fusion: Mapping[str, float]) -> NDArray[np.float64]:
-    """Features (n, len(FEATURES)) to scores (n,) in 0..1: logistic of their weighted sum, or RRF without weights."""
-    if not fusion:
+    """Features (n, len(FEATURES)) to scores (n,) in 0..1: RRF without weights, else the softmax of the weighted sum.
+
+    That is what the weights are learned for, see `ingest.fusion`: how likely each passage is to be the answering one.
+    """
+    if not fusion or not len(values):
         return values[:, FEATURES.index(RRF)]
     weights = np.array([fusion.get(name, 0.0) for name in FEATURES])
-    fused: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-(values @ weights)))
+    fused: NDArray[np.float64] = softmax(values @ weights)
     return fused
 
 

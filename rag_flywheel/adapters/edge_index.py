@@ -130,14 +130,15 @@ class EdgeIndex:
     def search(self, version: VersionId, *, text: str, vector: Vectors, limit: int) -> list[Candidate]:
         shard = self._shard(version)
         near = vector.tolist()
-        queries = {points.DENSE: near, points.SPARSE: self._sparse.query(text), points.QUESTION: near}
+        words = self._sparse.query(text)
+        queries = {points.DENSE: near, points.SPARSE: words, points.QUESTION: near}
         requests = [
             edge.QueryRequest(limit=limit, query=edge.Query.Nearest(query, using=name), with_payload=[points.CHUNK])
             for name, query in queries.items()
         ]
         with _unreadable(version):
             found = shard.query_batch(edge.QueryBatchRequest(requests))
-        return points.candidates(dict(zip(queries, found, strict=True)), version)
+        return points.candidates(dict(zip(queries, found, strict=True)), version, self._sparse.shared(words))
 
     def chunks(self, version: VersionId) -> Iterator[Chunk]:
         shard = self._shard(version)

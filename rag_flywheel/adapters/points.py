@@ -8,7 +8,7 @@ two, and a search needs no filter.
 import math
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from pydantic import TypeAdapter, ValidationError
@@ -115,8 +115,13 @@ def pieces(batches: Iterable[Sequence[Entry]]) -> Iterator[Sequence[Entry]]:
             yield batch[start : start + AT_ONCE]
 
 
-def candidates(found: Mapping[str, Sequence[Found]], version: VersionId) -> list[Candidate]:
-    """One candidate for each point that a channel found, in the order of `PassageIndex.search`; ties by chunk id."""
+def candidates(
+    found: Mapping[str, Sequence[Found]], version: VersionId, shared_words: Callable[[str], float]
+) -> list[Candidate]:
+    """One candidate for each point that a channel found, in the order of `PassageIndex.search`; ties by chunk id.
+
+    `shared_words` gives the Dice coefficient of the query's terms and those of a correction's question.
+    """
     chunks: dict[object, Chunk] = {}
     scores: dict[object, dict[str, float]] = {}
     for channel, ranking in found.items():
@@ -127,7 +132,12 @@ def candidates(found: Mapping[str, Sequence[Found]], version: VersionId) -> list
     merged = [
         Candidate(
             chunk=chunks[key],
-            scores=Scores(dense=by.get(DENSE), sparse=by.get(SPARSE), question=by.get(QUESTION)),
+            scores=Scores(
+                dense=by.get(DENSE),
+                sparse=by.get(SPARSE),
+                question=by.get(QUESTION),
+                words=None if (question := chunks[key].question) is None else shared_words(question),
+            ),
         )
         for key, by in scores.items()
     ]

@@ -145,7 +145,8 @@ class QdrantIndex:
         ]
         with _translated(version):
             found = self._client.query_batch_points(self._complete(version), requests)
-        return points.candidates({name: one.points for name, one in zip(queries, found, strict=True)}, version)
+        channels = {name: one.points for name, one in zip(queries, found, strict=True)}
+        return points.candidates(channels, version, self._sparse.shared(words))
 
     def chunks(self, version: VersionId) -> Iterator[Chunk]:
         if version not in self.versions():

@@ -6,7 +6,7 @@ without English stop words, stemmed by Snowball, as 31-bit hashes. A word with p
 ("usb-c" is "usb" and "c"), the same ones in document and query, and numbers are terms.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from qdrant_edge import Bm25, Bm25Config, SparseVector
 
@@ -37,6 +37,16 @@ class Sparse:
     def query(self, text: str) -> SparseVector:
         """Empty for a text of stop words alone."""
         return self._queries.embed_query(text)
+
+    def shared(self, query: SparseVector) -> Callable[[str], float]:
+        """How much of its terms another text shares with the query: the Dice coefficient of the two sets, 0..1."""
+        terms = set(query.indices)
+
+        def dice(text: str) -> float:
+            others = set(self.query(text).indices)
+            return 2 * len(terms & others) / (len(terms) + len(others)) if terms or others else 0.0
+
+        return dice
 
 
 def bm25(*, average: float) -> Bm25:

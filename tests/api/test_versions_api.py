@@ -8,10 +8,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from rag_flywheel.api.app import create_app
-from rag_flywheel.domain import Decision, LearnedRanking, Outcome, VersionId, VersionState
+from rag_flywheel.domain import Admission, Decision, LearnedRanking, Outcome, VersionId, VersionState
 from rag_flywheel.promotion import LOCK
 from rag_flywheel.wiring import Services
-from tests.fakes.samples import NOON
+from tests.fakes.samples import NOON, correction, interaction, review
 from tests.fakes.services import publish, services
 
 
@@ -19,7 +19,12 @@ from tests.fakes.services import publish, services
 def made(tmp_path: Path) -> Services:
     made = services(tmp_path)
     publish(made, "v1")
-    publish(made, "v2", corrections={"c1": ("q", "a")}, learned=LearnedRanking(admission=0.8))
+    publish(
+        made,
+        "v2",
+        corrections={"c1": ("q", "a")},
+        learned=LearnedRanking(admission=Admission(threshold=0.8, words=0.5, passage=0.5)),
+    )
     publish(made, "v3", live=False)
     return made
 
@@ -73,8 +78,19 @@ def test_a_difference_names_what_came_and_went(http: TestClient) -> None:
     assert there["corrections"] == {"added": ["c1"], "removed": []}
     assert back["corrections"] == {"added": [], "removed": ["c1"]}
     assert there["counts"]["corrections"] == [0, 1]
-    assert [one["admission"] for one in there["learned"]] == [None, 0.8]
+    assert [one["admission"] for one in there["learned"]] == [None, {"threshold": 0.8, "words": 0.5, "passage": 0.5}]
     assert (there["sources"], there["settings"]) == ({"added": [], "removed": [], "changed": []}, [])
+    assert (there["superseded"], back["superseded"]) == ({}, {})
+
+
+def test_a_difference_names_the_correction_that_took_the_place_of_another(made: Services, http: TestClient) -> None:
+    made.ledger.add_interaction(interaction("i1"))
+    for name in ("c1", "c2"):
+        made.ledger.add_correction(correction(name))
+        made.ledger.add_review(review(name, reviewed=made.now()))
+    publish(made, "v4", corrections={"c2": ("q", "b")})
+    assert http.get("/versions/v2/diff/v4").json()["superseded"] == {"c1": "c2"}
+    assert http.get("/versions/v4/diff/v2").json()["superseded"] == {}
 
 
 def test_a_difference_names_files_and_settings(http: TestClient, made: Services) -> None:

@@ -261,6 +261,17 @@ def test_question_scores_are_cosines_of_the_corrections_questions_in_order(index
     assert [one.scores.question for one in corrections] == pytest.approx(cosines, abs=1e-3)
 
 
+def test_a_correction_says_what_share_of_its_questions_words_the_query_has(index: PassageIndex) -> None:
+    """Dice's coefficient: twice the shared terms over the terms of both. Passages have no such score."""
+    build(index, entries=[*ENTRIES, correction("spare", "drain green valve")])
+    shares = {"drain green valve": 1.0, "drain blue valve": 2 / 3, "Drain! drain?": 0.5, "x": 0.0}
+    for query, expected in shares.items():
+        passages, corrections = search(index, query)
+        [share] = [one.scores.words for one in corrections if one.chunk.document_id == "correction:spare"]
+        assert share == pytest.approx(expected), query
+        assert {one.scores.words for one in passages} == {None}
+
+
 def test_a_correction_is_found_by_its_question_alone_and_a_passage_never_by_a_question(index: PassageIndex) -> None:
     words = "unmistakable zygote"
     build(index, entries=[*ENTRIES, correction("c3", "Something else", answer=words), passage("p", words)])

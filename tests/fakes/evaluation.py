@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from eval.golden import Case, Slice, normalised
+from eval.golden import Case, Slice
 from eval.scoring import Reply
 from rag_flywheel.domain import (
     CORRECTION_PREFIX,
+    Admission,
     Chunk,
     ChunkId,
     Correction,
@@ -27,6 +28,7 @@ from rag_flywheel.domain import (
     Verdict,
     VersionId,
 )
+from rag_flywheel.wording import normalised
 
 NOW = datetime(2025, 6, 1, 3, 0, tzinfo=UTC)
 
@@ -163,7 +165,9 @@ def manifest(
         corrections=(CorrectionId("c1"),),
         confirmed=(),
         embedder="hashing",
-        learned=LearnedRanking(admission=0.81, fusion={"dense_margin": 0.4, "rerank": 1.2}),
+        learned=LearnedRanking(
+            admission=Admission(threshold=0.81, words=0.5, passage=0.5), fusion={"dense_margin": 0.4, "rerank": 1.2}
+        ),
         settings={},
         counts=Counts(documents=3, passages=6, corrections=1, superseded=1, skipped=0),
         notes=tuple(notes),

@@ -79,7 +79,12 @@ class MemoryIndex:
         return [
             Candidate(
                 chunk=chunks[key],
-                scores=Scores(dense=dense.get(key), sparse=sparse.get(key), question=question.get(key)),
+                scores=Scores(
+                    dense=dense.get(key),
+                    sparse=sparse.get(key),
+                    question=question.get(key),
+                    words=None if (asked := chunks[key].question) is None else _dice(text, asked),
+                ),
             )
             for key in ranked
         ]
@@ -114,6 +119,12 @@ class MemoryIndex:
 
 def _words(text: str) -> list[str]:
     return re.findall(r"\w+", text.lower())
+
+
+def _dice(one: str, other: str) -> float:
+    """2 |A and B| / (|A| + |B|) of their words (Dice, 1945)."""
+    first, second = set(_words(one)), set(_words(other))
+    return 2 * len(first & second) / max(len(first) + len(second), 1)
 
 
 def _best(scores: dict[ChunkId, float], limit: int) -> dict[ChunkId, float]:

@@ -12,7 +12,11 @@ from tests.fakes.samples import interaction, shown
 
 
 def made(*, control: tuple[str, ...] | None = None, judged=(), skipped=(), known=()):  # type: ignore[no-untyped-def]
-    corrections = [reviewed("c1"), reviewed("c2", wording="Turn the tap off first.")]
+    evidence = [span("guide", 0, 9)]
+    corrections = [
+        reviewed("c1", evidence=evidence),
+        reviewed("c2", wording="Turn the tap off first.", evidence=evidence),
+    ]
     before = None if control is None else replace(manifest(), corrections=tuple(CorrectionId(one) for one in control))
     found = cases(
         corrections=corrections,
@@ -33,6 +37,22 @@ def test_new_corrections_are_the_target_and_old_ones_guards() -> None:
     assert found["correction:c2"].slice is Slice.CORRECTED
 
 
+def test_a_new_correction_with_evidence_also_guards_what_search_makes_of_the_sources() -> None:
+    """Confirmed answers were right by selection; a better ranking shows on the questions that were not."""
+    found = made(control=("c1",))
+    assert "asked:c1" not in found  # its correction is live already, and guarded as such
+    guard = found["asked:c2"]
+    assert (guard.slice, guard.sources_only, guard.group) == (Slice.CONFIRMED, True, found["correction:c2"].group)
+    assert guard.documents == frozenset()
+    assert guard.evidence == found["correction:c2"].evidence != ()
+
+
+def test_a_guard_on_the_sources_teaches_nothing_of_its_own() -> None:
+    found = list(made().values())
+    taught = lessons(found, corrections=[reviewed("c1"), reviewed("c2")], interaction=asked, weights={}, seed=0)
+    assert len([one for part in taught for one in part if one.documents == frozenset()]) == 0
+
+
 def test_a_judgement_of_a_duplicate_counts_for_the_document_that_was_kept() -> None:
     skipped = [Skipped(name="copy", reason="says the same", same_as=DocumentId("guide"))]
     assert made(judged=[case("g", "copy")], skipped=skipped)["g"].documents == {"copy", "guide"}
@@ -51,7 +71,7 @@ def test_the_gate_asks_the_half_that_tuning_does_not_see_and_every_correction() 
     found = list(made(judged=judged).values())
     asked = {one.case_id for one in asked_by_the_gate(found, seed=0)}
     assert {"correction:c1", "correction:c2"} <= asked
-    half = {one.case_id for one in found if one.case_id in asked and not one.case_id.startswith("correction:")}
+    half = {one.case_id for one in found if one.case_id in asked and one.case_id.startswith("g")}
     assert half == {one.case_id for one in found if one.case_id.startswith("g") and not is_tuning(one.group, seed=0)}
     assert 5 < len(half) < 35
 
@@ -60,7 +80,7 @@ def test_no_group_that_the_gate_tests_is_among_the_lessons_of_the_ranking() -> N
     judged = [case(f"g{number}", "guide", question=f"What of matter {number} is it?") for number in range(40)]
     found = list(made(judged=judged).values())
     corrections, others, ranking = lessons(
-        found, corrections=[reviewed("c1"), reviewed("c2")], interaction=asked, seed=0
+        found, corrections=[reviewed("c1"), reviewed("c2")], interaction=asked, weights={}, seed=0
     )
     assert len(corrections) == 2
     assert all(is_tuning(one.group, seed=0) for one in [*others, *ranking])
@@ -77,9 +97,33 @@ def test_the_hard_negatives_of_a_correction_are_the_shown_passages_that_do_not_s
     found = cases(
         corrections=[one], confirmed=[], judged=[], known=[], known_at_most=0, control=None, skipped=[], seed=0
     )
-    (lesson,), _, _ = lessons(found, corrections=[one], interaction=asked, seed=0)
+    (lesson,), _, _ = lessons(found, corrections=[one], interaction=asked, weights={}, seed=0)
     assert [span.document_id for span in lesson.rejected] == ["faq"]
     assert lesson.corrected
+
+
+def test_a_confirmed_answer_weighs_as_people_trusted_it_and_its_correction_the_other_way_round() -> None:
+    praised = [interaction(f"p{number}", question=f"What of matter {number} is it?") for number in range(20)]
+    judged = [case(f"g{number}", "guide", question=f"Which of case {number} was meant?") for number in range(20)]
+    one = reviewed("c1")
+    found = cases(
+        corrections=[one], confirmed=praised, judged=judged, known=[], known_at_most=0, control=None, skipped=[], seed=0
+    )
+    weights = {InteractionId("i1"): 0.75, **{praise.interaction_id: 1.25 for praise in praised[:10]}}
+    corrected, others, ranking = lessons(found, corrections=[one], interaction=asked, weights=weights, seed=0)
+    assert [lesson.weight for lesson in corrected] == [1.25]
+    trusted = {praise.query for praise in praised[:10]}
+    assert {lesson.question in trusted for lesson in others} == {True, False}
+    assert all(lesson.weight == (1.25 if lesson.question in trusted else 1.0) for lesson in others)
+    assert [lesson for lesson in ranking if not lesson.corrected] == others
+
+
+def test_weights_make_no_lesson() -> None:
+    found = list(made().values())
+    corrections = [reviewed("c1"), reviewed("c2")]
+    without = lessons(found, corrections=corrections, interaction=asked, weights={}, seed=0)
+    weights = {InteractionId("nobody judged it"): 1.5}
+    assert lessons(found, corrections=corrections, interaction=asked, weights=weights, seed=0) == without
 
 
 def test_a_document_is_moved_when_its_file_changed_and_its_chunks_lie_elsewhere() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rag_flywheel.config import Reranker as RerankerSettings
 from rag_flywheel.config import Retrieval
-from rag_flywheel.domain import Candidate, Chunk, LearnedRanking, Passage, Scores, VersionId
+from rag_flywheel.domain import Admission, Candidate, Chunk, LearnedRanking, Passage, Scores, VersionId
 from rag_flywheel.errors import NotFound
 from rag_flywheel.ports import Entry, Reranker
 from rag_flywheel.retrieval import (
@@ -20,10 +20,11 @@ from rag_flywheel.retrieval import (
     RRF,
     SPARSE,
     Searcher,
-    admitted,
     features,
+    fits,
     fuse,
     open_searcher,
+    rank,
     retrieve,
     searched_text,
 )
@@ -37,8 +38,12 @@ def found(name: str, *, dense: float | None = None, sparse: float | None = None,
     return Candidate(chunk=chunk(name, text), scores=Scores(dense=dense, sparse=sparse))
 
 
-def correction(name: str, cosine: float) -> Candidate:
-    return Candidate(chunk=correction_chunk(name, "q", f"answer {name}"), scores=Scores(question=cosine))
+def correction(name: str, cosine: float, words: float = 0.0) -> Candidate:
+    return Candidate(chunk=correction_chunk(name, "q", f"answer {name}"), scores=Scores(question=cosine, words=words))
+
+
+def above(threshold: float, *, words: float = 0.0, passage: float = 0.0) -> Admission:
+    return Admission(threshold=threshold, words=words, passage=passage)
 
 
 def searcher(
@@ -124,36 +129,59 @@ def test_fused_scores_are_probabilities(scores: list[Scores], fusion: dict[str, 
     assert ((fused >= 0.0) & (fused <= 1.0)).all()
 
 
-def test_fusion_is_the_logistic_of_the_weighted_sum() -> None:
-    values = np.array([[0.5, 1.0, 0.25, 0.75]])
-    expected = 1 / (1 + np.exp(-(2 * 0.5 - 1 * 0.25)))
-    assert fuse(values, {RRF: 2.0, SPARSE: -1.0}) == pytest.approx([expected])
+def test_fusion_is_the_softmax_of_the_weighted_sum() -> None:
+    values = np.array([[0.5, 1.0, 0.25, 0.75], [0.0, 1.0, 1.0, 0.0]])
+    odds = np.exp([2 * 0.5 - 1 * 0.25, -1.0])
+    assert fuse(values, {RRF: 2.0, SPARSE: -1.0}) == pytest.approx(odds / odds.sum())
+
+
+def test_great_weights_tell_apart_what_is_nearly_alike() -> None:
+    values = np.array([[1.0, 0.90, 0.0, 0.0], [1.0, 0.95, 0.0, 0.0]])
+    low, high = fuse(values, {RRF: 500.0, DENSE: 9.0})
+    assert low < high
 
 
 # --- admission ------------------------------------------------------------------------------------------------------
 
 
 def test_no_correction_is_shown_before_a_threshold_was_learned() -> None:
-    assert admitted([correction("c", 1.0)], LearnedRanking()) == []
     assert documents(retrieve("q", searcher=searcher([correction("c", 1.0), found("a", dense=0.1)]))) == ["a"]
 
 
 def test_a_correction_is_shown_above_the_threshold_and_not_at_it() -> None:
-    learned = LearnedRanking(admission=0.8)
     candidates = [correction("at", 0.8), correction("above", 0.8000001), correction("below", 0.79)]
-    assert [one.chunk.document_id for one in admitted(candidates, learned)] == ["correction:above"]
+    one = searcher(candidates, LearnedRanking(admission=above(0.8)))
+    ranking = rank("q", one.encoder.encode_queries(["q"])[0], searcher=one)
+    assert documents(ranking.passages) == ["correction:above"]
+    assert [one.candidate.chunk.document_id for one in ranking.kept_out] == ["correction:at", "correction:below"]
 
 
-def test_the_nearest_question_comes_first_and_names_decide_a_tie() -> None:
-    learned = LearnedRanking(admission=0.1)
+def test_the_best_fit_comes_first_and_names_decide_a_tie() -> None:
     candidates = [correction("b", 0.5), correction("a", 0.5), correction("c", 0.9)]
-    assert [one.chunk.document_id[-1] for one in admitted(candidates, learned)] == ["c", "a", "b"]
+    passages = retrieve("q", searcher=searcher(candidates, LearnedRanking(admission=above(0.1))))
+    assert [one.chunk.document_id[-1] for one in passages] == ["c", "a", "b"]
+
+
+def test_fit_is_cosine_and_shared_words_less_the_best_passages_cosine() -> None:
+    passages = [found("a", dense=0.6), found("b", dense=0.2), found("c", sparse=9.0)]
+    [one, other] = fits(
+        [correction("x", 0.7, words=0.5), correction("y", 0.8)], passages, above(0.0, words=0.4, passage=0.5)
+    )
+    assert (one.candidate.chunk.document_id, one.fit) == ("correction:x", pytest.approx(0.7 + 0.4 * 0.5 - 0.5 * 0.6))
+    assert (other.candidate.chunk.document_id, other.fit) == ("correction:y", pytest.approx(0.8 - 0.5 * 0.6))
+
+
+def test_a_near_passage_keeps_out_a_correction_that_a_far_one_lets_in() -> None:
+    learned = LearnedRanking(admission=above(0.5, passage=0.5))
+    for cosine, first in ((0.2, "correction:c"), (0.8, "a")):
+        candidates = [found("a", dense=cosine), correction("c", 0.7)]
+        assert documents(retrieve("q", searcher=searcher(candidates, learned)))[0] == first
 
 
 @pytest.mark.parametrize("fusion", [{}, {DENSE: 9.0}])
 def test_an_admitted_correction_stands_before_every_source_passage(fusion: dict[str, float]) -> None:
-    learned = LearnedRanking(admission=0.5, fusion=fusion)
-    passages = retrieve("q", searcher=searcher([found("a", dense=1.0, sparse=50.0), correction("c", 0.6)], learned))
+    learned = LearnedRanking(admission=above(0.5), fusion=fusion)
+    passages = retrieve("q", searcher=searcher([found("a", dense=0.5, sparse=50.0), correction("c", 0.6)], learned))
     assert documents(passages) == ["correction:c", "a"]
     assert [one.rank for one in passages] == [1, 2]
     assert passages[0].score > passages[1].score
@@ -203,7 +231,7 @@ def test_the_reranker_scores_the_best_few_and_the_others_count_as_its_worst() ->
 
 def test_corrections_are_not_reranked() -> None:
     model = ScriptedReranker(lambda query, text: 1.0)
-    learned = LearnedRanking(admission=0.5, fusion={RERANK: 1.0}, reranker="digest")
+    learned = LearnedRanking(admission=above(0.5), fusion={RERANK: 1.0}, reranker="digest")
     retrieve("q", searcher=searcher([correction("c", 0.9), found("a", dense=0.4)], learned, reranker=model))
     assert model.scored == [("q", ("text",))]
 

@@ -1,5 +1,7 @@
 """Replies to scores."""
 
+from dataclasses import replace
+
 import pytest
 
 from eval import scoring
@@ -74,6 +76,21 @@ def test_what_stands_below_what_the_generator_saw_counts_for_the_ranking_but_not
     )
     assert card.values["a"]["reciprocal_rank"] == pytest.approx(1 / 3)
     assert card.values["a"]["id_based_context_recall"] == 0.0
+
+
+def test_a_case_about_the_sources_is_scored_as_if_there_were_no_corrections() -> None:
+    ranking = reply(correction_chunk("c1"), chunk("d"), chunk("x"), shown=2)
+    cases = [case("with", "d"), replace(case("without", "d"), sources_only=True)]
+    card = scoring.scorecard(
+        cases,
+        {"with": ranking, "without": ranking},
+        references={},
+        encoder=HashingEncoder(),
+        judge=None,
+        on_step=ignore,
+    )
+    assert (card.values["with"]["hit_at_1"], card.values["without"]["hit_at_1"]) == (0.0, 1.0)
+    assert card.values["without"]["id_based_context_precision"] == 0.5  # of the two source passages that come first
 
 
 def test_a_question_that_nothing_answers_is_scored_by_its_refusal_alone() -> None:

@@ -7,16 +7,15 @@ import pytest
 from numpy.typing import NDArray
 
 from ingest.pairs import Lesson
-from ingest.tuning import Tuned, admission_threshold, learn
+from ingest.tuning import Tuned, learn
 from rag_flywheel.config import Reranker as RerankerSettings
 from rag_flywheel.domain import Candidate, DocumentId, Evidence, LearnedRanking, Scores, VersionId
-from rag_flywheel.ports import Vectors
 from rag_flywheel.retrieval import DENSE, RERANK, RRF, SPARSE, Searcher, retrieve
 from tests.fakes.encoder import HashingEncoder
 from tests.fakes.rankings import MemoryCache, MemoryRerankers, ScriptedIndex
-from tests.fakes.samples import chunk, span
+from tests.fakes.samples import chunk
 
-SETTINGS = RerankerSettings(candidates=10, minimum_groups=10, negatives=3)
+SETTINGS = RerankerSettings(base="a cross-encoder", candidates=10, minimum_groups=10, negatives=3)
 
 
 def lesson(
@@ -39,90 +38,6 @@ def lesson(
         corrected=corrected,
         made=made,
     )
-
-
-# --- admission ------------------------------------------------------------------------------------------------------
-
-
-def at(cosine: float) -> Vectors:
-    """A unit vector with this cosine to `at(1.0)`."""
-    return np.array([cosine, np.sqrt(1 - cosine**2)], dtype=np.float32)
-
-
-def test_the_threshold_is_the_conformal_quantile_computed_by_hand() -> None:
-    others = [lesson(f"o{tenth}") for tenth in range(1, 10)]
-    vectors = {"c": at(1.0)} | {f"o{tenth}": at(tenth / 10) for tenth in range(1, 10)}
-    # Nine cosines 0.1 .. 0.9: of error 0.2 the ceil((9 + 1) * 0.8) = 8th smallest, of error 0.5 the 5th.
-    for error, expected in ((0.2, 0.8), (0.5, 0.5)):
-        found = admission_threshold([lesson("c", corrected=True)], others, vectors, error=error)
-        assert found == pytest.approx(expected)
-
-
-def test_with_few_questions_the_margin_to_the_nearest_one_is_the_largest() -> None:
-    vectors = {"c": at(1.0), "o1": at(0.3), "o2": at(0.7), "m": at(0.8)}
-    few = [lesson("o1"), lesson("o2")]
-    assert admission_threshold([lesson("c")], few, vectors, error=0.02) == pytest.approx(0.85)
-    made = [*few, lesson("m", made=True)]
-    assert admission_threshold([lesson("c")], made, vectors, error=0.02) == pytest.approx(0.9)
-
-
-def test_made_questions_do_not_count_where_enough_were_asked() -> None:
-    asked = [lesson(f"o{tenth}") for tenth in range(1, 10)]
-    made = [lesson(f"m{number}", made=True) for number in range(20)]
-    vectors = {"c": at(1.0)} | {f"o{tenth}": at(tenth / 10) for tenth in range(1, 10)}
-    vectors |= {one.question: at(0.05) for one in made}
-    # With the made ones the quantile of error 0.2 would be the ceil(30 * 0.8) = 24th of 29, which is 0.4.
-    assert admission_threshold([lesson("c")], [*asked, *made], vectors, error=0.2) == pytest.approx(0.8)
-
-
-def test_of_several_corrections_the_nearest_counts() -> None:
-    vectors = {"c1": at(1.0), "c2": at(0.0), "o": at(0.6)}  # cosines of o: 0.6 and 0.8
-    found = admission_threshold([lesson("c1"), lesson("c2")], [lesson("o")], vectors, error=0.25)
-    assert found == pytest.approx(0.8)
-
-
-def test_corrections_of_different_matters_calibrate_each_other() -> None:
-    vectors = {"c1": at(1.0), "c2": at(0.4)}
-    assert admission_threshold([lesson("c1"), lesson("c2")], [], vectors, error=0.4) == pytest.approx(0.4)
-
-
-@pytest.mark.parametrize(
-    ("correction", "other"),
-    [
-        (lesson("c", group="g"), lesson("o", group="g")),
-        (lesson("c", documents=["d"]), lesson("o", documents=["d"])),
-        (lesson("c", evidence=[span("d", 0, 5)]), lesson("o", evidence=[span("d", 4, 9)])),
-    ],
-    ids=["one group", "one document", "shared evidence"],
-)
-def test_a_question_that_may_be_the_corrections_own_does_not_calibrate(correction: Lesson, other: Lesson) -> None:
-    assert admission_threshold([correction], [other], {"c": at(1.0), "o": at(0.9)}, error=0.1) is None
-
-
-def test_without_corrections_there_is_no_threshold() -> None:
-    assert admission_threshold([], [lesson("o")], {"o": at(0.5)}, error=0.1) is None
-
-
-def test_a_correction_alone_in_the_world_has_no_threshold() -> None:
-    assert admission_threshold([lesson("c")], [], {"c": at(1.0)}, error=0.1) is None
-
-
-@pytest.mark.parametrize("error", [0.05, 0.2])
-def test_the_share_of_strange_questions_admitted_is_the_one_asked_for(error: float) -> None:
-    """Split conformal prediction promises error - 1/(n+1) < expected share <= error; checked by simulation."""
-    random = np.random.default_rng(7)
-    questions, repeats = 60, 400
-    exceeded = 0.0
-    others = [lesson(str(number)) for number in range(questions)]
-    for _ in range(repeats):
-        cosines = random.beta(2, 5, size=questions)
-        vectors = {"c": at(1.0)} | {str(number): at(cosine) for number, cosine in enumerate(cosines)}
-        threshold = admission_threshold([lesson("c")], others, vectors, error=error)
-        assert threshold is not None
-        exceeded += float(np.mean(random.beta(2, 5, size=2000) > threshold))
-    share = exceeded / repeats
-    deviation = 3 * np.sqrt(error * (1 - error) / questions / repeats)
-    assert error - 1 / (questions + 1) - deviation < share < error + deviation
 
 
 # --- fusion and reranker --------------------------------------------------------------------------------------------
@@ -249,7 +164,8 @@ def test_a_reranker_that_knows_is_used_with_the_weight_it_earned() -> None:
     tuned = learned_from(script(40, nobody_knows), store=store, on_step=lambda done, total: steps.append((done, total)))
     [digest] = store.tuned
     assert tuned.learned.reranker == digest
-    assert tuned.learned.fusion[RERANK] == max(tuned.learned.fusion.values())
+    fusion = tuned.learned.fusion
+    assert fusion[RERANK] > max(abs(fusion[DENSE]), abs(fusion[SPARSE]))
     assert steps == [(1, 1)]
 
 
@@ -261,6 +177,14 @@ def test_a_reranker_that_knows_nothing_is_not_praised_for_what_the_other_feature
     assert tuned.learned.reranker is None
     assert RERANK not in tuned.learned.fusion
     assert "left out" in tuned.notes[-1]
+
+
+def test_without_a_base_the_weights_alone_are_learned() -> None:
+    store = MemoryRerankers(says_right)
+    settings = SETTINGS.model_copy(update={"base": ""})
+    tuned = learned_from(script(40, dense_knows), store=store, settings=settings)
+    assert set(tuned.learned.fusion) == {RRF, DENSE, SPARSE}
+    assert (tuned.learned.reranker, store.runs) == (None, 0)
 
 
 def test_the_reranker_is_judged_by_questions_that_it_did_not_learn_from() -> None:

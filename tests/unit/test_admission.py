@@ -1,0 +1,212 @@
+"""When a correction is shown: calibrated on questions about something else, so that it intrudes on few of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ingest.admission import DOUBT, PASSAGE, WORDS, calibrate
+from ingest.pairs import Lesson
+from rag_flywheel.domain import Admission, Candidate, DocumentId, LearnedRanking, Scores, VersionId
+from rag_flywheel.retrieval import Searcher
+from tests.fakes.encoder import HashingEncoder
+from tests.fakes.rankings import ScriptedIndex
+from tests.fakes.samples import chunk, correction_chunk
+
+
+def lesson(question: str, *, answered_by: Sequence[str] = (), made: bool = False) -> Lesson:
+    return Lesson(
+        question=question,
+        group=question,
+        answer=None,
+        documents=frozenset(DocumentId(f"correction:{one}") for one in answered_by),
+        evidence=(),
+        made=made,
+    )
+
+
+def correction(name: str, cosine: float, words: float = 0.0) -> Candidate:
+    return Candidate(chunk=correction_chunk(name, name, "answer"), scores=Scores(question=cosine, words=words))
+
+
+def passage(cosine: float, name: str = "manual") -> Candidate:
+    return Candidate(chunk=chunk(name, "text"), scores=Scores(dense=cosine))
+
+
+def learned(
+    corrections: Sequence[Lesson],
+    others: Sequence[Lesson],
+    found: Mapping[str, Sequence[Candidate]],
+    *,
+    error: float,
+) -> Admission | None:
+    """What is learned where each question finds what is written down for it."""
+    searcher = Searcher(
+        version=VersionId("v1"),
+        index=ScriptedIndex(found),
+        encoder=HashingEncoder(),
+        learned=LearnedRanking(),
+        reranker=None,
+        candidates=50,
+        reranked=10,
+        shown=5,
+    )
+    vectors = {question: searcher.encoder.encode_queries([question])[0] for question in found}
+    return calibrate(corrections, others, searcher=searcher, vectors=vectors, fusion={}, error=error)
+
+
+OWN = lesson("c", answered_by=["c"])
+ITSELF = {"c": [correction("c", 1.0, 1.0)]}
+
+
+def test_the_threshold_is_the_conformal_quantile_computed_by_hand() -> None:
+    others = [lesson(f"o{tenth}") for tenth in range(1, 10)]
+    found = ITSELF | {f"o{tenth}": [correction("c", tenth / 10)] for tenth in range(1, 10)}
+    # Nine cosines 0.1 .. 0.9: of error 0.2 the ceil((9 + 1) * 0.8) = 8th smallest, of error 0.5 the 5th.
+    for error, expected in ((0.2, 0.8), (0.5, 0.5)):
+        admission = learned([OWN], others, found, error=error)
+        assert admission is not None
+        assert admission.threshold == pytest.approx(expected)
+
+
+def test_a_near_passage_makes_up_for_a_near_correction() -> None:
+    others = [lesson(f"o{number}") for number in range(9)]
+    found = ITSELF | {one.question: [correction("c", 0.8), passage(0.6)] for one in others}
+    admission = learned([OWN], others, found, error=0.2)
+    assert admission is not None
+    assert admission.threshold == pytest.approx(0.8 - PASSAGE * 0.6)
+
+
+def test_the_error_is_spent_in_proportion_to_what_there_is_to_gain() -> None:
+    """Four corrections; the passages answer none, three or all of their questions first."""
+    names = [f"c{number}" for number in range(4)]
+    corrections = [
+        replace(
+            lesson(name, answered_by=names),
+            documents=frozenset({DocumentId(f"correction:{one}") for one in names} | {DocumentId("right")}),
+        )
+        for name in names
+    ]
+    others = [lesson(f"o{place}") for place in range(1, 100)]
+    strange = {f"o{place}": [correction("c0", place / 100)] for place in range(1, 100)}
+    # Of error 0.2 and 99 questions: all of it is the 80th, half of it (a quarter unanswered) the 90th, none the 99th.
+    for answered, expected in ((0, 0.80), (3, 0.90), (4, 0.99)):
+        own = {
+            name: [correction(name, 1.0), passage(0.5, "right" if place < answered else "wrong")]
+            for place, name in enumerate(names)
+        }
+        admission = learned(corrections, others, own | strange, error=0.2)
+        assert admission is not None
+        assert admission.threshold == pytest.approx(expected), answered
+
+
+def test_with_few_questions_the_threshold_is_half_way_to_the_corrections_own_question() -> None:
+    found = ITSELF | {"o1": [correction("c", 0.3)], "o2": [correction("c", 0.7)], "m": [correction("c", 0.8)]}
+    few, made = [lesson("o1"), lesson("o2")], lesson("m", made=True)
+    for others, nearest in ((few, 0.7), ([*few, made], 0.8)):
+        admission = learned([OWN], others, found, error=0.02)
+        assert admission is not None
+        assert admission.threshold == pytest.approx((nearest + 1.0 + admission.words) / 2)
+
+
+def test_with_few_questions_a_passage_that_is_nearer_leaves_the_margin_where_it_was() -> None:
+    found = ITSELF | {"o": [correction("c", 0.3), passage(0.6)]}
+    admission = learned([OWN], [lesson("o")], found, error=0.02)
+    assert admission is not None
+    assert admission.threshold == pytest.approx((0.3 - PASSAGE * 0.6 + 1.0 + admission.words) / 2)
+
+
+def test_where_a_passage_is_nearer_no_correction_intrudes() -> None:
+    others = [lesson(f"o{number}") for number in range(19)]
+    found = ITSELF | {one.question: [correction("c", 0.5), passage(0.6)] for one in others[:-1]}
+    found |= {others[-1].question: [correction("c", 0.4), passage(0.1)]}
+    admission = learned([OWN], others, found, error=0.1)  # the 18th of 19: one question alone sees a correction at all
+    assert admission is not None
+    assert admission.threshold < -1.0
+
+
+def test_a_correction_whose_own_question_is_well_served_by_a_passage_is_not_locked_out_by_the_margin() -> None:
+    found = {
+        "c": [correction("c", 1.0, 1.0), passage(0.9)],
+        "d": [correction("d", 1.0, 1.0)],
+        "o": [correction("c", 0.3)],
+    }
+    admission = learned([OWN, lesson("d", answered_by=["d"])], [lesson("o")], found, error=0.02)
+    assert admission is not None
+    assert admission.threshold < 1.0 + admission.words - PASSAGE * 0.9
+
+
+def test_made_questions_do_not_count_where_enough_were_asked() -> None:
+    asked = [lesson(f"o{tenth}") for tenth in range(1, 10)]
+    made = [lesson(f"m{number}", made=True) for number in range(20)]
+    found = ITSELF | {f"o{tenth}": [correction("c", tenth / 10)] for tenth in range(1, 10)}
+    found |= {one.question: [correction("c", 0.05)] for one in made}
+    # With the made ones the quantile of error 0.2 would be the ceil(30 * 0.8) = 24th of 29, which is 0.4.
+    admission = learned([OWN], [*asked, *made], found, error=0.2)
+    assert admission is not None
+    assert admission.threshold == pytest.approx(0.8)
+
+
+def test_of_several_corrections_the_one_that_would_intrude_counts() -> None:
+    others = [lesson(f"o{number}") for number in range(3)]
+    found = ITSELF | {one.question: [correction("c", 0.6), correction("d", 0.7)] for one in others}
+    admission = learned([OWN], others, found, error=0.25)
+    assert admission is not None
+    assert admission.threshold == pytest.approx(0.7)
+
+
+def test_corrections_of_different_matters_calibrate_each_other() -> None:
+    found = {
+        "c": [correction("c", 1.0), correction("d", 0.4)],
+        "d": [correction("d", 1.0), correction("c", 0.4)],
+    }
+    admission = learned([OWN, lesson("d", answered_by=["d"])], [], found, error=0.4)
+    assert admission is not None
+    assert admission.threshold == pytest.approx(0.4)
+
+
+def test_a_question_that_the_correction_answers_does_not_calibrate_it() -> None:
+    found = ITSELF | {"o": [correction("c", 0.9)]}
+    assert learned([OWN], [lesson("o", answered_by=["c"])], found, error=0.1) is None
+
+
+def test_without_corrections_there_is_nothing_to_admit() -> None:
+    assert learned([], [lesson("o")], {"o": []}, error=0.1) is None
+
+
+def test_a_correction_alone_in_the_world_is_not_shown() -> None:
+    assert learned([OWN], [], ITSELF, error=0.1) is None
+
+
+def test_words_get_the_say_that_their_spread_gives_them() -> None:
+    """Cosines that lie ten times closer together than the shares of words make a weight of about a tenth."""
+    random = np.random.default_rng(5)
+    others = [lesson(f"o{number}") for number in range(400)]
+    words = random.uniform(0, 1, size=len(others))
+    found = ITSELF | {
+        one.question: [correction("c", float(0.8 + share / 10), float(share))]
+        for one, share in zip(others, words, strict=True)
+    }
+    admission = learned([OWN], others, found, error=0.1)
+    assert admission is not None
+    expected = (400 * 0.1 + DOUBT * WORDS) / (400 + DOUBT)
+    assert admission.words == pytest.approx(expected, rel=0.02)
+
+
+@pytest.mark.parametrize("error", [0.05, 0.2])
+def test_the_share_of_strange_questions_admitted_is_the_one_asked_for(error: float) -> None:
+    """Split conformal prediction promises error - 1/(n+1) < expected share <= error; checked by simulation."""
+    random = np.random.default_rng(7)
+    questions, repeats = 60, 400
+    exceeded = 0.0
+    others = [lesson(str(number)) for number in range(questions)]
+    for _ in range(repeats):
+        cosines = random.beta(2, 5, size=questions)
+        found = ITSELF | {str(number): [correction("c", float(cosine))] for number, cosine in enumerate(cosines)}
+        admission = learned([OWN], others, found, error=error)
+        assert admission is not None
+        exceeded += float(np.mean(random.beta(2, 5, size=2000) > admission.threshold))
+    share = exceeded / repeats
+    deviation = 3 * np.sqrt(error * (1 - error) / questions / repeats)
+    assert error - 1 / (questions + 1) - deviation < share < error + deviation
