@@ -1,0 +1,94 @@
+"""GET /interactions/{id}/explain, and what it gives."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from rag_flywheel import explain as explain_case
+from rag_flywheel.api.models import Body
+from rag_flywheel.api.state import Shared
+from rag_flywheel.domain import InteractionId
+
+routes = APIRouter(tags=["chat"])
+
+
+class ScoresReply(Body):
+    """What each channel said; null where it did not return the passage."""
+
+    dense: float | None
+    sparse: float | None
+    question: float | None
+    words: float | None
+    rerank: float | None
+
+
+class WeighedReply(Body):
+    name: str
+    value: float
+    weight: float
+    contribution: float
+
+
+class RankedPassageReply(Body):
+    rank: int
+    document_id: str
+    start: int
+    end: int
+    title: str | None
+    text: str | None
+    score: float
+    scores: ScoresReply
+    features: list[WeighedReply]
+    correction_id: str | None
+    shown: bool
+    cited: bool | None
+
+
+class JudgedCorrectionReply(Body):
+    correction_id: str
+    question: str | None
+    fit: float | None
+    cosine: float
+    words: float
+    passage: float | None
+    threshold: float | None
+    admitted: bool
+    reason: str
+
+
+class AdmissionReply(Body):
+    threshold: float
+    words: float
+    passage: float
+
+
+class LearnedReply(Body):
+    """Empty `fusion` is reciprocal rank fusion; without `admission` no correction is shown."""
+
+    admission: AdmissionReply | None
+    fusion: dict[str, float]
+    reranker: str | None
+
+
+class ExplanationReply(Body):
+    interaction_id: str
+    asked: datetime
+    question: str | None
+    query: str | None
+    version: str
+    live: bool
+    learned: LearnedReply
+    repeated: bool | None
+    passages: list[RankedPassageReply]
+    corrections: list[JudgedCorrectionReply]
+    notes: list[str]
+
+
+@routes.get("/interactions/{interaction_id}/explain")
+def explain(interaction_id: str, state: Shared, limit: Annotated[int, Query(ge=1, le=1000)] = 10) -> ExplanationReply:
+    """Why the ranking behind an answer is as it is: each passage with its scores and what they weighed, and the
+    corrections near the query that were shown or kept out, and why. At most `limit` of each.
+    """
+    explanation = explain_case.explain(InteractionId(interaction_id), chat=state.chat, limit=limit)
+    return ExplanationReply.model_validate(explanation, from_attributes=True)

@@ -1,0 +1,94 @@
+"""GET /interactions/{id}/explain."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from rag_flywheel.api.app import create_app
+from rag_flywheel.domain import Admission, LearnedRanking
+from rag_flywheel.retrieval import DENSE, FEATURES, SPARSE
+from tests.fakes.services import publish, services
+
+QUESTION = "How do I put the previous version back?"
+
+
+@pytest.fixture
+def http(tmp_path: Path) -> TestClient:
+    made = services(tmp_path)
+    publish(
+        made,
+        "v1",
+        corrections={"near": (QUESTION, "Run rag-flywheel rollback."), "far": ("Is there a dark theme?", "No.")},
+        learned=LearnedRanking(
+            admission=Admission(threshold=0.5, words=0.5, passage=0.5), fusion={DENSE: 2.0, SPARSE: 1.0}
+        ),
+    )
+    return TestClient(create_app(made))
+
+
+def explained(http: TestClient, **more: Any) -> Any:
+    asked = http.post("/chat", json={"question": QUESTION, **more}).json()["interaction_id"]
+    reply = http.get(f"/interactions/{asked}/explain")
+    assert reply.status_code == 200, reply.text
+    return reply.json()
+
+
+def test_an_explanation_has_exactly_the_promised_fields(http: TestClient) -> None:
+    said = explained(http)
+    assert set(said) == {
+        "interaction_id",
+        "asked",
+        "question",
+        "query",
+        "version",
+        "live",
+        "learned",
+        "repeated",
+        "passages",
+        "corrections",
+        "notes",
+    }
+    assert (said["question"], said["version"], said["live"], said["repeated"]) == (QUESTION, "v1", True, True)
+    assert said["learned"] == {
+        "admission": {"threshold": 0.5, "words": 0.5, "passage": 0.5},
+        "fusion": {DENSE: 2.0, SPARSE: 1.0},
+        "reranker": None,
+    }
+
+
+def test_passages_come_with_scores_features_and_use(http: TestClient) -> None:
+    correction, source, *_ = explained(http)["passages"]
+    assert (correction["correction_id"], correction["features"], correction["cited"]) == ("near", [], True)
+    assert (source["correction_id"], source["document_id"], source["shown"]) == (None, "rollback", True)
+    assert set(source["scores"]) == {"dense", "sparse", "question", "words", "rerank"}
+    assert [one["name"] for one in source["features"]] == list(FEATURES)
+    assert [one["weight"] for one in source["features"]] == [0.0, 2.0, 1.0, 0.0]
+
+
+def test_corrections_come_with_the_reason_why_they_were_shown_or_kept_out(http: TestClient) -> None:
+    near, far = explained(http)["corrections"]
+    assert (near["correction_id"], near["admitted"]) == ("near", True)
+    assert near["reason"].endswith("shown first")
+    assert (far["correction_id"], far["admitted"]) == ("far", False)
+    assert far["reason"].startswith("a passage is nearer")
+
+
+def test_without_consent_no_text_comes_back(http: TestClient) -> None:
+    said = explained(http, consent=False)
+    assert (said["question"], said["query"], said["repeated"]) == (None, None, None)
+    assert {one["text"] for one in said["passages"]} == {None}
+    assert "no consent" in said["notes"][0]
+
+
+def test_an_unknown_interaction_is_not_found(http: TestClient) -> None:
+    reply = http.get("/interactions/none/explain")
+    assert (reply.status_code, reply.json()["error"]) == (404, "NotFound")
+
+
+@pytest.mark.parametrize("limit", ["0", "1001", "many"])
+def test_a_limit_that_is_none_is_refused(http: TestClient, limit: str) -> None:
+    reply = http.get("/interactions/none/explain", params={"limit": limit})
+    assert reply.status_code == 422
+    assert reply.json()["detail"].startswith("limit: ")
