@@ -11,6 +11,11 @@ def hit_at_1(relevant: Sequence[bool]) -> float:
     return float(bool(relevant) and relevant[0])
 
 
+def hit_at_k(relevant: Sequence[bool], k: int) -> float:
+    """1 when one of the first `k` results is relevant, else 0 (success at k)."""
+    return float(any(relevant[: _depth(k)]))
+
+
 def reciprocal_rank(relevant: Sequence[bool]) -> float:
     """1 / rank of the first relevant result among the first ten, 0 without one (Voorhees, TREC-8, 1999).
 
@@ -31,9 +36,21 @@ def ndcg_at_10(relevant: Sequence[bool], total: int) -> float:
 
 def recall_at_k(relevant: Sequence[bool], total: int, k: int) -> float:
     """The share of the `total` relevant results that is among the first `k` (Manning et al., 2008, chapter 8)."""
+    return sum(relevant[: _depth(k)]) / _checked(relevant, total)
+
+
+def precision_at_k(relevant: Sequence[bool], k: int) -> float:
+    """The share of the first `k` places that holds a relevant result (Manning et al., 2008, chapter 8).
+
+    A place that was left empty holds none, so a short ranking is not rewarded.
+    """
+    return sum(relevant[: _depth(k)]) / k
+
+
+def _depth(k: int) -> int:
     if k < 1:
-        raise ValueError(f"recall needs k of at least 1, got {k}")
-    return sum(relevant[:k]) / _checked(relevant, total)
+        raise ValueError(f"results are counted to a depth of at least 1, got {k}")
+    return k
 
 
 def _checked(relevant: Sequence[bool], total: int) -> int:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 import yaml
@@ -126,6 +126,20 @@ def ask(
     _print(asked, _send(asked, "POST", "/chat", body=body), _answer)
 
 
+@app.command(epilog="Example: rag-flywheel explain INTERACTION --limit 5")
+def explain(
+    context: typer.Context,
+    interaction: Annotated[str, typer.Argument(help="The interaction's id, which `ask` prints.")],
+    limit: Annotated[int, typer.Option(help="Passages at most, and corrections.", min=1, max=1000)] = 10,
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """Say why an answer's passages rank as they do, and which corrections were shown or kept out, and why."""
+    asked = _asked(context, json, url)
+    reply = _send(asked, "GET", f"/interactions/{interaction}/explain", params={"limit": limit})
+    _print(asked, reply, _explanation)
+
+
 @app.command(epilog="Example: rag-flywheel feedback INTERACTION thumb down")
 def feedback(
     context: typer.Context,
@@ -192,13 +206,20 @@ def correction(
 @review_app.command("list", epilog="Example: rag-flywheel review list --status quarantined")
 def review_list(
     context: typer.Context,
-    status: Annotated[str, typer.Option(help="pending, accepted, rejected or quarantined.")] = "pending",
+    status: Annotated[
+        str | None, typer.Option(help="pending (if not given), accepted, rejected or quarantined.")
+    ] = None,
+    conflicts: Annotated[
+        bool, typer.Option("--conflicts", help="Only those that another correction contradicts, in any state.")
+    ] = False,
+    limit: Annotated[int, typer.Option(help="Corrections at most.", min=1, max=1000)] = 100,
     json: Json = False,
     url: Url = "",
 ) -> None:
-    """The corrections that wait for a decision, oldest first."""
+    """The corrections that wait for a decision: those in conflict with another one first, then the oldest."""
     asked = _asked(context, json, url)
-    _print(asked, _send(asked, "GET", "/review", params={"status": status}), _review_table)
+    params = {"status": status, "conflicts": conflicts, "limit": limit}
+    _print(asked, _send(asked, "GET", "/review", params=params), _review_table)
 
 
 @review_app.command("show", epilog="Example: rag-flywheel review show ID")
@@ -208,9 +229,9 @@ def review_show(
     json: Json = False,
     url: Url = "",
 ) -> None:
-    """One correction beside what was answered."""
+    """One correction beside what was answered, and what contradicts it."""
     asked = _asked(context, json, url)
-    _print(asked, _send(asked, "GET", f"/review/{id}"), _fields)
+    _print(asked, _send(asked, "GET", f"/review/{id}"), _review_item)
 
 
 @review_app.command("decide", epilog="Example: rag-flywheel review decide ID --verdict accept")
@@ -227,7 +248,7 @@ def review_decide(
     """Accept, reject or quarantine a correction. The latest verdict counts; the next reindex acts on it."""
     asked = _asked(context, json, url)
     body = {"verdict": verdict, "answer": answer, "note": note, "reviewer": reviewer or _login()}
-    _print(asked, _send(asked, "POST", f"/review/{id}", body=body), _fields)
+    _print(asked, _send(asked, "POST", f"/review/{id}", body=body), _review_item)
 
 
 @app.command(epilog="Example: rag-flywheel gaps --limit 10")
@@ -240,6 +261,18 @@ def gaps(
     """Questions that the documents could not answer, most frequent first."""
     asked = _asked(context, json, url)
     _print(asked, _send(asked, "GET", "/gaps", params={"limit": limit}), _gaps_table)
+
+
+@app.command(epilog="Example: rag-flywheel triage --limit 10")
+def triage(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(help="Questions at most.", min=1, max=1000)] = 100,
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """Questions whose answers people turned away from without a word, the most suspicious first."""
+    asked = _asked(context, json, url)
+    _print(asked, _send(asked, "GET", "/triage", params={"limit": limit}), _triage_table)
 
 
 # --- versions -------------------------------------------------------------------------------------------------------
@@ -328,6 +361,65 @@ def report(
         _print(asked, _send(asked, "GET", f"/reports/{name}"), _document)
     else:
         out.print(_reply(asked, "GET", f"/reports/{name}", params={"format": "md"}).text, markup=False, soft_wrap=True)
+
+
+# --- measuring ------------------------------------------------------------------------------------------------------
+
+
+@app.command(epilog="Example: rag-flywheel replay my-questions --mode gap --seeds 3 --html replay.html")
+def replay(
+    context: typer.Context,
+    dataset: Annotated[
+        Path, typer.Argument(help="A BEIR folder: corpus.jsonl, queries.jsonl with answer and cluster, qrels/test.tsv.")
+    ],
+    mode: Annotated[
+        Literal["full", "gap"],
+        typer.Option(help="full: all documents; gap: without those that answer the corrected questions."),
+    ] = "full",
+    accepted: Annotated[
+        float, typer.Option(help="Share of the other questions that are asked and confirmed.", min=0, max=1)
+    ] = 0.5,
+    hostile: Annotated[
+        float, typer.Option(help="Share of the corrections that are wrong or poisoned.", min=0, max=1)
+    ] = 0.0,
+    turns: Annotated[int, typer.Option(help="Cycles that the corrections come in.", min=1, max=100)] = 1,
+    seeds: Annotated[int, typer.Option(help="How often it is played, each time dealt anew.", min=1, max=1000)] = 5,
+    methods: Annotated[
+        str | None,
+        typer.Option(help="Which of flywheel, static, dense, append, override, weights, memory; all if not given."),
+    ] = None,
+    no_titles: Annotated[bool, typer.Option("--no-titles", help="Index passages without their titles.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write a page with plots to this file.")] = None,
+    work: Annotated[
+        Path | None, typer.Option(help="Where it is played and finished seeds are kept; in data_dir if not given.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Play real questions through the real loop: what corrections help, and what they harm, beside other methods."""
+    from eval.replay import page
+    from rag_flywheel.progress import shown
+    from rag_flywheel.replay import Options
+    from rag_flywheel.replay import replay as run
+    from rag_flywheel.simulation import METHODS
+
+    asked = _asked(context, json, "")
+    config = config_file.load(asked.config)
+    if html is not None and not html.parent.is_dir():  # better said now than when all is played
+        raise InvalidInput(f"--html: there is no folder {html.parent}; make it first, or name another file")
+    with shown(err) as steps:
+        result = run(
+            dataset,
+            config=config,
+            secrets=config_file.secrets(),
+            options=Options(mode=mode, accepted=accepted, hostile=hostile, turns=turns, titles=not no_titles),
+            methods=METHODS if methods is None else [name.strip() for name in methods.split(",")],
+            seeds=range(seeds),
+            work=config.data / "replay" if work is None else work,
+            steps=steps,
+        )
+    if html is not None:
+        html.write_text(page.render(result), encoding="utf-8")
+    _print(asked, result, _replay_table)
 
 
 # --- settings and demo ----------------------------------------------------------------------------------------------
@@ -480,9 +572,64 @@ def _print(asked: Asked, result: Any, render: Callable[[Any], None]) -> None:
 def _answer(reply: Mapping[str, Any]) -> None:
     out.print(reply["answer"], markup=False, soft_wrap=True)
     for one in reply["citations"]:
-        place = f"{one['document_id']}:{one['start']}:{one['end']}"
-        out.print(f"  [{one['number']}] {one['title']} ({place})", markup=False, style="dim", soft_wrap=True)
+        out.print(f"  [{one['number']}] {one['title']} ({_place(one)})", markup=False, style="dim", soft_wrap=True)
     out.print(f"interaction {reply['interaction_id']}, version {reply['version']}", style="dim", soft_wrap=True)
+
+
+def _explanation(said: Mapping[str, Any]) -> None:
+    learned, admission = said["learned"], said["learned"]["admission"]
+    weights = (f"{name.replace('_', ' ')} {weight:.2f}" for name, weight in learned["fusion"].items())
+    needed = "no correction is shown"
+    if admission is not None:
+        parts = f"cosine + {admission['words']:.2f} x words - {admission['passage']:.2f} x best passage"
+        needed = f"a correction is shown where {parts} is above {admission['threshold']:.2f}, and no passage is nearer"
+    lines = [
+        said["question"] or "question not kept",
+        *([f"searched for: {said['query']}"] if said["query"] != said["question"] else []),
+        f"version {said['version']}, {'live' if said['live'] else 'not live'}",
+        f"fusion: {', '.join(weights) or 'reciprocal rank fusion'}; reranker: {learned['reranker'] or 'none'}",
+        f"admission: {needed}",
+    ]
+    for line in lines:
+        out.print(line, markup=False, soft_wrap=True)
+    for note in said["notes"]:
+        out.print(f"note: {note}", markup=False, style="yellow", soft_wrap=True)
+    passages = ([one["rank"], *_ranked(one)] for one in said["passages"])
+    _rows("Ranking", ("rank", "passage", "score", "why", "used"), passages, "nothing was found")
+    columns = ("correction", "corrected question", "fit", "why")
+    judged = ([one["correction_id"], one["question"], *_fitted(one)] for one in said["corrections"])
+    _rows("Corrections near the query", columns, judged, "no correction is near the query")
+
+
+def _ranked(one: Mapping[str, Any]) -> Iterator[str]:
+    """The cells of a passage after its rank."""
+    text = " ".join((one["text"] or "").split())
+    excerpt = text if len(text) <= EXCERPT else f"{text[:EXCERPT]}…"
+    yield "\n".join(part for part in (one["title"], _place(one), excerpt) if part)
+    yield f"{one['score']:.3f}"
+    weighed = (
+        f"{part['name'].replace('_', ' ')} {part['value']:.2f} x {part['weight']:.2f} = {part['contribution']:.2f}"
+        for part in one["features"]
+        if part["weight"]
+    )
+    yield "\n".join([_numbers(one["scores"]), *weighed])
+    yield "cited" if one["cited"] else "shown" if one["shown"] else ""
+
+
+def _fitted(one: Mapping[str, Any]) -> Iterator[str]:
+    """The cells of a correction after its question."""
+    yield "-" if one["fit"] is None else f"{one['fit']:.2f}"
+    parts = {"cosine": one["cosine"], "words": one["words"], "best passage": one["passage"]}
+    yield f"{one['reason']}\n{_numbers(parts)}"
+
+
+def _numbers(named: Mapping[str, float | None]) -> str:
+    return ", ".join(f"{name} {value:.2f}" for name, value in named.items() if value is not None)
+
+
+def _place(one: Mapping[str, Any]) -> str:
+    """A span as `correct --evidence` takes it."""
+    return f"{one['document_id']}:{one['start']}:{one['end']}"
 
 
 def _fields(result: Mapping[str, Any]) -> None:
@@ -503,21 +650,49 @@ def _document(result: Any) -> None:
 def _rows(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], nothing: str) -> None:
     table = Table(title=title)
     for number, name in enumerate(columns):
-        table.add_column(name, no_wrap=number == 0)  # the first is what other commands want to be given, whole
+        # The first is what other commands want to be given, whole.
+        table.add_column(name, no_wrap=number == 0, overflow="fold")
     for row in rows:
         table.add_row(*(Text("-" if cell is None else str(cell)) for cell in row))
     out.print(table if table.row_count else nothing)
 
 
 def _review_table(items: Sequence[Mapping[str, Any]]) -> None:
-    columns = ("id", "stage", "question", "was answered", "correction")
-    rows = ([one[name] for name in ("id", "stage", "question", "answered", "answer")] for one in items)
+    columns = ("id", "status", "stage", "question", "was answered", "correction")
+    rows = ([one[name] for name in ("id", "status", "stage", "question", "answered", "answer")] for one in items)
     _rows("Corrections", columns, rows, "no correction is in this state")
+    for one in items:
+        _conflicts(one)
+
+
+def _review_item(item: Mapping[str, Any]) -> None:
+    _fields({name: value for name, value in item.items() if name != "conflicts"})
+    _conflicts(item)
+
+
+def _conflicts(item: Mapping[str, Any]) -> None:
+    for other in item["conflicts"]:
+        same = "the very same question: the one accepted last supersedes the other"
+        near = f"nearly the same question: both stay until one is rejected: {other['question']}"
+        said = f"{item['id']} is in conflict with {other['id']} ({other['status']}): {other['answer']}"
+        out.print(said, markup=False, soft_wrap=True)
+        out.print(f"  {same if other['same_question'] else near}", markup=False, style="dim", soft_wrap=True)
 
 
 def _gaps_table(found: Sequence[Mapping[str, Any]]) -> None:
     rows = ([one["times"], one["question"], one["last"][:19]] for one in found)
     _rows("Knowledge gaps", ("times", "question", "last asked"), rows, "no gaps: every question was answered")
+
+
+def _triage_table(found: Sequence[Mapping[str, Any]]) -> None:
+    rows = ([one["interaction_ids"][0], f"{one['score']:.1f}", one["times"], one["question"]] for one in found)
+    columns = ("interaction", "score", "times", "question")
+    _rows(
+        "Suspicious answers",
+        columns,
+        rows,
+        "nothing to look at: no unjudged answer has more signals against it than for it",
+    )
 
 
 def _versions_table(found: Sequence[Mapping[str, Any]]) -> None:
@@ -528,6 +703,24 @@ def _versions_table(found: Sequence[Mapping[str, Any]]) -> None:
     _rows("Index versions", ("version", "state", "created", *_COUNTED), rows, "no version yet: run reindex")
 
 
+def _replay_table(result: Mapping[str, Any]) -> None:
+    from eval.replay import page
+
+    title = f"hit@1 on {result['dataset']}, mode {result['mode']}, seeds {len(result['seeds'])}"
+    table = Table(*page.COLUMNS, title=title, box=None, padding=(0, 1, 0, 0))  # it fits into 80 columns
+    for row in page.table(result):
+        table.add_row(*row)
+    out.print(table)
+    for name, verdict in result["verdicts"].items():
+        better = ", ".join(verdict["dominated_by"])
+        said = f"{name}: help {verdict['help']:+.3f}, harm {verdict['harm']:+.3f}"
+        out.print(said + (f"; more help at no more harm: {better}" if better else ""), markup=False, soft_wrap=True)
+    for seed, notes in result["decisions"].items():
+        for note in notes:
+            out.print(f"  seed {seed}, {note}", markup=False, style="dim", soft_wrap=True)
+
+
+EXCERPT = 80  # characters of a passage in a table
 _COUNTED = ("documents", "passages", "corrections")
 
 

@@ -12,7 +12,15 @@ OURS = ("rag_flywheel", "ingest", "eval")
 
 FOUNDATION = {"rag_flywheel.domain", "rag_flywheel.errors"}
 PORTS = FOUNDATION | {"rag_flywheel.ports", "rag_flywheel.config"}
-PURE = {"rag_flywheel.attribution", "rag_flywheel.trust", "rag_flywheel.canary", "rag_flywheel.privacy"}
+PURE = {
+    "rag_flywheel.attribution",
+    "rag_flywheel.trust",
+    "rag_flywheel.canary",
+    "rag_flywheel.privacy",
+    "rag_flywheel.signals",
+    "rag_flywheel.standing",
+    "rag_flywheel.wording",
+}
 USE_CASES = {
     "rag_flywheel.retrieval",
     "rag_flywheel.feedback",
@@ -22,7 +30,8 @@ USE_CASES = {
     "rag_flywheel.extractive",
     "rag_flywheel.history",
 }
-COMPOSERS = {"rag_flywheel.chat", "rag_flywheel.judging", "rag_flywheel.reindex"}
+COMPOSERS = {"rag_flywheel.chat", "rag_flywheel.explain", "rag_flywheel.judging", "rag_flywheel.reindex"}
+REPLAY = {"rag_flywheel.simulation", "rag_flywheel.replay"}
 DOORS = {
     "rag_flywheel.cli",
     "rag_flywheel.client",
@@ -38,11 +47,16 @@ MAY_IMPORT: list[tuple[str, set[str]]] = [
     ("rag_flywheel.errors", set()),
     ("rag_flywheel.ports", FOUNDATION),
     ("rag_flywheel.config", FOUNDATION),
-    *((name, FOUNDATION) for name in sorted(PURE)),
+    *((name, FOUNDATION | PURE) for name in sorted(PURE)),
     *((name, PORTS | PURE | USE_CASES) for name in sorted(USE_CASES)),
     ("rag_flywheel.chat", PORTS | PURE | USE_CASES),
+    ("rag_flywheel.explain", PORTS | PURE | USE_CASES | {"rag_flywheel.chat"}),
     ("rag_flywheel.judging", PORTS | {"ingest.", "eval."}),
     ("rag_flywheel.reindex", PORTS | PURE | USE_CASES | COMPOSERS | {"rag_flywheel.wiring", "ingest.", "eval."}),
+    *(
+        (name, PORTS | PURE | USE_CASES | COMPOSERS | REPLAY | {"rag_flywheel.wiring", "ingest.", "eval."})
+        for name in sorted(REPLAY)
+    ),
     ("rag_flywheel.adapters.", FOUNDATION | {"rag_flywheel.ports", "rag_flywheel.adapters."}),
     ("rag_flywheel.wiring", PORTS | USE_CASES | {"rag_flywheel.adapters."}),
     (
@@ -52,12 +66,18 @@ MAY_IMPORT: list[tuple[str, set[str]]] = [
     *(
         (
             name,
-            PORTS | PURE | USE_CASES | COMPOSERS | DOORS | {"rag_flywheel.wiring", "rag_flywheel.api.", "eval.report"},
+            PORTS
+            | PURE
+            | USE_CASES
+            | COMPOSERS
+            | REPLAY
+            | DOORS
+            | {"rag_flywheel.wiring", "rag_flywheel.api.", "eval.report", "eval.replay.page"},
         )
         for name in sorted(DOORS)
     ),
-    ("ingest.", PORTS | {"rag_flywheel.retrieval", "ingest."}),
-    ("eval.", PORTS | {"rag_flywheel.retrieval", "eval."}),
+    ("ingest.", PORTS | {"rag_flywheel.retrieval", "rag_flywheel.standing", "rag_flywheel.wording", "ingest."}),
+    ("eval.", PORTS | {"rag_flywheel.retrieval", "rag_flywheel.wording", "eval."}),
 ]
 
 

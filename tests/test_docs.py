@@ -21,7 +21,7 @@ from eval.gate import GUARDED
 from eval.golden import Slice, load_beir
 from ingest.formats import SUFFIXES
 from rag_flywheel import cli, errors
-from rag_flywheel.api import chat, corrections, openai, versions
+from rag_flywheel.api import chat, corrections, explain, openai, versions
 from rag_flywheel.config import Config, Privacy, Secrets, known_keys
 from rag_flywheel.domain import CorrectionState, FeedbackKind, Stage, VersionState
 from rag_flywheel.errors import FlywheelError
@@ -223,7 +223,7 @@ def test_an_error_named_in_a_page_exists(path: Path) -> None:
 
 
 def _api() -> list[APIRoute]:
-    every = [route for router in (chat, openai, corrections, versions) for route in router.routes.routes]
+    every = [route for router in (chat, openai, explain, corrections, versions) for route in router.routes.routes]
     return [route for route in every if isinstance(route, APIRoute)]
 
 

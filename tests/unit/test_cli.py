@@ -83,7 +83,20 @@ COMMANDS = list(commands(typer.main.get_command(cli.app)))
 
 
 def test_the_promised_commands_are_there() -> None:
-    promised = ["serve", "reindex", "ask", "feedback", "correct", "promote", "rollback", "report", "gaps", "demo"]
+    promised = [
+        "serve",
+        "reindex",
+        "ask",
+        "explain",
+        "feedback",
+        "correct",
+        "promote",
+        "rollback",
+        "report",
+        "gaps",
+        "triage",
+        "demo",
+    ]
     groups = [("versions", "list"), ("versions", "show"), ("versions", "diff"), ("config", "check"), ("config", "show")]
     reviews = [("review", "list"), ("review", "decide")]
     assert {*((name,) for name in promised), *groups, *reviews} <= set(COMMANDS)
@@ -254,6 +267,40 @@ def test_ask_shows_people_the_answer_with_its_citations(run: Run, url: str) -> N
     assert "interaction id" in out
 
 
+def test_explain_shows_people_the_ranking_and_prints_what_the_api_returns(run: Run, url: str, made: Services) -> None:
+    asked = json.loads(run("--url", url, "ask", QUESTION, "--json")[1])
+    code, out, _ = run("--url", url, "explain", asked["interaction_id"])
+    said = " ".join(out.split())
+    assert code == 0
+    assert QUESTION in said
+    assert f"version {asked['version']}, live" in said
+    assert "fusion: reciprocal rank fusion; reranker: none" in said
+    assert "admission: no correction is shown" in said
+    assert "cited" in said
+    assert "no correction is near the query" in said
+    code, out, _ = run("--url", url, "explain", asked["interaction_id"], "--limit", "2", "--json")
+    explained = json.loads(out)
+    assert code == 0
+    assert (explained["repeated"], explained["notes"]) == (True, [])
+    assert [one["rank"] for one in explained["passages"]] == [1, 2]
+
+
+def test_explain_says_to_people_what_it_cannot_explain(run: Run, url: str) -> None:
+    asked = json.loads(run("--url", url, "ask", QUESTION, "--no-consent", "--json")[1])
+    out = run("--url", url, "explain", asked["interaction_id"])[1]
+    assert "question not kept" in out
+    assert "note: the question was not kept, because there was no consent" in out
+
+
+def test_an_answer_that_was_abandoned_without_a_word_is_listed_for_triage(run: Run, url: str) -> None:
+    name = json.loads(run("--url", url, "ask", "How is a backup of the ledger made?", "--json")[1])["interaction_id"]
+    assert "nothing to look at" in run("--url", url, "triage")[1]
+    assert run("--url", url, "feedback", name, "abandoned")[0] == 0
+    [suspect] = json.loads(run("--url", url, "triage", "--json")[1])
+    assert (suspect["interaction_ids"], suspect["score"], suspect["times"]) == ([name], 1.0, 1)
+    assert name in run("--url", url, "triage", "--limit", "1")[1]
+
+
 def test_a_correction_goes_from_the_command_to_the_reviewer(run: Run, url: str, made: Services) -> None:
     name = json.loads(run("--url", url, "ask", QUESTION, "--json")[1])["interaction_id"]
     spans = ("--evidence", "rollback:0:10", "--supersedes", "rollback:0:10")
@@ -268,6 +315,21 @@ def test_a_correction_goes_from_the_command_to_the_reviewer(run: Run, url: str, 
     followed = json.loads(run("--url", url, "--json", "correction", taken["id"])[1])
     assert (followed["id"], followed["status"]) == (taken["id"], "accepted")
     assert made.ledger.audit(limit=1)[0].who == "grace"
+
+
+def test_a_conflict_is_put_before_the_reviewer(run: Run, url: str) -> None:
+    asked = json.loads(run("--url", url, "ask", "How is a backup of the ledger made?", "--json")[1])["interaction_id"]
+    first, second = (
+        json.loads(run("--url", url, "--json", "correct", asked, "--answer", answer)[1])["id"]
+        for answer in ("Copy the database file.", "Nobody knows how.")
+    )
+    listed = json.loads(run("--url", url, "--json", "review", "list", "--conflicts")[1])
+    assert [one["id"] for one in listed] == [first, second]
+    for arguments in (("review", "list", "--conflicts"), ("review", "show", second)):
+        said = run("--url", url, *arguments)[1]
+        assert f"{second} is in conflict with {first} (pending): Copy the database file." in said
+        assert "the very same question: the one accepted last supersedes the other" in said
+    assert json.loads(run("--url", url, "--json", "review", "list", "--conflicts", "--status", "rejected")[1]) == []
 
 
 @pytest.mark.parametrize(
@@ -319,6 +381,7 @@ def test_errors_of_the_server_have_the_exit_codes_of_their_kind(run: Run, url: s
         (("correction", "none"), 5, "NotFound"),
         (("promote", "none"), 5, "NotFound"),
         (("feedback", "none", "thumb", "up"), 5, "NotFound"),
+        (("explain", "none"), 5, "NotFound"),
         (("review", "list", "--status", "lost"), 2, "InvalidInput"),
     ):
         ended, out, _ = run("--url", url, "--json", *arguments)

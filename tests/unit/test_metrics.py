@@ -21,6 +21,18 @@ def test_the_values_are_those_of_the_definitions() -> None:
     assert metrics.ndcg_at_10(flags, 3) == pytest.approx((1 / log2(3) + 1 / log2(5)) / ideal)
 
 
+def test_a_short_ranking_has_no_better_precision_than_a_long_one() -> None:
+    assert metrics.precision_at_k([True], 8) == metrics.precision_at_k([True, *[False] * 9], 8) == 1 / 8
+    assert metrics.precision_at_k([False, True, True], 2) == 0.5
+
+
+def test_a_hit_counts_down_to_the_depth_and_no_further() -> None:
+    flags = [False, False, True]
+    assert [metrics.hit_at_k(flags, k) for k in (1, 2, 3, 5)] == [0.0, 0.0, 1.0, 1.0]
+    with pytest.raises(ValueError, match="at least 1, got 0"):
+        metrics.hit_at_k(flags, 0)
+
+
 def test_nothing_retrieved_scores_nothing() -> None:
     assert metrics.hit_at_1([]) == metrics.reciprocal_rank([]) == metrics.ndcg_at_10([], 2) == 0.0
     assert metrics.recall_at_k([], 2, 5) == 0.0

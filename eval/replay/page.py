@@ -1,0 +1,142 @@
+"""A replay's result for people: rows for a terminal, and one HTML page that needs no network."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from eval import ragas_metrics
+from eval.replay import plots
+from eval.replay.measure import ANSWERABLE, FIRST, HIT, METRICS, SLICES, STRICT
+
+COLUMNS = ("method", "slice", "before", "after", "difference", "95% interval", "spread", "probes")
+OURS = "flywheel"
+
+MODES = {
+    "full": "All documents were there.",
+    "gap": "The documents that answer the corrected questions were taken out, so that only the corrections know.",
+}
+PARTS = {
+    "corrected": "Other wordings of the questions that were corrected.",
+    "untouched": "Questions that nobody corrected.",
+    "adversarial": "Other wordings of questions whose accepted correction is wrong or poisoned.",
+    ANSWERABLE: "The untouched questions that the documents still answer: only these can be harmed.",
+    FIRST: "The corrected questions whose correction came in the first turn: is it kept?",
+}
+METHODS = {
+    OURS: "this project: corrections and ranking as learned, tested and promoted by its own cycle",
+    "static": "hybrid search, which learns nothing",
+    "dense": "dense search alone, which learns nothing",
+    "append": "every correction becomes a passage, as in MaxKB",
+    "override": "a stored answer replies to questions above a likeness of 0.9, as in Dify",
+    "weights": "votes move a weight that each passage has for all questions, as in RAGFlow",
+    "memory": "the most alike question, answer and context goes before the passages, as in PatchRAG",
+}
+MEANINGS = {
+    HIT: "The first document answers the question.",
+    STRICT: "The same, where a correction of another question does not count, though its answer agrees.",
+    "hit@5": "One of the first five documents answers.",
+    "MRR@10": "1 / rank of the first document that answers, within ten.",
+    "nDCG@10": "Quality of the whole ranking of ten.",
+    "recall@10": "Share of what answers that is among the first ten.",
+    "recall@75": "Share of what answers that is among the first 75.",
+    "precision@8": "Share of the first eight places that answers.",
+    ragas_metrics.SIMILARITY: "Cosine of the answer and the gold answer.",
+    ragas_metrics.ROUGE_L: "Longest common word sequence of the answer and the gold answer, F1.",
+}
+
+
+def table(result: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """hit@1 by method and slice, as texts in the order of COLUMNS."""
+    return [
+        (
+            method,
+            slice,
+            _number(one["before"]),
+            _number(one["after"]),
+            _signed(one["difference"]),
+            _interval(one),
+            _number(one["spread"]),
+            str(one["n"]),
+        )
+        for method, slices in result["methods"].items()
+        for slice in SLICES
+        if slice in slices
+        for one in [slices[slice][HIT]]
+    ]
+
+
+def render(result: Mapping[str, Any]) -> str:
+    """The page, from what `rag_flywheel.replay.replay` returns."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent.parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": _number, "signed": _signed, "interval": _interval, "opposite": _opposite}
+    environment.filters |= {"words": _words, "label": _label, "percent": _percent, "tone": _tone}
+    methods = result["methods"]
+    shown = {
+        **result,
+        "ours": OURS,
+        "slices": [slice for slice in SLICES if any(slice in one for one in methods.values())],
+        "metrics": METRICS,
+        "parts": PARTS,
+        "meanings": MEANINGS,
+        "described": {name: METHODS[name] for name in methods if name in METHODS},
+        "mode_means": MODES[result["mode"]],
+        "tradeoff": plots.tradeoff(methods),
+        "charts": plots.charts(methods, result["turns"]),
+        "colours": {name: place % 8 for place, name in enumerate(methods)},
+        "frame": {
+            "width": plots.WIDTH,
+            "height": plots.HEIGHT,
+            "left": plots.LEFT,
+            "right": plots.RIGHT,
+            "labels": plots.LABELS,
+            "top": plots.TOP,
+            "bottom": plots.BOTTOM,
+        },
+    }
+    return environment.get_template("replay.html.jinja").render(shown)
+
+
+# --- texts ----------------------------------------------------------------------------------------------------------
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _signed(value: float, digits: int = 3) -> str:
+    rounded = round(value, digits) + 0.0  # no -0.000
+    return f"{rounded:+.{digits}f}" if rounded else f"{0:.{digits}f}"
+
+
+def _interval(one: Mapping[str, float]) -> str:
+    return f"{_signed(one['low'])} to {_signed(one['high'])}"
+
+
+def _opposite(one: Mapping[str, float]) -> dict[str, float]:
+    """A difference, seen as a fall."""
+    return {"difference": 0.0 - one["difference"], "low": 0.0 - one["high"], "high": 0.0 - one["low"]}
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{_signed(100 * value, 1)}%"
+
+
+def _tone(one: Mapping[str, float]) -> str:
+    """Whether the interval lies above zero, below, or around it."""
+    return "up" if one["low"] > 0 else "down" if one["high"] < 0 else "level"
+
+
+def _label(metric: str) -> str:
+    return {ragas_metrics.ROUGE_L: "ROUGE-L"}.get(metric, _words(metric))
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

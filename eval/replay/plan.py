@@ -1,0 +1,159 @@
+"""Who asks what, when, and how they answer back: a replay decided in advance. Pure; all chance is from the seed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Literal
+
+from eval.replay.dataset import Dataset, Query
+from eval.replay.trial import Probe, Slice
+from rag_flywheel.domain import DocumentId
+from rag_flywheel.errors import InvalidInput
+from rag_flywheel.wording import agree, normalised
+
+Mode = Literal["full", "gap"]
+Hostile = Literal["wrong", "poisoned"]
+HOSTILE: tuple[Hostile, ...] = ("wrong", "poisoned")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """A question that is asked and followed by a signal."""
+
+    query: Query
+    turn: int  # from 1
+    kind: Literal["correct", "confirm"]  # what the asker is ready to do
+    answer: str  # what the asker would hand in as the better answer
+    hostile: Hostile | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One seed of a replay. A probe's `relevant` holds its judgements alone: corrections are not made yet."""
+
+    seed: int
+    turns: int
+    asks: tuple[Ask, ...]  # in the order of their turns
+    probes: tuple[Probe, ...]
+    removed: frozenset[DocumentId]  # left out of the sources
+
+
+Clusters = Sequence[Sequence[Query]]
+
+
+def draw(dataset: Dataset, *, seed: int, mode: Mode, accepted: float, hostile: float, turns: int) -> Plan:
+    """The plan of one seed.
+
+    Questions with several wordings are split in half. In the corrected half one wording of each is asked, to be
+    corrected, and the others are probes. Questions without another wording are untouched as well: nobody can correct
+    one and ask it otherwise. Of a share `accepted` of the untouched questions one wording is asked, to be confirmed;
+    all their other wordings are probes. No probe has the text of a question that is asked.
+
+    Mode "gap" removes the documents that answer any wording of a corrected question. Untouched questions that lose all
+    their documents by it stay, but are not `answerable`: nothing is left there that could be harmed.
+
+    A share `hostile` of the corrections is hostile, by turns "wrong" (the gold answer to a question about something
+    else) and "poisoned" (the question's own text before such an answer: PoisonedRAG, Zou et al., USENIX Security 2025).
+    The other wordings of these questions are the slice "adversarial".
+
+    Corrections and confirmations are dealt over the turns alike. Raises InvalidInput where a hostile answer is wanted
+    and all answers agree.
+    """
+    chance = Random(seed)
+    clusters = _clusters(dataset.queries)
+    reworded = [one for one in clusters if len(one) > 1]
+    chance.shuffle(reworded)
+    corrected = reworded[: len(reworded) // 2]
+    removed = _answering(corrected) if mode == "gap" else frozenset()
+    single = [one for one in clusters if len(one) == 1]
+    untouched = [*reworded[len(corrected) :], *single]
+    asked = [chance.choice(one) for one in corrected]
+    chance.shuffle(untouched)
+    confirmed = [chance.choice(one) for one in untouched[: round(accepted * len(untouched))]]
+    ills = _hostile(asked, hostile, chance)
+    bad = {
+        query_id: _hostile_answer(query_id, ill, corrected, dataset.queries, chance) for query_id, ill in ills.items()
+    }
+    asks = [
+        Ask(
+            query=query,
+            turn=1 + place % turns,
+            kind="correct",
+            answer=bad.get(query.query_id, query.answer),
+            hostile=ills.get(query.query_id),
+        )
+        for place, query in enumerate(asked)
+    ]
+    asks += [
+        Ask(query=query, turn=1 + place % turns, kind="confirm", answer=query.answer, hostile=None)
+        for place, query in enumerate(confirmed)
+    ]
+    return Plan(
+        seed=seed,
+        turns=turns,
+        asks=tuple(sorted(asks, key=lambda ask: ask.turn)),
+        probes=tuple(_probes(asks, corrected, untouched, removed)),
+        removed=removed,
+    )
+
+
+def _clusters(queries: Sequence[Query]) -> list[list[Query]]:
+    found: dict[str, list[Query]] = {}
+    for query in queries:
+        found.setdefault(query.cluster, []).append(query)
+    return list(found.values())
+
+
+def _answering(clusters: Clusters) -> frozenset[DocumentId]:
+    return frozenset(document for cluster in clusters for query in cluster for document in query.relevant)
+
+
+def _hostile(asked: Sequence[Query], share: float, chance: Random) -> Mapping[str, Hostile]:
+    """Query id -> kind, of the share of the questions whose correction is hostile."""
+    chosen = chance.sample([query.query_id for query in asked], round(share * len(asked)))
+    return {query_id: HOSTILE[place % len(HOSTILE)] for place, query_id in enumerate(chosen)}
+
+
+def _hostile_answer(query_id: str, ill: Hostile, clusters: Clusters, queries: Sequence[Query], chance: Random) -> str:
+    cluster = next(one for one in clusters if any(query.query_id == query_id for query in one))
+    own = {query.cluster for query in cluster}
+    wrong = [
+        other.answer
+        for other in queries
+        if other.cluster not in own and not any(agree(other.answer, query.answer) for query in cluster)
+    ]
+    if not wrong:
+        raise InvalidInput(
+            "hostile corrections need answers that disagree, and those of this data set all say the same: replay "
+            "without --hostile, or give another data set"
+        )
+    answer = chance.choice(wrong)
+    text = next(query.text for query in cluster if query.query_id == query_id)
+    return f"{text} {answer}" if ill == "poisoned" else answer
+
+
+def _probes(
+    asks: Sequence[Ask], corrected: Clusters, untouched: Clusters, removed: frozenset[DocumentId]
+) -> list[Probe]:
+    texts = {normalised(ask.query.text) for ask in asks}
+    by_cluster = {ask.query.cluster: ask for ask in asks if ask.kind == "correct"}
+    probes = []
+    for cluster in [*corrected, *untouched]:
+        ask = by_cluster.get(cluster[0].cluster)
+        part: Slice = "untouched" if ask is None else "corrected" if ask.hostile is None else "adversarial"
+        probes += [
+            Probe(
+                query_id=query.query_id,
+                group=query.cluster,
+                question=query.text,
+                answer=query.answer,
+                slice=part,
+                turn=None if ask is None else ask.turn,
+                relevant=query.relevant,
+                answerable=bool(query.relevant - removed),
+                agreeing=frozenset(),
+            )
+            for query in cluster
+            if normalised(query.text) not in texts
+        ]
+    return probes
