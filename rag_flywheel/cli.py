@@ -382,6 +382,10 @@ def replay(
     hostile: Annotated[
         float, typer.Option(help="Share of the corrections that are wrong or poisoned.", min=0, max=1)
     ] = 0.0,
+    noise: Annotated[
+        float,
+        typer.Option(help="Share of the askers who also leave an implicit signal, by chance.", min=0, max=1),
+    ] = 0.0,
     turns: Annotated[int, typer.Option(help="Cycles that the corrections come in.", min=1, max=100)] = 1,
     seeds: Annotated[int, typer.Option(help="How often it is played, each time dealt anew.", min=1, max=1000)] = 5,
     methods: Annotated[
@@ -411,7 +415,9 @@ def replay(
             dataset,
             config=config,
             secrets=config_file.secrets(),
-            options=Options(mode=mode, accepted=accepted, hostile=hostile, turns=turns, titles=not no_titles),
+            options=Options(
+                mode=mode, accepted=accepted, hostile=hostile, noise=noise, turns=turns, titles=not no_titles
+            ),
             methods=METHODS if methods is None else [name.strip() for name in methods.split(",")],
             seeds=range(seeds),
             work=config.data / "replay" if work is None else work,

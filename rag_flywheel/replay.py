@@ -42,14 +42,16 @@ class Options:
     mode: Mode = "full"
     accepted: float = 0.5  # share of the untouched questions, 0..1
     hostile: float = 0.0  # share of the corrections, 0..1
+    noise: float = 0.0  # share of the askers who also leave an implicit signal that says nothing, 0..1
     turns: int = 1
     titles: bool = True  # false: passages are indexed without their titles, whatever the settings say
 
     def __post_init__(self) -> None:
-        if not (0 <= self.accepted <= 1 and 0 <= self.hostile <= 1 and self.turns >= 1):
+        shares = (self.accepted, self.hostile, self.noise)
+        if not (all(0 <= share <= 1 for share in shares) and self.turns >= 1):
             raise ValueError(
                 f"a replay needs shares of 0 to 1 and a turn or more, got accepted {self.accepted}, hostile "
-                f"{self.hostile}, turns {self.turns}"
+                f"{self.hostile}, noise {self.noise}, turns {self.turns}"
             )
 
 
@@ -154,6 +156,7 @@ def _plan(dataset: Dataset, seed: int, options: Options) -> Plan:
         mode=options.mode,
         accepted=options.accepted,
         hostile=options.hostile,
+        noise=options.noise,
         turns=options.turns,
     )
 

@@ -159,17 +159,26 @@ class _Simulation:
             right = interaction.answered and _first_document(interaction) in self._relevant(ask.query.relevant)
         else:
             right = ask.hostile is None and agree(interaction.answer, ask.query.answer)
+        if ask.implicit is not None:
+            kind, value = ask.implicit
+            self._say(ask, interaction, kind, value)
         if right:
             self._confirm(ask, interaction)
         elif ask.kind == "correct":
             self._correct(ask, interaction)
 
     def _confirm(self, ask: Ask, interaction: Interaction) -> None:
+        self._say(ask, interaction, "thumb", "up")
+        document = _first_document(interaction)
+        if document is not None:
+            self._remember(interaction, interaction.answer, document, corrected=False)
+
+    def _say(self, ask: Ask, interaction: Interaction, kind: str, value: str | bool) -> None:
         services = self.services
-        praise = feedback.prepare(
+        signal = feedback.prepare(
             interaction.interaction_id,
-            "thumb",
-            "up",
+            kind,
+            value,
             user=_name(ask),
             ledger=services.ledger,
             redactor=services.redactor,
@@ -177,10 +186,7 @@ class _Simulation:
             at=services.now(),
             new_id=services.new_id,
         )
-        services.ledger.add_feedback(praise)
-        document = _first_document(interaction)
-        if document is not None:
-            self._remember(interaction, interaction.answer, document, corrected=False)
+        services.ledger.add_feedback(signal)
 
     def _correct(self, ask: Ask, interaction: Interaction) -> None:
         services = self.services

@@ -1,7 +1,7 @@
 """Who asks what, when, and how they answer back: a replay decided in advance. Pure; all chance is from the seed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal
 
@@ -14,6 +14,8 @@ from rag_flywheel.wording import agree, normalised
 Mode = Literal["full", "gap"]
 Hostile = Literal["wrong", "poisoned"]
 HOSTILE: tuple[Hostile, ...] = ("wrong", "poisoned")
+Implicit = Literal["used", "abandoned", "regenerated"]
+IMPLICIT: tuple[Implicit, ...] = ("used", "abandoned", "regenerated")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,7 @@ class Ask:
     kind: Literal["correct", "confirm"]  # what the asker is ready to do
     answer: str  # what the asker would hand in as the better answer
     hostile: Hostile | None
+    implicit: tuple[Implicit, bool] | None  # what the asker also does, by chance: it says nothing of the answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,7 @@ class Plan:
 Clusters = Sequence[Sequence[Query]]
 
 
-def draw(dataset: Dataset, *, seed: int, mode: Mode, accepted: float, hostile: float, turns: int) -> Plan:
+def draw(dataset: Dataset, *, seed: int, mode: Mode, accepted: float, hostile: float, noise: float, turns: int) -> Plan:
     """The plan of one seed.
 
     Questions with several wordings are split in half. In the corrected half one wording of each is asked, to be
@@ -55,6 +58,8 @@ def draw(dataset: Dataset, *, seed: int, mode: Mode, accepted: float, hostile: f
     A share `hostile` of the corrections is hostile, by turns "wrong" (the gold answer to a question about something
     else) and "poisoned" (the question's own text before such an answer: PoisonedRAG, Zou et al., USENIX Security 2025).
     The other wordings of these questions are the slice "adversarial".
+
+    A share `noise` of the askers also uses, abandons or regenerates the answer, by chance and whatever it was worth.
 
     Corrections and confirmations are dealt over the turns alike. Raises InvalidInput where a hostile answer is wanted
     and all answers agree.
@@ -81,17 +86,18 @@ def draw(dataset: Dataset, *, seed: int, mode: Mode, accepted: float, hostile: f
             kind="correct",
             answer=bad.get(query.query_id, query.answer),
             hostile=ills.get(query.query_id),
+            implicit=None,
         )
         for place, query in enumerate(asked)
     ]
     asks += [
-        Ask(query=query, turn=1 + place % turns, kind="confirm", answer=query.answer, hostile=None)
+        Ask(query=query, turn=1 + place % turns, kind="confirm", answer=query.answer, hostile=None, implicit=None)
         for place, query in enumerate(confirmed)
     ]
     return Plan(
         seed=seed,
         turns=turns,
-        asks=tuple(sorted(asks, key=lambda ask: ask.turn)),
+        asks=_noisy(sorted(asks, key=lambda ask: ask.turn), noise, seed),
         probes=tuple(_probes(asks, corrected, untouched, removed)),
         removed=removed,
     )
@@ -130,6 +136,16 @@ def _hostile_answer(query_id: str, ill: Hostile, clusters: Clusters, queries: Se
     answer = chance.choice(wrong)
     text = next(query.text for query in cluster if query.query_id == query_id)
     return f"{text} {answer}" if ill == "poisoned" else answer
+
+
+def _noisy(asks: Sequence[Ask], share: float, seed: int) -> tuple[Ask, ...]:
+    """By a chance of its own, so that the rest of the plan is the same with and without."""
+    chance = Random(f"implicit {seed}")
+    drawn = [(chance.random() < share, chance.choice(IMPLICIT), chance.random() < 0.5) for _ in asks]
+    return tuple(
+        replace(ask, implicit=(kind, value)) if noisy else ask
+        for ask, (noisy, kind, value) in zip(asks, drawn, strict=True)
+    )
 
 
 def _probes(

@@ -10,6 +10,7 @@ import pytest
 
 from rag_flywheel import cli, config, replay
 from rag_flywheel.config import Config, Secrets
+from rag_flywheel.domain import IMPLICIT, FeedbackKind
 from rag_flywheel.errors import AlreadyRunning, InvalidInput
 from rag_flywheel.progress import silent
 from rag_flywheel.replay import Options
@@ -124,6 +125,15 @@ def test_hostile_corrections_are_handed_in_however_good_the_answer_was(data: Pat
     assert set(result["methods"]["flywheel"]) == {"untouched", "adversarial"}
 
 
+def test_signals_by_chance_are_recorded_beside_what_people_say(data: Path, workshop: Workshop) -> None:
+    play(data, workshop, options=Options(noise=1.0))
+    (made,) = workshop.played
+    said = made.ledger.feedback()
+    noise = [one for one in said if one.kind in IMPLICIT]
+    assert len({one.interaction_id for one in noise}) == len(noise) == len(made.ledger.interactions(limit=100))
+    assert {one.kind for one in said} - IMPLICIT == {FeedbackKind.THUMB}
+
+
 def test_corrections_arrive_over_several_cycles(data: Path, workshop: Workshop) -> None:
     result = play(data, workshop, options=Options(mode="gap", turns=3))
     (made,) = workshop.played
@@ -211,7 +221,7 @@ def test_the_command_refuses_at_once_what_it_cannot_play(
 
 
 def test_shares_and_turns_that_make_no_sense_are_refused() -> None:
-    for wrong in ({"accepted": 1.5}, {"hostile": -0.1}, {"turns": 0}):
+    for wrong in ({"accepted": 1.5}, {"hostile": -0.1}, {"noise": 2.0}, {"turns": 0}):
         with pytest.raises(ValueError, match="a replay needs shares of 0 to 1"):
             Options(**wrong)  # type: ignore[arg-type]
 

@@ -1,13 +1,14 @@
 """Who asks what in a replay, and which questions are probes."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from eval.replay.dataset import Dataset, Query, Source, load
-from eval.replay.plan import Plan, draw
+from eval.replay.plan import IMPLICIT, Plan, draw
 from rag_flywheel.domain import DocumentId
 from rag_flywheel.errors import InvalidInput
 from rag_flywheel.wording import agree
@@ -29,7 +30,7 @@ def things(tmp_path: Path) -> Dataset:
 
 
 def drawn(dataset: Dataset, **options: Any) -> list[Plan]:
-    given: dict[str, Any] = {"mode": "full", "accepted": 0.5, "hostile": 0.0, "turns": 1, **options}
+    given: dict[str, Any] = {"mode": "full", "accepted": 0.5, "hostile": 0.0, "noise": 0.0, "turns": 1, **options}
     return [draw(dataset, seed=seed, **given) for seed in SEEDS]
 
 
@@ -121,6 +122,15 @@ def test_a_share_of_the_corrections_is_wrong_or_poisoned_by_turns_and_disagrees_
 def test_a_hostile_share_changes_nothing_but_the_answers_of_the_corrections(things: Dataset) -> None:
     for honest, mixed in zip(drawn(things), drawn(things, hostile=0.5), strict=True):
         assert [(one.query, one.kind) for one in honest.asks] == [(one.query, one.kind) for one in mixed.asks]
+
+
+def test_a_share_of_the_askers_leaves_signals_by_chance_and_nothing_else_changes(things: Dataset) -> None:
+    for quiet, noisy in zip(drawn(things), drawn(things, noise=0.5), strict=True):
+        assert [replace(ask, implicit=None) for ask in noisy.asks] == list(quiet.asks)
+        assert noisy.probes == quiet.probes
+    everybody = [ask.implicit for plan in drawn(things, noise=1.0) for ask in plan.asks]
+    assert {one for one in everybody if one} == {(kind, value) for kind in IMPLICIT for value in (True, False)}
+    assert None not in everybody
 
 
 def test_hostile_answers_need_answers_that_disagree(tmp_path: Path) -> None:
