@@ -15,6 +15,7 @@ from rag_flywheel.retrieval import Searcher, features, fits, fuse
 PASSAGE = 0.5  # weight of the best passage's cosine; nothing but rewordings could teach it, and there are none
 WORDS = 0.5  # weight of the shared words before there are questions to learn it from
 DOUBT = 20  # questions for which that first weight counts
+LEAST = 1 / 3  # share of the error that is spent however much the passages answer
 NEVER = -2.0  # below every fit
 HALF = 0.5  # share of corrected questions without an answer from which there is enough to gain for the whole error
 ASKED_AT_MOST = 1000  # questions that calibrate; more would not move the quantile, and each is a search
@@ -68,8 +69,8 @@ def calibrate(
     least fit of a correction to its own question. `vectors` holds each question's unit vector.
 
     The error is spent in proportion to what there is to gain: in full where the passages, ranked by `fusion`, answer at
-    most half of the corrected questions first, and less where they answer more of them, down to the strictest
-    threshold that so many questions can calibrate.
+    most half of the corrected questions first, and less where they answer more of them, down to a third: what was
+    found may still have been answered badly.
 
     Cosine and shared words get the same say: the weight of the words is the ratio of their spreads over the same
     questions, so that it suits any embedder.
@@ -88,7 +89,7 @@ def calibrate(
         threshold = (nearest + min((one.fit(weights) for one in own), default=nearest)) / 2.0
     else:
         unanswered = float(np.mean([not one.is_answered(fusion) for one in own])) if own else 0.0
-        spent = max(error * min(1.0, unanswered / HALF), 1.0 / (len(asked) + 1))
+        spent = error * min(1.0, max(unanswered / HALF, LEAST))
         place = min(math.ceil((len(asked) + 1) * (1.0 - spent)), len(asked))
         threshold = sorted(one.intrusion(weights) for one in asked)[place - 1]
     return Admission(threshold=threshold, words=weights.words, passage=weights.passage)

@@ -62,8 +62,8 @@ def measure(trials: Sequence[Trial], *, encoder: Encoder, resamples: int, seed: 
     - `turns`: {method: [{slice: hit@1, "first": hit@1}]} after each turn. `first` counts the corrected probes whose
       correction came in the first turn.
     - `verdicts`: {method: {help, harm, dominated_by}} where both slices were asked: help is the rise of hit@1 on
-      corrected probes, harm its fall on untouched ones. `dominated_by` names the methods with more help at equal or
-      less harm.
+      corrected probes, harm its fall on untouched ones, or on the answerable ones where a gap left others.
+      `dominated_by` names the methods with more help at equal or less harm.
 
     Relevant is what is judged so, the accepted correction of the probe's own question, and corrections that agree with
     its gold answer; "hit@1 strict" leaves the last out. Judgements are pooled, as at TREC: what is relevant after is
@@ -86,7 +86,7 @@ def measure(trials: Sequence[Trial], *, encoder: Encoder, resamples: int, seed: 
 def verdicts(methods: Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]]) -> dict[str, dict[str, Any]]:
     """Help against harm, from the `methods` of `measure`."""
     places = {
-        name: (slices["corrected"][HIT]["difference"], 0.0 - slices["untouched"][HIT]["difference"])
+        name: (slices["corrected"][HIT]["difference"], 0.0 - slices[harmed(slices)][HIT]["difference"])
         for name, slices in methods.items()
         if "corrected" in slices and "untouched" in slices
     }
@@ -100,6 +100,11 @@ def verdicts(methods: Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]
         }
         for name, (help, harm) in places.items()
     }
+
+
+def harmed(slices: Mapping[str, object]) -> str:
+    """The slice that shows harm: a question that a gap left without an answer has none to lose."""
+    return ANSWERABLE if ANSWERABLE in slices else "untouched"
 
 
 # --- one probe ------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import jinja2
 
 from eval import ragas_metrics
 from eval.replay import plots
-from eval.replay.measure import ANSWERABLE, FIRST, HIT, METRICS, SLICES, STRICT
+from eval.replay.measure import ANSWERABLE, FIRST, HIT, METRICS, SLICES, STRICT, harmed
 
 COLUMNS = ("method", "slice", "before", "after", "difference", "95% interval", "spread", "probes")
 OURS = "flywheel"
@@ -82,7 +82,8 @@ def render(result: Mapping[str, Any]) -> str:
     shown = {
         **result,
         "ours": OURS,
-        "slices": [slice for slice in SLICES if any(slice in one for one in methods.values())],
+        "slices": [part for part in (*SLICES, ANSWERABLE) if any(part in one for one in methods.values())],
+        "harmed": next((harmed(one) for one in methods.values()), "untouched"),
         "metrics": METRICS,
         "parts": PARTS,
         "meanings": MEANINGS,

@@ -6,7 +6,7 @@ from itertools import pairwise
 from math import ceil, floor
 from typing import Any, Literal
 
-from eval.replay.measure import FIRST, HIT, SLICES
+from eval.replay.measure import FIRST, HIT, SLICES, harmed
 
 WIDTH, HEIGHT = 400, 320  # about a phone's pixels, so that texts are not drawn smaller than they are written
 LEFT, RIGHT, TOP, BOTTOM = 50, 388, 26, 268  # the frame of both plots
@@ -89,7 +89,7 @@ class Tradeoff:
 def tradeoff(methods: Mapping[str, Any]) -> Tradeoff | None:
     """The plot of the methods that were asked corrected and untouched questions; None without one."""
     found = {
-        name: (slices["untouched"][HIT], slices["corrected"][HIT])
+        name: (slices[harmed(slices)][HIT], slices["corrected"][HIT])
         for name, slices in methods.items()
         if "untouched" in slices and "corrected" in slices
     }

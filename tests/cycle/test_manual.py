@@ -13,7 +13,6 @@ import pytest
 from tests.cycle.project import SECONDS, Project
 
 DATA = Path(os.environ.get("RAG_FLYWHEEL_DATA", Path(__file__).resolve().parents[2] / "../shared/data")) / "emanual-tv"
-QUICKER = {"RAG_FLYWHEEL_RERANKER__EPOCHS": "1"}
 CORRECTED = 12  # questions, each with another wording to ask afterwards
 
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the manual's data set is not here: set RAG_FLYWHEEL_DATA")
@@ -27,7 +26,7 @@ def remembered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def project(request: pytest.FixtureRequest, tmp_path: Path, remembered: Path) -> Iterator[Project]:
-    made = Project(folder=tmp_path, variables=dict(QUICKER))
+    made = Project(folder=tmp_path, variables={})
     if remembered.exists():
         (tmp_path / "data").mkdir()
         shutil.copy(remembered, tmp_path / "data/cache.db")

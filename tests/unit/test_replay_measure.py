@@ -169,6 +169,9 @@ def test_untouched_questions_that_a_gap_left_without_an_answer_do_not_hide_what_
     found = measured(trial(probes, before, after))["methods"]["flywheel"]
     assert (found["untouched"]["hit@1"]["difference"], found["answerable"]["hit@1"]["difference"]) == (0.0, -1.0)
     assert "answerable" not in measured(trial(probes[:1], before, after))["methods"]["flywheel"]
+    corrected = probe("c")
+    result = measured(trial([*probes, corrected], before | hits({"c": False}), after | hits({"c": True})))
+    assert result["verdicts"]["flywheel"] == {"help": 1.0, "harm": 1.0, "dominated_by": []}
 
 
 def test_a_slice_that_nobody_asked_is_absent_and_no_number_is_nan() -> None:
