@@ -13,7 +13,8 @@ from rag_flywheel.ports import Vectors
 from rag_flywheel.retrieval import Searcher, features, fits, fuse
 
 PASSAGE = 0.5  # weight of the best passage's cosine; nothing but rewordings could teach it, and there are none
-WORDS = 0.5  # weight of the shared words before there are questions to learn it from
+SAY = 0.5  # how much the shared words have to say beside the cosine
+WORDS = 0.4  # their weight before there are questions to learn it from
 DOUBT = 20  # questions for which that first weight counts
 LEAST = 1 / 3  # share of the error that is spent however much the passages answer
 NEVER = -2.0  # below every fit
@@ -72,8 +73,9 @@ def calibrate(
     most half of the corrected questions first, and less where they answer more of them, down to a third: what was
     found may still have been answered badly.
 
-    Cosine and shared words get the same say: the weight of the words is the ratio of their spreads over the same
-    questions, so that it suits any embedder.
+    The threshold lies half-way between that quantile and the next better fit: where few fit so well, a wide margin
+    costs nothing. The weight of the words is half the ratio of the spreads of cosine and words over the same questions,
+    so that it suits any embedder.
     """
     if not corrections:
         return None
@@ -91,7 +93,8 @@ def calibrate(
         unanswered = float(np.mean([not one.is_answered(fusion) for one in own])) if own else 0.0
         spent = error * min(1.0, max(unanswered / HALF, LEAST))
         place = min(math.ceil((len(asked) + 1) * (1.0 - spent)), len(asked))
-        threshold = sorted(one.intrusion(weights) for one in asked)[place - 1]
+        ordered = sorted(one.intrusion(weights) for one in asked)
+        threshold = (ordered[place - 1] + ordered[min(place, len(ordered) - 1)]) / 2.0
     return Admission(threshold=threshold, words=weights.words, passage=weights.passage)
 
 
@@ -115,12 +118,12 @@ def _search(lesson: Lesson, searcher: Searcher, vectors: Mapping[str, Vectors], 
 
 
 def _words_weight(asked: Sequence[_Found]) -> float:
-    """The ratio of the spreads, drawn towards WORDS where few questions tell."""
+    """Their say times the ratio of the spreads, drawn towards WORDS where few questions tell."""
     cosines = [one.nearest.scores.question or 0.0 for one in asked]
     words = [one.nearest.scores.words or 0.0 for one in asked]
     spread = float(np.std(words)) if asked else 0.0
-    ratio = float(np.std(cosines)) / spread if spread > 0.0 else WORDS
-    return (len(asked) * ratio + DOUBT * WORDS) / (len(asked) + DOUBT)
+    weight = SAY * float(np.std(cosines)) / spread if spread > 0.0 else WORDS
+    return (len(asked) * weight + DOUBT * WORDS) / (len(asked) + DOUBT)
 
 
 def _at_most(lessons: Sequence[Lesson], most: int) -> list[Lesson]:

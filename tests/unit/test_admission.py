@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ingest.admission import DOUBT, PASSAGE, WORDS, calibrate
+from ingest.admission import DOUBT, NEVER, PASSAGE, SAY, WORDS, calibrate
 from ingest.pairs import Lesson
 from rag_flywheel.domain import Admission, Candidate, DocumentId, LearnedRanking, Scores, VersionId
 from rag_flywheel.retrieval import Searcher
@@ -63,8 +63,8 @@ ITSELF = {"c": [correction("c", 1.0, 1.0)]}
 def test_the_threshold_is_the_conformal_quantile_computed_by_hand() -> None:
     others = [lesson(f"o{tenth}") for tenth in range(1, 10)]
     found = ITSELF | {f"o{tenth}": [correction("c", tenth / 10)] for tenth in range(1, 10)}
-    # Nine cosines 0.1 .. 0.9: of error 0.2 the ceil((9 + 1) * 0.8) = 8th smallest, of error 0.5 the 5th.
-    for error, expected in ((0.2, 0.8), (0.5, 0.5)):
+    # Nine cosines 0.1 .. 0.9: of error 0.2 the ceil((9 + 1) * 0.8) = 8th smallest, of error 0.5 the 5th; and half-way on.
+    for error, expected in ((0.2, 0.85), (0.5, 0.55)):
         admission = learned([OWN], others, found, error=error)
         assert admission is not None
         assert admission.threshold == pytest.approx(expected)
@@ -90,8 +90,8 @@ def test_the_error_is_spent_in_proportion_to_what_there_is_to_gain() -> None:
     ]
     others = [lesson(f"o{place}") for place in range(1, 100)]
     strange = {f"o{place}": [correction("c0", place / 100)] for place in range(1, 100)}
-    # Of error 0.2 and 99 questions: all of it is the 80th, half of it (a quarter unanswered) the 90th, a third the 94th.
-    for answered, expected in ((0, 0.80), (3, 0.90), (4, 0.94)):
+    # Of error 0.2 and 99 questions: all of it is the 80th, half (a quarter unanswered) the 90th, a third the 94th.
+    for answered, expected in ((0, 0.805), (3, 0.905), (4, 0.945)):
         own = {
             name: [correction(name, 1.0), passage(0.5, "right" if place < answered else "wrong")]
             for place, name in enumerate(names)
@@ -123,7 +123,8 @@ def test_where_a_passage_is_nearer_no_correction_intrudes() -> None:
     found |= {others[-1].question: [correction("c", 0.4), passage(0.1)]}
     admission = learned([OWN], others, found, error=0.1)  # the 18th of 19: one question alone sees a correction at all
     assert admission is not None
-    assert admission.threshold < -1.0
+    intruder = 0.4 - PASSAGE * 0.1
+    assert admission.threshold == pytest.approx((NEVER + intruder) / 2)
 
 
 def test_a_correction_whose_own_question_is_well_served_by_a_passage_is_not_locked_out_by_the_margin() -> None:
@@ -145,7 +146,7 @@ def test_made_questions_do_not_count_where_enough_were_asked() -> None:
     # With the made ones the quantile of error 0.2 would be the ceil(30 * 0.8) = 24th of 29, which is 0.4.
     admission = learned([OWN], [*asked, *made], found, error=0.2)
     assert admission is not None
-    assert admission.threshold == pytest.approx(0.8)
+    assert admission.threshold == pytest.approx(0.85)
 
 
 def test_of_several_corrections_the_one_that_would_intrude_counts() -> None:
@@ -190,7 +191,7 @@ def test_words_get_the_say_that_their_spread_gives_them() -> None:
     }
     admission = learned([OWN], others, found, error=0.1)
     assert admission is not None
-    expected = (400 * 0.1 + DOUBT * WORDS) / (400 + DOUBT)
+    expected = (400 * SAY * 0.1 + DOUBT * WORDS) / (400 + DOUBT)
     assert admission.words == pytest.approx(expected, rel=0.02)
 
 
