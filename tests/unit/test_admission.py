@@ -63,7 +63,7 @@ ITSELF = {"c": [correction("c", 1.0, 1.0)]}
 def test_the_threshold_is_the_conformal_quantile_computed_by_hand() -> None:
     others = [lesson(f"o{tenth}") for tenth in range(1, 10)]
     found = ITSELF | {f"o{tenth}": [correction("c", tenth / 10)] for tenth in range(1, 10)}
-    # Nine cosines 0.1 .. 0.9: of error 0.2 the ceil((9 + 1) * 0.8) = 8th smallest, of error 0.5 the 5th; and half-way on.
+    # Of cosines 0.1 .. 0.9 at error 0.2 the ceil((9 + 1) * 0.8) = 8th smallest, at 0.5 the 5th; half-way to the next.
     for error, expected in ((0.2, 0.85), (0.5, 0.55)):
         admission = learned([OWN], others, found, error=error)
         assert admission is not None
