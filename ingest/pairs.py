@@ -10,9 +10,6 @@ from dataclasses import dataclass
 
 from rag_flywheel.domain import Chunk, DocumentId, Evidence, Passage
 from rag_flywheel.ports import Pair
-from rag_flywheel.wording import AGREEMENT as AGREEMENT
-from rag_flywheel.wording import agree
-from rag_flywheel.wording import token_f1 as token_f1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,18 +29,6 @@ class Lesson:
     def answered_by(self, chunk: Chunk) -> bool:
         """Whether the chunk is known to answer the question."""
         return chunk.document_id in self.documents or any(chunk.span.overlaps(span) for span in self.evidence)
-
-
-def same_subject(one: Lesson, other: Lesson) -> bool:
-    """Whether two lessons are known to be about one thing: one group, shared evidence, or the same answer."""
-    return (
-        one.group == other.group
-        or bool(one.documents & other.documents)
-        or any(a.overlaps(b) for a in one.evidence for b in other.evidence)
-        or any(a.document_id in other.documents for a in one.evidence)
-        or any(b.document_id in one.documents for b in other.evidence)
-        or (one.answer is not None and other.answer is not None and agree(one.answer, other.answer))
-    )
 
 
 def pairs(lessons: Sequence[Lesson], rank: Callable[[str], Sequence[Passage]], *, negatives: int) -> list[Pair]:

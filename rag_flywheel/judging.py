@@ -6,7 +6,7 @@ from dataclasses import replace
 from eval import golden, splits
 from eval.golden import Case, Slice
 from eval.known_items import known_items
-from ingest.pairs import AGREEMENT, Lesson, token_f1
+from ingest.pairs import Lesson
 from ingest.raw import Skipped
 from rag_flywheel.domain import (
     Chunk,
@@ -17,6 +17,7 @@ from rag_flywheel.domain import (
     Manifest,
     ReviewedCorrection,
 )
+from rag_flywheel.wording import agree
 
 
 def cases(
@@ -136,7 +137,7 @@ def _agreeing(found: Sequence[Case], corrections: Sequence[ReviewedCorrection]) 
 
 
 def _agree(case: Case, one: ReviewedCorrection) -> bool:
-    return case.answerable and case.answer is not None and token_f1(case.answer, one.answer) >= AGREEMENT
+    return case.answerable and case.answer is not None and agree(case.answer, one.answer)
 
 
 def _same(case: Case, same: Mapping[DocumentId, DocumentId]) -> frozenset[DocumentId]:

@@ -51,7 +51,7 @@ MAY_IMPORT: list[tuple[str, set[str]]] = [
     *((name, PORTS | PURE | USE_CASES) for name in sorted(USE_CASES)),
     ("rag_flywheel.chat", PORTS | PURE | USE_CASES),
     ("rag_flywheel.explain", PORTS | PURE | USE_CASES | {"rag_flywheel.chat"}),
-    ("rag_flywheel.judging", PORTS | {"ingest.", "eval."}),
+    ("rag_flywheel.judging", PORTS | {"rag_flywheel.wording", "ingest.", "eval."}),
     ("rag_flywheel.reindex", PORTS | PURE | USE_CASES | COMPOSERS | {"rag_flywheel.wiring", "ingest.", "eval."}),
     *(
         (name, PORTS | PURE | USE_CASES | COMPOSERS | REPLAY | {"rag_flywheel.wiring", "ingest.", "eval."})

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from ingest.pairs import Lesson, pairs, same_subject
+from ingest.pairs import Lesson, pairs
 from rag_flywheel.domain import Chunk, DocumentId, Evidence, Passage
 from tests.fakes.samples import chunk, correction_chunk, passage, span
 
@@ -43,26 +43,6 @@ def test_a_lesson_is_answered_by_its_documents_and_by_what_overlaps_its_evidence
     assert one.answered_by(chunk("b", "x" * 6))
     assert not one.answered_by(chunk("b", "x" * 5))
     assert not one.answered_by(C)
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "same"),
-    [
-        (lesson("x", group="g"), lesson("y", group="g"), True),
-        (lesson("x", documents=["a"]), lesson("y", documents=["a", "b"]), True),
-        (lesson("x", documents=["a"]), lesson("y", documents=["b"]), False),
-        (lesson("x", evidence=[span("a", 0, 5)]), lesson("y", evidence=[span("a", 4, 9)]), True),
-        (lesson("x", evidence=[span("a", 0, 5)]), lesson("y", evidence=[span("a", 5, 9)]), False),
-        (lesson("x", evidence=[span("a", 0, 5)]), lesson("y", documents=["a"]), True),
-        (lesson("x", documents=["a"]), lesson("y", evidence=[span("a", 0, 5)]), True),
-        (lesson("x", answer="press the red button"), lesson("y", answer="press the green button"), True),
-        (lesson("x", answer="press the red button"), lesson("y", answer="call the service"), False),
-        (lesson("x", answer="press it"), lesson("y"), False),
-    ],
-)
-def test_two_lessons_are_about_one_thing_by_group_evidence_or_answer(one: Lesson, other: Lesson, same: bool) -> None:
-    assert same_subject(one, other) is same
-    assert same_subject(other, one) is same
 
 
 def test_answering_passages_are_positives_and_the_best_others_hard_negatives() -> None:
