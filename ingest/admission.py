@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ingest.pairs import Lesson
+from rag_flywheel.attribution import is_traceable
 from rag_flywheel.domain import Admission, Candidate
 from rag_flywheel.ports import Vectors
 from rag_flywheel.retrieval import Searcher, features, fits, fuse
@@ -71,7 +72,8 @@ def calibrate(
 
     The error is spent in proportion to what there is to gain: in full where the passages, ranked by `fusion`, answer at
     most half of the corrected questions first, and less where they answer more of them, down to a third: what was
-    found may still have been answered badly.
+    found may still have been answered badly. Questions of which nobody can tell, as their answers are too short to be
+    found in a passage, do not count.
 
     The threshold lies half-way between that quantile and the next better fit: where few fit so well, a wide margin
     costs nothing. The weight of the words is half the ratio of the spreads of cosine and words over the same questions,
@@ -90,7 +92,8 @@ def calibrate(
         nearest = max(one.fit(weights) for one in strange)
         threshold = (nearest + min((one.fit(weights) for one in own), default=nearest)) / 2.0
     else:
-        unanswered = float(np.mean([not one.is_answered(fusion) for one in own])) if own else 0.0
+        telling = [one for one in own if one.lesson.evidence or is_traceable(one.lesson.answer or "")]
+        unanswered = float(np.mean([not one.is_answered(fusion) for one in telling])) if telling else 0.0
         spent = error * min(1.0, max(unanswered / HALF, LEAST))
         place = min(math.ceil((len(asked) + 1) * (1.0 - spent)), len(asked))
         ordered = sorted(one.intrusion(weights) for one in asked)

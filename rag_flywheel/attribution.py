@@ -42,10 +42,20 @@ def first_rank(ranking: Sequence[Shown], evidence: Sequence[Evidence]) -> int | 
     return next((one.rank for one in ranking if any(one.span.overlaps(span) for span in evidence)), None)
 
 
+def is_traceable(answer: str) -> bool:
+    """Whether an answer has enough content words to be looked for: "Yes, it does." might stand anywhere."""
+    return len(_content(answer)) >= WORDS
+
+
 def supports(text: str, answer: str) -> bool:
     """Whether a passage holds most of an answer's content words (their multiplicity ignored).
 
-    An answer of fewer than WORDS of them, such as "Yes, it does.", is supported by no passage: any might hold it.
+    An answer that is not traceable is supported by no passage.
     """
-    wanted = {word for word in _WORD.findall(answer.lower()) if len(word) >= LETTERS}
-    return len(wanted) >= WORDS and len(wanted & set(_WORD.findall(text.lower()))) >= SUPPORT * len(wanted)
+    held = set(_WORD.findall(text.lower()))
+    wanted = _content(answer)
+    return is_traceable(answer) and len(wanted & held) >= SUPPORT * len(wanted)
+
+
+def _content(answer: str) -> set[str]:
+    return {word for word in _WORD.findall(answer.lower()) if len(word) >= LETTERS}

@@ -76,7 +76,7 @@ MAY_IMPORT: list[tuple[str, set[str]]] = [
         )
         for name in sorted(DOORS)
     ),
-    ("ingest.", PORTS | {"rag_flywheel.retrieval", "rag_flywheel.standing", "rag_flywheel.wording", "ingest."}),
+    ("ingest.", PORTS | PURE | {"rag_flywheel.retrieval", "ingest."}),
     ("eval.", PORTS | {"rag_flywheel.retrieval", "rag_flywheel.wording", "eval."}),
 ]
 

@@ -15,11 +15,17 @@ from tests.fakes.rankings import ScriptedIndex
 from tests.fakes.samples import chunk, correction_chunk
 
 
-def lesson(question: str, *, answered_by: Sequence[str] = (), made: bool = False) -> Lesson:
+def lesson(
+    question: str,
+    *,
+    answered_by: Sequence[str] = (),
+    answer: str = "Hold the reset button for five seconds",
+    made: bool = False,
+) -> Lesson:
     return Lesson(
         question=question,
         group=question,
-        answer=None,
+        answer=answer,
         documents=frozenset(DocumentId(f"correction:{one}") for one in answered_by),
         evidence=(),
         made=made,
@@ -99,6 +105,15 @@ def test_the_error_is_spent_in_proportion_to_what_there_is_to_gain() -> None:
         admission = learned(corrections, others, own | strange, error=0.2)
         assert admission is not None
         assert admission.threshold == pytest.approx(expected), answered
+
+
+def test_an_answer_too_short_to_be_found_in_a_passage_tells_nothing_of_what_there_is_to_gain() -> None:
+    others = [lesson(f"o{place}") for place in range(1, 100)]
+    found = ITSELF | {f"o{place}": [correction("c", place / 100)] for place in range(1, 100)}
+    for answer, expected in (("Ten.", 0.945), ("Hold the reset button for ten seconds.", 0.805)):
+        admission = learned([lesson("c", answered_by=["c"], answer=answer)], others, found, error=0.2)
+        assert admission is not None
+        assert admission.threshold == pytest.approx(expected), answer
 
 
 def test_with_few_questions_the_threshold_is_half_way_to_the_corrections_own_question() -> None:
