@@ -1,10 +1,8 @@
-"""The whole cycle on a real product manual, with real questions; on SQLite and on PostgreSQL."""
+"""The whole cycle on a real product manual, with real questions, on PostgreSQL."""
 
 import json
 import os
-import shutil
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +16,12 @@ CORRECTED = 12  # questions, each with another wording to ask afterwards
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the manual's data set is not here: set RAG_FLYWHEEL_DATA")
 
 
-@pytest.fixture(scope="module")
-def remembered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache that the projects hand on: the manual is embedded once."""
-    return tmp_path_factory.mktemp("remembered") / "cache.db"
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def project(request: pytest.FixtureRequest, tmp_path: Path, remembered: Path) -> Iterator[Project]:
-    made = Project(folder=tmp_path, variables={})
-    if remembered.exists():
-        (tmp_path / "data").mkdir()
-        shutil.copy(remembered, tmp_path / "data/cache.db")
+@pytest.fixture
+def project(tmp_path: Path, postgres_url: str) -> Project:
+    """On PostgreSQL: the other cycle tests are on SQLite."""
+    made = Project(folder=tmp_path, variables={"RAG_FLYWHEEL_LEDGER__URL": postgres_url})
     made.write("config.yaml", json.dumps({"sources": [str(DATA / "corpus.jsonl")], "golden": "golden"}))
-    if request.param == "postgresql":
-        made.variables["RAG_FLYWHEEL_LEDGER__URL"] = request.getfixturevalue("postgres_url")
-    yield made
-    shutil.copy(tmp_path / "data/cache.db", remembered)
+    return made
 
 
 def test_the_full_cycle_turns_on_a_real_manual(project: Project) -> None:
