@@ -10,6 +10,7 @@ from rag_flywheel.domain import (
     CorrectionId,
     CorrectionState,
     DocumentId,
+    InteractionId,
     Manifest,
     ReviewedCorrection,
 )
@@ -19,7 +20,7 @@ _NAMED = 5  # documents that a message names; all are in `documents`
 
 
 class Invariant(StrEnum):
-    PROVENANCE = "provenance"  # every chunk comes from a source file or an accepted correction with a reviewer
+    PROVENANCE = "provenance"  # every chunk comes from a file or a reviewed correction, every question from people
     PERSONAL_DATA = "personal_data"  # nothing that could be masked is left in what is new
     SHRINK = "shrink"  # the documents are still there
 
@@ -50,32 +51,38 @@ def breaches(
     documents: set[DocumentId] = set()
     for chunk in control or ():
         texts.update(_texts(chunk))
-        if not chunk.is_correction:
+        if not chunk.by_question:
             documents.add(chunk.document_id)
     found = [
-        provenance(chunks, sources=manifest.sources, reviewed=reviewed),
+        provenance(chunks, manifest=manifest, reviewed=reviewed),
         personal_data(chunks, texts, redactor=redactor),
-        shrink(documents, {chunk.document_id for chunk in chunks}, maximum=maximum_shrink),
+        shrink(documents, {chunk.document_id for chunk in chunks if not chunk.by_question}, maximum=maximum_shrink),
     ]
     return [breach for breach in found if breach is not None]
 
 
-def provenance(
-    chunks: Iterable[Chunk], *, sources: Mapping[str, str], reviewed: Sequence[ReviewedCorrection]
-) -> Breach | None:
-    """Whether some chunk traces neither to a source file nor to an accepted correction with a reviewer."""
+def provenance(chunks: Iterable[Chunk], *, manifest: Manifest, reviewed: Sequence[ReviewedCorrection]) -> Breach | None:
+    """Whether some chunk traces neither to a source file nor to an accepted correction with a reviewer, or is found by
+    a question that is neither that correction's nor one whose answer was confirmed.
+    """
     accepted = {
         one.correction.correction_id
         for one in reviewed
         if one.verdict_state is CorrectionState.ACCEPTED and one.review is not None and one.review.reviewer.strip()
     }
-    strays = _unique(chunk.document_id for chunk in chunks if not _traces(chunk, sources, accepted))
+    confirmed = set(manifest.confirmed)
+    strays = _unique(
+        chunk.document_id
+        for chunk in chunks
+        if not (_traces(chunk, manifest.sources, accepted) and _is_known(chunk, confirmed))
+    )
     if not strays:
         return None
     return Breach(
         invariant=Invariant.PROVENANCE,
         message=f"Passages of {_named(strays)} trace neither to a file of the manifest nor to an accepted correction "
-        "with a reviewer. Every passage must; see where these come from.",
+        "with a reviewer, or are found by a question of which the manifest names no confirmed answer. See where these "
+        "come from.",
         documents=strays,
     )
 
@@ -85,6 +92,12 @@ def _traces(chunk: Chunk, sources: Mapping[str, str], accepted: set[CorrectionId
         return chunk.source in sources and not chunk.document_id.startswith(CORRECTION_PREFIX)
     correction_id = chunk.provenance.correction_id
     return correction_id in accepted and chunk.document_id == f"{CORRECTION_PREFIX}{correction_id}"
+
+
+def _is_known(chunk: Chunk, confirmed: set[InteractionId]) -> bool:
+    if chunk.confirmed is None:
+        return chunk.question is None or chunk.is_correction
+    return chunk.confirmed in confirmed
 
 
 def personal_data(chunks: Iterable[Chunk], known: set[str], *, redactor: Redactor) -> Breach | None:

@@ -26,7 +26,7 @@ def known_items(chunks: Iterable[Chunk], *, limit: int, seed: int) -> list[Case]
     id and seed: a change to one document leaves the questions about the others as they are. Give the chunks that
     control and treatment share, so that new documents cannot make up for lost ones.
     """
-    pieces = [chunk for chunk in chunks if not chunk.is_correction]
+    pieces = [chunk for chunk in chunks if not chunk.by_question]
     sections: dict[str, list[Chunk]] = defaultdict(list)
     spread: Counter[str] = Counter()
     for chunk in pieces:

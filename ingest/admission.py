@@ -1,17 +1,19 @@
-"""When a correction is shown, learned for each version from questions that are known to be about something else."""
+"""When a known question is taken for a query, learned for each version from questions about something else."""
 
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import numpy as np
 
 from ingest.pairs import Lesson
 from rag_flywheel.attribution import is_traceable
-from rag_flywheel.domain import Admission, Candidate
+from rag_flywheel.domain import Admission, Candidate, Chunk
 from rag_flywheel.ports import Vectors
 from rag_flywheel.retrieval import Searcher, features, fits, fuse
+from rag_flywheel.wording import same_question
 
 PASSAGE = 0.5  # weight of the best passage's cosine; nothing but rewordings could teach it, and there are none
 SAY = 0.5  # how much the shared words have to say beside the cosine
@@ -25,23 +27,23 @@ ASKED_AT_MOST = 1000  # questions that calibrate; more would not move the quanti
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
-    """A question with what a search brings for it: some of the corrections, and the passages."""
+    """A question with what a search brings for it: some of the known questions, and the passages."""
 
     lesson: Lesson
-    corrections: Sequence[Candidate]
+    known: Sequence[Candidate]
     passages: Sequence[Candidate]
 
     @property
     def nearest(self) -> Candidate:
-        return max(self.corrections, key=lambda one: one.scores.question or 0.0)
+        return max(self.known, key=lambda one: one.scores.question or 0.0)
 
     def fit(self, admission: Admission) -> float:
-        """How well the best of the corrections fits."""
-        return fits(self.corrections, self.passages, admission)[0].fit
+        """How well the best of the known questions fits."""
+        return fits(self.known, self.passages, admission)[0].fit
 
     def intrusion(self, admission: Admission) -> float:
-        """The same of the corrections that are nearer than every passage; NEVER where there is none."""
-        fitting = fits(self.corrections, self.passages, admission)
+        """The same of those that are nearer than every passage; NEVER where there is none."""
+        fitting = fits(self.known, self.passages, admission)
         return max((one.fit for one in fitting if one.nearest), default=NEVER)
 
     def is_answered(self, fusion: Mapping[str, float]) -> bool:
@@ -59,16 +61,18 @@ def calibrate(
     searcher: Searcher,
     vectors: Mapping[str, Vectors],
     fusion: Mapping[str, float],
-    error: float,
-) -> Admission | None:
-    """The admission of one version; None where it has no correction, or nothing to calibrate on.
+    errors: Sequence[float],
+) -> list[Admission]:
+    """An admission of one version for each of the falling `errors`; none where it knows no question, or there is
+    nothing to calibrate on.
 
     Split conformal calibration (Vovk et al., 2005; Angelopoulos and Bates, 2021, arXiv:2107.07511): of questions known
-    to be about something else, at most a share `error` sees a correction. Such questions are the `others`, and each
-    corrected question against the other corrections. Questions made from the corpus do not count: they lie further off
-    than those that people ask. With fewer than 1/error - 1 asked ones nothing can be promised, and the threshold is
-    the largest margin: half-way between the best fit to a question about something else, made ones too, and the
-    least fit of a correction to its own question. `vectors` holds each question's unit vector.
+    to be about something else, at most a share `error` is taken for a known one. Such questions are the `others` and
+    the corrected ones, each against the known questions that another answer belongs to. Questions made from the corpus
+    do not count: they lie further off than those that people ask. With fewer than 1/error - 1 asked ones nothing can be
+    promised, and the threshold is the largest margin: half-way between the best fit to a question about something
+    else, made ones too, and the least fit of a correction to its own question. `vectors` holds each question's unit
+    vector.
 
     The error is spent in proportion to what there is to gain: in full where the passages, ranked by `fusion`, answer at
     most half of the corrected questions first, and less where they answer more of them, down to a third: what was
@@ -79,35 +83,42 @@ def calibrate(
     costs nothing. The weight of the words is half the ratio of the spreads of cosine and words over the same questions,
     so that it suits any embedder.
     """
-    if not corrections:
-        return None
-    known = _at_most([*corrections, *others], ASKED_AT_MOST)
-    strange = [one for lesson in known if (one := _strange(lesson, searcher, vectors)) is not None]
+    lessons = _at_most([*corrections, *others], ASKED_AT_MOST)
+    strange = [one for lesson in lessons if (one := _strange(lesson, searcher, vectors)) is not None]
     if not strange:
-        return None
+        return []
     asked = [one for one in strange if not one.lesson.made]
     weights = Admission(threshold=0.0, words=_words_weight(asked), passage=PASSAGE)
     own = [one for lesson in corrections if (one := _own(lesson, searcher, vectors)) is not None]
-    if len(asked) < 1.0 / error - 1.0:
-        nearest = max(one.fit(weights) for one in strange)
-        threshold = (nearest + min((one.fit(weights) for one in own), default=nearest)) / 2.0
-    else:
-        telling = [one for one in own if one.lesson.evidence or is_traceable(one.lesson.answer or "")]
-        unanswered = float(np.mean([not one.is_answered(fusion) for one in telling])) if telling else 0.0
-        spent = error * min(1.0, max(unanswered / HALF, LEAST))
-        place = min(math.ceil((len(asked) + 1) * (1.0 - spent)), len(asked))
-        ordered = sorted(one.intrusion(weights) for one in asked)
-        threshold = (ordered[place - 1] + ordered[min(place, len(ordered) - 1)]) / 2.0
-    return Admission(threshold=threshold, words=weights.words, passage=weights.passage)
+    nearest = max(one.fit(weights) for one in strange)
+    widest = (nearest + min((one.fit(weights) for one in own), default=nearest)) / 2.0
+    intrusions = sorted(one.intrusion(weights) for one in asked)
+    gain = _to_gain(own, fusion)
+
+    def threshold(error: float) -> float:
+        if len(asked) < 1.0 / error - 1.0:
+            return widest
+        place = min(math.ceil((len(asked) + 1) * (1.0 - error * gain)), len(asked))
+        return (intrusions[place - 1] + intrusions[min(place, len(asked) - 1)]) / 2.0
+
+    rising = accumulate((threshold(error) for error in errors), max)
+    return [replace(weights, threshold=one) for one in rising]
+
+
+def _to_gain(own: Sequence[_Found], fusion: Mapping[str, float]) -> float:
+    """The share of the error that is worth spending, from what the passages answer already."""
+    telling = [one for one in own if one.lesson.evidence or is_traceable(one.lesson.answer or "")]
+    unanswered = float(np.mean([not one.is_answered(fusion) for one in telling])) if telling else 0.0
+    return min(1.0, max(unanswered / HALF, LEAST))
 
 
 def _strange(lesson: Lesson, searcher: Searcher, vectors: Mapping[str, Vectors]) -> _Found | None:
-    """With the corrections that are about something else, None where there is none."""
+    """With the known questions that are about something else, None where there is none."""
     return _search(lesson, searcher, vectors, answering=False)
 
 
 def _own(lesson: Lesson, searcher: Searcher, vectors: Mapping[str, Vectors]) -> _Found | None:
-    """With the corrections that answer the question, None where the search brings none of them."""
+    """With the known questions of the same answer, None where the search brings none of them."""
     return _search(lesson, searcher, vectors, answering=True)
 
 
@@ -115,9 +126,16 @@ def _search(lesson: Lesson, searcher: Searcher, vectors: Mapping[str, Vectors], 
     found = searcher.index.search(
         searcher.version, text=lesson.question, vector=vectors[lesson.question], limit=searcher.candidates
     )
-    corrections = [one for one in found if one.chunk.is_correction and lesson.answered_by(one.chunk) == answering]
-    passages = [one for one in found if not one.chunk.is_correction]
-    return _Found(lesson=lesson, corrections=corrections, passages=passages) if corrections else None
+    known = [one for one in found if one.chunk.by_question and _belongs(one.chunk, lesson) == answering]
+    passages = [one for one in found if not one.chunk.by_question]
+    return _Found(lesson=lesson, known=known, passages=passages) if known else None
+
+
+def _belongs(known: Chunk, lesson: Lesson) -> bool:
+    """Whether a known question has the lesson's answer, or is the lesson's very question: what was confirmed may have
+    moved since, or have been confirmed of another passage later, and nobody is misled by their own question.
+    """
+    return lesson.answered_by(known) or same_question(known.question or "") == same_question(lesson.question)
 
 
 def _words_weight(asked: Sequence[_Found]) -> float:

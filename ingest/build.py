@@ -17,7 +17,7 @@ from rag_flywheel.domain import Chunk, Counts, Document
 from rag_flywheel.ports import Cache, Encoder, Entry, Redactor
 from rag_flywheel.retrieval import searched_text
 
-RULES = f"1|{screening.RULES}|{chunking.RULES}"
+RULES = f"2|{screening.RULES}|{chunking.RULES}"
 """Changes whenever the same bytes could come to other chunks: caches and the digest of a version's inputs know it."""
 EMBEDDED_AT_ONCE = 128
 

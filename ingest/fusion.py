@@ -33,7 +33,7 @@ def examples(lessons: Iterable[Lesson], rank: Callable[[str], Sequence[Passage]]
     """The questions that have passages with and without the answer: the others teach an order nothing."""
     made = []
     for lesson in lessons:
-        passages = [passage for passage in rank(lesson.question) if not passage.chunk.is_correction]
+        passages = [passage for passage in rank(lesson.question) if not passage.chunk.by_question]
         relevant = np.array([lesson.answered_by(passage.chunk) for passage in passages])
         if relevant.any() and not relevant.all():
             values = features([one.scores for one in passages])

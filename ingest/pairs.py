@@ -39,7 +39,7 @@ def pairs(lessons: Sequence[Lesson], rank: Callable[[str], Sequence[Passage]], *
     """
     made: list[Pair] = []
     for lesson in lessons:
-        passages = [passage.chunk for passage in rank(lesson.question) if not passage.chunk.is_correction]
+        passages = [passage.chunk for passage in rank(lesson.question) if not passage.chunk.by_question]
         right = [chunk.text for chunk in passages if lesson.answered_by(chunk)]
         right += [lesson.answer] if lesson.corrected and lesson.answer else []
         wrong = [chunk for chunk in passages if not lesson.answered_by(chunk)]

@@ -1,4 +1,4 @@
-"""What a version learns: when a correction applies, how to weigh the channels, and a reranker.
+"""What a version learns: when a known question is meant, how to weigh the channels, and a reranker.
 
 Each part is adopted only where questions that it did not learn from say so; else the version keeps the untuned
 ranking, and a note says what was tried.
@@ -19,6 +19,7 @@ from rag_flywheel.retrieval import RERANK, Searcher, retrieve_by_vector
 PAIRS_AT_MOST = 400  # those of corrections come first; half a minute of training on two cores
 FUSION_ERRORS = 0.0  # standard errors by which learned weights must be better: they are drawn to the untuned ones
 RERANKER_ERRORS = 2.0  # and a reranker, which starts from nothing and costs time at every question
+CAUTION = (1, 2, 4)  # what the admission error is divided by, attempt by attempt
 HELD_AT_MOST = 40  # questions that judge the reranker: each has all its candidates scored
 
 
@@ -26,7 +27,7 @@ HELD_AT_MOST = 40  # questions that judge the reranker: each has all its candida
 class Tuned:
     """What was learned, and what a reader of the report should know of it."""
 
-    learned: LearnedRanking
+    attempts: tuple[LearnedRanking, ...]  # the boldest first: the gate is asked for each until one passes
     notes: tuple[str, ...]
 
 
@@ -40,9 +41,14 @@ def learn(
     cache: Cache,
     settings: RerankerSettings,
     admission_error: float,
+    live: LearnedRanking | None,
     on_step: Callable[[int, int], None],
 ) -> Tuned:
     """Learn from lessons on one untuned version.
+
+    The first attempt takes all that was learned. The next ones admit fewer known questions, for half and a quarter of
+    the error, and the last one ranks as the `live` version does, so that what is sure can be used where the whole is
+    not.
 
     `corrections` are those that the version holds, each a lesson; with the `others` they calibrate admission. `ranking`
     are the lessons that fusion and reranker may learn from: none whose group the gate will test.
@@ -65,16 +71,27 @@ def learn(
         notes.append(f"fusion: {note}")
     else:
         notes.append(f"ranking left as it is: {groups} questions with a known answer, {settings.minimum_groups} needed")
-    admitted = admission.calibrate(
-        corrections, others, searcher=searcher, vectors=vectors, fusion=weights, error=admission_error
+    admissions = admission.calibrate(
+        corrections,
+        others,
+        searcher=searcher,
+        vectors=vectors,
+        fusion=weights,
+        errors=[admission_error / share for share in CAUTION],
     )
-    notes.append(_admission_note(len(corrections), admitted))
-    learned = LearnedRanking(admission=admitted, fusion=weights)
-    if not enough or not settings.base:
-        return Tuned(learned=learned, notes=tuple(notes))
-    reranked, note = _reranker(real, rank, learned, store=store, cache=cache, settings=settings, on_step=on_step)
-    notes.append(f"reranker: {note}")
-    return Tuned(learned=reranked, notes=tuple(notes))
+    notes.append(_admission_note(admissions))
+    learned = LearnedRanking(fusion=weights)
+    if enough and settings.base:
+        learned, note = _reranker(real, rank, learned, store=store, cache=cache, settings=settings, on_step=on_step)
+        notes.append(f"reranker: {note}")
+    attempts = [replace(learned, admission=one) for one in admissions] or [learned]
+    if live is not None:
+        attempts.append(replace(live, admission=attempts[-1].admission))
+    return Tuned(attempts=tuple(_distinct(attempts)), notes=tuple(notes))
+
+
+def _distinct(attempts: Sequence[LearnedRanking]) -> list[LearnedRanking]:
+    return [one for at, one in enumerate(attempts) if one not in attempts[:at]]
 
 
 def _reranker(
@@ -136,12 +153,11 @@ def _unit(group: str, seed: int) -> float:
     return int.from_bytes(hashlib.sha256(f"{seed}:{group}".encode()).digest()[:8]) / 2**64
 
 
-def _admission_note(corrections: int, admitted: Admission | None) -> str:
-    if not corrections:
-        return "no correction to admit"
-    if admitted is None:
-        return f"{corrections} corrections are not shown: there is no question about something else to calibrate on"
+def _admission_note(admissions: Sequence[Admission]) -> str:
+    if not admissions:
+        return "no known question is used: there is none, or no question about something else to calibrate on"
+    first = admissions[0]
     return (
-        f"{corrections} corrections are shown to queries that they fit better than {admitted.threshold:.3f}: cosine of "
-        f"the questions + {admitted.words:.2f} x shared words - {admitted.passage:.2f} x the best passage's cosine"
+        f"a known question is taken for a query that it fits better than {first.threshold:.3f}: cosine of the two "
+        f"+ {first.words:.2f} x shared words - {first.passage:.2f} x the best passage's cosine"
     )

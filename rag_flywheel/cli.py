@@ -130,11 +130,11 @@ def ask(
 def explain(
     context: typer.Context,
     interaction: Annotated[str, typer.Argument(help="The interaction's id, which `ask` prints.")],
-    limit: Annotated[int, typer.Option(help="Passages at most, and corrections.", min=1, max=1000)] = 10,
+    limit: Annotated[int, typer.Option(help="Passages at most, and known questions.", min=1, max=1000)] = 10,
     json: Json = False,
     url: Url = "",
 ) -> None:
-    """Say why an answer's passages rank as they do, and which corrections were shown or kept out, and why."""
+    """Say why an answer's passages rank as they do, and which known questions were admitted or kept out, and why."""
     asked = _asked(context, json, url)
     reply = _send(asked, "GET", f"/interactions/{interaction}/explain", params={"limit": limit})
     _print(asked, reply, _explanation)
@@ -585,10 +585,11 @@ def _answer(reply: Mapping[str, Any]) -> None:
 def _explanation(said: Mapping[str, Any]) -> None:
     learned, admission = said["learned"], said["learned"]["admission"]
     weights = (f"{name.replace('_', ' ')} {weight:.2f}" for name, weight in learned["fusion"].items())
-    needed = "no correction is shown"
+    needed = "no known question is used"
     if admission is not None:
         parts = f"cosine + {admission['words']:.2f} x words - {admission['passage']:.2f} x best passage"
-        needed = f"a correction is shown where {parts} is above {admission['threshold']:.2f}, and no passage is nearer"
+        above = f"{parts} is above {admission['threshold']:.2f}"
+        needed = f"a known question is used where {above}, and no passage is nearer"
     lines = [
         said["question"] or "question not kept",
         *([f"searched for: {said['query']}"] if said["query"] != said["question"] else []),
@@ -602,9 +603,9 @@ def _explanation(said: Mapping[str, Any]) -> None:
         out.print(f"note: {note}", markup=False, style="yellow", soft_wrap=True)
     passages = ([one["rank"], *_ranked(one)] for one in said["passages"])
     _rows("Ranking", ("rank", "passage", "score", "why", "used"), passages, "nothing was found")
-    columns = ("correction", "corrected question", "fit", "why")
-    judged = ([one["correction_id"], one["question"], *_fitted(one)] for one in said["corrections"])
-    _rows("Corrections near the query", columns, judged, "no correction is near the query")
+    judged = ([_known(one), one["question"], *_fitted(one)] for one in said["questions"])
+    columns = ("answered by", "known question", "fit", "why")
+    _rows("Known questions near the query", columns, judged, "no known question is near the query")
 
 
 def _ranked(one: Mapping[str, Any]) -> Iterator[str]:
@@ -618,15 +619,24 @@ def _ranked(one: Mapping[str, Any]) -> Iterator[str]:
         for part in one["features"]
         if part["weight"]
     )
-    yield "\n".join([_numbers(one["scores"]), *weighed])
+    admitted = [] if one["scores"]["question"] is None else [_known(one)]
+    yield "\n".join([_numbers(one["scores"]), *admitted, *weighed])
     yield "cited" if one["cited"] else "shown" if one["shown"] else ""
 
 
 def _fitted(one: Mapping[str, Any]) -> Iterator[str]:
-    """The cells of a correction after its question."""
+    """The cells of a known question after the question itself."""
     yield "-" if one["fit"] is None else f"{one['fit']:.2f}"
     parts = {"cosine": one["cosine"], "words": one["words"], "best passage": one["passage"]}
     yield f"{one['reason']}\n{_numbers(parts)}"
+
+
+def _known(one: Mapping[str, Any]) -> str:
+    """Where the answer to a known question comes from, the ids on lines of their own."""
+    confirmed, correction = one["confirmed"], one["correction_id"]
+    parts = [f"confirmed answer of interaction\n{confirmed}"] if confirmed is not None else []
+    parts += [f"correction\n{correction}"] if correction is not None else []
+    return "\n".join(parts) or "confirmed answer"
 
 
 def _numbers(named: Mapping[str, float | None]) -> str:

@@ -92,12 +92,15 @@ class Chunk:
     start: int
     end: int
     source: str
-    question: str | None = None  # a correction's question, searched by its own vector
+    question: str | None = None  # the known question that finds this chunk: a correction's own, or a confirmed one
     provenance: Provenance | None = None  # corrections only
+    confirmed: InteractionId | None = None  # where a person confirmed that this answers the question
 
     def __post_init__(self) -> None:
         if not 0 <= self.start < self.end:
             raise ValueError(f"chunk {self.chunk_id} needs 0 <= start < end, got {self.start}..{self.end}")
+        if self.confirmed is not None and self.question is None:
+            raise ValueError(f"chunk {self.chunk_id}: a confirmation needs the question that was asked")
 
     @property
     def span(self) -> Evidence:
@@ -106,6 +109,11 @@ class Chunk:
     @property
     def is_correction(self) -> bool:
         return self.provenance is not None
+
+    @property
+    def by_question(self) -> bool:
+        """Whether it is found by a known question, and not by its text."""
+        return self.question is not None
 
 
 # --- retrieval ------------------------------------------------------------------------------------------------------
@@ -117,8 +125,8 @@ class Scores:
 
     dense: float | None = None  # cosine of query and passage
     sparse: float | None = None  # BM25
-    question: float | None = None  # cosine of query and a correction's question
-    words: float | None = None  # Dice coefficient of the terms of query and a correction's question
+    question: float | None = None  # cosine of query and known question
+    words: float | None = None  # Dice coefficient of the terms of query and known question
     rerank: float | None = None  # the cross-encoder's logit
 
 
@@ -142,16 +150,18 @@ class Passage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """When a correction is shown: nearer than any passage, and with a fit (`retrieval.fits`) above the threshold."""
+    """When a known question is taken for the query: nearer than any passage, and with a fit (`retrieval.fits`) above
+    the threshold.
+    """
 
     threshold: float
-    words: float  # weight of the words that query and corrected question share; the cosine of the two has weight 1
-    passage: float  # weight of the best passage's cosine, which counts against the correction
+    words: float  # weight of the words that query and known question share; the cosine of the two has weight 1
+    passage: float  # weight of the best passage's cosine, which counts against the known question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnedRanking:
-    """What a version learned from its corpus and feedback. Empty: reciprocal rank fusion, no correction shown."""
+    """What a version learned from its corpus and feedback. Empty: reciprocal rank fusion, no known question used."""
 
     admission: Admission | None = None
     fusion: Mapping[str, float] = field(

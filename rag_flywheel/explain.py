@@ -1,7 +1,8 @@
 """Why a ranking came out as it did: the recorded one, and what the version that answered says of each place in it.
 
 A version is immutable, so searching it again with the recorded query gives the same ranking, now with the texts, with
-what fusion weighed, and with the corrections that were kept out. Where it cannot be searched again, the record is left.
+what fusion weighed, and with the known questions that were kept out. Where it cannot be searched again, the record is
+left.
 """
 
 import math
@@ -20,6 +21,7 @@ from rag_flywheel.domain import (
     ChunkId,
     CorrectionId,
     DocumentId,
+    Evidence,
     Interaction,
     InteractionId,
     LearnedRanking,
@@ -32,7 +34,7 @@ from rag_flywheel.domain import (
 )
 from rag_flywheel.errors import Damaged, NotFound
 from rag_flywheel.ports import Ledger
-from rag_flywheel.retrieval import FEATURES, RRF, Fitting, Ranking, rank
+from rag_flywheel.retrieval import FEATURES, RRF, Fitting, Ranking, is_admitted, rank
 from rag_flywheel.signals import rank_cited
 
 SAME_SCORE = 1e-4  # what two machines, or two numbers of threads, may make of one score
@@ -60,20 +62,22 @@ class RankedPassage:
     text: str | None
     score: float  # comparable within one ranking only
     scores: Scores
-    features: tuple[Weighed, ...]  # none for a correction, which is admitted and not weighed
+    features: tuple[Weighed, ...]  # none where a known question led to it: it is admitted and not weighed
     correction_id: CorrectionId | None  # None for a source passage
+    confirmed: InteractionId | None  # whose confirmed answer led to it; None as well where that is not known any more
     shown: bool  # whether the generator saw it
     cited: bool | None  # None where the citations were not kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedCorrection:
-    """A correction near the query: how well it fitted, and what came of it. See `retrieval.fits`."""
+class JudgedQuestion:
+    """A known question near the query: how well it fitted, and what came of it. See `retrieval.fits`."""
 
-    correction_id: CorrectionId
-    question: str | None  # the corrected question, None where the version could not be searched again
+    correction_id: CorrectionId | None  # the correction that answers it, None where a source passage does
+    confirmed: InteractionId | None  # whose confirmed answer it is; None for a correction's own, or as in RankedPassage
+    question: str | None  # None where the version could not be searched again
     fit: float | None  # None where it was not above 0 and the version could not be searched again
-    cosine: float  # of the query and the corrected question
+    cosine: float  # of the query and the known question
     words: float  # Dice coefficient of their terms
     passage: float | None  # the best source passage's cosine, None where that is not known
     threshold: float | None  # of the fit, None where the version has learned none
@@ -94,12 +98,12 @@ class Explanation:
     learned: LearnedRanking
     repeated: bool | None  # whether the search gave the recorded ranking again, None where there was none
     passages: tuple[RankedPassage, ...]  # best first
-    corrections: tuple[JudgedCorrection, ...]  # the admitted ones first, then those kept out; best fit first
+    questions: tuple[JudgedQuestion, ...]  # the admitted ones first, then those kept out; best fit first
     notes: tuple[str, ...]  # what is missing, or otherwise than recorded, and why
 
 
 def explain(interaction_id: InteractionId, *, chat: Chat, limit: int) -> Explanation:
-    """At most `limit` passages of the recorded ranking and at most `limit` corrections near the query.
+    """At most `limit` passages of the recorded ranking and at most `limit` known questions near the query.
 
     Raises NotFound when there is no such interaction, IndexUnavailable, and Damaged when its version is unknown.
     """
@@ -110,7 +114,7 @@ def explain(interaction_id: InteractionId, *, chat: Chat, limit: int) -> Explana
     differs = None if ranking is None else _first_difference(interaction.ranking, ranking.passages)
     learned = record.manifest.learned
     admission = learned.admission
-    corrections = _recorded(interaction.ranking, admission) if ranking is None else _judged(ranking, admission)
+    questions = _recorded(interaction.ranking, admission) if ranking is None else _judged(ranking, admission)
     return Explanation(
         interaction_id=interaction_id,
         asked=interaction.asked,
@@ -121,7 +125,7 @@ def explain(interaction_id: InteractionId, *, chat: Chat, limit: int) -> Explana
         learned=learned,
         repeated=None if ranking is None else differs is None,
         passages=tuple(_passages(interaction, ranking, learned.fusion)[:limit]),
-        corrections=tuple(corrections[:limit]),
+        questions=tuple(questions[:limit]),
         notes=tuple(_notes(again, differs, interaction.version_id)),
     )
 
@@ -166,13 +170,14 @@ def _notes(again: Ranking | str, differs: int | None, version: VersionId) -> lis
     if isinstance(again, str):
         return [
             f"{again}, so only what was recorded is explained: passages come without their texts and without what "
-            "fusion weighed, and the corrections that were kept out are not known"
+            "fusion weighed, and it is not known which known questions were kept out, nor whose confirmed answers "
+            "were admitted"
         ]
     if differs is not None:
         return [
             f"searched again, version {version} ranks otherwise from rank {differs} on, so the software or the machine "
-            "has changed since: ranks and scores are the recorded ones, features and corrections those of the new "
-            "search"
+            "has changed since: ranks and scores are the recorded ones, features and known questions those of the "
+            "new search"
         ]
     return []
 
@@ -195,7 +200,7 @@ def _passages(interaction: Interaction, ranking: Ranking | None, fusion: Mapping
 
 
 def _features(ranking: Ranking) -> dict[ChunkId, NDArray[np.float64]]:
-    sources = [one.chunk.chunk_id for one in ranking.passages if not one.chunk.is_correction]
+    sources = [one.chunk.chunk_id for one in ranking.passages if not one.chunk.by_question]
     return dict(zip(sources, ranking.weighed, strict=True))
 
 
@@ -222,6 +227,7 @@ def _passage(
         scores=one.scores,
         features=features,
         correction_id=_correction_id(one.document_id),
+        confirmed=None if chunk is None else chunk.confirmed,
         shown=shown,
         cited=cited,
     )
@@ -233,68 +239,87 @@ def _correction_id(document: DocumentId) -> CorrectionId | None:
     return CorrectionId(document.removeprefix(CORRECTION_PREFIX))
 
 
-def _judged(ranking: Ranking, admission: Admission | None) -> list[JudgedCorrection]:
-    """Every correction that the search found, with what came of it."""
-    dense = [one.scores.dense for one in ranking.passages if one.scores.dense is not None]
-    best = max(dense, default=None)
-    shown = [_correction(one, best, admission, place) for place, one in enumerate(ranking.admitted, start=1)]
-    return shown + [_correction(one, best, admission, None) for one in ranking.kept_out]
+def _judged(ranking: Ranking, admission: Admission | None) -> list[JudgedQuestion]:
+    """Every known question that the search found, with what came of it."""
+    answers = {one.candidate.chunk.span: one for one in ranking.admitted}
+    best = ranking.nearest
+    admitted = [
+        _question(one, best, admission, admitted=True, reason=_admitted(one.fit, admission, place))
+        for place, one in enumerate(ranking.admitted, start=1)
+    ]
+    kept_out = [
+        _question(one, best, admission, admitted=False, reason=_kept_out(one, best, admission, answers))
+        for one in ranking.kept_out
+    ]
+    return admitted + kept_out
 
 
-def _correction(one: Fitting, best: float | None, admission: Admission | None, place: int | None) -> JudgedCorrection:
+def _question(
+    one: Fitting, best: float | None, admission: Admission | None, *, admitted: bool, reason: str
+) -> JudgedQuestion:
     chunk, scores = one.candidate.chunk, one.candidate.scores
-    assert chunk.provenance is not None
-    return JudgedCorrection(
-        correction_id=chunk.provenance.correction_id,
+    return JudgedQuestion(
+        correction_id=_correction_id(chunk.document_id),
+        confirmed=chunk.confirmed,
         question=chunk.question,
         fit=one.fit,
         cosine=scores.question or 0.0,
         words=scores.words or 0.0,
         passage=best,
         threshold=None if admission is None else admission.threshold,
-        admitted=place is not None,
-        reason=_kept_out(one, best, admission) if place is None else _shown(one.fit, admission, place),
+        admitted=admitted,
+        reason=reason,
     )
 
 
-def _recorded(ranking: Sequence[Shown], admission: Admission | None) -> list[JudgedCorrection]:
-    """The admitted corrections, from the record alone: a correction's score is 1 more than its fit, or 1 at least."""
+def _recorded(ranking: Sequence[Shown], admission: Admission | None) -> list[JudgedQuestion]:
+    """The admitted questions, from the record alone: a place that one of them led to has its cosine, and a score that
+    is 1 more than its fit, or 1 at least.
+    """
     return [
-        JudgedCorrection(
-            correction_id=correction_id,
+        JudgedQuestion(
+            correction_id=_correction_id(one.document_id),
+            confirmed=None,
             question=None,
             fit=(fit := one.score - 1.0 if one.score > 1.0 else None),
-            cosine=one.scores.question or 0.0,
+            cosine=one.scores.question,
             words=one.scores.words or 0.0,
             passage=None,
             threshold=None if admission is None else admission.threshold,
             admitted=True,
-            reason=_shown(fit, admission, one.rank),
+            reason=_admitted(fit, admission, one.rank),
         )
         for one in ranking
-        if (correction_id := _correction_id(one.document_id)) is not None
+        if one.scores.question is not None
     ]
 
 
-def _shown(fit: float | None, admission: Admission | None, place: int) -> str:
-    where = "shown first" if place == 1 else f"shown at rank {place}"
+def _admitted(fit: float | None, admission: Admission | None, place: int) -> str:
+    where = "its answer stands first" if place == 1 else f"its answer stands at rank {place}"
     if fit is None or admission is None:
         return f"no passage is nearer, and it fits well enough: {where}"
     has, needs = _apart(fit, admission.threshold)
-    return f"no passage is nearer, and it fits {has}, above the {needs} that a correction needs: {where}"
+    return f"no passage is nearer, and it fits {has}, above the {needs} that a known question needs: {where}"
 
 
-def _kept_out(one: Fitting, best: float | None, admission: Admission | None) -> str:
+def _kept_out(
+    one: Fitting, best: float | None, admission: Admission | None, answers: Mapping[Evidence, Fitting]
+) -> str:
+    """`answers` holds the admitted question of each answer: only the best fitting one stands for it."""
     if admission is None:
-        return "this version has not learned how well a correction must fit, so it shows none"
+        return "this version has not learned how well a known question must fit, so it uses none"
+    if is_admitted(one, admission):
+        has, other = _apart(one.fit, answers[one.candidate.chunk.span].fit)
+        better = f"fits better ({other})" if other != has else f"fits as well ({other})"
+        return f"it fits well enough ({has}), but another known question comes to the same answer and {better}"
     reasons = []
     if not one.nearest and best is not None:
         passage, question = _apart(best, one.candidate.scores.question or 0.0)
         nearer = "nearer to the query ({}) than" if passage != question else "as near to the query ({}) as"
-        reasons.append(f"a passage is {nearer.format(passage)} the corrected question ({question})")
+        reasons.append(f"a passage is {nearer.format(passage)} the known question ({question})")
     if one.fit <= admission.threshold:
         has, needs = _apart(one.fit, admission.threshold)
-        reasons.append(f"it fits {has}, not above the {needs} that a correction needs")
+        reasons.append(f"it fits {has}, not above the {needs} that a known question needs")
     return ", and ".join(reasons)
 
 

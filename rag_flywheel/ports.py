@@ -39,17 +39,15 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A chunk with its vectors, ready to be indexed. `question_vector` is given for corrections, and only for them."""
+    """A chunk with its vectors, ready to be indexed. `question_vector` is that of the chunk's known question."""
 
     chunk: Chunk
     vector: Vectors  # (dimension,)
     question_vector: Vectors | None = None  # (dimension,)
 
     def __post_init__(self) -> None:
-        if self.chunk.is_correction != (self.question_vector is not None):
-            raise ValueError(
-                f"chunk {self.chunk.chunk_id}: a question vector goes with corrections, and only with them"
-            )
+        if self.chunk.by_question != (self.question_vector is not None):
+            raise ValueError(f"chunk {self.chunk.chunk_id}: a question and its vector go together")
 
 
 class PassageIndex(Protocol):
@@ -79,11 +77,11 @@ class PassageIndex(Protocol):
         """Remove a version; one that does not exist is no error. Raises VersionInUse when the alias names it."""
 
     def search(self, version: VersionId, *, text: str, vector: Vectors, limit: int) -> list[Candidate]:
-        """The union of the best `limit` passages by dense cosine, the best `limit` by BM25, and the best `limit`
-        corrections by the cosine of their question. Corrections also carry the Dice coefficient of the query's and
-        their question's terms, as BM25 sees them; passages carry neither, and corrections no other score.
-        Order: passages by dense then sparse score, then corrections by question score. Raises NotFound if the version
-        does not exist.
+        """The union of the best `limit` passages by dense cosine, the best `limit` by BM25, and the best `limit` known
+        questions by their cosine, each with the chunk that answers it. Known questions also carry the Dice coefficient
+        of the query's and their own terms, as BM25 sees them; passages carry neither, and known questions no other
+        score. Order: passages by dense then sparse score, then known questions by theirs. Raises NotFound if the
+        version does not exist.
         """
 
     def chunks(self, version: VersionId) -> Iterator[Chunk]:

@@ -15,6 +15,7 @@ from typing import Any
 from eval import comparison, gate, golden, invariants, ragas_metrics, report, scoring
 from eval.golden import Case
 from ingest import build, tuning
+from ingest.confirmations import known_questions, up_to_date
 from ingest.corrections import Accepted, accepted
 from ingest.raw import Skipped
 from ingest.sources import SourceFile, fingerprint, list_files
@@ -73,6 +74,16 @@ class Snapshot:
         return [one for one in self.reviewed if one.correction.correction_id in set(manifest.corrections)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """A candidate in the index."""
+
+    manifest: Manifest  # with the ranking of the first attempt
+    attempts: tuple[LearnedRanking, ...]  # rankings for the gate to decide on, the boldest first
+    chunks: tuple[Chunk, ...]  # all that was indexed
+    skipped: tuple[Skipped, ...]  # what was left out
+
+
 def reindex(services: Services, *, force: bool, steps: Steps) -> dict[str, Any]:
     """Run the cycle once; returns {decision, version, reasons, report, counts, skipped, seconds}.
 
@@ -89,10 +100,10 @@ def reindex(services: Services, *, force: bool, steps: Steps) -> dict[str, Any]:
         if reason is not None:
             counts = None if live is None else services.ledger.version(live).manifest.counts
             return _result("unchanged", live, (reason,), None, counts, snapshot.problems, started)
-        manifest, chunks, skipped = build_version(snapshot, services, parent=live, steps=steps)
-        decision, folder = judge(manifest, chunks, skipped, snapshot, services, steps=steps)
+        built = build_version(snapshot, services, parent=live, steps=steps)
+        manifest, decision, folder = judge(built, snapshot, services, steps=steps)
         outcome = conclude(manifest, decision, services, steps=steps)
-        return _result(outcome, manifest.version_id, decision.reasons, folder, manifest.counts, skipped, started)
+        return _result(outcome, manifest.version_id, decision.reasons, folder, manifest.counts, built.skipped, started)
 
 
 def take_snapshot(services: Services) -> Snapshot:
@@ -153,10 +164,8 @@ def unchanged(snapshot: Snapshot, records: Sequence[VersionRecord], live: Versio
     return None
 
 
-def build_version(
-    snapshot: Snapshot, services: Services, *, parent: VersionId | None, steps: Steps
-) -> tuple[Manifest, list[Chunk], list[Skipped]]:
-    """Write a candidate to the index and the ledger; returns it with its chunks and what was left out."""
+def build_version(snapshot: Snapshot, services: Services, *, parent: VersionId | None, steps: Steps) -> Built:
+    """Write a candidate to the index and learn its ranking. The ledger hears of it when it is decided on."""
     config = services.config
     encoder = services.encoders(config.embedder)
     documents, left_out = build.collect(
@@ -172,6 +181,9 @@ def build_version(
     if not chunks:
         reasons = "; ".join(f"{one.name}: {one.reason}" for one in skipped[:10])
         raise InvalidInput(f"there is nothing to index in {list(config.sources)}{': ' + reasons if reasons else ''}")
+    known = known_questions(snapshot.confirmed, chunks)
+    if len(known) < config.reranker.minimum_groups:
+        known = []  # too few to tell when one is meant
     manifest = Manifest(
         version_id=VersionId(f"v{snapshot.cutoff:%Y%m%dT%H%M%S}-{services.new_id()[:6]}"),
         parent=parent,
@@ -191,16 +203,19 @@ def build_version(
         manifest.version_id,
         dimension=encoder.dimension,
         batches=build.entries(
-            chunks,
+            [*chunks, *known],
             encoder=encoder,
             titles=config.ingest.embed_titles,
             on_step=lambda done, total: steps("embedding passages", done, total),
         ),
     )
     tuned = _tune(manifest, chunks, skipped, snapshot, services, steps)
-    manifest = replace(manifest, learned=tuned.learned, notes=tuned.notes)
-    services.ledger.add_version(manifest)
-    return manifest, chunks, skipped
+    return Built(
+        manifest=replace(manifest, learned=tuned.attempts[0], notes=tuned.notes),
+        attempts=tuned.attempts,
+        chunks=(*chunks, *known),
+        skipped=tuple(skipped),
+    )
 
 
 def _tune(
@@ -215,7 +230,7 @@ def _tune(
     steps("learning", 0, 1)
     known = judging.cases(
         corrections=snapshot.held(manifest),
-        confirmed=snapshot.confirmed,
+        confirmed=up_to_date(snapshot.confirmed, chunks),
         judged=snapshot.golden,
         known=chunks,
         known_at_most=config.gate.known_items,
@@ -239,26 +254,39 @@ def _tune(
         cache=services.cache,
         settings=config.reranker,
         admission_error=config.retrieval.admission_error,
+        live=None if manifest.parent is None else services.ledger.version(manifest.parent).manifest.learned,
         on_step=lambda done, total: steps("tuning the reranker", done, total),
     )
 
 
-def judge(
-    manifest: Manifest,
-    chunks: Sequence[Chunk],
-    skipped: Sequence[Skipped],
-    snapshot: Snapshot,
-    services: Services,
-    *,
-    steps: Steps,
-) -> tuple[Decision, Path]:
-    """Ask both versions the same questions, score the answers and let the gate decide; returns the report's folder."""
+def judge(built: Built, snapshot: Snapshot, services: Services, *, steps: Steps) -> tuple[Manifest, Decision, Path]:
+    """Let the gate decide on each attempt until one passes; returns the last one with its decision and its report's
+    folder.
+
+    Each attempt is more cautious than the one before, and the report of the last one tells of the others.
+    """
+    judged = _examiner(built, snapshot, services, steps)
+    notes = built.manifest.notes
+    for number, learned in enumerate(built.attempts, start=1):
+        manifest = replace(built.manifest, learned=learned, notes=notes)
+        decision = judged(manifest)
+        if decision.outcome is Outcome.PASSED:
+            break
+        notes = (*notes, f"attempt {number} of {len(built.attempts)} was {decision.outcome}: {decision.reasons[0]}")
+    folder = services.reports / manifest.version_id
+    report.write(decision.report, folder)
+    return manifest, decision, folder
+
+
+def _examiner(built: Built, snapshot: Snapshot, services: Services, steps: Steps) -> Callable[[Manifest], Decision]:
+    """What asks control and candidate the same questions, scores the answers and lets the gate decide."""
     config, ledger = services.config, services.ledger
-    control = None if manifest.parent is None else ledger.version(manifest.parent).manifest
+    parent = built.manifest.parent
+    control = None if parent is None else ledger.version(parent).manifest
     before = [] if control is None else list(services.index.chunks(control.version_id))
-    asked, retired, possible = _questions(manifest, chunks, control, before, skipped, snapshot, config)
+    asked, retired, possible = _questions(built, control, before, snapshot, config)
     judge_model = ragas_metrics.judge_model(config.judge, services.secrets.judge_api_key)
-    references = scoring.reference_texts(asked, chunks)
+    references = scoring.reference_texts(asked, [one for one in built.chunks if one.confirmed is None])
     drafts: dict[tuple[object, ...], Draft] = {}
 
     def card(version: Manifest, name: str) -> scoring.Scorecard:
@@ -276,59 +304,57 @@ def judge(
             on_step=lambda done, total: steps(f"scoring the {name}", done, total),
         )
 
-    treatment = card(manifest, "candidate")
     scores = None if control is None else card(control, "live version")
-    steps("deciding", 0, 1)
-    compared = comparison.compare(scores, treatment, resamples=config.gate.resamples, seed=config.gate.seed)
     breaches = invariants.breaches(
-        chunks,
+        built.chunks,
         None if control is None else before,
-        manifest=manifest,
+        manifest=built.manifest,
         reviewed=snapshot.reviewed,
         redactor=services.redactor,
         maximum_shrink=config.gate.maximum_shrink,
     )
-    outcome, reasons = gate.decide(compared, breaches, first=control is None, possible=possible, settings=config.gate)
-    decided = services.now()
-    told = report.assemble(
-        outcome,
-        reasons,
-        manifest=manifest,
-        decided=decided,
-        comparisons=compared,
-        breaches=breaches,
-        control=scores,
-        treatment=treatment,
-        compared_with=manifest.parent,
-        retired=retired,
-        judge=None if judge_model is None else judge_model.model,
-        settings=config.gate,
-    )
-    folder = services.reports / manifest.version_id
-    report.write(told, folder)
-    decision = Decision(
-        version_id=manifest.version_id,
-        control=manifest.parent,
-        decided=decided,
-        outcome=outcome,
-        reasons=reasons,
-        report=told,
-    )
-    return decision, folder
+
+    def decide(manifest: Manifest) -> Decision:
+        treatment = card(manifest, "candidate")
+        steps("deciding", 0, 1)
+        compared = comparison.compare(scores, treatment, resamples=config.gate.resamples, seed=config.gate.seed)
+        outcome, reasons = gate.decide(
+            compared, breaches, first=control is None, possible=possible, settings=config.gate
+        )
+        decided = services.now()
+        told = report.assemble(
+            outcome,
+            reasons,
+            manifest=manifest,
+            decided=decided,
+            comparisons=compared,
+            breaches=breaches,
+            control=scores,
+            treatment=treatment,
+            compared_with=manifest.parent,
+            retired=retired,
+            judge=None if judge_model is None else judge_model.model,
+            settings=config.gate,
+        )
+        return Decision(
+            version_id=manifest.version_id,
+            control=manifest.parent,
+            decided=decided,
+            outcome=outcome,
+            reasons=reasons,
+            report=told,
+        )
+
+    return decide
 
 
 def _questions(
-    manifest: Manifest,
-    chunks: Sequence[Chunk],
-    control: Manifest | None,
-    before: Sequence[Chunk],
-    skipped: Sequence[Skipped],
-    snapshot: Snapshot,
-    config: Config,
+    built: Built, control: Manifest | None, before: Sequence[Chunk], snapshot: Snapshot, config: Config
 ) -> tuple[list[Case], list[Case], int | None]:
     """The questions to ask, those that are retired because their evidence is gone, and how many guard questions there
     are where the corpus gives no more (None where it could).
     """
+    manifest, chunks, skipped = built.manifest, built.chunks, built.skipped
     lived = set(before)
     shared = chunks if control is None else [one for one in chunks if one in lived]
     found = judging.cases(
@@ -353,10 +379,12 @@ def _questions(
 def _asker(
     searcher: Searcher, generator: Generator, drafts: dict[tuple[object, ...], Draft]
 ) -> Callable[[str], scoring.Reply]:
-    """What a version replies. The same passages for the same question give the same answer, so it is made once."""
+    """What a version replies to a question, as if nobody had confirmed an answer to this very one: in the gate it
+    stands for its other wordings. The same passages for the same question give the same answer, so it is made once.
+    """
 
     def ask(question: str) -> scoring.Reply:
-        passages = retrieve(question, searcher=searcher)
+        passages = retrieve(question, searcher=searcher, as_new=True)
         seen = passages[: searcher.shown]
         key = (question, *((one.chunk.chunk_id, one.chunk.text) for one in seen))
         if key not in drafts:
@@ -368,8 +396,9 @@ def _asker(
 
 
 def conclude(manifest: Manifest, decision: Decision, services: Services, *, steps: Steps) -> str:
-    """Record the gate's word and act on it; returns promoted, refused or undecided."""
+    """Record the version with the gate's word, and act on it; returns promoted, refused or undecided."""
     index, ledger = services.index, services.ledger
+    ledger.add_version(manifest)
     ledger.add_decision(decision)
     passed = decision.outcome is Outcome.PASSED
     steps("switching" if passed else "keeping the live version", 0, 1)

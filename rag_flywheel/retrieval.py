@@ -1,9 +1,10 @@
-"""Query to passages: hybrid search, admission of corrections, fusion, reranking. One version answers, whole.
+"""Query to passages: hybrid search, admission of known questions, fusion, reranking. One version answers, whole.
 
-A source passage is found by its dense vector and by BM25. A correction is found by its question alone, and shown only
-when it fits the query well enough: how well is enough is learned for each version by `ingest.admission`. Then it
-stands first, for it is a reviewed answer to the same question. Among source passages the order is reciprocal rank
-fusion (Cormack et al., SIGIR 2009) until a version has learned a better one, by `ingest.fusion`.
+A source passage is found by its dense vector and by BM25. A known question is one whose answer is a reviewed
+correction, or a passage that a person confirmed. It is found by itself alone, and its answer is admitted only when it
+fits the query well enough: how well is enough is learned for each version by `ingest.admission`. Then its answer
+stands first. Among the other source passages the order is reciprocal rank fusion (Cormack et al., SIGIR 2009) until a
+version has learned a better one, by `ingest.fusion`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,7 @@ from rag_flywheel.domain import (
     VersionId,
 )
 from rag_flywheel.ports import Encoder, PassageIndex, Reranker, RerankerStore, Vectors
+from rag_flywheel.wording import same_question
 
 RRF_K = 60  # the constant of the paper
 RRF = "reciprocal_rank_fusion"
@@ -55,11 +57,11 @@ class Searcher:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitting:
-    """A correction with how well it fits the query."""
+    """A known question's chunk with how well the question fits the query."""
 
     candidate: Candidate
     fit: float  # comparable within one version
-    nearest: bool  # whether its question is nearer to the query than every passage
+    nearest: bool  # whether the question is nearer to the query than every passage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +70,9 @@ class Ranking:
 
     passages: tuple[Passage, ...]  # best first
     weighed: NDArray[np.float64]  # the features of the source passages among them, in their order
-    admitted: tuple[Fitting, ...]  # the corrections among them, in their order
-    kept_out: tuple[Fitting, ...]  # corrections that did not fit well enough, best first
+    nearest: float | None  # the best cosine of a source passage, also where a known question led to it
+    admitted: tuple[Fitting, ...]  # the known questions whose answers stand first, in their order
+    kept_out: tuple[Fitting, ...]  # known questions that did not fit well enough, or come to an answer met before
 
 
 def open_searcher(manifest: Manifest, *, index: PassageIndex, encoder: Encoder, rerankers: RerankerStore) -> Searcher:
@@ -89,12 +92,15 @@ def open_searcher(manifest: Manifest, *, index: PassageIndex, encoder: Encoder, 
     )
 
 
-def retrieve(query: str, *, searcher: Searcher) -> list[Passage]:
-    """The ranking of one version for a query, best first: admitted corrections, then source passages.
+def retrieve(query: str, *, searcher: Searcher, as_new: bool = False) -> list[Passage]:
+    """The ranking of one version for a query, best first: answers of admitted known questions, then source passages.
 
-    At most `candidates` from each channel. Raises NotFound when the version is gone, IndexUnavailable.
+    At most `candidates` from each channel. `as_new`: as if nobody had confirmed an answer to this very query before,
+    which is how to tell what a confirmation does for other wordings. Raises NotFound when the version is gone,
+    IndexUnavailable.
     """
-    return retrieve_by_vector(query, searcher.encoder.encode_queries([query])[0], searcher=searcher)
+    vector = searcher.encoder.encode_queries([query])[0]
+    return list(rank(query, vector, searcher=searcher, as_new=as_new).passages)
 
 
 def retrieve_by_vector(query: str, vector: Vectors, *, searcher: Searcher) -> list[Passage]:
@@ -102,12 +108,17 @@ def retrieve_by_vector(query: str, vector: Vectors, *, searcher: Searcher) -> li
     return list(rank(query, vector, searcher=searcher).passages)
 
 
-def rank(query: str, vector: Vectors, *, searcher: Searcher) -> Ranking:
-    """`retrieve_by_vector`, with the corrections that were kept out."""
+def rank(query: str, vector: Vectors, *, searcher: Searcher, as_new: bool = False) -> Ranking:
+    """`retrieve_by_vector`, with the known questions that were kept out."""
     found = searcher.index.search(searcher.version, text=query, vector=vector, limit=searcher.candidates)
-    passages = [one for one in found if not one.chunk.is_correction]
-    corrections = fits([one for one in found if one.chunk.is_correction], passages, searcher.learned.admission)
-    admitted = [one for one in corrections if is_admitted(one, searcher.learned.admission)]
+    if as_new:
+        found = [one for one in found if not _confirms(one.chunk, query)]
+    passages = [one for one in found if not one.chunk.by_question]
+    nearest = _best_cosine(passages)
+    known = fits([one for one in found if one.chunk.by_question], passages, searcher.learned.admission)
+    admitted = _answers([one for one in known if is_admitted(one, searcher.learned.admission)])
+    answering = {one.candidate.chunk.span for one in admitted}
+    passages = [one for one in passages if one.chunk.span not in answering]
     if searcher.reranker is not None:
         passages = _reranked(query, passages, searcher.reranker, searcher.reranked)
     values = features([one.scores for one in passages])
@@ -121,30 +132,46 @@ def rank(query: str, vector: Vectors, *, searcher: Searcher) -> Ranking:
             for place, (one, score) in enumerate(ranked, start=1)
         ),
         weighed=values[order],
+        nearest=nearest,
         admitted=tuple(admitted),
-        kept_out=tuple(one for one in corrections if one not in admitted),
+        kept_out=tuple(one for one in known if one not in admitted),
     )
 
 
-def fits(corrections: Sequence[Candidate], passages: Sequence[Candidate], admission: Admission | None) -> list[Fitting]:
-    """How well each correction fits the query, best first; ties by chunk id.
+def _confirms(chunk: Chunk, query: str) -> bool:
+    return chunk.confirmed is not None and same_question(chunk.question or "") == same_question(query)
 
-    Its question's cosine to the query, more for the words that they share, less for the best passage's cosine: where
-    a passage is near, a correction has to be nearer still. Without an admission the cosine alone decides the order.
+
+def _answers(admitted: Sequence[Fitting]) -> list[Fitting]:
+    """The best fitting question of each answer."""
+    best = {one.candidate.chunk.span: one for one in reversed(admitted)}
+    return [one for one in admitted if best[one.candidate.chunk.span] is one]
+
+
+def fits(known: Sequence[Candidate], passages: Sequence[Candidate], admission: Admission | None) -> list[Fitting]:
+    """How well each known question fits the query, best first; ties by chunk id.
+
+    Its cosine to the query, more for the words that they share, less for the best passage's cosine: where a passage is
+    near, a question has to be nearer still. Without an admission the cosine alone decides the order.
     """
-    best = max((one.scores.dense for one in passages if one.scores.dense is not None), default=-1.0)
+    nearest = _best_cosine(passages)
+    best = -1.0 if nearest is None else nearest
     words, passage = (0.0, 0.0) if admission is None else (admission.words, admission.passage)
     fitting = []
-    for one in corrections:
+    for one in known:
         cosine = one.scores.question or 0.0
         fit = cosine + words * (one.scores.words or 0.0) - passage * max(best, 0.0)
         fitting.append(Fitting(candidate=one, fit=fit, nearest=cosine > best))
     return sorted(fitting, key=lambda one: (-one.fit, one.candidate.chunk.chunk_id))
 
 
+def _best_cosine(passages: Sequence[Candidate]) -> float | None:
+    return max((one.scores.dense for one in passages if one.scores.dense is not None), default=None)
+
+
 def is_admitted(one: Fitting, admission: Admission | None) -> bool:
-    """Whether a correction is shown: it is nearer than every passage and fits well enough. None is before a version
-    has learned how well that is.
+    """Whether a known question is taken for the query: it is nearer than every passage and fits well enough. None is
+    before a version has learned how well that is.
     """
     return admission is not None and one.nearest and one.fit > admission.threshold
 

@@ -80,7 +80,7 @@ def append(base: Base, signals: Sequence[Signal]) -> Rival:
         return static(base, signals)
     # The question is part of what is searched also where titles are not, for MaxKB searches both.
     searched = [replace(one, title="", text=f"{one.title}\n{one.text}") for one in taught.values()]
-    chunks = [one for one in searcher.index.chunks(searcher.version) if not one.is_correction]
+    chunks = [one for one in searcher.index.chunks(searcher.version) if not one.by_question]
     searcher.index.delete(APPENDED)
     searcher.index.build(APPENDED, dimension=searcher.encoder.dimension, batches=_entries([*chunks, *searched], base))
     extended = replace(searcher, version=APPENDED)
@@ -186,7 +186,7 @@ def _corrections(signals: Sequence[Signal]) -> list[Signal]:
 
 def _search(searcher: Searcher, question: str, vector: Vectors) -> list[Candidate]:
     found = searcher.index.search(searcher.version, text=question, vector=vector, limit=searcher.candidates)
-    return [one for one in found if not one.chunk.is_correction]
+    return [one for one in found if not one.chunk.by_question]
 
 
 def _ranked(found: Sequence[Candidate], scores: Sequence[float]) -> tuple[Passage, ...]:

@@ -171,7 +171,7 @@ class EdgeIndex:
             with _unwritten(version):
                 shard.update(edge.UpdateOperation.upsert_points(written))
             count += len(batch)
-            lengths += self._sparse.lengths(entry.chunk for entry in batch if not entry.chunk.is_correction)
+            lengths += self._sparse.lengths(entry.chunk for entry in batch if not entry.chunk.by_question)
         model = bm25(average=sum(lengths) / max(len(lengths), 1))
         for records in _scroll(shard, version, kind=points.PASSAGE):
             weights = [

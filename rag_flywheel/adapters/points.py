@@ -1,8 +1,8 @@
 """What the two Qdrant adapters share: names of versions, points, and three channels to one list of candidates.
 
-A point has only the vectors that its kind is searched by: `dense` and `bm25` for a passage, `question` for a
-correction. So no channel can return the other kind, neither the graphs nor the document frequencies of BM25 mix the
-two, and a search needs no filter.
+A point has only the vectors that its kind is searched by: `dense` and `bm25` for a passage, `question` for a known
+question, which leads to a correction or to the passage that was confirmed to answer it. So no channel can return the
+other kind, neither the graphs nor the document frequencies of BM25 mix the two, and a search needs no filter.
 """
 
 import math
@@ -20,9 +20,9 @@ from rag_flywheel.ports import Entry
 DENSE = "dense"
 SPARSE = "bm25"
 QUESTION = "question"
-KIND = "kind"  # payload: PASSAGE or CORRECTION, indexed
+KIND = "kind"  # payload: PASSAGE or KNOWN, indexed
 PASSAGE = "passage"
-CORRECTION = "correction"
+KNOWN = "known question"
 CHUNK = "chunk"  # payload: the whole chunk as JSON
 AT_ONCE = 256  # points in a request: with 1,024 dimensions about 6 MB, of the 32 that a server takes
 
@@ -93,7 +93,7 @@ def dense_vectors(entry: Entry, *, dimension: int) -> dict[str, list[float]]:
 
 
 def payload(chunk: Chunk) -> dict[str, str]:
-    return {KIND: CORRECTION if chunk.is_correction else PASSAGE, CHUNK: _CHUNK.dump_json(chunk).decode()}
+    return {KIND: KNOWN if chunk.by_question else PASSAGE, CHUNK: _CHUNK.dump_json(chunk).decode()}
 
 
 def chunk_of(stored: Mapping[str, Any] | None, version: VersionId) -> Chunk:
@@ -120,7 +120,7 @@ def candidates(
 ) -> list[Candidate]:
     """One candidate for each point that a channel found, in the order of `PassageIndex.search`; ties by chunk id.
 
-    `shared_words` gives the Dice coefficient of the query's terms and those of a correction's question.
+    `shared_words` gives the Dice coefficient of the query's terms and those of a known question.
     """
     chunks: dict[object, Chunk] = {}
     scores: dict[object, dict[str, float]] = {}
@@ -149,4 +149,4 @@ def _order(candidate: Candidate) -> tuple[bool, float, float, float, str]:
     dense, sparse, question = (
         math.inf if score is None else -score for score in (scores.dense, scores.sparse, scores.question)
     )
-    return candidate.chunk.is_correction, dense, sparse, question, candidate.chunk.chunk_id
+    return candidate.chunk.by_question, dense, sparse, question, candidate.chunk.chunk_id

@@ -175,7 +175,7 @@ class QdrantIndex:
             with _translated(version):
                 self._client.upsert(collection, written, wait=True)
             count += len(batch)
-            lengths += self._sparse.lengths(entry.chunk for entry in batch if not entry.chunk.is_correction)
+            lengths += self._sparse.lengths(entry.chunk for entry in batch if not entry.chunk.by_question)
         model = bm25(average=sum(lengths) / max(len(lengths), 1))
         for records in self._scroll(collection, version, kind=points.PASSAGE):
             weights = []

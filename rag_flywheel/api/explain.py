@@ -41,12 +41,14 @@ class RankedPassageReply(Body):
     scores: ScoresReply
     features: list[WeighedReply]
     correction_id: str | None
+    confirmed: str | None
     shown: bool
     cited: bool | None
 
 
-class JudgedCorrectionReply(Body):
-    correction_id: str
+class JudgedQuestionReply(Body):
+    correction_id: str | None
+    confirmed: str | None
     question: str | None
     fit: float | None
     cosine: float
@@ -64,7 +66,7 @@ class AdmissionReply(Body):
 
 
 class LearnedReply(Body):
-    """Empty `fusion` is reciprocal rank fusion; without `admission` no correction is shown."""
+    """Empty `fusion` is reciprocal rank fusion; without `admission` no known question is used."""
 
     admission: AdmissionReply | None
     fusion: dict[str, float]
@@ -81,14 +83,14 @@ class ExplanationReply(Body):
     learned: LearnedReply
     repeated: bool | None
     passages: list[RankedPassageReply]
-    corrections: list[JudgedCorrectionReply]
+    questions: list[JudgedQuestionReply]
     notes: list[str]
 
 
 @routes.get("/interactions/{interaction_id}/explain")
 def explain(interaction_id: str, state: Shared, limit: Annotated[int, Query(ge=1, le=1000)] = 10) -> ExplanationReply:
     """Why the ranking behind an answer is as it is: each passage with its scores and what they weighed, and the
-    corrections near the query that were shown or kept out, and why. At most `limit` of each.
+    known questions near the query that were admitted or kept out, and why. At most `limit` of each.
     """
     explanation = explain_case.explain(InteractionId(interaction_id), chat=state.chat, limit=limit)
     return ExplanationReply.model_validate(explanation, from_attributes=True)

@@ -12,6 +12,7 @@ from rag_flywheel.retrieval import DENSE, FEATURES, SPARSE
 from tests.fakes.services import publish, services
 
 QUESTION = "How do I put the previous version back?"
+CONFIRMED = "Is my data safe?"
 
 
 @pytest.fixture
@@ -21,6 +22,7 @@ def http(tmp_path: Path) -> TestClient:
         made,
         "v1",
         corrections={"near": (QUESTION, "Run rag-flywheel rollback."), "far": ("Is there a dark theme?", "No.")},
+        confirmed={"past": (CONFIRMED, "backup")},
         learned=LearnedRanking(
             admission=Admission(threshold=0.5, words=0.5, passage=0.5), fusion={DENSE: 2.0, SPARSE: 1.0}
         ),
@@ -29,7 +31,7 @@ def http(tmp_path: Path) -> TestClient:
 
 
 def explained(http: TestClient, **more: Any) -> Any:
-    asked = http.post("/chat", json={"question": QUESTION, **more}).json()["interaction_id"]
+    asked = http.post("/chat", json={"question": QUESTION} | more).json()["interaction_id"]
     reply = http.get(f"/interactions/{asked}/explain")
     assert reply.status_code == 200, reply.text
     return reply.json()
@@ -47,7 +49,7 @@ def test_an_explanation_has_exactly_the_promised_fields(http: TestClient) -> Non
         "learned",
         "repeated",
         "passages",
-        "corrections",
+        "questions",
         "notes",
     }
     assert (said["question"], said["version"], said["live"], said["repeated"]) == (QUESTION, "v1", True, True)
@@ -62,17 +64,28 @@ def test_passages_come_with_scores_features_and_use(http: TestClient) -> None:
     correction, source, *_ = explained(http)["passages"]
     assert (correction["correction_id"], correction["features"], correction["cited"]) == ("near", [], True)
     assert (source["correction_id"], source["document_id"], source["shown"]) == (None, "rollback", True)
+    assert (correction["confirmed"], source["confirmed"]) == (None, None)
     assert set(source["scores"]) == {"dense", "sparse", "question", "words", "rerank"}
     assert [one["name"] for one in source["features"]] == list(FEATURES)
     assert [one["weight"] for one in source["features"]] == [0.0, 2.0, 1.0, 0.0]
 
 
-def test_corrections_come_with_the_reason_why_they_were_shown_or_kept_out(http: TestClient) -> None:
-    near, far = explained(http)["corrections"]
-    assert (near["correction_id"], near["admitted"]) == ("near", True)
-    assert near["reason"].endswith("shown first")
-    assert (far["correction_id"], far["admitted"]) == ("far", False)
-    assert far["reason"].startswith("a passage is nearer")
+def test_known_questions_come_with_the_reason_why_they_were_admitted_or_kept_out(http: TestClient) -> None:
+    near, confirmed, far = explained(http)["questions"]
+    assert (near["correction_id"], near["confirmed"], near["admitted"]) == ("near", None, True)
+    assert near["reason"].endswith("its answer stands first")
+    assert (far["correction_id"], far["confirmed"], far["admitted"]) == ("far", None, False)
+    assert far["reason"].startswith("a passage is nearer to the query")
+    assert (confirmed["correction_id"], confirmed["confirmed"], confirmed["admitted"]) == (None, "past", False)
+
+
+def test_a_passage_that_a_confirmed_answer_led_to_names_the_interaction(http: TestClient) -> None:
+    said = explained(http, question=CONFIRMED)
+    first, *others = said["passages"]
+    assert (first["document_id"], first["confirmed"], first["correction_id"]) == ("backup", "past", None)
+    assert first["features"] == []
+    assert "backup" not in {one["document_id"] for one in others}
+    assert (said["questions"][0]["confirmed"], said["questions"][0]["admitted"]) == ("past", True)
 
 
 def test_without_consent_no_text_comes_back(http: TestClient) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -88,6 +89,12 @@ def correction(name: str, question: str, answer: str = "Do it twice") -> Entry:
     )
 
 
+def confirmed(answer: Entry, question: str, *, by: str = "i7") -> Entry:
+    name = ChunkId(f"{answer.chunk.chunk_id}?{by}")
+    chunk = replace(answer.chunk, chunk_id=name, question=question, confirmed=InteractionId(by))
+    return Entry(chunk=chunk, vector=answer.vector, question_vector=ENCODER.encode_queries([question])[0])
+
+
 ENTRIES = [
     *(passage(name, text) for name, text in TEXTS.items()),
     *(correction(name, question) for name, question in CORRECTED.items()),
@@ -132,11 +139,11 @@ def build(index: PassageIndex, version: VersionId = V1, entries: Sequence[Entry]
 def search(
     index: PassageIndex, query: str, *, version: VersionId = V1, limit: int = 10
 ) -> tuple[list[Candidate], list[Candidate]]:
-    """The passages and the corrections of what was found."""
+    """The passages and the known questions of what was found."""
     found = index.search(version, text=query, vector=ENCODER.encode_queries([query])[0], limit=limit)
-    kinds = [one.chunk.is_correction for one in found]
-    assert kinds == sorted(kinds), "passages come before corrections"
-    return [one for one in found if not one.chunk.is_correction], [one for one in found if one.chunk.is_correction]
+    kinds = [one.chunk.by_question for one in found]
+    assert kinds == sorted(kinds), "passages come before known questions"
+    return [one for one in found if not one.chunk.by_question], [one for one in found if one.chunk.by_question]
 
 
 def by_sparse(passages: Sequence[Candidate]) -> list[str]:
@@ -167,6 +174,19 @@ def test_chunks_come_back_equal_with_their_headings_and_provenance(index: Passag
     passages, corrections = search(index, "quoted pump", limit=20)
     for one in [*passages, *corrections]:
         assert one.chunk == expected[one.chunk.chunk_id]
+
+
+def test_a_known_question_comes_back_equal_with_whose_answer_was_confirmed(index: PassageIndex) -> None:
+    pump, fixed = ENTRIES[0], ENTRIES[-1]
+    known = [confirmed(pump, "Why does it not start?"), confirmed(fixed, "What is E203?", by="i8")]
+    build(index, entries=[*ENTRIES, *known])
+    expected = {entry.chunk.chunk_id: entry.chunk for entry in [*ENTRIES, *known]}
+    assert {chunk.chunk_id: chunk for chunk in index.chunks(V1)} == expected
+    _, found = search(index, "Why does it not start?")
+    assert {one.chunk.chunk_id: one.chunk for one in found} == {
+        name: chunk for name, chunk in expected.items() if chunk.question is not None
+    }
+    assert {one.chunk.confirmed for one in found} == {None, "i7", "i8"}
 
 
 def test_every_chunk_of_a_version_larger_than_a_page_comes_back_once(index: PassageIndex) -> None:
@@ -244,7 +264,7 @@ def test_dense_scores_are_cosines_and_bring_the_nearest_passages_in_order(index:
     build(index)
     passages, _ = search(index, "remote control batteries")
     vector = ENCODER.encode_queries(["remote control batteries"])[0]
-    cosines = {one.chunk.chunk_id: float(one.vector @ vector) for one in ENTRIES if not one.chunk.is_correction}
+    cosines = {one.chunk.chunk_id: float(one.vector @ vector) for one in ENTRIES if not one.chunk.by_question}
     scores = [one.scores.dense for one in passages]
     assert all(score is not None for score in scores)
     assert {one.chunk.chunk_id: one.scores.dense for one in passages} == pytest.approx(cosines, abs=1e-3)
@@ -287,14 +307,46 @@ def test_a_correction_is_found_by_its_question_alone_and_a_passage_never_by_a_qu
         )
 
 
+def test_a_confirmed_passage_is_found_by_its_question_and_the_passage_itself_by_its_text(index: PassageIndex) -> None:
+    asked = "Why does the red light blink?"
+    codes = passage("codes", TEXTS["codes"])
+    build(index, entries=[*(passage(name, text) for name, text in TEXTS.items()), confirmed(codes, asked)])
+    passages, [known] = search(index, asked)
+    assert (known.chunk.chunk_id, known.chunk.text) == ("codes#0?i7", TEXTS["codes"])
+    assert known.scores.question == pytest.approx(1.0, abs=1e-3)
+    assert known.scores.words == pytest.approx(1.0)
+    assert (known.scores.dense, known.scores.sparse) == (None, None)
+    [itself] = [one for one in passages if one.chunk.document_id == "codes"]
+    assert (itself.chunk, itself.scores.question, itself.scores.words) == (codes.chunk, None, None)
+    assert itself.scores.dense == pytest.approx(float(codes.vector @ ENCODER.encode_queries([asked])[0]), abs=1e-3)
+
+
+def test_known_questions_are_in_no_passages_way_and_change_no_passages_score(index: PassageIndex) -> None:
+    """However many questions lead to a passage, it fills one place of the dense channel and one of BM25's."""
+    codes = passage("codes", TEXTS["codes"])
+    known = [confirmed(codes, f"E203 filter question {number}", by=f"i{number}") for number in range(5)]
+    build(index, V1, ENTRIES)
+    build(index, V2, [*ENTRIES, *known])
+    for query in ("E203 means a clogged filter", "remote control batteries"):
+        vector = ENCODER.encode_queries([query])[0]
+        before, after = (
+            [one for one in index.search(version, text=query, vector=vector, limit=3) if not one.chunk.by_question]
+            for version in (V1, V2)
+        )
+        assert [one.chunk for one in after] == [one.chunk for one in before]
+        for one, other in zip(before, after, strict=True):
+            assert other.scores.dense == pytest.approx(one.scores.dense)
+            assert other.scores.sparse == pytest.approx(one.scores.sparse)
+
+
 def test_each_channel_brings_at_most_the_limit_and_the_union_has_each_chunk_once(index: PassageIndex) -> None:
     build(index)
     vector = ENCODER.encode_queries([TEXTS["remote"]])[0]
-    passages = [one for one in index.search(V1, text="E203", vector=vector, limit=1) if not one.chunk.is_correction]
+    passages = [one for one in index.search(V1, text="E203", vector=vector, limit=1) if not one.chunk.by_question]
     assert [one.chunk.document_id for one in passages] == ["remote", "codes"]
     assert (passages[0].scores.sparse, passages[1].scores.dense) == (None, None)
     both = index.search(V1, text="batteries", vector=vector, limit=1)
-    assert [one.chunk.is_correction for one in both] == [False, True]
+    assert [one.chunk.by_question for one in both] == [False, True]
     assert both[0].scores.dense is not None
     assert both[0].scores.sparse is not None
 

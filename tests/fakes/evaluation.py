@@ -153,7 +153,11 @@ def reviewed(
 
 
 def manifest(
-    *, parent: str | None = "v1", sources: Sequence[str] = ("guide.md",), notes: Sequence[str] = ()
+    *,
+    parent: str | None = "v1",
+    sources: Sequence[str] = ("guide.md",),
+    confirmed: Sequence[str] = (),
+    notes: Sequence[str] = (),
 ) -> Manifest:
     return Manifest(
         version_id=VersionId("v2"),
@@ -163,7 +167,7 @@ def manifest(
         sources=dict.fromkeys(sources, "0" * 64),
         feedback_cutoff=NOW,
         corrections=(CorrectionId("c1"),),
-        confirmed=(),
+        confirmed=tuple(InteractionId(one) for one in confirmed),
         embedder="hashing",
         learned=LearnedRanking(
             admission=Admission(threshold=0.81, words=0.5, passage=0.5), fusion={"dense_margin": 0.4, "rerank": 1.2}

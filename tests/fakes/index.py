@@ -62,14 +62,14 @@ class MemoryIndex:
 
     def search(self, version: VersionId, *, text: str, vector: Vectors, limit: int) -> list[Candidate]:
         entries = self._entries(version)
-        passages = [entry for entry in entries if not entry.chunk.is_correction]
-        corrections = [entry for entry in entries if entry.chunk.is_correction]
+        passages = [entry for entry in entries if not entry.chunk.by_question]
+        known = [entry for entry in entries if entry.chunk.by_question]
         dense = _best({one.chunk.chunk_id: float(one.vector @ vector) for one in passages}, limit)
         sparse = _best(self._bm25(text, passages), limit)
         question = _best(
             {
                 one.chunk.chunk_id: float(one.question_vector @ vector)
-                for one in corrections
+                for one in known
                 if one.question_vector is not None
             },
             limit,

@@ -1,6 +1,7 @@
 """Whole values for tests: every field has a sensible default, and a test names the ones it is about."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from rag_flywheel.config import Embedder, Ingest, Privacy, Reranker, Retrieval
@@ -79,6 +80,12 @@ def correction_chunk(correction: str, question: str, answer: str) -> Chunk:
         question=question,
         provenance=provenance,
     )
+
+
+def confirmed_chunk(answer: Chunk, question: str, *, by: str = "i1") -> Chunk:
+    """The chunk as the question finds it that a person confirmed to be answered by it, in the interaction `by`."""
+    name = ChunkId(f"{answer.chunk_id}?{by}")
+    return replace(answer, chunk_id=name, question=question, confirmed=InteractionId(by))
 
 
 def passage(piece: Chunk, rank: int = 1, *, scores: Scores | None = None) -> Passage:

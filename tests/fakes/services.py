@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from rag_flywheel import config
-from rag_flywheel.domain import Chunk, LearnedRanking, VersionId
+from rag_flywheel.domain import Chunk, DocumentId, LearnedRanking, VersionId
 from rag_flywheel.extractive import Extractive
 from rag_flywheel.ports import Encoder, Entry, Generator, Ledger, PassageIndex
 from rag_flywheel.promotion import promote
@@ -16,7 +16,7 @@ from tests.fakes.index import MemoryIndex
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.rankings import MemoryCache, MemoryRerankers
 from tests.fakes.redactor import FakeRedactor
-from tests.fakes.samples import NOON, chunk, correction_chunk, decision, manifest
+from tests.fakes.samples import NOON, chunk, confirmed_chunk, correction_chunk, decision, manifest
 
 DIMENSION = 512
 
@@ -56,11 +56,14 @@ def publish(
     texts: Mapping[str, str] | None = None,
     *,
     corrections: Mapping[str, tuple[str, str]] | None = None,
+    confirmed: Mapping[str, tuple[str, str]] | None = None,
     learned: LearnedRanking | None = None,
     live: bool = True,
 ) -> None:
-    """Build a version of these texts and of these corrections (id -> question and answer), and promote it."""
-    build(services.index, version, texts, corrections=corrections)
+    """Build a version of these texts, corrections (id -> question and answer) and confirmed answers (interaction ->
+    question and the document that answers it), and promote it.
+    """
+    build(services.index, version, texts, corrections=corrections, confirmed=confirmed)
     parent = services.index.live()
     made = manifest(
         version, parent=parent, created=services.now(), corrections=list(corrections or {}), learned=learned
@@ -85,10 +88,14 @@ def build(
     texts: Mapping[str, str] | None = None,
     *,
     corrections: Mapping[str, tuple[str, str]] | None = None,
+    confirmed: Mapping[str, tuple[str, str]] | None = None,
 ) -> None:
     """A version in the index that the ledger does not know of."""
     chunks = [chunk(name, text) for name, text in (HANDBOOK if texts is None else texts).items()]
     chunks += [correction_chunk(name, *one) for name, one in (corrections or {}).items()]
+    answers = {one.document_id: one for one in chunks}
+    for name, (question, document) in (confirmed or {}).items():
+        chunks.append(confirmed_chunk(answers[DocumentId(document)], question, by=name))
     index.build(VersionId(version), dimension=DIMENSION, batches=[entries(chunks, HashingEncoder(DIMENSION))])
 
 

@@ -1,4 +1,4 @@
-"""When a correction is shown: calibrated on questions about something else, so that it intrudes on few of them."""
+"""When a known question is taken for a query: calibrated on others, so that it intrudes on few of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -8,17 +8,18 @@ import pytest
 
 from ingest.admission import DOUBT, NEVER, PASSAGE, SAY, WORDS, calibrate
 from ingest.pairs import Lesson
-from rag_flywheel.domain import Admission, Candidate, DocumentId, LearnedRanking, Scores, VersionId
+from rag_flywheel.domain import Admission, Candidate, DocumentId, Evidence, LearnedRanking, Scores, VersionId
 from rag_flywheel.retrieval import Searcher
 from tests.fakes.encoder import HashingEncoder
 from tests.fakes.rankings import ScriptedIndex
-from tests.fakes.samples import chunk, correction_chunk
+from tests.fakes.samples import chunk, confirmed_chunk, correction_chunk, span
 
 
 def lesson(
     question: str,
     *,
     answered_by: Sequence[str] = (),
+    evidence: Sequence[Evidence] = (),
     answer: str = "Hold the reset button for five seconds",
     made: bool = False,
 ) -> Lesson:
@@ -27,13 +28,19 @@ def lesson(
         group=question,
         answer=answer,
         documents=frozenset(DocumentId(f"correction:{one}") for one in answered_by),
-        evidence=(),
+        evidence=tuple(evidence),
         made=made,
     )
 
 
 def correction(name: str, cosine: float, words: float = 0.0) -> Candidate:
     return Candidate(chunk=correction_chunk(name, name, "answer"), scores=Scores(question=cosine, words=words))
+
+
+def confirmed(document: str, cosine: float, words: float = 0.0, *, by: str = "i1") -> Candidate:
+    """A known question that a person confirmed to be answered by the first four characters of the document."""
+    known = confirmed_chunk(chunk(document, "text"), f"What about {document}?", by=by)
+    return Candidate(chunk=known, scores=Scores(question=cosine, words=words))
 
 
 def passage(cosine: float, name: str = "manual") -> Candidate:
@@ -59,7 +66,8 @@ def learned(
         shown=5,
     )
     vectors = {question: searcher.encoder.encode_queries([question])[0] for question in found}
-    return calibrate(corrections, others, searcher=searcher, vectors=vectors, fusion={}, error=error)
+    found_ones = calibrate(corrections, others, searcher=searcher, vectors=vectors, fusion={}, errors=[error])
+    return found_ones[0] if found_ones else None
 
 
 OWN = lesson("c", answered_by=["c"])
@@ -187,8 +195,48 @@ def test_a_question_that_the_correction_answers_does_not_calibrate_it() -> None:
     assert learned([OWN], [lesson("o", answered_by=["c"])], found, error=0.1) is None
 
 
-def test_without_corrections_there_is_nothing_to_admit() -> None:
+def test_without_known_questions_there_is_nothing_to_admit() -> None:
     assert learned([], [lesson("o")], {"o": []}, error=0.1) is None
+    assert learned([], [lesson("o")], {"o": [passage(0.4)]}, error=0.1) is None
+
+
+def test_without_any_correction_the_confirmed_questions_have_an_admission() -> None:
+    others = [lesson(f"o{tenth}") for tenth in range(1, 10)]
+    found = {f"o{tenth}": [confirmed("manual", tenth / 10)] for tenth in range(1, 10)}
+    # As nothing tells what there is to gain, a third of the error is spent: of 9 the ceil(10 * 0.8) = 8th at 0.6.
+    admission = learned([], others, found, error=0.6)
+    assert admission is not None
+    assert admission.threshold == pytest.approx(0.85)
+    few = learned([], others[:3], found, error=0.02)  # too few to promise anything: the best fit of the three
+    assert few is not None
+    assert few.threshold == pytest.approx(0.3)
+
+
+def test_a_confirmed_question_does_not_intrude_on_itself_nor_on_what_its_passage_answers() -> None:
+    own = lesson("p", evidence=[span("manual", 0, 4)])
+    found = {"p": [confirmed("manual", 1.0, 1.0)], "o": [confirmed("manual", 0.3)]}
+    assert learned([], [own], found, error=0.1) is None
+    admission = learned([], [own, lesson("o", evidence=[span("leaflet", 0, 4)])], found, error=0.02)
+    assert admission is not None
+    assert admission.threshold == pytest.approx(0.3)
+
+
+def test_a_confirmed_question_near_one_about_something_else_raises_the_threshold() -> None:
+    others = [lesson(f"o{number}", evidence=[span("leaflet", 0, 4)]) for number in range(9)]
+    thresholds = []
+    for near in (0.2, 0.6):
+        found = ITSELF | {one.question: [correction("c", 0.1), confirmed("manual", near)] for one in others}
+        admission = learned([OWN], others, found, error=0.2)
+        assert admission is not None
+        thresholds.append(admission.threshold)
+    assert thresholds == pytest.approx([0.2, 0.6])
+
+
+def test_a_corrected_question_calibrates_the_confirmed_ones() -> None:
+    found = {"c": [correction("c", 1.0), confirmed("manual", 0.4)]}
+    admission = learned([OWN], [], found, error=0.5)
+    assert admission is not None
+    assert admission.threshold == pytest.approx(0.4)
 
 
 def test_a_correction_alone_in_the_world_is_not_shown() -> None:
@@ -226,3 +274,11 @@ def test_the_share_of_strange_questions_admitted_is_the_one_asked_for(error: flo
     share = exceeded / repeats
     deviation = 3 * np.sqrt(error * (1 - error) / questions / repeats)
     assert error - 1 / (questions + 1) - deviation < share < error + deviation
+
+
+def test_a_confirmed_question_does_not_intrude_on_itself_where_its_passage_moved() -> None:
+    moved = lesson("What about manual", evidence=[span("manual", 100, 104)])  # case and punctuation are no difference
+    found = {"What about manual": [confirmed("manual", 1.0, 1.0)], "o": [confirmed("manual", 0.3)]}
+    admission = learned([], [moved, lesson("o")], found, error=0.02)
+    assert admission is not None
+    assert admission.threshold == pytest.approx(0.3)

@@ -13,7 +13,7 @@ from rag_flywheel.domain import Document, ReviewedCorrection
 from tests.fakes.encoder import HashingEncoder
 from tests.fakes.rankings import MemoryCache
 from tests.fakes.redactor import FakeRedactor
-from tests.fakes.samples import correction, review, span
+from tests.fakes.samples import chunk, confirmed_chunk, correction, review, span
 
 PAGE = "# Pump\n\nWrite to help@example.org about the pump and its noise at night.\n"
 NOTHING = Accepted(documents=(), hidden=(), superseded=())
@@ -84,3 +84,14 @@ def test_a_correction_has_the_vector_of_its_question_beside_that_of_its_answer(t
     assert corrected.question_vector is not None
     assert np.array_equal(corrected.question_vector, encoder.encode_queries(["How do I roll back?"])[0])
     assert np.array_equal(corrected.vector, encoder.encode_documents(["Run rag-flywheel rollback."])[0])
+
+
+def test_a_known_question_has_its_own_vector_beside_that_of_the_passage_it_leads_to() -> None:
+    encoder, piece = HashingEncoder(), chunk("d", "Some words of the source here.")
+    known = confirmed_chunk(piece, "What does it say?")
+    (batch,) = build.entries([piece, known], encoder=encoder, titles=True, on_step=lambda done, total: None)
+    itself, asked = batch
+    assert itself.question_vector is None
+    assert np.array_equal(asked.vector, itself.vector)
+    assert asked.question_vector is not None
+    assert np.array_equal(asked.question_vector, encoder.encode_queries(["What does it say?"])[0])

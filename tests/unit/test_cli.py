@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from rag_flywheel import cli
 from rag_flywheel.api.app import create_app
+from rag_flywheel.domain import Admission, LearnedRanking
 from rag_flywheel.wiring import Services
 from tests.fakes.services import publish, services
 
@@ -275,9 +276,9 @@ def test_explain_shows_people_the_ranking_and_prints_what_the_api_returns(run: R
     assert QUESTION in said
     assert f"version {asked['version']}, live" in said
     assert "fusion: reciprocal rank fusion; reranker: none" in said
-    assert "admission: no correction is shown" in said
+    assert "admission: no known question is used" in said
     assert "cited" in said
-    assert "no correction is near the query" in said
+    assert "no known question is near the query" in said
     code, out, _ = run("--url", url, "explain", asked["interaction_id"], "--limit", "2", "--json")
     explained = json.loads(out)
     assert code == 0
@@ -290,6 +291,31 @@ def test_explain_says_to_people_what_it_cannot_explain(run: Run, url: str) -> No
     out = run("--url", url, "explain", asked["interaction_id"])[1]
     assert "question not kept" in out
     assert "note: the question was not kept, because there was no consent" in out
+
+
+def test_explain_shows_people_by_what_a_known_question_is_answered(run: Run, tmp_path: Path) -> None:
+    made = services(tmp_path)
+    publish(
+        made,
+        "v1",
+        corrections={"theme": ("Is there a dark theme?", "No, there is none.")},
+        confirmed={"past": (QUESTION, "rollback"), "again": ("Can the looks be changed?", "correction:theme")},
+        learned=LearnedRanking(admission=Admission(threshold=0.5, words=0.5, passage=0.5)),
+    )
+    with serving(uvicorn.Server(uvicorn.Config(create_app(made), port=0, log_level="error"))) as url:
+        asked = json.loads(run("--url", url, "ask", QUESTION, "--json")[1])
+        out = run("--url", url, "explain", asked["interaction_id"])[1]
+    ranking, known = out.split("Known questions near the query")
+    wanted = "a known question is used where cosine + 0.50 x words - 0.50 x best passage is above 0.50"
+    assert f"admission: {wanted}, and no passage is nearer" in ranking
+    why = [line.split("│")[4].strip() for line in ranking.splitlines() if line.startswith("│")]
+    assert "confirmed answer of interaction past" in " ".join(why)
+    answered_by = [line.split("│")[1].strip() for line in known.splitlines() if line.startswith("│")]
+    assert [cell for cell in answered_by if cell] == [
+        *("confirmed answer of interaction", "past"),
+        *("confirmed answer of interaction", "again", "correction", "theme"),
+        *("correction", "theme"),
+    ]
 
 
 def test_an_answer_that_was_abandoned_without_a_word_is_listed_for_triage(run: Run, url: str) -> None:

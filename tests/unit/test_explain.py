@@ -32,6 +32,7 @@ CORRECTIONS = {
     "near": ("How do I put the previous version back now?", "Run rag-flywheel rollback."),
     "far": ("Is there a dark theme?", "No, there is none."),
 }
+CONFIRMED = {"past": ("How do I put the previous version back now?", "rollback")}
 
 
 @pytest.fixture
@@ -102,24 +103,25 @@ def test_with_learned_weights_the_contributions_make_the_scores(made: Services) 
         )
 
 
-def test_a_correction_says_what_its_fit_is_made_of_and_why_it_was_shown_or_kept_out(made: Services) -> None:
+def test_a_correction_says_what_its_fit_is_made_of_and_why_it_was_admitted_or_kept_out(made: Services) -> None:
     publish(made, "v1", corrections=CORRECTIONS, learned=LearnedRanking(admission=ADMISSION))
     said = explained(asked(made))
-    near, far = said.corrections
+    near, far = said.questions
     assert (near.correction_id, near.question, near.admitted) == ("near", CORRECTIONS["near"][0], True)
     assert (far.correction_id, far.question, far.admitted) == ("far", CORRECTIONS["far"][0], False)
     best = max(one.scores.dense for one in said.passages if one.scores.dense is not None)
-    for one in said.corrections:
+    for one in said.questions:
         assert (one.passage, one.threshold) == (best, 0.5)
         assert one.fit == pytest.approx(one.cosine + 0.5 * one.words - 0.5 * best)
     assert near.fit is not None
     assert said.passages[0].score == pytest.approx(1.0 + near.fit)
     assert near.reason == (
-        f"no passage is nearer, and it fits {near.fit:.2f}, above the 0.50 that a correction needs: shown first"
+        f"no passage is nearer, and it fits {near.fit:.2f}, above the 0.50 that a known question needs: "
+        "its answer stands first"
     )
     assert far.reason == (
-        f"a passage is nearer to the query ({best:.2f}) than the corrected question ({far.cosine:.2f}), "
-        f"and it fits {far.fit:.2f}, not above the 0.50 that a correction needs"
+        f"a passage is nearer to the query ({best:.2f}) than the known question ({far.cosine:.2f}), "
+        f"and it fits {far.fit:.2f}, not above the 0.50 that a known question needs"
     )
 
 
@@ -127,18 +129,18 @@ def test_a_second_correction_is_shown_at_its_own_rank(made: Services) -> None:
     twins = {"a": ("How do I put the previous version back now?", "x"), "b": (ASKED, "y")}
     publish(made, "v1", corrections=twins, learned=LearnedRanking(admission=ADMISSION))
     said = explained(asked(made))
-    assert [one.correction_id for one in said.corrections] == ["b", "a"]
-    assert said.corrections[1].reason.endswith("needs: shown at rank 2")
+    assert [one.correction_id for one in said.questions] == ["b", "a"]
+    assert said.questions[1].reason.endswith("needs: its answer stands at rank 2")
 
 
 def test_two_numbers_get_as_many_digits_as_tell_them_apart(made: Services) -> None:
     publish(made, "v1", corrections={"same": (ASKED, "x")}, learned=LearnedRanking(admission=ADMISSION))
-    fit = explained(asked(made)).corrections[0].fit
+    fit = explained(asked(made)).questions[0].fit
     assert fit is not None
     narrow = Admission(threshold=fit + 0.0004, words=0.5, passage=0.5)
     publish(made, "v2", corrections={"same": (ASKED, "x")}, learned=LearnedRanking(admission=narrow))
     chat = asked(made, "i2")
-    [same] = explain(InteractionId("i2"), chat=chat, limit=10).corrections
+    [same] = explain(InteractionId("i2"), chat=chat, limit=10).questions
     has, needs = same.reason.removeprefix("it fits ").split(", not above the ")
     assert has != needs.split()[0]
 
@@ -151,21 +153,106 @@ def test_a_passage_that_is_as_near_as_the_corrected_question_keeps_it_out(made: 
         corrections={"same": (ASKED, "x")},
         learned=LearnedRanking(admission=replace(ADMISSION, threshold=0.0)),
     )
-    [same] = explained(asked(made)).corrections
-    assert same.reason == "a passage is as near to the query (1.00) as the corrected question (1.00)"
+    [same] = explained(asked(made)).questions
+    assert same.reason == "a passage is as near to the query (1.00) as the known question (1.00)"
 
 
-def test_before_a_version_has_learned_admission_it_says_that_it_shows_none(made: Services) -> None:
+def test_a_confirmed_answer_that_is_admitted_stands_first_and_names_its_interaction(made: Services) -> None:
+    publish(made, "v1", confirmed=CONFIRMED, learned=LearnedRanking(admission=ADMISSION))
+    said = explained(asked(made))
+    first, *others = said.passages
+    assert (first.document_id, first.correction_id, first.confirmed, first.features) == ("rollback", None, "past", ())
+    assert first.text == HANDBOOK["rollback"]
+    assert {one.document_id for one in others} == {"install", "backup"}
+    assert {(one.confirmed, len(one.features)) for one in others} == {(None, len(FEATURES))}
+    [past] = said.questions
+    assert (past.correction_id, past.confirmed, past.question) == (None, "past", CONFIRMED["past"][0])
+    assert past.admitted
+    assert past.reason == (
+        f"no passage is nearer, and it fits {past.fit:.2f}, above the 0.50 that a known question needs: "
+        "its answer stands first"
+    )
+
+
+def test_the_passage_that_a_confirmed_answer_led_to_counts_as_the_nearest_one_all_the_same(made: Services) -> None:
+    publish(made, "v1")
+    plain = explained(asked(made))
+    nearest = next(one for one in plain.passages if one.document_id == "rollback").scores.dense
+    assert nearest is not None
+    publish(made, "v2", confirmed=CONFIRMED, learned=LearnedRanking(admission=ADMISSION))
+    chat = asked(made, "i2")
+    [past] = explain(InteractionId("i2"), chat=chat, limit=10).questions
+    assert past.passage == nearest
+    assert past.fit == pytest.approx(past.cosine + 0.5 * past.words - 0.5 * nearest)
+
+
+def test_a_confirmed_answer_that_does_not_fit_is_kept_out_and_its_passage_is_weighed(made: Services) -> None:
+    strange = {"past": ("Is there a dark theme?", "rollback")}
+    publish(made, "v1", confirmed=strange, learned=LearnedRanking(admission=ADMISSION))
+    said = explained(asked(made))
+    assert said.passages[0].document_id == "rollback"
+    assert {(one.confirmed, len(one.features)) for one in said.passages} == {(None, len(FEATURES))}
+    [past] = said.questions
+    assert (past.confirmed, past.correction_id, past.admitted) == ("past", None, False)
+    assert past.reason == (
+        f"a passage is nearer to the query ({past.passage:.2f}) than the known question ({past.cosine:.2f}), "
+        f"and it fits {past.fit:.2f}, not above the 0.50 that a known question needs"
+    )
+
+
+def test_of_two_questions_that_come_to_the_same_correction_the_worse_one_says_that_it_was_outdone(
+    made: Services,
+) -> None:
+    publish(
+        made,
+        "v1",
+        corrections={"near": CORRECTIONS["near"]},
+        confirmed={"past": (ASKED, "correction:near")},
+        learned=LearnedRanking(admission=ADMISSION),
+    )
+    said = explained(asked(made))
+    assert (said.passages[0].correction_id, said.passages[0].confirmed) == ("near", "past")
+    assert [one.correction_id for one in said.passages[1:]] == [None] * 3
+    wording, own = said.questions
+    assert (wording.correction_id, wording.confirmed, wording.admitted) == ("near", "past", True)
+    assert (own.correction_id, own.confirmed, own.admitted) == ("near", None, False)
+    assert own.reason == (
+        f"it fits well enough ({own.fit:.2f}), but another known question comes to the same answer "
+        f"and fits better ({wording.fit:.2f})"
+    )
+
+
+def test_of_two_wordings_that_fit_alike_the_second_says_that_another_fits_as_well(made: Services) -> None:
+    same = {"i8": (ASKED, "rollback"), "i9": (ASKED, "rollback")}
+    publish(made, "v1", confirmed=same, learned=LearnedRanking(admission=ADMISSION))
+    first, second = explained(asked(made)).questions
+    assert (first.confirmed, first.admitted, second.confirmed, second.admitted) == ("i8", True, "i9", False)
+    assert second.reason.endswith(f"comes to the same answer and fits as well ({second.fit:.2f})")
+
+
+def test_the_record_alone_tells_an_admitted_question_but_not_whose_answer_was_confirmed(made: Services) -> None:
+    publish(made, "v1", confirmed=CONFIRMED, learned=LearnedRanking(admission=ADMISSION))
+    [before] = explained(asked(made)).questions
+    said = explain(InteractionId("i2"), chat=asked(made, "i2", consent=False), limit=10)
+    assert {one.confirmed for one in said.passages} == {None}
+    [past] = said.questions
+    assert (past.correction_id, past.confirmed, past.question, past.admitted) == (None, None, None, True)
+    assert (past.cosine, past.words, past.reason) == (before.cosine, before.words, before.reason)
+    assert past.fit == pytest.approx(before.fit)
+    assert said.notes[0].endswith("which known questions were kept out, nor whose confirmed answers were admitted")
+
+
+def test_before_a_version_has_learned_admission_it_says_that_it_uses_none(made: Services) -> None:
     publish(made, "v1", corrections=CORRECTIONS)
     said = explained(asked(made))
-    assert [(one.admitted, one.threshold) for one in said.corrections] == [(False, None)] * 2
-    assert "has not learned how well a correction must fit" in said.corrections[0].reason
+    assert [(one.admitted, one.threshold) for one in said.questions] == [(False, None)] * 2
+    assert "has not learned how well a known question must fit" in said.questions[0].reason
 
 
-def test_the_limit_holds_for_passages_and_for_corrections(made: Services) -> None:
+def test_the_limit_holds_for_passages_and_for_known_questions(made: Services) -> None:
     publish(made, "v1", corrections=CORRECTIONS)
     said = explained(asked(made), limit=1)
-    assert ([one.rank for one in said.passages], len(said.corrections)) == ([1], 1)
+    assert ([one.rank for one in said.passages], len(said.questions)) == ([1], 1)
 
 
 def test_a_version_that_is_not_live_any_more_explains_its_own_answer(made: Services) -> None:
@@ -185,8 +272,8 @@ def test_without_consent_the_record_alone_is_explained_and_that_is_said(made: Se
         (one.rank, one.document_id, one.score) for one in told.passages
     ]
     assert {(one.title, one.text, one.features, one.cited) for one in said.passages} == {(None, None, (), None)}
-    [shown] = said.corrections
-    before = told.corrections[0]
+    [shown] = said.questions
+    before = told.questions[0]
     assert (shown.correction_id, shown.question, shown.passage, shown.reason) == ("near", None, None, before.reason)
     assert shown.fit == pytest.approx(before.fit)
     assert (shown.cosine, shown.words) == (before.cosine, before.words)
@@ -198,11 +285,11 @@ def test_a_fit_below_zero_is_not_in_the_record_and_is_not_made_up(made: Services
     lenient = Admission(threshold=-9.0, words=-3.0, passage=0.0)
     publish(made, "v1", corrections={"near": CORRECTIONS["near"]}, learned=LearnedRanking(admission=lenient))
     told = explained(asked(made))
-    assert told.corrections[0].fit is not None
-    assert told.corrections[0].fit < 0
-    [shown] = explain(InteractionId("i2"), chat=asked(made, "i2", consent=False), limit=10).corrections
+    assert told.questions[0].fit is not None
+    assert told.questions[0].fit < 0
+    [shown] = explain(InteractionId("i2"), chat=asked(made, "i2", consent=False), limit=10).questions
     assert (shown.fit, shown.admitted) == (None, True)
-    assert shown.reason == "no passage is nearer, and it fits well enough: shown first"
+    assert shown.reason == "no passage is nearer, and it fits well enough: its answer stands first"
 
 
 def test_a_deleted_version_leaves_the_record(made: Services) -> None:

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from ingest.fusion import Example, fit, learn
+from ingest.fusion import Example, examples, fit, learn
+from ingest.pairs import Lesson
 from rag_flywheel.domain import Scores
 from rag_flywheel.retrieval import DENSE, FEATURES, RERANK, RRF, SPARSE, features
+from tests.fakes.samples import chunk, confirmed_chunk, passage
 
 CHANNELS = [FEATURES.index(name) for name in (RRF, DENSE, SPARSE)]
 
@@ -26,6 +28,21 @@ def test_the_channel_that_knows_weighs_more() -> None:
     for knows, other in ((DENSE, SPARSE), (SPARSE, DENSE)):
         weights = fit([example(number, knows=knows) for number in range(40)], CHANNELS)
         assert weights[knows] > 4 * max(weights[other], 0.0)  # below 0 it takes back what RRF gives the other channel
+
+
+def test_what_a_known_question_led_to_is_no_example_of_what_the_channels_found() -> None:
+    pieces = [chunk("a", "text"), chunk("b", "text")]
+    known = passage(confirmed_chunk(pieces[0], "Why?"), scores=Scores(question=0.9))
+    found = [passage(one, rank, scores=Scores(dense=1 / rank)) for rank, one in enumerate(pieces, start=2)]
+    asked = Lesson(
+        question="q", group="q", answer=None, documents=frozenset({pieces[0].document_id}), evidence=(), weight=1.0
+    )
+    [with_it], [without] = (
+        examples([asked], lambda question: [known, *found]),
+        examples([asked], lambda question: found),
+    )
+    assert with_it.relevant.tolist() == without.relevant.tolist() == [True, False]
+    assert with_it.values == pytest.approx(without.values)
 
 
 def test_with_few_questions_the_weights_stay_near_the_untuned_ranking() -> None:

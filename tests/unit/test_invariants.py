@@ -8,6 +8,7 @@ from eval.invariants import Breach, Invariant, breaches, shrink
 from rag_flywheel.domain import Chunk, DocumentId, ReviewedCorrection, Verdict
 from tests.fakes.evaluation import chunk, correction_chunk, manifest, reviewed
 from tests.fakes.redactor import FakeRedactor
+from tests.fakes.samples import confirmed_chunk
 
 CLEAN = [chunk("d1"), chunk("d2"), correction_chunk("c1")]
 SECRET = "Write to ada@example.org for it."
@@ -18,12 +19,13 @@ def found(
     control: list[Chunk] | None = None,
     *,
     corrections: list[ReviewedCorrection] | None = None,
+    confirmed: tuple[str, ...] = (),
     maximum_shrink: float = 0.3,
 ) -> list[Breach]:
     return breaches(
         chunks,
         control,
-        manifest=manifest(),
+        manifest=manifest(confirmed=confirmed),
         reviewed=[reviewed("c1")] if corrections is None else corrections,
         redactor=FakeRedactor(),
         maximum_shrink=maximum_shrink,
@@ -49,6 +51,28 @@ def test_a_passage_that_traces_to_nothing_known_is_named(stray: Chunk) -> None:
     [breach] = found([*CLEAN, stray])
     assert (breach.invariant, breach.documents) == (Invariant.PROVENANCE, (stray.document_id,))
     assert stray.document_id in breach.message
+
+
+def test_known_questions_of_the_manifests_confirmed_answers_break_nothing() -> None:
+    known = [confirmed_chunk(chunk("d1"), "Is it?", by="i7"), confirmed_chunk(correction_chunk("c1"), "So?", by="i8")]
+    assert found([*CLEAN, *known], confirmed=("i7", "i8")) == []
+
+
+@pytest.mark.parametrize(
+    "stray",
+    [
+        confirmed_chunk(chunk("d2"), "Is it?", by="i9"),
+        confirmed_chunk(correction_chunk("c1"), "Is it?", by="i9"),
+        replace(confirmed_chunk(chunk("d2"), "Is it?", by="i7"), confirmed=None),
+        confirmed_chunk(chunk("d9", source="unknown.md"), "Is it?", by="i7"),
+        confirmed_chunk(correction_chunk("never-sent"), "Is it?", by="i7"),
+    ],
+    ids=["not confirmed", "not confirmed of a correction", "nobody's question", "unknown file", "unknown correction"],
+)
+def test_a_known_question_must_trace_to_a_confirmed_answer_and_its_passage_to_a_source(stray: Chunk) -> None:
+    [breach] = found([*CLEAN, stray], confirmed=("i7",))
+    assert (breach.invariant, breach.documents) == (Invariant.PROVENANCE, (stray.document_id,))
+    assert "Is it?" not in breach.message
 
 
 @pytest.mark.parametrize(
@@ -97,6 +121,14 @@ def test_losing_more_than_the_allowed_share_of_documents_is_a_breach() -> None:
 
 def test_corrections_that_go_are_no_shrinking() -> None:
     assert found([chunk("d1")], [chunk("d1"), correction_chunk("c1"), correction_chunk("c2")]) == []
+
+
+def test_a_known_question_is_no_document_neither_before_nor_after() -> None:
+    control = [chunk(f"d{number}") for number in range(4)]
+    known = [confirmed_chunk(one, "Is it?", by="i7") for one in control]
+    assert found(control[1:], [*control, *known], confirmed=("i7",)) == []
+    [breach] = found([*control[2:], *known], control, confirmed=("i7",))  # nothing but questions is left of two of four
+    assert (breach.invariant, breach.documents) == (Invariant.SHRINK, ("d0", "d1"))
 
 
 def test_a_message_names_a_few_documents_and_counts_the_others() -> None:

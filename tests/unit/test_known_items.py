@@ -5,6 +5,7 @@ from dataclasses import replace
 from eval.golden import Slice, relevant
 from eval.known_items import known_items
 from tests.fakes.evaluation import chunk, correction_chunk
+from tests.fakes.samples import confirmed_chunk
 
 WORDS = ["amber", "birch", "cedar", "dune", "ember", "fjord"]
 
@@ -58,6 +59,12 @@ def test_boilerplate_is_never_asked_for() -> None:
 
 def test_corrections_are_left_out() -> None:
     assert known_items([correction_chunk("c1", text(3))], limit=5, seed=0) == []
+
+
+def test_the_questions_that_lead_to_a_passage_change_nothing_that_is_asked_about_it() -> None:
+    chunks = [chunk(f"d{number}", text(number), title="Getting started") for number in range(4)]
+    known = [confirmed_chunk(one, f"What is in {one.document_id}?", by=f"i{at}") for at, one in enumerate(chunks)]
+    assert known_items([*chunks, *known], limit=10, seed=0) == known_items(chunks, limit=10, seed=0)
 
 
 def test_a_chunk_with_a_hidden_part_is_answered_by_its_whole_span() -> None:

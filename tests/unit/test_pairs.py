@@ -6,7 +6,7 @@ import pytest
 
 from ingest.pairs import Lesson, pairs
 from rag_flywheel.domain import Chunk, DocumentId, Evidence, Passage
-from tests.fakes.samples import chunk, correction_chunk, passage, span
+from tests.fakes.samples import chunk, confirmed_chunk, correction_chunk, passage, span
 
 
 def lesson(
@@ -54,6 +54,13 @@ def test_answering_passages_are_positives_and_the_best_others_hard_negatives() -
 def test_rejected_passages_come_before_other_near_misses() -> None:
     made = pairs([lesson(documents=["b"], rejected=[span("d", 0, 5)])], ranks(A, B, C, D), negatives=2)
     assert [one.text for one in made if not one.relevant] == [D.text, A.text]
+
+
+def test_a_passage_that_a_known_question_led_to_is_no_candidate() -> None:
+    known = confirmed_chunk(A, "Why?")
+    made = pairs([lesson(documents=["b"])], ranks(known, B, C), negatives=2)
+    assert [(one.text, one.relevant) for one in made] == [(B.text, True), (C.text, False)]
+    assert pairs([lesson(documents=["a"])], ranks(known, B, C), negatives=2) == []
 
 
 def test_a_correction_is_a_positive_by_its_answer_and_is_no_candidate_itself() -> None:

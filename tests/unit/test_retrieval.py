@@ -31,7 +31,7 @@ from rag_flywheel.retrieval import (
 from tests.fakes.encoder import HashingEncoder
 from tests.fakes.index import MemoryIndex
 from tests.fakes.rankings import MemoryRerankers, ScriptedIndex, ScriptedReranker
-from tests.fakes.samples import chunk, correction_chunk, manifest, settings
+from tests.fakes.samples import chunk, confirmed_chunk, correction_chunk, manifest, settings
 
 
 def found(name: str, *, dense: float | None = None, sparse: float | None = None, text: str = "text") -> Candidate:
@@ -40,6 +40,12 @@ def found(name: str, *, dense: float | None = None, sparse: float | None = None,
 
 def correction(name: str, cosine: float, words: float = 0.0) -> Candidate:
     return Candidate(chunk=correction_chunk(name, "q", f"answer {name}"), scores=Scores(question=cosine, words=words))
+
+
+def confirmed(name: str, cosine: float, *, by: str = "i1", question: str = "p", words: float = 0.0) -> Candidate:
+    """The known question that leads to the passage that `found` makes of the same name."""
+    known = confirmed_chunk(chunk(name, "text"), question, by=by)
+    return Candidate(chunk=known, scores=Scores(question=cosine, words=words))
 
 
 def above(threshold: float, *, words: float = 0.0, passage: float = 0.0) -> Admission:
@@ -185,6 +191,86 @@ def test_an_admitted_correction_stands_before_every_source_passage(fusion: dict[
     assert documents(passages) == ["correction:c", "a"]
     assert [one.rank for one in passages] == [1, 2]
     assert passages[0].score > passages[1].score
+
+
+# --- confirmed answers ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fusion", [{}, {DENSE: 9.0}])
+def test_an_admitted_confirmed_question_puts_its_passage_first_and_once(fusion: dict[str, float]) -> None:
+    learned = LearnedRanking(admission=above(0.6), fusion=fusion)
+    candidates = [found("a", dense=0.5, sparse=50.0), found("b", dense=0.1), confirmed("b", 0.7, by="i7")]
+    passages = retrieve("q", searcher=searcher(candidates, learned))
+    assert documents(passages) == ["b", "a"]
+    assert [one.rank for one in passages] == [1, 2]
+    assert passages[0].score > passages[1].score
+    assert (passages[0].chunk.confirmed, passages[1].chunk.confirmed) == ("i7", None)
+
+
+def test_a_confirmed_question_that_is_kept_out_leaves_its_passage_where_it_was() -> None:
+    candidates = [found("a", dense=0.5), found("b", dense=0.1), confirmed("b", 0.6)]
+    for admission in (None, above(0.6)):
+        passages = retrieve("q", searcher=searcher(candidates, LearnedRanking(admission=admission)))
+        assert documents(passages) == ["a", "b"]
+        assert [one.chunk.confirmed for one in passages] == [None, None]
+
+
+def test_a_confirmed_passage_that_no_other_channel_found_comes_first_too() -> None:
+    candidates = [found("a", dense=0.5), confirmed("b", 0.7)]
+    assert documents(retrieve("q", searcher=searcher(candidates, LearnedRanking(admission=above(0.6))))) == ["b", "a"]
+
+
+def test_another_piece_of_the_confirmed_passages_document_is_still_listed() -> None:
+    other = Candidate(chunk=chunk("b", "text", start=100), scores=Scores(dense=0.2))
+    one = searcher([found("b", dense=0.3), other, confirmed("b", 0.7)], LearnedRanking(admission=above(0.6)))
+    assert [piece.chunk.start for piece in retrieve("q", searcher=one)] == [0, 100]
+
+
+def test_the_reranker_does_not_score_a_passage_that_a_known_question_put_first() -> None:
+    model = ScriptedReranker(lambda query, text: 1.0)
+    learned = LearnedRanking(admission=above(0.6), fusion={RERANK: 1.0}, reranker="digest")
+    candidates = [found("a", dense=0.5, text="other"), found("b", dense=0.1), confirmed("b", 0.7)]
+    retrieve("q", searcher=searcher(candidates, learned, reranker=model))
+    assert model.scored == [("q", ("other",))]
+
+
+def test_of_two_known_questions_of_one_answer_the_better_one_gives_it_its_only_place() -> None:
+    fixed = correction("c", 0.8)
+    wording = replace(fixed, chunk=confirmed_chunk(fixed.chunk, "p", by="i9"), scores=Scores(question=0.95))
+    candidates = [confirmed("b", 0.7, by="i1"), confirmed("b", 0.9, by="i2"), fixed, wording, found("b", dense=0.1)]
+    one = searcher(candidates, LearnedRanking(admission=above(0.6)))
+    ranking = rank("q", one.encoder.encode_queries(["q"])[0], searcher=one)
+    assert documents(ranking.passages) == ["correction:c", "b"]
+    assert [piece.chunk.confirmed for piece in ranking.passages] == ["i9", "i2"]
+    assert [piece.scores.question for piece in ranking.passages] == [0.95, 0.9]
+    assert [known.candidate.chunk.chunk_id for known in ranking.kept_out] == ["correction:c#0", "b#0?i1"]
+
+
+def test_the_nearest_passage_counts_against_the_known_question_that_leads_to_it() -> None:
+    """A passage that is as near as the question needs no help, and is told among the source passages."""
+    one = searcher([found("b", dense=0.7), confirmed("b", 0.7)], LearnedRanking(admission=above(0.0)))
+    ranking = rank("q", one.encoder.encode_queries(["q"])[0], searcher=one)
+    assert (ranking.admitted, ranking.nearest) == ((), 0.7)
+    assert [piece.chunk.confirmed for piece in ranking.passages] == [None]
+
+
+def test_corrections_and_confirmed_answers_compete_by_how_well_they_fit() -> None:
+    learned = LearnedRanking(admission=above(0.5, words=0.4))
+    for share, first in ((0.0, ["correction:c", "b"]), (0.5, ["b", "correction:c"])):
+        candidates = [correction("c", 0.8), confirmed("b", 0.7, words=share), found("b", dense=0.1)]
+        assert documents(retrieve("q", searcher=searcher(candidates, learned))) == first
+
+
+def test_as_new_leaves_out_what_was_confirmed_for_this_very_question_and_nothing_else() -> None:
+    candidates = [
+        confirmed("a", 1.0, question=" Q?"),
+        confirmed("b", 0.9, question="q now"),
+        correction("c", 0.8),  # its question is "q": a correction is meant to be found by it
+        found("a", dense=0.1),
+    ]
+    one = searcher(candidates, LearnedRanking(admission=above(0.6)))
+    assert documents(retrieve("q", searcher=one)) == ["a", "b", "correction:c"]
+    assert documents(retrieve("q", searcher=one, as_new=True)) == ["b", "correction:c", "a"]
 
 
 # --- retrieve -------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from rag_flywheel.domain import Candidate, DocumentId, Evidence, LearnedRanking,
 from rag_flywheel.retrieval import DENSE, RERANK, RRF, SPARSE, Searcher, retrieve
 from tests.fakes.encoder import HashingEncoder
 from tests.fakes.rankings import MemoryCache, MemoryRerankers, ScriptedIndex
-from tests.fakes.samples import chunk
+from tests.fakes.samples import chunk, confirmed_chunk, span
 
 SETTINGS = RerankerSettings(base="a cross-encoder", candidates=10, minimum_groups=10, negatives=3)
 
@@ -38,6 +38,39 @@ def lesson(
         corrected=corrected,
         made=made,
     )
+
+
+# --- admission ------------------------------------------------------------------------------------------------------
+
+
+def test_confirmed_questions_alone_get_an_admission_that_lets_in_their_other_wordings() -> None:
+    asked = {f"q{number}": chunk(f"d{number}", f"text {number}") for number in range(4)}
+    known = {question: confirmed_chunk(piece, question, by=f"i {question}") for question, piece in asked.items()}
+
+    def found(question: str, cosine: float) -> list[Candidate]:
+        """The known question itself with this cosine, the others far off, and a passage that does not answer."""
+        cosines = {one: cosine if one == question else 0.1 for one in known}
+        nearest = Candidate(chunk=chunk("other", "text"), scores=Scores(dense=0.2))
+        return [nearest, *(Candidate(chunk=known[one], scores=Scores(question=cosines[one])) for one in known)]
+
+    others = [lesson(question, evidence=[span(piece.document_id, 0, 6)]) for question, piece in asked.items()]
+    script = {question: found(question, 1.0) for question in asked} | {"another wording of q2": found("q2", 0.7)}
+    tuned = learn(
+        [],
+        others,
+        [],
+        searcher=searcher(script),
+        store=MemoryRerankers(),
+        cache=MemoryCache(),
+        settings=SETTINGS,
+        admission_error=0.05,
+        live=None,
+        on_step=lambda done, total: None,
+    )
+    assert tuned.attempts[0].admission is not None
+    first, *rest = retrieve("another wording of q2", searcher=searcher(script, tuned.attempts[0]))
+    assert (first.chunk.document_id, first.chunk.confirmed) == ("d2", "i q2")
+    assert [one.chunk.document_id for one in rest] == ["other"]
 
 
 # --- fusion and reranker --------------------------------------------------------------------------------------------
@@ -101,6 +134,7 @@ def learned_from(
         cache=cache or MemoryCache(),
         settings=settings,
         admission_error=0.02,
+        live=None,
         on_step=on_step,
     )
 
@@ -133,29 +167,29 @@ def reciprocal_ranks(written: Script, learned: LearnedRanking) -> NDArray[np.flo
 
 def test_too_few_questions_leave_the_ranking_as_it_is() -> None:
     tuned = learned_from(script(9, dense_knows))
-    assert tuned.learned == LearnedRanking()
+    assert tuned.attempts[0] == LearnedRanking()
     assert "ranking left as it is: 9 questions with a known answer, 10 needed" in tuned.notes
 
 
 def test_questions_made_from_the_corpus_teach_no_ranking() -> None:
     lessons, found = script(20, dense_knows)
     made = [lesson(one.question, documents=list(one.documents), made=True) for one in lessons]
-    assert learned_from((made, found)).learned == LearnedRanking()
+    assert learned_from((made, found)).attempts[0] == LearnedRanking()
 
 
 def test_fusion_is_learned_where_a_channel_knows_more_and_ranks_new_questions_better() -> None:
     tuned = learned_from(script(40, dense_knows))
-    fusion = tuned.learned.fusion
+    fusion = tuned.attempts[0].fusion
     assert set(fusion) == {RRF, DENSE, SPARSE}
     assert fusion[DENSE] > abs(fusion[SPARSE])
     new = script(40, dense_knows, seed=4)
-    before, after = reciprocal_ranks(new, LearnedRanking()), reciprocal_ranks(new, tuned.learned)
+    before, after = reciprocal_ranks(new, LearnedRanking()), reciprocal_ranks(new, tuned.attempts[0])
     assert after.mean() > before.mean() + 0.1
 
 
 def test_fusion_is_left_out_where_it_is_not_better() -> None:
     tuned = learned_from(script(40, both_know))
-    assert tuned.learned == LearnedRanking()
+    assert tuned.attempts[0] == LearnedRanking()
     assert any(note.startswith("fusion: untuned is as good") for note in tuned.notes)
 
 
@@ -163,8 +197,8 @@ def test_a_reranker_that_knows_is_used_with_the_weight_it_earned() -> None:
     store, steps = MemoryRerankers(says_right), []
     tuned = learned_from(script(40, nobody_knows), store=store, on_step=lambda done, total: steps.append((done, total)))
     [digest] = store.tuned
-    assert tuned.learned.reranker == digest
-    fusion = tuned.learned.fusion
+    assert tuned.attempts[0].reranker == digest
+    fusion = tuned.attempts[0].fusion
     assert fusion[RERANK] > max(abs(fusion[DENSE]), abs(fusion[SPARSE]))
     assert steps == [(1, 1)]
 
@@ -174,8 +208,8 @@ def test_a_reranker_that_knows_nothing_is_not_praised_for_what_the_other_feature
     scores: Callable[[np.random.Generator, bool], Scores],
 ) -> None:
     tuned = learned_from(script(40, scores), store=MemoryRerankers())
-    assert tuned.learned.reranker is None
-    assert RERANK not in tuned.learned.fusion
+    assert tuned.attempts[0].reranker is None
+    assert RERANK not in tuned.attempts[0].fusion
     assert "left out" in tuned.notes[-1]
 
 
@@ -183,8 +217,8 @@ def test_without_a_base_the_weights_alone_are_learned() -> None:
     store = MemoryRerankers(says_right)
     settings = SETTINGS.model_copy(update={"base": ""})
     tuned = learned_from(script(40, dense_knows), store=store, settings=settings)
-    assert set(tuned.learned.fusion) == {RRF, DENSE, SPARSE}
-    assert (tuned.learned.reranker, store.runs) == (None, 0)
+    assert set(tuned.attempts[0].fusion) == {RRF, DENSE, SPARSE}
+    assert (tuned.attempts[0].reranker, store.runs) == (None, 0)
 
 
 def test_the_reranker_is_judged_by_questions_that_it_did_not_learn_from() -> None:
@@ -198,7 +232,7 @@ def test_the_reranker_is_judged_by_questions_that_it_did_not_learn_from() -> Non
     again = MemoryRerankers(says_right)
     held = [one for one in lessons if one.group not in taught]
     without = learned_from(([one for one in lessons if one.group in taught], found), store=again)
-    assert without.learned.reranker is None  # nothing was left to judge by
+    assert without.attempts[0].reranker is None  # nothing was left to judge by
     assert len(held) + len(taught) == 40
 
 
@@ -227,4 +261,4 @@ def test_other_settings_make_another_reranker() -> None:
 def test_a_corpus_in_which_nothing_can_be_told_apart_teaches_nothing(passages: int, answers: int) -> None:
     lessons, found = script(40, nobody_knows, passages=passages, answers=answers)
     known = [lesson(one.question, documents=[*one.documents, "elsewhere"]) for one in lessons]
-    assert learned_from((known, found)).learned == LearnedRanking()
+    assert learned_from((known, found)).attempts[0] == LearnedRanking()
