@@ -4,85 +4,170 @@ The rules, in order:
 
 1. A broken invariant refuses.
 2. The first version passes: there is nothing to compare it with.
-3. Harm refuses. On a guard slice a metric of GUARDED has fallen by more than `margin`, at least two more questions got
-   worse than better, and
-
-   - the 95% interval of the paired difference lies below 0, or
-   - the fall is more than twice the margin.
-
-   One question in twenty that flips by chance is a fall of 0.05, above the default margin of 0.03. It must not refuse
-   for ever, and does not: one is not two. A true harm of 10% is always caught from 20 questions on: it is two questions
-   net and a fall of more than 0.06, whatever the interval says of so few. Where there are many, the interval finds
-   smaller harm too: 4 of 100.
+3. A guard that is shown to be worse refuses: its metric falls (one-sided, Holm-corrected over all guards and metrics),
+   and the fall is not shown to be within the margin.
 4. The target refuses when too few newly corrected questions have their correction (or its evidence) first, or fewer
    than before. Without new corrections there is no target.
-5. Too few guard questions, or too many that could not be scored, is undecided: no decision keeps the old version.
-6. What is left passes; a fall that is too small to tell from chance is named.
+5. Too few guard questions, too many that could not be scored, or a guard of which neither is shown, is undecided: no
+   decision keeps the old version.
+6. What is left passes. It is better where a target metric is shown to rise (Holm-corrected too), else not worse.
+
+"Not worse" is non-inferiority: the lower end of the 95% interval lies above -margin. All guards have to show it, so no
+correction for many tests is needed there (intersection-union test; Berger, 1982): the risk to pass one that is worse by
+the margin is at most 2.5%. With 200 guard questions a fall of 0.05 does not pass, and one question in fifty that flips
+by chance does. A slice, source, language or group of askers has to show it on its own from `minimum_slice` questions
+on; with fewer it counts among all guard questions, or one flip in twenty would leave everything undecided. Where few
+questions are asked at all, the interval promises less than its 95%: where all of 20 are as before it says that nothing
+is lost, and a version that is worse by 0.05 looks so in one case of three.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 
-from eval.comparison import Comparison
-from eval.golden import GUARDS, Slice
-from eval.invariants import Breach
-from eval.ragas_metrics import ID_PRECISION, ID_RECALL
+from eval.comparison import ALL_GUARDS, Comparison, Role
+from eval.golden import Slice
+from eval.guardrails.checks import Check
 from eval.scoring import HIT, REFUSAL
 from rag_flywheel.config import Gate
 from rag_flywheel.domain import Outcome
 
-GUARDED = (HIT, REFUSAL, ID_RECALL, ID_PRECISION)
-"""The metrics that may not fall on a guard slice."""
-
 _ROUNDING = 1e-9
+
+
+class Finding(StrEnum):
+    """What a comparison shows."""
+
+    BETTER = "better"
+    NOT_WORSE = "not worse"  # a fall by the margin or more is ruled out
+    WORSE = "worse"
+    UNCLEAR = "unclear"  # neither is shown
+    NOT_SHOWN = "not shown"  # of a target: no rise is shown
+    TOO_FEW = "too few"  # it counts among all guard questions only
+    NOT_TESTED = "not tested"  # no rule asks for it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A comparison with what it shows."""
+
+    comparison: Comparison
+    finding: Finding
+    p: float | None  # Holm-corrected: of a rise for targets, of a fall for guards; None where nothing was tested
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """The gate's word."""
+
+    outcome: Outcome
+    reasons: tuple[str, ...]  # sentences with the numbers
+    better: bool  # whether a rise on the target is shown, and not only that nothing fell
+    judged: tuple[Judged, ...]
+    checks: tuple[Check, ...]  # the invariants, also those that hold
 
 
 def decide(
     comparisons: Sequence[Comparison],
-    breaches: Sequence[Breach],
+    checks: Sequence[Check],
     *,
     first: bool,
     possible: int | None,
     settings: Gate,
-) -> tuple[Outcome, tuple[str, ...]]:
-    """The outcome and its reasons, as sentences with the numbers.
+) -> Ruling:
+    """The outcome and its reasons.
 
     `first`: there is no control. `possible`: how many guard questions there are where no more could be made from the
     corpus (then they are enough however few they are), else None.
     """
+    judged = tuple(_judged(comparisons, settings))
+    better = any(one.finding is Finding.BETTER for one in judged)
+
+    def ruling(outcome: Outcome, reasons: Sequence[str]) -> Ruling:
+        return Ruling(outcome=outcome, reasons=tuple(reasons), better=better, judged=judged, checks=tuple(checks))
+
+    breaches = [one.message for one in checks if not one.holds]
     if breaches:
-        return Outcome.REFUSED, tuple(breach.message for breach in breaches)
+        return ruling(Outcome.REFUSED, breaches)
     if first:
-        return Outcome.PASSED, ("This is the first version: there is no live one to compare it with.",)
-    falls = _falls(comparisons, settings.margin)
-    harm = [f"{_told(one)}; gate.margin allows {settings.margin:g}." for one in falls if _is_harm(one, settings.margin)]
+        return ruling(Outcome.PASSED, ["This is the first version: there is no live one to compare it with."])
+    harm = [f"{_told(one)}." for one in judged if one.finding is Finding.WORSE]
     refusals = [*harm, *_missed_target(comparisons, settings.target)]
     if refusals:
-        return Outcome.REFUSED, tuple(refusals)
-    doubts = [*_too_few(comparisons, settings.minimum_cases, possible), *_unscored(comparisons, settings)]
+        return ruling(Outcome.REFUSED, refusals)
+    unclear = [
+        f"{_told(one)}: a fall of gate.margin ({settings.margin:g}) is not ruled out."
+        for one in judged
+        if one.finding is Finding.UNCLEAR
+    ]
+    doubts = [*_too_few(comparisons, settings.minimum_cases, possible), *_unscored(comparisons, settings), *unclear]
     if doubts:
-        return Outcome.UNDECIDED, (*doubts, "No decision keeps the live version.")
-    chance = [f"{_told(one)}: too little to tell from chance." for one in falls]
-    return Outcome.PASSED, (*_merits(comparisons), *chance)
+        return ruling(Outcome.UNDECIDED, [*doubts, "No decision keeps the live version."])
+    return ruling(Outcome.PASSED, _merits(comparisons, judged, better))
 
 
-def _falls(comparisons: Sequence[Comparison], margin: float) -> list[Comparison]:
-    """The guarded metrics that fell by more than the margin, harm or chance."""
-    guarded = [one for one in comparisons if one.slice in GUARDS and one.metric in GUARDED]
-    return [one for one in guarded if one.difference is not None and -one.difference > margin + _ROUNDING]
+def holm(p_values: Sequence[float]) -> list[float]:
+    """The p-values corrected for their number, in the given order (Holm, 1979)."""
+    order = sorted(range(len(p_values)), key=lambda at: p_values[at])
+    corrected, highest = [0.0] * len(p_values), 0.0
+    for rank, at in enumerate(order):
+        highest = max(highest, min(1.0, p_values[at] * (len(p_values) - rank)))
+        corrected[at] = highest
+    return corrected
 
 
-def _is_harm(fall: Comparison, margin: float) -> bool:
-    assert fall.difference is not None
-    assert fall.high is not None
-    clear = fall.high < 0 or -fall.difference > 2 * margin + _ROUNDING
-    return clear and fall.worse - fall.better >= 2
+def _judged(comparisons: Sequence[Comparison], settings: Gate) -> list[Judged]:
+    """Each comparison with what it shows, in the given order."""
+    targets = [one for one in comparisons if _is_target(one, settings)]
+    guards = [one for one in comparisons if _is_guarded(one, settings) and _is_enough(one, settings)]
+    rises = dict(zip(map(_key, targets), _corrected(targets, lambda one: one.p_better), strict=True))
+    falls = dict(zip(map(_key, guards), _corrected(guards, lambda one: one.p_worse), strict=True))
+    judged = []
+    for one in comparisons:
+        rise, fall = rises.get(_key(one)), falls.get(_key(one))
+        finding = Finding.TOO_FEW if _is_guarded(one, settings) else Finding.NOT_TESTED
+        if rise is not None:
+            finding = Finding.BETTER if rise <= settings.significance else Finding.NOT_SHOWN
+        elif fall is not None:
+            finding = _guard_finding(one, fall, settings)
+        judged.append(Judged(comparison=one, finding=finding, p=fall if rise is None else rise))
+    return judged
 
 
-def _told(fall: Comparison) -> str:
+def _key(one: Comparison) -> tuple[str, str]:
+    return one.slice, one.metric
+
+
+def _corrected(some: Sequence[Comparison], p: Callable[[Comparison], float | None]) -> list[float]:
+    values = [p(one) for one in some]
+    return holm([1.0 if value is None else value for value in values])
+
+
+def _is_target(one: Comparison, settings: Gate) -> bool:
+    return one.role is Role.TARGET and one.metric in settings.target_metrics and one.difference is not None
+
+
+def _is_guarded(one: Comparison, settings: Gate) -> bool:
+    return one.role is not Role.TARGET and one.metric in settings.guarded_metrics and one.difference is not None
+
+
+def _is_enough(one: Comparison, settings: Gate) -> bool:
+    return one.slice == ALL_GUARDS or one.groups >= settings.minimum_slice
+
+
+def _guard_finding(one: Comparison, p: float, settings: Gate) -> Finding:
+    if one.worst is not None and one.worst > -settings.margin:
+        return Finding.NOT_WORSE
+    return Finding.WORSE if p <= settings.significance else Finding.UNCLEAR
+
+
+def _told(one: Judged) -> str:
+    fall = one.comparison
     slice = fall.slice.replace("_", " ")
+    moved = "fell" if (fall.difference or 0.0) < 0 else "went"
     return (
-        f"{fall.metric} of the {slice} questions fell from {fall.before:.3f} to {fall.after:.3f} "
-        f"({fall.n} questions: {fall.worse} worse, {fall.better} better; 95% interval of the change {fall.low:+.3f} to "
+        f"{fall.metric} of the {slice} questions {moved} from {fall.before:.3f} to {fall.after:.3f} ({fall.n} "
+        f"questions: {fall.worse} worse, {fall.better} better; 95% interval of the change {fall.low:+.3f} to "
         f"{fall.high:+.3f})"
     )
 
@@ -114,37 +199,35 @@ def _too_few(comparisons: Sequence[Comparison], minimum: int, possible: int | No
 
 
 def _unscored(comparisons: Sequence[Comparison], settings: Gate) -> list[str]:
-    doubts = []
-    for metric in dict.fromkeys(one.metric for one in comparisons):
-        those = [one for one in comparisons if one.metric == metric and one.slice in GUARDS]
-        scored, failed = sum(one.n for one in those), sum(one.failed for one in those)
-        if failed and scored / (scored + failed) < settings.minimum_coverage:
-            doubts.append(
-                f"{metric} failed for {failed} of {scored + failed} guard questions; gate.minimum_coverage asks for a "
-                f"share of {settings.minimum_coverage:g} scored."
-            )
-    return doubts
+    return [
+        f"{one.metric} failed for {one.failed} of {one.n + one.failed} guard questions; gate.minimum_coverage asks for "
+        f"a share of {settings.minimum_coverage:g} scored."
+        for one in comparisons
+        if one.slice == ALL_GUARDS and one.coverage < settings.minimum_coverage
+    ]
 
 
-def _merits(comparisons: Sequence[Comparison]) -> list[str]:
+def _merits(comparisons: Sequence[Comparison], judged: Sequence[Judged], better: bool) -> list[str]:
     hits = _of(comparisons, Slice.CORRECTED, HIT)
     if hits is None or hits.before is None or hits.after is None:
         target = "There are no newly corrected questions to test."
     else:
         target = (
             f"{_first(hits.after, hits.n)} of {hits.n} newly corrected questions have their correction or its evidence "
-            f"first; before it were {_first(hits.before, hits.n)}."
+            f"first; before it were {_first(hits.before, hits.n)}"
+            + (": shown to be better." if better else ", too few to show that it is better.")
         )
-    return [target, f"No harm was found on {_guard_questions(comparisons)} guard questions."]
+    tested = sum(one.finding is Finding.NOT_WORSE for one in judged)
+    return [target, f"No guard is worse: {_guard_questions(comparisons)} questions, {tested} comparisons."]
 
 
 def _guard_questions(comparisons: Sequence[Comparison]) -> int:
     """Whether a refusal was right is scored for every question, so its count is that of the questions."""
-    return sum(one.n for one in comparisons if one.slice in GUARDS and one.metric == REFUSAL)
+    return sum(one.n for one in comparisons if one.slice == ALL_GUARDS and one.metric == REFUSAL)
 
 
 def _of(comparisons: Sequence[Comparison], slice: Slice, metric: str) -> Comparison | None:
-    return next((one for one in comparisons if one.slice is slice and one.metric == metric), None)
+    return next((one for one in comparisons if one.slice == slice and one.metric == metric), None)
 
 
 def _first(share: float, n: int) -> int:

@@ -1,25 +1,27 @@
-"""Questions with a judgement of what answers them: judged by people or confirmed in use.
+"""Questions with a judgement of what answers them: where they come from, and when they are retired.
 
 `known_items` makes more of them from the corpus.
 """
 
-import json
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
+from eval.beir import read_qrels, read_queries
 from rag_flywheel.domain import (
     CORRECTION_PREFIX,
     Chunk,
     CorrectionState,
     DocumentId,
     Evidence,
+    GoldenCase,
     Interaction,
+    Json,
+    Retirement,
     ReviewedCorrection,
 )
 from rag_flywheel.errors import InvalidInput
@@ -29,15 +31,21 @@ _log = logging.getLogger(__name__)
 
 
 class Slice(StrEnum):
-    """A named part of the questions. The first is the target, the others are guards."""
+    """A named part of the questions. The first two are the target, the others are guards."""
 
     CORRECTED = "corrected"  # corrected since the control version was made
+    PARAPHRASE = "paraphrase"  # made: other wordings of those
+    NEIGHBOUR = "neighbour"  # made from passages near the new corrections, which these must leave alone
     GOLDEN = "golden"  # judged by people, untouched by this version's corrections
     CONFIRMED = "confirmed"  # asked by real people, so that the passage that answers is known
     KNOWN_ITEM = "known_item"  # made from the corpus
 
 
-GUARDS = (Slice.GOLDEN, Slice.CONFIRMED, Slice.KNOWN_ITEM)
+TARGETS = (Slice.CORRECTED, Slice.PARAPHRASE)
+GUARDS = (Slice.NEIGHBOUR, Slice.GOLDEN, Slice.CONFIRMED, Slice.KNOWN_ITEM)
+
+ASKED = "asked"
+"""What stands before a correction's id in the id of the guard that `by_evidence` makes of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +62,10 @@ class Case:
     answerable: bool  # false: the right answer is a refusal
     made: bool  # made from the corpus; false: asked or judged by people
     sources_only: bool = False  # whether the ranking is judged as if it had no corrections
+    sealed: bool = False  # whether only the gate's last word may use it
+    source: str | None = None  # the file that the answer is in, None where there is none or several
+    language: str | None = None  # of that source's text, as an ISO 639-1 code
+    asker_group: str | None = None  # the group of people that the asker belongs to, where the application says so
 
     def __post_init__(self) -> None:
         if not self.question.strip():
@@ -105,13 +117,26 @@ def load_beir(folder: Path) -> list[Case]:
     judgements; scores above 0 count. As in BEIR, queries without a judgement belong to another split and are left out
     (the log says how many), unless `answerable` is false. Raises InvalidInput with file and line.
     """
+    cases, unjudged = read_beir(folder)
+    if unjudged:
+        total = len(cases) + len(unjudged)
+        _log.warning("golden set: %d of %d questions are not judged: left out", len(unjudged), total)
+    return cases
+
+
+def read_beir(folder: Path) -> tuple[list[Case], list[str]]:
+    """The cases of a BEIR folder, as `load_beir` tells, and the case ids of its questions without a judgement.
+
+    Raises InvalidInput with file and line, also where no question is judged.
+    """
     queries_file, qrels_file = folder / "queries.jsonl", folder / "qrels" / "test.tsv"
     queries = dict(read_queries(queries_file))
     judged = read_qrels(qrels_file, queries.keys())
-    cases = []
+    cases, unjudged = [], []
     for query_id, query in queries.items():
         answerable = query.get("answerable", True)
         if answerable and query_id not in judged:
+            unjudged.append(f"golden:{query_id}")
             continue
         cases.append(
             Case(
@@ -128,70 +153,41 @@ def load_beir(folder: Path) -> list[Case]:
         )
     if not cases:
         raise InvalidInput(f"{folder}: none of {len(queries)} queries is judged in {qrels_file.name}; add judgements")
-    if len(cases) < len(queries):
-        _log.warning("golden set: %d of %d questions are not judged: left out", len(queries) - len(cases), len(queries))
-    return cases
+    return cases, unjudged
 
 
-def read_queries(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(id, fields) of each line of a BEIR folder's queries.jsonl. Raises InvalidInput with file and line."""
-    seen = set()
-    for number, line in read_lines(file):
-        where = f"{file}:{number}"
-        try:
-            query = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InvalidInput(f"{where}: not JSON: {error.msg} at character {error.pos}") from None
-        if not isinstance(query, dict):
-            raise InvalidInput(f"{where}: expected an object with _id and text, found a {type(query).__name__}")
-        query_id = query.get("_id")
-        if not isinstance(query_id, str | int) or isinstance(query_id, bool) or query_id == "":
-            raise InvalidInput(f"{where}: _id should be a text that is not empty, found a {type(query_id).__name__}")
-        if not isinstance(query.get("text"), str) or not query["text"].strip():
-            raise InvalidInput(f"{where}: text should be a question, found none")
-        for name, kind in (("answer", str), ("cluster", str), ("answerable", bool)):
-            if query.get(name) is not None and not isinstance(query[name], kind):
-                found = type(query[name]).__name__
-                raise InvalidInput(f"{where}: {name} should be {kind.__name__}, found {found}")
-        if str(query_id) in seen:
-            raise InvalidInput(f"{where}: _id {query_id} came before; ids are used once")
-        seen.add(str(query_id))
-        yield str(query_id), {name: value for name, value in query.items() if value is not None}
+def collected(folder: Sequence[Case], recorded: Sequence[GoldenCase]) -> list[Case]:
+    """The golden set: the folder's cases, then those that the ledger has besides.
 
-
-def read_qrels(file: Path, known: AbstractSet[str]) -> Mapping[str, set[DocumentId]]:
-    """The documents judged to answer each query, by a score above 0. Raises InvalidInput with file and line.
-
-    A judged query has to be among the `known` ones.
+    Where both have an id, the folder's counts: it is what people edit.
     """
-    judged: dict[str, set[DocumentId]] = defaultdict(set)
-    for number, line in read_lines(file):
-        columns = line.split("\t")
-        if number == 1 and columns[0] == "query-id":
-            continue
-        try:
-            query_id, document_id, score = columns[0], columns[1], int(columns[2])
-        except (IndexError, ValueError):
-            raise InvalidInput(f"{file}:{number}: expected query-id, corpus-id and a whole score, by tabs") from None
-        if query_id not in known:
-            raise InvalidInput(f"{file}:{number}: there is no query {query_id} in queries.jsonl")
-        if score > 0:
-            judged[query_id].add(DocumentId(document_id))
-    return judged
+    known = {case.case_id for case in folder}
+    return [*folder, *(from_record(one) for one in recorded if one.case_id not in known)]
 
 
-def read_lines(file: Path) -> Iterator[tuple[int, str]]:
-    """(number, text) of each line that is not blank, numbered from 1. Raises InvalidInput."""
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InvalidInput(
-            f"{file} does not exist: judged questions are a folder with queries.jsonl and qrels/test.tsv"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{file} cannot be read as UTF-8 text: {type(error).__name__}") from error
-    # Not splitlines: a JSON text may hold U+2028 and its like as they are.
-    yield from ((number, line.rstrip("\r")) for number, line in enumerate(text.split("\n"), start=1) if line.strip())
+def from_record(one: GoldenCase) -> Case:
+    return Case(
+        case_id=one.case_id,
+        question=one.question,
+        group=one.group,
+        slice=Slice.GOLDEN,
+        answer=one.answer,
+        documents=frozenset(one.documents),
+        evidence=one.evidence,
+        answerable=one.answerable,
+        made=False,
+    )
+
+
+def content(case: Case) -> list[Json]:
+    """All that a case of the golden set says, in a fixed order: equal for equal cases, and part of a digest."""
+    documents: list[Json] = [*sorted(case.documents)]
+    spans: list[Json] = [[one.document_id, one.start, one.end] for one in sorted_spans(case.evidence)]
+    return [case.case_id, case.question, case.group, case.answer, documents, spans, case.answerable]
+
+
+def sorted_spans(spans: Iterable[Evidence]) -> list[Evidence]:
+    return sorted(set(spans), key=lambda one: (one.document_id, one.start, one.end))
 
 
 def from_corrections(reviewed: Sequence[ReviewedCorrection], *, slice: Slice) -> list[Case]:
@@ -222,7 +218,7 @@ def by_evidence(reviewed: Sequence[ReviewedCorrection]) -> list[Case]:
     """
     return [
         Case(
-            case_id=f"asked:{one.correction.correction_id}",
+            case_id=f"{ASKED}:{one.correction.correction_id}",
             question=one.correction.question,
             group=normalised(one.correction.question),
             slice=Slice.CONFIRMED,
@@ -289,3 +285,56 @@ def stale(cases: Sequence[Case], document_ids: AbstractSet[DocumentId]) -> tuple
     kept = [case for case in cases if not case.answerable or case.relevant_documents & document_ids]
     retired = [case for case in cases if case.answerable and not case.relevant_documents & document_ids]
     return kept, retired
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retired:
+    """A case that neither tuning nor the gate uses, and why."""
+
+    case: Case
+    reason: str
+    stale: bool  # what answered it is gone; false: a person retired it
+
+
+def settled(
+    cases: Sequence[Case], *, document_ids: AbstractSet[DocumentId], retired: Mapping[str, Retirement]
+) -> tuple[list[Case], list[Retired]]:
+    """(kept, retired): those that a person retired, and those that are stale, as `stale` tells, with their reasons.
+
+    `retired` is by the id that `listed_as` gives.
+    """
+    kept, gone = stale(in_use(cases, retired), document_ids)
+    stood_down = [
+        Retired(case=case, reason=f"retired by {by.who}: {by.why}", stale=False)
+        for case in cases
+        if (by := retired.get(listed_as(case.case_id))) is not None
+    ]
+    return kept, [*stood_down, *(Retired(case=case, reason=_gone(case), stale=True) for case in gone)]
+
+
+def in_use(cases: Sequence[Case], retired: Container[str]) -> list[Case]:
+    """The cases that nobody retired. Call it after `splits.regroup`, or the others of a retired case's group might get
+    another name and with it another role.
+    """
+    return [case for case in cases if listed_as(case.case_id) not in retired]
+
+
+def listed_as(case_id: str) -> str:
+    """The id by which people know a case and retire it: the guard and the wordings of a correction go with it."""
+    kind, name, *_ = [*case_id.split(":"), ""]
+    return f"{CORRECTION_PREFIX}{name}" if name and kind in (ASKED, Slice.PARAPHRASE) else case_id
+
+
+def stale_share(kept: Sequence[Case], retired: Sequence[Retired]) -> float:
+    """The share, 0..1, of the judged questions that are stale; made ones do not count, 0 where none is judged.
+
+    What a person retired counts on neither side: the loss is known.
+    """
+    gone = sum(one.stale and not one.case.made for one in retired)
+    return gone / (gone + sum(not case.made for case in kept)) if gone else 0.0
+
+
+def _gone(case: Case) -> str:
+    names = sorted(case.relevant_documents)
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"its evidence is gone: the sources no longer hold {', '.join(names[:3])}{more}"

@@ -1,150 +1,119 @@
-"""What refuses a candidate whatever its scores say."""
+"""What refuses a candidate whatever its scores say: each guardrail gives one check, and a check that fails is a breach.
 
-from collections.abc import Iterable, Mapping, Sequence
+`check` looks at what a version holds, once; `check_answers` at what it replies, for each ranking that is tried; and
+`drift.gap` at whom it serves, once both versions are scored.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from enum import StrEnum
 
+from eval.guardrails import drift, hostile, memorisation, origin, redteam, safety
+from eval.guardrails.checks import Check, Invariant, new_texts
+from eval.scoring import Reply
+from rag_flywheel.config import Guardrails
 from rag_flywheel.domain import (
-    CORRECTION_PREFIX,
     Chunk,
     CorrectionId,
-    CorrectionState,
     DocumentId,
+    Evidence,
     InteractionId,
     Manifest,
     ReviewedCorrection,
 )
 from rag_flywheel.ports import Redactor
 
-_NAMED = 5  # documents that a message names; all are in `documents`
-
-
-class Invariant(StrEnum):
-    PROVENANCE = "provenance"  # every chunk comes from a file or a reviewed correction, every question from people
-    PERSONAL_DATA = "personal_data"  # nothing that could be masked is left in what is new
-    SHRINK = "shrink"  # the documents are still there
+__all__ = ["Check", "Held", "Invariant", "Superseded", "broken", "check", "check_answers"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Breach:
-    """An invariant that does not hold, with the documents that break it. The message never holds their texts."""
+class Held:
+    """What the ledger holds, read after the version was built: someone may have been erased in between."""
 
-    invariant: Invariant
-    message: str
-    documents: tuple[DocumentId, ...]
+    reviewed: tuple[ReviewedCorrection, ...]
+    interactions: AbstractSet[InteractionId]  # of the confirmed ones, those that are still there
 
 
-def breaches(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Superseded:
+    """What may not be shown any more."""
+
+    hidden: tuple[Evidence, ...]  # spans of source documents
+    originals: Mapping[DocumentId, str]  # the whole texts of these documents, as they were cut
+    replaced: tuple[CorrectionId, ...]  # corrections that gave way to newer ones
+
+
+def check(
     chunks: Sequence[Chunk],
-    control: Iterable[Chunk] | None,
+    control: Sequence[Chunk] | None,
     *,
     manifest: Manifest,
-    reviewed: Sequence[ReviewedCorrection],
+    held: Held,
+    superseded: Superseded,
     redactor: Redactor,
-    maximum_shrink: float,
-) -> list[Breach]:
-    """What is wrong with the candidate's chunks, against the control's (None: there is no control). Empty: nothing.
+    entities: Collection[str],
+    canaries: Sequence[str],
+    rate: safety.Rate,
+    stale: float | None,
+    seed: int,
+    settings: Guardrails,
+) -> list[Check]:
+    """Every invariant of what the candidate holds, against the control's chunks (None: there is no control).
 
-    `reviewed` are the corrections that the candidate was built from, with their reviews.
+    `entities` are the kinds of personal data that the redactor masks (none where masking is off), `canaries` the
+    planted strings, `rate` is `safety.trained`, `stale` the share of the judged questions whose evidence is gone (None:
+    there are none), `seed` makes the made-up personal records. Only texts that the control does not hold are read by
+    the slow detectors.
     """
-    texts: set[str] = set()
-    documents: set[DocumentId] = set()
-    for chunk in control or ():
-        texts.update(_texts(chunk))
-        if not chunk.by_question:
-            documents.add(chunk.document_id)
-    found = [
-        provenance(chunks, manifest=manifest, reviewed=reviewed),
-        personal_data(chunks, texts, redactor=redactor),
-        shrink(documents, {chunk.document_id for chunk in chunks if not chunk.by_question}, maximum=maximum_shrink),
+    before = control or ()
+    new = new_texts(chunks, before)
+    sources = [one for one in chunks if not one.by_question]
+    old_sources = [one for one in before if not one.by_question]
+    documents, old_documents = ({one.document_id for one in those} for those in (sources, old_sources))
+    return [
+        origin.provenance(chunks, manifest=manifest, reviewed=held.reviewed),
+        origin.erased(chunks, reviewed=held.reviewed, interactions=held.interactions),
+        origin.superseded(
+            chunks, hidden=superseded.hidden, originals=superseded.originals, replaced=superseded.replaced
+        ),
+        memorisation.personal_data(new, redactor=redactor),
+        memorisation.masking(redactor, entities=entities, seed=seed),
+        memorisation.planted(chunks, canaries),
+        hostile.injection(new),
+        hostile.poisoning(chunks, new, held.reviewed),
+        redteam.attack_success(redteam.attacks(), maximum=settings.maximum_attack_success),
+        safety.unsafe_texts(new, rate=rate, threshold=settings.unsafe_threshold),
+        drift.shrink(old_documents, documents, maximum=settings.maximum_shrink),
+        drift.growth(len(old_sources), len(sources), maximum=settings.maximum_growth),
+        drift.stale(stale, maximum=settings.maximum_stale),
+        drift.authors(
+            chunks,
+            held.reviewed,
+            maximum=settings.maximum_author_share,
+            counts_from=settings.author_share_from,
+        ),
     ]
-    return [breach for breach in found if breach is not None]
 
 
-def provenance(chunks: Iterable[Chunk], *, manifest: Manifest, reviewed: Sequence[ReviewedCorrection]) -> Breach | None:
-    """Whether some chunk traces neither to a source file nor to an accepted correction with a reviewer, or is found by
-    a question that is neither that correction's nor one whose answer was confirmed.
+def check_answers(
+    replies: Iterable[Reply],
+    *,
+    chunks: Sequence[Chunk],
+    canaries: Sequence[str],
+    ask: Callable[[str], Reply],
+    rate: safety.Rate,
+    settings: Guardrails,
+) -> list[Check]:
+    """Every invariant of what the candidate replies: to the gate's questions, and asked for the planted strings.
+
+    `chunks` are those of both versions: the words around a planted string in them are asked for too.
     """
-    accepted = {
-        one.correction.correction_id
-        for one in reviewed
-        if one.verdict_state is CorrectionState.ACCEPTED and one.review is not None and one.review.reviewer.strip()
-    }
-    confirmed = set(manifest.confirmed)
-    strays = _unique(
-        chunk.document_id
-        for chunk in chunks
-        if not (_traces(chunk, manifest.sources, accepted) and _is_known(chunk, confirmed))
-    )
-    if not strays:
-        return None
-    return Breach(
-        invariant=Invariant.PROVENANCE,
-        message=f"Passages of {_named(strays)} trace neither to a file of the manifest nor to an accepted correction "
-        "with a reviewer, or are found by a question of which the manifest names no confirmed answer. See where these "
-        "come from.",
-        documents=strays,
-    )
+    return [
+        memorisation.recall(canaries, chunks, ask),
+        safety.unsafe_answers(replies, rate=rate, threshold=settings.unsafe_threshold),
+    ]
 
 
-def _traces(chunk: Chunk, sources: Mapping[str, str], accepted: set[CorrectionId]) -> bool:
-    if chunk.provenance is None:
-        return chunk.source in sources and not chunk.document_id.startswith(CORRECTION_PREFIX)
-    correction_id = chunk.provenance.correction_id
-    return correction_id in accepted and chunk.document_id == f"{CORRECTION_PREFIX}{correction_id}"
-
-
-def _is_known(chunk: Chunk, confirmed: set[InteractionId]) -> bool:
-    if chunk.confirmed is None:
-        return chunk.question is None or chunk.is_correction
-    return chunk.confirmed in confirmed
-
-
-def personal_data(chunks: Iterable[Chunk], known: set[str], *, redactor: Redactor) -> Breach | None:
-    """Whether the redactor still finds something in a text or question that is not among the `known` ones."""
-    clean = set(known)
-    found: dict[DocumentId, set[str]] = {}
-    for chunk in chunks:
-        for text in _texts(chunk):
-            if text in clean:
-                continue
-            kinds = {kind for kind, count in redactor.redact(text).found.items() if count}
-            if kinds:
-                found.setdefault(chunk.document_id, set()).update(kinds)
-            else:
-                clean.add(text)
-    if not found:
-        return None
-    left = ", ".join(sorted(set().union(*found.values())))
-    return Breach(
-        invariant=Invariant.PERSONAL_DATA,
-        message=f"Personal data ({left}) is left in texts of {_named(tuple(found))}. Nothing that can be masked may "
-        "be indexed; see whether privacy.entities changed since these were read.",
-        documents=tuple(found),
-    )
-
-
-def _texts(chunk: Chunk) -> list[str]:
-    return [chunk.text] if chunk.question is None else [chunk.text, chunk.question]
-
-
-def shrink(before: set[DocumentId], after: set[DocumentId], *, maximum: float) -> Breach | None:
-    """Whether more than the share `maximum` of the source documents `before` is gone."""
-    gone = tuple(sorted(before - after))
-    if not before or len(gone) <= maximum * len(before):
-        return None
-    return Breach(
-        invariant=Invariant.SHRINK,
-        message=f"{len(gone)} of {len(before)} documents are gone, more than gate.maximum_shrink ({maximum:g}) allows: "
-        f"{_named(gone)}. Look for a source that was moved or unreadable; raise the limit if they were meant to go.",
-        documents=gone,
-    )
-
-
-def _unique(documents: Iterable[DocumentId]) -> tuple[DocumentId, ...]:
-    return tuple(dict.fromkeys(documents))
-
-
-def _named(documents: Sequence[DocumentId]) -> str:
-    more = len(documents) - _NAMED
-    return ", ".join(documents[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+def broken(checks: Iterable[Check]) -> list[Check]:
+    """The checks that do not hold: the breaches."""
+    return [one for one in checks if not one.holds]

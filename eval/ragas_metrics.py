@@ -1,8 +1,8 @@
 """RAGAS 0.4 as a scorer: its metrics, values that are numbers or counted failures, no telemetry, no event loop needed.
 
-Without a judge: ID-based context precision and recall, context precision and recall by string similarity to reference
-contexts, semantic similarity (Risch et al., 2021, arXiv:2108.06130) and ROUGE-L (Lin, 2004) of the answer. With a
-judge also faithfulness, answer relevancy (Es et al., 2023, arXiv:2309.15217) and factual correctness.
+Here are those that need no judge: ID-based context precision and recall, context precision and recall by string
+similarity to reference contexts, semantic similarity (Risch et al., 2021, arXiv:2108.06130) and ROUGE-L (Lin, 2004) of
+the answer. `judged_metrics` has the others.
 """
 
 import asyncio
@@ -10,14 +10,11 @@ import logging
 import math
 import os
 import warnings
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from rag_flywheel.config import Judge
-from rag_flywheel.errors import ConfigError
 from rag_flywheel.ports import Encoder, Vectors
 
 _log = logging.getLogger(__name__)
@@ -33,41 +30,20 @@ JUDGE_FREE = (ID_PRECISION, ID_RECALL, TEXT_PRECISION, TEXT_RECALL, SIMILARITY, 
 FAITHFULNESS = "faithfulness"
 RELEVANCY = "answer_relevancy"
 CORRECTNESS = "factual_correctness"
-JUDGED = (FAITHFULNESS, RELEVANCY, CORRECTNESS)
+LLM_PRECISION = "context_precision"
+LLM_RECALL = "context_recall"
+NOISE = "noise_sensitivity"
+JUDGED = (FAITHFULNESS, RELEVANCY, CORRECTNESS, LLM_PRECISION, LLM_RECALL, NOISE)
+
+LOWER_IS_BETTER = frozenset({NOISE})
+"""The metrics of which a rise is a loss."""
 
 _ATTEMPTS = 2
-_REQUESTS_AT_MOST = 4  # that one metric makes for one question
-_GIVE_UP_AFTER = 10  # judge scores that failed in a row: it is down, and waiting for each would take the night
 
 Score = float | None
 """A value, or None where scoring failed."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgeModel:
-    """An OpenAI-compatible model that judges answers."""
-
-    url: str
-    model: str
-    key: str = field(repr=False)
-    timeout: float  # seconds, for one request
-    concurrency: int  # questions at a time
-
-
-def judge_model(settings: Judge, key: str) -> JudgeModel | None:
-    """The configured judge, None where there is none. Raises ConfigError when only half of it is given."""
-    if not settings.url and not settings.model:
-        return None
-    if not settings.url or not settings.model:
-        missing = "url" if settings.model else "model"
-        raise ConfigError(f"a judge needs judge.model and judge.url, and judge.{missing} is empty: set both or neither")
-    return JudgeModel(
-        url=settings.url,
-        model=settings.model,
-        key=key,
-        timeout=settings.timeout,
-        concurrency=settings.concurrency,
-    )
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,77 +68,50 @@ class _Metric:
 
 
 def score(
-    samples: Sequence[Sample],
-    *,
-    encoder: Encoder,
-    judge: JudgeModel | None,
-    on_step: Callable[[int, int], None],
+    samples: Sequence[Sample], *, encoder: Encoder, on_step: Callable[[int, int], None]
 ) -> list[dict[str, Score]]:
     """For each sample, by metric: its value, or None when it failed twice; what does not apply is absent.
 
     Callable from anywhere, also inside a running event loop: the work has its own loop in its own thread, where
-    `on_step` (samples done, in all) is called too. A judge that fails does not raise, it is counted.
+    `on_step` (samples done, in all) is called too.
     """
-    if not samples:
-        return []
+    return in_own_loop(_score(samples, encoder, on_step)) if samples else []
+
+
+def in_own_loop(work: Coroutine[Any, Any, T]) -> T:
+    """What the coroutine returns, run by an event loop of its own in a thread of its own."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ragas") as thread:
-        return thread.submit(asyncio.run, _score(samples, encoder, judge, on_step)).result()
+        return thread.submit(asyncio.run, work).result()
 
 
 async def _score(
-    samples: Sequence[Sample], encoder: Encoder, judge: JudgeModel | None, on_step: Callable[[int, int], None]
+    samples: Sequence[Sample], encoder: Encoder, on_step: Callable[[int, int], None]
 ) -> list[dict[str, Score]]:
-    _silence()
-    embedding = _embedding(encoder, samples)
-    free = [*_context_metrics(), *_answer_metrics(embedding)]
-    patience = _Patience()
-    at_once = asyncio.Semaphore(judge.concurrency if judge else 1)
-    done = 0
-
-    async with AsyncExitStack() as stack:
-        judged = (
-            [] if judge is None else _judged_metrics(await stack.enter_async_context(_client(judge)), judge, embedding)
+    silence()
+    metrics = [*_context_metrics(), *_answer_metrics(port_embedding(encoder, _vectors(encoder, samples)))]
+    results: list[dict[str, Score]] = []
+    for sample in samples:
+        results.append(
+            {
+                metric.name: await attempt(metric.name, (metric.value,) * _ATTEMPTS, sample)
+                for metric in metrics
+                if metric.applies(sample)
+            }
         )
-
-        async def one(sample: Sample) -> dict[str, Score]:
-            nonlocal done
-            async with at_once:
-                scores = {metric.name: await _attempt(metric, sample) for metric in free if metric.applies(sample)}
-                for metric in judged:
-                    if metric.applies(sample):
-                        scores[metric.name] = await patience.ask(metric, sample)
-            done += 1
-            on_step(done, len(samples))
-            return scores
-
-        results = await asyncio.gather(*(one(sample) for sample in samples))
+        on_step(len(results), len(samples))
     failed = sum(value is None for scores in results for value in scores.values())
     if failed:
         _log.warning("RAGAS: %d scores of %d questions failed", failed, len(samples))
     return results
 
 
-@dataclass
-class _Patience:
-    """Asks a judge until it has failed too often in a row; what it is not asked any more has failed too."""
-
-    failures: int = 0
-
-    async def ask(self, metric: _Metric, sample: Sample) -> Score:
-        if self.failures >= _GIVE_UP_AFTER:
-            return None
-        value = await _attempt(metric, sample)
-        self.failures = self.failures + 1 if value is None else 0
-        return value
-
-
-async def _attempt(metric: _Metric, sample: Sample) -> Score:
-    """The value, or None after two failures. RAGAS reports some of its failures as NaN, and raises others."""
-    for _ in range(_ATTEMPTS):
+async def attempt(name: str, asks: Sequence[Callable[[Sample], Awaitable[float]]], sample: Sample) -> Score:
+    """The first value that one of `asks` gives, else None. RAGAS says NaN for some failures, and raises others."""
+    for ask in asks:
         try:
-            value = await metric.value(sample)
+            value = await ask(sample)
         except _failures() as error:
-            _log.debug("%s failed: %s", metric.name, type(error).__name__)
+            _log.debug("%s failed: %s", name, type(error).__name__)
             continue
         if math.isfinite(value):
             return float(value)
@@ -178,8 +127,9 @@ def _failures() -> tuple[type[Exception], ...]:
     return (openai.OpenAIError, instructor.InstructorError, TimeoutError, *shapes)
 
 
-def _silence() -> None:
-    """No telemetry, whatever the environment says, and no warning about a file that RAGAS leaves open."""
+def silence() -> None:
+    """No telemetry, whatever the environment says, no texts in the log, no warning of a file that RAGAS leaves open."""
+    logging.getLogger("instructor").setLevel(logging.CRITICAL)  # it logs replies of the wrong shape with their text
     os.environ["RAGAS_DO_NOT_TRACK"] = "true"  # read once, at the first event
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
@@ -251,53 +201,16 @@ def _has_reference(sample: Sample) -> bool:
     return sample.reference is not None
 
 
-def _judged_metrics(client: Any, judge: JudgeModel, embedding: Any) -> list[_Metric]:
-    """A refusal claims nothing, so faithfulness and relevancy do not apply to it."""
-    from ragas.llms import llm_factory
-    from ragas.metrics.collections import AnswerRelevancy, FactualCorrectness, Faithfulness
-
-    llm = llm_factory(judge.model, client=client, max_retries=0)  # `_attempt` tries again
-    faithfulness, correctness = Faithfulness(llm=llm), FactualCorrectness(llm=llm)
-    relevancy = AnswerRelevancy(llm=llm, embeddings=embedding)
-    limit = judge.timeout * _REQUESTS_AT_MOST  # a server that sends a byte now and then escapes the client's time-out
-
-    async def faithful(sample: Sample) -> float:
-        async with asyncio.timeout(limit):
-            contexts = list(sample.retrieved_texts)
-            asked = faithfulness.ascore(
-                user_input=sample.question, response=sample.response, retrieved_contexts=contexts
-            )
-            return float((await asked).value)
-
-    async def relevant(sample: Sample) -> float:
-        async with asyncio.timeout(limit):
-            return float((await relevancy.ascore(user_input=sample.question, response=sample.response)).value)
-
-    async def correct(sample: Sample) -> float:
-        async with asyncio.timeout(limit):
-            asked = correctness.ascore(response=sample.response, reference=sample.reference or "")
-            return float((await asked).value)
-
-    return [
-        _Metric(FAITHFULNESS, lambda sample: sample.answered and bool(sample.retrieved_texts), faithful),
-        _Metric(RELEVANCY, lambda sample: sample.answered, relevant),
-        _Metric(CORRECTNESS, _has_reference, correct),
-    ]
-
-
-def _client(judge: JudgeModel) -> Any:
-    from openai import AsyncOpenAI
-
-    return AsyncOpenAI(base_url=judge.url, api_key=judge.key or "none", timeout=judge.timeout, max_retries=0)
-
-
-def _embedding(encoder: Encoder, samples: Sequence[Sample]) -> Any:
-    """Our encoder as RAGAS wants one. The answers are encoded at once, beforehand; each text only once."""
-    from ragas.embeddings.base import BaseRagasEmbedding
-
+def _vectors(encoder: Encoder, samples: Sequence[Sample]) -> dict[str, Vectors]:
+    """By text, the vectors of the answers that are compared, encoded at once and each text only once."""
     compared = [sample for sample in samples if sample.reference is not None]
-    texts = dict.fromkeys(text for one in compared for text in (one.reference or " ", one.response or " "))
-    vectors: dict[str, Vectors] = dict(zip(texts, encoder.encode_documents(list(texts)), strict=True)) if texts else {}
+    texts = list(dict.fromkeys(text for one in compared for text in (one.reference or " ", one.response or " ")))
+    return dict(zip(texts, encoder.encode_documents(texts), strict=True)) if texts else {}
+
+
+def port_embedding(encoder: Encoder, vectors: dict[str, Vectors]) -> Any:
+    """Our encoder as RAGAS wants one, which knows `vectors` already."""
+    from ragas.embeddings.base import BaseRagasEmbedding
 
     class PortEmbedding(BaseRagasEmbedding):
         def embed_text(self, text: str) -> Any:  # type: ignore[override]

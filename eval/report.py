@@ -4,106 +4,134 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from math import ceil
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
-from eval import ragas_metrics, scoring
-from eval.comparison import Comparison, changes
-from eval.gate import GUARDED
-from eval.golden import GUARDS, Case, Slice
-from eval.invariants import Breach
-from eval.scoring import Scorecard
+from eval import scoring
+from eval.agreement import Agreement
+from eval.churn import Churn, Kind
+from eval.comparison import ALL_GUARDS, Role, changes
+from eval.comparison import Change as Move
+from eval.forest import panels
+from eval.gate import Finding, Judged, Ruling
+from eval.golden import Case, Retired, Slice
+from eval.guardrails.checks import Check
+from eval.lineage import origin, since
+from eval.meanings import CHANGES, METRICS, SLICES
+from eval.rendering import environment, number, signed
+from eval.scoring import Reply, Scorecard
+from eval.swings import swings
 from rag_flywheel.config import Gate
-from rag_flywheel.domain import Manifest, Outcome, VersionId
+from rag_flywheel.domain import Manifest, Outcome, ReviewedCorrection, VersionId
 
 FILES = ("report.json", "report.md", "report.html")
+_OPTIONAL = ("small_strata", "swings", "churn", "sealed", "since_parent", "agreement", "costs")
 
-SLICES = {
-    Slice.CORRECTED: "The target: questions corrected since the live version was made.",
-    Slice.GOLDEN: "A guard: questions of the golden set, judged by people.",
-    Slice.CONFIRMED: "A guard: questions that people confirmed or corrected, without what the new corrections add.",
-    Slice.KNOWN_ITEM: "A guard: questions made from headings and telling sentences of the corpus, not asked by anyone.",
-}
-METRICS = {
-    scoring.HIT: "The first result answers the question.",
-    scoring.RECIPROCAL_RANK: "1 / rank of the first result that answers, within ten.",
-    scoring.NDCG: "Quality of the whole ranking of ten (nDCG).",
-    scoring.REFUSAL: "It answered what can be answered, and refused what cannot.",
-    ragas_metrics.ID_PRECISION: "Share of the passages shown to the generator that answer (RAGAS).",
-    ragas_metrics.ID_RECALL: "Share of what answers that was shown to the generator (RAGAS).",
-    ragas_metrics.TEXT_PRECISION: "Average precision of the shown passages by likeness to reference texts (RAGAS).",
-    ragas_metrics.TEXT_RECALL: "Share of the reference texts that a shown passage is like (RAGAS).",
-    ragas_metrics.SIMILARITY: "Cosine of the answer and the reference answer (RAGAS).",
-    ragas_metrics.ROUGE_L: "Longest common word sequence of the answer and the reference answer, F1 (RAGAS).",
-    ragas_metrics.FAITHFULNESS: "Share of the answer's claims that the passages support, by the judge (RAGAS).",
-    ragas_metrics.RELEVANCY: "Whether the answer is to this question, by the judge (RAGAS).",
-    ragas_metrics.CORRECTNESS: "Agreement of claims of the answer and the reference answer, F1, by the judge (RAGAS).",
-}
+Replies = tuple[Mapping[str, Reply], Mapping[str, Reply]]
+"""The control's and the treatment's, by case id."""
 
 
 def assemble(
-    outcome: Outcome,
-    reasons: Sequence[str],
+    ruling: Ruling,
     *,
     manifest: Manifest,
     decided: datetime,
-    comparisons: Sequence[Comparison],
-    breaches: Sequence[Breach],
     control: Scorecard | None,
     treatment: Scorecard,
     compared_with: VersionId | None,
-    retired: Sequence[Case],
+    retired: Sequence[Retired],
     judge: str | None,
     settings: Gate,
+    parent: Manifest | None = None,
+    reviewed: Sequence[ReviewedCorrection] = (),
+    replies: Replies | None = None,
+    churn: Churn | None = None,
+    agreement: Agreement | None = None,
+    costs: Mapping[str, float | str | None] | None = None,
 ) -> dict[str, Any]:
     """All that the report says, as plain JSON values: the argument of `write` and `rows`.
 
-    `control` and `treatment` are the scorecards, `compared_with` is the control's version, `judge` the judging model.
-    Questions are in it as the ledger stores them, masked.
+    `control` and `treatment` are the scorecards, `compared_with` is the control's version, `parent` its manifest, and
+    `judge` the judging model. `reviewed` are the corrections with their reviews: they name the reviewers. Questions are
+    in it as the ledger stores them, masked, but for sealed ones, of which it has totals only. What is not given or
+    has nothing to tell is absent:
+
+    - `replies`: both versions' replies, of which the questions most won and lost show their rankings.
+    - `churn`: what changes for recent real questions.
+    - `agreement`: of the judge with people.
+    - `costs`: name to number or text, as of `judge.Costs`; what is None is absent.
     """
-    by_id = {case.case_id: case for case in treatment.cases}
+    open_cases = {case.case_id: case for case in treatment.cases if not case.sealed}
     changed = [] if control is None else changes(control, treatment, scoring.HIT)
-    learned = manifest.learned
-    return {
+    comparisons, small = _kept(ruling.judged)
+    told = {
         "version": manifest.version_id,
         "compared_with": compared_with,
         "decided": decided.isoformat(timespec="seconds"),
-        "outcome": outcome.value,
-        "reasons": list(reasons),
+        "outcome": ruling.outcome.value,
+        "better": ruling.better,
+        "verdict": _verdict(ruling, first=compared_with is None),
+        "reasons": list(ruling.reasons),
         "comparisons": [_plain(one) for one in comparisons],
         "slices": [_slice(slice, meaning, treatment.cases) for slice, meaning in SLICES.items()],
-        "breaches": [
-            {"invariant": one.invariant.value, "message": one.message, "documents": list(one.documents)}
-            for one in breaches
+        "checks": [_checked(one) for one in ruling.checks],
+        "changed": [
+            {**_told(open_cases[one.case_id]), "before": one.before, "after": one.after}
+            for one in changed
+            if one.case_id in open_cases
         ],
-        "changed": [{**_told(by_id[one.case_id]), "before": one.before, "after": one.after} for one in changed],
-        "retired": [_told(case) for case in retired],
+        "retired": [{**_told(one.case), "reason": one.reason} for one in retired if not one.case.sealed],
         "judge": judge,
         "gate": settings.model_dump(mode="json"),
-        "manifest": {
-            "parent": manifest.parent,
-            "created": manifest.created.isoformat(timespec="seconds"),
-            "feedback_cutoff": manifest.feedback_cutoff.isoformat(timespec="seconds"),
-            "embedder": manifest.embedder,
-            "learned": {
-                "admission": None if learned.admission is None else asdict(learned.admission),
-                "fusion": dict(learned.fusion),
-                "reranker": learned.reranker,
-            },
-            "counts": asdict(manifest.counts),
-            "sources": len(manifest.sources),
-            "corrections": list(manifest.corrections),
-            "confirmed": len(manifest.confirmed),
-            "notes": list(manifest.notes),
-        },
+        "manifest": origin(manifest, reviewed),
     }
+    optional = {
+        "small_strata": small,
+        "swings": None if control is None or replies is None else swings(control, treatment, replies),
+        "churn": _churn(churn) if churn and churn.asked else None,
+        "sealed": _sealed(treatment.cases, [one.case for one in retired], changed),
+        "since_parent": parent and since(parent, manifest),
+        "agreement": agreement and _agreed(agreement),
+        "costs": costs and {name: amount for name, amount in costs.items() if amount is not None},
+    }
+    return told | {name: value for name, value in optional.items() if value}
 
 
-def _plain(one: Comparison) -> dict[str, Any]:
-    return {**asdict(one), "slice": one.slice.value, "guarded": one.slice in GUARDS and one.metric in GUARDED}
+def _verdict(ruling: Ruling, *, first: bool) -> str:
+    if ruling.outcome is Outcome.REFUSED:
+        return "Refused"
+    if ruling.outcome is Outcome.UNDECIDED:
+        return "Undecided"
+    if first:
+        return "Promoted as the first version"
+    return "Promoted as better" if ruling.better else "Promoted as not worse"
+
+
+def _kept(judged: Sequence[Judged]) -> tuple[list[Judged], list[dict[str, Any]]]:
+    """(comparisons, strata of too few questions): what no rule asks of a stratum would make the report long and say
+    nothing, as there may be as many strata as sources.
+    """
+    kept, small = [], []
+    for (slice, role), members in groupby(judged, key=lambda one: (one.comparison.slice, one.comparison.role)):
+        those = list(members)
+        if role is Role.STRATUM and all(one.finding in (Finding.TOO_FEW, Finding.NOT_TESTED) for one in those):
+            small.append({"slice": slice, "questions": max(one.comparison.n for one in those)})
+        else:
+            kept += those
+    return kept, small
+
+
+def _plain(one: Judged) -> dict[str, Any]:
+    guarded = one.comparison.role is not Role.TARGET and one.finding is not Finding.NOT_TESTED
+    return {
+        **asdict(one.comparison),
+        "slice": str(one.comparison.slice),
+        "role": one.comparison.role.value,
+        "finding": one.finding.value,
+        "p": one.p,
+        "guarded": guarded,
+    }
 
 
 def _slice(slice: Slice, meaning: str, cases: Sequence[Case]) -> dict[str, Any]:
@@ -113,11 +141,58 @@ def _slice(slice: Slice, meaning: str, cases: Sequence[Case]) -> dict[str, Any]:
         "meaning": meaning,
         "questions": len(members),
         "made": sum(case.made for case in members),
+        "sealed": sum(case.sealed for case in members),
+    }
+
+
+def _checked(one: Check) -> dict[str, Any]:
+    return {**asdict(one), "invariant": one.invariant.value, "documents": list(one.documents)}
+
+
+def _churn(churn: Churn) -> dict[str, Any]:
+    return {
+        "asked": churn.asked,
+        "share": churn.share,
+        "shares": {change.value: share for change, share in churn.shares.items()},
+        "changed": [
+            {
+                "interaction_id": one.interaction_id,
+                "question": one.question,
+                "changes": [change.value for change in one.changes],
+                "before": one.before and {**asdict(one.before), "kind": one.before.kind.value},
+                "after": one.after and {**asdict(one.after), "kind": one.after.kind.value},
+            }
+            for one in churn.changed
+        ],
+    }
+
+
+def _agreed(one: Agreement) -> dict[str, Any]:
+    kappa = one.kappa_interval
+    return {
+        **asdict(one),
+        "raw_interval": list(one.raw_interval),
+        "kappa_interval": None if kappa is None else list(kappa),
     }
 
 
 def _told(case: Case) -> dict[str, Any]:
     return {"case_id": case.case_id, "slice": case.slice.value, "group": case.group, "question": case.question}
+
+
+def _sealed(cases: Sequence[Case], retired: Sequence[Case], changed: Sequence[Move]) -> dict[str, int] | None:
+    """Totals of the sealed questions; None where there are none."""
+    ids = {case.case_id for case in cases if case.sealed}
+    gone = sum(case.sealed for case in retired)
+    if not ids and not gone:
+        return None
+    moves = [one.after - one.before for one in changed if one.case_id in ids]
+    return {
+        "questions": len(ids),
+        "won": sum(move > 0 for move in moves),
+        "lost": sum(move < 0 for move in moves),
+        "retired": gone,
+    }
 
 
 def rows(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -128,9 +203,9 @@ def rows(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
             one["metric"],
             str(one["n"]),
             str(one["failed"]),
-            _number(one["before"]),
-            _number(one["after"]),
-            _signed(one["difference"]),
+            number(one["before"]),
+            number(one["after"]),
+            signed(one["difference"]),
             _interval(one),
         )
         for one in report["comparisons"]
@@ -139,34 +214,34 @@ def rows(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 def write(report: Mapping[str, Any], folder: Path) -> None:
     """Write report.json, report.md and report.html into the folder, which is made where it is missing."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=jinja2.select_autoescape(enabled_extensions=("html.jinja",)),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": _number, "signed": _signed, "interval": _interval}
-    environment.filters |= {"cell": _cell, "words": _words, "moment": _moment}
+    templates = environment()
+    templates.filters |= {"interval": _interval, "cell": _cell, "moment": _moment, "count": _count, "amount": _amount}
+    templates.filters |= {"percent": _percent, "place": _place}
     folder.mkdir(parents=True, exist_ok=True)
-    shown = {**report, "by_slice": _by_slice(report), "metrics": _metrics(report)}
+    shown = {**dict.fromkeys(_OPTIONAL), **report}
+    shown |= {
+        "panels": panels(report["comparisons"], margin=report["gate"]["margin"]),
+        "by_slice": _by_slice(report),
+        "metrics": _metrics(report),
+        "changes": {change.value: told for change, told in CHANGES.items()},
+    }
     texts = {
-        "report.json": json.dumps(report, ensure_ascii=False, indent=2) + "\n",
-        "report.md": environment.get_template("report.md.jinja").render(shown),
-        "report.html": environment.get_template("report.html.jinja").render(shown),
+        "report.json": json.dumps(report, ensure_ascii=False, indent=1) + "\n",
+        "report.md": templates.get_template("report.md.jinja").render(shown),
+        "report.html": templates.get_template("report.html.jinja").render(shown),
     }
     for name in FILES:
         (folder / name).write_text(texts[name], encoding="utf-8")
 
 
 def _by_slice(report: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The slices that have questions, each with its comparisons and how far the axis of its plots goes."""
-    parts = []
-    for slice in report["slices"]:
-        comparisons = [one for one in report["comparisons"] if one["slice"] == slice["slice"]]
-        if comparisons:
-            parts.append({**slice, "comparisons": comparisons, "reach": _reach(comparisons)})
-    return parts
+    """What was compared, by slice, with what the slice is."""
+    known = {slice["slice"]: slice["meaning"] for slice in report["slices"]}
+    known[ALL_GUARDS] = "Every guard question together."
+    return [
+        {"slice": slice, "meaning": known.get(slice, "The guard questions of this part."), "comparisons": list(members)}
+        for slice, members in groupby(report["comparisons"], key=lambda one: one["slice"])
+    ]
 
 
 def _metrics(report: Mapping[str, Any]) -> dict[str, str]:
@@ -175,37 +250,40 @@ def _metrics(report: Mapping[str, Any]) -> dict[str, str]:
     return {name: meaning for name, meaning in METRICS.items() if name in present}
 
 
-def _reach(comparisons: Sequence[Mapping[str, Any]]) -> float:
-    """The smallest tenth, at most 1, that no end of an interval lies beyond."""
-    ends = [abs(one[side]) for one in comparisons for side in ("low", "high") if one[side] is not None]
-    return min(10, max(1, ceil(round(max(ends, default=0.0) * 10, 6)))) / 10
-
-
 # --- texts ----------------------------------------------------------------------------------------------------------
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
-
-
-def _signed(value: float | None) -> str:
-    if value is None:
-        return "–"
-    rounded = round(value, 3) + 0.0  # no -0.000
-    return f"{rounded:+.3f}" if rounded else "0.000"
-
-
 def _interval(one: Mapping[str, Any]) -> str:
-    text = _number if one["before"] is None else _signed
+    text = number if one["before"] is None else signed
     return "–" if one["low"] is None else f"{text(one['low'])} to {text(one['high'])}"
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def _moment(instant: str) -> str:
     return f"{datetime.fromisoformat(instant).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _count(value: float | str) -> str:
+    """A number as people write it: 12,345 or 3.2. A text is one already."""
+    if isinstance(value, str):
+        return value
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+
+
+def _amount(value: float | None) -> str:
+    """What a guardrail measured, or its limit: a count or a share."""
+    return "–" if value is None else f"{value:.4g}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}%"
+
+
+def _place(first: Mapping[str, Any] | None) -> str:
+    """Where the passage that stands first is, and how it came there where that was not by its own text."""
+    if first is None:
+        return "nothing"
+    by = {Kind.SOURCE: "", Kind.CONFIRMED: ", confirmed", Kind.CORRECTION: ", a correction"}[Kind(first["kind"])]
+    return f"{first['document_id']} {first['start']}–{first['end']}{by}"
 
 
 def _cell(text: str) -> str:

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from eval import metrics, ragas_metrics
+from eval import judged_metrics, metrics, ragas_metrics
 from eval.golden import Case, Slice, judgements, relevant, satisfied
-from eval.ragas_metrics import JudgeModel, Sample, Score
+from eval.judge import Judge
+from eval.ragas_metrics import Sample, Score
 from rag_flywheel.domain import Chunk, Draft, Passage
 from rag_flywheel.ports import Encoder
 
@@ -102,19 +103,24 @@ def scorecard(
     *,
     references: Mapping[str, Sequence[str]],
     encoder: Encoder,
-    judge: JudgeModel | None,
+    judge: Judge | None,
     on_step: Callable[[int, int], None],
 ) -> Scorecard:
-    """Score the replies. `references` are `reference_texts`; `on_step` gets (done, total).
+    """Score the replies. `references` are `reference_texts`; `on_step` gets (done, total), where a judge scores
+    once more for its scores.
 
     Ranking metrics and `refusal_correct` are exact; the others come from RAGAS, and may fail where a judge does.
     """
     judged = {case.case_id: _judged(case, replies[case.case_id]) for case in cases}
     samples = [_sample(case, judged[case.case_id], references.get(case.case_id, ())) for case in cases]
-    scores = ragas_metrics.score(samples, encoder=encoder, judge=judge, on_step=on_step)
+    free = ragas_metrics.score(samples, encoder=encoder, on_step=on_step)
+    asked: list[dict[str, Score]] = [{} for _ in samples]
+    if judge is not None:
+        names = ragas_metrics.JUDGED
+        asked = judged_metrics.score(samples, judge=judge, encoder=encoder, names=names, on_step=on_step)
     values = {
-        case.case_id: {**_exact(case, judged[case.case_id]), **scored}
-        for case, scored in zip(cases, scores, strict=True)
+        case.case_id: {**_exact(case, judged[case.case_id]), **scored, **said}
+        for case, scored, said in zip(cases, free, asked, strict=True)
     }
     return Scorecard(cases=tuple(cases), values=values)
 

@@ -19,7 +19,7 @@ from rag_flywheel.retrieval import RERANK, Searcher, retrieve_by_vector
 PAIRS_AT_MOST = 400  # those of corrections come first; half a minute of training on two cores
 FUSION_ERRORS = 0.0  # standard errors by which learned weights must be better: they are drawn to the untuned ones
 RERANKER_ERRORS = 2.0  # and a reranker, which starts from nothing and costs time at every question
-CAUTION = (1, 2, 4)  # what the admission error is divided by, attempt by attempt
+CAUTION = (1.0, 1.5, 2.0, 4.0)  # what the admission error is divided by, attempt by attempt
 HELD_AT_MOST = 40  # questions that judge the reranker: each has all its candidates scored
 
 
@@ -46,7 +46,7 @@ def learn(
 ) -> Tuned:
     """Learn from lessons on one untuned version.
 
-    The first attempt takes all that was learned. The next ones admit fewer known questions, for half and a quarter of
+    The first attempt takes all that was learned. The next ones admit fewer known questions, for less and less of
     the error, and the last one ranks as the `live` version does, so that what is sure can be used where the whole is
     not.
 

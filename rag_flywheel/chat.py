@@ -129,6 +129,7 @@ class Chat:
             citations=draft.citations,
             consent=asked.consent,
             seconds=seconds,
+            group=asked.group,
         )
 
 
@@ -171,7 +172,7 @@ def _masked(question: Question, redactor: Redactor) -> Question:
 
 def _forgetful(interaction: Interaction) -> Interaction:
     """Without consent the numbers are kept and the texts are not."""
-    return replace(interaction, user=None, session=None, question="", query="", answer="", citations=())
+    return replace(interaction, user=None, session=None, group=None, question="", query="", answer="", citations=())
 
 
 def _shown(passage: Passage) -> Shown:

@@ -34,7 +34,9 @@ app = typer.Typer(
 review_app = typer.Typer(help="Look at corrections and decide on them.", no_args_is_help=True)
 versions_app = typer.Typer(help="List, show and compare index versions.", no_args_is_help=True)
 config_app = typer.Typer(help="Check and show the settings.", no_args_is_help=True)
+golden_app = typer.Typer(help="Look at the judged questions, add to them, retire them.", no_args_is_help=True)
 app.add_typer(review_app, name="review")
+app.add_typer(golden_app, name="golden")
 app.add_typer(versions_app, name="versions")
 app.add_typer(config_app, name="config")
 
@@ -113,6 +115,9 @@ def ask(
     context: typer.Context,
     text: Annotated[str, typer.Argument(help="The question.")],
     user: User = None,
+    group: Annotated[
+        str | None, typer.Option(help="The group of people you belong to: a plan, a region, a team; never a person.")
+    ] = None,
     session: Annotated[str | None, typer.Option(help="The conversation it belongs to.")] = None,
     consent: Annotated[
         bool | None, typer.Option("--consent/--no-consent", help="Whether the texts may be kept and learned from.")
@@ -122,7 +127,13 @@ def ask(
 ) -> None:
     """Ask a question; the answer comes with citations and the id of the interaction."""
     asked = _asked(context, json, url)
-    body = {"question": text, "user_id": user, "session_id": session, "consent": consent}
+    body = {
+        "question": text,
+        "user_id": user,
+        "user_group": group,
+        "session_id": session,
+        "consent": consent,
+    }
     _print(asked, _send(asked, "POST", "/chat", body=body), _answer)
 
 
@@ -273,6 +284,112 @@ def triage(
     """Questions whose answers people turned away from without a word, the most suspicious first."""
     asked = _asked(context, json, url)
     _print(asked, _send(asked, "GET", "/triage", params={"limit": limit}), _triage_table)
+
+
+# --- the golden set -------------------------------------------------------------------------------------------------
+
+
+@golden_app.command("list", epilog="Example: rag-flywheel golden list --state stale")
+def golden_list(
+    context: typer.Context,
+    origin: Annotated[
+        Literal["folder", "added", "imported", "correction", "confirmed"] | None,
+        typer.Option(help="Where they come from; anywhere if not given."),
+    ] = None,
+    role: Annotated[
+        Literal["tuning", "test", "sealed"] | None,
+        typer.Option(help="tuning learns from them, the gate tests them, or they wait for its last word."),
+    ] = None,
+    state: Annotated[
+        Literal["in_use", "retired", "stale"] | None, typer.Option(help="stale: what answers them is gone.")
+    ] = None,
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """The judged questions, with their part in the gate: of people, of accepted corrections, of confirmed answers."""
+    asked = _asked(context, json, url)
+    params = {"origin": origin, "role": role, "state": state}
+    _print(asked, _send(asked, "GET", "/golden", params=params), _golden_table)
+
+
+@golden_app.command(
+    "add", epilog='Example: rag-flywheel golden add "How do I roll back?" --evidence docs/versions.md:120:264'
+)
+def golden_add(
+    context: typer.Context,
+    question: Annotated[str, typer.Argument(help="The question.")],
+    answer: Annotated[str | None, typer.Option(help="The right answer; scores of answers need one.")] = None,
+    evidence: Annotated[
+        list[str] | None,
+        typer.Option(help="DOCUMENT:START:END, a span that answers it, or DOCUMENT; may be repeated."),
+    ] = None,
+    unanswerable: Annotated[
+        bool, typer.Option("--unanswerable", help="Nothing answers it: the right answer is a refusal.")
+    ] = False,
+    cluster: Annotated[
+        str | None, typer.Option(help="A name that all wordings of the question share; they are never split.")
+    ] = None,
+    who: Annotated[str | None, typer.Option(help="Who judges; your login name if not given.")] = None,
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """Add a question that you judged. The very same one given again is skipped."""
+    asked = _asked(context, json, url)
+    named = [_judgement(text) for text in evidence or []]
+    body = {
+        "question": question,
+        "answer": answer,
+        "documents": [one for one in named if isinstance(one, str)],
+        "evidence": [one for one in named if not isinstance(one, str)],
+        "answerable": not unanswerable,
+        "cluster": cluster,
+        "who": who or _login(),
+    }
+    _print(asked, _send(asked, "POST", "/golden", body=body), _fields)
+
+
+@golden_app.command("import", epilog="Example: rag-flywheel golden import judged-questions")
+def golden_import(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="A BEIR folder: queries.jsonl and qrels/test.tsv.")],
+    who: Annotated[str | None, typer.Option(help="Who imports them; your login name if not given.")] = None,
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """Add the judged questions of a folder, all or none. Those that are there with the same content are skipped."""
+    from rag_flywheel.goldens import read
+
+    asked = _asked(context, json, url)
+    cases, unjudged = read(folder)
+    reply = _send(asked, "POST", "/golden/import", body={"cases": cases, "who": who or _login()})
+    _print(asked, {**reply, "unjudged": unjudged}, _taken_in)
+
+
+@golden_app.command("retire", epilog="Example: rag-flywheel golden retire golden:q17 --why 'asked twice'")
+def golden_retire(
+    context: typer.Context,
+    id: Annotated[str, typer.Argument(help="The case's id, which `golden list` prints.")],
+    why: Annotated[str, typer.Option(help="For the ledger, and for whoever reads the list.")],
+    who: Annotated[str | None, typer.Option(help="Who retires it; your login name if not given.")] = None,
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """Take a case of any origin out of use, for good: neither tuning nor the gate uses it any more."""
+    asked = _asked(context, json, url)
+    body = {"case_id": id, "why": why, "who": who or _login()}
+    _print(asked, _send(asked, "POST", "/golden/retire", body=body), _fields)
+
+
+@golden_app.command("check", epilog="Example: rag-flywheel golden check --json")
+def golden_check(context: typer.Context, json: Json = False, url: Url = "") -> None:
+    """Look for leaks from tuning to test, contradictions, lost evidence, and questions without a judgement.
+
+    Exit codes: 0 sound, 2 something is to be put right, 4 nothing wrong but too few questions for a decision.
+    """
+    asked = _asked(context, json, url)
+    result = _send(asked, "GET", "/golden/check")
+    _print(asked, result, _checkup)
+    raise typer.Exit({"faulty": InvalidInput.exit_code, "undecided": UNDECIDED}.get(result["outcome"], DONE))
 
 
 # --- versions -------------------------------------------------------------------------------------------------------
@@ -550,6 +667,11 @@ def _span(text: str) -> dict[str, Any]:
     return {"document_id": document, "start": int(start), "end": int(end)}
 
 
+def _judgement(text: str) -> str | dict[str, Any]:
+    """A span where it ends in two numbers, else a whole document."""
+    return _span(text) if all(part.isdigit() for part in [*text.rsplit(":", 2), ""][1:3]) else text
+
+
 def _login() -> str:
     try:
         return getpass.getuser()
@@ -709,6 +831,37 @@ def _triage_table(found: Sequence[Mapping[str, Any]]) -> None:
         rows,
         "nothing to look at: no unjudged answer has more signals against it than for it",
     )
+
+
+def _golden_table(items: Sequence[Mapping[str, Any]]) -> None:
+    columns = ("id", "origin", "role", "state", "group", "question")
+    rows = (
+        [
+            one["case_id"],
+            one["origin"],
+            one["role"],
+            one["state"].replace("_", " "),
+            one["group"],
+            one["question"],
+        ]
+        for one in items
+    )
+    _rows("Judged questions", columns, rows, "no judged question is like this")
+    for one in items:
+        if one["reason"]:
+            out.print(f"{one['case_id']}: {one['reason']}", markup=False, style="dim", soft_wrap=True)
+
+
+def _taken_in(result: Mapping[str, Any]) -> None:
+    _fields({name: len(result[name]) for name in ("added", "skipped", "unjudged")} | {"masked": result["masked"]})
+
+
+def _checkup(result: Mapping[str, Any]) -> None:
+    roles = ", ".join(f"{count} {name}" for name, count in result["roles"].items())
+    style = {"sound": "green", "faulty": "red"}.get(result["outcome"], "yellow")
+    out.print(f"{result['outcome']}: {roles}; {result['stale_share']:.0%} stale", style=style)
+    rows = (["\n".join(one["cases"]), one["fault"].replace("_", " "), one["detail"]] for one in result["findings"])
+    _rows("Findings", ("case", "fault", "what to do"), rows, "nothing is wrong")
 
 
 def _versions_table(found: Sequence[Mapping[str, Any]]) -> None:

@@ -81,7 +81,7 @@ class Reranker(_Section):
 class Retrieval(_Section):
     candidates: int = Field(50, ge=1)
     passages: int = Field(5, ge=1)
-    admission_error: float = Field(0.05, gt=0, lt=1)
+    admission_error: float = Field(0.1, gt=0, lt=1)
 
 
 class Generator(_Section):
@@ -102,6 +102,8 @@ class Judge(_Section):
     url: str = ""
     timeout: float = Field(60.0, gt=0)
     concurrency: int = Field(4, ge=1)
+    maximum_calls: int = Field(5000, ge=1)
+    maximum_tokens: int = Field(5_000_000, ge=1)
 
 
 class LedgerSection(_Section):
@@ -117,14 +119,38 @@ class IndexSection(_Section):
 
 
 class Gate(_Section):
-    margin: float = Field(0.03, ge=0, le=1)
+    margin: float = Field(0.05, gt=0, le=1)
+    significance: float = Field(0.05, gt=0, lt=0.5)
     target: float = Field(0.8, ge=0, le=1)
+    target_metrics: tuple[str, ...] = ("hit_at_1", "reciprocal_rank")
+    guarded_metrics: tuple[str, ...] = (
+        "hit_at_1",
+        "refusal_correct",
+        "id_based_context_recall",
+        "id_based_context_precision",
+    )
     minimum_cases: int = Field(20, ge=1)
+    minimum_slice: int = Field(200, ge=2)
     minimum_coverage: float = Field(0.95, gt=0, le=1)
-    known_items: int = Field(100, ge=0)
-    maximum_shrink: float = Field(0.3, ge=0, le=1)
+    known_items: int = Field(200, ge=0)
+    neighbours: int = Field(50, ge=0)
+    replayed: int = Field(100, ge=0)
+    sealed: float = Field(0.2, ge=0, lt=1)
+    sealed_decisions: int = Field(20, ge=1)
     resamples: int = Field(2000, ge=100)
     seed: int = 0
+
+
+class Guardrails(_Section):
+    maximum_shrink: float = Field(0.3, ge=0, le=1)
+    maximum_growth: float = Field(2.0, gt=0)
+    maximum_stale: float = Field(0.2, ge=0, le=1)
+    maximum_author_share: float = Field(0.5, gt=0, le=1)
+    author_share_from: int = Field(20, ge=1)
+    maximum_gap: float = Field(0.1, ge=0, le=1)
+    maximum_attack_success: float = Field(0.0, ge=0, le=1)
+    unsafe_threshold: float = Field(0.5, gt=0, lt=1)
+    canaries: str = ""
 
 
 class Api(_Section):
@@ -147,6 +173,7 @@ class Config(_Section):
     ledger: LedgerSection = LedgerSection()
     index: IndexSection = IndexSection()
     gate: Gate = Gate()
+    guardrails: Guardrails = Guardrails()
     api: Api = Api()
     file: Path = Field(exclude=True)  # the file it was read from, absolute
 

@@ -4,6 +4,7 @@ Every instant is a timezone-aware `datetime` in UTC. Every span counts character
 (normalised and masked), start inclusive and end exclusive.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,10 +27,22 @@ else:
 CORRECTION_PREFIX = "correction:"
 """A correction's document id is this and the correction's id, so that evidence can point at it."""
 
+GROUP = r"^[A-Za-z0-9._-]{1,40}$"
+"""How a group of askers may be named: too short and too plain for a person's address or a sentence about one."""
+
 
 def _aware(name: str, moment: datetime) -> None:
     if moment.tzinfo is None:
         raise ValueError(f"{name} needs a timezone, got the naive {moment.isoformat()}")
+
+
+def _named(group: str | None) -> None:
+    # Without the name that was found: it may be a person's after all.
+    if group is not None and re.fullmatch(GROUP, group) is None:
+        raise ValueError(
+            "a group of askers is named by 1 to 40 letters from a to z, digits, dots, dashes and underscores; "
+            f"this name of {len(group)} characters is not"
+        )
 
 
 # --- documents and chunks -------------------------------------------------------------------------------------------
@@ -191,9 +204,11 @@ class Question:
     session: str | None = None
     history: tuple[Turn, ...] = ()
     consent: bool = True  # whether the texts may be kept and learned from
+    group: str | None = None  # the group of people that the asker belongs to, as the application says; never a person
 
     def __post_init__(self) -> None:
         _aware("asked", self.asked)
+        _named(self.group)
         if not self.text.strip():
             raise ValueError("a question needs text, got an empty one")
 
@@ -257,9 +272,11 @@ class Interaction:
     citations: tuple[Citation, ...]
     consent: bool
     seconds: float
+    group: str | None = None  # the group of people that the asker belongs to: a plan, a region, a team
 
     def __post_init__(self) -> None:
         _aware("asked", self.asked)
+        _named(self.group)
 
 
 # --- feedback, corrections, reviews ---------------------------------------------------------------------------------
@@ -405,6 +422,47 @@ class ReviewedCorrection:
             Verdict.REJECT: CorrectionState.REJECTED,
             Verdict.QUARANTINE: CorrectionState.QUARANTINED,
         }[self.review.verdict]
+
+
+# --- golden cases ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoldenCase:
+    """A question that a person judged, as the ledger keeps it. Texts are masked."""
+
+    case_id: str
+    added: datetime
+    who: str
+    origin: Literal["added", "imported"]
+    question: str
+    group: str  # wordings of one question share it
+    answer: str | None  # the reference answer, where there is one
+    documents: tuple[DocumentId, ...]  # whole documents that answer it
+    evidence: tuple[Evidence, ...]  # spans that answer it
+    answerable: bool  # false: the right answer is a refusal
+
+    def __post_init__(self) -> None:
+        _aware("added", self.added)
+        if not self.question.strip():
+            raise ValueError(f"golden case {self.case_id} needs a question, got an empty one")
+        if self.answerable != bool(self.documents or self.evidence):
+            raise ValueError(
+                f"golden case {self.case_id}: an answerable question, and only that, names what answers it"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retirement:
+    """A person's word that a case, whatever its origin, is used neither for tuning nor for the gate any more."""
+
+    case_id: str
+    retired: datetime
+    who: str
+    why: str
+
+    def __post_init__(self) -> None:
+        _aware("retired", self.retired)
 
 
 # --- versions and decisions -----------------------------------------------------------------------------------------

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 
 from eval import golden, splits
-from eval.golden import Case, Slice
-from eval.known_items import known_items
+from eval.golden import TARGETS, Case, Slice
+from eval.known_items import Nearby, Rephrase, known_items, neighbours
+from eval.rewordings import rewordings
 from ingest.pairs import Lesson
 from ingest.raw import Skipped
 from rag_flywheel.domain import (
@@ -30,35 +31,49 @@ def cases(
     control: Manifest | None,
     skipped: Sequence[Skipped],
     seed: int,
+    rephrase: Rephrase | None,
+    near: Sequence[Nearby] = (),
+    neighbours_at_most: int = 0,
+    reworded: bool = False,
 ) -> list[Case]:
     """Every question whose answer is known, wordings of one question in one group.
 
     `corrections` are those that the candidate holds; the ones that the control does not hold are the target, the others
     guards. Questions are made from the chunks in `known`. A judgement of a document that was dropped as a duplicate
-    counts for the one that says the same.
+    counts for the one that says the same. For the gate also questions about passages `near` the new corrections, and
+    other wordings of these where `reworded` is true: tuning sees neither.
     """
     before: set[CorrectionId] = set() if control is None else set(control.corrections)
     new = [one for one in corrections if one.correction.correction_id not in before]
     old = [one for one in corrections if one.correction.correction_id in before]
     same = {DocumentId(one.name): one.same_as for one in skipped if one.same_as is not None}
+    target = golden.from_corrections(new, slice=Slice.CORRECTED)
+    items = known_items(known, limit=known_at_most, seed=seed, rephrase=rephrase)
     found = [
-        *golden.from_corrections(new, slice=Slice.CORRECTED),
+        *target,
+        *(rewordings(target, chunks=known, seed=seed, rephrase=rephrase) if reworded else ()),
         *golden.from_corrections(old, slice=Slice.CONFIRMED),
         *golden.by_evidence(new),
         *(replace(case, documents=case.documents | _same(case, same)) for case in judged),
         *golden.from_confirmed(confirmed),
-        *known_items(known, limit=known_at_most, seed=seed),
+        *items,
+        *neighbours(known, near, known=items, limit=neighbours_at_most, seed=seed, rephrase=rephrase),
     ]
     return _agreeing(golden.with_corrections(splits.regroup(found)), corrections)
 
 
 def asked_by_the_gate(found: Sequence[Case], *, seed: int) -> list[Case]:
-    """The cases that the gate asks: the half that tuning does not see, and every corrected question.
+    """The cases that the gate asks: the half that tuning does not see, and what is about corrections.
 
     A corrected question is asked although tuning saw it: that it finds its correction is what was promised. Whether the
-    correction stays out of other questions' way is for the others to show.
+    correction stays out of other questions' way is for the others to show, its neighbours first.
     """
-    return [case for case in found if _is_correction(case) or not splits.is_tuning(case.group, seed=seed)]
+    always = (*TARGETS, Slice.NEIGHBOUR)
+    return [
+        case
+        for case in found
+        if case.slice in always or _is_correction(case) or not splits.is_tuning(case.group, seed=seed)
+    ]
 
 
 def lessons(

@@ -21,11 +21,13 @@ from rag_flywheel.domain import (
     Decision,
     Draft,
     Feedback,
+    GoldenCase,
     Interaction,
     InteractionId,
     Json,
     Manifest,
     Passage,
+    Retirement,
     Review,
     ReviewedCorrection,
     Turn,
@@ -154,6 +156,20 @@ class Generator(Protocol):
         """Pieces of the answer as they come, then one Draft with the whole. Raises LanguageModelUnavailable."""
 
 
+class Rephraser(Protocol):
+    """A question in other words, as another person would ask it."""
+
+    @property
+    def name(self) -> str:
+        """Changes whenever the result could: it is part of cache keys."""
+
+    def rephrase(self, text: str, count: int) -> list[str]:
+        """At most `count` wordings of a question, or of a heading or a sentence that answers one; empty for none.
+
+        Raises LanguageModelUnavailable, and InvalidInput when the text is too long for the model.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redacted:
     """A text with personal data masked as <KIND>, and how many of each kind were found."""
@@ -239,6 +255,21 @@ class Ledger(Protocol):
 
     def decision(self, version_id: VersionId) -> Decision | None:
         """The latest one on this version."""
+
+    def count_decisions(self) -> int:
+        """How many decisions were recorded, on all versions."""
+
+    def add_golden_case(self, case: GoldenCase) -> None:
+        """Raises Conflict when there is a case of this id."""
+
+    def golden_cases(self, *, until: datetime | None = None) -> list[GoldenCase]:
+        """Oldest first, up to and including `until`, retired ones too."""
+
+    def add_retirement(self, retirement: Retirement) -> None:
+        """Retire a case of any origin, for good. Raises Conflict when it is retired already."""
+
+    def retirements(self, *, until: datetime | None = None) -> list[Retirement]:
+        """Oldest first, up to and including `until`."""
 
     def add_audit(self, entry: AuditEntry) -> None: ...
 

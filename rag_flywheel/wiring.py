@@ -11,6 +11,7 @@ from pathlib import Path
 from rag_flywheel.adapters import qdrant_index
 from rag_flywheel.adapters.cache import SqliteCache
 from rag_flywheel.adapters.cached_encoder import CachedEncoder
+from rag_flywheel.adapters.cached_rephraser import CachedRephraser
 from rag_flywheel.adapters.edge_index import EdgeIndex
 from rag_flywheel.adapters.encoder import SentenceEncoder
 from rag_flywheel.adapters.ledger import open_ledger
@@ -22,7 +23,7 @@ from rag_flywheel.config import Config, Embedder, Secrets
 from rag_flywheel.errors import ConfigError
 from rag_flywheel.extractive import Extractive
 from rag_flywheel.history import standalone
-from rag_flywheel.ports import Cache, Encoder, Generator, Ledger, PassageIndex, Redactor, RerankerStore
+from rag_flywheel.ports import Cache, Encoder, Generator, Ledger, PassageIndex, Redactor, Rephraser, RerankerStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,7 @@ class Services:
     encoders: Callable[[Embedder], Encoder]
     rerankers: RerankerStore
     generator: Generator
+    rephraser: Rephraser | None  # where a language model is configured
     redactor: Redactor
     cache: Cache
     now: Callable[[], datetime]
@@ -67,6 +69,7 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
         cache = SqliteCache(data / "cache.db")
         opened.callback(cache.close)
         encoders = functools.cache(functools.partial(_encoder, cache=cache))
+        generator = _generator(config, secrets, encoders(config.embedder))
         yield Services(
             config=config,
             secrets=secrets,
@@ -79,7 +82,8 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
                 epochs=config.reranker.epochs,
                 learning_rate=config.reranker.learning_rate,
             ),
-            generator=_generator(config, secrets, encoders(config.embedder)),
+            generator=generator,
+            rephraser=CachedRephraser(generator, cache=cache) if isinstance(generator, OpenAILikeGenerator) else None,
             redactor=_redactor(config),
             cache=cache,
             now=lambda: datetime.now(UTC),

@@ -30,7 +30,18 @@ USE_CASES = {
     "rag_flywheel.extractive",
     "rag_flywheel.history",
 }
-COMPOSERS = {"rag_flywheel.chat", "rag_flywheel.explain", "rag_flywheel.judging", "rag_flywheel.reindex"}
+COMPOSERS = {
+    "rag_flywheel.chat",
+    "rag_flywheel.explain",
+    "rag_flywheel.goldens",
+    "rag_flywheel.golden_check",
+    "rag_flywheel.judging",
+    "rag_flywheel.snapshot",
+    "rag_flywheel.questions",
+    "rag_flywheel.marking",
+    "rag_flywheel.examination",
+    "rag_flywheel.reindex",
+}
 REPLAY = {"rag_flywheel.simulation", "rag_flywheel.replay"}
 DOORS = {
     "rag_flywheel.cli",
@@ -51,8 +62,24 @@ MAY_IMPORT: list[tuple[str, set[str]]] = [
     *((name, PORTS | PURE | USE_CASES) for name in sorted(USE_CASES)),
     ("rag_flywheel.chat", PORTS | PURE | USE_CASES),
     ("rag_flywheel.explain", PORTS | PURE | USE_CASES | {"rag_flywheel.chat"}),
+    *(
+        (
+            name,
+            PORTS | PURE | {"rag_flywheel.feedback", "rag_flywheel.goldens", "rag_flywheel.wiring", "ingest.", "eval."},
+        )
+        for name in ("rag_flywheel.goldens", "rag_flywheel.golden_check")
+    ),
     ("rag_flywheel.judging", PORTS | {"rag_flywheel.wording", "ingest.", "eval."}),
-    ("rag_flywheel.reindex", PORTS | PURE | USE_CASES | COMPOSERS | {"rag_flywheel.wiring", "ingest.", "eval."}),
+    ("rag_flywheel.snapshot", PORTS | PURE | {"rag_flywheel.feedback", "rag_flywheel.wiring", "ingest.", "eval."}),
+    *(
+        (name, PORTS | PURE | USE_CASES | COMPOSERS | {"rag_flywheel.wiring", "ingest.", "eval."})
+        for name in (
+            "rag_flywheel.questions",
+            "rag_flywheel.marking",
+            "rag_flywheel.examination",
+            "rag_flywheel.reindex",
+        )
+    ),
     *(
         (name, PORTS | PURE | USE_CASES | COMPOSERS | REPLAY | {"rag_flywheel.wiring", "ingest.", "eval."})
         for name in sorted(REPLAY)

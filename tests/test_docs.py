@@ -17,14 +17,19 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
-from eval.gate import GUARDED
+from eval.churn import Change
+from eval.gate import Finding
 from eval.golden import Slice, load_beir
+from eval.guardrails.checks import Invariant
+from eval.ragas_metrics import JUDGED
 from ingest.formats import SUFFIXES
 from rag_flywheel import cli, errors
-from rag_flywheel.api import chat, corrections, explain, openai, versions
-from rag_flywheel.config import Config, Privacy, Secrets, known_keys
-from rag_flywheel.domain import CorrectionState, FeedbackKind, Stage, VersionState
+from rag_flywheel.api import chat, corrections, explain, golden, openai, versions
+from rag_flywheel.config import Config, Gate, Privacy, Secrets, known_keys
+from rag_flywheel.domain import CorrectionState, FeedbackKind, Outcome, Stage, VersionState
 from rag_flywheel.errors import FlywheelError
+from rag_flywheel.golden_check import Fault
+from rag_flywheel.goldens import Origin, State
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = "rag-flywheel"
@@ -223,7 +228,9 @@ def test_an_error_named_in_a_page_exists(path: Path) -> None:
 
 
 def _api() -> list[APIRoute]:
-    every = [route for router in (chat, openai, explain, corrections, versions) for route in router.routes.routes]
+    every = [
+        route for router in (chat, openai, explain, corrections, golden, versions) for route in router.routes.routes
+    ]
     return [route for route in every if isinstance(route, APIRoute)]
 
 
@@ -290,6 +297,13 @@ def test_the_handbook_names_every_route() -> None:
     ("page", "words"),
     [
         ("gate.md", Slice),
+        ("gate.md", Outcome),
+        ("gate.md", Finding),
+        ("gate.md", Change),
+        ("guardrails.md", Invariant),
+        ("golden.md", Origin),
+        ("golden.md", State),
+        ("golden.md", Fault),
         ("feedback.md", FeedbackKind),
         ("concepts.md", Stage),
         ("corrections.md", CorrectionState),
@@ -301,7 +315,11 @@ def test_a_page_has_a_row_for_each_word_that_the_program_uses(page: str, words: 
 
 
 def test_the_handbook_has_a_row_for_each_guarded_metric() -> None:
-    assert set(GUARDED) - {row[0] for row in _rows(_page("gate.md"))} == set()
+    assert set(Gate().guarded_metrics) - {row[0] for row in _rows(_page("gate.md"))} == set()
+
+
+def test_the_handbook_has_a_row_for_each_metric_of_a_judge() -> None:
+    assert set(JUDGED) - {row[0] for row in _rows(_page("judge.md"))} == set()
 
 
 def test_the_handbook_has_a_row_for_each_kind_of_file_that_is_read() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval.golden import read_lines, read_qrels, read_queries
+from eval.beir import read_lines, read_qrels, read_queries
 from rag_flywheel.domain import DocumentId
 from rag_flywheel.errors import InvalidInput
 from rag_flywheel.wording import normalised

@@ -1,12 +1,10 @@
 """A replay's result for people: rows for a terminal, and one HTML page that needs no network."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from eval import ragas_metrics
+from eval.rendering import environment, number, signed, words
 from eval.replay import plots
 from eval.replay.measure import ANSWERABLE, FIRST, HIT, METRICS, SLICES, STRICT, harmed
 
@@ -53,11 +51,11 @@ def table(result: Mapping[str, Any]) -> list[tuple[str, ...]]:
         (
             method,
             slice,
-            _number(one["before"]),
-            _number(one["after"]),
-            _signed(one["difference"]),
+            number(one["before"]),
+            number(one["after"]),
+            signed(one["difference"]),
             _interval(one),
-            _number(one["spread"]),
+            number(one["spread"]),
             str(one["n"]),
         )
         for method, slices in result["methods"].items()
@@ -69,15 +67,9 @@ def table(result: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 def render(result: Mapping[str, Any]) -> str:
     """The page, from what `rag_flywheel.replay.replay` returns."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent.parent / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": _number, "signed": _signed, "interval": _interval, "opposite": _opposite}
-    environment.filters |= {"words": _words, "label": _label, "percent": _percent, "tone": _tone}
+    templates = environment()
+    templates.filters |= {"interval": _interval, "opposite": _opposite}
+    templates.filters |= {"label": _label, "percent": _percent, "tone": _tone}
     methods = result["methods"]
     shown = {
         **result,
@@ -102,23 +94,14 @@ def render(result: Mapping[str, Any]) -> str:
             "bottom": plots.BOTTOM,
         },
     }
-    return environment.get_template("replay.html.jinja").render(shown)
+    return templates.get_template("replay.html.jinja").render(shown)
 
 
 # --- texts ----------------------------------------------------------------------------------------------------------
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
-
-
-def _signed(value: float, digits: int = 3) -> str:
-    rounded = round(value, digits) + 0.0  # no -0.000
-    return f"{rounded:+.{digits}f}" if rounded else f"{0:.{digits}f}"
-
-
 def _interval(one: Mapping[str, float]) -> str:
-    return f"{_signed(one['low'])} to {_signed(one['high'])}"
+    return f"{signed(one['low'])} to {signed(one['high'])}"
 
 
 def _opposite(one: Mapping[str, float]) -> dict[str, float]:
@@ -127,7 +110,7 @@ def _opposite(one: Mapping[str, float]) -> dict[str, float]:
 
 
 def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{_signed(100 * value, 1)}%"
+    return "–" if value is None else f"{signed(100 * value, 1)}%"
 
 
 def _tone(one: Mapping[str, float]) -> str:
@@ -136,8 +119,4 @@ def _tone(one: Mapping[str, float]) -> str:
 
 
 def _label(metric: str) -> str:
-    return {ragas_metrics.ROUGE_L: "ROUGE-L"}.get(metric, _words(metric))
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
+    return {ragas_metrics.ROUGE_L: "ROUGE-L"}.get(metric, words(metric))

@@ -19,10 +19,12 @@ from rag_flywheel.domain import (
     CorrectionId,
     Decision,
     Feedback,
+    GoldenCase,
     Interaction,
     InteractionId,
     Json,
     Manifest,
+    Retirement,
     Review,
     ReviewedCorrection,
     VersionId,
@@ -85,6 +87,7 @@ class SqlLedger:
                 "asked": interaction.asked,
                 "pseudonym": interaction.user,
                 "answered": interaction.answered,
+                "asker_group": interaction.group,
                 "body": interaction,
             },
             what=f"interaction {interaction.interaction_id}",
@@ -228,6 +231,40 @@ class SqlLedger:
         wanted = select(rows.body).where(rows.version_id == version_id)
         with self._database.read() as connection:
             return connection.scalar(wanted.order_by(rows.decided.desc(), rows.sequence.desc()).limit(1))
+
+    def count_decisions(self) -> int:
+        with self._database.read() as connection:
+            return int(connection.scalar(select(func.count()).select_from(tables.decisions)) or 0)
+
+    def add_golden_case(self, case: GoldenCase) -> None:
+        self._database.append(
+            tables.golden_cases,
+            {"case_id": case.case_id, "added": case.added, "body": case},
+            what=f"golden case {case.case_id}",
+        )
+
+    def golden_cases(self, *, until: datetime | None = None) -> list[GoldenCase]:
+        rows = tables.golden_cases.c
+        wanted = select(rows.body).order_by(rows.added, rows.sequence)
+        if until is not None:
+            wanted = wanted.where(rows.added <= until)
+        with self._database.read() as connection:
+            return list(connection.scalars(wanted))
+
+    def add_retirement(self, retirement: Retirement) -> None:
+        self._database.append(
+            tables.retirements,
+            {"case_id": retirement.case_id, "retired": retirement.retired, "body": retirement},
+            what=f"retirement of case {retirement.case_id}",
+        )
+
+    def retirements(self, *, until: datetime | None = None) -> list[Retirement]:
+        rows = tables.retirements.c
+        wanted = select(rows.body).order_by(rows.retired, rows.sequence)
+        if until is not None:
+            wanted = wanted.where(rows.retired <= until)
+        with self._database.read() as connection:
+            return list(connection.scalars(wanted))
 
     def add_audit(self, entry: AuditEntry) -> None:
         self._database.append(tables.audit, {"at": entry.at, "body": entry}, what="audit entry")

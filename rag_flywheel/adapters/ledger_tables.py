@@ -25,7 +25,17 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-from rag_flywheel.domain import AuditEntry, Correction, Decision, Feedback, Interaction, Manifest, Review
+from rag_flywheel.domain import (
+    AuditEntry,
+    Correction,
+    Decision,
+    Feedback,
+    GoldenCase,
+    Interaction,
+    Manifest,
+    Retirement,
+    Review,
+)
 from rag_flywheel.errors import Damaged
 
 
@@ -100,6 +110,7 @@ interactions = Table(
     Column("pseudonym", Text, index=True),
     Column("answered", Boolean, nullable=False),
     Column("body", Value(Interaction), nullable=False),
+    Column("asker_group", Text),
 )
 
 feedback = Table(
@@ -169,6 +180,25 @@ audit = Table(
     _sequence(),
     Column("at", Instant, nullable=False, index=True),
     Column("body", Value(AuditEntry), nullable=False),
+)
+
+golden_cases = Table(
+    "golden_cases",
+    metadata,
+    _sequence(),
+    Column("case_id", Text, nullable=False, unique=True),
+    Column("added", Instant, nullable=False, index=True),
+    Column("body", Value(GoldenCase), nullable=False),
+)
+
+retirements = Table(
+    "retirements",
+    metadata,
+    _sequence(),
+    # Of any origin: the id may name a row of another table, or a line of a file.
+    Column("case_id", Text, nullable=False, unique=True),
+    Column("retired", Instant, nullable=False, index=True),
+    Column("body", Value(Retirement), nullable=False),
 )
 
 replies = Table(

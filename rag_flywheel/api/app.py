@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from rag_flywheel import config
-from rag_flywheel.api import chat, corrections, explain, openai, versions
+from rag_flywheel.api import chat, corrections, explain, golden, openai, versions
 from rag_flywheel.api.state import Shared, make_state
 from rag_flywheel.errors import FlywheelError
 from rag_flywheel.wiring import Services
@@ -27,7 +27,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.flywheel = make_state(services)
     app.add_exception_handler(FlywheelError, _our_error)
     app.add_exception_handler(RequestValidationError, _bad_request)
-    for routes in (chat.routes, openai.routes, explain.routes, corrections.routes, versions.routes):
+    for routes in (chat.routes, openai.routes, explain.routes, corrections.routes, golden.routes, versions.routes):
         app.include_router(routes)
     app.add_api_route("/config", settings, methods=["GET"], tags=["operation"])
     app.add_api_route("/health", health, methods=["GET"], tags=["operation"])

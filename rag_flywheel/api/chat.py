@@ -27,6 +27,7 @@ def chat(body: ChatBody, state: Shared) -> ChatReply | StreamingResponse:
         text=body.question,
         asked=state.services.now(),
         user=body.user_id,
+        group=body.user_group,
         session=body.session_id,
         history=tuple(turn.turn() for turn in body.history),
         consent=state.chat.consents(body.consent),

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
 from rag_flywheel.domain import (
+    GROUP,
     Correction,
     CorrectionState,
     DocumentId,
@@ -26,6 +27,7 @@ from rag_flywheel.standing import Disagreement
 TEXT_AT_MOST = 20_000  # characters
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=TEXT_AT_MOST)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Group = Annotated[str, StringConstraints(strip_whitespace=True, pattern=GROUP)]
 
 
 class Body(BaseModel):
@@ -46,6 +48,7 @@ class TurnBody(Body):
 class ChatBody(Body):
     question: Text
     user_id: Name | None = None
+    user_group: Group | None = None
     session_id: Name | None = None
     history: Annotated[tuple[TurnBody, ...], Field(max_length=200)] = ()
     consent: bool | None = None

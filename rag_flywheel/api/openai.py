@@ -1,8 +1,9 @@
 """OpenAI's chat completions, so that any existing chat client works.
 
 The last user message is the question and those before it are the history. System messages are for language models and
-are passed over. `id` is the interaction's id, so that feedback and corrections can name it; citations and the version
-come in `rag_flywheel`, a field of our own that clients pass over.
+are passed over. `user` names the asker, and `user_group` in `metadata` the group that the asker belongs to. `id` is the
+interaction's id, so that feedback and corrections can name it; citations and the version come in `rag_flywheel`, a
+field of our own that clients pass over.
 """
 
 import json
@@ -14,7 +15,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from rag_flywheel.api.chat import started
-from rag_flywheel.api.models import TEXT_AT_MOST, chat_reply
+from rag_flywheel.api.models import TEXT_AT_MOST, Group, chat_reply
 from rag_flywheel.api.state import Shared, State
 from rag_flywheel.domain import Interaction, InteractionId, Question, Turn
 from rag_flywheel.errors import FlywheelError, InvalidInput
@@ -43,6 +44,12 @@ class StreamOptions(BaseModel):
     include_usage: bool = False
 
 
+class Metadata(BaseModel):
+    """The one key we use; an application may send others for its own ends."""
+
+    user_group: Group | None = None
+
+
 class CompletionBody(BaseModel):
     """The fields we use; clients send many more (temperature, tools...), which are passed over."""
 
@@ -53,6 +60,7 @@ class CompletionBody(BaseModel):
     stream: bool | None = False
     stream_options: StreamOptions | None = None
     user: str | None = None
+    metadata: Metadata | None = None
 
 
 @routes.get("/models")
@@ -98,6 +106,7 @@ def _question(body: CompletionBody, state: State) -> Question:
         text=turns[-1].text,
         asked=state.services.now(),
         user=body.user or None,
+        group=None if body.metadata is None else body.metadata.user_group,
         history=history,
         consent=state.chat.consents(None),
     )

@@ -61,6 +61,11 @@ def test_the_id_in_the_reply_is_the_recorded_interactions(http: TestClient, made
     assert (recorded.interaction_id, recorded.question) == (name, QUESTION)
 
 
+def test_the_group_of_the_asker_is_recorded_with_the_question(http: TestClient, made: Services) -> None:
+    assert http.post("/chat", json={"question": QUESTION, "user_group": " plan-s "}).status_code == 200
+    assert made.ledger.interactions(limit=1)[0].group == "plan-s"
+
+
 def test_a_question_that_nothing_answers_is_refused_honestly_and_kept_as_a_gap(http: TestClient) -> None:
     said = http.post("/chat", json={"question": "Do zebras whistle?"}).json()
     assert (said["answered"], said["citations"]) == (False, [])
@@ -118,6 +123,9 @@ SECRET = "my-very-private-text"
         ({"question": {"text": SECRET}}, "question"),
         ({"question": "x", "user_id": SECRET * 20}, "user_id"),
         ({"question": "x", "user_id": ""}, "user_id"),
+        ({"question": "x", "user_group": ""}, "user_group"),
+        ({"question": "x", "user_group": f"{SECRET}@example.org"}, "user_group"),
+        ({"question": "x", "user_group": SECRET * 3}, "user_group"),
         ({"question": "x", "history": [{"role": SECRET, "content": "x"}]}, "history.0.role"),
         ({"question": "x", "history": [{"role": "user"}]}, "history.0.content"),
         ({"question": "x", "history": SECRET}, "history"),

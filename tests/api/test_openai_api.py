@@ -82,6 +82,17 @@ def test_the_official_client_gets_an_answer(client: openai.OpenAI, made: Service
     assert made.ledger.interactions(limit=1)[0].interaction_id == said.id
 
 
+def test_the_official_client_names_the_group_of_the_asker_in_the_metadata(
+    client: openai.OpenAI, made: Services
+) -> None:
+    client.chat.completions.create(
+        model="rag-flywheel",
+        messages=[{"role": "user", "content": QUESTION}],
+        metadata={"user_group": "team.7", "ticket": "another key"},
+    )
+    assert made.ledger.interactions(limit=1)[0].group == "team.7"
+
+
 def test_the_official_client_streams(client: openai.OpenAI, made: Services) -> None:
     stream = client.chat.completions.create(
         model="rag-flywheel",
@@ -147,6 +158,7 @@ def test_before_the_first_reindex_the_official_client_is_told_so(tmp_path: Path,
         {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]},
         {"messages": [{"role": "user", "content": "secret" * 5_000}]},
         {"messages": [{"role": "robot", "content": "secret"}]},
+        {"messages": [{"role": "user", "content": "x"}], "metadata": {"user_group": "secret@example.org"}},
         {"messages": "secret"},
         {},
     ],

@@ -28,12 +28,14 @@ from rag_flywheel.domain import (
     Feedback,
     FeedbackId,
     FeedbackKind,
+    GoldenCase,
     Interaction,
     InteractionId,
     Json,
     LearnedRanking,
     Manifest,
     Outcome,
+    Retirement,
     Review,
     Scores,
     Shown,
@@ -175,12 +177,40 @@ def an_entry(subject: str = "v1", *, at: datetime = NOON) -> AuditEntry:
     return AuditEntry(at=at, who="ann", action="promote", subject=subject, detail={"was": None, "n": 2})
 
 
+def a_golden_case(name: str = "golden:q1", *, added: datetime = NOON, answerable: bool = True) -> GoldenCase:
+    return GoldenCase(
+        case_id=name,
+        added=added,
+        who="ann",
+        origin="imported",
+        question="Wie geht das?",
+        group="wie geht das",
+        answer="so" if answerable else None,
+        documents=(DocumentId("d2"), DocumentId("d1")) if answerable else (),
+        evidence=(Evidence(document_id=DocumentId("d3"), start=3, end=9),) if answerable else (),
+        answerable=answerable,
+    )
+
+
+def a_retirement(of: str = "golden:q1", *, retired: datetime = NOON) -> Retirement:
+    return Retirement(case_id=of, retired=retired, who="rita", why="asked twice")
+
+
 # --- what is kept comes back ----------------------------------------------------------------------------------------
 
 
 def test_an_interaction_comes_back_as_it_was_added(ledger: Ledger) -> None:
     ledger.add_interaction(an_interaction())
     assert ledger.interaction(InteractionId("i1")) == an_interaction()
+
+
+def test_an_interaction_keeps_the_group_of_its_asker(ledger: Ledger) -> None:
+    grouped = replace(an_interaction("i2"), group="beta")
+    ledger.add_interaction(an_interaction())
+    ledger.add_interaction(grouped)
+    assert ledger.interaction(InteractionId("i1")).group is None
+    assert ledger.interaction(InteractionId("i2")) == grouped
+    assert {one.group for one in ledger.interactions(limit=5)} == {None, "beta"}
 
 
 def test_an_instant_of_another_zone_comes_back_as_the_same_instant_to_the_microsecond(ledger: Ledger) -> None:
@@ -233,6 +263,15 @@ def test_a_decision_and_an_audit_entry_come_back_as_they_were_added(ledger: Ledg
     assert ledger.audit(limit=5) == [an_entry()]
 
 
+def test_golden_cases_and_retirements_come_back_as_they_were_added(ledger: Ledger) -> None:
+    refusal = a_golden_case("golden:q2", answerable=False)
+    ledger.add_golden_case(a_golden_case())
+    ledger.add_golden_case(refusal)
+    ledger.add_retirement(a_retirement("correction:k9"))  # whether the case exists is not the ledger's business
+    assert ledger.golden_cases() == [a_golden_case(), refusal]
+    assert ledger.retirements() == [a_retirement("correction:k9")]
+
+
 def test_what_was_never_added_is_not_found(ledger: Ledger) -> None:
     with pytest.raises(NotFound, match="i9"):
         ledger.interaction(InteractionId("i9"))
@@ -267,6 +306,16 @@ def test_what_was_written_is_never_replaced(ledger: Ledger) -> None:
         ledger.add_version(a_manifest(created=NOON + SECOND))
     assert ledger.interaction(InteractionId("i1")) == an_interaction()
     assert [record.manifest for record in ledger.versions()] == [a_manifest()]
+
+
+def test_a_golden_case_is_added_once_and_retired_once(ledger: Ledger) -> None:
+    ledger.add_golden_case(a_golden_case())
+    ledger.add_retirement(a_retirement())
+    with pytest.raises(Conflict, match="golden:q1"):
+        ledger.add_golden_case(a_golden_case(added=NOON + SECOND))
+    with pytest.raises(Conflict, match="golden:q1"):
+        ledger.add_retirement(a_retirement(retired=NOON + SECOND))
+    assert (ledger.golden_cases(), ledger.retirements()) == ([a_golden_case()], [a_retirement()])
 
 
 # --- order and cut-offs ---------------------------------------------------------------------------------------------
@@ -355,6 +404,26 @@ def test_the_latest_decision_on_a_version_counts(ledger: Ledger) -> None:
     ledger.add_decision(a_decision(decided=NOON + SECOND, outcome=Outcome.REFUSED))
     ledger.add_decision(a_decision(of="v2", decided=NOON + 2 * SECOND))
     assert ledger.decision(VersionId("v1")) == a_decision(decided=NOON + SECOND, outcome=Outcome.REFUSED)
+
+
+def test_decisions_are_counted_over_all_versions(ledger: Ledger) -> None:
+    assert ledger.count_decisions() == 0
+    for version, decided in (("v1", NOON), ("v1", NOON + SECOND), ("v2", NOON)):
+        with contextlib.suppress(Conflict):
+            ledger.add_version(a_manifest(version))
+        ledger.add_decision(a_decision(of=version, decided=decided))
+    assert ledger.count_decisions() == 3
+
+
+def test_golden_cases_and_retirements_come_oldest_first_up_to_and_including_the_cut_off(ledger: Ledger) -> None:
+    for name, at in (("late", NOON + SECOND), ("early", NOON), ("other", NOON)):
+        ledger.add_golden_case(a_golden_case(name, added=at))
+        ledger.add_retirement(a_retirement(name, retired=at))
+    assert [one.case_id for one in ledger.golden_cases()] == ["early", "other", "late"]
+    assert [one.case_id for one in ledger.golden_cases(until=NOON)] == ["early", "other"]
+    assert [one.case_id for one in ledger.retirements()] == ["early", "other", "late"]
+    assert [one.case_id for one in ledger.retirements(until=NOON)] == ["early", "other"]
+    assert (ledger.golden_cases(until=NOON - SECOND), ledger.retirements(until=NOON - SECOND)) == ([], [])
 
 
 def test_audit_entries_come_newest_first_and_no_more_than_asked_for(ledger: Ledger) -> None:

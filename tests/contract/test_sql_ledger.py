@@ -30,7 +30,9 @@ from tests.contract.test_ledger import (
     a_correction,
     a_decision,
     a_feedback,
+    a_golden_case,
     a_manifest,
+    a_retirement,
     a_review,
     an_entry,
     an_interaction,
@@ -72,6 +74,8 @@ def fill(ledger: SqlLedger) -> None:
     ledger.add_review(a_review())
     ledger.add_version(a_manifest())
     ledger.add_decision(a_decision())
+    ledger.add_golden_case(a_golden_case())
+    ledger.add_retirement(a_retirement())
     ledger.add_audit(an_entry())
     ledger.remember("key", digest="d", reply={}, at=NOON)
 
@@ -105,13 +109,7 @@ def test_opening_again_keeps_what_was_there(url: str, ledger: SqlLedger, tmp_pat
 
 
 def test_a_ledger_of_the_first_release_is_brought_up_to_date_and_keeps_what_it_had(url: str, tmp_path: Path) -> None:
-    engine = engine_at(url, "0001_ledger")
-    for table, columns in FIRST_ROWS.items():
-        names = ", ".join(columns)
-        insert = text(f"INSERT INTO {table} ({names}) VALUES ({', '.join(f':{name}' for name in columns)})")
-        instant = NOON if engine.dialect.name == "postgresql" else str(NOON)
-        with engine.begin() as connection:
-            connection.execute(insert, {name: instant if one is NOON else one for name, one in columns.items()})
+    engine = of_the_first_release(url)
     ledger = open_ledger(url, timeout=10, lock_folder=tmp_path / "locks")
     [old] = ledger.feedback()
     assert (old.kind, old.value, old.rank, old.propensity) == (FeedbackKind.USED, True, None, None)
@@ -123,6 +121,35 @@ def test_a_ledger_of_the_first_release_is_brought_up_to_date_and_keeps_what_it_h
     assert [tuple(row) for row in kept] == [(None, None), (2, 0.5)]
     ledger.close()
     engine.dispose()
+
+
+def test_an_interaction_of_the_first_release_has_no_group_and_a_new_one_shows_its_own_to_an_analyst(
+    url: str, tmp_path: Path
+) -> None:
+    engine = of_the_first_release(url)
+    ledger = open_ledger(url, timeout=10, lock_folder=tmp_path / "locks")
+    old = ledger.interaction(InteractionId("i1"))
+    assert (old.question, old.group) == ("How?", None)
+    new = replace(old, interaction_id=InteractionId("i2"), group="beta")
+    ledger.add_interaction(new)
+    assert ledger.interaction(InteractionId("i2")) == new
+    with engine.connect() as connection:
+        kept = connection.execute(text("SELECT asker_group FROM interactions ORDER BY sequence")).all()
+    assert [tuple(row) for row in kept] == [(None,), ("beta",)]
+    ledger.close()
+    engine.dispose()
+
+
+def of_the_first_release(url: str) -> Engine:
+    """A way into a database as the first release left it, with the rows of `FIRST_ROWS`."""
+    engine = engine_at(url, "0001_ledger")
+    for table, columns in FIRST_ROWS.items():
+        names = ", ".join(columns)
+        insert = text(f"INSERT INTO {table} ({names}) VALUES ({', '.join(f':{name}' for name in columns)})")
+        instant = NOON if engine.dialect.name == "postgresql" else str(NOON)
+        with engine.begin() as connection:
+            connection.execute(insert, {name: instant if one is NOON else one for name, one in columns.items()})
+    return engine
 
 
 def engine_at(url: str, revision: str) -> Engine:
@@ -139,7 +166,14 @@ def engine_at(url: str, revision: str) -> Engine:
 
 
 FIRST_ROWS: dict[str, dict[str, object]] = {
-    "interactions": {"interaction_id": "i1", "asked": NOON, "answered": True, "body": "{}"},
+    "interactions": {
+        "interaction_id": "i1",
+        "asked": NOON,
+        "answered": True,
+        "body": '{"interaction_id": "i1", "asked": "2026-03-29T12:00:00Z", "user": null, "session": null, '
+        '"question": "How?", "query": "How?", "answer": "So.", "answered": true, "version_id": "v1", "arm": "control", '
+        '"generator": "extractive", "ranking": [], "shown": 0, "citations": [], "consent": true, "seconds": 0.5}',
+    },
     "feedback": {
         "feedback_id": "f1",
         "interaction_id": "i1",

@@ -16,10 +16,12 @@ from rag_flywheel.domain import (
     CorrectionId,
     Decision,
     Feedback,
+    GoldenCase,
     Interaction,
     InteractionId,
     Json,
     Manifest,
+    Retirement,
     Review,
     ReviewedCorrection,
     VersionId,
@@ -43,6 +45,8 @@ class _Tables:
     versions: dict[VersionId, Manifest] = field(default_factory=dict)
     states: list[tuple[VersionId, datetime, VersionState]] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
+    golden_cases: dict[str, GoldenCase] = field(default_factory=dict)
+    retirements: dict[str, Retirement] = field(default_factory=dict)
     audit: list[AuditEntry] = field(default_factory=list)
     replies: dict[str, tuple[str, Json]] = field(default_factory=dict)
 
@@ -174,6 +178,28 @@ class MemoryLedger:
         with self._turn:
             found = [one for one in reversed(self._rows.decisions) if one.version_id == version_id]
         return max(found, key=lambda one: one.decided, default=None)
+
+    def count_decisions(self) -> int:
+        with self._turn:
+            return len(self._rows.decisions)
+
+    def add_golden_case(self, case: GoldenCase) -> None:
+        with self._turn:
+            _add(self._rows.golden_cases, case.case_id, case)
+
+    def golden_cases(self, *, until: datetime | None = None) -> list[GoldenCase]:
+        with self._turn:
+            found = [one for one in self._rows.golden_cases.values() if until is None or one.added <= until]
+        return sorted(found, key=lambda one: one.added)
+
+    def add_retirement(self, retirement: Retirement) -> None:
+        with self._turn:
+            _add(self._rows.retirements, retirement.case_id, retirement)
+
+    def retirements(self, *, until: datetime | None = None) -> list[Retirement]:
+        with self._turn:
+            found = [one for one in self._rows.retirements.values() if until is None or one.retired <= until]
+        return sorted(found, key=lambda one: one.retired)
 
     def add_audit(self, entry: AuditEntry) -> None:
         with self._turn:

@@ -32,11 +32,11 @@ class Received:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fail:
-    """An error status, with `Retry-After` where seconds are given."""
+    """An error status, with `Retry-After` where one is given, in seconds or as a date."""
 
     status: int
     message: str = "refused by the test"
-    retry_after: float | None = None
+    retry_after: float | str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +78,10 @@ class OpenAIServer:
 
     reply: Reply | Sequence[Reply] | Callable[[Received], Reply] = "OK."
     models: Sequence[str] = ("test-model",)
+    usage: tuple[int, int] | None = (
+        1,
+        1,
+    )  # tokens in and out that a whole reply reports; None: it says nothing of them
     requests: list[Received] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -153,17 +157,17 @@ class _Handler(BaseHTTPRequestHandler):
         elif body.get("stream"):
             self._stream(reply, str(body["model"]))
         elif isinstance(reply, str):
-            self._json(200, _completion(reply, str(body["model"])))
+            self._json(200, _completion(reply, str(body["model"]), self.server.owner.usage))
         elif isinstance(reply, Slow):
             self.server.owner.stopping.wait(reply.pause * len(reply.text.split(" ")))
-            self._json(200, _completion(reply.text, str(body["model"])))
+            self._json(200, _completion(reply.text, str(body["model"]), self.server.owner.usage))
         else:
             self._hang(reply)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Tests read `requests` instead."""
 
-    def _json(self, status: int, value: object, *, retry_after: float | None = None) -> None:
+    def _json(self, status: int, value: object, *, retry_after: float | str | None = None) -> None:
         self._begin(status, "application/json", retry_after=retry_after)
         self.wfile.write(json.dumps(value).encode())
 
@@ -191,6 +195,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _hang(self, reply: Stall | Die) -> None:
         self.close_connection = True
         if isinstance(reply, Stall):
+            if reply.keep_alive is not None:
+                self._begin(200, "application/json")
             self._wait(reply)
 
     def _wait(self, reply: Stall) -> None:
@@ -198,14 +204,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b": still here\n\n")
             self.wfile.flush()
 
-    def _begin(self, status: int, kind: str, *, retry_after: float | None = None) -> None:
+    def _begin(self, status: int, kind: str, *, retry_after: float | str | None = None) -> None:
         """Status and headers. The body ends where the connection does, so that one cut short looks like a whole one."""
         self.close_connection = True
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Connection", "close")
         if retry_after is not None:
-            self.send_header("Retry-After", f"{retry_after:g}")
+            self.send_header("Retry-After", retry_after if isinstance(retry_after, str) else f"{retry_after:g}")
         self.end_headers()
 
 
@@ -213,17 +219,13 @@ def _error(message: str) -> dict[str, object]:
     return {"error": {"message": message, "type": "test", "param": None, "code": None}}
 
 
-def _completion(text: str, model: str) -> dict[str, object]:
+def _completion(text: str, model: str, usage: tuple[int, int] | None) -> dict[str, object]:
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-    usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
-    return {
-        "id": "test",
-        "object": "chat.completion",
-        "created": 0,
-        "model": model,
-        "choices": [choice],
-        "usage": usage,
-    }
+    reply = {"id": "test", "object": "chat.completion", "created": 0, "model": model, "choices": [choice]}
+    if usage is None:
+        return reply
+    counted = {"prompt_tokens": usage[0], "completion_tokens": usage[1], "total_tokens": sum(usage)}
+    return {**reply, "usage": counted}
 
 
 def _piece(delta: dict[str, str], finish: str | None, model: str) -> dict[str, object]:

@@ -1,11 +1,18 @@
-"""A redactor for tests: it masks whatever looks like an e-mail address, and remembers what it was given."""
+"""A redactor for tests: it masks what has the form of a few kinds of personal data, and remembers what it was given."""
 
 import re
 from collections import Counter
 
 from rag_flywheel.ports import Redacted
 
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_FORMS = {
+    "EMAIL_ADDRESS": re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
+    "PHONE_NUMBER": re.compile(r"\+\d(?: \d{3}){2} \d{4}\b"),
+    "IBAN_CODE": re.compile(r"\b[A-Z]{2}\d{20}\b"),
+    "CREDIT_CARD": re.compile(r"\b\d{4}(?: \d{4}){3}\b"),
+    "US_SSN": re.compile(r"\b\d{3}-\d{2}-\d{4}\b"),
+    "SECRET": re.compile(r"\bsk-\w{20,}"),
+}
 
 
 class FakeRedactor:
@@ -19,8 +26,10 @@ class FakeRedactor:
 
     def redact(self, text: str) -> Redacted:
         self.texts.append(text)
-        masked, count = _EMAIL.subn("<EMAIL_ADDRESS>", text)
-        if not count:
-            return Redacted(text=text, found={})
-        self.found["EMAIL_ADDRESS"] += count
-        return Redacted(text=masked, found={"EMAIL_ADDRESS": count})
+        found = {}
+        for kind, form in _FORMS.items():
+            text, count = form.subn(f"<{kind}>", text)
+            if count:
+                found[kind] = count
+        self.found.update(found)
+        return Redacted(text=text, found=found)

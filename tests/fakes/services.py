@@ -19,6 +19,8 @@ from tests.fakes.redactor import FakeRedactor
 from tests.fakes.samples import NOON, chunk, confirmed_chunk, correction_chunk, decision, manifest
 
 DIMENSION = 512
+WITHOUT_MEANING = {"RAG_FLYWHEEL_GUARDRAILS__UNSAFE_THRESHOLD": "0.99"}
+"""A hashing encoder knows no meaning: what is unsafe cannot be told by it, and chance must not refuse."""
 
 HANDBOOK = {
     "rollback": "To put the previous version back, run rag-flywheel rollback. It takes one second.",
@@ -36,13 +38,14 @@ def services(
     encoder = HashingEncoder(DIMENSION)
     seconds, numbers = itertools.count(), itertools.count(1)
     return Services(
-        config=config.load(file, {}),
+        config=config.load(file, WITHOUT_MEANING),
         secrets=config.secrets({}),
         ledger=ledger or MemoryLedger(),
         index=MemoryIndex(),
         encoders=lambda settings: encoder,
         rerankers=MemoryRerankers(),
         generator=generator or Extractive(encoder, minimum_similarity=0.3, sentences=1),
+        rephraser=None,
         redactor=FakeRedactor(),
         cache=MemoryCache(),
         now=lambda: NOON + timedelta(seconds=next(seconds)),

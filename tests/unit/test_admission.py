@@ -55,6 +55,18 @@ def learned(
     error: float,
 ) -> Admission | None:
     """What is learned where each question finds what is written down for it."""
+    admissions = calibrated(corrections, others, found, errors=[error])
+    return admissions[0] if admissions else None
+
+
+def calibrated(
+    corrections: Sequence[Lesson],
+    others: Sequence[Lesson],
+    found: Mapping[str, Sequence[Candidate]],
+    *,
+    errors: Sequence[float],
+) -> list[Admission]:
+    """The same for several errors."""
     searcher = Searcher(
         version=VersionId("v1"),
         index=ScriptedIndex(found),
@@ -66,8 +78,7 @@ def learned(
         shown=5,
     )
     vectors = {question: searcher.encoder.encode_queries([question])[0] for question in found}
-    found_ones = calibrate(corrections, others, searcher=searcher, vectors=vectors, fusion={}, errors=[error])
-    return found_ones[0] if found_ones else None
+    return calibrate(corrections, others, searcher=searcher, vectors=vectors, fusion={}, errors=errors)
 
 
 OWN = lesson("c", answered_by=["c"])
@@ -282,3 +293,38 @@ def test_a_confirmed_question_does_not_intrude_on_itself_where_its_passage_moved
     admission = learned([], [moved, lesson("o")], found, error=0.02)
     assert admission is not None
     assert admission.threshold == pytest.approx(0.3)
+
+
+# --- several errors -------------------------------------------------------------------------------------------------
+
+
+def test_each_error_has_the_admission_that_it_would_have_alone() -> None:
+    others = [lesson(f"o{place}") for place in range(1, 100)]
+    found = ITSELF | {f"o{place}": [correction("c", place / 100)] for place in range(1, 100)}
+    errors = [0.2, 0.1, 0.05]
+    together = calibrated([OWN], others, found, errors=errors)
+    assert together == [learned([OWN], others, found, error=error) for error in errors]
+    assert [one.threshold for one in together] == pytest.approx([0.805, 0.905, 0.955])
+
+
+def test_errors_differ_in_the_threshold_alone() -> None:
+    others = [lesson(f"o{place}") for place in range(1, 100)]
+    found = ITSELF | {f"o{place}": [correction("c", place / 100, place % 7 / 7)] for place in range(1, 100)}
+    admissions = calibrated([OWN], others, found, errors=[0.2, 0.1, 0.05])
+    assert len({one.threshold for one in admissions}) == 3
+    assert len({(one.words, one.passage) for one in admissions}) == 1
+
+
+def test_the_threshold_does_not_fall_where_a_smaller_error_has_too_few_questions() -> None:
+    """Of fits 0.6 .. 1.2 the fifth and the next give 1.05; half-way from 1.2 to the correction's own 0.5 is less."""
+    corrections, others = [OWN], [lesson(f"o{place}") for place in range(6, 13)]
+    found = {"c": [correction("c", 0.5)]} | {f"o{place}": [correction("c", place / 10)] for place in range(6, 13)}
+    alone = learned(corrections, others, found, error=0.05)
+    assert alone is not None
+    assert alone.threshold == pytest.approx(0.85)
+    admissions = calibrated(corrections, others, found, errors=[0.4, 0.05])
+    assert [one.threshold for one in admissions] == pytest.approx([1.05, 1.05])
+
+
+def test_without_known_questions_no_error_has_an_admission() -> None:
+    assert calibrated([], [lesson("o")], {"o": [passage(0.4)]}, errors=[0.2, 0.1]) == []

@@ -62,8 +62,11 @@ def question(
     session: str | None = None,
     history: Sequence[Turn] = (),
     consent: bool = True,
+    group: str | None = None,
 ) -> Question:
-    return Question(text=text, asked=NOON, user=user, session=session, history=tuple(history), consent=consent)
+    return Question(
+        text=text, asked=NOON, user=user, session=session, history=tuple(history), consent=consent, group=group
+    )
 
 
 @pytest.fixture
@@ -98,6 +101,19 @@ def test_a_person_and_a_session_are_recorded_as_stand_ins(made: Services) -> Non
     assert (answered.user, answered.session) == (pseudonym("ada", salt), pseudonym("s1", salt, of="session"))
 
 
+def test_the_askers_group_is_recorded_as_the_application_names_it(made: Services) -> None:
+    publish(made, "v1")
+    chat(made).answer(question(user="ada", group="plan-s"), interaction_id=ID)
+    assert made.ledger.interaction(ID).group == "plan-s"
+
+
+@pytest.mark.parametrize("group", ["", "ada@example.org", "Ada Lovelace", "x" * 41, "beta\n", "Île"])
+def test_a_group_with_another_name_than_a_short_plain_one_is_refused_and_the_name_is_not_repeated(group: str) -> None:
+    with pytest.raises(ValueError, match=f"1 to 40 letters .* of {len(group)} characters") as refused:
+        question(group=group)
+    assert not group or group not in str(refused.value)
+
+
 def test_a_question_that_nothing_answers_is_refused_honestly_and_recorded(made: Services) -> None:
     publish(made, "v1")
     refused = chat(made).answer(question("Zebras migrate whenever?"), interaction_id=ID)
@@ -119,12 +135,12 @@ def test_personal_data_is_masked_before_anything_sees_it(tmp_path: Path) -> None
 
 def test_without_consent_numbers_are_kept_and_texts_are_not(made: Services) -> None:
     publish(made, "v1")
-    told = chat(made).answer(question(user="ada", session="s1", consent=False), interaction_id=ID)
+    told = chat(made).answer(question(user="ada", session="s1", group="beta", consent=False), interaction_id=ID)
     assert (told.question, told.answered) == (QUESTION, True)
     assert told.citations
     kept = made.ledger.interaction(ID)
     assert (kept.question, kept.query, kept.answer, kept.citations) == ("", "", "", ())
-    assert (kept.user, kept.session, kept.consent) == (None, None, False)
+    assert (kept.user, kept.session, kept.group, kept.consent) == (None, None, None, False)
     assert (kept.answered, kept.version_id, kept.ranking) == (told.answered, told.version_id, told.ranking)
 
 

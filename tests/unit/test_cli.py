@@ -260,6 +260,11 @@ def test_ask_prints_what_the_api_returns(run: Run, url: str) -> None:
     assert said["citations"][0]["document_id"] == "rollback"
 
 
+def test_ask_records_the_group_of_the_asker(run: Run, url: str, made: Services) -> None:
+    assert run("--url", url, "ask", QUESTION, "--group", "beta")[0] == 0
+    assert made.ledger.interactions(limit=1)[0].group == "beta"
+
+
 def test_ask_shows_people_the_answer_with_its_citations(run: Run, url: str) -> None:
     code, out, _ = run("--url", url, "ask", QUESTION)
     assert code == 0

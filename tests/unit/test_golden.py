@@ -2,16 +2,27 @@
 
 import json
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from eval import golden
-from eval.golden import Case, Slice
-from rag_flywheel.domain import Citation, DocumentId, Interaction, InteractionId, Verdict, VersionId
+from eval.golden import Case, Retired, Slice
+from eval.rewordings import rewordings
+from rag_flywheel.domain import (
+    Citation,
+    DocumentId,
+    GoldenCase,
+    Interaction,
+    InteractionId,
+    Retirement,
+    Verdict,
+    VersionId,
+)
 from rag_flywheel.errors import InvalidInput
-from tests.fakes.evaluation import case, chunk, correction_chunk, reviewed, span
+from tests.fakes.evaluation import NOW, case, chunk, correction_chunk, reviewed, span
 
 
 def beir(folder: Path, queries: list[object], qrels: str) -> Path:
@@ -162,6 +173,96 @@ def test_a_case_is_retired_when_all_that_answers_it_is_gone_but_never_a_refusal(
     kept, retired = golden.stale([half, gone, refusal], {DocumentId("d2")})
     assert kept == [half, refusal]
     assert retired == [gone]
+
+
+def recorded(name: str, *, question: str = "How do I pair it?", answer: str | None = None) -> GoldenCase:
+    return GoldenCase(
+        case_id=name,
+        added=NOW,
+        who="ann",
+        origin="added",
+        question=question,
+        group="pairing",
+        answer=answer,
+        documents=(DocumentId("d2"), DocumentId("d1")),
+        evidence=(span("d3", 0, 5),),
+        answerable=True,
+    )
+
+
+def retirement(of: str, *, why: str = "asked twice") -> Retirement:
+    return Retirement(case_id=of, retired=NOW, who="rita", why=why)
+
+
+def test_the_golden_set_is_the_folder_and_what_the_ledger_has_besides() -> None:
+    mine = case("golden:q1", "d9", question="As the folder says?")
+    found = golden.collected([mine], [recorded("golden:q1"), recorded("golden:added-1", answer="Press both.")])
+    assert found == [
+        mine,
+        case(
+            "golden:added-1",
+            "d1",
+            "d2",
+            question="How do I pair it?",
+            group="pairing",
+            answer="Press both.",
+            evidence=[span("d3", 0, 5)],
+        ),
+    ]
+
+
+def test_the_content_of_a_case_differs_by_each_thing_that_it_says_and_not_by_their_order() -> None:
+    one = case("a", "d1", "d2", evidence=[span("e", 0, 5), span("e", 7, 9)], answer="Yes.")
+    same = case("a", "d2", "d1", evidence=[span("e", 7, 9), span("e", 0, 5)], answer="Yes.")
+    others = [
+        replace(one, case_id="b"),
+        replace(one, question="Other?"),
+        replace(one, group="other"),
+        replace(one, answer=None),
+        replace(one, documents=frozenset({DocumentId("d1")})),
+        replace(one, evidence=(span("e", 0, 6),)),
+    ]
+    assert golden.content(same) == golden.content(one)
+    assert all(golden.content(other) != golden.content(one) for other in others)
+
+
+def test_retired_cases_tell_who_retired_them_or_what_is_gone() -> None:
+    fine, dropped = case("fine", "d1"), case("dropped", "d1")
+    gone = case("gone", "a", "b", "c", evidence=[span("d", 0, 5)])
+    kept, retired = golden.settled(
+        [dropped, gone, fine], document_ids={DocumentId("d1")}, retired={"dropped": retirement("dropped")}
+    )
+    assert kept == [fine]
+    assert [(one.case, one.stale) for one in retired] == [(dropped, False), (gone, True)]
+    assert retired[0].reason == "retired by rita: asked twice"
+    assert retired[1].reason == "its evidence is gone: the sources no longer hold a, b, c and 1 more"
+
+
+def test_a_retired_case_is_told_once_even_where_its_evidence_is_gone_too() -> None:
+    both = case("both", "gone")
+    kept, retired = golden.settled([both], document_ids=set(), retired={"both": retirement("both")})
+    assert kept == []
+    assert [one.stale for one in retired] == [False]
+
+
+def test_a_retired_correction_takes_its_wordings_and_the_guard_of_its_evidence_along() -> None:
+    one = reviewed("a", evidence=[span("d1", 0, 9)])
+    target = golden.from_corrections([one], slice=Slice.CORRECTED)
+    wordings = rewordings(target, chunks=[chunk("d1")], seed=0, rephrase=None)
+    others = [case("asked", "d1"), case("golden:a", "d1"), case("confirmed:a", "d1")]
+    assert wordings
+    cases = [*target, *golden.by_evidence([one]), *wordings]
+    assert {golden.listed_as(one.case_id) for one in cases} == {"correction:a"}
+    assert golden.in_use([*cases, *others], {"correction:a"}) == others
+
+
+def test_the_stale_share_counts_judged_questions_that_nobody_retired() -> None:
+    made = case("made", "d", slice=Slice.KNOWN_ITEM)
+    gone, made_gone = (Retired(case=one, reason="gone", stale=True) for one in (case("c", "d"), made))
+    dropped = Retired(case=case("e", "d"), reason="retired by rita", stale=False)
+    assert golden.stale_share([case("a", "d"), case("b", "d"), made], [gone, made_gone, dropped]) == 1 / 3
+    assert golden.stale_share([], [gone]) == 1.0
+    assert golden.stale_share([made], [made_gone, dropped]) == 0.0
 
 
 def test_a_case_names_what_answers_it_exactly_when_it_is_answerable() -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from eval.golden import Slice
+from eval.known_items import Nearby
 from eval.splits import is_tuning
 from ingest.raw import Skipped
 from rag_flywheel.domain import CorrectionId, DocumentId, Interaction, InteractionId
@@ -27,6 +28,7 @@ def made(*, control: tuple[str, ...] | None = None, judged=(), skipped=(), known
         control=before,
         skipped=skipped,
         seed=0,
+        rephrase=None,
     )
     return {one.case_id: one for one in found}
 
@@ -95,7 +97,15 @@ def asked(interaction_id: InteractionId) -> Interaction:
 def test_the_hard_negatives_of_a_correction_are_the_shown_passages_that_do_not_support_it() -> None:
     one = reviewed("c1", evidence=[span("guide", 5, 8)])
     found = cases(
-        corrections=[one], confirmed=[], judged=[], known=[], known_at_most=0, control=None, skipped=[], seed=0
+        corrections=[one],
+        confirmed=[],
+        judged=[],
+        known=[],
+        known_at_most=0,
+        control=None,
+        skipped=[],
+        seed=0,
+        rephrase=None,
     )
     (lesson,), _, _ = lessons(found, corrections=[one], interaction=asked, weights={}, seed=0)
     assert [span.document_id for span in lesson.rejected] == ["faq"]
@@ -107,7 +117,15 @@ def test_a_confirmed_answer_weighs_as_people_trusted_it_and_its_correction_the_o
     judged = [case(f"g{number}", "guide", question=f"Which of case {number} was meant?") for number in range(20)]
     one = reviewed("c1")
     found = cases(
-        corrections=[one], confirmed=praised, judged=judged, known=[], known_at_most=0, control=None, skipped=[], seed=0
+        corrections=[one],
+        confirmed=praised,
+        judged=judged,
+        known=[],
+        known_at_most=0,
+        control=None,
+        skipped=[],
+        seed=0,
+        rephrase=None,
     )
     weights = {InteractionId("i1"): 0.75, **{praise.interaction_id: 1.25 for praise in praised[:10]}}
     corrected, others, ranking = lessons(found, corrections=[one], interaction=asked, weights=weights, seed=0)
@@ -136,3 +154,78 @@ def test_a_document_is_moved_when_its_file_changed_and_its_chunks_lie_elsewhere(
 def test_a_span_of_a_moved_document_gives_way_to_the_whole_document() -> None:
     (found,) = widened([case("g", evidence=[span("moved", 1, 2), span("still", 3, 4)])], {DocumentId("moved")})
     assert (found.documents, found.evidence) == ({"moved"}, (span("still", 3, 4),))
+
+
+# --- questions that only the gate asks ------------------------------------------------------------------------------
+
+PASSAGES = {
+    "boiler": "Turn the gas tap to the left and hold the ignition button for ten seconds.",
+    "pump": "Rinse both meshes under running water and let them dry for a whole day.",
+    "lamp": "Unscrew the glass dome before taking out used bulbs with a dry cloth.",
+}
+CHUNKS = [chunk(name, text, source=f"{name}.md") for name, text in PASSAGES.items()]
+CORRECTED = replace(reviewed("c1").correction, question="Which varnish suits the garden fence?")
+VARNISHED = replace(reviewed("c1"), correction=CORRECTED)
+NEAR = Nearby(
+    question=CORRECTED.question,
+    answer=CORRECTED.answer,
+    spans=(),
+    chunks=tuple(one.chunk_id for one in CHUNKS),
+)
+
+
+def told(*, near: tuple[Nearby, ...] = (), reworded: bool = False, rephrase=None, known_at_most: int = 0):  # type: ignore[no-untyped-def]
+    return cases(
+        corrections=[VARNISHED],
+        confirmed=[],
+        judged=[],
+        known=CHUNKS,
+        known_at_most=known_at_most,
+        control=None,
+        skipped=[],
+        seed=0,
+        rephrase=rephrase,
+        near=near,
+        neighbours_at_most=2,
+        reworded=reworded,
+    )
+
+
+def test_passages_near_a_correction_are_asked_for_by_the_gate_whichever_half_they_are_in() -> None:
+    found = told(near=(NEAR,))
+    near = [one for one in found if one.slice is Slice.NEIGHBOUR]
+    assert len(near) == 2
+    assert all(one.made and one.evidence for one in near)
+    assert set(near) <= set(asked_by_the_gate(found, seed=0))
+    assert [one for one in told() if one.slice is Slice.NEIGHBOUR] == []
+
+
+def test_no_passage_is_asked_for_both_as_a_neighbour_and_as_a_known_item() -> None:
+    found = told(near=(NEAR,), known_at_most=1)
+    questions = [one.question for one in found if one.made]
+    assert len(questions) == len(set(questions)) == 3
+
+
+def test_other_wordings_of_a_new_correction_are_targets_of_its_group_and_the_gate_asks_them() -> None:
+    found = told(reworded=True)
+    [corrected] = [one for one in found if one.slice is Slice.CORRECTED]
+    wordings = [one for one in found if one.slice is Slice.PARAPHRASE]
+    assert wordings
+    assert {one.group for one in wordings} == {corrected.group}
+    assert all(one.documents == corrected.documents and one.made for one in wordings)
+    assert set(wordings) <= set(asked_by_the_gate(found, seed=0))
+    assert [one for one in told() if one.slice is Slice.PARAPHRASE] == []
+
+
+def test_where_a_language_model_rephrases_its_wordings_are_asked() -> None:
+    def rephrase(text: str, count: int) -> list[str]:
+        return [f"Put otherwise: {text}"][:count]
+
+    found = told(reworded=True, rephrase=rephrase, near=(NEAR,), known_at_most=1)
+    made_by_it = {one.slice for one in found if one.question.startswith("Put otherwise")}
+    assert made_by_it == {Slice.PARAPHRASE, Slice.NEIGHBOUR, Slice.KNOWN_ITEM}
+
+
+def test_a_wording_of_a_correction_teaches_nothing_of_its_own() -> None:
+    taught = lessons(told(), corrections=[VARNISHED], interaction=asked, weights={}, seed=0)
+    assert {one.question for part in taught for one in part} == {CORRECTED.question}

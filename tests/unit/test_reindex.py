@@ -1,17 +1,20 @@
-"""The cycle's snapshot and build, over fakes: which corrections and known questions the next version holds."""
+"""The cycle over fakes: which corrections and known questions the next version holds, and which ranking it takes."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from eval import splits
 from rag_flywheel.chat import open_for
 from rag_flywheel.domain import (
     Chunk,
     Citation,
     CorrectionId,
+    Decision,
     DocumentId,
     Evidence,
     Feedback,
@@ -19,18 +22,30 @@ from rag_flywheel.domain import (
     FeedbackKind,
     InteractionId,
     Json,
+    LearnedRanking,
     Manifest,
+    Outcome,
     Passage,
     Verdict,
+    VersionId,
+    VersionState,
 )
-from rag_flywheel.reindex import build_version, reindex, take_snapshot
+from rag_flywheel.examination import judge_candidate
+from rag_flywheel.reindex import build_version, reindex
 from rag_flywheel.retrieval import retrieve
+from rag_flywheel.snapshot import take_snapshot
 from rag_flywheel.wiring import Services
+from rag_flywheel.wording import normalised
+from tests.fakes.ledger import MemoryLedger
 from tests.fakes.samples import NOON, correction, interaction, review, span
 from tests.fakes.services import services
 
 HOUR = timedelta(hours=1)
 PAGE = "# Boiler\n\nTurn the gas tap to the left and hold the ignition button for ten seconds until the flame is lit.\n"
+
+
+def quiet(name: str, done: int, total: int) -> None:
+    """A run that tells nobody how far it is."""
 
 
 @pytest.fixture
@@ -50,7 +65,7 @@ def decided(made: Services, name: str, verdict: Verdict, minute: int) -> None:
 
 def next_version(made: Services) -> dict[CorrectionId, tuple[Evidence, ...]]:
     """The corrections that a version built now holds, each with what it supersedes."""
-    manifest = build_version(take_snapshot(made), made, parent=None, steps=lambda name, done, total: None).manifest
+    manifest = build_version(take_snapshot(made), made, parent=None, rephrase=None, steps=quiet).manifest
     held = {
         one.provenance.correction_id: one.provenance.supersedes
         for one in made.index.chunks(manifest.version_id)
@@ -150,19 +165,19 @@ def household(tmp_path: Path) -> Services:
     return made
 
 
-def praised(made: Services, questions: Mapping[str, str]) -> None:
+def praised(made: Services, questions: Mapping[str, str], *, by: str = "about") -> None:
     """Each question (by the file that answers it) with an answer that cites the file and was confirmed."""
     for name, question in questions.items():
         text = ANSWERS[name]
         cited = Citation(number=1, document_id=DocumentId(name), title="", text=text, start=0, end=len(text), score=0.5)
-        asked = interaction(f"about {name}", question=question, answer=text, asked=NOON - 9 * HOUR)
+        asked = interaction(f"{by} {name}", question=question, answer=text, asked=NOON - 9 * HOUR)
         made.ledger.add_interaction(replace(asked, citations=(cited,)))
         said(made, asked.interaction_id, FeedbackKind.THUMB, "up")
 
 
 def cycle(made: Services) -> tuple[Manifest, list[Chunk]]:
     """The version that a whole cycle makes live, with its known questions."""
-    result = reindex(made, force=False, steps=lambda name, done, total: None)
+    result = reindex(made, force=False, steps=quiet)
     assert result["decision"] == "promoted", result["reasons"]
     manifest = made.ledger.version(result["version"]).manifest
     return manifest, [one for one in made.index.chunks(manifest.version_id) if one.confirmed is not None]
@@ -219,3 +234,160 @@ def test_a_confirmed_answer_of_a_correction_leaves_the_versions_corrections_as_t
     manifest, known = cycle(household)
     assert [one.provenance is not None for one in known if one.confirmed == "i9"] == [True]
     assert (manifest.corrections, manifest.counts.corrections) == (("c1",), 1)
+
+
+NEWS = "Since May our plumber visits whenever somebody rings, except during school holidays and on public feast days."
+NEAR_IT = "Is my shower icy since dawn?"
+
+
+def test_a_page_that_gains_text_above_what_was_confirmed_leaves_the_threshold_where_it_was(household: Services) -> None:
+    """Two questions of one passage are no strangers to one another after the passage has moved down its page."""
+    small = household.config.ingest.model_copy(update={"chunk_words": 20, "chunk_overlap_words": 0})
+    made = replace(household, config=household.config.model_copy(update={"ingest": small}))
+    praised(made, ASKED)
+    praised(made, {"boiler.md": NEAR_IT}, by="somebody else about")
+    before, _ = cycle(made)
+    page = made.config.file.parent / "boiler.md"
+    page.write_text(f"{NEWS}\n\n{ANSWERS['boiler.md']}\n", encoding="utf-8")
+    after, known = cycle(made)
+    assert {one.start for one in known if one.document_id == "boiler.md"} == {len(NEWS) + 2}
+    assert after.learned.admission == before.learned.admission is not None
+
+
+# --- attempts -------------------------------------------------------------------------------------------------------
+
+TOPICS = 40
+
+
+def question_about(topic: int) -> str:
+    return f"Where is part{topic} of machine{topic} kept?"
+
+
+class RememberingLedger(MemoryLedger):
+    """It also remembers of which versions it was given a decision, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.decided: list[VersionId] = []
+
+    def add_decision(self, decision: Decision) -> None:
+        super().add_decision(decision)
+        self.decided.append(decision.version_id)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A cycle in which the gate refused the first of two attempts."""
+
+    made: Services
+    ledger: RememberingLedger
+    first: Manifest  # what was live before
+    bold: LearnedRanking  # the first attempt
+    reason: str  # why the gate refuses it
+    second: Manifest  # what is live now
+
+
+@pytest.fixture(scope="module")
+def tried(tmp_path_factory: pytest.TempPathFactory) -> Tried:
+    """A page that answers and two that do not for each topic. Untuned search finds the right one first for questions of
+    the gate's half, and second for those of the half that tuning sees, so what is learned there harms
+    the others. The first version has learned nothing.
+    """
+    folder = tmp_path_factory.mktemp("workshop")
+    for topic in range(TOPICS):
+        told = [  # the nearest to the question first
+            f"is where part{topic} of machine{topic} is kept",
+            f"has nothing on part{topic} of machine{topic}",
+            f"shows machine{topic} from above",
+        ]
+        seen = splits.is_tuning(normalised(question_about(topic)), seed=0)
+        pages = ("wrong", "right", "other") if seen else ("right", "wrong", "other")
+        for page, words in zip(pages, told, strict=True):
+            (folder / f"{page}{topic}.md").write_text(f"{page}{topic} {words}\n", encoding="utf-8")
+    settings = """
+sources: ['*.md']
+golden: golden
+reranker: {minimum_groups: 10}
+gate: {minimum_cases: 1, known_items: 0}
+"""
+    ledger = RememberingLedger()
+    made = services(folder, text=settings, ledger=ledger)
+    judged(made, 4)
+    first, _ = cycle(made)
+    judged(made, TOPICS)
+    snapshot = take_snapshot(made)
+    built = build_version(snapshot, made, parent=first.version_id, rephrase=None, steps=quiet)
+    alone = replace(built, attempts=built.attempts[:1])
+    _, decision, _ = judge_candidate(alone, snapshot, made, rephrase=None, steps=quiet)
+    assert decision.outcome is Outcome.REFUSED
+    second, _ = cycle(made)
+    return Tried(
+        made=made, ledger=ledger, first=first, bold=built.attempts[0], reason=decision.reasons[0], second=second
+    )
+
+
+def judged(made: Services, topics: int) -> None:
+    """The golden set of the first topics; the page that answers a question is the one that begins so."""
+    folder = made.config.file.parent / "golden"
+    (folder / "qrels").mkdir(parents=True, exist_ok=True)
+    queries = [json.dumps({"_id": f"q{topic}", "text": question_about(topic)}) for topic in range(topics)]
+    (folder / "queries.jsonl").write_text("\n".join(queries), encoding="utf-8")
+    rows = [f"q{topic}\tright{topic}.md\t1" for topic in range(topics)]
+    (folder / "qrels" / "test.tsv").write_text("\n".join(["query-id\tcorpus-id\tscore", *rows]), encoding="utf-8")
+
+
+def test_where_the_gate_refuses_the_first_attempt_and_passes_the_second_the_second_is_live(tried: Tried) -> None:
+    assert tried.bold.fusion
+    assert tried.second.learned == tried.first.learned == LearnedRanking()
+    assert tried.made.index.live() == tried.second.version_id
+    assert tried.made.ledger.version(tried.second.version_id).state is VersionState.LIVE
+    served = [one.chunk.chunk_id for one in ranked(tried.made, tried.second, question_about(3))]
+    assert served == [one.chunk.chunk_id for one in ranked(tried.made, tried.first, question_about(3))]
+
+
+def test_the_notes_of_the_attempt_that_passed_name_why_the_one_before_was_refused(tried: Tried) -> None:
+    assert "attempt 1 of 2" in tried.second.notes[-1]
+    assert tried.reason in tried.second.notes[-1]
+    assert [note for note in tried.second.notes if note.startswith("attempt")] == [tried.second.notes[-1]]
+
+
+def test_several_attempts_are_one_version_with_one_decision(tried: Tried) -> None:
+    names = [tried.first.version_id, tried.second.version_id]
+    assert tried.ledger.decided == names
+    assert [one.manifest.version_id for one in tried.ledger.versions()] == names
+    assert set(tried.made.index.versions()) == set(names)
+    decision = tried.ledger.decision(tried.second.version_id)
+    assert decision is not None
+    assert (decision.outcome, decision.control) == (Outcome.PASSED, tried.first.version_id)
+    states = [state for _, state in tried.ledger.version(tried.second.version_id).states]
+    assert VersionState.REJECTED not in states
+    assert states.count(VersionState.LIVE) == 1
+
+
+# --- a run that dies ------------------------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """What no code of the cycle catches, as a signal."""
+
+
+@pytest.mark.parametrize("step", ["learning", "answering with the candidate", "deciding"])
+def test_a_run_that_dies_before_its_decision_leaves_only_what_the_next_one_clears(
+    household: Services, step: str
+) -> None:
+    first, _ = cycle(household)
+    praised(household, ASKED)
+
+    def die(name: str, done: int, total: int) -> None:
+        if name == step:
+            raise Killed
+
+    with pytest.raises(Killed):
+        reindex(household, force=False, steps=die)
+    assert [one.manifest for one in household.ledger.versions()] == [first]
+    assert household.index.live() == first.version_id
+    [orphan] = set(household.index.versions()) - {first.version_id}
+    second, _ = cycle(household)
+    assert set(household.index.versions()) == {first.version_id, second.version_id}
+    assert orphan != second.version_id
+    assert [one.manifest.version_id for one in household.ledger.versions()] == [first.version_id, second.version_id]

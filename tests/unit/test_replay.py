@@ -17,7 +17,7 @@ from rag_flywheel.replay import Options
 from rag_flywheel.simulation import METHODS
 from rag_flywheel.wiring import Services
 from tests.fakes import beir
-from tests.fakes.services import services
+from tests.fakes.services import WITHOUT_MEANING, services
 
 SETTINGS = "gate: {minimum_cases: 1, resamples: 100}\nreranker: {minimum_groups: 100}\n"
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,7 +66,7 @@ def play(
     file.write_text(SETTINGS, encoding="utf-8")
     return replay.replay(
         data,
-        config=config.load(file, {}),
+        config=config.load(file, WITHOUT_MEANING),
         secrets=config.secrets({}),
         options=options or Options(),
         methods=methods,

@@ -9,6 +9,8 @@ from eval.golden import Slice
 from eval.scoring import Summary
 from tests.fakes.encoder import HashingEncoder
 from tests.fakes.evaluation import case, chunk, correction_chunk, reply, span
+from tests.fakes.judging import a_good_judge, judge_at
+from tests.fakes.openai_server import OpenAIServer
 
 
 def ignore(done: int, total: int) -> None:
@@ -104,6 +106,33 @@ def test_a_question_that_nothing_answers_is_scored_by_its_refusal_alone() -> Non
         on_step=ignore,
     )
     assert card.values == {"refused": {"refusal_correct": 1.0}, "answered": {"refusal_correct": 0.0}}
+
+
+def test_one_judge_and_its_budget_serve_the_scorecards_of_both_versions() -> None:
+    asked = case("a", "d", answer="An answer.")
+    answers = {"control": "An answer.", "treatment": "Another answer."}
+    with OpenAIServer(reply=a_good_judge) as server:
+        judge = judge_at(server, maximum_calls=12)
+        cards = {
+            name: scoring.scorecard(
+                [asked],
+                {"a": reply(chunk("d"), answer=answer)},
+                references={},
+                encoder=HashingEncoder(),
+                judge=judge,
+                on_step=ignore,
+            )
+            for name, answer in answers.items()
+        }
+    assert set(cards["control"].values["a"]) == set(scoring.METRICS) - {
+        "non_llm_context_precision",
+        "non_llm_context_recall",
+    }
+    assert cards["control"].values["a"]["faithfulness"] == 1.0
+    assert cards["treatment"].values["a"]["context_recall"] == 1.0  # the same passages as before
+    assert None not in cards["control"].values["a"].values()
+    assert None in cards["treatment"].values["a"].values()
+    assert judge.costs.calls == len(server.requests) == 12
 
 
 def test_a_summary_counts_failures_and_averages_only_what_was_scored() -> None:

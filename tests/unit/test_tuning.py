@@ -7,14 +7,15 @@ import pytest
 from numpy.typing import NDArray
 
 from ingest.pairs import Lesson
-from ingest.tuning import Tuned, learn
+from ingest.tuning import CAUTION, Tuned, learn
 from rag_flywheel.config import Reranker as RerankerSettings
-from rag_flywheel.domain import Candidate, DocumentId, Evidence, LearnedRanking, Scores, VersionId
+from rag_flywheel.domain import Admission, Candidate, DocumentId, Evidence, LearnedRanking, Scores, VersionId
 from rag_flywheel.retrieval import DENSE, RERANK, RRF, SPARSE, Searcher, retrieve
 from tests.fakes.encoder import HashingEncoder
 from tests.fakes.rankings import MemoryCache, MemoryRerankers, ScriptedIndex
-from tests.fakes.samples import chunk, confirmed_chunk, span
+from tests.fakes.samples import chunk, confirmed_chunk, correction_chunk, span
 
+Script = tuple[list[Lesson], dict[str, list[Candidate]]]
 SETTINGS = RerankerSettings(base="a cross-encoder", candidates=10, minimum_groups=10, negatives=3)
 
 
@@ -73,9 +74,85 @@ def test_confirmed_questions_alone_get_an_admission_that_lets_in_their_other_wor
     assert [one.chunk.document_id for one in rest] == ["other"]
 
 
-# --- fusion and reranker --------------------------------------------------------------------------------------------
+# --- attempts -------------------------------------------------------------------------------------------------------
 
-Script = tuple[list[Lesson], dict[str, list[Candidate]]]
+ERROR = 0.2  # with 99 questions about something else enough also for the last and smallest share of it
+LIVE = LearnedRanking(admission=Admission(threshold=-1.0, words=0.1, passage=0.1), fusion={DENSE: 3.0}, reranker="old")
+
+
+def attempted(
+    *, strange: int = 99, ranking: Script | None = None, live: LearnedRanking | None = None
+) -> tuple[LearnedRanking, ...]:
+    """The attempts of a version with one correction, and so many questions about something else at ever better fits."""
+    lessons, found = ranking or ([], {})
+    known = correction_chunk("c1", "c", "answer")
+    others = [lesson(f"o{place}") for place in range(strange)]
+    searches = dict(found) | {"c": [Candidate(chunk=known, scores=Scores(question=1.0, words=1.0))]}
+    searches |= {
+        one.question: [Candidate(chunk=known, scores=Scores(question=place / 100))] for place, one in enumerate(others)
+    }
+    corrections = [lesson("c", documents=["correction:c1"], corrected=True)]
+    return learn(
+        corrections if strange else [],
+        others,
+        lessons,
+        searcher=searcher(searches),
+        store=MemoryRerankers(says_right),
+        cache=MemoryCache(),
+        settings=SETTINGS,
+        admission_error=ERROR,
+        live=live,
+        on_step=lambda done, total: None,
+    ).attempts
+
+
+def thresholds(attempts: Sequence[LearnedRanking]) -> list[float]:
+    return [one.admission.threshold for one in attempts if one.admission is not None]
+
+
+def test_the_first_attempt_is_the_boldest_and_the_next_ones_admit_less() -> None:
+    attempts = attempted()
+    assert len(attempts) == len(thresholds(attempts)) == len(CAUTION)
+    assert thresholds(attempts) == sorted(set(thresholds(attempts)))
+
+
+def test_all_attempts_but_the_last_differ_in_admission_alone() -> None:
+    attempts = attempted(ranking=script(40, nobody_knows), live=LIVE)
+    assert len(attempts) == len(CAUTION) + 1
+    assert len({(tuple(one.fusion.items()), one.reranker) for one in attempts[:-1]}) == 1
+    assert attempts[0].reranker is not None
+
+
+def test_the_last_attempt_ranks_as_the_live_version_with_the_most_cautious_admission() -> None:
+    *_, before, last = attempted(ranking=script(40, dense_knows), live=LIVE)
+    assert (last.fusion, last.reranker) == (LIVE.fusion, LIVE.reranker) != (before.fusion, before.reranker)
+    assert last.admission == before.admission != LIVE.admission
+
+
+def test_attempts_are_distinct_where_no_ranking_is_learned() -> None:
+    attempts = attempted(live=LearnedRanking(admission=LIVE.admission))
+    assert len(attempts) == len(CAUTION)
+    assert all(one not in attempts[:at] for at, one in enumerate(attempts))
+
+
+def test_attempts_are_distinct_where_few_questions_leave_one_threshold() -> None:
+    assert len(attempted(strange=2)) == 1
+    assert len(attempted(strange=2, live=LIVE)) == 2
+
+
+@pytest.mark.parametrize("live", [None, LearnedRanking(), LearnedRanking(admission=LIVE.admission)])
+def test_without_corrections_and_other_questions_there_is_one_attempt(live: LearnedRanking | None) -> None:
+    """What the live version admits is not taken over: it was calibrated for known questions that are not there."""
+    assert attempted(strange=0, live=live) == (LearnedRanking(),)
+
+
+def test_without_known_questions_a_learned_ranking_and_the_live_one_are_the_attempts() -> None:
+    learned, last = attempted(strange=0, ranking=script(40, dense_knows), live=LIVE)
+    assert learned.fusion
+    assert last == LearnedRanking(fusion=LIVE.fusion, reranker=LIVE.reranker)
+
+
+# --- fusion and reranker --------------------------------------------------------------------------------------------
 
 
 def script(

@@ -1,0 +1,138 @@
+"""How much a version may differ from the live one in size, in its authors, and in whom it serves."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from itertools import groupby
+from math import sqrt
+
+from eval.guardrails.checks import Check, Invariant, check, named
+from rag_flywheel.domain import Chunk, CorrectionId, DocumentId, ReviewedCorrection
+
+FREE_GROWTH = 1000
+"""Passages up to which a corpus may grow by any factor: a new project's does."""
+ONE_SIDED = 1.645
+"""Standard errors that a growth must be above 0 to be more than chance, at 5% (Student's z, one-sided)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stratum:
+    """How well one group of questions is served by both versions, in shares of them that are hits."""
+
+    kind: str  # what the group is one of: source, language, asker group
+    name: str
+    n: int  # questions
+    before: float
+    after: float
+    better: int  # questions that are a hit now, and were none
+    worse: int  # and the other way round
+
+
+def shrink(before: AbstractSet[DocumentId], after: AbstractSet[DocumentId], *, maximum: float) -> Check:
+    """At most the share `maximum` of the source documents `before` is gone."""
+    gone = sorted(before - after)
+    return check(
+        Invariant.SHRINK,
+        f"share of {len(before)} documents that is gone",
+        value=len(gone) / len(before) if before else None,
+        limit=maximum,
+        documents=gone,
+        breach=f"{len(gone)} of {len(before)} documents are gone, more than guardrails.maximum_shrink ({maximum:g}) "
+        f"allows: {named(gone)}. Look for a source that was moved or unreadable; raise the limit if they were meant to "
+        "go.",
+    )
+
+
+def growth(before: int, after: int, *, maximum: float) -> Check:
+    """There are at most `maximum` times as many passages of documents as before, or FREE_GROWTH."""
+    return check(
+        Invariant.GROWTH,
+        f"passages of documents, after {before}" if before else "passages of documents, the first ones",
+        value=after if before else None,
+        limit=max(maximum * before, FREE_GROWTH),
+        breach=f"{after} passages are more than guardrails.maximum_growth ({maximum:g}) times the {before} before. "
+        "Look for a folder that was added by mistake; raise the limit if they were meant to come.",
+    )
+
+
+def stale(share: float | None, *, maximum: float) -> Check:
+    """At most the share `maximum` of the judged questions has lost its evidence. None: there are no such questions."""
+    return check(
+        Invariant.STALE,
+        "share of the judged questions whose evidence is gone",
+        value=share,
+        limit=maximum,
+        breach=f"The evidence of {share or 0:.0%} of the judged questions is gone, more than guardrails.maximum_stale "
+        f"({maximum:g}) allows: the gate would judge by what is left. `rag-flywheel golden check` lists them.",
+    )
+
+
+def authors(
+    chunks: Iterable[Chunk], reviewed: Sequence[ReviewedCorrection], *, maximum: float, counts_from: int
+) -> Check:
+    """Of `counts_from` or more corrections in the version, no author made more than the share `maximum`.
+
+    Authors are told apart by their pseudonyms; whoever has none counts as one of their own. The message names nobody.
+    """
+    by: Mapping[CorrectionId, str | None] = {one.correction.correction_id: one.correction.user for one in reviewed}
+    admitted = {one.provenance.correction_id: one.document_id for one in chunks if one.provenance is not None}
+    counts = Counter(by.get(name) or f"nobody:{name}" for name in admitted)
+    [(most, count)] = counts.most_common(1) or [("", 0)]
+    theirs = [document for name, document in admitted.items() if by.get(name) == most]
+    return check(
+        Invariant.AUTHORS,
+        f"share of {len(admitted)} corrections that one author made",
+        value=count / len(admitted) if admitted and len(admitted) >= counts_from else None,
+        limit=maximum,
+        documents=theirs,
+        breach=f"One author made {count} of {len(admitted)} corrections, more than guardrails.maximum_author_share "
+        f"({maximum:g}) allows: {named(theirs)}. Have others review these, or raise the limit where few correct.",
+    )
+
+
+def gap(strata: Sequence[Stratum], *, maximum: float, minimum: int) -> Check:
+    """For each kind of group, the gap between the best and the worst served one has not grown by more than `maximum`.
+
+    Groups of at least `minimum` questions count. The growth must also be more than chance. It is at most the difference
+    between the paired differences of the two groups that are furthest apart now, best b and worst w (the gap of before
+    was at least theirs), whose standard error is known from their questions that changed: with better + worse = c and
+    better - worse = d of n, the variance of a mean paired difference is (c/n - (d/n)^2)/n. A growth counts from
+    ONE_SIDED such errors on, so that a few questions that flip do not refuse.
+    """
+    counted = sorted((one for one in strata if one.n >= minimum), key=lambda one: one.kind)
+    kinds = {kind: list(those) for kind, those in groupby(counted, key=lambda one: one.kind)}
+    growths = {kind: _growth(those) for kind, those in kinds.items() if len(those) > 1}
+    clear = {kind: growth for kind, (growth, error) in growths.items() if growth > ONE_SIDED * error}
+    kind = max(clear, key=clear.__getitem__, default="")
+    grown = clear.get(kind, 0.0)
+    told = ""
+    if kind:
+        best, worst = _ends(kinds[kind])
+        told = f"{best.name} ({best.before:.2f}, now {best.after:.2f}) and {worst.name} ({worst.before:.2f}, now "
+        told += f"{worst.after:.2f})"
+    return check(
+        Invariant.GAP,
+        f"growth of the gap between best and worst served, of {len(growths)} kinds of groups, beyond chance",
+        value=grown if growths else None,
+        limit=maximum,
+        breach=f"Questions are not served alike: by {kind}, the gap in first hits has grown by {grown:.2f}, more than "
+        f"guardrails.maximum_gap ({maximum:g}) allows, and lies between {told}. See what the worst served lost.",
+    )
+
+
+def _ends(strata: Sequence[Stratum]) -> tuple[Stratum, Stratum]:
+    return max(strata, key=lambda one: one.after), min(strata, key=lambda one: one.after)
+
+
+def _growth(strata: Sequence[Stratum]) -> tuple[float, float]:
+    """(growth of the gap, the standard error of what bounds it)."""
+    best, worst = _ends(strata)
+    before = [one.before for one in strata]
+    grown = (best.after - worst.after) - (max(before) - min(before))
+    return grown, sqrt(_variance(best) + _variance(worst))
+
+
+def _variance(one: Stratum) -> float:
+    """Of the mean paired difference."""
+    return ((one.better + one.worse) / one.n - ((one.better - one.worse) / one.n) ** 2) / one.n

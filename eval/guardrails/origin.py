@@ -1,0 +1,133 @@
+"""Where a version's passages come from, and what must not be among them any more."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+
+from eval.guardrails.checks import Check, Invariant, check, named
+from rag_flywheel.domain import (
+    CORRECTION_PREFIX,
+    Chunk,
+    CorrectionId,
+    CorrectionState,
+    DocumentId,
+    Evidence,
+    InteractionId,
+    Manifest,
+    ReviewedCorrection,
+)
+
+
+def provenance(chunks: Sequence[Chunk], *, manifest: Manifest, reviewed: Sequence[ReviewedCorrection]) -> Check:
+    """Every chunk traces to a source file or to an accepted correction with a reviewer, and is found by no question but
+    that correction's own or one whose answer was confirmed.
+    """
+    accepted = {
+        one.correction.correction_id
+        for one in reviewed
+        if one.verdict_state is CorrectionState.ACCEPTED and one.review is not None and one.review.reviewer.strip()
+    }
+    confirmed = set(manifest.confirmed)
+    strays = [
+        chunk.document_id
+        for chunk in chunks
+        if not (_traces(chunk, manifest.sources, accepted) and _is_known(chunk, confirmed))
+    ]
+    return check(
+        Invariant.PROVENANCE,
+        f"passages without an origin among {len(chunks)}",
+        value=len(strays),
+        limit=0,
+        documents=strays,
+        breach=f"Passages of {named(strays)} trace neither to a file of the manifest nor to an accepted correction "
+        "with a reviewer, or are found by a question of which the manifest names no confirmed answer. See where these "
+        "come from.",
+    )
+
+
+def _traces(chunk: Chunk, sources: Mapping[str, str], accepted: set[CorrectionId]) -> bool:
+    if chunk.provenance is None:
+        return chunk.source in sources and not chunk.document_id.startswith(CORRECTION_PREFIX)
+    correction_id = chunk.provenance.correction_id
+    return correction_id in accepted and chunk.document_id == f"{CORRECTION_PREFIX}{correction_id}"
+
+
+def _is_known(chunk: Chunk, confirmed: set[InteractionId]) -> bool:
+    if chunk.confirmed is None:
+        return chunk.question is None or chunk.is_correction
+    return chunk.confirmed in confirmed
+
+
+def erased(
+    chunks: Sequence[Chunk], *, reviewed: Sequence[ReviewedCorrection], interactions: AbstractSet[InteractionId]
+) -> Check:
+    """No correction and no confirmed question is left whose record is gone from the ledger.
+
+    `reviewed` and `interactions` are what the ledger holds now, read after the build: someone may have been erased
+    since it began.
+    """
+    held = {one.correction.correction_id for one in reviewed}
+    personal = [one for one in chunks if one.provenance is not None or one.confirmed is not None]
+    left = [
+        one.document_id
+        for one in personal
+        if (one.provenance is not None and one.provenance.correction_id not in held)
+        or (one.confirmed is not None and one.confirmed not in interactions)
+    ]
+    return check(
+        Invariant.ERASED,
+        f"passages of erased people among {len(personal)} that people made",
+        value=len(left),
+        limit=0,
+        documents=left,
+        breach=f"Passages of {named(left)} come from corrections or confirmed answers that the ledger does not hold: "
+        "their authors were erased. Run `rag-flywheel reindex` again, which builds without them.",
+    )
+
+
+def superseded(
+    chunks: Sequence[Chunk],
+    *,
+    hidden: Sequence[Evidence],
+    originals: Mapping[DocumentId, str],
+    replaced: Iterable[CorrectionId],
+) -> Check:
+    """No chunk shows text of a superseded span, and no correction is left that a newer one replaced.
+
+    `originals` are the whole texts of the documents that the `hidden` spans lie in. With its original, a chunk must
+    hold exactly the characters of its span that are not hidden, white space aside. Without, it must at least be as much
+    shorter than its span as is hidden of it.
+    """
+    older = set(replaced)
+    by_document: dict[DocumentId, list[Evidence]] = {}
+    for span in hidden:
+        by_document.setdefault(span.document_id, []).append(span)
+    wrong = [
+        one.document_id
+        for one in chunks
+        if (one.provenance is not None and one.provenance.correction_id in older)
+        or _shows(one, by_document.get(one.document_id, ()), originals.get(one.document_id))
+    ]
+    return check(
+        Invariant.SUPERSEDED,
+        f"passages that show one of {len(hidden) + len(older)} superseded texts",
+        value=len(wrong),
+        limit=0,
+        documents=wrong,
+        breach=f"Passages of {named(wrong)} show text that a correction has superseded, or are a correction that a "
+        "newer one replaced. Build the version again with `rag-flywheel reindex --force`; if it stays, the build is at "
+        "fault.",
+    )
+
+
+def _shows(chunk: Chunk, spans: Iterable[Evidence], original: str | None) -> bool:
+    cuts = [span for span in spans if span.overlaps(chunk.span)]
+    if not cuts:
+        return False
+    shown = [place for place in range(chunk.start, chunk.end) if not any(cut.start <= place < cut.end for cut in cuts)]
+    if original is None:
+        return len(chunk.text) > len(shown) + len(cuts)  # each cut may leave one space
+    return _solid(chunk.text) != _solid("".join(original[place] for place in shown if place < len(original)))
+
+
+def _solid(text: str) -> str:
+    return "".join(text.split())

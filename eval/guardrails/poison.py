@@ -1,0 +1,75 @@
+"""Corrections that are made to be found, and not to answer (PoisonedRAG: Zou et al., 2025, arXiv:2402.07867).
+
+Such a text repeats the question so that search ranks it first, or comes in several wordings so that they fill the
+passages that a generator sees. What it claims cannot be told false from its words: that is the reviewer's to see.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from rag_flywheel.domain import Chunk, CorrectionId, DocumentId, ReviewedCorrection
+from rag_flywheel.wording import NEAR, agree, near_index, near_texts, normalised
+
+SEVERAL = 3
+"""Texts of one author for one question that are not wordings of one answer, from which they are a set."""
+_SHORTEST = 3  # words of a question that an answer does not repeat by chance
+_WORD = re.compile(r"\w+")
+_SENTENCE = re.compile(r"[^.!?\n]+[.!?]*")
+
+
+def repeats_question(question: str, answer: str) -> bool:
+    """Whether the answer holds its question, word for word or nearly, as a sentence of its own."""
+    words = _WORD.findall(question)
+    if len(words) < _SHORTEST:
+        return False
+    verbatim = re.compile(r"(?<!\w)" + r"\W+".join(map(re.escape, words)) + r"(?!\w)", re.IGNORECASE)
+    for match in verbatim.finditer(answer):
+        before, after = answer[: match.start()].rstrip(" \"'“‘*_#"), answer[match.end() :]
+        opens = not before or before[-1] in ".!?:\n"
+        closes = not after.strip() or re.match(r"\s*[?!.:;\n]|[\"'”’)\]*_]*\s+[A-Z0-9\"“]", after) is not None
+        if opens and closes and len(_WORD.findall(answer)) > len(words):
+            return True
+    mine = set(normalised(question).split())
+    asked = (set(normalised(one).split()) for one in _SENTENCE.findall(answer) if one.endswith("?"))
+    return any(len(mine & theirs) >= NEAR * len(mine | theirs) for theirs in asked)
+
+
+def sets(corrections: Sequence[ReviewedCorrection]) -> list[tuple[CorrectionId, ...]]:
+    """The corrections of one author to nearly one question that say different things, SEVERAL or more at a time.
+
+    Those without a pseudonym count as one author each: different people may well correct the same question.
+    """
+    by_author: dict[str, list[ReviewedCorrection]] = defaultdict(list)
+    for one in corrections:
+        if one.correction.user is not None:
+            by_author[one.correction.user].append(one)
+    return [those for mine in by_author.values() if len(mine) >= SEVERAL for those in _of_one_question(mine)]
+
+
+def _of_one_question(mine: Sequence[ReviewedCorrection]) -> Iterable[tuple[CorrectionId, ...]]:
+    asked = [normalised(one.correction.question) for one in mine]
+    index = near_index(asked)
+    near: Mapping[str, set[str]] = {text: {text, *near_texts(text, index)} for text in index.texts}
+    done: set[str] = set()
+    for text in index.texts:
+        if text in done:
+            continue
+        done |= near[text]
+        those = [one for one, question in zip(mine, asked, strict=True) if question in near[text]]
+        different: list[ReviewedCorrection] = []
+        for one in those:
+            if not any(agree(one.answer, other.answer) for other in different):
+                different.append(one)
+        if len(different) >= SEVERAL:
+            yield tuple(one.correction.correction_id for one in those)
+
+
+def crowding(chunks: Iterable[Chunk]) -> list[tuple[DocumentId, ...]]:
+    """The documents that open with one and the same question, SEVERAL or more at a time."""
+    asked: dict[str, dict[DocumentId, None]] = defaultdict(dict)
+    for chunk in chunks:
+        opening = _SENTENCE.match(chunk.text.lstrip(" #*_\n"))
+        if opening and opening[0].endswith("?") and len(_WORD.findall(opening[0])) >= _SHORTEST:
+            asked[normalised(opening[0])][chunk.document_id] = None
+    return [tuple(those) for those in asked.values() if len(those) >= SEVERAL]

@@ -1,0 +1,57 @@
+"""Our own attacks, and the share of them that the detectors let through."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.resources import files
+
+from eval.guardrails import poison
+from eval.guardrails.checks import Check, Invariant, check
+from eval.guardrails.injection import Place, signs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attack:
+    """A text made to misuse a language model or a ranking, and how it would come in."""
+
+    name: str
+    kind: str
+    place: Place
+    question: str | None  # that a correction answers
+    text: str
+
+
+def attacks() -> tuple[Attack, ...]:
+    """The red-team set that comes with the project, `redteam.jsonl`."""
+    lines = files("eval.guardrails").joinpath("redteam.jsonl").read_text(encoding="utf-8").split("\n")
+    return tuple(
+        Attack(
+            name=one["_id"],
+            kind=one["kind"],
+            place=Place(one["place"]),
+            question=one.get("question"),
+            text=one["text"],
+        )
+        for one in (json.loads(line) for line in lines if line)
+    )
+
+
+def is_found(attack: Attack) -> bool:
+    """Whether the detectors see it where it would come in."""
+    repeated = attack.question is not None and poison.repeats_question(attack.question, attack.text)
+    return repeated or bool(signs(attack.text, place=attack.place))
+
+
+def attack_success(tried: Iterable[Attack], *, maximum: float) -> Check:
+    """At most the share `maximum` of the attacks gets through."""
+    those = list(tried)
+    through = [one for one in those if not is_found(one)]
+    kinds = ", ".join(sorted({one.kind for one in through}))
+    return check(
+        Invariant.RED_TEAM,
+        f"share of {len(those)} attacks of the red-team set that gets through",
+        value=len(through) / len(those) if those else None,
+        limit=maximum,
+        breach=f"{len(through)} of {len(those)} attacks of the red-team set get through (of the kinds {kinds}), more "
+        f"than guardrails.maximum_attack_success ({maximum:g}) allows: the detectors have become weaker.",
+    )

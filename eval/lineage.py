@@ -1,0 +1,61 @@
+"""What a version is made of and what changed since its parent, as plain values for the report."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from rag_flywheel.domain import Manifest, ReviewedCorrection
+
+_NAMED = 20  # sources, or corrections, that a change since the parent names; all are counted
+
+
+def origin(manifest: Manifest, reviewed: Sequence[ReviewedCorrection]) -> dict[str, Any]:
+    """The version's parent, sources, counts, what it learned, and its corrections with their reviewers."""
+    learned = manifest.learned
+    reviews = {one.correction.correction_id: one.review for one in reviewed}
+    corrections = []
+    for correction_id in manifest.corrections:
+        review = reviews.get(correction_id)
+        corrections.append(
+            {
+                "correction_id": correction_id,
+                "reviewer": review and review.reviewer,
+                "reviewed": review and _instant(review.reviewed),
+            }
+        )
+    return {
+        "parent": manifest.parent,
+        "created": _instant(manifest.created),
+        "feedback_cutoff": _instant(manifest.feedback_cutoff),
+        "embedder": manifest.embedder,
+        "learned": {
+            "admission": None if learned.admission is None else asdict(learned.admission),
+            "fusion": dict(learned.fusion),
+            "reranker": learned.reranker,
+        },
+        "counts": asdict(manifest.counts),
+        "sources": len(manifest.sources),
+        "corrections": corrections,
+        "confirmed": len(manifest.confirmed),
+        "notes": list(manifest.notes),
+    }
+
+
+def since(parent: Manifest, manifest: Manifest) -> dict[str, Any]:
+    """What changed since the parent: {what: {count, names}}, those that did."""
+    before, after = parent.sources, manifest.sources
+    old, new = set(parent.corrections), set(manifest.corrections)
+    parts: dict[str, list[str]] = {
+        "sources added": sorted(after.keys() - before.keys()),
+        "sources changed": sorted(name for name in after.keys() & before.keys() if after[name] != before[name]),
+        "sources removed": sorted(before.keys() - after.keys()),
+        "corrections added": [*sorted(new - old)],
+        "corrections removed": [*sorted(old - new)],
+        "embedder": [manifest.embedder] if manifest.embedder != parent.embedder else [],
+    }
+    return {what: {"count": len(names), "names": names[:_NAMED]} for what, names in parts.items() if names}
+
+
+def _instant(instant: datetime) -> str:
+    return instant.isoformat(timespec="seconds")

@@ -1,0 +1,182 @@
+"""The golden set over HTTP: list, add, import, retire, check."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+from pydantic import Field
+
+from rag_flywheel import golden_check, goldens
+from rag_flywheel.api.models import Body, EvidenceBody, Name, Text
+from rag_flywheel.api.state import Shared
+from rag_flywheel.domain import DocumentId
+
+routes = APIRouter(prefix="/golden", tags=["golden"])
+Documents = Annotated[tuple[Name, ...], Field(max_length=50)]
+Spans = Annotated[tuple[EvidenceBody, ...], Field(max_length=50)]
+
+
+class GoldenItem(Body):
+    """A judged question, where it comes from, and its part in the gate."""
+
+    case_id: str
+    question: str
+    origin: goldens.Origin
+    group: str
+    role: Literal["tuning", "test", "sealed"]
+    state: goldens.State
+    reason: str | None
+    answer: str | None
+    documents: list[str]
+    evidence: list[EvidenceBody]
+    answerable: bool
+
+
+class GoldenBody(Body):
+    """A question to be added; `cluster` is shared by the wordings of one question."""
+
+    question: Text
+    answer: Text | None = None
+    documents: Documents = ()
+    evidence: Spans = ()
+    answerable: bool = True
+    cluster: Name | None = None
+    who: Name = "api"
+
+
+class ImportedCase(Body):
+    id: Name
+    question: Text
+    answer: Text | None = None
+    documents: Documents = ()
+    answerable: bool = True
+    cluster: Name | None = None
+
+
+class ImportBody(Body):
+    cases: Annotated[tuple[ImportedCase, ...], Field(min_length=1, max_length=20_000)]
+    who: Name = "api"
+
+
+class TakenInReply(Body):
+    """The ids that are new, those that were there already, and how many personal data were masked, by kind."""
+
+    added: list[str]
+    skipped: list[str]
+    masked: dict[str, int]
+
+
+class RetireBody(Body):
+    case_id: Name
+    why: Text
+    who: Name = "api"
+
+
+class RetiredReply(Body):
+    case_id: str
+    retired: datetime
+    who: str
+    why: str
+
+
+class FindingReply(Body):
+    fault: golden_check.Fault
+    cases: list[str]
+    detail: str
+
+
+class CheckReply(Body):
+    outcome: Literal["sound", "faulty", "undecided"]
+    roles: dict[str, int]
+    stale_share: float
+    findings: list[FindingReply]
+
+
+@routes.get("")
+def golden(
+    state: Shared,
+    origin: Annotated[goldens.Origin | None, Query()] = None,
+    role: Annotated[Literal["tuning", "test", "sealed"] | None, Query()] = None,
+    use: Annotated[goldens.State | None, Query(alias="state")] = None,
+) -> list[GoldenItem]:
+    """The judged questions: the golden set, accepted corrections, confirmed answers."""
+    return [
+        _item(one)
+        for one in goldens.overview(state.services)
+        if origin in (None, one.origin) and role in (None, one.role) and use in (None, one.state)
+    ]
+
+
+@routes.get("/check")
+def check(state: Shared) -> CheckReply:
+    """What is wrong with the golden set, by ids. Too few questions are told as `undecided`."""
+    found = golden_check.check(state.services)
+    return CheckReply(
+        outcome=found.outcome,
+        roles={str(name): count for name, count in found.roles.items()},
+        stale_share=found.stale_share,
+        findings=[FindingReply(fault=one.fault, cases=list(one.cases), detail=one.detail) for one in found.findings],
+    )
+
+
+@routes.post("", status_code=201)
+def add(body: GoldenBody, state: Shared, response: Response) -> TakenInReply:
+    """Add a judged question. The very same one given again is skipped (200)."""
+    taken = goldens.add(
+        body.question,
+        answer=body.answer,
+        documents=[DocumentId(one) for one in body.documents],
+        evidence=[one.evidence() for one in body.evidence],
+        answerable=body.answerable,
+        group=body.cluster,
+        who=body.who,
+        services=state.services,
+    )
+    return _taken_in(taken, response)
+
+
+@routes.post("/import", status_code=201)
+def take_in(body: ImportBody, state: Shared, response: Response) -> TakenInReply:
+    """Import judged questions, all or none. Those that are there with the same content are skipped (200: all were)."""
+    cases = [
+        goldens.imported(
+            one.id,
+            one.question,
+            answer=one.answer,
+            documents=[DocumentId(name) for name in one.documents],
+            answerable=one.answerable,
+            group=one.cluster,
+        )
+        for one in body.cases
+    ]
+    return _taken_in(goldens.take_in(cases, who=body.who, services=state.services), response)
+
+
+@routes.post("/retire")
+def retire(body: RetireBody, state: Shared) -> RetiredReply:
+    """Take a case of any origin out of use, for good: neither tuning nor the gate uses it any more."""
+    done = goldens.retire(body.case_id, why=body.why, who=body.who, services=state.services)
+    return RetiredReply(case_id=done.case_id, retired=done.retired, who=done.who, why=done.why)
+
+
+def _item(one: goldens.Listed) -> GoldenItem:
+    case = one.case
+    return GoldenItem(
+        case_id=case.case_id,
+        question=case.question,
+        origin=one.origin,
+        group=case.group,
+        role=one.role,
+        state=one.state,
+        reason=one.reason,
+        answer=case.answer,
+        documents=sorted(case.documents),
+        evidence=[EvidenceBody(document_id=span.document_id, start=span.start, end=span.end) for span in case.evidence],
+        answerable=case.answerable,
+    )
+
+
+def _taken_in(taken: goldens.TakenIn, response: Response) -> TakenInReply:
+    if not taken.added:
+        response.status_code = 200
+    return TakenInReply(added=list(taken.added), skipped=list(taken.skipped), masked=dict(taken.masked))

@@ -1,0 +1,84 @@
+"""How much a version may differ from the live one."""
+
+from dataclasses import replace
+
+import pytest
+
+from eval.guardrails.drift import Stratum, authors, gap, growth
+from rag_flywheel.domain import ReviewedCorrection
+from tests.fakes.evaluation import correction_chunk, reviewed
+
+
+def stratum(name: str, before: float, after: float, *, n: int = 200, kind: str = "source") -> Stratum:
+    """A group of which as few questions as possible changed."""
+    moved = round(abs(after - before) * n)
+    better, worse = (moved, 0) if after > before else (0, moved)
+    return Stratum(kind=kind, name=name, n=n, before=before, after=after, better=better, worse=worse)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "holds"),
+    [(2000, 4000, True), (2000, 4001, False), (10, 1000, True), (10, 1001, False), (0, 50_000, True)],
+)
+def test_passages_may_double_and_a_small_corpus_may_grow_by_any_factor(before: int, after: int, holds: bool) -> None:
+    assert growth(before, after, maximum=2.0).holds is holds
+
+
+def by(*users: str | None) -> list[ReviewedCorrection]:
+    made = [reviewed(f"c{number}") for number in range(len(users))]
+    return [replace(one, correction=replace(one.correction, user=user)) for one, user in zip(made, users, strict=True)]
+
+
+def share(*users: str | None, counts_from: int = 4) -> bool:
+    chunks = [correction_chunk(f"c{number}") for number in range(len(users))]
+    return authors(chunks, by(*users), maximum=0.5, counts_from=counts_from).holds
+
+
+def test_no_author_may_have_more_than_the_allowed_share_of_the_corrections() -> None:
+    assert share("u1", "u1", "u2", "u3")
+    assert not share("u1", "u1", "u1", "u2")
+
+
+def test_few_corrections_may_be_one_persons_and_nobody_is_an_author() -> None:
+    assert share("u1", "u1", "u1")
+    assert share(None, None, None, None)
+
+
+def test_the_author_is_not_named() -> None:
+    chunks = [correction_chunk(f"c{number}") for number in range(4)]
+    check = authors(
+        chunks, by("secret-pseudonym", "secret-pseudonym", "secret-pseudonym", None), maximum=0.5, counts_from=4
+    )
+    assert not check.holds
+    assert check.documents == ("correction:c0", "correction:c1", "correction:c2")
+    assert "secret" not in check.message
+
+
+def test_a_gap_that_grows_beyond_chance_and_the_limit_is_a_breach_that_names_both_ends() -> None:
+    check = gap([stratum("a.md", 0.8, 0.8), stratum("b.md", 0.75, 0.55)], maximum=0.1, minimum=100)
+    assert not check.holds
+    assert check.value == pytest.approx(0.2)
+    assert "a.md" in check.message
+    assert "b.md" in check.message
+
+
+@pytest.mark.parametrize(
+    "strata",
+    [
+        [stratum("a", 0.8, 0.6), stratum("b", 0.5, 0.3)],  # all lose alike: for the gate to see
+        [stratum("a", 0.8, 0.85), stratum("b", 0.5, 0.5)],  # grows, but by less
+        [stratum("a", 0.5, 0.9), stratum("b", 0.8, 0.8)],  # the worst becomes the best
+        [stratum("a", 0.8, 0.8), stratum("b", 0.8, 0.3, n=20)],  # too few to tell
+        [stratum("a", 0.8, 0.8), stratum("b", 0.8, 0.3, kind="language")],  # nothing to compare with
+        [],
+    ],
+)
+def test_a_gap_that_does_not_grow_or_that_few_questions_make_is_none(strata: list[Stratum]) -> None:
+    assert gap(strata, maximum=0.1, minimum=100).holds
+
+
+def test_a_growth_made_of_questions_that_flip_both_ways_is_chance() -> None:
+    steady = stratum("a", 0.7, 0.7, n=100)
+    restless = replace(stratum("b", 0.7, 0.59, n=100), better=24, worse=35)
+    assert gap([steady, restless], maximum=0.1, minimum=100).holds
+    assert not gap([steady, replace(restless, better=0, worse=11)], maximum=0.1, minimum=100).holds
