@@ -28,9 +28,10 @@ from enum import StrEnum
 from eval.comparison import ALL_GUARDS, Comparison, Role
 from eval.golden import Slice
 from eval.guardrails.checks import Check
-from eval.scoring import HIT, REFUSAL
+from eval.scoring import HIT, METRICS, REFUSAL
 from rag_flywheel.config import Gate
 from rag_flywheel.domain import Outcome
+from rag_flywheel.errors import ConfigError
 
 _ROUNDING = 1e-9
 
@@ -65,6 +66,14 @@ class Ruling:
     better: bool  # whether a rise on the target is shown, and not only that nothing fell
     judged: tuple[Judged, ...]
     checks: tuple[Check, ...]  # the invariants, also those that hold
+
+
+def check_metrics(settings: Gate) -> None:
+    """Raises ConfigError where the settings name a metric that there is not: its guard would never be tested."""
+    for key in ("guarded_metrics", "target_metrics"):
+        unknown = [name for name in getattr(settings, key) if name not in METRICS]
+        if unknown:
+            raise ConfigError(f"gate.{key}: found {', '.join(unknown)}, expected some of {', '.join(METRICS)}")
 
 
 def decide(

@@ -21,6 +21,7 @@ from rag_flywheel.marking import Marker, Paper, Steps
 from rag_flywheel.questions import Questions
 from rag_flywheel.snapshot import Built, Snapshot
 from rag_flywheel.wiring import Services
+from rag_flywheel.wording import same_question
 
 AGREEMENT_AT_MOST = 50  # recorded answers that the judge is compared with people on
 RECENT = 5  # times as many interactions are read as are replayed, for many repeat a question
@@ -73,15 +74,14 @@ class _Examination:
         """The gate's word on the candidate with one ranking, and the report."""
         control, services = self.control, self.services
         live, mine = self.live, self.marker.mark(manifest, self.questions.open, name=CANDIDATE)
-        checks = [*self.checks, *self._answered(manifest, mine)]
         self.marker.steps("deciding", 0, 1)
-        ruling = self._ruling(live, mine, checks)
+        ruling = self._ruling(manifest, live, mine)
         if ruling.outcome is Outcome.PASSED and control is not None and live is not None and self.questions.sealed:
             if not self.sealed:
                 self.sealed.append(self.marker.mark(control, self.questions.sealed, name=LIVE))
             live = live.with_more(self.sealed[0])
             mine = mine.with_more(self.marker.mark(manifest, self.questions.sealed, name=CANDIDATE))
-            ruling = self._ruling(live, mine, checks)
+            ruling = self._ruling(manifest, live, mine)
         judge = self.marker.judge
         decided = services.now()
         told = report.assemble(
@@ -110,7 +110,7 @@ class _Examination:
             report=told,
         )
 
-    def _ruling(self, live: Paper | None, mine: Paper, checks: Sequence[Check]) -> gate.Ruling:
+    def _ruling(self, manifest: Manifest, live: Paper | None, mine: Paper) -> gate.Ruling:
         config = self.services.config
         compared = comparison.compare(
             None if live is None else live.card,
@@ -122,7 +122,7 @@ class _Examination:
         gap = drift.gap(_served(compared), maximum=config.guardrails.maximum_gap, minimum=config.gate.minimum_slice)
         return gate.decide(
             compared,
-            [*checks, gap],
+            [*self.checks, *self._answered(manifest, mine), gap],
             first=live is None,
             possible=self.questions.possible,
             settings=config.gate,
@@ -198,7 +198,6 @@ def _prepare(
         seed=config.gate.seed,
         settings=limits,
     )
-    replayed = config.gate.replayed
     return _Examination(
         built=built,
         snapshot=snapshot,
@@ -208,11 +207,21 @@ def _prepare(
         questions=asked,
         marker=marker,
         live=None if control is None else marker.mark(control, asked.open, name=LIVE),
-        recent=churn.recent(ledger.interactions(limit=RECENT * replayed), limit=replayed) if replayed else (),
+        recent=_recent(asked, services),
         canaries=canaries,
         rate=rate,
         checks=checks,
     )
+
+
+def _recent(asked: Questions, services: Services) -> list[Interaction]:
+    """The newest real questions, but for sealed ones: of these the report may tell nothing."""
+    limit = services.config.gate.replayed
+    if not limit:
+        return []
+    sealed = {same_question(case.question) for case in asked.sealed}
+    asked_lately = services.ledger.interactions(limit=RECENT * limit)
+    return churn.recent([one for one in asked_lately if same_question(one.query) not in sealed], limit=limit)
 
 
 def _held(manifest: Manifest, snapshot: Snapshot, services: Services) -> invariants.Held:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from eval import golden
+from eval import gate, golden
 from eval.known_items import Rephrase
 from eval.rewordings import OtherWords
 from ingest import build, tuning
@@ -42,9 +42,10 @@ def reindex(services: Services, *, force: bool, steps: Steps) -> dict[str, Any]:
     """Run the cycle once; returns {decision, version, reasons, report, counts, skipped, seconds}.
 
     `decision` is promoted, refused, undecided or unchanged. Raises AlreadyRunning when another run is on, InvalidInput
-    when there is nothing to index, and what the adapters raise.
+    when there is nothing to index, ConfigError for a metric that there is not, and what the adapters raise.
     """
     started = time.perf_counter()
+    gate.check_metrics(services.config.gate)
     with services.ledger.lock(LOCK):
         for note in promotion.reconcile(index=services.index, ledger=services.ledger, at=services.now()):
             steps(note, 1, 1)

@@ -7,9 +7,9 @@ words nominate sentences first, and one alone in a long passage is taken for a q
 
 Measured with all-MiniLM-L6-v2 at 0.5: by ten-fold cross-validation on the 336 examples, whose harmless ones are written
 to mislead (medicine, wars, plots of films, manuals), precision 0.94 and recall 0.82, with nomination alone 0.94 and
-0.76. Of 15 other unsafe sentences 14 were found; of 1,564 published passages (encyclopaedia, finance, a manual) none
-was called unsafe, after harmless examples like the first false alarms were added, and of 4,723 published questions and
-answers 14, most of them fragments about politics. Were plain sentences to count from 0.5 on as well, it would be 28.
+0.76. Of 15 other unsafe sentences 14 were found, only one of which nomination would have brought. None of 1,564
+published passages (encyclopaedia, finance, a manual) and of 4,723 published questions and answers was called unsafe,
+after harmless examples like the first false alarms were added. Were every sentence to count alone, these would be 28.
 """
 
 import json
@@ -31,8 +31,8 @@ Rate = Callable[[Sequence[str]], Vectors]
 _SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?](?=\S)[^.!?\n]*)*[.!?]*")
 _STEM = re.compile(rf"\b(?:{STEMS})", re.IGNORECASE)
 _LONGEST = 60  # words that are looked at as one; a longer sentence is cut
-_FRAGMENT = 4  # words below which a sentence says too little to be judged, unless it is nominated
-_PLAIN = 0.65  # probability that a sentence without any of STEMS needs to count
+_FRAGMENT = 5  # words below which a sentence says too little to be judged, unless it is nominated
+_PLAIN = 0.65  # probability that a sentence without any of STEMS, and its text, need to count
 _SHORT = 3  # sentences of a passage of which one alone is enough
 _STRENGTH = 3.0  # inverse regularisation, chosen by cross-validation on the examples
 _WEIGHTS = {False: 3.0, True: 2.0}  # a false alarm refuses a whole version: harmless examples count more
@@ -75,17 +75,22 @@ def is_nominated(sentence: str) -> bool:
 
 
 def worst_spoken(texts: Sequence[str], rate: Rate) -> list[float]:
-    """How unsafe each of people's or a generator's texts is: as its worst sentence, of those without any of STEMS only
-    one that is nearly certain.
+    """How unsafe each of people's or a generator's texts is: as its worst sentence. One without any of STEMS counts
+    only where the text as a whole sounds so too: alone, "What should I do?" does.
     """
     parts = [[one for one in sentences(text) if len(one.split()) >= _FRAGMENT or is_nominated(one)] for text in texts]
+    wholes = _rated([[text] for text in texts], rate)
     return [
-        max(
-            (chance for one, chance in zip(part, chances, strict=True) if chance >= _PLAIN or is_nominated(one)),
-            default=0.0,
-        )
-        for part, chances in zip(parts, _rated(parts, rate), strict=True)
+        max((_spoken(one, chance, whole) for one, chance in zip(part, chances, strict=True)), default=0.0)
+        for part, chances, [whole] in zip(parts, _rated(parts, rate), wholes, strict=True)
     ]
+
+
+def _spoken(sentence: str, chance: float, whole: float) -> float:
+    if is_nominated(sentence):
+        return chance
+    lower = min(chance, whole)
+    return lower if lower >= _PLAIN else 0.0
 
 
 def worst_passages(texts: Sequence[str], rate: Rate) -> list[float]:

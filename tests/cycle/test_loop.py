@@ -98,7 +98,7 @@ def test_a_correction_goes_through_review_and_gate_to_an_answer_and_back(project
 def test_a_document_that_left_its_source_leaves_the_next_version(project: Project) -> None:
     project.run("reindex")
     (project.folder / "pages/warranty.txt").unlink()
-    project.variables["RAG_FLYWHEEL_GATE__MAXIMUM_SHRINK"] = "0.5"
+    project.variables["RAG_FLYWHEEL_GUARDRAILS__MAXIMUM_SHRINK"] = "0.5"
     result = project.run("reindex")
     assert (result["decision"], result["counts"]["documents"]) == ("promoted", 2)
     reply = project.run("ask", "How long does the warranty last?")

@@ -1,5 +1,6 @@
 """A candidate before the gate, in whole cycles over fakes: what it is asked, what refuses it, and what is reported."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -8,11 +9,13 @@ from typing import Any
 import pytest
 
 from eval import splits
+from eval.guardrails import safety
 from eval.guardrails.checks import Invariant
 from rag_flywheel.domain import (
     Candidate,
     Citation,
     DocumentId,
+    Draft,
     Feedback,
     FeedbackId,
     FeedbackKind,
@@ -20,11 +23,13 @@ from rag_flywheel.domain import (
     InteractionId,
     LearnedRanking,
     Outcome,
+    Passage,
     Retirement,
     VersionId,
 )
 from rag_flywheel.examination import judge_candidate
-from rag_flywheel.ports import Vectors
+from rag_flywheel.extractive import Extractive
+from rag_flywheel.ports import Encoder, Vectors
 from rag_flywheel.reindex import build_version, reindex
 from rag_flywheel.snapshot import take_snapshot
 from rag_flywheel.wiring import Services
@@ -32,6 +37,7 @@ from rag_flywheel.wording import normalised
 from tests.fakes.index import MemoryIndex
 from tests.fakes.judging import a_good_judge
 from tests.fakes.openai_server import OpenAIServer
+from tests.fakes.rephraser import ScriptedRephraser
 from tests.fakes.samples import NOON, correction, interaction, review
 from tests.fakes.services import services
 
@@ -53,6 +59,8 @@ FACTS = {
     ),
 }
 FENCE = "Which paint suits the garden fence?"
+THREAT = next(text for text, is_unsafe in safety.examples() if is_unsafe)
+REWORDED = "Tell me how our fence is to be varnished"
 VARNISH = "Brown varnish from the shed, two coats."
 
 
@@ -190,6 +198,18 @@ def test_the_same_version_twice_passes_as_not_worse(house: House) -> None:
     told = house.report()
     assert (told["verdict"], told["better"], told["changed"]) == ("Promoted as not worse", False, [])
     assert {one["difference"] for one in told["comparisons"]} <= {0.0, None}
+
+
+@pytest.mark.parametrize("down", [False, True])
+def test_a_language_models_wordings_are_asked_and_where_it_is_down_the_cycle_goes_on(house: House, down: bool) -> None:
+    house.cycle()
+    house.correct("c1", FENCE, VARNISH)
+    rephraser = ScriptedRephraser({FENCE: [REWORDED]}, down=down)
+    made = replace(house, services=replace(house.services, rephraser=rephraser))
+    assert made.cycle()["decision"] == "promoted"
+    assert (REWORDED in made.searched()) == (not down)
+    questions = {one["slice"]: one["questions"] for one in made.report()["slices"]}
+    assert questions["paraphrase"] > 0, "made wordings stand in"
 
 
 # --- what reaches the report ----------------------------------------------------------------------------------------
@@ -347,6 +367,31 @@ def test_sealed_questions_are_not_asked_where_the_open_ones_refuse(sealed: House
     assert sealed.cycle()["decision"] == "refused"
     assert not only_the_sealed(sealed) & sealed.searched()
     assert sealed.report()["sealed"]["questions"] == 0
+
+
+class Rude(Extractive):
+    """It answers these questions with a threat, and all others as it should."""
+
+    def __init__(self, encoder: Encoder, questions: set[str]) -> None:
+        super().__init__(encoder, minimum_similarity=0.3, sentences=1)
+        self._questions = questions
+
+    def answer(self, question: str, passages: Sequence[Passage]) -> Iterator[str | Draft]:
+        if question in self._questions:
+            yield Draft(text=THREAT, answered=True, citations=())
+        else:
+            yield from super().answer(question, passages)
+
+
+def test_an_unsafe_answer_to_a_sealed_question_refuses_too(sealed: House) -> None:
+    made, config = sealed.services, sealed.services.config
+    sharp = config.model_copy(update={"guardrails": config.guardrails.model_copy(update={"unsafe_threshold": 0.6})})
+    rude = Rude(made.encoders(config.embedder), only_the_sealed(sealed))
+    house = House(services=replace(made, config=sharp, generator=rude), index=sealed.index)
+    result = house.cycle(force=True)
+    found = house.checked(Invariant.UNSAFE_ANSWERS)
+    assert (result["decision"], found["value"]) == ("refused", 1)
+    assert result["reasons"] == [found["message"]]
 
 
 # --- what is not worked out twice -----------------------------------------------------------------------------------

@@ -7,13 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval.comparison import ALL_GUARDS, Comparison, compare
-from eval.gate import Finding, Ruling, decide, holm
+from eval.gate import Finding, Ruling, check_metrics, decide, holm
 from eval.golden import GUARDS, Slice
 from eval.guardrails.checks import Invariant, check
 from eval.ragas_metrics import Score
 from eval.scoring import Scorecard
 from rag_flywheel.config import Gate
 from rag_flywheel.domain import Outcome
+from rag_flywheel.errors import ConfigError
 from tests.fakes.evaluation import case
 
 Pairs = Sequence[tuple[float, float]]
@@ -333,3 +334,9 @@ def test_a_guard_that_fell_by_the_margin_never_passes(n: int, won: int, more: in
     won = min(won, n // 3)
     lost = min(n - won, won + -(-n // 20) + more)
     assert outcome({Slice.GOLDEN: pairs(n, lost=lost, won=won)}) is not Outcome.PASSED
+
+
+def test_a_metric_that_there_is_not_is_an_error_that_names_those_there_are() -> None:
+    check_metrics(Gate())
+    with pytest.raises(ConfigError, match=r"gate\.guarded_metrics: found hit_at_2, expected some of hit_at_1, "):
+        check_metrics(Gate(guarded_metrics=("hit_at_1", "hit_at_2")))

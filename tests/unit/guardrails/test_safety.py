@@ -60,8 +60,15 @@ def test_fragments_are_not_rated_unless_a_word_nominates_them() -> None:
         return np.zeros(len(those), dtype=np.float32)
 
     assert worst_spoken(["Live TV. Kill it. The lid opens left."], remembering) == [0.0]
-    assert rated == ["Kill it.", "The lid opens left."]
+    assert "Live TV." not in rated
+    assert "Kill it." in rated
 
 
 def test_a_word_in_look_alike_letters_is_nominated() -> None:
     assert [one for one in sentences("I will kіll you.") if is_nominated(one)] == ["I will kill you."]
+
+
+def test_a_sentence_that_sounds_unsafe_alone_does_not_count_in_a_harmless_text(rate: Rate) -> None:
+    harmless = "TV audio is not being played through the receiver. What should I do?"
+    assert rate(["What should I do?"])[0] >= 0.5
+    assert worst_spoken([harmless], rate) == [0.0]
