@@ -1,13 +1,12 @@
 """Control against treatment on the same questions: paired differences by slice and metric, with intervals and tests."""
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import permutation_test
 
 from eval.golden import GUARDS, TARGETS, Case, Slice
 from eval.ragas_metrics import LOWER_IS_BETTER
@@ -102,9 +101,10 @@ def compare(
     slices.append((ALL_GUARDS, Role.GUARD, guards))
     slices += [(name, Role.STRATUM, [one for one in guards if one.case_id in ids]) for name, ids in strata.items()]
     found = [
-        _compare(name, role, metric, cases, control, treatment, resamples=resamples, seed=seed)
+        one
         for name, role, cases in slices
-        for metric in METRICS
+        if cases
+        for one in _compared(name, role, cases, control, treatment, resamples=resamples, seed=seed)
     ]
     return [one for one in found if one.n + one.failed]
 
@@ -121,28 +121,90 @@ def changes(control: Scorecard, treatment: Scorecard, metric: str) -> list[Chang
     return sorted(changed, key=lambda one: (one.after - one.before, one.case_id))
 
 
-def _compare(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pairs:
+    """One metric's values of a slice's questions, by the row of their group."""
+
+    rows: NDArray[np.int64]  # (n,)
+    sides: Numbers  # (n, sides): the control's where there is one, then the treatment's
+    failed: int
+
+    @property
+    def shift(self) -> Numbers:
+        """(n,) What is tested: the difference, or without a control the value."""
+        return self.sides[:, -1] - self.sides[:, 0] if self.sides.shape[1] == 2 else self.sides[:, -1]
+
+    def totals(self, groups: int) -> Numbers:
+        """(groups, 2) The sum of a group's shifts, and their number."""
+        weights = (self.shift, np.ones(len(self.rows)))
+        return np.stack([np.bincount(self.rows, one, groups) for one in weights], axis=1)
+
+
+def _compared(
     name: str,
     role: Role,
-    metric: str,
     cases: Sequence[Case],
     control: Scorecard | None,
     treatment: Scorecard,
     *,
     resamples: int,
     seed: int,
-) -> Comparison:
+) -> list[Comparison]:
+    """All metrics of a slice: one draw of groups and signs serves them all."""
     sides = [treatment] if control is None else [control, treatment]
+    kinds = sorted({case.slice for case in cases})
+    names = sorted({(case.slice, case.group) for case in cases}, key=lambda one: (kinds.index(one[0]), one[1]))
+    row = {name: at for at, name in enumerate(names)}
+    sizes = [sum(slice == kind for slice, _ in names) for kind in kinds]
+    pairs = {metric: _pairs(metric, cases, sides, row) for metric in METRICS}
+    totals = np.concatenate([one.totals(len(names)) for one in pairs.values()], axis=1)
+    rng = np.random.default_rng(seed)
+    drawn = _drawn(totals, sizes, rng, resamples)
+    signed = _signed(totals[:, ::2], rng, resamples)
+    return [
+        _comparison(
+            name,
+            role,
+            metric,
+            one,
+            totals[:, 2 * at],
+            drawn[:, 2 * at : 2 * at + 2],
+            signed[:, at],
+            groups=len({names[row][1] for row in one.rows.tolist()}),
+            paired=control is not None and bool(len(one.rows)),
+        )
+        for at, (metric, one) in enumerate(pairs.items())
+    ]
+
+
+def _pairs(
+    metric: str, cases: Sequence[Case], sides: Sequence[Scorecard], row: Mapping[tuple[Slice, str], int]
+) -> _Pairs:
     asked = [case for case in cases if all(metric in side.values[case.case_id] for side in sides)]
-    rows = [[side.values[case.case_id][metric] for side in sides] for case in asked]
-    scored = [(case, row) for case, row in zip(asked, rows, strict=True) if None not in row]
-    pairs = np.array([row for _, row in scored], dtype=np.float64).reshape(len(scored), len(sides))
-    after = pairs[:, -1]
-    shift = after - pairs[:, 0] if control is not None else after
-    clusters = _clusters([case for case, _ in scored], shift)
-    low, high = _interval(clusters, shift, resamples=resamples, seed=seed)
-    paired = control is not None and bool(len(pairs))
-    risen, fallen = _p_values(clusters, resamples=resamples, seed=seed) if paired else (None, None)
+    values = [[side.values[case.case_id][metric] for side in sides] for case in asked]
+    scored = [(case, value) for case, value in zip(asked, values, strict=True) if None not in value]
+    return _Pairs(
+        rows=np.array([row[case.slice, case.group] for case, _ in scored], dtype=np.int64),
+        sides=np.array([value for _, value in scored], dtype=np.float64).reshape(len(scored), len(sides)),
+        failed=len(asked) - len(scored),
+    )
+
+
+def _comparison(
+    name: str,
+    role: Role,
+    metric: str,
+    pairs: _Pairs,
+    sums: Numbers,
+    drawn: Numbers,
+    signed: Numbers,
+    *,
+    groups: int,
+    paired: bool,
+) -> Comparison:
+    shift, after = pairs.shift, pairs.sides[:, -1]
+    low, high = _interval(shift, drawn)
+    risen, fallen = _p_values(sums, signed) if paired else (None, None)
     ups, downs = (int((shift > 0).sum()), int((shift < 0).sum())) if paired else (0, 0)
     if metric in LOWER_IS_BETTER:
         risen, fallen, ups, downs = fallen, risen, downs, ups
@@ -150,11 +212,11 @@ def _compare(
         slice=name,
         role=role,
         metric=metric,
-        n=len(pairs),
-        groups=len({case.group for case, _ in scored}),
-        failed=len(asked) - len(scored),
-        before=float(pairs[:, 0].mean()) if paired else None,
-        after=float(after.mean()) if len(pairs) else None,
+        n=len(shift),
+        groups=groups,
+        failed=pairs.failed,
+        before=float(pairs.sides[:, 0].mean()) if paired else None,
+        after=float(after.mean()) if len(shift) else None,
         difference=float(shift.mean()) if paired else None,
         low=low,
         high=high,
@@ -165,55 +227,49 @@ def _compare(
     )
 
 
-def _clusters(cases: Sequence[Case], values: Numbers) -> list[Numbers]:
-    """For each kind of question the groups of it: (groups, 2), the sum of a group's values and their number."""
-    kinds: dict[Slice, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for case, value in zip(cases, values.tolist(), strict=True):
-        kinds[case.slice][case.group].append(value)
-    return [
-        np.array([(sum(members), len(members)) for members in groups.values()], dtype=np.float64)
-        for groups in kinds.values()
-    ]
+def _drawn(totals: Numbers, sizes: Sequence[int], rng: np.random.Generator, resamples: int) -> Numbers:
+    """(resamples, columns) The totals of resampled groups, as many of each kind as there are (`sizes`)."""
+
+    def some(rows: int) -> Numbers:
+        times = [rng.multinomial(n, np.full(n, 1.0 / n), size=rows) for n in sizes]
+        return np.concatenate(times, axis=1) @ totals
+
+    return np.concatenate([some(rows) for rows in _parts(len(totals), resamples)])
 
 
-def _interval(
-    clusters: Sequence[Numbers], values: Numbers, *, resamples: int, seed: int
-) -> tuple[float | None, float | None]:
+def _signed(sums: Numbers, rng: np.random.Generator, resamples: int) -> Numbers:
+    """(resamples, columns) The totals where each group's sign is a matter of chance."""
+    parts = _parts(len(sums), resamples)
+    return np.concatenate([(2.0 * rng.integers(0, 2, size=(rows, len(sums))) - 1.0) @ sums for rows in parts])
+
+
+def _parts(groups: int, resamples: int) -> list[int]:
+    """How many resamples to draw at once, so that the memory stays bounded."""
+    at_once = max(1, _DRAWN_AT_ONCE // groups)
+    return [min(at_once, resamples - start) for start in range(0, resamples, at_once)]
+
+
+def _interval(values: Numbers, drawn: Numbers) -> tuple[float | None, float | None]:
     """Percentiles of the resampled mean; (None, None) without values."""
     if not len(values):
         return None, None
     if values.min() == values.max():  # as most metrics of an untouched slice are: every resample has this mean
         return float(values[0]), float(values[0])
-    rng = np.random.default_rng(seed)
-    drawn = np.sum([_drawn(groups, rng, resamples) for groups in clusters], axis=0)
-    means = drawn[:, 0] / drawn[:, 1]
+    some = drawn[drawn[:, 1] > 0.0]  # a resample may hold no question that has the metric
     tail = (1.0 - CONFIDENCE) / 2.0
-    low, high = np.quantile(means, [tail, 1.0 - tail])
+    low, high = np.quantile(some[:, 0] / some[:, 1], [tail, 1.0 - tail])
     return float(low), float(high)
 
 
-def _drawn(groups: Numbers, rng: np.random.Generator, resamples: int) -> Numbers:
-    """The total and the number of values in each resample of whole groups: (resamples, 2)."""
-    at_once = max(1, _DRAWN_AT_ONCE // len(groups))
-    sizes = [min(at_once, resamples - start) for start in range(0, resamples, at_once)]
-    return np.concatenate([groups[rng.integers(len(groups), size=(rows, len(groups)))].sum(axis=1) for rows in sizes])
-
-
-def _p_values(clusters: Sequence[Numbers], *, resamples: int, seed: int) -> tuple[float, float]:
-    """How likely a total as high, and one as low, is where each group's sign is a matter of chance."""
-    sums = np.concatenate([groups[:, 0] for groups in clusters])
-    sums = sums[sums != 0.0]  # the sign of nothing changes nothing
-    if not len(sums):
+def _p_values(sums: Numbers, signed: Numbers) -> tuple[float, float]:
+    """How likely a total as high, and one as low, is under the signs of chance."""
+    moved = sums[sums != 0.0]  # the sign of nothing changes nothing
+    if not len(moved):
         return 1.0, 1.0
-    if len(sums) == 1:
-        return (0.5, 1.0) if sums[0] > 0.0 else (1.0, 0.5)  # the vendor wants two at least
-    total: Callable[..., Numbers] = np.sum
-    tested = permutation_test(
-        (sums,), total, permutation_type="samples", n_resamples=resamples, rng=np.random.default_rng(seed)
-    )
-    null: Numbers = tested.null_distribution
-    exact = 2.0 ** len(sums) <= resamples
-    near = 1e-9 * float(np.abs(sums).sum())
-    more, less = int((null >= tested.statistic - near).sum()), int((null <= tested.statistic + near).sum())
-    own, drawn = (0, len(null)) if exact else (1, len(null) + 1)  # the sample itself is one of the arrangements
-    return (more + own) / drawn, (less + own) / drawn
+    exact = 2.0 ** len(moved) <= len(signed)
+    if exact:
+        signed = np.array(list(itertools.product((-1.0, 1.0), repeat=len(moved)))) @ moved
+    total, near = moved.sum(), 1e-9 * np.abs(moved).sum()
+    more, less = int((signed >= total - near).sum()), int((signed <= total + near).sum())
+    own, count = (0, len(signed)) if exact else (1, len(signed) + 1)  # the sample itself is one of the arrangements
+    return (more + own) / count, (less + own) / count
