@@ -1,0 +1,190 @@
+"""Runs of the real gate on drawn questions: each draws guard questions, makes both scorecards and lets it decide.
+
+A question's values are real ones, made once (`gate_worlds`). What a run adds is chance: which questions are asked,
+which of them go the other way, which of them lose.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+
+from eval.comparison import ALL_GUARDS, compare
+from eval.gate import Finding, Ruling, decide
+from eval.golden import Case, Slice
+from eval.guardrails.checks import Check
+from eval.scoring import HIT, Scorecard
+from rag_flywheel.config import Gate
+from rag_flywheel.domain import Outcome
+
+Values = Mapping[str, float | None]
+Table = Mapping[str, Values]
+"""Case id -> metric -> value: one version's scorecard of every question that can be drawn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guards:
+    """The questions that are drawn from, with their values under two real rankings of one index version.
+
+    `harmed` is the same ranking with its best passage that does not answer put first: what a question looks like that
+    lost.
+    """
+
+    cases: tuple[Case, ...]
+    learned: Table
+    untuned: Table
+    learned_harmed: Table
+    untuned_harmed: Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Targets:
+    """Corrected questions with their real values before and after the correction."""
+
+    cases: tuple[Case, ...]
+    before: Table
+    after: Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """What is true of control and treatment; the gate has to find it out."""
+
+    guards: int  # questions that are drawn
+    flips: float  # share of the questions whose first result is right under one version alone, either way by chance
+    loss: float  # by how much the treatment's hit@1 is lower, in expectation
+    strata: int  # parts of the guards of one size, each of which the gate also tests by itself
+    gains: int = 0  # newly corrected questions with their real gain
+    target_loss: float | None = None  # of as many target questions as guards, that lose and flip as they do
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What the gate said in the runs of one scenario."""
+
+    runs: int
+    refused: int
+    undecided: int
+    passed: int
+    worse: int  # rulings that call a guard worse
+    better: int  # rulings that call the target better, whatever became of the version
+    promoted_better: int  # of `passed`
+    caught_by: Mapping[str, int]  # rule -> runs, of what did not pass; several may catch one
+
+
+def play(scenario: Scenario, guards: Guards, targets: Targets | None, *, settings: Gate, runs: int, seed: int) -> Tally:
+    """The gate's words in `runs` runs."""
+    rulings = [_run(scenario, guards, targets, settings, Random(f"{seed} {number}")) for number in range(runs)]
+    return tally(rulings, settings)
+
+
+def _run(scenario: Scenario, guards: Guards, targets: Targets | None, settings: Gate, chance: Random) -> Ruling:
+    drawn = draw(guards.cases, scenario.guards, chance)
+    cases, before, after = list(drawn), *_versions(drawn, guards, scenario.flips, scenario.loss, chance)
+    if scenario.gains and targets is not None:
+        corrected = draw(targets.cases, scenario.gains, chance)
+        cases += corrected
+        before |= {one.case_id: targets.before[one.case_id] for one in corrected}
+        after |= {one.case_id: targets.after[one.case_id] for one in corrected}
+    if scenario.target_loss is not None:
+        left = {one.group for one in guards.cases} - {one.group for one in drawn}
+        asked = draw([one for one in guards.cases if one.group in left], scenario.guards, chance)
+        # Not "corrected": those have to find their correction, and here nobody made one.
+        cases += [replace(one, slice=Slice.PARAPHRASE) for one in asked]
+        one_side, other_side = _versions(asked, guards, scenario.flips, scenario.target_loss, chance)
+        before, after = before | one_side, after | other_side
+    parts = {
+        f"part {number}": frozenset(one.case_id for one in drawn[number :: scenario.strata])
+        for number in range(scenario.strata)
+        if scenario.strata > 1
+    }
+    return ruled(cases, before, after, checks=(), strata=parts, settings=settings)
+
+
+def draw(cases: Sequence[Case], size: int, chance: Random) -> list[Case]:
+    """About `size` cases in whole groups, never more; all where there are fewer."""
+    groups: dict[str, list[Case]] = defaultdict(list)
+    for case in cases:
+        groups[case.group].append(case)
+    drawn: list[Case] = []
+    for name in chance.sample(sorted(groups), len(groups)):
+        if len(drawn) + len(groups[name]) <= size:
+            drawn += groups[name]
+    return drawn
+
+
+def _versions(
+    drawn: Sequence[Case], guards: Guards, flips: float, loss: float, chance: Random
+) -> tuple[dict[str, Values], dict[str, Values]]:
+    """The values under both versions. Each question of which the rankings differ flips with one probability, each that
+    is right under the treatment loses with one, so that both shares hold in expectation.
+    """
+    all_cases = [one.case_id for one in guards.cases]
+    differing = sum(guards.learned[one][HIT] != guards.untuned[one][HIT] for one in all_cases)
+    right = sum(guards.learned[one][HIT] or 0.0 for one in all_cases)
+    flipping = min(1.0, flips * len(all_cases) / differing) if differing else 0.0
+    losing = min(1.0, loss * len(all_cases) / right) if right else 0.0
+    before: dict[str, Values] = {}
+    after: dict[str, Values] = {}
+    for name in (one.case_id for one in drawn):
+        sides = [guards.learned, guards.learned]
+        harmed = guards.learned_harmed
+        if guards.learned[name][HIT] != guards.untuned[name][HIT] and chance.random() < flipping:
+            swapped = chance.random() < 0.5
+            sides = [guards.untuned, guards.learned] if swapped else [guards.learned, guards.untuned]
+            harmed = guards.learned_harmed if swapped else guards.untuned_harmed
+        before[name], after[name] = sides[0][name], sides[1][name]
+        if after[name][HIT] and chance.random() < losing:
+            after[name] = harmed[name]
+    return before, after
+
+
+def ruled(
+    cases: Sequence[Case],
+    before: Table,
+    after: Table,
+    *,
+    checks: Sequence[Check],
+    strata: Mapping[str, frozenset[str]],
+    settings: Gate,
+) -> Ruling:
+    """What the real comparison and the real gate say of these values."""
+    control, treatment = (
+        Scorecard(cases=tuple(cases), values={one.case_id: side[one.case_id] for one in cases})
+        for side in (before, after)
+    )
+    found = compare(control, treatment, strata=strata, resamples=settings.resamples, seed=settings.seed)
+    return decide(found, checks, first=False, possible=None, settings=settings)
+
+
+def tally(rulings: Sequence[Ruling], settings: Gate) -> Tally:
+    """The rulings counted."""
+    outcomes = Counter(one.outcome for one in rulings)
+    return Tally(
+        runs=len(rulings),
+        refused=outcomes[Outcome.REFUSED],
+        undecided=outcomes[Outcome.UNDECIDED],
+        passed=outcomes[Outcome.PASSED],
+        worse=sum(any(one.finding is Finding.WORSE for one in ruling.judged) for ruling in rulings),
+        better=sum(one.better for one in rulings),
+        promoted_better=sum(one.better and one.outcome is Outcome.PASSED for one in rulings),
+        caught_by=dict(Counter(rule for ruling in rulings for rule in _rules(ruling, settings))),
+    )
+
+
+def _rules(ruling: Ruling, settings: Gate) -> list[str]:
+    """Which rules speak against the version: all that would have caught it, and not only the first."""
+    if ruling.outcome is Outcome.PASSED:
+        return []
+    found = {one.finding for one in ruling.judged}
+    rules = [f"invariant {one.invariant}" for one in ruling.checks if not one.holds]
+    if ruling.outcome is Outcome.REFUSED and not rules and Finding.WORSE not in found:
+        rules.append("target")
+    if Finding.WORSE in found:
+        rules.append("a guard is worse")
+    elif Finding.UNCLEAR in found:
+        rules.append("not worse is not shown")
+    guards = [one.comparison for one in ruling.judged if one.comparison.slice == ALL_GUARDS]
+    if any(one.coverage < settings.minimum_coverage for one in guards):
+        rules.append("coverage")
+    return rules or ["too few questions"]

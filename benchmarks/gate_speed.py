@@ -1,0 +1,308 @@
+"""How long the gate takes to ask and score both versions, without a judge: 500 questions, 20,000 passages.
+
+The corpus is a BEIR data set's own documents, and passages of its sentences put together anew until there are as many
+as wanted. Their vectors are the means of their sentences' vectors, so that no hour goes by with embedding; a search
+takes as long as with any other. Two versions of it are built, and the data set's judged questions asked of both, as
+the cycle asks them. Three nights are timed:
+
+- first: both versions, and no sentence was ever embedded before;
+- next: the version that went live keeps the scores of the first night (`eval.kept_scores`), the new one is scored;
+- everything: both versions again, without kept scores, the sentences embedded before.
+
+Seconds are of the wall; "queries" and "sentences" is what embedding took of them. Usage:
+
+    python benchmarks/gate_speed.py DATASET [--passages 20000] [--questions 500] [--json]
+"""
+
+import argparse
+import json
+import re
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from random import Random
+
+import numpy as np
+from rich.console import Console
+
+from eval import comparison, gate, golden, kept_scores, scoring
+from eval.golden import Case
+from eval.replay import dataset
+from rag_flywheel import progress, wiring
+from rag_flywheel.config import Config, Secrets
+from rag_flywheel.domain import Chunk, ChunkId, DocumentId, Draft, LearnedRanking, VersionId
+from rag_flywheel.extractive import Extractive
+from rag_flywheel.ports import Encoder, Entry, Generator, Vectors
+from rag_flywheel.progress import Steps
+from rag_flywheel.retrieval import DENSE, RRF, SPARSE, Searcher, retrieve
+from rag_flywheel.wiring import Services
+
+LIMIT = 60.0  # seconds for both versions
+SENTENCES = 6  # in a passage that is put together
+WRITTEN_AT_ONCE = 1000
+LEARNED = LearnedRanking(fusion={RRF: 3.0, DENSE: 3.0, SPARSE: 8.0})  # about what the demo's manual teaches
+
+Opened = Callable[[Config, Secrets], AbstractContextManager[Services]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Night:
+    """One night's seconds, in all and by what they went to."""
+
+    seconds: float
+    processor: float  # seconds of all cores together: what a busy machine leaves as it is
+    parts: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What was measured. The limit is for the first night, which has the most to do."""
+
+    passages: int
+    questions: int
+    limit: float
+    first: Night
+    next: Night
+    everything: Night
+    built_seconds: float  # both versions, not part of any night
+    memory_before: float  # MiB that the process held at most, when both versions were built
+    memory_after: float  # and in the end
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Seconds by what they went to."""
+
+    parts: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def __call__(self, part: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.parts[part] = self.parts.get(part, 0.0) + time.perf_counter() - start
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """An encoder that tells the clock how long it took."""
+
+    below: Encoder
+    clock: Clock
+
+    @property
+    def name(self) -> str:
+        return self.below.name
+
+    @property
+    def dimension(self) -> int:
+        return self.below.dimension
+
+    def encode_documents(self, texts: Sequence[str]) -> Vectors:
+        with self.clock("sentences"):
+            return self.below.encode_documents(texts)
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        with self.clock("queries"):
+            return self.below.encode_queries(texts)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="How long the gate takes to ask and score both versions.")
+    parser.add_argument("dataset", type=Path, help="a BEIR folder: corpus.jsonl, queries.jsonl, qrels/test.tsv")
+    parser.add_argument("--passages", type=int, default=20_000)
+    parser.add_argument("--questions", type=int, default=500)
+    parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+    arguments = parser.parse_args()
+    with progress.shown(Console(stderr=True)) as steps, tempfile.TemporaryDirectory() as folder:
+        result = measure(
+            arguments.dataset, Path(folder), passages=arguments.passages, questions=arguments.questions, steps=steps
+        )
+    if arguments.json:
+        print(json.dumps(asdict(result), indent=2))
+        return
+    print(f"{result.passages} passages, {result.questions} questions, both versions; seconds\n")
+    names = sorted({name for night in (result.first, result.next, result.everything) for name in night.parts})
+    print(f"{'':12}{'in all':>10}{'processor':>12}" + "".join(f"{name:>12}" for name in names))
+    for title, night in (("first", result.first), ("next", result.next), ("everything", result.everything)):
+        print(
+            f"{title:12}{night.seconds:10.1f}{night.processor:12.1f}"
+            + "".join(f"{night.parts.get(name, 0.0):12.1f}" for name in names)
+        )
+    print(
+        f"\nlimit {result.limit:.0f} s; building took {result.built_seconds:.0f} s; memory {result.memory_before:.0f} "
+        f"MiB with both versions built, {result.memory_after:.0f} MiB in the end"
+    )
+
+
+def measure(
+    folder: Path, work: Path, *, passages: int, questions: int, steps: Steps, opened: Opened = wiring.services
+) -> Result:
+    """Build both versions, then the three nights."""
+    config = Config(file=work / "config.yaml")
+    with opened(config, Secrets()) as services:
+        encoder = services.encoders(config.embedder)
+        start = time.perf_counter()
+        chunks = corpus(dataset.load(folder), passages)
+        vectors = _vectors(chunks, encoder)
+        names = [VersionId("control"), VersionId("candidate")]
+        for done, name in enumerate(names):
+            steps("building", done, len(names))
+            services.index.build(name, dimension=encoder.dimension, batches=_batches(chunks, vectors))
+        built, memory = time.perf_counter() - start, _memory()
+        cases = golden.load_beir(folder)[:questions]
+        plain, learned = LearnedRanking(), LEARNED
+        first = _night(services, cases, chunks, {"first live": (names[0], plain), "second": (names[1], learned)}, steps)
+        after = _night(services, cases, chunks, {"second": (names[1], learned), "third": (names[0], plain)}, steps)
+        again = _night(services, cases, chunks, {"fourth": (names[1], learned), "fifth": (names[0], plain)}, steps)
+    return Result(
+        passages=len(chunks),
+        questions=len(cases),
+        limit=LIMIT,
+        first=first,
+        next=after,
+        everything=again,
+        built_seconds=round(built, 1),
+        memory_before=memory,
+        memory_after=_memory(),
+    )
+
+
+def _night(
+    services: Services,
+    cases: Sequence[Case],
+    chunks: Sequence[Chunk],
+    versions: Mapping[str, tuple[VersionId, LearnedRanking]],
+    steps: Steps,
+) -> Night:
+    """Ask, score, compare and decide. What a version is called decides whether its scores are kept from before."""
+    clock, config = Clock(), services.config
+    encoder = Timed(services.encoders(config.embedder), clock)
+    talk = config.generator
+    generator = Extractive(encoder, minimum_similarity=talk.minimum_similarity, sentences=talk.sentences)
+    drafts: dict[tuple[object, ...], Draft] = {}
+    start, used = time.perf_counter(), time.process_time()
+    with clock("references"):
+        references = scoring.reference_texts(cases, chunks)
+
+    def card(searcher: Searcher, some: Sequence[Case]) -> scoring.Scorecard:
+        with clock("answering"):
+            replies = scoring.answer_all(
+                some,
+                lambda question: _reply(question, searcher, generator, drafts),
+                lambda done, total: steps("answering", done, total),
+            )
+        with clock("scoring"):
+            return scoring.scorecard(
+                some,
+                replies,
+                references=references,
+                encoder=encoder,
+                judge=None,
+                on_step=lambda done, total: steps("scoring", done, total),
+            )
+
+    cards = []
+    for called, (version, learned) in versions.items():
+        searcher = Searcher(
+            version=version,
+            index=services.index,
+            encoder=encoder,
+            learned=learned,
+            reranker=None,
+            candidates=config.retrieval.candidates,
+            reranked=config.reranker.candidates,
+            shown=config.retrieval.passages,
+        )
+        cards.append(
+            kept_scores.scored(
+                cases,
+                version=VersionId(called),
+                settings={"embedder": encoder.name, "generator": generator.name},
+                references=references,
+                cache=services.cache,
+                score=partial(card, searcher),
+            )
+        )
+    with clock("comparing"):
+        found = comparison.compare(*cards, strata={}, resamples=config.gate.resamples, seed=config.gate.seed)
+        gate.decide(found, [], first=False, possible=None, settings=config.gate)
+    seconds = time.perf_counter() - start
+    return Night(
+        seconds=round(seconds, 2),
+        processor=round(time.process_time() - used, 2),
+        parts={name: round(spent, 2) for name, spent in clock.parts.items()},
+    )
+
+
+def _reply(
+    question: str, searcher: Searcher, generator: Generator, drafts: dict[tuple[object, ...], Draft]
+) -> scoring.Reply:
+    """As the cycle makes one: the same passages for the same question give the same answer."""
+    passages = retrieve(question, searcher=searcher, as_new=True)
+    seen = passages[: searcher.shown]
+    key = (question, *((one.chunk.chunk_id, one.chunk.text) for one in seen))
+    if key not in drafts:
+        drafts[key] = next(piece for piece in generator.answer(question, seen) if isinstance(piece, Draft))
+    return scoring.Reply(passages=tuple(passages), shown=searcher.shown, draft=drafts[key])
+
+
+# --- the corpus -----------------------------------------------------------------------------------------------------
+
+
+def corpus(known: dataset.Dataset, passages: int) -> list[Chunk]:
+    """The data set's own documents, a chunk each, then passages of their sentences in other company."""
+    random = Random(0)
+    chunks = [_chunk(one.document_id, one.title, _sentences(one.text)) for one in known.documents[:passages]]
+    sentences = [sentence for one in known.documents for sentence in _sentences(one.text)]
+    for number in range(len(chunks), passages):
+        drawn = random.sample(sentences, min(SENTENCES, len(sentences)))
+        chunks.append(_chunk(f"made-{number}", random.choice(known.documents).title, drawn))
+    return chunks
+
+
+def _sentences(text: str) -> list[str]:
+    return [one for one in re.split(r"(?<=[.!?])\s+", text.strip()) if one]
+
+
+def _chunk(name: str, title: str, sentences: Sequence[str]) -> Chunk:
+    text = " ".join(sentences)
+    return Chunk(
+        chunk_id=ChunkId(f"{name}#0"),
+        document_id=DocumentId(name),
+        title=title,
+        headings=(),
+        text=text,
+        start=0,
+        end=len(text),
+        source="corpus.jsonl",
+    )
+
+
+def _vectors(chunks: Sequence[Chunk], encoder: Encoder) -> Vectors:
+    """(chunks, dimension): the means of the sentences' vectors, of unit length."""
+    parts = [_sentences(one.text) for one in chunks]
+    distinct = list(dict.fromkeys(sentence for some in parts for sentence in some))
+    known = dict(zip(distinct, encoder.encode_documents(distinct), strict=True))
+    means = np.stack([np.mean([known[sentence] for sentence in some], axis=0) for some in parts])
+    unit: Vectors = (means / np.linalg.norm(means, axis=1, keepdims=True)).astype(np.float32)
+    return unit
+
+
+def _batches(chunks: Sequence[Chunk], vectors: Vectors) -> Iterator[list[Entry]]:
+    for start in range(0, len(chunks), WRITTEN_AT_ONCE):
+        some = range(start, min(start + WRITTEN_AT_ONCE, len(chunks)))
+        yield [Entry(chunk=chunks[at], vector=vectors[at]) for at in some]
+
+
+def _memory() -> float:
+    """MiB that the process held at most until now."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)  # Linux counts KiB
+
+
+if __name__ == "__main__":
+    main()
