@@ -12,7 +12,8 @@ from eval.ragas_metrics import Score
 from eval.scoring import Reply, Scorecard
 from rag_flywheel.chat import open_for
 from rag_flywheel.domain import Draft, Interaction, InteractionId, Json, LearnedRanking, Manifest
-from rag_flywheel.retrieval import retrieve
+from rag_flywheel.ports import Encoder, Vectors
+from rag_flywheel.retrieval import rank
 from rag_flywheel.wiring import Services
 
 Steps = Callable[[str, int, int], None]
@@ -35,12 +36,13 @@ class Paper:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marker:
-    """Asks and scores for one cycle. What grows: answers and scores that were made once."""
+    """Asks and scores for one cycle. What grows: vectors, answers and scores that were made once."""
 
     services: Services
     references: Mapping[str, Sequence[str]]  # of the cases, as `scoring.reference_texts` gives them
     judge: Judge | None
     steps: Steps
+    vectors: dict[tuple[Encoder, str], Vectors] = field(default_factory=dict)  # of questions
     drafts: dict[tuple[object, ...], Draft] = field(default_factory=dict)
     scored: dict[tuple[object, ...], Mapping[str, Score]] = field(default_factory=dict)
 
@@ -52,7 +54,7 @@ class Marker:
         """
         replies = scoring.answer_all(
             cases,
-            self.asker(version, as_new=True),
+            self.asker(version, [case.question for case in cases], as_new=True),
             lambda done, total: self.steps(f"answering with the {name}", done, total),
         )
         card = kept_scores.scored(
@@ -72,26 +74,36 @@ class Marker:
 
     def replay(self, version: Manifest, interactions: Sequence[Interaction]) -> dict[InteractionId, Reply]:
         """What the version replies to real questions."""
-        ask = self.asker(version, as_new=False)
+        ask = self.asker(version, [one.query for one in interactions], as_new=False)
         return {one.interaction_id: ask(one.query) for one in interactions}
 
-    def asker(self, version: Manifest, *, as_new: bool) -> Callable[[str], Reply]:
-        """What a version replies to a question; `as_new` as in `retrieval.retrieve`. The same passages for the same
-        question give the same answer, so it is made once.
+    def asker(self, version: Manifest, questions: Sequence[str] = (), *, as_new: bool) -> Callable[[str], Reply]:
+        """What a version replies to a question; `as_new` as in `retrieval.retrieve`. The `questions` that will come are
+        encoded at once, which is quicker. The same passages for the same question give the same answer, so it is made
+        once.
         """
         services = self.services
         searcher = open_for(version, index=services.index, encoders=services.encoders, rerankers=services.rerankers)
+        encoder = searcher.encoder
+        self._encode(encoder, questions)
 
         def ask(question: str) -> Reply:
-            passages = retrieve(question, searcher=searcher, as_new=as_new)
+            self._encode(encoder, [question])
+            vector = self.vectors[encoder, question]
+            passages = rank(question, vector, searcher=searcher, as_new=as_new).passages
             seen = passages[: searcher.shown]
             key = (question, *((one.chunk.chunk_id, one.chunk.text) for one in seen))
             if key not in self.drafts:
                 pieces = services.generator.answer(question, seen)
                 self.drafts[key] = next(piece for piece in pieces if isinstance(piece, Draft))
-            return Reply(passages=tuple(passages), shown=searcher.shown, draft=self.drafts[key])
+            return Reply(passages=passages, shown=searcher.shown, draft=self.drafts[key])
 
         return ask
+
+    def _encode(self, encoder: Encoder, questions: Sequence[str]) -> None:
+        new = [one for one in dict.fromkeys(questions) if (encoder, one) not in self.vectors]
+        if new:
+            self.vectors.update(zip([(encoder, one) for one in new], encoder.encode_queries(new), strict=True))
 
     def _scored(self, cases: Sequence[Case], replies: Mapping[str, Reply], name: str) -> Scorecard:
         keys = {case.case_id: _key(case, replies[case.case_id]) for case in cases}
