@@ -27,7 +27,7 @@ from rag_flywheel.domain import (
     VersionId,
     VersionState,
 )
-from rag_flywheel.errors import InvalidInput
+from rag_flywheel.errors import Damaged, InvalidInput
 from rag_flywheel.examination import judge_candidate
 from rag_flywheel.marking import Steps
 from rag_flywheel.retrieval import Searcher
@@ -104,7 +104,7 @@ def build_version(
         counts=counts,
         notes=(),
     )
-    services.index.build(
+    written = services.index.build(
         manifest.version_id,
         dimension=encoder.dimension,
         batches=build.entries(
@@ -114,6 +114,11 @@ def build_version(
             on_step=lambda done, total: steps("embedding passages", done, total),
         ),
     )
+    if written != len(chunks) + len(known):
+        raise Damaged(
+            f"version {manifest.version_id} holds {written} entries, expected {len(chunks) + len(known)}: "
+            "run reindex again"
+        )
     tuned = _tune(manifest, chunks, skipped, snapshot, services, rephrase, steps)
     hidden = {span.document_id for span in snapshot.accepted.hidden}
     return Built(
