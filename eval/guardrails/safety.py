@@ -79,10 +79,10 @@ def worst_spoken(texts: Sequence[str], rate: Rate) -> list[float]:
     only where the text as a whole sounds so too: alone, "What should I do?" does.
     """
     parts = [[one for one in sentences(text) if len(one.split()) >= _FRAGMENT or is_nominated(one)] for text in texts]
-    wholes = _rated([[text] for text in texts], rate)
+    rated = _rated([[text, *part] for text, part in zip(texts, parts, strict=True)], rate)
     return [
         max((_spoken(one, chance, whole) for one, chance in zip(part, chances, strict=True)), default=0.0)
-        for part, chances, [whole] in zip(parts, _rated(parts, rate), wholes, strict=True)
+        for part, [whole, *chances] in zip(parts, rated, strict=True)
     ]
 
 
