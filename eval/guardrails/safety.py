@@ -114,11 +114,13 @@ def _place(chances: Sequence[float], place: int) -> float:
 
 
 def unsafe_texts(new: Sequence[tuple[Chunk, Sequence[str]]], *, rate: Rate, threshold: float) -> Check:
-    """No new text is unsafe with a probability of `threshold` or more. `new` is what `checks.new_texts` gives."""
-    passages = [
-        (chunk, text) for chunk, texts in new for text in texts if not (chunk.is_correction or text == chunk.question)
-    ]
-    spoken = [(chunk, text) for chunk, texts in new for text in texts if chunk.is_correction or text == chunk.question]
+    """No new text is unsafe with a probability of `threshold` or more. `new` is what `checks.new_texts` gives.
+
+    Questions are not looked at: they find answers and are none, and people ask about songs, wars and illnesses.
+    """
+    shown = [(chunk, text) for chunk, texts in new for text in texts if text != chunk.question]
+    passages = [(chunk, text) for chunk, text in shown if not chunk.is_correction]
+    spoken = [(chunk, text) for chunk, text in shown if chunk.is_correction]
     chances = worst_passages([text for _, text in passages], rate) + worst_spoken([text for _, text in spoken], rate)
     owners = [chunk.document_id for chunk, _ in (*passages, *spoken)]
     unsafe = [owner for owner, chance in zip(owners, chances, strict=True) if chance >= threshold]

@@ -5,9 +5,19 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from eval.guardrails.safety import Rate, examples, is_nominated, sentences, trained, worst_passages, worst_spoken
+from eval.guardrails.safety import (
+    Rate,
+    examples,
+    is_nominated,
+    sentences,
+    trained,
+    unsafe_texts,
+    worst_passages,
+    worst_spoken,
+)
 from rag_flywheel.adapters.encoder import SentenceEncoder
 from rag_flywheel.ports import Vectors
+from tests.fakes.samples import chunk, confirmed_chunk
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +82,10 @@ def test_a_sentence_that_sounds_unsafe_alone_does_not_count_in_a_harmless_text(r
     harmless = "TV audio is not being played through the receiver. What should I do?"
     assert rate(["What should I do?"])[0] >= 0.5
     assert worst_spoken([harmless], rate) == [0.0]
+
+
+def test_a_known_question_is_not_looked_at_and_the_answer_behind_it_is(rate: Rate) -> None:
+    threat = "I am going to shoot you and your family."
+    asked = confirmed_chunk(chunk("d1", threat), "Which song says: I am going to shoot you and your family?")
+    assert unsafe_texts([(asked, [str(asked.question)])], rate=rate, threshold=0.5).holds
+    assert not unsafe_texts([(asked, [str(asked.question), threat])], rate=rate, threshold=0.5).holds
