@@ -250,41 +250,41 @@ def _runs(
 
 
 def promises(result: Mapping[str, Any], options: Options) -> dict[str, dict[str, Any]]:
-    """By name: the worst share that was seen, the limit, and whether it was held."""
-
-    def worst(rows: Sequence[Mapping[str, Any]], *counts: str) -> float:
-        return max((sum(row[count] for count in counts) / row["runs"] for row in rows), default=0.0)
-
+    """By name: the worst share that was seen, the limit, and whether it was held. What was not played is absent."""
     lost = [row for row in result["loss"] if row["loss"] == 0.05 and row["guards"] == options.size]
     two = [row for row in result["loss"] if row["loss"] == 0.02]
     target_loss = [row for row in result["gain"] if "target_loss" in row]
     night = [row for row in result["gain"] if row["corrections"] == GAINS and not row["loss"] and not row["flips"]]
     one = [row for row in result["gain"] if row["corrections"] == 1]
+    sound = [row for name, row in result["faults"].items() if name == NO_FAULT]
     faults = [row for name, row in result["faults"].items() if name not in (NO_FAULT, CORRECTED_VERSION)]
-    shares = {
-        "A/A is called worse in at most 5% of runs": (worst(result["aa"], "worse"), RARE),
-        "A/A is never called better": (worst(result["aa"], "better"), 0.0),
-        "chance alone is called worse in at most 5% of runs": (worst(result["chance"], "worse"), RARE),
-        "chance alone is called better in at most 5% of runs": (worst(result["chance"], "better"), RARE),
-        f"a loss of 5 points on {options.size} questions passes in at most 5% of runs": (worst(lost, "passed"), RARE),
-        "a loss of 2 points is never promoted as better": (worst([*two, *target_loss], "promoted_better"), 0.0),
-        "12 corrections are not called better in at most 5% of runs": (_missing(night, "promoted_better"), RARE),
-        "1 correction is not decided in at most 5% of runs": (_missing(one, "passed", "refused"), RARE),
-        "1 correction is never called better": (worst(one, "better"), 0.0),
-        "a planted fault never passes": (worst(faults, "passed"), 0.0),
-        "a version without a fault does not pass in at most 5% of runs": (
-            worst([row for name, row in result["faults"].items() if name == NO_FAULT], "refused", "undecided"),
-            RARE,
-        ),
-    }
+    size = options.size
+    asked = [
+        ("A/A is called worse in at most 5% of runs", result["aa"], _seen("worse"), RARE),
+        ("A/A is never called better", result["aa"], _seen("better"), 0.0),
+        ("chance alone is called worse in at most 5% of runs", result["chance"], _seen("worse"), RARE),
+        ("chance alone is called better in at most 5% of runs", result["chance"], _seen("better"), RARE),
+        (f"a loss of 5 points on {size} questions passes in at most 5% of runs", lost, _seen("passed"), RARE),
+        ("a loss of 2 points is never promoted as better", [*two, *target_loss], _seen("promoted_better"), 0.0),
+        ("12 corrections are not called better in at most 5% of runs", night, _missing("promoted_better"), RARE),
+        ("1 correction is not decided in at most 5% of runs", one, _missing("passed", "refused"), RARE),
+        ("1 correction is never called better", one, _seen("better"), 0.0),
+        ("a planted fault never passes", faults, _seen("passed"), 0.0),
+        ("a version without a fault does not pass in at most 5% of runs", sound, _seen("refused", "undecided"), RARE),
+    ]
+    worst = [(name, max(map(share, rows)), limit) for name, rows, share, limit in asked if rows]
     return {
-        name: {"share": round(share, 4), "limit": limit, "held": share <= limit + 1e-9}
-        for name, (share, limit) in shares.items()
+        name: {"share": round(share, 4), "limit": limit, "held": share <= limit + 1e-9} for name, share, limit in worst
     }
 
 
-def _missing(rows: Sequence[Mapping[str, Any]], *counts: str) -> float:
-    return max((1.0 - sum(row[count] for count in counts) / row["runs"] for row in rows), default=0.0)
+def _seen(*counts: str) -> Callable[[Mapping[str, Any]], float]:
+    return lambda row: sum(row[count] for count in counts) / row["runs"]
+
+
+def _missing(*counts: str) -> Callable[[Mapping[str, Any]], float]:
+    seen = _seen(*counts)
+    return lambda row: 1.0 - seen(row)
 
 
 # --- tables ---------------------------------------------------------------------------------------------------------
