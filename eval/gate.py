@@ -221,10 +221,12 @@ def _merits(comparisons: Sequence[Comparison], judged: Sequence[Judged], better:
     if hits is None or hits.before is None or hits.after is None:
         target = "There are no newly corrected questions to test."
     else:
+        shown = ": shown to be better" if better else ""
+        if not better and hits.after > hits.before:
+            shown = ", too few to show that it is better"
         target = (
             f"{_first(hits.after, hits.n)} of {hits.n} newly corrected questions have their correction or its evidence "
-            f"first; before it were {_first(hits.before, hits.n)}"
-            + (": shown to be better." if better else ", too few to show that it is better.")
+            f"first; before it were {_first(hits.before, hits.n)}{shown}."
         )
     tested = sum(one.finding is Finding.NOT_WORSE for one in judged)
     return [target, f"No guard is worse: {_guard_questions(comparisons)} questions, {tested} comparisons."]

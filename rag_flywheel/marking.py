@@ -78,7 +78,7 @@ class Marker:
         return {one.interaction_id: ask(one.query) for one in interactions}
 
     def asker(self, version: Manifest, questions: Sequence[str] = (), *, as_new: bool) -> Callable[[str], Reply]:
-        """What a version replies to a question; `as_new` as in `retrieval.retrieve`. The `questions` that will come are
+        """What a version replies to a question; `as_new` as in `retrieval.rank`. The `questions` that will come are
         encoded at once, which is quicker. The same passages for the same question give the same answer, so it is made
         once.
         """

@@ -92,15 +92,12 @@ def open_searcher(manifest: Manifest, *, index: PassageIndex, encoder: Encoder, 
     )
 
 
-def retrieve(query: str, *, searcher: Searcher, as_new: bool = False) -> list[Passage]:
+def retrieve(query: str, *, searcher: Searcher) -> list[Passage]:
     """The ranking of one version for a query, best first: answers of admitted known questions, then source passages.
 
-    At most `candidates` from each channel. `as_new`: as if nobody had confirmed an answer to this very query before,
-    which is how to tell what a confirmation does for other wordings. Raises NotFound when the version is gone,
-    IndexUnavailable.
+    At most `candidates` from each channel. Raises NotFound when the version is gone, IndexUnavailable.
     """
-    vector = searcher.encoder.encode_queries([query])[0]
-    return list(rank(query, vector, searcher=searcher, as_new=as_new).passages)
+    return retrieve_by_vector(query, searcher.encoder.encode_queries([query])[0], searcher=searcher)
 
 
 def retrieve_by_vector(query: str, vector: Vectors, *, searcher: Searcher) -> list[Passage]:
@@ -109,7 +106,11 @@ def retrieve_by_vector(query: str, vector: Vectors, *, searcher: Searcher) -> li
 
 
 def rank(query: str, vector: Vectors, *, searcher: Searcher, as_new: bool = False) -> Ranking:
-    """`retrieve_by_vector`, with the known questions that were kept out."""
+    """`retrieve_by_vector`, with the known questions that were kept out.
+
+    `as_new`: as if nobody had confirmed an answer to this very query before, which is how to tell what a confirmation
+    does for other wordings.
+    """
     found = searcher.index.search(searcher.version, text=query, vector=vector, limit=searcher.candidates)
     if as_new:
         found = [one for one in found if not _confirms(one.chunk, query)]
