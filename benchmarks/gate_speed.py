@@ -39,7 +39,7 @@ from rag_flywheel.domain import Chunk, ChunkId, DocumentId, Draft, LearnedRankin
 from rag_flywheel.extractive import Extractive
 from rag_flywheel.ports import Encoder, Entry, Generator, Vectors
 from rag_flywheel.progress import Steps
-from rag_flywheel.retrieval import DENSE, RRF, SPARSE, Searcher, retrieve
+from rag_flywheel.retrieval import DENSE, RRF, SPARSE, Searcher, rank
 from rag_flywheel.wiring import Services
 
 LIMIT = 60.0  # seconds for both versions
@@ -243,12 +243,13 @@ def _reply(
     question: str, searcher: Searcher, generator: Generator, drafts: dict[tuple[object, ...], Draft]
 ) -> scoring.Reply:
     """As the cycle makes one: the same passages for the same question give the same answer."""
-    passages = retrieve(question, searcher=searcher, as_new=True)
+    vector = searcher.encoder.encode_queries([question])[0]
+    passages = rank(question, vector, searcher=searcher, as_new=True).passages
     seen = passages[: searcher.shown]
     key = (question, *((one.chunk.chunk_id, one.chunk.text) for one in seen))
     if key not in drafts:
         drafts[key] = next(piece for piece in generator.answer(question, seen) if isinstance(piece, Draft))
-    return scoring.Reply(passages=tuple(passages), shown=searcher.shown, draft=drafts[key])
+    return scoring.Reply(passages=passages, shown=searcher.shown, draft=drafts[key])
 
 
 # --- the corpus -----------------------------------------------------------------------------------------------------

@@ -42,11 +42,10 @@ from rag_flywheel.domain import (
     Verdict,
     VersionId,
 )
-from rag_flywheel.examination import Built
 from rag_flywheel.ports import Encoder, Entry, Vectors
 from rag_flywheel.progress import Steps
 from rag_flywheel.retrieval import RRF, Searcher, retrieve
-from rag_flywheel.snapshot import Snapshot, take_snapshot
+from rag_flywheel.snapshot import Built, Snapshot, take_snapshot
 from rag_flywheel.wiring import Services
 
 DROPPED = 0.1  # share of the passages
