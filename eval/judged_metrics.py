@@ -5,6 +5,7 @@ arXiv:2408.08067). Each score is a value or a counted failure, and nothing is ju
 
 import asyncio
 import hashlib
+import itertools
 import json
 import logging
 import time
@@ -126,7 +127,9 @@ async def _ask_all(
                     judge.settle(key, values[key])
             on_step(len(values))
 
-        await asyncio.gather(*(one(key, name, sample) for key, (name, sample) in wanted.items()))
+        for _, some in itertools.groupby(wanted.items(), key=lambda item: item[1][0]):
+            # The last of a metric must not share what is left of the budget with the first of the next one.
+            await asyncio.gather(*(one(key, name, sample) for key, (name, sample) in some))
     return values
 
 
