@@ -1,7 +1,11 @@
-"""An encoder that remembers the vectors of documents, so that nothing unchanged is embedded again."""
+"""An encoder that remembers the vectors of documents, so that nothing unchanged is embedded again, and for a moment
+those of queries: an answer needs its question's more than once.
+"""
 
 import hashlib
 import logging
+import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,14 +13,16 @@ import numpy as np
 from rag_flywheel.errors import Unavailable
 from rag_flywheel.ports import Cache, Encoder, Vectors
 
+LATELY = 100  # queries whose vectors are at hand; more than are answered at a time
+
 logger = logging.getLogger(__name__)
 
 
 class CachedEncoder:
     """The same vectors as the encoder below, from the cache where a document's text was embedded before.
 
-    `model` names the encoder with all that changes its vectors. Queries are not remembered: they are what people typed.
-    A cache that cannot be used costs time and is no failure.
+    `model` names the encoder with all that changes its vectors. Queries are what people typed: the latest few are
+    remembered in memory, and none in the cache. A cache that cannot be used costs time and is no failure.
     """
 
     def __init__(self, below: Encoder, *, model: str, cache: Cache) -> None:
@@ -24,13 +30,28 @@ class CachedEncoder:
         self._below = below
         self._model = model
         self._cache = cache
+        self._lately: OrderedDict[str, Vectors] = OrderedDict()  # the latest one last
+        self._guard = threading.Lock()
 
     @property
     def dimension(self) -> int:
         return self._below.dimension
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        return self._below.encode_queries(texts)
+        if len(texts) > LATELY:
+            return self._below.encode_queries(texts)
+        with self._guard:
+            found = {text: self._lately[text] for text in texts if text in self._lately}
+        missing = list(dict.fromkeys(text for text in texts if text not in found))
+        if missing:
+            found |= dict(zip(missing, self._below.encode_queries(missing), strict=True))
+        with self._guard:
+            for text in texts:
+                self._lately[text] = found[text]
+                self._lately.move_to_end(text)
+            while len(self._lately) > LATELY:
+                self._lately.popitem(last=False)
+        return np.stack([found[text] for text in texts]) if texts else np.zeros((0, self.dimension), dtype=np.float32)
 
     def encode_documents(self, texts: Sequence[str]) -> Vectors:
         keys = [self._key(text) for text in texts]
