@@ -6,11 +6,12 @@ Relative paths are relative to the file. Secrets come from the environment alone
 
 import contextlib
 import difflib
+import itertools
 import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import urlsplit, urlunsplit
 
 import yaml
@@ -153,10 +154,31 @@ class Guardrails(_Section):
     canaries: str = ""
 
 
+class CanarySection(_Section):
+    strategy: Literal["direct", "shadow", "canary", "auto"] = "auto"
+    shares: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field((0.1, 0.25, 0.5), min_length=1)
+    minimum_hours: float = Field(1.0, ge=0)
+    maximum_hours: float = Field(168.0, gt=0)
+    minimum_people: int = Field(50, ge=2)
+    on_timeout: Literal["superior", "keep", "promote"] = "superior"
+    margin: float = Field(0.1, gt=0)
+    significance: float = Field(0.05, gt=0, lt=0.5)
+    slow_seconds: float = Field(10.0, gt=0)
+    seconds_between_looks: float = Field(15.0, gt=0, le=60)
+    holdout: float = Field(0.02, gt=0, lt=0.5)
+
+    @model_validator(mode="after")
+    def _shares_rise(self) -> Self:
+        if any(later <= earlier for earlier, later in itertools.pairwise(self.shares)):
+            raise ValueError(f"shares should rise from step to step; found {list(self.shares)}")
+        return self
+
+
 class Api(_Section):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     threads: int = Field(40, ge=1)
+    workers: int = Field(1, ge=1)
 
 
 class Config(_Section):
@@ -174,6 +196,7 @@ class Config(_Section):
     index: IndexSection = IndexSection()
     gate: Gate = Gate()
     guardrails: Guardrails = Guardrails()
+    canary: CanarySection = CanarySection()
     api: Api = Api()
     file: Path = Field(exclude=True)  # the file it was read from, absolute
 
@@ -198,6 +221,8 @@ class Secrets(BaseModel):
     llm_api_key: str = Field("", repr=False)
     judge_api_key: str = Field("", repr=False)
     qdrant_api_key: str = Field("", repr=False)
+    webhook_urls: str = Field("", repr=False)  # separated by spaces; here, because a URL may be all that a caller needs
+    webhook_secret: str = Field("", repr=False)
 
 
 def load(file: Path, environ: Mapping[str, str] = os.environ) -> Config:

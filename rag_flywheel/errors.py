@@ -8,6 +8,7 @@
     |  |- AlreadyRunning                            another reindex holds the lock
     |  |- AliasMoved                                the alias no longer names what the caller expected
     |  |- VersionInUse                              an alias names the version
+    |  |- Frozen                                    promotions are frozen
     |  |- NothingLive                   503         no version is live yet
     |  `- KeyReused                                 one idempotency key, two different requests
     |- Unavailable                      503     7   a service we call is down or too slow
@@ -55,6 +56,10 @@ class AliasMoved(Conflict):
 
 class VersionInUse(Conflict):
     """The version is named by an alias and cannot be deleted."""
+
+
+class Frozen(Conflict):
+    """A person froze promotions, and nobody has ended that yet."""
 
 
 class NothingLive(Conflict):

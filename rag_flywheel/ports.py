@@ -14,18 +14,25 @@ from numpy.typing import NDArray
 
 from rag_flywheel.domain import (
     AuditEntry,
+    Canary,
+    CanaryId,
     Candidate,
     Chunk,
     Correction,
     CorrectionId,
     Decision,
+    Delivery,
     Draft,
+    Exposure,
     Feedback,
+    Freeze,
     GoldenCase,
+    HoldOut,
     Interaction,
     InteractionId,
     Json,
     Manifest,
+    Notice,
     Passage,
     Retirement,
     Review,
@@ -198,6 +205,17 @@ class Cache(Protocol):
     def close(self) -> None: ...
 
 
+class Webhooks(Protocol):
+    """Tells other systems."""
+
+    @property
+    def receivers(self) -> tuple[str, ...]:
+        """Digests of their URLs."""
+
+    def send(self, notice: Notice, *, receiver: str, at: datetime) -> int | None:
+        """The HTTP status of the reply, None where there was none. `at` is the time of this attempt."""
+
+
 class Ledger(Protocol):
     """What happened, append-only. `erase_user` is the one exception.
 
@@ -225,8 +243,14 @@ class Ledger(Protocol):
 
     def add_feedback(self, feedback: Feedback) -> None: ...
 
-    def feedback(self, *, interaction_id: InteractionId | None = None, until: datetime | None = None) -> list[Feedback]:
-        """Oldest first, up to and including `until`."""
+    def feedback(
+        self,
+        *,
+        interaction_id: InteractionId | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list[Feedback]:
+        """Oldest first, from `since` to `until`, both included."""
 
     def add_correction(self, correction: Correction) -> None: ...
 
@@ -270,6 +294,40 @@ class Ledger(Protocol):
 
     def retirements(self, *, until: datetime | None = None) -> list[Retirement]:
         """Oldest first, up to and including `until`."""
+
+    def add_exposure(self, exposure: Exposure) -> None: ...
+
+    def exposures(
+        self, *, canary_id: CanaryId | None = None, step: int | None = None, since: datetime | None = None
+    ) -> list[Exposure]:
+        """Oldest first: of one canary, of one of its steps, from `since` on."""
+
+    def add_canary(self, canary: Canary) -> None:
+        """Record a canary that begins, or a change of it."""
+
+    def canary(self) -> Canary | None:
+        """The newest one as it stands, running or not. Cheap enough to call for every question."""
+
+    def canaries(self) -> list[Canary]:
+        """Each as it stands, oldest first."""
+
+    def add_holdout(self, holdout: HoldOut) -> None: ...
+
+    def holdout(self) -> HoldOut | None:
+        """The newest one; one without a version has ended. Cheap enough to call for every question."""
+
+    def add_freeze(self, freeze: Freeze) -> None: ...
+
+    def freeze(self) -> Freeze | None:
+        """The newest one."""
+
+    def add_notice(self, notice: Notice) -> None: ...
+
+    def undelivered(self, receiver: str, *, attempts: int) -> list[tuple[Notice, tuple[Delivery, ...]]]:
+        """Oldest first: what the receiver was not told yet in fewer than `attempts` attempts, with these attempts."""
+
+    def add_delivery(self, delivery: Delivery) -> None:
+        """Raises NotFound when there is no such notice."""
 
     def add_audit(self, entry: AuditEntry) -> None: ...
 

@@ -9,21 +9,29 @@ from pathlib import Path
 
 from sqlalchemy import Select, Text, and_, cast, delete, exists, func, or_, select, union_all
 
+from rag_flywheel.adapters import ledger_deployment as deployment
 from rag_flywheel.adapters import ledger_tables as tables
 from rag_flywheel.adapters.ledger_database import Database, insert_once
 from rag_flywheel.adapters.ledger_engine import is_sqlite, migrate, open_engine
 from rag_flywheel.adapters.ledger_locks import advisory_lock, file_lock
 from rag_flywheel.domain import (
     AuditEntry,
+    Canary,
+    CanaryId,
     Correction,
     CorrectionId,
     Decision,
+    Delivery,
+    Exposure,
     Feedback,
+    Freeze,
     GoldenCase,
+    HoldOut,
     Interaction,
     InteractionId,
     Json,
     Manifest,
+    Notice,
     Retirement,
     Review,
     ReviewedCorrection,
@@ -129,11 +137,19 @@ class SqlLedger:
             parent=f"interaction {feedback.interaction_id}",
         )
 
-    def feedback(self, *, interaction_id: InteractionId | None = None, until: datetime | None = None) -> list[Feedback]:
+    def feedback(
+        self,
+        *,
+        interaction_id: InteractionId | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list[Feedback]:
         rows = tables.feedback.c
         wanted = select(rows.body).order_by(rows.given, rows.sequence)
         if interaction_id is not None:
             wanted = wanted.where(rows.interaction_id == interaction_id)
+        if since is not None:
+            wanted = wanted.where(rows.given >= since)
         if until is not None:
             wanted = wanted.where(rows.given <= until)
         with self._database.read() as connection:
@@ -266,6 +282,44 @@ class SqlLedger:
         with self._database.read() as connection:
             return list(connection.scalars(wanted))
 
+    def add_exposure(self, exposure: Exposure) -> None:
+        deployment.add_exposure(self._database, exposure)
+
+    def exposures(
+        self, *, canary_id: CanaryId | None = None, step: int | None = None, since: datetime | None = None
+    ) -> list[Exposure]:
+        return deployment.exposures(self._database, canary_id=canary_id, step=step, since=since)
+
+    def add_canary(self, canary: Canary) -> None:
+        deployment.add_canary(self._database, canary)
+
+    def canary(self) -> Canary | None:
+        return deployment.newest(self._database, tables.canaries)
+
+    def canaries(self) -> list[Canary]:
+        return deployment.canaries(self._database)
+
+    def add_holdout(self, holdout: HoldOut) -> None:
+        deployment.add_holdout(self._database, holdout)
+
+    def holdout(self) -> HoldOut | None:
+        return deployment.newest(self._database, tables.holdouts)
+
+    def add_freeze(self, freeze: Freeze) -> None:
+        deployment.add_freeze(self._database, freeze)
+
+    def freeze(self) -> Freeze | None:
+        return deployment.newest(self._database, tables.freezes)
+
+    def add_notice(self, notice: Notice) -> None:
+        deployment.add_notice(self._database, notice)
+
+    def undelivered(self, receiver: str, *, attempts: int) -> list[tuple[Notice, tuple[Delivery, ...]]]:
+        return deployment.undelivered(self._database, receiver, attempts=attempts)
+
+    def add_delivery(self, delivery: Delivery) -> None:
+        deployment.add_delivery(self._database, delivery)
+
     def add_audit(self, entry: AuditEntry) -> None:
         self._database.append(tables.audit, {"at": entry.at, "body": entry}, what="audit entry")
 
@@ -287,13 +341,15 @@ class SqlLedger:
             return insert_once(connection, tables.replies, {"key": key, "digest": digest, "reply": reply, "at": at})
 
     def erase_user(self, user: str) -> dict[str, int]:
-        """Feedback and corrections that others gave on the person's interactions go with those. Counts remembered
-        replies too: those that name an erased row.
+        """Feedback and corrections that others gave on the person's interactions go with those. Counts exposures too,
+        and remembered replies: those that name an erased row.
         """
         asked, given, corrected = tables.interactions.c, tables.feedback.c, tables.corrections.c
+        exposed = tables.exposures.c
         theirs = select(asked.interaction_id).where(asked.pseudonym == user)
         of_feedback = or_(given.pseudonym == user, given.interaction_id.in_(theirs))
         of_corrections = or_(corrected.pseudonym == user, corrected.interaction_id.in_(theirs))
+        of_exposures = or_(exposed.unit == user, exposed.interaction_id.in_(theirs))
         corrections = select(corrected.correction_id).where(of_corrections)
         names = union_all(theirs, select(given.feedback_id).where(of_feedback), corrections).subquery().c[0]
         named = exists().where(cast(tables.replies.c.reply, Text).contains('"' + names + '"'))
@@ -303,6 +359,7 @@ class SqlLedger:
             "reviews": delete(tables.reviews).where(tables.reviews.c.correction_id.in_(corrections)),
             "corrections": delete(tables.corrections).where(of_corrections),
             "feedback": delete(tables.feedback).where(of_feedback),
+            "exposures": delete(tables.exposures).where(of_exposures),
             "interactions": delete(tables.interactions).where(asked.pseudonym == user),
         }
         with self._database.write() as connection:

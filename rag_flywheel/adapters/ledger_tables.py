@@ -2,7 +2,7 @@
 
 A row is an event: `body` holds the whole domain value, and the columns beside it are the parts of it that queries,
 foreign keys, erasure and an analyst's SQL need. They are written together once and never change, so they cannot come
-apart.
+apart. A table without a `body` holds the whole value in its columns.
 """
 
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from sqlalchemy import (
     Dialect,
     Double,
     ForeignKey,
+    Index,
     Integer,
     MetaData,
     Table,
@@ -27,12 +28,16 @@ from sqlalchemy import (
 
 from rag_flywheel.domain import (
     AuditEntry,
+    Canary,
     Correction,
     Decision,
     Feedback,
+    Freeze,
     GoldenCase,
+    HoldOut,
     Interaction,
     Manifest,
+    Notice,
     Retirement,
     Review,
 )
@@ -199,6 +204,71 @@ retirements = Table(
     Column("case_id", Text, nullable=False, unique=True),
     Column("retired", Instant, nullable=False, index=True),
     Column("body", Value(Retirement), nullable=False),
+)
+
+exposures = Table(
+    "exposures",
+    metadata,
+    _sequence(),
+    Column("at", Instant, nullable=False, index=True),
+    Column("unit", Text, nullable=False, index=True),  # a pseudonym: what erasure finds them by
+    Column("arm", Text, nullable=False),
+    Column("canary_id", Text),
+    Column("step", Integer, nullable=False),
+    Column("interaction_id", Text, ForeignKey("interactions.interaction_id"), index=True),
+    Column("answered", Boolean, nullable=False),
+    Column("failed", Boolean, nullable=False),
+    Column("seconds", Double, nullable=False),
+    Index(None, "canary_id", "step"),
+)
+
+canaries = Table(
+    "canaries",
+    metadata,
+    _sequence(),
+    Column("canary_id", Text, nullable=False, index=True),  # once for each change of the canary
+    Column("state", Text, nullable=False),
+    Column("body", Value(Canary), nullable=False),
+)
+
+holdouts = Table(
+    "holdouts",
+    metadata,
+    _sequence(),
+    Column("since", Instant, nullable=False),
+    Column("version_id", Text),
+    Column("body", Value(HoldOut), nullable=False),
+)
+
+freezes = Table(
+    "freezes",
+    metadata,
+    _sequence(),
+    Column("at", Instant, nullable=False),
+    Column("frozen", Boolean, nullable=False),
+    Column("body", Value(Freeze), nullable=False),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    _sequence(),
+    Column("notice_id", Text, nullable=False, unique=True),
+    Column("at", Instant, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("body", Value(Notice), nullable=False),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    _sequence(),
+    Column("notice_id", Text, ForeignKey("notices.notice_id"), nullable=False),
+    Column("receiver", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("delivered", Boolean, nullable=False),
+    Column("status", Integer),
+    Index(None, "notice_id", "receiver"),
 )
 
 replies = Table(

@@ -16,24 +16,31 @@ from rag_flywheel.adapters.ledger import open_ledger
 from rag_flywheel.adapters.ledger_engine import sqlite_url
 from rag_flywheel.domain import (
     Admission,
+    Arm,
     AuditEntry,
+    CanaryId,
+    CanaryState,
     ChunkId,
     Citation,
     Correction,
     CorrectionId,
     Counts,
     Decision,
+    Delivery,
     DocumentId,
     Evidence,
     Feedback,
     FeedbackId,
     FeedbackKind,
+    Freeze,
     GoldenCase,
+    HoldOut,
     Interaction,
     InteractionId,
     Json,
     LearnedRanking,
     Manifest,
+    Notice,
     Outcome,
     Retirement,
     Review,
@@ -47,6 +54,7 @@ from rag_flywheel.domain import (
 from rag_flywheel.errors import AlreadyRunning, Conflict, NotFound
 from rag_flywheel.ports import Ledger
 from tests.fakes.ledger import MemoryLedger
+from tests.fakes.samples import canary, exposure
 
 NOON = datetime(2026, 3, 29, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -194,6 +202,26 @@ def a_golden_case(name: str = "golden:q1", *, added: datetime = NOON, answerable
 
 def a_retirement(of: str = "golden:q1", *, retired: datetime = NOON) -> Retirement:
     return Retirement(case_id=of, retired=retired, who="rita", why="asked twice")
+
+
+def a_holdout(version: str | None = "v0", *, since: datetime = NOON) -> HoldOut:
+    version_id = None if version is None else VersionId(version)
+    return HoldOut(since=since, version_id=version_id, share=0.02, who="ann", why="the flywheel's own gain")
+
+
+def a_freeze(frozen: bool = True, *, at: datetime = NOON) -> Freeze:
+    return Freeze(at=at, frozen=frozen, who="ann", why="a holiday")
+
+
+def a_notice(name: str = "n1", *, at: datetime = NOON) -> Notice:
+    data: dict[str, Json] = {"version": "v2", "reasons": ["slow"], "rate": 0.1, "step": 1}
+    return Notice(notice_id=name, at=at, kind="canary.rolled_back", data=data)
+
+
+def a_delivery(
+    of: str = "n1", *, receiver: str = "crm", at: datetime = NOON, delivered: bool = False, status: int | None = 503
+) -> Delivery:
+    return Delivery(notice_id=of, receiver=receiver, at=at, delivered=delivered, status=status)
 
 
 # --- what is kept comes back ----------------------------------------------------------------------------------------
@@ -356,6 +384,15 @@ def test_feedback_comes_oldest_first_up_to_and_including_the_cut_off(ledger: Led
     assert [one.feedback_id for one in ledger.feedback(interaction_id=InteractionId("i2"))] == ["other"]
 
 
+def test_feedback_comes_from_and_including_an_instant_on(ledger: Ledger) -> None:
+    ledger.add_interaction(an_interaction())
+    for number in range(4):
+        ledger.add_feedback(a_feedback(f"f{number}", given=NOON + number * SECOND))
+    assert [one.feedback_id for one in ledger.feedback(since=NOON + 2 * SECOND)] == ["f2", "f3"]
+    assert [one.feedback_id for one in ledger.feedback(since=NOON + SECOND, until=NOON + 2 * SECOND)] == ["f1", "f2"]
+    assert ledger.feedback(since=NOON + 4 * SECOND) == []
+
+
 def test_the_latest_review_counts_and_a_cut_off_sees_the_one_of_its_time(ledger: Ledger) -> None:
     ledger.add_interaction(an_interaction())
     ledger.add_correction(a_correction("k1", submitted=NOON))
@@ -430,6 +467,157 @@ def test_audit_entries_come_newest_first_and_no_more_than_asked_for(ledger: Ledg
     for number in range(4):
         ledger.add_audit(an_entry(f"s{number}", at=NOON + number * SECOND))
     assert [entry.subject for entry in ledger.audit(limit=3)] == ["s3", "s2", "s1"]
+
+
+# --- deployment -----------------------------------------------------------------------------------------------------
+
+
+def test_an_exposure_comes_back_as_it_was_added_and_a_failed_one_needs_no_interaction(ledger: Ledger) -> None:
+    at = datetime(2026, 3, 29, 3, 30, 0, 123456, tzinfo=timezone(timedelta(hours=5, minutes=45)))
+    added = [
+        exposure(at=at, arm=Arm.TREATMENT, step=2, seconds=0.0123456789012345),
+        exposure(at=NOON, arm=Arm.HOLDOUT, canary=None, answered=False),
+        exposure(at=NOON + SECOND, of=None),
+    ]
+    ledger.add_interaction(an_interaction())
+    for one in added:
+        ledger.add_exposure(one)
+    kept = ledger.exposures()
+    assert kept == added
+    assert [type(one.arm) for one in kept] == [Arm] * 3
+    assert [(type(one.answered), type(one.failed)) for one in kept] == [(bool, bool)] * 3
+
+
+def test_an_exposure_of_an_unknown_interaction_is_refused_as_not_found_and_leaves_nothing(ledger: Ledger) -> None:
+    with pytest.raises(NotFound, match="i9"):
+        ledger.add_exposure(exposure(of="i9"))
+    assert ledger.exposures() == []
+
+
+def test_exposures_come_oldest_first_of_one_canary_of_one_of_its_steps_and_from_an_instant_on(ledger: Ledger) -> None:
+    ledger.add_interaction(an_interaction())
+    added = [
+        ("late", "canary1", 1, 2),
+        ("early", "canary1", 0, 0),
+        ("other", "canary2", 0, 1),
+        ("none", None, 0, 1),
+        ("again", "canary1", 1, 1),
+    ]
+    for unit, of, step, seconds in added:
+        ledger.add_exposure(exposure(unit, canary=of, step=step, at=NOON + seconds * SECOND))
+    first, second = CanaryId("canary1"), NOON + SECOND
+    assert [one.unit for one in ledger.exposures()] == ["early", "other", "none", "again", "late"]
+    assert [one.unit for one in ledger.exposures(canary_id=first)] == ["early", "again", "late"]
+    assert [one.unit for one in ledger.exposures(canary_id=first, step=1)] == ["again", "late"]
+    assert [one.unit for one in ledger.exposures(canary_id=first, step=0)] == ["early"]
+    assert [one.unit for one in ledger.exposures(since=second)] == ["other", "none", "again", "late"]
+    assert [one.unit for one in ledger.exposures(canary_id=first, since=NOON + 2 * SECOND)] == ["late"]
+    assert ledger.exposures(canary_id=CanaryId("canary9")) == []
+
+
+def test_the_change_of_a_canary_that_was_appended_last_is_how_it_stands_whatever_the_clock_said(ledger: Ledger) -> None:
+    assert ledger.canary() is None
+    assert ledger.canaries() == []
+    begun = canary(expected=0.1 + 0.2, superior=True, shadow=True)
+    ledger.add_canary(begun)
+    assert ledger.canary() == begun
+    stepped = replace(begun, step=1, stepped=NOON - SECOND, reasons=("enough people", "no harm"))
+    ledger.add_canary(stepped)
+    assert ledger.canary() == stepped
+    ended = replace(stepped, state=CanaryState.ROLLED_BACK)
+    ledger.add_canary(ended)
+    assert ledger.canary() == ended
+    assert ledger.canaries() == [ended]
+
+
+def test_each_canary_is_listed_once_as_it_stands_in_the_order_in_which_they_began(ledger: Ledger) -> None:
+    for name in ("b", "a", "c"):
+        ledger.add_canary(canary(name))
+        ledger.add_canary(canary(name, state=CanaryState.PROMOTED))
+    ledger.add_canary(canary("b", state=CanaryState.ROLLED_BACK))  # a late change does not make it a new one
+    found = [(one.canary_id, one.state) for one in ledger.canaries()]
+    assert found == [
+        ("b", CanaryState.ROLLED_BACK),
+        ("a", CanaryState.PROMOTED),
+        ("c", CanaryState.PROMOTED),
+    ]
+
+
+def test_the_hold_out_and_the_freeze_that_were_appended_last_count_whatever_the_clock_said(ledger: Ledger) -> None:
+    assert (ledger.holdout(), ledger.freeze()) == (None, None)
+    ledger.add_holdout(a_holdout())
+    ledger.add_freeze(a_freeze())
+    assert (ledger.holdout(), ledger.freeze()) == (a_holdout(), a_freeze())
+    ended, thawed = a_holdout(None, since=NOON - SECOND), a_freeze(False, at=NOON - SECOND)
+    ledger.add_holdout(ended)
+    ledger.add_freeze(thawed)
+    assert (ledger.holdout(), ledger.freeze()) == (ended, thawed)
+
+
+def test_a_notice_is_undelivered_to_a_receiver_until_that_one_was_told(ledger: Ledger) -> None:
+    ledger.add_notice(a_notice())
+    failed = [a_delivery(at=NOON + SECOND, status=None), a_delivery(at=NOON)]
+    for one in failed:
+        ledger.add_delivery(one)
+    ledger.add_delivery(a_delivery(receiver="pager", delivered=True, status=204))
+    assert ledger.undelivered("crm", attempts=9) == [(a_notice(), tuple(reversed(failed)))]
+    assert ledger.undelivered("pager", attempts=9) == []
+    assert ledger.undelivered("new", attempts=9) == [(a_notice(), ())]
+    ledger.add_delivery(a_delivery(at=NOON + 2 * SECOND, delivered=True, status=200))
+    assert ledger.undelivered("crm", attempts=9) == []
+
+
+def test_a_notice_is_given_up_for_a_receiver_after_so_many_attempts(ledger: Ledger) -> None:
+    ledger.add_notice(a_notice())
+    for number in range(3):
+        ledger.add_delivery(a_delivery(at=NOON + number * SECOND))
+    [(_, tried)] = ledger.undelivered("crm", attempts=4)
+    assert len(tried) == 3
+    assert ledger.undelivered("crm", attempts=3) == []
+    assert ledger.undelivered("pager", attempts=3) == [(a_notice(), ())]
+
+
+def test_undelivered_notices_come_oldest_first_each_with_its_own_attempts(ledger: Ledger) -> None:
+    for name, at in (("late", NOON + SECOND), ("early", NOON), ("told", NOON), ("other", NOON)):
+        ledger.add_notice(a_notice(name, at=at))
+    ledger.add_delivery(a_delivery("told", delivered=True))
+    ledger.add_delivery(a_delivery("late"))
+    ledger.add_delivery(a_delivery("early"))
+    ledger.add_delivery(a_delivery("late"))
+    found = [(notice.notice_id, len(tried)) for notice, tried in ledger.undelivered("crm", attempts=3)]
+    assert found == [("early", 1), ("other", 0), ("late", 2)]
+
+
+def test_a_notice_is_added_once_and_a_delivery_of_an_unknown_one_is_not_found(ledger: Ledger) -> None:
+    with pytest.raises(NotFound, match="n1"):
+        ledger.add_delivery(a_delivery())
+    ledger.add_notice(a_notice())
+    with pytest.raises(Conflict, match="n1"):
+        ledger.add_notice(a_notice(at=NOON + SECOND))
+    assert ledger.undelivered("crm", attempts=1) == [(a_notice(), ())]
+
+
+def test_what_is_recorded_of_a_deployment_is_kept_together_or_not_at_all(ledger: Ledger) -> None:
+    def record() -> None:
+        ledger.add_interaction(an_interaction())
+        ledger.add_exposure(exposure())
+        ledger.add_canary(canary())
+        ledger.add_holdout(a_holdout())
+        ledger.add_freeze(a_freeze())
+        ledger.add_notice(a_notice())
+        ledger.add_delivery(a_delivery())
+
+    with failing(ledger.transaction()):
+        with ledger.transaction():
+            record()
+        assert ledger.canary() == canary()  # its own writes are seen inside
+    assert (ledger.exposures(), ledger.canaries(), ledger.undelivered("crm", attempts=9)) == ([], [], [])
+    assert (ledger.canary(), ledger.holdout(), ledger.freeze()) == (None, None, None)
+    with ledger.transaction():
+        record()
+    assert (ledger.exposures(), ledger.canaries()) == ([exposure()], [canary()])
+    assert ledger.undelivered("crm", attempts=9) == [(a_notice(), (a_delivery(),))]
+    assert (ledger.canary(), ledger.holdout(), ledger.freeze()) == (canary(), a_holdout(), a_freeze())
 
 
 # --- transactions ---------------------------------------------------------------------------------------------------
@@ -552,14 +740,24 @@ def test_erasing_a_person_removes_all_of_theirs_and_what_others_said_on_it_and_c
     ledger.add_correction(a_correction("bob-corrects", of="bobs", user="bob"))
     for number, of in enumerate(["ann-corrects", "ann-corrects", "bob-corrects-ann", "bob-corrects"]):
         ledger.add_review(a_review(f"r{number}", of=of))
+    for unit, met in (("ann", "bobs"), ("ann", None), ("a session", "anns"), ("bob", "bobs"), ("bob", None)):
+        ledger.add_exposure(exposure(unit, of=met))
     ledger.remember("anns-key", digest="d", reply={"id": "ann-corrects", "status": "pending"}, at=NOON)
     ledger.remember("bobs-key", digest="d", reply={"id": "bob-corrects", "status": "pending"}, at=NOON)
 
     counts = ledger.erase_user("ann")
 
-    assert counts == {"interactions": 1, "feedback": 2, "corrections": 2, "reviews": 3, "replies": 1}
+    assert counts == {
+        "interactions": 1,
+        "feedback": 2,
+        "corrections": 2,
+        "reviews": 3,
+        "exposures": 3,
+        "replies": 1,
+    }
     assert {one.interaction_id for one in ledger.interactions(limit=9)} == {"bobs", "nobodys"}
     assert [one.feedback_id for one in ledger.feedback()] == ["bob-on-bobs"]
+    assert ledger.exposures() == [exposure("bob", of="bobs"), exposure("bob", of=None)]
     [left] = ledger.corrections()
     assert left.correction.correction_id == "bob-corrects"
     assert left.review == a_review("r3", of="bob-corrects")
@@ -575,6 +773,7 @@ def test_what_others_say_while_a_person_is_erased_goes_too(ledger: Ledger) -> No
     def speak() -> None:
         with ledger.transaction():
             ledger.add_feedback(a_feedback(of="anns", user="bob"))
+            ledger.add_exposure(exposure("bob", of="anns"))
             written.set()
             time.sleep(0.1)  # the erasure begins before this commits
 
@@ -583,8 +782,8 @@ def test_what_others_say_while_a_person_is_erased_goes_too(ledger: Ledger) -> No
         written.wait()
         counts = ledger.erase_user("ann")
         speaking.result()
-    assert (counts["interactions"], counts["feedback"]) == (1, 1)
-    assert ledger.feedback() == []
+    assert (counts["interactions"], counts["feedback"], counts["exposures"]) == (1, 1, 1)
+    assert (ledger.feedback(), ledger.exposures()) == ([], [])
 
 
 def test_an_erasure_inside_a_failed_transaction_erases_nothing(ledger: Ledger) -> None:
@@ -609,6 +808,36 @@ def test_forty_threads_write_and_read_at_once_without_an_error(ledger: Ledger) -
     _at_once(work, 40, rounds=3)
     assert len(ledger.interactions(limit=1000)) == 120
     assert len(ledger.feedback()) == 240
+
+
+def test_sixteen_threads_record_exposures_while_the_canary_that_is_asked_for_goes_one_step_on(ledger: Ledger) -> None:
+    ledger.add_interaction(an_interaction())
+    ledger.add_canary(canary())
+    done = threading.Event()
+
+    def ask() -> list[int]:
+        steps = []
+        while not done.is_set():
+            found = ledger.canary()
+            assert found is not None
+            steps.append(found.step)
+        return steps
+
+    def work(number: int) -> None:
+        ledger.add_exposure(exposure(f"u{number}", at=NOON + number * SECOND))
+        if number == 32:
+            ledger.add_canary(canary(step=1))
+
+    with ThreadPoolExecutor(2) as askers:
+        asking = [askers.submit(ask) for _ in range(2)]
+        try:
+            _at_once(work, 16, rounds=4)
+        finally:
+            done.set()
+        seen = [one.result() for one in asking]
+    assert [one.unit for one in ledger.exposures()] == [f"u{number}" for number in range(64)]
+    assert all(steps and set(steps) <= {0, 1} and steps == sorted(steps) for steps in seen)
+    assert ledger.canary() == canary(step=1)
 
 
 def _at_once(work: Callable[[int], None], threads: int, *, rounds: int) -> None:

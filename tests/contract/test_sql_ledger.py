@@ -16,7 +16,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from rag_flywheel.adapters import ledger_tables as tables
@@ -29,14 +29,19 @@ from tests.contract.test_ledger import (
     NOON,
     a_correction,
     a_decision,
+    a_delivery,
     a_feedback,
+    a_freeze,
     a_golden_case,
+    a_holdout,
     a_manifest,
+    a_notice,
     a_retirement,
     a_review,
     an_entry,
     an_interaction,
 )
+from tests.fakes.samples import canary, exposure
 from tests.postgres import PostgresServer, running_postgres
 
 END_CONNECTIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'test_%'"
@@ -76,6 +81,12 @@ def fill(ledger: SqlLedger) -> None:
     ledger.add_decision(a_decision())
     ledger.add_golden_case(a_golden_case())
     ledger.add_retirement(a_retirement())
+    ledger.add_exposure(exposure())
+    ledger.add_canary(canary())
+    ledger.add_holdout(a_holdout())
+    ledger.add_freeze(a_freeze())
+    ledger.add_notice(a_notice())
+    ledger.add_delivery(a_delivery())
     ledger.add_audit(an_entry())
     ledger.remember("key", digest="d", reply={}, at=NOON)
 
@@ -212,6 +223,43 @@ def test_a_row_that_is_not_what_was_written_is_damage_and_its_text_is_not_quoted
 def test_an_id_that_the_database_cannot_hold_is_not_found_or_invalid_and_never_a_crash(ledger: SqlLedger) -> None:
     with pytest.raises((InvalidInput, NotFound)):
         ledger.interaction(InteractionId("a\x00b"))
+
+
+@contextlib.contextmanager
+def statements(engine: Engine) -> Iterator[list[str]]:
+    """What is asked of the database inside the block."""
+    asked: list[str] = []
+
+    def note(connection: object, cursor: object, statement: str, *rest: object) -> None:
+        asked.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield asked
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def test_what_every_question_and_every_tick_asks_is_one_query_however_much_there_is(
+    engine: Engine, tmp_path: Path
+) -> None:
+    ledger = SqlLedger(Database(engine, timeout=10), lock_folder=tmp_path / "locks")
+    ledger.add_interaction(an_interaction())
+    for number in range(5):
+        ledger.add_exposure(exposure())
+        ledger.add_canary(canary(f"canary{number}"))
+        ledger.add_holdout(a_holdout())
+        ledger.add_notice(a_notice(f"n{number}"))
+        ledger.add_delivery(a_delivery(f"n{number}"))
+    asks: list[Callable[[], object]] = [
+        ledger.canary,
+        ledger.holdout,
+        ledger.canaries,
+        ledger.exposures,
+        lambda: ledger.undelivered("crm", attempts=9),
+    ]
+    for ask in asks:
+        with statements(engine) as asked:
+            assert ask()
+        assert len([one for one in asked if one.startswith("SELECT")]) == 1
 
 
 # --- several processes ----------------------------------------------------------------------------------------------

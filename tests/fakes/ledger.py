@@ -5,22 +5,29 @@ import copy
 import json
 import secrets
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
 from rag_flywheel.domain import (
     AuditEntry,
+    Canary,
+    CanaryId,
     Correction,
     CorrectionId,
     Decision,
+    Delivery,
+    Exposure,
     Feedback,
+    Freeze,
     GoldenCase,
+    HoldOut,
     Interaction,
     InteractionId,
     Json,
     Manifest,
+    Notice,
     Retirement,
     Review,
     ReviewedCorrection,
@@ -47,6 +54,12 @@ class _Tables:
     decisions: list[Decision] = field(default_factory=list)
     golden_cases: dict[str, GoldenCase] = field(default_factory=dict)
     retirements: dict[str, Retirement] = field(default_factory=dict)
+    exposures: list[Exposure] = field(default_factory=list)
+    canaries: list[Canary] = field(default_factory=list)
+    holdouts: list[HoldOut] = field(default_factory=list)
+    freezes: list[Freeze] = field(default_factory=list)
+    notices: dict[str, Notice] = field(default_factory=dict)
+    deliveries: list[Delivery] = field(default_factory=list)
     audit: list[AuditEntry] = field(default_factory=list)
     replies: dict[str, tuple[str, Json]] = field(default_factory=dict)
 
@@ -111,12 +124,20 @@ class MemoryLedger:
             _get(self._rows.interactions, feedback.interaction_id)
             _add(self._rows.feedback, feedback.feedback_id, feedback)
 
-    def feedback(self, *, interaction_id: InteractionId | None = None, until: datetime | None = None) -> list[Feedback]:
+    def feedback(
+        self,
+        *,
+        interaction_id: InteractionId | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list[Feedback]:
         with self._turn:
             found = [
                 one
                 for one in self._rows.feedback.values()
-                if interaction_id in (None, one.interaction_id) and (until is None or one.given <= until)
+                if interaction_id in (None, one.interaction_id)
+                and (since is None or one.given >= since)
+                and (until is None or one.given <= until)
             ]
         return sorted(found, key=lambda one: one.given)
 
@@ -201,6 +222,78 @@ class MemoryLedger:
             found = [one for one in self._rows.retirements.values() if until is None or one.retired <= until]
         return sorted(found, key=lambda one: one.retired)
 
+    def add_exposure(self, exposure: Exposure) -> None:
+        with self._turn:
+            if exposure.interaction_id is not None:
+                _get(self._rows.interactions, exposure.interaction_id)
+            self._rows.exposures.append(exposure)
+
+    def exposures(
+        self, *, canary_id: CanaryId | None = None, step: int | None = None, since: datetime | None = None
+    ) -> list[Exposure]:
+        with self._turn:
+            found = [
+                one
+                for one in self._rows.exposures
+                if canary_id in (None, one.canary_id)
+                and step in (None, one.step)
+                and (since is None or one.at >= since)
+            ]
+        return sorted(found, key=lambda one: one.at)
+
+    def add_canary(self, canary: Canary) -> None:
+        with self._turn:
+            self._rows.canaries.append(canary)
+
+    def canary(self) -> Canary | None:
+        with self._turn:
+            return _last(self._rows.canaries)
+
+    def canaries(self) -> list[Canary]:
+        with self._turn:
+            newest = {one.canary_id: one for one in self._rows.canaries}  # a later one keeps the place of the first
+        return list(newest.values())
+
+    def add_holdout(self, holdout: HoldOut) -> None:
+        with self._turn:
+            self._rows.holdouts.append(holdout)
+
+    def holdout(self) -> HoldOut | None:
+        with self._turn:
+            return _last(self._rows.holdouts)
+
+    def add_freeze(self, freeze: Freeze) -> None:
+        with self._turn:
+            self._rows.freezes.append(freeze)
+
+    def freeze(self) -> Freeze | None:
+        with self._turn:
+            return _last(self._rows.freezes)
+
+    def add_notice(self, notice: Notice) -> None:
+        with self._turn:
+            _add(self._rows.notices, notice.notice_id, notice)
+
+    def undelivered(self, receiver: str, *, attempts: int) -> list[tuple[Notice, tuple[Delivery, ...]]]:
+        with self._turn:
+            made = {name: self._made(name, receiver) for name in self._rows.notices}
+            notices = sorted(self._rows.notices.values(), key=lambda one: one.at)
+        return [
+            (notice, tried)
+            for notice in notices
+            if len(tried := made[notice.notice_id]) < attempts and not any(one.delivered for one in tried)
+        ]
+
+    def _made(self, notice_id: str, receiver: str) -> tuple[Delivery, ...]:
+        """The attempts to tell a receiver of a notice, oldest first."""
+        found = (one for one in self._rows.deliveries if (one.notice_id, one.receiver) == (notice_id, receiver))
+        return tuple(sorted(found, key=lambda one: one.at))
+
+    def add_delivery(self, delivery: Delivery) -> None:
+        with self._turn:
+            _get(self._rows.notices, delivery.notice_id)
+            self._rows.deliveries.append(delivery)
+
     def add_audit(self, entry: AuditEntry) -> None:
         with self._turn:
             self._rows.audit.append(entry)
@@ -229,6 +322,9 @@ class MemoryLedger:
                 key for key, one in rows.corrections.items() if one.user == user or one.interaction_id in gone
             }
             reviews = {key for key, one in rows.reviews.items() if one.correction_id in corrections}
+            exposures = [one for one in rows.exposures if one.unit != user and one.interaction_id not in gone]
+            exposed = len(rows.exposures) - len(exposures)
+            rows.exposures = exposures
             named = [f'"{one}"' for one in (*gone, *feedback, *corrections)]
             replies = {
                 key for key, (_, reply) in rows.replies.items() if any(one in json.dumps(reply) for one in named)
@@ -238,6 +334,7 @@ class MemoryLedger:
                 "reviews": _remove(rows.reviews, reviews),
                 "corrections": _remove(rows.corrections, corrections),
                 "feedback": _remove(rows.feedback, feedback),
+                "exposures": exposed,
                 "interactions": _remove(rows.interactions, gone),
             }
 
@@ -255,6 +352,10 @@ def _get(rows: Mapping[K, V], key: K) -> V:
     if key not in rows:
         raise NotFound(f"the ledger has no {key}")
     return rows[key]
+
+
+def _last(rows: Sequence[V]) -> V | None:
+    return rows[-1] if rows else None
 
 
 def _remove(rows: dict[K, V], keys: set[K]) -> int:

@@ -6,6 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 from rag_flywheel.config import Embedder, Ingest, Privacy, Reranker, Retrieval
 from rag_flywheel.domain import (
+    Arm,
+    Canary,
+    CanaryId,
+    CanaryState,
     Chunk,
     ChunkId,
     Citation,
@@ -15,6 +19,7 @@ from rag_flywheel.domain import (
     Decision,
     DocumentId,
     Evidence,
+    Exposure,
     FeedbackId,
     Interaction,
     InteractionId,
@@ -228,4 +233,60 @@ def manifest(
 def decision(version: str, outcome: Outcome = Outcome.PASSED) -> Decision:
     return Decision(
         version_id=VersionId(version), control=None, decided=NOON, outcome=outcome, reasons=("because",), report={}
+    )
+
+
+def exposure(
+    unit: str = "ann",
+    *,
+    at: datetime = NOON,
+    arm: Arm = Arm.CONTROL,
+    canary: str | None = "canary1",
+    step: int = 0,
+    of: str | None = "i1",
+    answered: bool = True,
+    seconds: float = 0.1,
+) -> Exposure:
+    """One without an interaction failed."""
+    return Exposure(
+        at=at,
+        unit=unit,
+        arm=arm,
+        canary_id=None if canary is None else CanaryId(canary),
+        step=step,
+        interaction_id=None if of is None else InteractionId(of),
+        answered=answered and of is not None,
+        failed=of is None,
+        seconds=seconds,
+    )
+
+
+def canary(
+    name: str = "canary1",
+    *,
+    control: str = "v1",
+    treatment: str = "v2",
+    shadow: bool = False,
+    shares: Sequence[float] = (0.05, 0.25, 1.0),
+    superior: bool = False,
+    expected: float = 0.1,
+    started: datetime = NOON,
+    step: int = 0,
+    stepped: datetime | None = None,
+    state: CanaryState = CanaryState.RUNNING,
+    reasons: Sequence[str] = (),
+) -> Canary:
+    return Canary(
+        canary_id=CanaryId(name),
+        control=VersionId(control),
+        treatment=VersionId(treatment),
+        shadow=shadow,
+        shares=tuple(shares),
+        superior=superior,
+        expected=expected,
+        started=started,
+        step=step,
+        stepped=stepped or started,
+        state=state,
+        reasons=tuple(reasons),
     )
