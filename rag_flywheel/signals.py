@@ -1,7 +1,8 @@
 """Implicit signals: what people did with an answer, and how much that says. Pure.
 
 What people do depends on what they happened to look at, so such a signal is never a label alone. It says which answers
-a reviewer should look at first, and it moves the weight of a lesson that has an explicit label; nothing else.
+a reviewer should look at first, and it moves the weight of a lesson that has an explicit label. Two versions may be
+compared by it, where a coin has chosen who meets which: then both are looked at alike.
 """
 
 from collections.abc import Iterable
@@ -21,6 +22,8 @@ INVERSE_AT_MOST = 5.0
 """Where inverse propensities are clipped: one click far down must not outweigh everything else."""
 SWING = 0.5
 """The weight of a lesson stays within this of 1."""
+BAD_STARS = 2
+"""Up to here stars say that an answer was bad."""
 
 
 def rank_of(kind: FeedbackKind, value: Json, interaction: Interaction) -> int | None:
@@ -83,6 +86,37 @@ def weights(feedback: Iterable[Feedback]) -> dict[InteractionId, float]:
     """
     found = balances(one for one in feedback if one.kind is not FeedbackKind.EDITED)
     return {name: 1.0 + SWING * balance / (1.0 + abs(balance)) for name, balance in found.items() if balance}
+
+
+def is_bad(feedback: Iterable[Feedback]) -> bool:
+    """Whether an answer was bad by all that was said and done about it, oldest first.
+
+    What people say goes before what they do: it is bad where the newest word of anybody is a thumbs-down, up to 2
+    stars, an issue, missing knowledge or an edit. Only where nobody said a word does the balance of the signals count.
+    That no knowledge is missing takes back that it is, and says nothing else. All who gave no name are one person.
+    """
+    given = list(feedback)
+    latest: dict[tuple[str | None, FeedbackKind], Feedback] = {}
+    for one in given:
+        latest.pop((one.user, one.kind), None)  # so that the order is that of the newest words
+        latest[one.user, one.kind] = one
+    words = {one.user: word for one in latest.values() if (word := _word(one)) is not None}
+    return any(words.values()) if words else any(balance < 0 for balance in balances(given).values())
+
+
+def _word(signal: Feedback) -> bool | None:
+    """Whether a person said that the answer was bad; None where this is no word on it."""
+    match signal.kind:
+        case FeedbackKind.THUMB:
+            return signal.value == "down"
+        case FeedbackKind.STARS:
+            return isinstance(signal.value, int) and signal.value <= BAD_STARS
+        case FeedbackKind.MISSING_KNOWLEDGE:
+            return None if signal.value is False else True
+        case FeedbackKind.ISSUE | FeedbackKind.EDITED:
+            return True
+        case _:
+            return None
 
 
 def _direction(signal: Feedback) -> float:

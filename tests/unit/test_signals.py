@@ -15,11 +15,12 @@ from rag_flywheel.domain import (
     InteractionId,
     Json,
 )
-from rag_flywheel.signals import balances, propensity, rank_of, strength, weights
+from rag_flywheel.signals import balances, is_bad, propensity, rank_of, strength, weights
 from tests.fakes.samples import NOON, interaction, shown
 
 USED, CLICK, EDITED = FeedbackKind.USED, FeedbackKind.CITATION_CLICK, FeedbackKind.EDITED
 ABANDONED, REGENERATED = FeedbackKind.ABANDONED, FeedbackKind.REGENERATED
+THUMB, STARS, MISSING = FeedbackKind.THUMB, FeedbackKind.STARS, FeedbackKind.MISSING_KNOWLEDGE
 
 
 def signal(
@@ -154,3 +155,59 @@ def test_signals_that_say_nothing_and_edits_leave_the_weight_at_one() -> None:
         signal(ABANDONED, of="i3"),
     ]
     assert weights(given) == {}
+
+
+# --- whether an answer was bad --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "bad"),
+    [
+        (THUMB, "down", True),
+        (THUMB, "up", False),
+        (STARS, 1, True),
+        (STARS, 2, True),
+        (STARS, 3, False),
+        (FeedbackKind.ISSUE, "text", True),
+        (MISSING, True, True),
+        (MISSING, "text", True),
+        (MISSING, False, False),
+        (EDITED, "text", True),
+        (FeedbackKind.COMMENT, "text", False),
+        (FeedbackKind.PASSAGE_RELEVANCE, {"document_id": "a", "relevant": False}, False),
+        (ABANDONED, True, True),
+        (ABANDONED, False, False),
+        (USED, True, False),
+        (USED, False, True),
+    ],
+)
+def test_one_signal_alone_says_whether_the_answer_was_bad(kind: FeedbackKind, value: Json, bad: bool) -> None:
+    assert is_bad([signal(kind, value)]) is bad
+
+
+def test_an_answer_without_signals_is_not_bad() -> None:
+    assert not is_bad([])
+
+
+def test_the_newest_word_of_a_person_stands_whatever_its_kind() -> None:
+    assert not is_bad([signal(THUMB, "down"), signal(THUMB, "up")])
+    assert not is_bad([signal(THUMB, "up"), signal(THUMB, "down"), signal(STARS, 5)])
+    assert is_bad([signal(STARS, 5), signal(THUMB, "down")])
+    assert is_bad([signal(THUMB, "down"), signal(STARS, 5), signal(THUMB, "down")])
+
+
+def test_one_person_s_praise_takes_nothing_from_another_s_complaint() -> None:
+    assert is_bad([signal(THUMB, "down", user="ann"), signal(THUMB, "up", user="bob")])
+
+
+def test_that_no_knowledge_is_missing_takes_back_that_alone() -> None:
+    assert not is_bad([signal(MISSING, True), signal(MISSING, False)])
+    assert is_bad([signal(THUMB, "down"), signal(MISSING, True), signal(MISSING, False)])
+
+
+def test_what_people_do_counts_only_where_nobody_said_a_word() -> None:
+    left = signal(ABANDONED, rank=3)
+    assert is_bad([left, signal(CLICK, 1)])
+    assert not is_bad([left, signal(THUMB, "up", user="bob")])
+    assert is_bad([signal(USED), signal(THUMB, "down", user="bob")])
+    assert is_bad([left, signal(FeedbackKind.COMMENT, "text")])
