@@ -104,8 +104,8 @@ def _verdict(ruling: Ruling, *, first: bool) -> str:
     if ruling.outcome is Outcome.UNDECIDED:
         return "Undecided"
     if first:
-        return "Promoted as the first version"
-    return "Promoted as better" if ruling.better else "Promoted as not worse"
+        return "Passed as the first version"
+    return "Passed as better" if ruling.better else "Passed as not worse"
 
 
 def _kept(judged: Sequence[Judged]) -> tuple[list[Judged], list[dict[str, Any]]]:

@@ -1,13 +1,21 @@
-"""Question to interaction: follow the alias, retrieve, generate, record."""
+"""Question to interaction: find the asker's version, retrieve, generate, record.
+
+Everybody is on the live version, but for those whom a canary or the hold-out puts on another. Only a person, or a
+session, that the caller names can be kept on one version, so nobody else takes part, and nobody who did not consent.
+"""
 
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from rag_flywheel import canary, promotion
 from rag_flywheel.config import Embedder, Privacy
 from rag_flywheel.domain import (
+    Arm,
+    CanaryId,
     Draft,
+    Exposure,
     Interaction,
     InteractionId,
     Manifest,
@@ -17,13 +25,26 @@ from rag_flywheel.domain import (
     Turn,
     VersionId,
 )
-from rag_flywheel.errors import Damaged, NotFound, NothingLive
+from rag_flywheel.errors import Damaged, FlywheelError, NotFound, NothingLive
 from rag_flywheel.ports import Encoder, Generator, Ledger, PassageIndex, Redactor, RerankerStore
 from rag_flywheel.privacy import pseudonym
 from rag_flywheel.retrieval import Searcher, open_searcher, retrieve
 
-ARM = "control"  # everybody is on the live version until a candidate shares the traffic
 RECORDED = 50  # passages of a ranking that the ledger keeps, for attribution and hard negatives
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where an asker stands while one question is answered."""
+
+    arm: Arm
+    version: VersionId | None  # None: whatever is live
+    unit: str | None  # who is kept on the arm; None: nobody who could be
+    canary_id: CanaryId | None
+    step: int
+
+
+EVERYBODY = Place(arm=Arm.CONTROL, version=None, unit=None, canary_id=None, step=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,20 +64,46 @@ class Chat:
         """The live version. Raises NothingLive before the first reindex."""
         return self.opened.get(self._live(), self._open)
 
-    def search(self, query: str) -> tuple[Searcher, list[Passage]]:
-        """The live version, held from here on, and its ranking for the query.
+    def search(self, query: str, *, on: VersionId | None = None) -> tuple[Searcher, list[Passage]]:
+        """A version, the live one unless another is named, held from here on, and its ranking for the query.
 
-        Raises NothingLive, IndexUnavailable, and Damaged when a part of the live version is gone.
+        Raises NothingLive, NotFound when the named version is not kept, IndexUnavailable, and Damaged when a part of
+        the live version is gone.
         """
         while True:
-            live = self._live()
+            version = on or self._live()
             try:
-                searcher = self.opened.get(live, self._open)
+                searcher = self.opened.get(version, self._open)
                 return searcher, retrieve(query, searcher=searcher)
             except NotFound as error:
-                if self.index.live() == live:
-                    raise Damaged(f"a part of the live version {live} is gone: {error}") from error
+                if on is not None:
+                    raise
+                if self.index.live() == version:
+                    raise Damaged(f"a part of the live version {version} is gone: {error}") from error
                 # It was retired after its name was read: the alias names another by now.
+
+    def place(self, asked: Question) -> Place:
+        """The arm of the asker, the same for each of a person's questions while a step of a canary lasts."""
+        salt = self.ledger.salt()
+        unit = pseudonym(asked.user, salt) or pseudonym(asked.session, salt, of="session")
+        if unit is None or not asked.consent:
+            return EVERYBODY
+        under_way, holdout = promotion.running(self.ledger), self.ledger.holdout()
+        sharing = None if under_way is None or under_way.shadow else under_way
+        arm = canary.arm(unit, salt=salt, canary=sharing, holdout=holdout)
+        version = None
+        if arm is Arm.HOLDOUT and holdout is not None:
+            version = holdout.version_id
+        elif arm is Arm.TREATMENT and under_way is not None:
+            version = under_way.treatment
+        taking_part = None if arm is Arm.HOLDOUT else under_way
+        return Place(
+            arm=arm,
+            version=version,
+            unit=unit,
+            canary_id=None if taking_part is None else taking_part.canary_id,
+            step=0 if taking_part is None else taking_part.step,
+        )
 
     def _live(self) -> VersionId:
         live = self.index.live()
@@ -77,20 +124,74 @@ class Chat:
     def stream(self, question: Question, *, interaction_id: InteractionId) -> Iterator[str | Interaction]:
         """Pieces of the answer as they come, then the interaction, recorded under `interaction_id`.
 
-        One index version serves the whole answer, whatever the alias does meanwhile. Raises NothingLive, Unavailable.
+        One index version serves the whole answer, whatever the alias does meanwhile. Where a candidate cannot search,
+        the live version answers instead. Raises NothingLive, Unavailable.
         """
         started = time.perf_counter()
         asked = _masked(question, self.redactor)
+        place = self.place(question)
         query = self.generator.rewrite(asked.text, asked.history)
-        searcher, passages = self.search(query)
-        for piece in self.generator.answer(query, passages[: searcher.shown]):
-            if isinstance(piece, str):
-                yield piece
-            else:
-                seconds = time.perf_counter() - started
-                interaction = self._interaction(interaction_id, asked, query, passages, piece, searcher, seconds)
-                self.ledger.add_interaction(_forgetful(interaction) if not asked.consent else interaction)
-                yield interaction
+        try:
+            place, searcher, passages = self._found(query, place, asked, started)
+            for piece in self.generator.answer(query, passages[: searcher.shown]):
+                if isinstance(piece, str):
+                    yield piece
+                else:
+                    seconds = time.perf_counter() - started
+                    interaction = self._interaction(
+                        interaction_id, asked, query, passages, piece, searcher, place, seconds
+                    )
+                    self._keep(interaction, place)
+                    yield interaction
+        except FlywheelError:
+            self._failed(place, asked, started)
+            raise
+
+    def _found(
+        self, query: str, place: Place, asked: Question, started: float
+    ) -> tuple[Place, Searcher, list[Passage]]:
+        if place.version is None:
+            return place, *self.search(query)
+        try:
+            return place, *self.search(query, on=place.version)
+        except FlywheelError:  # nobody shall suffer from a candidate
+            found = self.search(query)
+            self._failed(place, asked, started)  # the canary hears of it, once: where this search failed too, from us
+            return EVERYBODY, *found
+
+    def _keep(self, interaction: Interaction, place: Place) -> None:
+        with self.ledger.transaction():
+            self.ledger.add_interaction(interaction if interaction.consent else _forgetful(interaction))
+            if place.unit is not None:
+                self.ledger.add_exposure(
+                    Exposure(
+                        at=interaction.asked,
+                        unit=place.unit,
+                        arm=place.arm,
+                        canary_id=place.canary_id,
+                        step=place.step,
+                        interaction_id=interaction.interaction_id,
+                        answered=interaction.answered,
+                        failed=False,
+                        seconds=interaction.seconds,
+                    )
+                )
+
+    def _failed(self, place: Place, asked: Question, started: float) -> None:
+        if place.unit is not None:
+            self.ledger.add_exposure(
+                Exposure(
+                    at=asked.asked,
+                    unit=place.unit,
+                    arm=place.arm,
+                    canary_id=place.canary_id,
+                    step=place.step,
+                    interaction_id=None,
+                    answered=False,
+                    failed=True,
+                    seconds=time.perf_counter() - started,
+                )
+            )
 
     def answer(self, question: Question, *, interaction_id: InteractionId) -> Interaction:
         """The whole answer at once. Raises as `stream` does."""
@@ -109,6 +210,7 @@ class Chat:
         passages: Sequence[Passage],
         draft: Draft,
         searcher: Searcher,
+        place: Place,
         seconds: float,
     ) -> Interaction:
         salt = self.ledger.salt()
@@ -122,7 +224,7 @@ class Chat:
             answer=draft.text,
             answered=draft.answered,
             version_id=searcher.version,
-            arm=ARM,
+            arm=place.arm,
             generator=self.generator.name,
             ranking=tuple(_shown(passage) for passage in passages[:RECORDED]),
             shown=min(searcher.shown, len(passages)),
@@ -130,6 +232,7 @@ class Chat:
             consent=asked.consent,
             seconds=seconds,
             group=asked.group,
+            canary_id=place.canary_id,
         )
 
 

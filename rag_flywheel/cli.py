@@ -7,19 +7,18 @@ import getpass
 import json as json_format
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
 import typer
-import yaml
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from rag_flywheel import config as config_file
+from rag_flywheel import printed
 from rag_flywheel.errors import Damaged, FlywheelError, InvalidInput, NotFound
+from rag_flywheel.printed import out
 
 DONE, REFUSED, UNDECIDED, INTERRUPTED = 0, 3, 4, 130
 
@@ -33,18 +32,22 @@ app = typer.Typer(
 )
 review_app = typer.Typer(help="Look at corrections and decide on them.", no_args_is_help=True)
 versions_app = typer.Typer(help="List, show and compare index versions.", no_args_is_help=True)
+canary_app = typer.Typer(help="Look at the candidate that shares the traffic, act on it, end it.", no_args_is_help=True)
+holdout_app = typer.Typer(help="Keep a few people on an old version, to measure what was gained.", no_args_is_help=True)
 config_app = typer.Typer(help="Check and show the settings.", no_args_is_help=True)
 golden_app = typer.Typer(help="Look at the judged questions, add to them, retire them.", no_args_is_help=True)
 app.add_typer(review_app, name="review")
 app.add_typer(golden_app, name="golden")
 app.add_typer(versions_app, name="versions")
+app.add_typer(canary_app, name="canary")
+app.add_typer(holdout_app, name="holdout")
 app.add_typer(config_app, name="config")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Url = Annotated[str, typer.Option("--url", help="A running server, instead of the local files.", envvar="")]
+Why = Annotated[str, typer.Option(help="For the audit log.")]
 User = Annotated[str | None, typer.Option("--user", help="Who you are; only a keyed hash of it is stored.")]
 
-out = Console(highlight=False, emoji=False)
 err = Console(stderr=True, highlight=False, emoji=False)
 
 
@@ -77,25 +80,35 @@ def serve(
     context: typer.Context,
     host: Annotated[str | None, typer.Option(help="Overrides api.host.")] = None,
     port: Annotated[int | None, typer.Option(help="Overrides api.port; 0 takes any free one.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Overrides api.workers: processes that answer.", min=1)] = None,
 ) -> None:
     """Serve the chat API, feedback, corrections and reviews over HTTP, in the foreground."""
     from rag_flywheel.server import run
 
-    with _local(context) as services:
-        api = services.config.api
-        run(services, host=host or api.host, port=api.port if port is None else port, out=out)
+    settings = config_file.load(context.obj.config)
+    api = settings.api
+    run(
+        settings,
+        config_file.secrets(),
+        host=host or api.host,
+        port=api.port if port is None else port,
+        workers=workers or api.workers,
+        out=out,
+    )
 
 
 @app.command(epilog="Example, nightly: 0 3 * * * rag-flywheel --config /etc/rag-flywheel.yaml reindex")
 def reindex(
     context: typer.Context,
-    force: Annotated[bool, typer.Option("--force", help="Build even when nothing has changed.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Build even when nothing has changed, or a canary is running.")
+    ] = False,
     json: Json = False,
     url: Url = "",
 ) -> None:
-    """Build a version from sources and accepted corrections, score it against the live one, switch or refuse.
+    """Build a version from sources and accepted corrections, score it against the live one, deploy or refuse it.
 
-    Exit codes: 0 switched or nothing to do, 3 refused by the gate, 4 undecided, 6 another run is on.
+    Exit codes: 0 deployed or nothing to do, 3 refused by the gate, 4 undecided, 6 another run is on.
     """
     asked = _asked(context, json, url)
     if asked.url:
@@ -106,7 +119,7 @@ def reindex(
 
         with _local(context) as services, shown(err) as steps:
             result = run(services, force=force, steps=steps)
-    _print(asked, result, _reindex_table)
+    _print(asked, result, printed.reindex_table)
     raise typer.Exit({"refused": REFUSED, "undecided": UNDECIDED}.get(result["decision"], DONE))
 
 
@@ -134,7 +147,7 @@ def ask(
         "session_id": session,
         "consent": consent,
     }
-    _print(asked, _send(asked, "POST", "/chat", body=body), _answer)
+    _print(asked, _send(asked, "POST", "/chat", body=body), printed.answer)
 
 
 @app.command(epilog="Example: rag-flywheel explain INTERACTION --limit 5")
@@ -148,7 +161,7 @@ def explain(
     """Say why an answer's passages rank as they do, and which known questions were admitted or kept out, and why."""
     asked = _asked(context, json, url)
     reply = _send(asked, "GET", f"/interactions/{interaction}/explain", params={"limit": limit})
-    _print(asked, reply, _explanation)
+    _print(asked, reply, printed.explanation)
 
 
 @app.command(epilog="Example: rag-flywheel feedback INTERACTION thumb down")
@@ -171,7 +184,7 @@ def feedback(
     """Say what an answer was worth."""
     asked = _asked(context, json, url)
     body = {"interaction_id": interaction, "kind": kind, "value": _value(kind, value), "user_id": user}
-    _print(asked, _send(asked, "POST", "/feedback", body=body, key=key), _fields)
+    _print(asked, _send(asked, "POST", "/feedback", body=body, key=key), printed.fields)
 
 
 @app.command(epilog='Example: rag-flywheel correct INTERACTION --answer "Run rag-flywheel rollback." --user ada')
@@ -199,7 +212,7 @@ def correct(
         "supersedes": [_span(text) for text in supersedes or []],
         "user_id": user,
     }
-    _print(asked, _send(asked, "POST", "/corrections", body=body, key=key), _fields)
+    _print(asked, _send(asked, "POST", "/corrections", body=body, key=key), printed.fields)
 
 
 @app.command(epilog="Example: rag-flywheel correction ID")
@@ -211,7 +224,7 @@ def correction(
 ) -> None:
     """Show what became of a correction, up to the version in which it went live."""
     asked = _asked(context, json, url)
-    _print(asked, _send(asked, "GET", f"/corrections/{id}"), _fields)
+    _print(asked, _send(asked, "GET", f"/corrections/{id}"), printed.fields)
 
 
 @review_app.command("list", epilog="Example: rag-flywheel review list --status quarantined")
@@ -230,7 +243,7 @@ def review_list(
     """The corrections that wait for a decision: those in conflict with another one first, then the oldest."""
     asked = _asked(context, json, url)
     params = {"status": status, "conflicts": conflicts, "limit": limit}
-    _print(asked, _send(asked, "GET", "/review", params=params), _review_table)
+    _print(asked, _send(asked, "GET", "/review", params=params), printed.review_table)
 
 
 @review_app.command("show", epilog="Example: rag-flywheel review show ID")
@@ -242,7 +255,7 @@ def review_show(
 ) -> None:
     """One correction beside what was answered, and what contradicts it."""
     asked = _asked(context, json, url)
-    _print(asked, _send(asked, "GET", f"/review/{id}"), _review_item)
+    _print(asked, _send(asked, "GET", f"/review/{id}"), printed.review_item)
 
 
 @review_app.command("decide", epilog="Example: rag-flywheel review decide ID --verdict accept")
@@ -259,7 +272,7 @@ def review_decide(
     """Accept, reject or quarantine a correction. The latest verdict counts; the next reindex acts on it."""
     asked = _asked(context, json, url)
     body = {"verdict": verdict, "answer": answer, "note": note, "reviewer": reviewer or _login()}
-    _print(asked, _send(asked, "POST", f"/review/{id}", body=body), _review_item)
+    _print(asked, _send(asked, "POST", f"/review/{id}", body=body), printed.review_item)
 
 
 @app.command(epilog="Example: rag-flywheel gaps --limit 10")
@@ -271,7 +284,7 @@ def gaps(
 ) -> None:
     """Questions that the documents could not answer, most frequent first."""
     asked = _asked(context, json, url)
-    _print(asked, _send(asked, "GET", "/gaps", params={"limit": limit}), _gaps_table)
+    _print(asked, _send(asked, "GET", "/gaps", params={"limit": limit}), printed.gaps_table)
 
 
 @app.command(epilog="Example: rag-flywheel triage --limit 10")
@@ -283,7 +296,7 @@ def triage(
 ) -> None:
     """Questions whose answers people turned away from without a word, the most suspicious first."""
     asked = _asked(context, json, url)
-    _print(asked, _send(asked, "GET", "/triage", params={"limit": limit}), _triage_table)
+    _print(asked, _send(asked, "GET", "/triage", params={"limit": limit}), printed.triage_table)
 
 
 # --- the golden set -------------------------------------------------------------------------------------------------
@@ -309,7 +322,7 @@ def golden_list(
     """The judged questions, with their part in the gate: of people, of accepted corrections, of confirmed answers."""
     asked = _asked(context, json, url)
     params = {"origin": origin, "role": role, "state": state}
-    _print(asked, _send(asked, "GET", "/golden", params=params), _golden_table)
+    _print(asked, _send(asked, "GET", "/golden", params=params), printed.golden_table)
 
 
 @golden_app.command(
@@ -345,7 +358,7 @@ def golden_add(
         "cluster": cluster,
         "who": who or _login(),
     }
-    _print(asked, _send(asked, "POST", "/golden", body=body), _fields)
+    _print(asked, _send(asked, "POST", "/golden", body=body), printed.fields)
 
 
 @golden_app.command("import", epilog="Example: rag-flywheel golden import judged-questions")
@@ -362,7 +375,7 @@ def golden_import(
     asked = _asked(context, json, url)
     cases, unjudged = read(folder)
     reply = _send(asked, "POST", "/golden/import", body={"cases": cases, "who": who or _login()})
-    _print(asked, {**reply, "unjudged": unjudged}, _taken_in)
+    _print(asked, {**reply, "unjudged": unjudged}, printed.taken_in)
 
 
 @golden_app.command("retire", epilog="Example: rag-flywheel golden retire golden:q17 --why 'asked twice'")
@@ -377,7 +390,7 @@ def golden_retire(
     """Take a case of any origin out of use, for good: neither tuning nor the gate uses it any more."""
     asked = _asked(context, json, url)
     body = {"case_id": id, "why": why, "who": who or _login()}
-    _print(asked, _send(asked, "POST", "/golden/retire", body=body), _fields)
+    _print(asked, _send(asked, "POST", "/golden/retire", body=body), printed.fields)
 
 
 @golden_app.command("check", epilog="Example: rag-flywheel golden check --json")
@@ -388,7 +401,7 @@ def golden_check(context: typer.Context, json: Json = False, url: Url = "") -> N
     """
     asked = _asked(context, json, url)
     result = _send(asked, "GET", "/golden/check")
-    _print(asked, result, _checkup)
+    _print(asked, result, printed.checkup)
     raise typer.Exit({"faulty": InvalidInput.exit_code, "undecided": UNDECIDED}.get(result["outcome"], DONE))
 
 
@@ -404,7 +417,7 @@ def versions_list(
 ) -> None:
     """The index versions, oldest first."""
     asked = _asked(context, json, url)
-    _print(asked, _send(asked, "GET", "/versions", params={"deleted": deleted}), _versions_table)
+    _print(asked, _send(asked, "GET", "/versions", params={"deleted": deleted}), printed.versions_table)
 
 
 @versions_app.command("show", epilog="Example: rag-flywheel versions show VERSION --json")
@@ -416,7 +429,7 @@ def versions_show(
 ) -> None:
     """The manifest, the states and the gate's decision of a version."""
     asked = _asked(context, json, url)
-    _print(asked, _send(asked, "GET", f"/versions/{version}"), _document)
+    _print(asked, _send(asked, "GET", f"/versions/{version}"), printed.document)
 
 
 @versions_app.command("diff", epilog="Example: rag-flywheel versions diff OLD NEW")
@@ -429,35 +442,102 @@ def versions_diff(
 ) -> None:
     """What changed from one version to another."""
     asked = _asked(context, json, url)
-    _print(asked, _send(asked, "GET", f"/versions/{version}/diff/{other}"), _document)
+    _print(asked, _send(asked, "GET", f"/versions/{version}/diff/{other}"), printed.document)
 
 
 @app.command(epilog="Example: rag-flywheel promote VERSION --why 'the fix is in'")
 def promote(
     context: typer.Context,
     version: Annotated[str, typer.Argument(help="A kept version.")],
-    why: Annotated[str, typer.Option(help="For the audit log.")] = "asked for",
+    why: Why = "asked for",
     json: Json = False,
     url: Url = "",
 ) -> None:
     """Point the alias at a kept version."""
     asked = _asked(context, json, url)
     body = {"version": version, "who": _login(), "why": why}
-    _print(asked, _send(asked, "POST", "/promote", body=body), _fields)
+    _print(asked, _send(asked, "POST", "/promote", body=body), printed.fields)
 
 
 @app.command(epilog="Example: rag-flywheel rollback")
 def rollback(
     context: typer.Context,
     to: Annotated[str | None, typer.Option(help="A kept version; the one before the live one if not given.")] = None,
-    why: Annotated[str, typer.Option(help="For the audit log.")] = "asked for",
+    why: Why = "asked for",
     json: Json = False,
     url: Url = "",
 ) -> None:
     """Put the previous version back, at once."""
     asked = _asked(context, json, url)
     body = {"to": to, "who": _login(), "why": why}
-    _print(asked, _send(asked, "POST", "/rollback", body=body), _fields)
+    _print(asked, _send(asked, "POST", "/rollback", body=body), printed.fields)
+
+
+@canary_app.command("show", epilog="Example: rag-flywheel canary show")
+def canary_show(context: typer.Context, json: Json = False, url: Url = "") -> None:
+    """The canary that is running, or the last one, with what its people met. Changes nothing."""
+    asked = _asked(context, json, url)
+    _print(asked, _send(asked, "GET", "/canary"), printed.canary)
+
+
+@canary_app.command("tick", epilog="Example, every minute: * * * * * rag-flywheel canary tick --json")
+def canary_tick(context: typer.Context, json: Json = False, url: Url = "") -> None:
+    """Look at the canary once, act on its verdict, deliver due webhooks. A running server does so by itself."""
+    asked = _asked(context, json, url)
+    _print(asked, _send(asked, "POST", "/canary/tick"), printed.canary)
+
+
+@canary_app.command("stop", epilog="Example: rag-flywheel canary stop --why 'complaints by phone'")
+def canary_stop(context: typer.Context, why: Why = "asked for", json: Json = False, url: Url = "") -> None:
+    """End the canary: everybody is on the live version again, at once."""
+    asked = _asked(context, json, url)
+    _print(asked, _send(asked, "POST", "/canary/stop", body={"who": _login(), "why": why}), printed.canary)
+
+
+@app.command(epilog="Example: rag-flywheel freeze --why 'launch week'")
+def freeze(context: typer.Context, why: Why = "asked for", json: Json = False, url: Url = "") -> None:
+    """Stop all promotions, until `unfreeze`. Rolling back is always possible."""
+    asked = _asked(context, json, url)
+    body = {"frozen": True, "who": _login(), "why": why}
+    _print(asked, _send(asked, "POST", "/freeze", body=body), printed.fields)
+
+
+@app.command(epilog="Example: rag-flywheel unfreeze --why 'launched'")
+def unfreeze(context: typer.Context, why: Why = "asked for", json: Json = False, url: Url = "") -> None:
+    """Allow promotions again."""
+    asked = _asked(context, json, url)
+    body = {"frozen": False, "who": _login(), "why": why}
+    _print(asked, _send(asked, "POST", "/freeze", body=body), printed.fields)
+
+
+@holdout_app.command("start", epilog="Example: rag-flywheel holdout start VERSION --share 0.02")
+def holdout_start(
+    context: typer.Context,
+    version: Annotated[str, typer.Argument(help="A kept version that was live before.")],
+    share: Annotated[float | None, typer.Option(help="Of the people; canary.holdout if not given.")] = None,
+    why: Why = "asked for",
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """Keep a small share of the people on an old version from now on."""
+    asked = _asked(context, json, url)
+    body = {"version": version, "share": share, "who": _login(), "why": why}
+    _print(asked, _send(asked, "POST", "/holdout", body=body), printed.fields)
+
+
+@holdout_app.command("show", epilog="Example: rag-flywheel holdout show")
+def holdout_show(context: typer.Context, json: Json = False, url: Url = "") -> None:
+    """What the flywheel is worth: bad outcomes of everybody else against those of the hold-out, with an interval."""
+    asked = _asked(context, json, url)
+    _print(asked, _send(asked, "GET", "/holdout"), printed.holdout)
+
+
+@holdout_app.command("end", epilog="Example: rag-flywheel holdout end")
+def holdout_end(context: typer.Context, why: Why = "asked for", json: Json = False, url: Url = "") -> None:
+    """Put everybody on the live version again."""
+    asked = _asked(context, json, url)
+    body = {"version": None, "who": _login(), "why": why}
+    _print(asked, _send(asked, "POST", "/holdout", body=body), printed.fields)
 
 
 @app.command(epilog="Example: rag-flywheel report --html report.html")
@@ -473,9 +553,9 @@ def report(
     name = version or _newest(asked)
     if html is not None:
         html.write_text(_reply(asked, "GET", f"/reports/{name}", params={"format": "html"}).text, encoding="utf-8")
-        _print(asked, {"version": name, "html": str(html.resolve())}, _fields)
+        _print(asked, {"version": name, "html": str(html.resolve())}, printed.fields)
     elif asked.json:
-        _print(asked, _send(asked, "GET", f"/reports/{name}"), _document)
+        _print(asked, _send(asked, "GET", f"/reports/{name}"), printed.document)
     else:
         out.print(_reply(asked, "GET", f"/reports/{name}", params={"format": "md"}).text, markup=False, soft_wrap=True)
 
@@ -542,7 +622,7 @@ def replay(
         )
     if html is not None:
         html.write_text(page.render(result), encoding="utf-8")
-    _print(asked, result, _replay_table)
+    _print(asked, result, printed.replay_table)
 
 
 # --- settings and demo ----------------------------------------------------------------------------------------------
@@ -554,7 +634,7 @@ def config_check(context: typer.Context, json: Json = False) -> None:
     asked = _asked(context, json, "")
     config = config_file.load(asked.config)
     result = {"file": str(config.file), "ok": True, "unknown_variables": config_file.unknown_variables()}
-    _print(asked, result, _fields)
+    _print(asked, result, printed.fields)
 
 
 @config_app.command("show", epilog="Example: rag-flywheel config show --json")
@@ -562,7 +642,7 @@ def config_show(context: typer.Context, json: Json = False, url: Url = "") -> No
     """The settings as they are in force, environment included, passwords masked."""
     asked = _asked(context, json, url)
     shown = _send(asked, "GET", "/config") if asked.url else config_file.shown(config_file.load(asked.config))
-    _print(asked, shown, _document)
+    _print(asked, shown, printed.document)
 
 
 @app.command(epilog="Example: rag-flywheel demo --no-serve")
@@ -692,214 +772,3 @@ def _print(asked: Asked, result: Any, render: Callable[[Any], None]) -> None:
         print(json_format.dumps(result, indent=2, ensure_ascii=False))  # noqa: T201  # the one JSON document
     else:
         render(result)
-
-
-# --- for people -----------------------------------------------------------------------------------------------------
-
-
-def _answer(reply: Mapping[str, Any]) -> None:
-    out.print(reply["answer"], markup=False, soft_wrap=True)
-    for one in reply["citations"]:
-        out.print(f"  [{one['number']}] {one['title']} ({_place(one)})", markup=False, style="dim", soft_wrap=True)
-    out.print(f"interaction {reply['interaction_id']}, version {reply['version']}", style="dim", soft_wrap=True)
-
-
-def _explanation(said: Mapping[str, Any]) -> None:
-    learned, admission = said["learned"], said["learned"]["admission"]
-    weights = (f"{name.replace('_', ' ')} {weight:.2f}" for name, weight in learned["fusion"].items())
-    needed = "no known question is used"
-    if admission is not None:
-        parts = f"cosine + {admission['words']:.2f} x words - {admission['passage']:.2f} x best passage"
-        above = f"{parts} is above {admission['threshold']:.2f}"
-        needed = f"a known question is used where {above}, and no passage is nearer"
-    lines = [
-        said["question"] or "question not kept",
-        *([f"searched for: {said['query']}"] if said["query"] != said["question"] else []),
-        f"version {said['version']}, {'live' if said['live'] else 'not live'}",
-        f"fusion: {', '.join(weights) or 'reciprocal rank fusion'}; reranker: {learned['reranker'] or 'none'}",
-        f"admission: {needed}",
-    ]
-    for line in lines:
-        out.print(line, markup=False, soft_wrap=True)
-    for note in said["notes"]:
-        out.print(f"note: {note}", markup=False, style="yellow", soft_wrap=True)
-    passages = ([one["rank"], *_ranked(one)] for one in said["passages"])
-    _rows("Ranking", ("rank", "passage", "score", "why", "used"), passages, "nothing was found")
-    judged = ([_known(one), one["question"], *_fitted(one)] for one in said["questions"])
-    columns = ("answered by", "known question", "fit", "why")
-    _rows("Known questions near the query", columns, judged, "no known question is near the query")
-
-
-def _ranked(one: Mapping[str, Any]) -> Iterator[str]:
-    """The cells of a passage after its rank."""
-    text = " ".join((one["text"] or "").split())
-    excerpt = text if len(text) <= EXCERPT else f"{text[:EXCERPT]}…"
-    yield "\n".join(part for part in (one["title"], _place(one), excerpt) if part)
-    yield f"{one['score']:.3f}"
-    weighed = (
-        f"{part['name'].replace('_', ' ')} {part['value']:.2f} x {part['weight']:.2f} = {part['contribution']:.2f}"
-        for part in one["features"]
-        if part["weight"]
-    )
-    admitted = [] if one["scores"]["question"] is None else [_known(one)]
-    yield "\n".join([_numbers(one["scores"]), *admitted, *weighed])
-    yield "cited" if one["cited"] else "shown" if one["shown"] else ""
-
-
-def _fitted(one: Mapping[str, Any]) -> Iterator[str]:
-    """The cells of a known question after the question itself."""
-    yield "-" if one["fit"] is None else f"{one['fit']:.2f}"
-    parts = {"cosine": one["cosine"], "words": one["words"], "best passage": one["passage"]}
-    yield f"{one['reason']}\n{_numbers(parts)}"
-
-
-def _known(one: Mapping[str, Any]) -> str:
-    """Where the answer to a known question comes from, the ids on lines of their own."""
-    confirmed, correction = one["confirmed"], one["correction_id"]
-    parts = [f"confirmed answer of interaction\n{confirmed}"] if confirmed is not None else []
-    parts += [f"correction\n{correction}"] if correction is not None else []
-    return "\n".join(parts) or "confirmed answer"
-
-
-def _numbers(named: Mapping[str, float | None]) -> str:
-    return ", ".join(f"{name} {value:.2f}" for name, value in named.items() if value is not None)
-
-
-def _place(one: Mapping[str, Any]) -> str:
-    """A span as `correct --evidence` takes it."""
-    return f"{one['document_id']}:{one['start']}:{one['end']}"
-
-
-def _fields(result: Mapping[str, Any]) -> None:
-    table = Table(show_header=False, box=None)
-    for name, value in result.items():
-        table.add_row(name.replace("_", " "), Text("-" if value is None else _short(value)))
-    out.print(table)
-
-
-def _short(value: Any) -> str:
-    return value if isinstance(value, str) else json_format.dumps(value, ensure_ascii=False)
-
-
-def _document(result: Any) -> None:
-    out.print(yaml.safe_dump(result, sort_keys=False, allow_unicode=True), markup=False, soft_wrap=True)
-
-
-def _rows(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], nothing: str) -> None:
-    table = Table(title=title)
-    for number, name in enumerate(columns):
-        # The first is what other commands want to be given, whole.
-        table.add_column(name, no_wrap=number == 0, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text("-" if cell is None else str(cell)) for cell in row))
-    out.print(table if table.row_count else nothing)
-
-
-def _review_table(items: Sequence[Mapping[str, Any]]) -> None:
-    columns = ("id", "status", "stage", "question", "was answered", "correction")
-    rows = ([one[name] for name in ("id", "status", "stage", "question", "answered", "answer")] for one in items)
-    _rows("Corrections", columns, rows, "no correction is in this state")
-    for one in items:
-        _conflicts(one)
-
-
-def _review_item(item: Mapping[str, Any]) -> None:
-    _fields({name: value for name, value in item.items() if name != "conflicts"})
-    _conflicts(item)
-
-
-def _conflicts(item: Mapping[str, Any]) -> None:
-    for other in item["conflicts"]:
-        same = "the very same question: the one accepted last supersedes the other"
-        near = f"nearly the same question: both stay until one is rejected: {other['question']}"
-        said = f"{item['id']} is in conflict with {other['id']} ({other['status']}): {other['answer']}"
-        out.print(said, markup=False, soft_wrap=True)
-        out.print(f"  {same if other['same_question'] else near}", markup=False, style="dim", soft_wrap=True)
-
-
-def _gaps_table(found: Sequence[Mapping[str, Any]]) -> None:
-    rows = ([one["times"], one["question"], one["last"][:19]] for one in found)
-    _rows("Knowledge gaps", ("times", "question", "last asked"), rows, "no gaps: every question was answered")
-
-
-def _triage_table(found: Sequence[Mapping[str, Any]]) -> None:
-    rows = ([one["interaction_ids"][0], f"{one['score']:.1f}", one["times"], one["question"]] for one in found)
-    columns = ("interaction", "score", "times", "question")
-    _rows(
-        "Suspicious answers",
-        columns,
-        rows,
-        "nothing to look at: no unjudged answer has more signals against it than for it",
-    )
-
-
-def _golden_table(items: Sequence[Mapping[str, Any]]) -> None:
-    columns = ("id", "origin", "role", "state", "group", "question")
-    rows = (
-        [
-            one["case_id"],
-            one["origin"],
-            one["role"],
-            one["state"].replace("_", " "),
-            one["group"],
-            one["question"],
-        ]
-        for one in items
-    )
-    _rows("Judged questions", columns, rows, "no judged question is like this")
-    for one in items:
-        if one["reason"]:
-            out.print(f"{one['case_id']}: {one['reason']}", markup=False, style="dim", soft_wrap=True)
-
-
-def _taken_in(result: Mapping[str, Any]) -> None:
-    _fields({name: len(result[name]) for name in ("added", "skipped", "unjudged")} | {"masked": result["masked"]})
-
-
-def _checkup(result: Mapping[str, Any]) -> None:
-    roles = ", ".join(f"{count} {name}" for name, count in result["roles"].items())
-    style = {"sound": "green", "faulty": "red"}.get(result["outcome"], "yellow")
-    out.print(f"{result['outcome']}: {roles}; {result['stale_share']:.0%} stale", style=style)
-    rows = (["\n".join(one["cases"]), one["fault"].replace("_", " "), one["detail"]] for one in result["findings"])
-    _rows("Findings", ("case", "fault", "what to do"), rows, "nothing is wrong")
-
-
-def _versions_table(found: Sequence[Mapping[str, Any]]) -> None:
-    rows = (
-        [one["version"], one["state"], one["created"][:19], *(one["counts"][name] for name in _COUNTED)]
-        for one in found
-    )
-    _rows("Index versions", ("version", "state", "created", *_COUNTED), rows, "no version yet: run reindex")
-
-
-def _replay_table(result: Mapping[str, Any]) -> None:
-    from eval.replay import page
-
-    title = f"hit@1 on {result['dataset']}, mode {result['mode']}, seeds {len(result['seeds'])}"
-    table = Table(*page.COLUMNS, title=title, box=None, padding=(0, 1, 0, 0))  # it fits into 80 columns
-    for row in page.table(result):
-        table.add_row(*row)
-    out.print(table)
-    for name, verdict in result["verdicts"].items():
-        better = ", ".join(verdict["dominated_by"])
-        said = f"{name}: help {verdict['help']:+.3f}, harm {verdict['harm']:+.3f}"
-        out.print(said + (f"; more help at no more harm: {better}" if better else ""), markup=False, soft_wrap=True)
-    for seed, notes in result["decisions"].items():
-        for note in notes:
-            out.print(f"  seed {seed}, {note}", markup=False, style="dim", soft_wrap=True)
-
-
-EXCERPT = 80  # characters of a passage in a table
-_COUNTED = ("documents", "passages", "corrections")
-
-
-def _reindex_table(result: Mapping[str, Any]) -> None:
-    style = {"promoted": "green", "unchanged": "dim"}.get(result["decision"], "yellow")
-    out.print(f"{result['decision']}: {result['version'] or 'no version'}", style=style)
-    for reason in result["reasons"]:
-        out.print(f"  - {reason}", markup=False, soft_wrap=True)
-    for one in result["skipped"]:
-        out.print(f"  skipped {one['name']}: {one['reason']}", markup=False, style="dim", soft_wrap=True)
-    if result["report"]:
-        out.print(f"report: {result['report']}", markup=False, soft_wrap=True)
-    out.print(f"{result['seconds']:.1f} s", style="dim")

@@ -1,4 +1,4 @@
-"""The cycle: snapshot, build, tune, score, decide, switch or refuse. One run at a time; the live version is untouched
+"""The cycle: snapshot, build, tune, score, decide, deploy or refuse. One run at a time; the live version is untouched
 until the last step, and a run that dies leaves nothing that the next one does not clear.
 """
 
@@ -6,6 +6,7 @@ import dataclasses
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,20 @@ from eval.rewordings import OtherWords
 from ingest import build, tuning
 from ingest.confirmations import known_questions, up_to_date
 from ingest.raw import Skipped
-from rag_flywheel import judging, promotion
+from rag_flywheel import deployment, judging, notices, promotion, upkeep
 from rag_flywheel.chat import open_for
 from rag_flywheel.domain import (
     Chunk,
     Counts,
     Decision,
+    Json,
     LearnedRanking,
     Manifest,
     Outcome,
     VersionId,
     VersionState,
 )
-from rag_flywheel.errors import Damaged, InvalidInput
+from rag_flywheel.errors import Damaged, Frozen, InvalidInput
 from rag_flywheel.examination import judge_candidate
 from rag_flywheel.marking import Steps
 from rag_flywheel.retrieval import Searcher
@@ -35,20 +37,24 @@ from rag_flywheel.snapshot import Built, Snapshot, take_snapshot, unchanged
 from rag_flywheel.wiring import Services
 
 LOCK = "reindex"
-WHO = "reindex"
+UNREAD = 2  # times the index timeout without traffic, after which no search can be reading a version any more
 
 
 def reindex(services: Services, *, force: bool, steps: Steps) -> dict[str, Any]:
     """Run the cycle once; returns {decision, version, reasons, report, counts, skipped, seconds}.
 
-    `decision` is promoted, refused, undecided or unchanged. Raises AlreadyRunning when another run is on, InvalidInput
-    when there is nothing to index, ConfigError for a metric that there is not, and what the adapters raise.
+    `decision` is promoted, canary, shadow, refused, undecided, unchanged, waiting or frozen. Raises AlreadyRunning when
+    another run is on, InvalidInput when there is nothing to index, ConfigError for a metric that there is not, and what
+    the adapters raise.
     """
     started = time.perf_counter()
     gate.check_metrics(services.config.gate)
     with services.ledger.lock(LOCK):
-        for note in promotion.reconcile(index=services.index, ledger=services.ledger, at=services.now()):
+        for note in upkeep.reconcile(index=services.index, ledger=services.ledger, at=services.now()):
             steps(note, 1, 1)
+        if held := _held_up(services, force=force):
+            state, about, why = held
+            return _result(state, about, (why,), None, None, (), started)
         live = services.index.live()
         snapshot = take_snapshot(services)
         reason = None if force else unchanged(snapshot, services.ledger.versions(), live)
@@ -58,8 +64,24 @@ def reindex(services: Services, *, force: bool, steps: Steps) -> dict[str, Any]:
         rephrase = None if services.rephraser is None else OtherWords(rephraser=services.rephraser)
         built = build_version(snapshot, services, parent=live, rephrase=rephrase, steps=steps)
         manifest, decision, folder = judge_candidate(built, snapshot, services, rephrase=rephrase, steps=steps)
-        outcome = conclude(manifest, decision, services, steps=steps)
-        return _result(outcome, manifest.version_id, decision.reasons, folder, manifest.counts, built.skipped, started)
+        outcome, way = conclude(manifest, decision, services, steps=steps)
+        reasons = (*decision.reasons, *way)
+        return _result(outcome, manifest.version_id, reasons, folder, manifest.counts, built.skipped, started)
+
+
+def _held_up(services: Services, *, force: bool) -> tuple[str, VersionId | None, str] | None:
+    """Why no version may be built now: the result's decision, the version that it is about, and the reason."""
+    frozen, canary = promotion.frozen(services.ledger), promotion.running(services.ledger)
+    if frozen is not None:
+        reason = f"promotions are frozen since {frozen.at:%Y-%m-%d %H:%M} UTC by {frozen.who}: `rag-flywheel unfreeze`"
+        return "frozen", services.index.live(), reason
+    if canary is not None and not force:
+        reason = (
+            f"the canary of {canary.treatment}, since {canary.started:%Y-%m-%d %H:%M} UTC, comes first: "
+            "`rag-flywheel canary stop` ends it, and `reindex --force` puts a newer candidate in its place"
+        )
+        return "waiting", canary.treatment, reason
+    return None
 
 
 def build_version(
@@ -173,30 +195,38 @@ def _tune(
     )
 
 
-def conclude(manifest: Manifest, decision: Decision, services: Services, *, steps: Steps) -> str:
-    """Record the version with the gate's word, and act on it; returns promoted, refused or undecided."""
-    index, ledger = services.index, services.ledger
+def conclude(manifest: Manifest, decision: Decision, services: Services, *, steps: Steps) -> tuple[str, list[str]]:
+    """Record the version with the gate's word, and act on it: the result's decision, and why it goes that way."""
+    index, ledger, settings = services.index, services.ledger, services.config.index
     ledger.add_version(manifest)
     ledger.add_decision(decision)
     passed = decision.outcome is Outcome.PASSED
-    steps("switching" if passed else "keeping the live version", 0, 1)
-    if passed:
-        promotion.promote(
-            manifest.version_id,
-            expected=decision.control,
-            index=index,
-            ledger=ledger,
-            who=WHO,
-            why="passed the gate",
-            at=services.now(),
-        )
-    else:
+    steps("deploying" if passed else "keeping the live version", 0, 1)
+    outcome, why = _deployed(manifest, decision, services) if passed else (str(decision.outcome), [])
+    if outcome not in ("promoted", "canary", "shadow"):
         ledger.set_state(manifest.version_id, VersionState.REJECTED, at=services.now())
-    promotion.retire(index=index, ledger=ledger, keep=services.config.index.keep_versions, at=services.now())
+        told: dict[str, Json] = {"outcome": outcome, "reasons": [*decision.reasons, *why]}
+        promotion.tell("gate", manifest.version_id, told, ledger=ledger, at=decision.decided)
+    upkeep.retire(
+        index=index,
+        ledger=ledger,
+        keep=settings.keep_versions,
+        unread_after=timedelta(seconds=UNREAD * settings.timeout),
+        at=services.now(),
+    )
     kept = set(index.versions())
     used = {one.manifest.learned.reranker for one in ledger.versions() if one.manifest.version_id in kept}
     services.rerankers.keep_only({digest for digest in used if digest is not None})
-    return "promoted" if passed else str(decision.outcome)
+    notices.deliver(ledger, services.webhooks, at=services.now())
+    return outcome, why
+
+
+def _deployed(manifest: Manifest, decision: Decision, services: Services) -> tuple[str, list[str]]:
+    try:
+        outcome, why = deployment.deploy(manifest, decision, services)
+    except Frozen as error:  # while the version was built
+        return "frozen", [str(error)]
+    return outcome, [why]
 
 
 def _open(manifest: Manifest, services: Services) -> Searcher:

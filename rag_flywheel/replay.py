@@ -143,6 +143,9 @@ def _project(config: Config, folder: Path, options: Options) -> Config:
             "sources": (FILES[0],),
             "golden": "",
             "ingest": config.ingest.model_copy(update={"embed_titles": titles}),
+            "canary": config.canary.model_copy(
+                update={"strategy": "direct"}
+            ),  # who is played here likes no version more
             "ledger": config.ledger.model_copy(update={"url": ""}),
             "index": index,
         }

@@ -19,11 +19,22 @@ from rag_flywheel.adapters.ledger_engine import sqlite_url
 from rag_flywheel.adapters.llm import OpenAILikeGenerator
 from rag_flywheel.adapters.redactor import NoRedactor, PresidioRedactor
 from rag_flywheel.adapters.reranker import RerankerFolder
+from rag_flywheel.adapters.webhooks import HttpWebhooks
 from rag_flywheel.config import Config, Embedder, Secrets
 from rag_flywheel.errors import ConfigError
 from rag_flywheel.extractive import Extractive
 from rag_flywheel.history import standalone
-from rag_flywheel.ports import Cache, Encoder, Generator, Ledger, PassageIndex, Redactor, Rephraser, RerankerStore
+from rag_flywheel.ports import (
+    Cache,
+    Encoder,
+    Generator,
+    Ledger,
+    PassageIndex,
+    Redactor,
+    Rephraser,
+    RerankerStore,
+    Webhooks,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +51,7 @@ class Services:
     rephraser: Rephraser | None  # where a language model is configured
     redactor: Redactor
     cache: Cache
+    webhooks: Webhooks
     now: Callable[[], datetime]
     new_id: Callable[[], str]
 
@@ -86,6 +98,7 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
             rephraser=CachedRephraser(generator, cache=cache) if isinstance(generator, OpenAILikeGenerator) else None,
             redactor=_redactor(config),
             cache=cache,
+            webhooks=HttpWebhooks(secrets.webhook_urls.split(), secret=secrets.webhook_secret),
             now=lambda: datetime.now(UTC),
             new_id=lambda: uuid.uuid4().hex,
         )

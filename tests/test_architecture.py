@@ -15,8 +15,9 @@ PORTS = FOUNDATION | {"rag_flywheel.ports", "rag_flywheel.config"}
 PURE = {
     "rag_flywheel.attribution",
     "rag_flywheel.trust",
-    "rag_flywheel.canary",
     "rag_flywheel.privacy",
+    "rag_flywheel.outcomes",
+    "rag_flywheel.sequential",
     "rag_flywheel.signals",
     "rag_flywheel.standing",
     "rag_flywheel.wording",
@@ -25,7 +26,11 @@ USE_CASES = {
     "rag_flywheel.retrieval",
     "rag_flywheel.feedback",
     "rag_flywheel.review",
+    "rag_flywheel.canary",
     "rag_flywheel.promotion",
+    "rag_flywheel.upkeep",
+    "rag_flywheel.interleaving",
+    "rag_flywheel.notices",
     "rag_flywheel.erasure",
     "rag_flywheel.extractive",
     "rag_flywheel.history",
@@ -40,6 +45,8 @@ COMPOSERS = {
     "rag_flywheel.questions",
     "rag_flywheel.marking",
     "rag_flywheel.examination",
+    "rag_flywheel.shadowing",
+    "rag_flywheel.deployment",
     "rag_flywheel.reindex",
 }
 REPLAY = {"rag_flywheel.simulation", "rag_flywheel.replay"}
@@ -47,6 +54,7 @@ DOORS = {
     "rag_flywheel.cli",
     "rag_flywheel.client",
     "rag_flywheel.demo",
+    "rag_flywheel.printed",
     "rag_flywheel.progress",
     "rag_flywheel.server",
     "rag_flywheel.__main__",
@@ -77,6 +85,8 @@ MAY_IMPORT: list[tuple[str, set[str]]] = [
             "rag_flywheel.questions",
             "rag_flywheel.marking",
             "rag_flywheel.examination",
+            "rag_flywheel.shadowing",
+            "rag_flywheel.deployment",
             "rag_flywheel.reindex",
         )
     ),

@@ -151,7 +151,11 @@ def unsafe_answers(replies: Iterable[Reply], *, rate: Rate, threshold: float) ->
 
 
 def _own_words(reply: Reply) -> str:
-    """The sentences of an answer that none of its passages holds."""
-    shown = " ".join(" ".join(one.chunk.text.split()) for one in reply.passages[: reply.shown])
-    said = [" ".join(re.sub(r"\[\d+\]", "", one).split()) for one in _SENTENCE.findall(reply.draft.text)]
+    return own_words(reply.draft.text, " ".join(one.chunk.text for one in reply.passages[: reply.shown]))
+
+
+def own_words(answer: str, shown: str) -> str:
+    """The sentences of an answer that are not in what was shown to the generator."""
+    shown = " ".join(shown.split())
+    said = [" ".join(re.sub(r"\[\d+\]", "", one).split()) for one in _SENTENCE.findall(answer)]
     return "\n".join(one for one in said if one and one not in shown)

@@ -1,6 +1,8 @@
 """The HTTP API: one FastAPI app over the services."""
 
+import contextlib
 import logging
+from collections.abc import AsyncIterator
 from importlib.metadata import version
 from typing import Any
 
@@ -9,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from rag_flywheel import config
-from rag_flywheel.api import chat, corrections, explain, golden, openai, versions
+from rag_flywheel.api import chat, corrections, deployment, explain, golden, openai, versions
 from rag_flywheel.api.state import Shared, make_state
 from rag_flywheel.errors import FlywheelError
 from rag_flywheel.wiring import Services
@@ -18,8 +20,15 @@ logger = logging.getLogger("rag_flywheel.api")
 
 
 def create_app(services: Services) -> FastAPI:
-    """The app. The caller opens and closes the services."""
+    """The app. The caller opens and closes the services. While it serves, it looks at the canary by itself."""
+
+    @contextlib.asynccontextmanager
+    async def watching(app: FastAPI) -> AsyncIterator[None]:
+        with deployment.Watch(services):
+            yield
+
     app = FastAPI(
+        lifespan=watching,
         title="rag-flywheel",
         version=version("rag-flywheel"),
         summary="Answers from your documents that get better with every reviewed correction.",
@@ -27,8 +36,8 @@ def create_app(services: Services) -> FastAPI:
     app.state.flywheel = make_state(services)
     app.add_exception_handler(FlywheelError, _our_error)
     app.add_exception_handler(RequestValidationError, _bad_request)
-    for routes in (chat.routes, openai.routes, explain.routes, corrections.routes, golden.routes, versions.routes):
-        app.include_router(routes)
+    for doors in (chat, openai, explain, corrections, golden, versions, deployment):
+        app.include_router(doors.routes)
     app.add_api_route("/config", settings, methods=["GET"], tags=["operation"])
     app.add_api_route("/health", health, methods=["GET"], tags=["operation"])
     return app

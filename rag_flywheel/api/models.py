@@ -84,6 +84,7 @@ class ChatReply(Body):
     citations: list[CitationReply]
     version: str
     arm: str
+    canary: str | None
     answered: bool
 
 
@@ -105,6 +106,7 @@ def chat_reply(interaction: Interaction) -> ChatReply:
         ],
         version=interaction.version_id,
         arm=interaction.arm,
+        canary=interaction.canary_id,
         answered=interaction.answered,
     )
 

@@ -15,7 +15,7 @@ from rag_flywheel.wiring import Services
 from tests.fakes.services import publish, services
 
 QUESTION = "How do I put the previous version back?"
-FIELDS = {"interaction_id", "answer", "citations", "version", "arm", "answered"}
+FIELDS = {"interaction_id", "answer", "citations", "version", "arm", "canary", "answered"}
 CITATION_FIELDS = {"number", "document_id", "title", "text", "start", "end", "score"}
 
 
@@ -48,7 +48,7 @@ def test_a_reply_has_exactly_the_promised_fields(http: TestClient) -> None:
     said = reply.json()
     assert set(said) == FIELDS
     assert [set(one) for one in said["citations"]] == [CITATION_FIELDS]
-    assert (said["version"], said["arm"], said["answered"]) == ("v1", "control", True)
+    assert (said["version"], said["arm"], said["canary"], said["answered"]) == ("v1", "control", None, True)
     assert "run rag-flywheel rollback" in said["answer"]
     [citation] = said["citations"]
     assert (citation["number"], citation["document_id"], citation["title"]) == (1, "rollback", "Rollback")

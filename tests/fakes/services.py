@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from rag_flywheel import config
+from rag_flywheel.adapters.webhooks import HttpWebhooks
 from rag_flywheel.domain import Chunk, DocumentId, LearnedRanking, VersionId
 from rag_flywheel.extractive import Extractive
 from rag_flywheel.ports import Encoder, Entry, Generator, Ledger, PassageIndex
@@ -48,6 +49,7 @@ def services(
         rephraser=None,
         redactor=FakeRedactor(),
         cache=MemoryCache(),
+        webhooks=HttpWebhooks([], secret=""),
         now=lambda: NOON + timedelta(seconds=next(seconds)),
         new_id=lambda: f"id{next(numbers)}",
     )

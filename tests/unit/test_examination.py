@@ -196,7 +196,7 @@ def test_the_same_version_twice_passes_as_not_worse(house: House) -> None:
     again = house.cycle(force=True)
     assert (again["decision"], again["version"] == first["version"]) == ("promoted", False)
     told = house.report()
-    assert (told["verdict"], told["better"], told["changed"]) == ("Promoted as not worse", False, [])
+    assert (told["verdict"], told["better"], told["changed"]) == ("Passed as not worse", False, [])
     assert {one["difference"] for one in told["comparisons"]} <= {0.0, None}
 
 

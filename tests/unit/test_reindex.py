@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from eval import splits
+from rag_flywheel import promotion
 from rag_flywheel.chat import open_for
 from rag_flywheel.domain import (
     Chunk,
@@ -30,8 +32,9 @@ from rag_flywheel.domain import (
     VersionId,
     VersionState,
 )
+from rag_flywheel.errors import AliasMoved
 from rag_flywheel.examination import judge_candidate
-from rag_flywheel.reindex import build_version, reindex
+from rag_flywheel.reindex import build_version, conclude, reindex
 from rag_flywheel.retrieval import retrieve
 from rag_flywheel.snapshot import take_snapshot
 from rag_flywheel.wiring import Services
@@ -391,3 +394,193 @@ def test_a_run_that_dies_before_its_decision_leaves_only_what_the_next_one_clear
     assert set(household.index.versions()) == {first.version_id, second.version_id}
     assert orphan != second.version_id
     assert [one.manifest.version_id for one in household.ledger.versions()] == [first.version_id, second.version_id]
+
+
+# --- which way the next version goes --------------------------------------------------------------------------------
+
+
+def going(made: Services, strategy: str) -> Services:
+    """The same, but for the strategy by which what passes the gate is deployed."""
+    canary = made.config.canary.model_copy(update={"strategy": strategy})
+    return replace(made, config=made.config.model_copy(update={"canary": canary}))
+
+
+def changed(made: Services, text: str = "Oil each lock before winter comes.") -> None:
+    """A page is there that was not."""
+    number = len(list(made.config.folder.glob("*.md")))
+    (made.config.folder / f"extra{number}.md").write_text(f"{text} {number}\n", encoding="utf-8")
+
+
+def again(made: Services, *, force: bool = False) -> dict[str, Any]:
+    return reindex(made, force=force, steps=quiet)
+
+
+@pytest.mark.parametrize("strategy", ["canary", "shadow"])
+def test_a_version_that_passed_the_gate_goes_the_configured_way_and_the_live_one_stays(
+    household: Services, strategy: str
+) -> None:
+    made = going(household, strategy)
+    first = again(made)
+    assert first["decision"] == "promoted", "there is nothing to compare the first version with"
+    changed(made)
+    result = again(made)
+    assert (result["decision"], made.index.live()) == (strategy, first["version"])
+    assert result["reasons"][-1] == f"canary.strategy is {strategy}"
+    assert made.ledger.version(result["version"]).state is VersionState.CANARY
+    under_way = promotion.running(made.ledger)
+    assert under_way is not None
+    assert (under_way.control, under_way.treatment) == (first["version"], result["version"])
+    assert under_way.shadow is (strategy == "shadow")
+    assert set(made.index.versions()) == {first["version"], result["version"]}
+
+
+def test_without_traffic_auto_goes_directly_and_says_why(household: Services) -> None:
+    again(household)
+    changed(household)
+    result = again(household)
+    assert (result["decision"], household.index.live()) == ("promoted", result["version"])
+    assert result["reasons"][-1].startswith("passed the gate; 0 people who named themselves")
+
+
+def test_while_a_canary_runs_the_next_version_waits_and_nothing_is_built(household: Services) -> None:
+    made = going(household, "canary")
+    again(made)
+    changed(made)
+    second = again(made)
+    changed(made)
+    before = made.index.versions()
+    result = again(made)
+    assert (result["decision"], result["version"]) == ("waiting", second["version"])
+    assert f"the canary of {second['version']}" in result["reasons"][0]
+    assert "rag-flywheel canary stop" in result["reasons"][0]
+    assert "reindex --force" in result["reasons"][0]
+    assert made.index.versions() == before
+    assert promotion.running(made.ledger) is not None
+
+
+def test_a_forced_run_puts_a_newer_candidate_in_the_place_of_the_one_on_trial(household: Services) -> None:
+    made = going(household, "canary")
+    first = again(made)
+    changed(made)
+    second = again(made)
+    changed(made)
+    third = again(made, force=True)
+    assert (third["decision"], made.index.live()) == ("canary", first["version"])
+    under_way = promotion.running(made.ledger)
+    assert under_way is not None
+    assert under_way.treatment == third["version"]
+    assert made.ledger.version(second["version"]).state is VersionState.ROLLED_BACK
+    assert second["version"] in made.index.versions(), "somebody may be reading it"
+
+
+def test_what_a_canary_rolled_back_is_not_built_again_by_itself(household: Services) -> None:
+    made = going(household, "canary")
+    again(made)
+    changed(made)
+    second = again(made)
+    stopped(made)
+    result = again(made)
+    assert result["decision"] == "unchanged"
+    assert f"nothing has changed since {second['version']} was built, and that was rolled back" in result["reasons"][0]
+
+
+def stopped(made: Services) -> None:
+    assert promotion.finish(
+        promotion.newest(made.ledger),
+        promoted=False,
+        reasons=["worse"],
+        evidence={},
+        index=made.index,
+        ledger=made.ledger,
+        who="test",
+        at=made.now(),
+    )
+
+
+def frozen(made: Services, on: bool = True) -> None:
+    promotion.freeze(on, ledger=made.ledger, who="grace", why="launch", at=made.now())
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_under_a_freeze_nothing_is_built(household: Services, force: bool) -> None:
+    first = again(household)
+    changed(household)
+    frozen(household)
+    result = again(household, force=force)
+    assert (result["decision"], result["version"]) == ("frozen", first["version"])
+    assert "by grace: `rag-flywheel unfreeze`" in result["reasons"][0]
+    assert household.index.versions() == [first["version"]]
+    frozen(household, on=False)
+    assert again(household)["decision"] == "promoted"
+
+
+def test_a_freeze_that_comes_while_a_version_is_built_keeps_it_from_going_live_and_a_later_run_builds_it_again(
+    household: Services,
+) -> None:
+    first = again(household)
+    changed(household)
+
+    def freezing(name: str, done: int, total: int) -> None:
+        if name == "learning" and promotion.frozen(household.ledger) is None:
+            frozen(household)
+
+    result = reindex(household, force=False, steps=freezing)
+    assert (result["decision"], household.index.live()) == ("frozen", first["version"])
+    assert "promotions have been frozen" in result["reasons"][-1]
+    assert household.ledger.version(result["version"]).state is VersionState.DELETED
+    frozen(household, on=False)
+    assert again(household)["decision"] == "promoted"
+
+
+def test_a_person_who_moves_the_alias_while_a_version_is_built_keeps_it_from_going_live(household: Services) -> None:
+    first = again(household)
+    changed(household)
+    second = again(household)
+    changed(household)
+
+    def moving(name: str, done: int, total: int) -> None:
+        if name == "learning" and household.index.live() == second["version"]:
+            promotion.roll_back(
+                None, index=household.index, ledger=household.ledger, who="ada", why="x", at=household.now()
+            )
+
+    with pytest.raises(AliasMoved):
+        reindex(household, force=False, steps=moving)
+    assert household.index.live() == first["version"]
+    assert again(household)["decision"] == "promoted"
+    assert {one.state for one in household.ledger.versions()} <= {
+        VersionState.LIVE,
+        VersionState.RETIRED,
+        VersionState.ROLLED_BACK,
+        VersionState.DELETED,
+    }
+
+
+def test_a_canary_that_a_dead_process_promoted_no_longer_keeps_the_next_version_waiting(household: Services) -> None:
+    made = going(household, "canary")
+    first = again(made)
+    changed(made)
+    second = again(made)
+    made.index.move_live(second["version"], expected=first["version"])  # and here the process died
+    notes: list[str] = []
+    result = reindex(made, force=False, steps=lambda name, done, total: notes.append(name))
+    assert result["decision"] == "unchanged"
+    assert notes[0] == f"ended the canary of {second['version']}: its move of the alias was not recorded"
+    assert made.ledger.version(second["version"]).state is VersionState.LIVE
+
+
+@pytest.mark.parametrize("outcome", ["refused", "undecided"])
+def test_a_version_that_the_gate_did_not_pass_leaves_a_notice_with_its_reasons(
+    household: Services, outcome: str
+) -> None:
+    again(household)
+    changed(household)
+    snapshot = take_snapshot(household)
+    built = build_version(snapshot, household, parent=household.index.live(), rephrase=None, steps=quiet)
+    manifest, judged, _ = judge_candidate(built, snapshot, household, rephrase=None, steps=quiet)
+    fallen = replace(judged, outcome=Outcome(outcome), reasons=("untouched questions fell",))
+    assert conclude(manifest, fallen, household, steps=quiet) == (outcome, [])
+    notice = household.ledger.undelivered("anybody", attempts=1)[-1][0]
+    assert (notice.kind, notice.data["subject"], notice.data["outcome"]) == ("gate", manifest.version_id, outcome)
+    assert notice.data["reasons"] == ["untouched questions fell"]
+    assert household.ledger.version(manifest.version_id).state is VersionState.DELETED

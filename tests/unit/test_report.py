@@ -178,9 +178,9 @@ def test_the_report_tells_decision_changes_evidence_and_origin() -> None:
 @pytest.mark.parametrize(
     ("outcome", "better", "first", "verdict"),
     [
-        (Outcome.PASSED, True, False, "Promoted as better"),
-        (Outcome.PASSED, False, False, "Promoted as not worse"),
-        (Outcome.PASSED, False, True, "Promoted as the first version"),
+        (Outcome.PASSED, True, False, "Passed as better"),
+        (Outcome.PASSED, False, False, "Passed as not worse"),
+        (Outcome.PASSED, False, True, "Passed as the first version"),
         (Outcome.REFUSED, True, False, "Refused"),
         (Outcome.UNDECIDED, False, False, "Undecided"),
     ],
