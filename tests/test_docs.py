@@ -24,7 +24,7 @@ from eval.guardrails.checks import Invariant
 from eval.ragas_metrics import JUDGED
 from ingest.formats import SUFFIXES
 from rag_flywheel import cli, errors
-from rag_flywheel.api import chat, corrections, explain, golden, openai, versions
+from rag_flywheel.api import chat, corrections, deployment, explain, golden, openai, versions
 from rag_flywheel.config import Config, Gate, Privacy, Secrets, known_keys
 from rag_flywheel.domain import CorrectionState, FeedbackKind, Outcome, Stage, VersionState
 from rag_flywheel.errors import FlywheelError
@@ -229,7 +229,9 @@ def test_an_error_named_in_a_page_exists(path: Path) -> None:
 
 def _api() -> list[APIRoute]:
     every = [
-        route for router in (chat, openai, explain, corrections, golden, versions) for route in router.routes.routes
+        route
+        for router in (chat, openai, explain, corrections, golden, versions, deployment)
+        for route in router.routes.routes
     ]
     return [route for route in every if isinstance(route, APIRoute)]
 
