@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from random import Random
 
 from rag_flywheel import canary, promotion
 from rag_flywheel.config import Embedder, Privacy
@@ -26,6 +27,7 @@ from rag_flywheel.domain import (
     VersionId,
 )
 from rag_flywheel.errors import Damaged, FlywheelError, NotFound, NothingLive
+from rag_flywheel.interleaving import team_draft
 from rag_flywheel.ports import Encoder, Generator, Ledger, PassageIndex, Redactor, RerankerStore
 from rag_flywheel.privacy import pseudonym
 from rag_flywheel.retrieval import Searcher, open_searcher, retrieve
@@ -38,7 +40,7 @@ class Place:
     """Where an asker stands while one question is answered."""
 
     arm: Arm
-    version: VersionId | None  # None: whatever is live
+    version: VersionId | None  # to be asked instead of, or beside, what is live; None: that alone
     unit: str | None  # who is kept on the arm; None: nobody who could be
     canary_id: CanaryId | None
     step: int
@@ -94,7 +96,7 @@ class Chat:
         version = None
         if arm is Arm.HOLDOUT and holdout is not None:
             version = holdout.version_id
-        elif arm is Arm.TREATMENT and under_way is not None:
+        elif arm in (Arm.TREATMENT, Arm.INTERLEAVED) and under_way is not None:
             version = under_way.treatment
         taking_part = None if arm is Arm.HOLDOUT else under_way
         return Place(
@@ -124,15 +126,16 @@ class Chat:
     def stream(self, question: Question, *, interaction_id: InteractionId) -> Iterator[str | Interaction]:
         """Pieces of the answer as they come, then the interaction, recorded under `interaction_id`.
 
-        One index version serves the whole answer, whatever the alias does meanwhile. Where a candidate cannot search,
-        the live version answers instead. Raises NothingLive, Unavailable.
+        One index version serves the whole answer, whatever the alias does meanwhile, but for an interleaved one, which
+        two serve by turns. Where a candidate cannot search, the live version answers instead. Raises NothingLive,
+        Unavailable.
         """
         started = time.perf_counter()
         asked = _masked(question, self.redactor)
         place = self.place(question)
         query = self.generator.rewrite(asked.text, asked.history)
         try:
-            place, searcher, passages = self._found(query, place, asked, started)
+            place, searcher, passages = self._found(query, place, asked, started, Random(interaction_id))
             for piece in self.generator.answer(query, passages[: searcher.shown]):
                 if isinstance(piece, str):
                     yield piece
@@ -148,12 +151,16 @@ class Chat:
             raise
 
     def _found(
-        self, query: str, place: Place, asked: Question, started: float
+        self, query: str, place: Place, asked: Question, started: float, coin: Random
     ) -> tuple[Place, Searcher, list[Passage]]:
         if place.version is None:
             return place, *self.search(query)
         try:
-            return place, *self.search(query, on=place.version)
+            searcher, passages = self.search(query, on=place.version)
+            if place.arm is not Arm.INTERLEAVED:
+                return place, searcher, passages
+            live, others = self.search(query)
+            return place, live, _interleaved(others, passages, coin=coin)
         except FlywheelError:  # nobody shall suffer from a candidate
             found = self.search(query)
             self._failed(place, asked, started)  # the canary hears of it, once: where this search failed too, from us
@@ -278,6 +285,11 @@ def _forgetful(interaction: Interaction) -> Interaction:
     return replace(interaction, user=None, session=None, group=None, question="", query="", answer="", citations=())
 
 
+def _interleaved(control: Sequence[Passage], treatment: Sequence[Passage], *, coin: Random) -> list[Passage]:
+    drafted = team_draft(control, treatment, key=lambda one: one.chunk.span, length=RECORDED, rng=coin)
+    return [replace(one, rank=rank, team=arm) for rank, (one, arm) in enumerate(drafted, start=1)]
+
+
 def _shown(passage: Passage) -> Shown:
     chunk = passage.chunk
     return Shown(
@@ -288,4 +300,5 @@ def _shown(passage: Passage) -> Shown:
         rank=passage.rank,
         score=passage.score,
         scores=passage.scores,
+        team=passage.team,
     )

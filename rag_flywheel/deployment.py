@@ -23,15 +23,18 @@ from rag_flywheel.domain import (
     CorrectionState,
     Decision,
     Exposure,
+    FeedbackKind,
     Json,
     Manifest,
     Outcomes,
 )
 from rag_flywheel.errors import AlreadyRunning, NotFound
+from rag_flywheel.interleaving import wins
 from rag_flywheel.shadowing import Repeat, shadow
 from rag_flywheel.wiring import Services
 
 LOCK = "canary"
+CANDIDATES = (Arm.TREATMENT, Arm.INTERLEAVED)  # whose answers are the candidate's, or in part
 WHO = "reindex"
 RECENT = timedelta(days=7)  # of traffic, from which its rate is taken
 EFFECT = 0.3  # the relative rise of bad outcomes that a canary must be able to show in time
@@ -117,6 +120,7 @@ def deploy(manifest: Manifest, decision: Decision, services: Services) -> tuple[
         shares=SHADOWED if shadowed else settings.shares,
         superior=decision.report.get("better") is True,
         expected=way.expected,
+        interleaved=0.0 if shadowed else settings.interleaved,
         started=at,
         step=0,
         stepped=at,
@@ -150,7 +154,7 @@ def deliver(services: Services) -> int:
 def judged(newest: Canary, services: Services) -> dict[str, Json]:
     """What the people of each arm met in the canary's present step, and what a look would do about it now."""
     met = _compared(newest, services)
-    move = canary.decide(newest, _tally(met, services), now=services.now(), settings=services.config.canary)
+    move = _judge(newest, met, services)
     going = newest.state is CanaryState.RUNNING
     return {"next": {"action": move.action.value, "reasons": list(move.reasons)} if going else None, **move.evidence}
 
@@ -183,9 +187,7 @@ def _look(under_way: Canary, services: Services) -> Look:
     said = [(one.draft.text, one.draft.citations) for one in repeats if one.draft is not None]
     unchecked = {} if under_way.shadow else _unchecked(met, services)
     trips = _trips([*said, *unchecked.values()], services)
-    move = canary.decide(
-        under_way, _tally(met, services), now=services.now(), settings=services.config.canary, trips=trips
-    )
+    move = _judge(under_way, met, services, trips=trips)
     acted = _act(under_way, move, services)
     if acted or not trips:  # else, and where this process dies before, the next look has to find them again
         _remember(repeats, unchecked, services)
@@ -195,6 +197,31 @@ def _look(under_way: Canary, services: Services) -> Look:
         reasons=move.reasons,
         evidence=move.evidence,
     )
+
+
+def _judge(under_way: Canary, met: Sequence[Exposure], services: Services, *, trips: Sequence[str] = ()) -> Move:
+    return canary.decide(
+        under_way,
+        _tally(met, services),
+        now=services.now(),
+        settings=services.config.canary,
+        trips=trips,
+        wins=_wins(under_way, services) if under_way.interleaved else (0, 0),
+    )
+
+
+def _wins(under_way: Canary, services: Services) -> tuple[int, int]:
+    """The people whose first click, in all steps, was on the candidate's passage, and on the live version's."""
+    ledger = services.ledger
+    met = ledger.exposures(canary_id=under_way.canary_id)
+    people = {one.interaction_id: one.unit for one in met if one.arm is Arm.INTERLEAVED}
+    clicks = []
+    for signal in ledger.feedback(since=under_way.started):
+        if signal.kind is FeedbackKind.CITATION_CLICK and signal.rank is not None and signal.interaction_id in people:
+            ranking = ledger.interaction(signal.interaction_id).ranking
+            team = next((one.team for one in ranking if one.rank == signal.rank), None)
+            clicks += [] if team is None else [(people[signal.interaction_id], team)]
+    return wins(clicks)
 
 
 def _act(under_way: Canary, move: Move, services: Services) -> bool:
@@ -244,7 +271,7 @@ def _tally(exposures: Sequence[Exposure], services: Services) -> dict[Arm, Outco
 
 def _unchecked(met: Sequence[Exposure], services: Services) -> dict[str, served.Answer]:
     """The candidate's newest answers that no look has checked yet, by the key under which that is remembered."""
-    names = [one.interaction_id for one in met if one.arm is Arm.TREATMENT and one.interaction_id is not None]
+    names = [one.interaction_id for one in met if one.arm in CANDIDATES and one.interaction_id is not None]
     keys = {f"{CHECKED}:{name}": name for name in names[-CHECKED_AT_MOST:]}
     known = services.cache.get(list(keys))
     answers: dict[str, served.Answer] = {}

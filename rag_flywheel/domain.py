@@ -130,6 +130,15 @@ class Chunk:
         return self.question is not None
 
 
+class Arm(StrEnum):
+    """Which side of a comparison of versions a person is on."""
+
+    CONTROL = "control"  # the live version
+    TREATMENT = "treatment"  # the candidate of the canary that is running
+    HOLDOUT = "holdout"  # the old version that the gain of the whole flywheel is measured against
+    INTERLEAVED = "interleaved"  # the passages of both by turns, so that clicks compare them
+
+
 # --- retrieval ------------------------------------------------------------------------------------------------------
 
 
@@ -160,6 +169,7 @@ class Passage:
     rank: int  # from 1
     score: float  # higher is better; comparable within one ranking only
     scores: Scores
+    team: Arm | None = None  # of an interleaved ranking: whose passage it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,6 +257,7 @@ class Shown:
     rank: int
     score: float
     scores: Scores
+    team: Arm | None = None  # of an interleaved ranking: whose passage it is
 
     @property
     def span(self) -> Evidence:
@@ -574,14 +585,6 @@ class AuditEntry:
 # --- deployment -----------------------------------------------------------------------------------------------------
 
 
-class Arm(StrEnum):
-    """Which side of a comparison of versions a person is on."""
-
-    CONTROL = "control"  # the live version
-    TREATMENT = "treatment"  # the candidate of the canary that is running
-    HOLDOUT = "holdout"  # the old version that the gain of the whole flywheel is measured against
-
-
 class CanaryState(StrEnum):
     RUNNING = "running"
     PROMOTED = "promoted"
@@ -599,6 +602,7 @@ class Canary:
     shares: tuple[float, ...]  # of the people who are on the treatment, step by step; each above the one before
     superior: bool  # whether the gate showed the candidate to be better, and not only not worse
     expected: float  # the rate of bad outcomes before the canary began, 0..1
+    interleaved: float = 0.0  # of the people, who see both versions' passages by turns and are in no other arm
     started: datetime
     step: int  # from 0, within `shares`
     stepped: datetime  # when this step began

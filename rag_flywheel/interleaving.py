@@ -5,24 +5,12 @@ difference of rankings with far fewer questions than two groups of people do, an
 """
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
 
 from rag_flywheel.domain import Arm
-from rag_flywheel.sequential import p_split
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preference:
-    """How many people prefer which ranking, and whether that may be called more than chance."""
-
-    treatment: int
-    control: int
-    p: float  # always-valid, of "nobody prefers either"
-    preferred: Arm | None  # None: not shown
 
 
 def team_draft(
@@ -56,21 +44,11 @@ def team_draft(
 def wins(clicks: Iterable[tuple[str, Arm]]) -> tuple[int, int]:
     """(treatment, control): how many people each ranking won; `clicks` are (person, ranking), oldest first.
 
-    A person's first click counts and no other: it is never taken back, without which the test of `preference` would not
-    hold at all times at once.
+    A person's first click counts and no other: it is never taken back, without which a test of them would not hold at
+    all times at once.
     """
     first: dict[str, Arm] = {}
     for person, arm in clicks:
         first.setdefault(person, arm)
     treatment = sum(arm is Arm.TREATMENT for arm in first.values())
     return treatment, len(first) - treatment
-
-
-def preference(wins_treatment: int, wins_control: int, *, significance: float) -> Preference:
-    """The sign test, two-sided, exact, and valid whenever one looks (`sequential.p_split` with a coin of 1/2)."""
-    people = wins_treatment + wins_control
-    p = p_split(wins_treatment, people, share=0.5)
-    ahead = Arm.TREATMENT if wins_treatment > wins_control else Arm.CONTROL
-    return Preference(
-        treatment=wins_treatment, control=wins_control, p=p, preferred=ahead if p <= significance else None
-    )

@@ -1,6 +1,7 @@
 """A canary over fakes, with people who meet its arms: what verdicts are made of, written straight into the ledger."""
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from rag_flywheel.domain import (
     FeedbackKind,
     InteractionId,
     Json,
+    Shown,
     VersionId,
 )
 from rag_flywheel.ports import Ledger
@@ -71,6 +73,7 @@ class Trial:
         bad: int = 0,
         failed: int = 0,
         answer: str = "Wait for it.",
+        ranking: Sequence[Shown] = (),
     ) -> list[InteractionId]:
         """Each of so many new people asks one question in the present step, and the first `bad` do not like the answer.
         To those after them, `failed` many, there is none. Returns the interactions.
@@ -83,7 +86,7 @@ class Trial:
             fails = bad <= place < bad + failed
             name = InteractionId(f"asked {number}")
             if not fails:
-                asked = replace(interaction(name, answer=answer, asked=at, citations=0), arm=arm)
+                asked = replace(interaction(name, answer=answer, asked=at, citations=0, ranking=ranking), arm=arm)
                 self.made.ledger.add_interaction(asked)
                 found.append(name)
             self.made.ledger.add_exposure(
@@ -113,6 +116,21 @@ class Trial:
                 user=None,
                 kind=FeedbackKind.THUMB,
                 value=value,
+            )
+        )
+
+    def click(self, of: InteractionId, rank: int) -> None:
+        """A click on the citation of the passage of this rank."""
+        self.made.ledger.add_feedback(
+            Feedback(
+                feedback_id=FeedbackId(f"word {next(self._numbers)}"),
+                interaction_id=of,
+                given=self.clock(),
+                user=None,
+                kind=FeedbackKind.CITATION_CLICK,
+                value=1,
+                rank=rank,
+                propensity=1 / rank,
             )
         )
 

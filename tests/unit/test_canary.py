@@ -290,3 +290,52 @@ def test_the_gain_is_the_difference_to_the_hold_out_with_an_interval_around_it()
 def test_a_hold_out_of_nobody_measures_no_gain() -> None:
     found = {Arm.CONTROL: outcomes(Arm.CONTROL, 500, 0.1), Arm.HOLDOUT: outcomes(Arm.HOLDOUT, 1, 0.5)}
     assert gain(found, expected=0.2, significance=0.05) is None
+
+
+# --- clicks ---------------------------------------------------------------------------------------------------------
+
+
+def clicked(wins: tuple[int, int], *, interleaved: float = 0.1) -> Move:
+    one = sample("canary1", shares=SHARES, step=2, expected=0.2, interleaved=interleaved)
+    few = alike(20, 0.2, 0.2)
+    return decide(one, few, now=NOON + timedelta(hours=2), settings=SETTINGS, wins=wins)
+
+
+def test_passages_that_people_click_less_roll_a_candidate_back_below_the_minimum_of_people() -> None:
+    assert clicked((10, 14)).action is Action.HOLD
+    gone = clicked((10, 50))
+    assert (gone.action, gone.evidence["rules"]) == (Action.ROLL_BACK, ["clicks"])
+    assert gone.evidence["clicks"] == {"treatment": 10, "control": 50}
+
+
+def test_passages_that_people_click_more_promote_nothing_by_themselves() -> None:
+    assert clicked((50, 10)).action is Action.HOLD
+
+
+def test_clicks_say_nothing_where_nothing_was_interleaved() -> None:
+    move = clicked((10, 50), interleaved=0.0)
+    assert (move.action, "clicks" in move.evidence) == (Action.HOLD, False)
+
+
+def test_clicks_at_random_seldom_roll_back_though_one_looks_after_every_person() -> None:
+    gone = 0
+    for seed in range(40):
+        chance, wins = np.random.default_rng(seed), [0, 0]
+        for side in chance.integers(2, size=150):
+            wins[side] += 1
+            if clicked((wins[0], wins[1])).action is Action.ROLL_BACK:
+                gone += 1
+                break
+    assert gone <= 2
+
+
+def test_interleaved_people_are_chosen_for_each_canary_and_are_in_no_other_arm() -> None:
+    one = sample("canary1", shares=SHARES, step=0, interleaved=0.2)
+    met = {name: arm(name, salt=b"salt", canary=one, holdout=None) for name in map(str, range(2000))}
+    mixed = {name for name, side in met.items() if side is Arm.INTERLEAVED}
+    assert 0.17 < len(mixed) / len(met) < 0.23
+    treated = sum(side is Arm.TREATMENT for side in met.values()) / (len(met) - len(mixed))
+    assert treated == pytest.approx(SHARES[0], abs=0.02)
+    other = sample("canary2", shares=SHARES, step=0, interleaved=0.2)
+    again = {name for name in met if arm(name, salt=b"salt", canary=other, holdout=None) is Arm.INTERLEAVED}
+    assert 0.1 < len(mixed & again) / len(mixed) < 0.3

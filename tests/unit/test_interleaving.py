@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag_flywheel.domain import Arm
-from rag_flywheel.interleaving import preference, team_draft, wins
+from rag_flywheel.interleaving import team_draft, wins
 
 rankings = st.lists(st.integers(0, 15), unique=True, max_size=10)
 
@@ -51,32 +51,10 @@ def test_a_ranking_whose_items_are_clicked_wins() -> None:
     rng = Random(1)
     lists = [team_draft([1, 2, 3], [3, 4, 5], key=int, length=4, rng=rng) for _ in range(100)]
     clicked = [(str(at), arm) for at, one in enumerate(lists) for item, arm in one if item == 4]
-    found = preference(*wins(clicked), significance=0.05)
-    assert (found.preferred, found.control) == (Arm.TREATMENT, 0)
+    treatment, control = wins(clicked)
+    assert (treatment > 50, control) == (True, 0)
 
 
 def test_only_the_first_click_of_a_person_counts() -> None:
     clicks = [("ann", Arm.TREATMENT), ("ann", Arm.CONTROL), ("ann", Arm.CONTROL), ("bob", Arm.CONTROL)]
     assert wins(clicks) == (1, 1)
-
-
-@pytest.mark.parametrize(
-    ("treatment", "control", "preferred"),
-    [(80, 20, Arm.TREATMENT), (20, 80, Arm.CONTROL), (55, 45, None), (0, 0, None)],
-)
-def test_a_preference_is_named_where_it_is_more_than_chance(
-    treatment: int, control: int, preferred: Arm | None
-) -> None:
-    assert preference(treatment, control, significance=0.05).preferred is preferred
-
-
-def test_a_preference_that_is_not_there_is_seldom_named_though_one_looks_after_every_person() -> None:
-    named = 0
-    for seed in range(200):
-        rng, treatment = Random(seed), 0
-        for people in range(1, 401):
-            treatment += rng.random() < 0.5
-            if preference(treatment, people - treatment, significance=0.05).preferred is not None:
-                named += 1
-                break
-    assert named / 200 <= 0.05
