@@ -39,7 +39,7 @@ from rag_flywheel.domain import Chunk, ChunkId, DocumentId, Draft, LearnedRankin
 from rag_flywheel.extractive import Extractive
 from rag_flywheel.ports import Encoder, Entry, Generator, Vectors
 from rag_flywheel.progress import Steps
-from rag_flywheel.retrieval import DENSE, RRF, SPARSE, Searcher, rank
+from rag_flywheel.retrieval import DENSE, RRF, SPARSE, Searcher, is_confirmed, rank
 from rag_flywheel.wiring import Services
 
 LIMIT = 60.0  # seconds for both versions
@@ -244,7 +244,7 @@ def _reply(
 ) -> scoring.Reply:
     """As the cycle makes one: the same passages for the same question give the same answer."""
     vector = searcher.encoder.encode_queries([question])[0]
-    passages = rank(question, vector, searcher=searcher, as_new=True).passages
+    passages = rank(question, vector, searcher=searcher, without=is_confirmed).passages
     seen = passages[: searcher.shown]
     key = (question, *((one.chunk.chunk_id, one.chunk.text) for one in seen))
     if key not in drafts:

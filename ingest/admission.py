@@ -12,7 +12,7 @@ from ingest.pairs import Lesson
 from rag_flywheel.attribution import is_traceable
 from rag_flywheel.domain import Admission, Candidate, Chunk
 from rag_flywheel.ports import Vectors
-from rag_flywheel.retrieval import Searcher, features, fits, fuse
+from rag_flywheel.retrieval import Searcher, features, fits, fuse, with_known
 from rag_flywheel.wording import same_question
 
 PASSAGE = 0.5  # weight of the best passage's cosine; nothing but rewordings could teach it, and there are none
@@ -126,8 +126,10 @@ def _search(lesson: Lesson, searcher: Searcher, vectors: Mapping[str, Vectors], 
     found = searcher.index.search(
         searcher.version, text=lesson.question, vector=vectors[lesson.question], limit=searcher.candidates
     )
-    known = [one for one in found if one.chunk.by_question and _belongs(one.chunk, lesson) == answering]
-    passages = [one for one in found if not one.chunk.by_question]
+    strange = [one for one in found if one.chunk.by_question and not _belongs(one.chunk, lesson)]
+    own = [one for one in found if one.chunk.by_question and _belongs(one.chunk, lesson)]
+    known = own if answering else strange
+    passages = with_known([one for one in found if not one.chunk.by_question], strange)
     return _Found(lesson=lesson, known=known, passages=passages) if known else None
 
 

@@ -12,10 +12,11 @@ from sklearn.model_selection import GroupKFold
 
 from ingest.pairs import Lesson
 from rag_flywheel.domain import Passage
-from rag_flywheel.retrieval import FEATURES, RERANK, RRF, features, fuse
+from rag_flywheel.retrieval import FEATURES, KNOWN, RERANK, RRF, features, fuse
 
 FOLDS = 5
 PENALTY = 1.0  # of the squared distance to the untuned weights, in units of one question's loss
+NEVER_AGAINST = (KNOWN,)
 UNTUNED = 1.0  # the weight of reciprocal rank fusion that the learned weights are drawn to, in its standard deviations
 
 
@@ -47,7 +48,8 @@ def learn(
     """Weights of the features where they beat `baseline` on folds not learned from, else none; and why.
 
     With the reranker they must beat weights learned without it too: else its features would be praised for the others'.
-    "Beat": the mean gain in reciprocal rank over the questions exceeds `errors` standard errors.
+    The known questions of other answers have a weight only where they help on those folds. "Beat": the mean gain in
+    reciprocal rank over the questions exceeds `errors` standard errors.
     """
     used = [at for at, name in enumerate(FEATURES) if name not in without]
     groups = [one.group for one in known]
@@ -57,7 +59,10 @@ def learn(
     if RERANK not in without:
         rival = _cross_validated(known, [at for at in used if FEATURES[at] != RERANK])
         before = max(before, rival, key=np.mean)
-    after = _cross_validated(known, used)
+    plain = [at for at in used if FEATURES[at] != KNOWN]
+    tried = {tuple(columns): _cross_validated(known, columns) for columns in (plain, used)}
+    best = max(tried, key=lambda columns: float(tried[columns].mean()))
+    used, after = list(best), tried[best]
     gain = after - before
     error = float(gain.std(ddof=1) / math.sqrt(len(gain)))
     note = (
@@ -73,6 +78,9 @@ def fit(known: Sequence[Example], used: Sequence[int]) -> dict[str, float]:
     A conditional logit (McFadden, 1974), which is ListNet's top-one loss (Cao et al., ICML 2007) of a linear ranker.
     Each feature is measured in its standard deviations within a question, and a ridge penalty draws the weights to the
     untuned ranking: with few questions the order changes little.
+
+    The known questions of other answers never count against a passage: what is learned from them is used with the
+    query's own known question among them, which speaks for the passage.
     """
     columns = list(used)
     deviations = np.mean([one.values[:, columns].std(axis=0) for one in known], axis=0)
@@ -90,7 +98,8 @@ def fit(known: Sequence[Example], used: Sequence[int]) -> dict[str, float]:
             slope += one.weight * (softmax(scores) @ candidates - softmax(right) @ candidates[one.relevant])
         return total, slope
 
-    found = minimize(loss, untuned, jac=True, method="L-BFGS-B").x / scale
+    bounds = [(0.0 if FEATURES[at] in NEVER_AGAINST else None, None) for at in columns]
+    found = minimize(loss, untuned, jac=True, method="L-BFGS-B", bounds=bounds).x / scale
     return {FEATURES[at]: float(weight) for at, weight in zip(columns, found, strict=True)}
 
 

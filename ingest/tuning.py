@@ -14,7 +14,7 @@ from ingest.pairs import Lesson, pairs
 from rag_flywheel.config import Reranker as RerankerSettings
 from rag_flywheel.domain import Admission, LearnedRanking, Passage
 from rag_flywheel.ports import Cache, Reranker, RerankerStore
-from rag_flywheel.retrieval import RERANK, Searcher, retrieve_by_vector
+from rag_flywheel.retrieval import RERANK, Searcher, is_known, rank
 
 PAIRS_AT_MOST = 400  # those of corrections come first; half a minute of training on two cores
 FUSION_ERRORS = 0.0  # standard errors by which learned weights must be better: they are drawn to the untuned ones
@@ -61,12 +61,12 @@ def learn(
     groups = len({lesson.group for lesson in real})
     enough = groups >= settings.minimum_groups
 
-    def rank(question: str) -> list[Passage]:
-        return retrieve_by_vector(question, vectors[question], searcher=searcher)
+    def ranked(question: str) -> list[Passage]:  # what is known of other questions alone may teach an order
+        return list(rank(question, vectors[question], searcher=searcher, without=is_known).passages)
 
     weights: dict[str, float] = {}
     if enough:
-        known = fusion.examples(real, rank)
+        known = fusion.examples(real, ranked)
         weights, note = fusion.learn(known, without=(RERANK,), baseline={}, errors=FUSION_ERRORS)
         notes.append(f"fusion: {note}")
     else:
@@ -82,7 +82,7 @@ def learn(
     notes.append(_admission_note(admissions))
     learned = LearnedRanking(fusion=weights)
     if enough and settings.base:
-        learned, note = _reranker(real, rank, learned, store=store, cache=cache, settings=settings, on_step=on_step)
+        learned, note = _reranker(real, ranked, learned, store=store, cache=cache, settings=settings, on_step=on_step)
         notes.append(f"reranker: {note}")
     attempts = [replace(learned, admission=one) for one in admissions] or [learned]
     if live is not None:

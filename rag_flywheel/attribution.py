@@ -47,14 +47,18 @@ def is_traceable(answer: str) -> bool:
     return len(_content(answer)) >= WORDS
 
 
+def held_share(text: str, answer: str) -> float:
+    """The share of an answer's content words that a passage holds, 0 where it has none."""
+    wanted = _content(answer)
+    return len(wanted & set(_WORD.findall(text.lower()))) / len(wanted) if wanted else 0.0
+
+
 def supports(text: str, answer: str) -> bool:
     """Whether a passage holds most of an answer's content words (their multiplicity ignored).
 
     An answer that is not traceable is supported by no passage.
     """
-    held = set(_WORD.findall(text.lower()))
-    wanted = _content(answer)
-    return is_traceable(answer) and len(wanted & held) >= SUPPORT * len(wanted)
+    return is_traceable(answer) and held_share(text, answer) >= SUPPORT
 
 
 def _content(answer: str) -> set[str]:

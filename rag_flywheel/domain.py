@@ -76,6 +76,7 @@ class Provenance:
     reviewer: str
     reviewed: datetime
     supersedes: tuple[Evidence, ...]
+    holders: tuple[Evidence, ...] = ()  # spans of source documents that hold the answer too, as far as they are known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +151,7 @@ class Scores:
     sparse: float | None = None  # BM25
     question: float | None = None  # cosine of query and known question
     words: float | None = None  # Dice coefficient of the terms of query and known question
+    known: float | None = None  # best cosine of query and a known question that this passage holds the answer of
     rerank: float | None = None  # the cross-encoder's logit
 
 

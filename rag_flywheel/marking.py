@@ -13,7 +13,7 @@ from eval.scoring import Reply, Scorecard
 from rag_flywheel.chat import open_for
 from rag_flywheel.domain import Draft, Interaction, InteractionId, Json, LearnedRanking, Manifest
 from rag_flywheel.ports import Encoder, Vectors
-from rag_flywheel.retrieval import rank
+from rag_flywheel.retrieval import is_confirmed, rank
 from rag_flywheel.wiring import Services
 
 Steps = Callable[[str, int, int], None]
@@ -78,9 +78,9 @@ class Marker:
         return {one.interaction_id: ask(one.query) for one in interactions}
 
     def asker(self, version: Manifest, questions: Sequence[str] = (), *, as_new: bool) -> Callable[[str], Reply]:
-        """What a version replies to a question; `as_new` as in `retrieval.rank`. The `questions` that will come are
-        encoded at once, which is quicker. The same passages for the same question give the same answer, so it is made
-        once.
+        """What a version replies to a question; `as_new`: as if nobody had confirmed an answer to it. The `questions`
+        that will come are encoded at once, which is quicker. The same passages for the same question give the same
+        answer, so it is made once.
         """
         services = self.services
         searcher = open_for(version, index=services.index, encoders=services.encoders, rerankers=services.rerankers)
@@ -90,7 +90,7 @@ class Marker:
         def ask(question: str) -> Reply:
             self._encode(encoder, [question])
             vector = self.vectors[encoder, question]
-            passages = rank(question, vector, searcher=searcher, as_new=as_new).passages
+            passages = rank(question, vector, searcher=searcher, without=is_confirmed if as_new else None).passages
             seen = passages[: searcher.shown]
             key = (question, *((one.chunk.chunk_id, one.chunk.text) for one in seen))
             if key not in self.drafts:

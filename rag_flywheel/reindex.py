@@ -15,6 +15,7 @@ from eval.known_items import Rephrase
 from eval.rewordings import OtherWords
 from ingest import build, tuning
 from ingest.confirmations import known_questions, up_to_date
+from ingest.holders import with_evidence, with_holders
 from ingest.raw import Skipped
 from rag_flywheel import deployment, judging, notices, promotion, upkeep
 from rag_flywheel.chat import open_for
@@ -108,6 +109,7 @@ def build_version(
     if not chunks:
         reasons = "; ".join(f"{one.name}: {one.reason}" for one in skipped[:10])
         raise InvalidInput(f"there is nothing to index in {list(config.sources)}{': ' + reasons if reasons else ''}")
+    chunks = with_holders(chunks, snapshot.reviewed, snapshot.corrected.__getitem__)
     known = known_questions(snapshot.confirmed, chunks)
     if len(known) < config.reranker.minimum_groups:
         known = []  # too few to tell when one is meant
@@ -184,7 +186,7 @@ def _tune(
     return tuning.learn(
         corrections,
         others,
-        ranking,
+        with_evidence(ranking, chunks),
         searcher=_open(manifest, services),
         store=services.rerankers,
         cache=services.cache,

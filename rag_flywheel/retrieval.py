@@ -3,11 +3,13 @@
 A source passage is found by its dense vector and by BM25. A known question is one whose answer is a reviewed
 correction, or a passage that a person confirmed. It is found by itself alone, and its answer is admitted only when it
 fits the query well enough: how well is enough is learned for each version by `ingest.admission`. Then its answer
-stands first. Among the other source passages the order is reciprocal rank fusion (Cormack et al., SIGIR 2009) until a
-version has learned a better one, by `ingest.fusion`.
+stands first. A known question that is not meant still tells what the passages that hold its answer are about.
+
+Among the source passages the order is reciprocal rank fusion (Cormack et al., SIGIR 2009) until a version has learned a
+better one, by `ingest.fusion`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +22,8 @@ from rag_flywheel.domain import (
     Admission,
     Candidate,
     Chunk,
+    DocumentId,
+    Evidence,
     LearnedRanking,
     Manifest,
     Passage,
@@ -33,8 +37,9 @@ RRF_K = 60  # the constant of the paper
 RRF = "reciprocal_rank_fusion"
 DENSE = "dense_margin"
 SPARSE = "sparse_share"
+KNOWN = "known_question"
 RERANK = "rerank"
-FEATURES = (RRF, DENSE, SPARSE, RERANK)
+FEATURES = (RRF, DENSE, SPARSE, KNOWN, RERANK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,18 +110,21 @@ def retrieve_by_vector(query: str, vector: Vectors, *, searcher: Searcher) -> li
     return list(rank(query, vector, searcher=searcher).passages)
 
 
-def rank(query: str, vector: Vectors, *, searcher: Searcher, as_new: bool = False) -> Ranking:
+def rank(
+    query: str, vector: Vectors, *, searcher: Searcher, without: Callable[[Chunk, str], bool] | None = None
+) -> Ranking:
     """`retrieve_by_vector`, with the known questions that were kept out.
 
-    `as_new`: as if nobody had confirmed an answer to this very query before, which is how to tell what a confirmation
-    does for other wordings.
+    `without` names the known questions' chunks, by chunk and query, that are to count as not known: `is_confirmed`
+    tells what a confirmation does for other wordings of its question, and `is_known` what all that is known does.
     """
     found = searcher.index.search(searcher.version, text=query, vector=vector, limit=searcher.candidates)
-    if as_new:
-        found = [one for one in found if not _confirms(one.chunk, query)]
-    passages = [one for one in found if not one.chunk.by_question]
+    if without is not None:
+        found = [one for one in found if not without(one.chunk, query)]
+    by_question = [one for one in found if one.chunk.by_question]
+    passages = with_known([one for one in found if not one.chunk.by_question], by_question)
     nearest = _best_cosine(passages)
-    known = fits([one for one in found if one.chunk.by_question], passages, searcher.learned.admission)
+    known = fits(by_question, passages, searcher.learned.admission)
     admitted = _answers([one for one in known if is_admitted(one, searcher.learned.admission)])
     answering = {one.candidate.chunk.span for one in admitted}
     passages = [one for one in passages if one.chunk.span not in answering]
@@ -139,8 +147,30 @@ def rank(query: str, vector: Vectors, *, searcher: Searcher, as_new: bool = Fals
     )
 
 
-def _confirms(chunk: Chunk, query: str) -> bool:
-    return chunk.confirmed is not None and same_question(chunk.question or "") == same_question(query)
+def is_confirmed(chunk: Chunk, query: str) -> bool:
+    """Whether somebody confirmed that the chunk answers this very query."""
+    return chunk.confirmed is not None and is_known(chunk, query)
+
+
+def is_known(chunk: Chunk, query: str) -> bool:
+    """Whether the chunk is found by this very query as its known question, confirmed or corrected."""
+    return chunk.question is not None and same_question(chunk.question) == same_question(query)
+
+
+def with_known(passages: Sequence[Candidate], known: Sequence[Candidate]) -> list[Candidate]:
+    """The passages, each with the cosine of the query and the nearest `known` question whose answer it holds."""
+    answers: dict[DocumentId, list[tuple[Evidence, float]]] = {}
+    for one in known:
+        provenance = one.chunk.provenance
+        for span in (one.chunk.span,) if provenance is None else provenance.holders:
+            answers.setdefault(span.document_id, []).append((span, one.scores.question or 0.0))
+    found = []
+    for one in passages:
+        spans = answers.get(one.chunk.document_id, [])
+        cosines = [cosine for span, cosine in spans if one.chunk.span.overlaps(span)]
+        scores = replace(one.scores, known=max(cosines)) if cosines else one.scores
+        found.append(replace(one, scores=scores))
+    return found
 
 
 def _answers(admitted: Sequence[Fitting]) -> list[Fitting]:
@@ -193,7 +223,8 @@ def features(found: Sequence[Scores]) -> NDArray[np.float64]:
     """What fusion weighs, for the passages of one query: (n, len(FEATURES)), each about 0..1.
 
     RRF over its greatest possible value; one less the distance to the query's best dense cosine; the share of its best
-    BM25 score; the reranker's probability. An absent score counts as the lowest one seen, an absent BM25 score as 0.
+    BM25 score; the cosine of the nearest known question, 0 where there is none; the reranker's probability. An absent
+    dense or reranker's score counts as the lowest one seen, an absent BM25 score as 0.
     """
     if not found:
         return np.zeros((0, len(FEATURES)))
@@ -206,6 +237,7 @@ def features(found: Sequence[Scores]) -> NDArray[np.float64]:
             fused * (RRF_K + 1) / 2,
             1.0 + dense - dense.max(),
             sparse / max(float(sparse.max()), 1e-9),
+            np.array([max(scores.known or 0.0, 0.0) for scores in found]),
             1.0 / (1.0 + np.exp(-rerank)),
         ],
         axis=1,

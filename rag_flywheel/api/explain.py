@@ -20,6 +20,7 @@ class ScoresReply(Body):
     sparse: float | None
     question: float | None
     words: float | None
+    known: float | None
     rerank: float | None
 
 

@@ -19,7 +19,7 @@ from rag_flywheel.domain import (
 )
 from rag_flywheel.errors import Damaged, NotFound
 from rag_flywheel.explain import Explanation, explain
-from rag_flywheel.retrieval import DENSE, FEATURES, RERANK, RRF, SPARSE
+from rag_flywheel.retrieval import DENSE, FEATURES, KNOWN, RERANK, RRF, SPARSE
 from rag_flywheel.wiring import Services
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.rankings import MemoryRerankers
@@ -79,7 +79,13 @@ def test_without_learned_weights_reciprocal_rank_fusion_is_the_whole_score(made:
     publish(made, "v1")
     for one in explained(asked(made)).passages:
         assert [part.name for part in one.features] == list(FEATURES)
-        assert {part.name: part.weight for part in one.features} == {RRF: 1.0, DENSE: 0.0, SPARSE: 0.0, RERANK: 0.0}
+        assert {part.name: part.weight for part in one.features} == {
+            RRF: 1.0,
+            DENSE: 0.0,
+            SPARSE: 0.0,
+            KNOWN: 0.0,
+            RERANK: 0.0,
+        }
         assert sum(part.contribution for part in one.features) == pytest.approx(one.score)
 
 

@@ -6,7 +6,7 @@ import pytest
 from ingest.fusion import Example, examples, fit, learn
 from ingest.pairs import Lesson
 from rag_flywheel.domain import Scores
-from rag_flywheel.retrieval import DENSE, FEATURES, RERANK, RRF, SPARSE, features
+from rag_flywheel.retrieval import DENSE, FEATURES, KNOWN, RERANK, RRF, SPARSE, features
 from tests.fakes.samples import chunk, confirmed_chunk, passage
 
 CHANNELS = [FEATURES.index(name) for name in (RRF, DENSE, SPARSE)]
@@ -60,7 +60,8 @@ def test_the_size_of_a_feature_does_not_matter() -> None:
     """A penalty on raw weights would hold back a channel whose scores lie close together."""
     known = [example(number, knows=DENSE) for number in range(30)]
     close = [
-        Example(group=one.group, weight=1.0, values=one.values * [1, 0.1, 1, 1], relevant=one.relevant) for one in known
+        Example(group=one.group, weight=1.0, values=one.values * [1, 0.1, 1, 1, 1], relevant=one.relevant)
+        for one in known
     ]
     assert fit(close, CHANNELS)[DENSE] == pytest.approx(10 * fit(known, CHANNELS)[DENSE], rel=0.02)
 
@@ -98,3 +99,30 @@ def test_few_questions_prove_nothing() -> None:
         [example(number, knows=DENSE) for number in range(4)], without=(RERANK,), baseline={}, errors=0.0
     )
     assert (weights, note) == ({}, "only 4 questions whose answer was found, 5 needed")
+
+
+@pytest.mark.parametrize("telling", [True, False])
+def test_known_questions_have_a_weight_only_where_they_tell_something(telling: bool) -> None:
+    random = np.random.default_rng(7)
+    known = []
+    for number in range(40):
+        one = example(number, knows=DENSE)
+        values = one.values.copy()
+        values[:, FEATURES.index(DENSE)] = random.uniform(0.5, 1.0, len(values))
+        near = random.uniform(0.0, 0.6, len(values)) + 0.5 * one.relevant * telling
+        values[:, FEATURES.index(KNOWN)] = near
+        known.append(Example(group=one.group, weight=1.0, values=values, relevant=one.relevant))
+    weights, _ = learn(known, without=(RERANK,), baseline={}, errors=0.0)
+    assert (weights.get(KNOWN, 0.0) > 0.0) == telling
+
+
+def test_known_questions_of_other_answers_never_count_against_a_passage() -> None:
+    """While learning, the question's own known question is left out; in use it speaks for the passage."""
+    random = np.random.default_rng(3)
+    known = []
+    for number in range(40):
+        one = example(number, knows=DENSE)
+        values = one.values.copy()
+        values[:, FEATURES.index(KNOWN)] = random.uniform(0.4, 0.8, len(values)) * ~one.relevant
+        known.append(Example(group=one.group, weight=1.0, values=values, relevant=one.relevant))
+    assert fit(known, range(len(FEATURES) - 1))[KNOWN] == 0.0

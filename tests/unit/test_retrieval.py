@@ -16,6 +16,7 @@ from rag_flywheel.ports import Entry, Reranker
 from rag_flywheel.retrieval import (
     DENSE,
     FEATURES,
+    KNOWN,
     RERANK,
     RRF,
     SPARSE,
@@ -23,6 +24,8 @@ from rag_flywheel.retrieval import (
     features,
     fits,
     fuse,
+    is_confirmed,
+    is_known,
     open_searcher,
     rank,
     retrieve,
@@ -136,13 +139,13 @@ def test_fused_scores_are_probabilities(scores: list[Scores], fusion: dict[str, 
 
 
 def test_fusion_is_the_softmax_of_the_weighted_sum() -> None:
-    values = np.array([[0.5, 1.0, 0.25, 0.75], [0.0, 1.0, 1.0, 0.0]])
+    values = np.array([[0.5, 1.0, 0.25, 0.0, 0.75], [0.0, 1.0, 1.0, 0.0, 0.0]])
     odds = np.exp([2 * 0.5 - 1 * 0.25, -1.0])
     assert fuse(values, {RRF: 2.0, SPARSE: -1.0}) == pytest.approx(odds / odds.sum())
 
 
 def test_great_weights_tell_apart_what_is_nearly_alike() -> None:
-    values = np.array([[1.0, 0.90, 0.0, 0.0], [1.0, 0.95, 0.0, 0.0]])
+    values = np.array([[1.0, 0.90, 0.0, 0.0, 0.0], [1.0, 0.95, 0.0, 0.0, 0.0]])
     low, high = fuse(values, {RRF: 500.0, DENSE: 9.0})
     assert low < high
 
@@ -271,7 +274,7 @@ def test_as_new_leaves_out_what_was_confirmed_for_this_very_question_and_nothing
     one = searcher(candidates, LearnedRanking(admission=above(0.6)))
     assert documents(retrieve("q", searcher=one)) == ["a", "b", "correction:c"]
     vector = one.encoder.encode_queries(["q"])[0]
-    assert documents(rank("q", vector, searcher=one, as_new=True).passages) == ["b", "correction:c", "a"]
+    assert documents(rank("q", vector, searcher=one, without=is_confirmed).passages) == ["b", "correction:c", "a"]
 
 
 # --- retrieve -------------------------------------------------------------------------------------------------------
@@ -381,3 +384,36 @@ def test_a_chunk_is_embedded_under_its_title_and_headings(
 ) -> None:
     piece: Chunk = replace(chunk("guide", "text"), title=title, headings=headings)
     assert searched_text(piece, titles=titles) == expected
+
+
+# --- what known questions that are not meant tell of passages -------------------------------------------------------
+
+
+def holding(name: str, cosine: float, *holders: Candidate) -> Candidate:
+    """A correction whose answer these passages hold too."""
+    fixed = correction(name, cosine)
+    assert fixed.chunk.provenance is not None
+    provenance = replace(fixed.chunk.provenance, holders=tuple(one.chunk.span for one in holders))
+    return replace(fixed, chunk=replace(fixed.chunk, provenance=provenance))
+
+
+def test_a_passage_is_as_near_as_the_nearest_known_question_that_it_answers() -> None:
+    a, b, c = (found(name, dense=0.5) for name in "abc")
+    candidates = [a, b, c, confirmed("a", 0.4), holding("c1", 0.6, a), holding("c2", 0.7, b), correction("c3", 0.9)]
+    one = searcher(candidates, LearnedRanking(fusion={KNOWN: 1.0}))
+    passages = retrieve("q", searcher=one)
+    assert {piece.chunk.document_id: piece.scores.known for piece in passages} == {"b": 0.7, "a": 0.6, "c": None}
+    assert documents(passages) == ["b", "a", "c"]
+
+
+def test_known_questions_order_nothing_before_it_is_learned_how_much_they_tell() -> None:
+    a, b = found("a", dense=0.5), found("b", dense=0.4)
+    assert documents(retrieve("q", searcher=searcher([a, b, holding("c", 0.9, b)]))) == ["a", "b"]
+
+
+def test_what_is_known_of_this_very_question_can_be_left_out() -> None:
+    a, b = found("a", dense=0.5), found("b", dense=0.4)
+    candidates = [a, b, holding("c", 1.0, b), confirmed("a", 1.0, question="Q!"), confirmed("a", 0.3, question="p")]
+    one = searcher(candidates, LearnedRanking(fusion={KNOWN: 1.0}))
+    ranking = rank("q", one.encoder.encode_queries(["q"])[0], searcher=one, without=is_known)
+    assert [(piece.chunk.document_id, piece.scores.known) for piece in ranking.passages] == [("a", 0.3), ("b", None)]
