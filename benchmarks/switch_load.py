@@ -138,7 +138,8 @@ async def _load(server: Server, options: Options, begin: float) -> tuple[list[As
         for number in range(int(options.seconds * options.rate)):
             due = begin + number / options.rate
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-            person, text = f"person {chance.randrange(PEOPLE)}", chance.choice(questions())
+            person = f"person {chance.randrange(PEOPLE)}"
+            text = f"{chance.choice(questions())} It is unit {number}."  # so that no vector is at hand already
             pending.append(asyncio.create_task(_ask(client, person, text, due)))
         asked = await asyncio.gather(*pending)
         await asyncio.sleep(LET_GO)
