@@ -540,6 +540,18 @@ def holdout_end(context: typer.Context, why: Why = "asked for", json: Json = Fal
     _print(asked, _send(asked, "POST", "/holdout", body=body), printed.fields)
 
 
+@app.command(epilog="Example: rag-flywheel audit --limit 20")
+def audit(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Entries, the latest ones.")] = 50,
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """Who did what to which version, correction or judged question, and why."""
+    asked = _asked(context, json, url)
+    _print(asked, _send(asked, "GET", "/audit", params={"limit": limit}), printed.audit_table)
+
+
 @app.command(epilog="Example: rag-flywheel report --html report.html")
 def report(
     context: typer.Context,

@@ -705,7 +705,7 @@ class Notice:
 
     notice_id: str
     at: datetime
-    kind: str  # such as "canary.rolled_back"
+    kind: str  # such as "stop_canary"
     data: Mapping[str, Json]
 
     def __post_init__(self) -> None:

@@ -332,7 +332,7 @@ class Ledger(Protocol):
     def add_audit(self, entry: AuditEntry) -> None: ...
 
     def audit(self, *, limit: int) -> list[AuditEntry]:
-        """Newest first."""
+        """The latest ones, the one that was added last first."""
 
     def remembered(self, key: str) -> tuple[str, Json] | None:
         """The request digest and the reply that were remembered under an idempotency key."""

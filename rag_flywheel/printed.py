@@ -259,3 +259,10 @@ def holdout(result: Mapping[str, Any]) -> None:
         return
     interval = f"{found['low']:+.1%} to {found['high']:+.1%}"
     out.print(f"bad outcomes of everybody else less those of the hold-out: {found['difference']:+.1%} ({interval})")
+
+
+def audit_table(entries: Sequence[Mapping[str, Any]]) -> None:
+    rows = (
+        [one["at"][:19], one["who"], one["action"], one["subject"], one["detail"].get("why", "")] for one in entries
+    )
+    _rows("Audit log", ("at", "who", "action", "subject", "why"), rows, "nothing was done yet")

@@ -326,9 +326,7 @@ class SqlLedger:
     def audit(self, *, limit: int) -> list[AuditEntry]:
         rows = tables.audit.c
         with self._database.read() as connection:
-            return list(
-                connection.scalars(select(rows.body).order_by(rows.at.desc(), rows.sequence.desc()).limit(limit))
-            )
+            return list(connection.scalars(select(rows.body).order_by(rows.sequence.desc()).limit(limit)))
 
     def remembered(self, key: str) -> tuple[str, Json] | None:
         rows = tables.replies.c

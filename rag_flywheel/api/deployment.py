@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import Field
 
 from rag_flywheel import deployment, promotion
@@ -105,6 +105,21 @@ def hold_out(body: HoldOutBody, state: Shared) -> dict[str, Json]:
         at=services.now(),
     )
     return _hold_out(change)
+
+
+@routes.get("/audit")
+def audit(state: Shared, limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> list[dict[str, Json]]:
+    """Who did what to which thing, when and why; the latest first."""
+    return [
+        {
+            "at": one.at.isoformat(),
+            "who": one.who,
+            "action": one.action,
+            "subject": one.subject,
+            "detail": dict(one.detail),
+        }
+        for one in state.services.ledger.audit(limit=limit)
+    ]
 
 
 class Watch:

@@ -234,3 +234,17 @@ def test_a_verdict_of_the_thread_is_served_to_the_people_who_ask_next(tmp_path: 
         until(lambda: trial.live == "v2")
         reply = http.post("/chat", json={"question": "How?", "user_id": "person 1"}).json()
     assert (reply["version"], reply["arm"], reply["canary"]) == ("v2", "control", None)
+
+
+def test_the_audit_log_tells_who_did_what_and_why_the_latest_first(tmp_path: Path) -> None:
+    trial = Trial(tmp_path)
+    trial.deploy()
+    with TestClient(create_app(trial.made)) as http:
+        http.post("/canary/stop", json={"who": "ada", "why": "complaints by phone"})
+        entries = http.get("/audit", params={"limit": 2}).json()
+        assert http.get("/audit", params={"limit": 0}).status_code == 422
+    assert [(one["who"], one["action"], one["subject"]) for one in entries] == [
+        ("ada", "stop canary", "v2"),
+        ("reindex", "start canary", "v2"),
+    ]
+    assert (entries[0]["detail"]["why"], entries[0]["detail"]["control"]) == ("complaints by phone", "v1")

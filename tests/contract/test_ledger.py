@@ -463,9 +463,10 @@ def test_golden_cases_and_retirements_come_oldest_first_up_to_and_including_the_
     assert (ledger.golden_cases(until=NOON - SECOND), ledger.retirements(until=NOON - SECOND)) == ([], [])
 
 
-def test_audit_entries_come_newest_first_and_no_more_than_asked_for(ledger: Ledger) -> None:
-    for number in range(4):
-        ledger.add_audit(an_entry(f"s{number}", at=NOON + number * SECOND))
+def test_audit_entries_come_in_the_order_of_adding_the_last_first_and_no_more_than_asked_for(ledger: Ledger) -> None:
+    """Whatever a host's clock says, and however long somebody waited for a lock."""
+    for number, seconds in enumerate((0, 3, 1, 2)):
+        ledger.add_audit(an_entry(f"s{number}", at=NOON + seconds * SECOND))
     assert [entry.subject for entry in ledger.audit(limit=3)] == ["s3", "s2", "s1"]
 
 

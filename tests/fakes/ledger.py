@@ -300,8 +300,7 @@ class MemoryLedger:
 
     def audit(self, *, limit: int) -> list[AuditEntry]:
         with self._turn:
-            newest_first = self._rows.audit[::-1]
-        return sorted(newest_first, key=lambda one: one.at, reverse=True)[:limit]
+            return self._rows.audit[::-1][:limit]
 
     def remembered(self, key: str) -> tuple[str, Json] | None:
         with self._turn:
