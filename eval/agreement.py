@@ -40,6 +40,7 @@ class Agreement:
     often as chance would have it; it is None where both said one and the same thing of all answers.
     """
 
+    metric: str  # whose values are the judge's verdicts: from GOOD on an answer is good
     n: int
     raw: float
     raw_interval: tuple[float, float]
@@ -105,20 +106,20 @@ def with_people(
     resamples: int,
     seed: int,
     on_step: Callable[[int, int], None],
-) -> dict[str, Agreement]:
-    """By metric, how far the judge agrees with people on `answers`; a metric that it scored none of is absent.
+) -> list[Agreement]:
+    """For each metric, how far the judge agrees with people on `answers`; one that it scored none of is absent.
 
     It asks the judge, within its budget and its cache: six requests for an answer with a reference, else two. Give it
     what is `chosen`, after the scorecards, as these need the budget more.
     """
     samples = [_sample(one) for one in answers]
     scores = judged_metrics.score(samples, judge=judge, encoder=encoder, names=_JUDGED, on_step=on_step)
-    found = {}
+    found = []
     for name in _JUDGED:
         values = [(one[name], answer.good) for one, answer in zip(scores, answers, strict=True) if name in one]
         pairs = [(value >= GOOD, good) for value, good in values if value is not None]
         if pairs:
-            found[name] = agreement(pairs, resamples=resamples, seed=seed)
+            found.append(agreement(pairs, metric=name, resamples=resamples, seed=seed))
     return found
 
 
@@ -135,8 +136,8 @@ def _sample(one: Recorded) -> Sample:
     )
 
 
-def agreement(pairs: Sequence[tuple[bool, bool]], *, resamples: int, seed: int) -> Agreement:
-    """Of (the judge's verdict, people's verdict) pairs, at least one. Raises ValueError where there is none."""
+def agreement(pairs: Sequence[tuple[bool, bool]], *, metric: str, resamples: int, seed: int) -> Agreement:
+    """Of (the judge's verdict by `metric`, people's verdict) pairs, at least one. Raises ValueError where none is."""
     if not pairs:
         raise ValueError("agreement needs at least one pair of verdicts, got none")
     counts = np.array([[sum(pair == cell for pair in pairs) for cell in _CELLS]])
@@ -145,6 +146,7 @@ def agreement(pairs: Sequence[tuple[bool, bool]], *, resamples: int, seed: int) 
     [raw], [kappa] = _raw(counts), _kappa(counts)
     kappas = _kappa(drawn)
     return Agreement(
+        metric=metric,
         n=len(pairs),
         raw=float(raw),
         raw_interval=_interval(_raw(drawn)),

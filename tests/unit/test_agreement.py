@@ -35,12 +35,12 @@ def answer(name: str, *, good: bool, reference: str | None = "Press both.") -> R
 
 def test_kappa_and_raw_agreement_have_their_known_values_within_their_intervals() -> None:
     """The example of Cohen's kappa in textbooks: two readers, 50 proposals."""
-    found = agreement.agreement(pairs(20, 5, 10, 15), resamples=2000, seed=0)
+    found = agreement.agreement(pairs(20, 5, 10, 15), metric="faithfulness", resamples=2000, seed=0)
     assert (found.n, found.raw, found.kappa) == (50, 0.7, pytest.approx(0.4))
     # The normal approximation: 0.7 +- 1.96 sqrt(0.7 0.3 / 50), and 0.4 +- 1.96 sqrt(0.7 0.3 / (50 0.5^2)).
     assert found.raw_interval == pytest.approx((0.573, 0.827), abs=0.03)
     assert found.kappa_interval == pytest.approx((0.146, 0.654), abs=0.05)
-    assert found == agreement.agreement(pairs(20, 5, 10, 15), resamples=2000, seed=0)
+    assert found == agreement.agreement(pairs(20, 5, 10, 15), metric="faithfulness", resamples=2000, seed=0)
 
 
 @pytest.mark.parametrize(
@@ -51,15 +51,15 @@ def test_kappa_and_raw_agreement_have_their_known_values_within_their_intervals(
 def test_kappa_is_one_minus_one_or_zero_at_its_ends(
     counts: tuple[int, int, int, int], raw: float, kappa: float
 ) -> None:
-    found = agreement.agreement(pairs(*counts), resamples=200, seed=0)
+    found = agreement.agreement(pairs(*counts), metric="faithfulness", resamples=200, seed=0)
     assert (found.raw, found.kappa) == (raw, pytest.approx(kappa))
 
 
 def test_kappa_is_not_defined_where_both_say_one_thing_of_all() -> None:
-    found = agreement.agreement(pairs(7, 0, 0, 0), resamples=200, seed=0)
+    found = agreement.agreement(pairs(7, 0, 0, 0), metric="faithfulness", resamples=200, seed=0)
     assert (found.raw, found.raw_interval, found.kappa, found.kappa_interval) == (1.0, (1.0, 1.0), None, None)
     with pytest.raises(ValueError, match="at least one pair"):
-        agreement.agreement([], resamples=200, seed=0)
+        agreement.agreement([], metric="faithfulness", resamples=200, seed=0)
 
 
 def confirmed_case(name: str, group: str) -> Case:
@@ -125,7 +125,7 @@ def test_the_judge_agrees_with_people_where_it_sees_what_they_saw() -> None:
     answers += [answer(f"b{at}", good=False, reference=None) for at in range(5)]
     with OpenAIServer(reply=judge) as server:
         opened = judge_at(server)
-        found = agreement.with_people(
+        [found] = agreement.with_people(
             answers,
             judge=opened,
             encoder=HashingEncoder(),
@@ -133,6 +133,6 @@ def test_the_judge_agrees_with_people_where_it_sees_what_they_saw() -> None:
             seed=0,
             on_step=lambda done, total: None,
         )
-    assert set(found) == {"faithfulness"}  # nothing to compare with
-    assert (found["faithfulness"].n, found["faithfulness"].raw, found["faithfulness"].kappa) == (9, 1.0, 1.0)
+    assert found.metric == "faithfulness"  # the other one has nothing to compare with
+    assert (found.n, found.raw, found.kappa) == (9, 1.0, 1.0)
     assert opened.costs.failed == 1

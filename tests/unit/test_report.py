@@ -18,7 +18,7 @@ from eval.forest import panels
 from eval.gate import Finding, Ruling, decide
 from eval.golden import Case, Retired, Slice
 from eval.guardrails.checks import Check, Invariant, check
-from eval.ragas_metrics import JUDGE_FREE, JUDGED
+from eval.ragas_metrics import FAITHFULNESS, JUDGE_FREE, JUDGED
 from eval.scoring import METRICS, Reply, Scorecard
 from eval.swings import swings
 from rag_flywheel.config import Gate
@@ -121,7 +121,9 @@ def full() -> dict[str, Any]:
         reviewed=[reviewed("c1", reviewer="Rita <R>")],
         replies=REPLIES,
         churn=Churn(asked=40, changed=(churned,), share=0.025, shares={Change.PASSAGE: 0.025}),
-        agreement=Agreement(n=12, raw=0.75, raw_interval=(0.5, 0.92), kappa=0.4, kappa_interval=(0.1, 0.7)),
+        agreement=Agreement(
+            metric=FAITHFULNESS, n=12, raw=0.75, raw_interval=(0.5, 0.92), kappa=0.4, kappa_interval=(0.1, 0.7)
+        ),
         costs={"calls": 1234, "seconds": 5.25, "cached": 7, "stopped": "its budget of 1,234 calls is spent"},
     )
 
@@ -445,10 +447,11 @@ def test_churn_tells_how_many_changed_and_where_the_first_passage_is(tmp_path: P
         assert "d1 0–9, a correction" in files[name]
 
 
-def test_the_judge_is_named_with_its_agreement_and_its_cost(tmp_path: Path) -> None:
+def test_the_judge_is_named_with_its_agreement_by_a_named_metric_and_its_cost(tmp_path: Path) -> None:
     files = written(full(), tmp_path)
+    assert json.loads(files["report.json"])["agreement"]["metric"] == "faithfulness"
     for name in ("report.md", "report.html"):
-        assert "agrees with people on 75% (50% to 92%) of 12 answers" in files[name]
+        assert "By faithfulness it agrees with people on 75% (50% to 92%) of 12 answers" in files[name]
         assert "1,234" in files[name]
         assert "its budget of 1,234 calls is spent" in files[name]
 
