@@ -496,6 +496,8 @@ def checked(world: World, planted: Planted) -> list[Check]:
         built.chunks,
         list(services.index.chunks(world.live.version_id)),
         manifest=built.manifest,
+        parent=world.live,
+        duplicates={DocumentId(one.name) for one in built.skipped if one.same_as is not None},
         held=invariants.Held(reviewed=snapshot.reviewed, interactions=frozenset(built.manifest.confirmed)),
         superseded=invariants.Superseded(
             hidden=snapshot.accepted.hidden, originals=built.originals, replaced=snapshot.accepted.superseded

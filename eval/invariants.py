@@ -48,6 +48,8 @@ def check(
     control: Sequence[Chunk] | None,
     *,
     manifest: Manifest,
+    parent: Manifest | None,
+    duplicates: AbstractSet[DocumentId],
     held: Held,
     superseded: Superseded,
     redactor: Redactor,
@@ -58,12 +60,13 @@ def check(
     seed: int,
     settings: Guardrails,
 ) -> list[Check]:
-    """Every invariant of what the candidate holds, against the control's chunks (None: there is no control).
+    """Every invariant of what the candidate holds, against the control's chunks and its manifest `parent` (None: there
+    is no control).
 
-    `entities` are the kinds of personal data that the redactor masks (none where masking is off), `canaries` the
-    planted strings, `rate` is `safety.trained`, `stale` the share of the judged questions whose evidence is gone (None:
-    there are none), `seed` makes the made-up personal records. Only texts that the control does not hold are read by
-    the slow detectors.
+    `duplicates` are the documents that were left out since others say the same, `entities` the kinds of personal data
+    that the redactor masks (none where masking is off), `canaries` the planted strings, `rate` is `safety.trained`,
+    `stale` the share of the judged questions whose evidence is gone (None: there are none), `seed` makes the made-up
+    personal records. Only texts that the control does not hold are read by the slow detectors.
     """
     before = control or ()
     new = new_texts(chunks, before)
@@ -83,6 +86,12 @@ def check(
         hostile.poisoning(chunks, new, held.reviewed),
         redteam.attack_success(redteam.attacks(), maximum=settings.maximum_attack_success),
         safety.unsafe_texts(new, rate=rate, threshold=settings.unsafe_threshold),
+        drift.lost(
+            old_sources,
+            documents,
+            unchanged=drift.unchanged(parent, manifest),
+            left_out=duplicates | superseded.originals.keys(),
+        ),
         drift.shrink(old_documents, documents, maximum=settings.maximum_shrink),
         drift.growth(len(old_sources), len(sources), maximum=settings.maximum_growth),
         drift.stale(stale, maximum=settings.maximum_stale),

@@ -15,7 +15,7 @@ from eval.judge import open_judge
 from eval.known_items import Rephrase
 from rag_flywheel import questions
 from rag_flywheel.config import Embedder
-from rag_flywheel.domain import Chunk, Decision, Interaction, InteractionId, Manifest, Outcome
+from rag_flywheel.domain import Chunk, Decision, DocumentId, Interaction, InteractionId, Manifest, Outcome
 from rag_flywheel.errors import NotFound
 from rag_flywheel.marking import Marker, Paper, Steps
 from rag_flywheel.questions import Questions
@@ -143,7 +143,7 @@ class _Examination:
         return churn.churn(self.recent, *replies)
 
     def _agreement(self) -> agreement.Agreement | None:
-        """Of judge and people, by the metric that more answers have."""
+        """Of judge and people, by the metric that most answers have a value of."""
         judge, config, snapshot = self.marker.judge, self.services.config, self.snapshot
         if judge is None:
             return None
@@ -161,7 +161,7 @@ class _Examination:
             seed=config.gate.seed,
             on_step=lambda done, total: self.marker.steps("comparing the judge with people", done, total),
         )
-        return max(found.values(), key=lambda one: one.n, default=None)
+        return max(found, key=lambda one: one.n, default=None)
 
 
 def _prepare(
@@ -186,6 +186,8 @@ def _prepare(
         built.chunks,
         None if control is None else before,
         manifest=built.manifest,
+        parent=control,
+        duplicates={DocumentId(one.name) for one in built.skipped if one.same_as is not None},
         held=_held(built.manifest, snapshot, services),
         superseded=invariants.Superseded(
             hidden=snapshot.accepted.hidden, originals=built.originals, replaced=snapshot.accepted.superseded

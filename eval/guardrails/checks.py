@@ -25,6 +25,7 @@ class Invariant(StrEnum):
     RED_TEAM = "red_team"  # the detectors of these two still find our own attacks
     UNSAFE_TEXTS = "unsafe_texts"  # nothing new insults, threatens, or helps to do harm
     UNSAFE_ANSWERS = "unsafe_answers"  # no answer does
+    LOST = "lost"  # no document of a file that did not change is gone
     SHRINK = "shrink"  # the documents are still there
     GROWTH = "growth"  # there are not many times more passages
     STALE = "stale"  # the judged questions still have their evidence

@@ -8,7 +8,7 @@ from itertools import groupby
 from math import sqrt
 
 from eval.guardrails.checks import Check, Invariant, check, named
-from rag_flywheel.domain import Chunk, CorrectionId, DocumentId, ReviewedCorrection
+from rag_flywheel.domain import Chunk, CorrectionId, DocumentId, Manifest, ReviewedCorrection
 
 FREE_GROWTH = 1000
 """Passages up to which a corpus may grow by any factor: a new project's does."""
@@ -27,6 +27,42 @@ class Stratum:
     after: float
     better: int  # questions that are a hit now, and were none
     worse: int  # and the other way round
+
+
+def unchanged(parent: Manifest | None, manifest: Manifest) -> frozenset[str]:
+    """The files that both versions were read from, byte for byte the same, by settings of `ingest` that are the same.
+
+    What these settings leave out may change with them. A file without a digest could not be opened.
+    """
+    if parent is None or parent.settings.get("ingest") != manifest.settings.get("ingest"):
+        return frozenset()
+    return frozenset(file for file, digest in manifest.sources.items() if digest and parent.sources.get(file) == digest)
+
+
+def lost(
+    before: Iterable[Chunk],
+    after: AbstractSet[DocumentId],
+    *,
+    unchanged: AbstractSet[str],
+    left_out: AbstractSet[DocumentId],
+) -> Check:
+    """No source document is gone whose file is among the `unchanged` ones: it would have been lost in reading.
+
+    `before` are the source passages of the control. `left_out` are the documents that a change elsewhere takes away: a
+    duplicate of one that is new, or one whose text is superseded.
+    """
+    known = dict.fromkeys(one.document_id for one in before if one.source in unchanged)
+    gone = [one for one in known if one not in after and one not in left_out]
+    return check(
+        Invariant.LOST,
+        f"documents that are gone, of {len(known)} whose files did not change",
+        value=len(gone) if known else None,
+        limit=0,
+        documents=gone,
+        breach=f"{len(gone)} of {len(known)} documents whose files did not change are gone: {named(gone)}. Look for "
+        "what reads them otherwise now, such as an update of a parser: `rag-flywheel reindex` says of what it skipped "
+        "why. Take them out of the sources if they were meant to go.",
+    )
 
 
 def shrink(before: AbstractSet[DocumentId], after: AbstractSet[DocumentId], *, maximum: float) -> Check:

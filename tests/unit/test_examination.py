@@ -263,6 +263,7 @@ def test_what_judge_and_people_say_of_the_same_answers_and_what_it_cost_reach_th
         assert asked > 0
         assert (told["judge"], told["costs"]["calls"]) == ("test-model", asked)
         assert told["agreement"]["n"] > 0
+        assert told["agreement"]["metric"] in {one["metric"] for one in told["comparisons"]}
         assert any(one["metric"] == "faithfulness" and one["n"] for one in told["comparisons"])
         house.cycle(force=True)
         assert len(server.requests) == asked, "nothing is judged twice"
@@ -455,6 +456,31 @@ def test_a_planted_string_in_a_document_refuses_the_version_and_is_not_repeated(
     for invariant in (Invariant.CANARIES, Invariant.RECALL):
         assert house.checked(invariant)["documents"] == ["leak.md"]
     assert "4711" not in " ".join(result["reasons"])
+
+
+def test_a_document_that_is_lost_in_reading_an_unchanged_file_refuses_the_version(house: House) -> None:
+    live = house.cycle()["version"]
+    snapshot = take_snapshot(house.services)
+    built = build_version(snapshot, house.services, parent=live, rephrase=None, steps=house.step)
+    less = replace(built, chunks=tuple(one for one in built.chunks if one.document_id != "lamp.md"))
+    _, decision, _ = judge_candidate(less, snapshot, house.services, rephrase=None, steps=house.step)
+    assert decision.outcome is Outcome.REFUSED
+    [lost] = [one for one in decision.report["checks"] if not one["holds"]]
+    assert (lost["invariant"], lost["documents"]) == (Invariant.LOST, ["lamp.md"])
+
+
+def test_a_document_that_a_new_one_repeats_or_that_other_settings_leave_out_is_not_lost(house: House) -> None:
+    house.write("note.md", "Spare keys hang behind clocks.\n")
+    house.cycle()
+    house.write("copy.md", "# Lamp\n\n## {}\n\n{}\n".format(*FACTS["lamp"]))  # comes first in the order of names
+    copied = house.cycle()
+    assert ([one["name"] for one in copied["skipped"]], copied["decision"]) == (["lamp.md"], "promoted")
+    config = house.services.config
+    stricter = config.model_copy(update={"ingest": config.ingest.model_copy(update={"minimum_words": 8})})
+    made = replace(house, services=replace(house.services, config=stricter))
+    shortened = made.cycle()
+    assert {one["name"] for one in shortened["skipped"]} == {"lamp.md", "note.md"}
+    assert made.checked(Invariant.LOST)["value"] is None
 
 
 @pytest.mark.parametrize("what", ["correction", "confirmed"])

@@ -32,6 +32,8 @@ def checks(
     chunks: Sequence[Chunk],
     control: Sequence[Chunk] | None = None,
     *,
+    reread: bool = False,
+    duplicates: Sequence[str] = (),
     corrections: Sequence[ReviewedCorrection] | None = None,
     confirmed: Sequence[str] = (),
     interactions: Sequence[str] | None = None,
@@ -42,11 +44,16 @@ def checks(
     stale: float | None = None,
     settings: Guardrails | None = None,
 ) -> list[Check]:
+    """With `reread` the files of the control did not change; without, they all did."""
     kept = confirmed if interactions is None else interactions
+    made = manifest(confirmed=confirmed)
+    parent = made if reread else replace(made, sources=dict.fromkeys(made.sources, "other bytes"))
     return invariants.check(
         chunks,
         control,
-        manifest=manifest(confirmed=confirmed),
+        manifest=made,
+        parent=None if control is None else parent,
+        duplicates={DocumentId(one) for one in duplicates},
         held=Held(
             reviewed=tuple([reviewed("c1")] if corrections is None else corrections),
             interactions={InteractionId(one) for one in kept},
@@ -282,6 +289,25 @@ def test_losing_more_than_the_allowed_share_of_documents_is_a_breach() -> None:
     control = [chunk(f"d{number}") for number in range(10)]
     assert broken(checks(control[3:], control)) == []
     assert broken(checks(control[4:], control)) == [(Invariant.SHRINK, ("d0", "d1", "d2", "d3"))]
+
+
+def test_losing_one_document_of_an_unchanged_file_is_a_breach_unless_another_says_the_same_or_it_is_superseded() -> (
+    None
+):
+    control = [chunk(f"d{number}") for number in range(10)]
+    assert broken(checks(control[1:], control, reread=True)) == [(Invariant.LOST, ("d0",))]
+    assert broken(checks(control[1:], control, reread=True, duplicates=["d0"])) == []
+    hidden = Superseded(hidden=(span("d0", 0, 22),), originals={DocumentId("d0"): control[0].text}, replaced=())
+    assert broken(checks(control[1:], control, reread=True, superseded=hidden)) == []
+    unread = replace(hidden, originals={})
+    assert broken(checks(control[1:], control, reread=True, superseded=unread)) == [(Invariant.LOST, ("d0",))]
+
+
+def test_a_known_question_of_a_document_does_not_stand_for_it() -> None:
+    control = [chunk(f"d{number}") for number in range(10)]
+    known = confirmed_chunk(control[0], "Is it?", by="i7")
+    left = checks([*control[1:], known], control, reread=True, confirmed=("i7",))
+    assert broken(left) == [(Invariant.LOST, ("d0",))]
 
 
 def test_corrections_and_known_questions_are_no_documents() -> None:

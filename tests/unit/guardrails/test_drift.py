@@ -1,12 +1,13 @@
 """How much a version may differ from the live one."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from eval.guardrails.drift import Stratum, authors, gap, growth
-from rag_flywheel.domain import ReviewedCorrection
-from tests.fakes.evaluation import correction_chunk, reviewed
+from eval.guardrails.drift import Stratum, authors, gap, growth, lost, unchanged
+from rag_flywheel.domain import DocumentId, Json, Manifest, ReviewedCorrection
+from tests.fakes.evaluation import chunk, correction_chunk, manifest, reviewed
 
 
 def stratum(name: str, before: float, after: float, *, n: int = 200, kind: str = "source") -> Stratum:
@@ -22,6 +23,51 @@ def stratum(name: str, before: float, after: float, *, n: int = 200, kind: str =
 )
 def test_passages_may_double_and_a_small_corpus_may_grow_by_any_factor(before: int, after: int, holds: bool) -> None:
     assert growth(before, after, maximum=2.0).holds is holds
+
+
+BEFORE = [chunk("a1", source="a.jsonl"), chunk("a2", source="a.jsonl"), chunk("b1", source="b.md")]
+
+
+def gone(*left: str, files: Sequence[str] = ("a.jsonl", "b.md"), left_out: Sequence[str] = ()) -> tuple[str, ...]:
+    """The documents that are lost where these are left."""
+    check = lost(
+        BEFORE,
+        {DocumentId(one) for one in left},
+        unchanged=set(files),
+        left_out={DocumentId(one) for one in left_out},
+    )
+    assert check.holds == (not check.documents)
+    assert all(one in check.message for one in check.documents)
+    return check.documents
+
+
+def test_a_document_that_is_lost_although_its_file_is_the_same_is_named() -> None:
+    assert gone("a1", "a2", "b1") == ()
+    assert gone("a1", "b1") == ("a2",)
+    assert gone("new") == ("a1", "a2", "b1")
+
+
+def test_a_document_of_a_changed_file_or_one_that_is_left_out_for_another_is_not_lost() -> None:
+    assert gone("a1", "b1", files=["b.md"]) == ()
+    assert gone("b1", left_out=["a1", "a2"]) == ()
+    assert gone("b1", left_out=["a1"]) == ("a2",)
+
+
+def version(sources: dict[str, str], *, ingest: dict[str, Json] | None = None) -> Manifest:
+    return replace(manifest(), sources=sources, settings={"ingest": ingest or {"minimum_words": 4}})
+
+
+def test_a_file_is_unchanged_where_both_versions_read_the_same_bytes_by_the_same_settings() -> None:
+    old = version({"same.md": "1", "changed.md": "2", "shut.md": "", "removed.md": "3"})
+    new = {"same.md": "1", "changed.md": "9", "shut.md": "", "added.md": "4"}
+    assert unchanged(old, version(new)) == {"same.md"}
+    assert unchanged(old, version(new, ingest={"minimum_words": 9})) == set()
+    assert unchanged(None, version(new)) == set()
+
+
+def test_the_first_version_can_have_lost_nothing() -> None:
+    check = lost([], {DocumentId("a1")}, unchanged=unchanged(None, manifest()), left_out=set())
+    assert (check.holds, check.value) == (True, None)
 
 
 def by(*users: str | None) -> list[ReviewedCorrection]:
