@@ -237,11 +237,11 @@ def canary(result: Mapping[str, Any]) -> None:
         if met
     )
     _rows("This step", ("arm", "people", "questions", "bad outcomes", "rate"), rows, "nobody asked yet")
-    following = result.get("next") or result
-    for reason in [*one["reasons"], *following.get("reasons", [])]:
+    judged, when = (result, "this look") if "action" in result else (result.get("next") or {}, "the next look")
+    for reason in [*one["reasons"], *judged.get("reasons", [])]:
         out.print(f"  {reason}", markup=False, soft_wrap=True)
-    if following.get("action") not in (None, "none"):
-        out.print(f"next: {following['action'].replace('_', ' ')}", soft_wrap=True)
+    if judged.get("action") not in (None, "none"):
+        out.print(f"{when}: {judged['action'].replace('_', ' ')}", soft_wrap=True)
 
 
 def holdout(result: Mapping[str, Any]) -> None:
