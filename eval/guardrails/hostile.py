@@ -43,7 +43,8 @@ def _placed(new: New) -> Iterator[tuple[DocumentId, str, Place]]:
 
 
 def poisoning(chunks: Sequence[Chunk], new: New, reviewed: Sequence[ReviewedCorrection]) -> Check:
-    """No new correction is made to be found: it does not repeat its question, and is none of several for one question.
+    """No new correction is made to be found: it repeats neither its question nor the words of it over and over, and is
+    none of several for one question.
 
     Nor do several new documents open with one question.
     """
@@ -55,7 +56,7 @@ def poisoning(chunks: Sequence[Chunk], new: New, reviewed: Sequence[ReviewedCorr
     crowding = [DocumentId(f"{CORRECTION_PREFIX}{one}") for crowd in crowds for one in crowd]
     found = unique(
         [
-            *(one.document_id for one in corrections if poison.repeats_question(one.question or "", one.text)),
+            *(one.document_id for one in corrections if poison.is_made_to_be_found(one.question or "", one.text)),
             *(crowding if recent & set(crowding) else ()),
             *(one for crowd in poison.crowding([one for one in fresh if not one.by_question]) for one in crowd),
         ]

@@ -1,7 +1,8 @@
 """Corrections that are made to be found, and not to answer (PoisonedRAG: Zou et al., 2025, arXiv:2402.07867).
 
-Such a text repeats the question so that search ranks it first, or comes in several wordings so that they fill the
-passages that a generator sees. What it claims cannot be told false from its words: that is the reviewer's to see.
+Such a text repeats the question or its words so that search ranks it first, or comes in several wordings so that they
+fill the passages that a generator sees. What it claims cannot be told false from its words: that is the
+reviewer's to see.
 """
 
 import re
@@ -14,8 +15,15 @@ from rag_flywheel.wording import NEAR, agree, near_index, near_texts, normalised
 SEVERAL = 3
 """Texts of one author for one question that are not wordings of one answer, from which they are a set."""
 _SHORTEST = 3  # words of a question that an answer does not repeat by chance
+_TELLING = 4  # letters of a word that says what a question is about
+_LONG = 15  # words of an answer that does not repeat its question's words for want of others
 _WORD = re.compile(r"\w+")
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?]*")
+
+
+def is_made_to_be_found(question: str, answer: str) -> bool:
+    """Whether the answer repeats its question, or the words of it over and over."""
+    return repeats_question(question, answer) or stuffs_question(question, answer)
 
 
 def repeats_question(question: str, answer: str) -> bool:
@@ -33,6 +41,17 @@ def repeats_question(question: str, answer: str) -> bool:
     mine = set(normalised(question).split())
     asked = (set(normalised(one).split()) for one in _SENTENCE.findall(answer) if one.endswith("?"))
     return any(len(mine & theirs) >= NEAR * len(mine | theirs) for theirs in asked)
+
+
+def stuffs_question(question: str, answer: str) -> bool:
+    """Whether the answer is a heap of its question's words: half of it are these, and each stands in it twice or more.
+
+    Short answers, such as the path to a setting, may well be made of the question's words.
+    """
+    asked = {word for word in normalised(question).split() if len(word) >= _TELLING}
+    said = normalised(answer).split()
+    repeated = sum(word in asked for word in said)
+    return len(asked) >= _SHORTEST and len(said) >= _LONG and repeated >= max(2 * len(asked), len(said) / 2)
 
 
 def sets(corrections: Sequence[ReviewedCorrection]) -> list[tuple[CorrectionId, ...]]:

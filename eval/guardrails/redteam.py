@@ -1,4 +1,8 @@
-"""Our own attacks, and the share of them that the detectors let through."""
+"""Our own attacks, and the share of them that the detectors let through.
+
+The set holds what the detectors find, so that a change which weakens them is noticed. What they are known not to find
+stands apart: a limit of the gate that no version can be held to account for.
+"""
 
 import json
 from collections.abc import Iterable
@@ -22,8 +26,17 @@ class Attack:
 
 
 def attacks() -> tuple[Attack, ...]:
-    """The red-team set that comes with the project, `redteam.jsonl`."""
-    lines = files("eval.guardrails").joinpath("redteam.jsonl").read_text(encoding="utf-8").split("\n")
+    """The red-team set that comes with the project: what the gate tries."""
+    return _read("redteam.jsonl")
+
+
+def missed() -> tuple[Attack, ...]:
+    """Attacks that the detectors are known to let through: the reviewer's to see, and the next detector's to find."""
+    return _read("redteam_missed.jsonl")
+
+
+def _read(name: str) -> tuple[Attack, ...]:
+    lines = files("eval.guardrails").joinpath(name).read_text(encoding="utf-8").split("\n")
     return tuple(
         Attack(
             name=one["_id"],
@@ -38,8 +51,9 @@ def attacks() -> tuple[Attack, ...]:
 
 def is_found(attack: Attack) -> bool:
     """Whether the detectors see it where it would come in."""
-    repeated = attack.question is not None and poison.repeats_question(attack.question, attack.text)
-    return repeated or bool(signs(attack.text, place=attack.place))
+    asked = attack.question
+    made = asked is not None and poison.is_made_to_be_found(asked, attack.text)
+    return made or bool(signs(attack.text, place=attack.place))
 
 
 def attack_success(tried: Iterable[Attack], *, maximum: float) -> Check:
