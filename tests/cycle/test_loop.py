@@ -122,7 +122,7 @@ def test_a_second_run_is_refused_while_one_is_on(project: Project) -> None:
     assert ended == [0, 6]
 
 
-STAGES = ("reading files", "embedding passages", "learning", "answering", "scoring", "deciding", "switching")
+STAGES = ("reading files", "embedding passages", "learning", "answering", "scoring", "deciding", "deploying")
 
 
 def test_a_run_killed_at_any_stage_leaves_the_live_version_and_the_next_run_succeeds(project: Project) -> None:
@@ -136,7 +136,7 @@ def test_a_run_killed_at_any_stage_leaves_the_live_version_and_the_next_run_succ
             assert project.kill_at(stage, "reindex"), f"the stage {stage!r} never came"
             reply = server.ask("How do I clean the filter?")
             assert "rinse it under cold water" in reply["answer"]
-            assert reply["version"] == live or stage == "switching"
+            assert reply["version"] == live or stage == "deploying"
             result = project.run("reindex")
             assert result["decision"] in ("promoted", "unchanged"), (stage, result)
             live = server.get("/health")["live"]
