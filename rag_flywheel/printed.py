@@ -263,6 +263,7 @@ def holdout(result: Mapping[str, Any]) -> None:
 
 def audit_table(entries: Sequence[Mapping[str, Any]]) -> None:
     rows = (
-        [one["at"][:19], one["who"], one["action"], one["subject"], one["detail"].get("why", "")] for one in entries
+        [one["subject"], one["at"][:16].replace("T", " "), one["who"], one["action"], one["detail"].get("why", "")]
+        for one in entries
     )
-    _rows("Audit log", ("at", "who", "action", "subject", "why"), rows, "nothing was done yet")
+    _rows("Audit log", ("subject", "at", "who", "action", "why"), rows, "nothing was done yet")
