@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from random import Random
 
 from rag_flywheel import canary, promotion
@@ -169,34 +170,25 @@ class Chat:
     def _keep(self, interaction: Interaction, place: Place) -> None:
         with self.ledger.transaction():
             self.ledger.add_interaction(interaction if interaction.consent else _forgetful(interaction))
-            if place.unit is not None:
-                self.ledger.add_exposure(
-                    Exposure(
-                        at=interaction.asked,
-                        unit=place.unit,
-                        arm=place.arm,
-                        canary_id=place.canary_id,
-                        step=place.step,
-                        interaction_id=interaction.interaction_id,
-                        answered=interaction.answered,
-                        failed=False,
-                        seconds=interaction.seconds,
-                    )
-                )
+            self._met(place, interaction.asked, interaction.seconds, interaction)
 
     def _failed(self, place: Place, asked: Question, started: float) -> None:
+        self._met(place, asked.asked, time.perf_counter() - started, None)
+
+    def _met(self, place: Place, at: datetime, seconds: float, interaction: Interaction | None) -> None:
+        """Record what the asker met, None where there was no answer."""
         if place.unit is not None:
             self.ledger.add_exposure(
                 Exposure(
-                    at=asked.asked,
+                    at=at,
                     unit=place.unit,
                     arm=place.arm,
                     canary_id=place.canary_id,
                     step=place.step,
-                    interaction_id=None,
-                    answered=False,
-                    failed=True,
-                    seconds=time.perf_counter() - started,
+                    interaction_id=None if interaction is None else interaction.interaction_id,
+                    answered=interaction is not None and interaction.answered,
+                    failed=interaction is None,
+                    seconds=seconds,
                 )
             )
 
