@@ -223,8 +223,8 @@ def features(found: Sequence[Scores]) -> NDArray[np.float64]:
     """What fusion weighs, for the passages of one query: (n, len(FEATURES)), each about 0..1.
 
     RRF over its greatest possible value; one less the distance to the query's best dense cosine; the share of its best
-    BM25 score; the cosine of the nearest known question, 0 where there is none; the reranker's probability. An absent
-    dense or reranker's score counts as the lowest one seen, an absent BM25 score as 0.
+    BM25 score; the squared cosine of the nearest known question, as a far one says nothing, 0 where there is none; the
+    reranker's probability. An absent dense or reranker's score counts as the lowest one seen, an absent BM25 score as 0.
     """
     if not found:
         return np.zeros((0, len(FEATURES)))
@@ -237,7 +237,7 @@ def features(found: Sequence[Scores]) -> NDArray[np.float64]:
             fused * (RRF_K + 1) / 2,
             1.0 + dense - dense.max(),
             sparse / max(float(sparse.max()), 1e-9),
-            np.array([max(scores.known or 0.0, 0.0) for scores in found]),
+            np.array([max(scores.known or 0.0, 0.0) ** 2 for scores in found]),
             1.0 / (1.0 + np.exp(-rerank)),
         ],
         axis=1,
