@@ -46,9 +46,9 @@ def learn(
 ) -> Tuned:
     """Learn from lessons on one untuned version.
 
-    The first attempt takes all that was learned. The next ones admit fewer known questions, for less and less of
-    the error, and the last one ranks as the `live` version does, so that what is sure can be used where the whole is
-    not.
+    The first attempt takes all that was learned, and the second ranks as the `live` version does: a new order of the
+    passages that does not prove itself is no reason to admit fewer corrections. The next ones do so, for less and less
+    of the error, again in the new order first and then in the live one.
 
     `corrections` are those that the version holds, each a lesson; with the `others` they calibrate admission. `ranking`
     are the lessons that fusion and reranker may learn from: none whose group the gate will test.
@@ -84,9 +84,8 @@ def learn(
     if enough and settings.base:
         learned, note = _reranker(real, ranked, learned, store=store, cache=cache, settings=settings, on_step=on_step)
         notes.append(f"reranker: {note}")
-    attempts = [replace(learned, admission=one) for one in admissions] or [learned]
-    if live is not None:
-        attempts.append(replace(live, admission=attempts[-1].admission))
+    orders = [learned] if live is None else [learned, live]
+    attempts = [replace(order, admission=one) for one in admissions or [None] for order in orders]
     return Tuned(attempts=tuple(_distinct(attempts)), notes=tuple(notes))
 
 
