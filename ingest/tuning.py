@@ -85,7 +85,8 @@ def learn(
         learned, note = _reranker(real, ranked, learned, store=store, cache=cache, settings=settings, on_step=on_step)
         notes.append(f"reranker: {note}")
     orders = [learned] if live is None else [learned, live]
-    attempts = [replace(order, admission=one) for one in admissions or [None] for order in orders]
+    admitted: Sequence[Admission | None] = admissions or [None]
+    attempts = [replace(order, admission=one) for one in admitted for order in orders]
     return Tuned(attempts=tuple(_distinct(attempts)), notes=tuple(notes))
 
 

@@ -35,8 +35,8 @@ def judge_candidate(
     """Let the gate decide on each attempt until one passes; returns the last one with its decision and its report's
     folder.
 
-    Each attempt is more cautious than the one before, and the report of the last one tells of the others. What the
-    candidate holds is the same in all: where that breaks an invariant, the first attempt is the last.
+    The boldest attempt comes first, and the report of the last one tells of the others. What the candidate holds is the
+    same in all: where that breaks an invariant, the first attempt is the last.
     """
     examination = _prepare(built, snapshot, services, rephrase, steps)
     broken = invariants.broken(examination.checks)

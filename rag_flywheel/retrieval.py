@@ -224,7 +224,7 @@ def features(found: Sequence[Scores]) -> NDArray[np.float64]:
 
     RRF over its greatest possible value; one less the distance to the query's best dense cosine; the share of its best
     BM25 score; the squared cosine of the nearest known question, as a far one says nothing, 0 where there is none; the
-    reranker's probability. An absent dense or reranker's score counts as the lowest one seen, an absent BM25 score as 0.
+    reranker's probability. An absent dense or reranker's score counts as the lowest seen, an absent BM25 score as 0.
     """
     if not found:
         return np.zeros((0, len(FEATURES)))
