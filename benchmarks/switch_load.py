@@ -1,9 +1,11 @@
 """A real server under steady load while the alias moves, workers are restarted and one is killed: what its users see.
 
-Two versions of one small corpus, told apart by every sentence, are served by real models in embedded mode. Questions of
-many people arrive at a constant rate, whatever becomes of those before (an open loop), each over a connection of its
-own. Meanwhile another process moves the alias, by turns with a canary that goes through all its steps and with a
-rollback; two workers are ended by SIGTERM, one after the other, and one by SIGKILL. What must hold:
+Two versions of one small corpus, told apart by every sentence, are served by real models, in embedded mode or from the
+Qdrant server and the PostgreSQL that RAG_FLYWHEEL_INDEX__URL and RAG_FLYWHEEL_LEDGER__URL name. Questions of many
+people arrive at a constant rate, whatever becomes of those before (an open loop), each over a connection of its own and
+at a host by chance, which is a server with workers of its own. Meanwhile another process moves the alias, by turns with
+a canary that goes through all its steps and with a rollback; two workers are ended by SIGTERM, one after the other, and
+one by SIGKILL. What must hold:
 
 - No request fails, but those whose connection was open at the moment of the SIGKILL.
 - No answer cites, or quotes, a passage of another version than the one it names.
@@ -17,11 +19,14 @@ How soon a move is followed is seen through the answers, so it is known to the d
 ended is counted as replaced when the supervisor has another one. Memory is resident, and what workers share counts in
 each. When a promise is broken, the exit code is 1. Linux only. Usage:
 
-    python benchmarks/switch_load.py [--seconds 300] [--rate 50] [--moves 40] [--workers 2] [--seed 0] [--json]
+    python benchmarks/switch_load.py [--seconds 300] [--rate 50] [--moves 40] [--hosts 1] [--workers 2] [--seed 0]
+        [--json]
 """
 
 import argparse
 import asyncio
+import contextlib
+import itertools
 import json
 import os
 import signal
@@ -60,7 +65,8 @@ class Options:
     seconds: float
     rate: float  # questions a second
     moves: int
-    workers: int
+    hosts: int
+    workers: int  # of each host
     seed: int
 
 
@@ -90,7 +96,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=300.0)
     parser.add_argument("--rate", type=float, default=50.0, help="questions a second")
     parser.add_argument("--moves", type=int, default=40, help="of the alias")
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--hosts", type=int, default=1, help="servers")
+    parser.add_argument("--workers", type=int, default=2, help="of each host")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
     arguments = vars(parser.parse_args())
@@ -107,49 +114,51 @@ def main() -> None:
 def measure(folder: Path, options: Options) -> dict[str, Any]:
     """Everything that was seen, with what was promised of it."""
     file = prepare(folder)
-    with serving(file, workers=options.workers) as server:
-        asyncio.run(_warm(server))
+    with contextlib.ExitStack() as stack:
+        hosts = [stack.enter_context(serving(file, workers=options.workers)) for _ in range(options.hosts)]
+        asyncio.run(_warm(hosts))
         begin = time.monotonic() + LET_GO
         with moving(file, moves=options.moves, seconds=options.seconds, begin=begin) as moved:
-            asked, ended = asyncio.run(_load(server, options, begin))
+            asked, ended = asyncio.run(_load(hosts, options, begin))
             moves = moved()
-        memory = server.kilobytes()
+        memory = {host.pid: host.kilobytes() for host in hosts}
     with opened(file) as services:
         exposures = services.ledger.exposures()
         candidates = {one.canary_id: one.treatment for one in services.ledger.canaries()}
-    return _judged(options, asked, ended, moves, exposures, candidates, memory, pid=server.pid)
+    return _judged(options, asked, ended, moves, exposures, candidates, memory)
 
 
 # --- the load -------------------------------------------------------------------------------------------------------
 
 
-async def _warm(server: Server) -> None:
+async def _warm(hosts: Sequence[Server]) -> None:
     """Until all workers answer: each question goes over a connection of its own."""
-    async with _client(server) as client:
-        for _ in range(3):
-            await asyncio.gather(*(client.post("/chat", json={"question": text}) for text in questions()))
+    async with _client() as client:
+        for host in hosts:
+            for _ in range(3):
+                await asyncio.gather(*(client.post(host.chat, json={"question": text}) for text in questions()))
 
 
-async def _load(server: Server, options: Options, begin: float) -> tuple[list[Asked], list[Ended]]:
+async def _load(hosts: Sequence[Server], options: Options, begin: float) -> tuple[list[Asked], list[Ended]]:
     chance = Random(options.seed)
-    async with _client(server) as client:
-        ending = asyncio.create_task(_end_workers(server, options.seconds, begin))
+    async with _client() as client:
+        ending = asyncio.create_task(_end_workers(hosts, options.seconds, begin))
         pending = []
         for number in range(int(options.seconds * options.rate)):
             due = begin + number / options.rate
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             person = f"person {chance.randrange(PEOPLE)}"
             text = f"{chance.choice(questions())} It is unit {number}."  # so that no vector is at hand already
-            pending.append(asyncio.create_task(_ask(client, person, text, due)))
+            pending.append(asyncio.create_task(_ask(client, chance.choice(hosts), person, text, due)))
         asked = await asyncio.gather(*pending)
         await asyncio.sleep(LET_GO)
         return asked, await ending
 
 
-async def _ask(client: httpx.AsyncClient, person: str, text: str, due: float) -> Asked:
+async def _ask(client: httpx.AsyncClient, host: Server, person: str, text: str, due: float) -> Asked:
     sent, failure, reply = time.monotonic(), "", {}
     try:
-        response = await client.post("/chat", json={"question": text, "user_id": person})
+        response = await client.post(host.chat, json={"question": text, "user_id": person})
         reply = response.json()
         failure = "" if response.is_success else f"{response.status_code} {reply.get('error')}"
     except httpx.HTTPError as error:
@@ -157,20 +166,19 @@ async def _ask(client: httpx.AsyncClient, person: str, text: str, due: float) ->
     return Asked(person=person, due=due, sent=sent, ended=time.monotonic(), failure=failure, reply=reply)
 
 
-async def _end_workers(server: Server, seconds: float, begin: float) -> list[Ended]:
-    """End the worker that has been there longest, time after time."""
+async def _end_workers(hosts: Sequence[Server], seconds: float, begin: float) -> list[Ended]:
+    """End the worker that has been there longest, on one host after the other."""
     ended = []
-    for share, by in ENDS:
+    for (share, by), host in zip(ENDS, itertools.cycle(hosts)):
         await asyncio.sleep(max(0.0, begin + share * seconds - time.monotonic()))
-        oldest = server.workers()[0]
+        oldest = host.workers()[0]
         ended.append(Ended(pid=oldest, by=by, at=time.monotonic()))
         os.kill(oldest, by)
     return ended
 
 
-def _client(server: Server) -> httpx.AsyncClient:
-    alone = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-    return httpx.AsyncClient(base_url=server.url, timeout=PATIENCE, limits=alone)
+def _client() -> httpx.AsyncClient:
+    return httpx.AsyncClient(timeout=PATIENCE, limits=httpx.Limits(max_connections=None, max_keepalive_connections=0))
 
 
 # --- what was seen --------------------------------------------------------------------------------------------------
@@ -183,18 +191,18 @@ def _judged(
     moves: Sequence[Move],
     exposures: Sequence[Exposure],
     candidates: Mapping[Any, Any],
-    memory: Mapping[int, int],
-    *,
-    pid: int,
+    memory: Mapping[int, Mapping[int, int]],
 ) -> dict[str, Any]:
     answered = [one for one in asked if not one.failure]
     failed = [one for one in asked if one.failure]
     excused = [one for one in failed if killed(one, ended)]
     waits = sorted(one.ended - one.due for one in answered) or [0.0]
     follow = [followed(move, until, answered) for move, until in _until_the_next(moves)]
+    workers = {pid: kilobytes for host, some in memory.items() for pid, kilobytes in some.items() if pid != host}
     result: dict[str, Any] = {
         "seconds": options.seconds,
         "rate": options.rate,
+        "hosts": options.hosts,
         "workers": options.workers,
         "asked": len(asked),
         "answered": len(answered),
@@ -214,10 +222,10 @@ def _judged(
         "first_follows_seconds": _spread([first for first, _ in follow if first is not None]),
         "last_follows_seconds": _spread([last for _, last in follow]),
         "workers_ended": [one.by.name for one in ended],
-        "workers_replaced": sum(one.pid not in memory for one in ended),
-        "workers_at_the_end": len(memory) - 1,
-        "supervisor_mb": memory[pid] // 1024,
-        "worker_mb": [kilobytes // 1024 for one, kilobytes in memory.items() if one != pid],
+        "workers_replaced": sum(one.pid not in workers for one in ended),
+        "workers_at_the_end": len(workers),
+        "supervisor_mb": [some[host] // 1024 for host, some in memory.items()],
+        "worker_mb": [kilobytes // 1024 for kilobytes in workers.values()],
     }
     return {**result, "promises": promises(result, options)}
 
@@ -300,6 +308,7 @@ def _spread(seconds: Sequence[float]) -> dict[str, float]:
 
 def promises(result: Mapping[str, Any], options: Options) -> dict[str, dict[str, Any]]:
     """By name: what was seen against it, the limit, and whether it was held."""
+    workers = options.hosts * options.workers
     asked = [
         ("no request fails but those of the killed worker's connections", sum(result["failed"].values()), 0),
         ("no answer mixes versions", result["mixed"], 0),
@@ -308,7 +317,11 @@ def promises(result: Mapping[str, Any], options: Options) -> dict[str, dict[str,
         ("the last worker follows the alias within a second", result["last_follows_seconds"].get("most", 0), FOLLOWED),
         ("every move of the alias was made", options.moves - sum(result["moves"].values()), 0),
         ("every worker that ended was replaced", len(result["workers_ended"]) - result["workers_replaced"], 0),
-        ("as many workers at the end as at the beginning", options.workers - result["workers_at_the_end"], 0),
+        (
+            "as many workers at the end as at the beginning",
+            workers - result["workers_at_the_end"],
+            0,
+        ),
         ("answers have citations by which the versions are told apart", result["without_citation"], 0),
     ]
     return {name: {"seen": seen, "limit": limit, "held": seen <= limit} for name, seen, limit in asked}

@@ -159,6 +159,10 @@ class Server:
     url: str
     pid: int
 
+    @property
+    def chat(self) -> str:
+        return f"{self.url}/chat"
+
     def workers(self) -> list[int]:
         """Process ids of the workers that there are now, oldest first. Linux."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
