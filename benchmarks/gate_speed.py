@@ -2,14 +2,15 @@
 
 The corpus is a BEIR data set's own documents, and passages of its sentences put together anew until there are as many
 as wanted. Their vectors are the means of their sentences' vectors, so that no hour goes by with embedding; a search
-takes as long as with any other. Two versions of it are built, and the data set's judged questions asked of both, as
-the cycle asks them. Three nights are timed:
+takes as long as with any other. Two versions of it are built, and the data set's judged questions asked of both, by the
+cycle's own `Marker`. Three nights are timed:
 
 - first: both versions, and no sentence was ever embedded before;
 - next: the version that went live keeps the scores of the first night (`eval.kept_scores`), the new one is scored;
 - everything: both versions again, without kept scores, the sentences embedded before.
 
-Seconds are of the wall; "queries" and "sentences" is what embedding took of them. Usage:
+Seconds are of the wall; "queries" and "sentences" is what embedding took of them, and "live" and "candidate" what
+asking and scoring each version took in all. Usage:
 
     python benchmarks/gate_speed.py DATASET [--passages 20000] [--questions 500] [--json]
 """
@@ -22,30 +23,35 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass, field
-from functools import partial
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
 import numpy as np
 from rich.console import Console
 
-from eval import comparison, gate, golden, kept_scores, scoring
+from eval import comparison, gate, golden, scoring
 from eval.golden import Case
 from eval.replay import dataset
 from rag_flywheel import progress, wiring
 from rag_flywheel.config import Config, Secrets
-from rag_flywheel.domain import Chunk, ChunkId, DocumentId, Draft, LearnedRanking, VersionId
+from rag_flywheel.domain import Chunk, ChunkId, Counts, DocumentId, LearnedRanking, Manifest, VersionId
 from rag_flywheel.extractive import Extractive
-from rag_flywheel.ports import Encoder, Entry, Generator, Vectors
+from rag_flywheel.marking import Marker
+from rag_flywheel.ports import Encoder, Entry, Vectors
 from rag_flywheel.progress import Steps
-from rag_flywheel.retrieval import DENSE, RRF, SPARSE, Searcher, is_confirmed, rank
+from rag_flywheel.retrieval import DENSE, RRF, SPARSE
 from rag_flywheel.wiring import Services
 
 LIMIT = 60.0  # seconds for both versions
 SENTENCES = 6  # in a passage that is put together
 WRITTEN_AT_ONCE = 1000
-LEARNED = LearnedRanking(fusion={RRF: 3.0, DENSE: 3.0, SPARSE: 8.0})  # about what the demo's manual teaches
+LEARNED = [  # about what the demo's manual teaches
+    LearnedRanking(fusion={RRF: 3.0, DENSE: 3.0, SPARSE: 8.0}),
+    LearnedRanking(fusion={RRF: 3.0, DENSE: 4.0, SPARSE: 8.0}),
+    LearnedRanking(fusion={RRF: 3.0, DENSE: 5.0, SPARSE: 8.0}),
+]
 
 Opened = Callable[[Config, Secrets], AbstractContextManager[Services]]
 
@@ -87,7 +93,7 @@ class Clock:
         self.parts[part] = self.parts.get(part, 0.0) + time.perf_counter() - start
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Timed:
     """An encoder that tells the clock how long it took."""
 
@@ -149,23 +155,25 @@ def measure(
         start = time.perf_counter()
         chunks = corpus(dataset.load(folder), passages)
         vectors = _vectors(chunks, encoder)
-        names = [VersionId("control"), VersionId("candidate")]
+        names = ("control", "candidate")
         for done, name in enumerate(names):
             steps("building", done, len(names))
-            services.index.build(name, dimension=encoder.dimension, batches=_batches(chunks, vectors))
+            services.index.build(VersionId(name), dimension=encoder.dimension, batches=_batches(chunks, vectors))
         built, memory = time.perf_counter() - start, _memory()
         cases = golden.load_beir(folder)[:questions]
-        plain, learned = LearnedRanking(), LEARNED
-        first = _night(services, cases, chunks, {"first live": (names[0], plain), "second": (names[1], learned)}, steps)
-        after = _night(services, cases, chunks, {"second": (names[1], learned), "third": (names[0], plain)}, steps)
-        again = _night(services, cases, chunks, {"fourth": (names[1], learned), "fifth": (names[0], plain)}, steps)
+        control = _manifest("control", LearnedRanking(), config)
+        candidate, turned, again = (_manifest("candidate", one, config) for one in LEARNED)
+        first = _night(services, cases, chunks, control, candidate, steps)
+        # Each is a version that was not scored before, but for the live one of the second night.
+        after = _night(services, cases, chunks, candidate, replace(turned, version_id=control.version_id), steps)
+        everything = _night(services, cases, chunks, replace(again, version_id=control.version_id), turned, steps)
     return Result(
         passages=len(chunks),
         questions=len(cases),
         limit=LIMIT,
         first=first,
         next=after,
-        everything=again,
+        everything=everything,
         built_seconds=round(built, 1),
         memory_before=memory,
         memory_after=_memory(),
@@ -173,63 +181,26 @@ def measure(
 
 
 def _night(
-    services: Services,
-    cases: Sequence[Case],
-    chunks: Sequence[Chunk],
-    versions: Mapping[str, tuple[VersionId, LearnedRanking]],
-    steps: Steps,
+    services: Services, cases: Sequence[Case], chunks: Sequence[Chunk], live: Manifest, new: Manifest, steps: Steps
 ) -> Night:
-    """Ask, score, compare and decide. What a version is called decides whether its scores are kept from before."""
+    """Ask, score, compare and decide."""
     clock, config = Clock(), services.config
     encoder = Timed(services.encoders(config.embedder), clock)
     talk = config.generator
     generator = Extractive(encoder, minimum_similarity=talk.minimum_similarity, sentences=talk.sentences)
-    drafts: dict[tuple[object, ...], Draft] = {}
+    timed = replace(services, encoders=lambda settings: encoder, generator=generator)
     start, used = time.perf_counter(), time.process_time()
     with clock("references"):
         references = scoring.reference_texts(cases, chunks)
-
-    def card(searcher: Searcher, some: Sequence[Case]) -> scoring.Scorecard:
-        with clock("answering"):
-            replies = scoring.answer_all(
-                some,
-                lambda question: _reply(question, searcher, generator, drafts),
-                lambda done, total: steps("answering", done, total),
-            )
-        with clock("scoring"):
-            return scoring.scorecard(
-                some,
-                replies,
-                references=references,
-                encoder=encoder,
-                judge=None,
-                on_step=lambda done, total: steps("scoring", done, total),
-            )
-
-    cards = []
-    for called, (version, learned) in versions.items():
-        searcher = Searcher(
-            version=version,
-            index=services.index,
-            encoder=encoder,
-            learned=learned,
-            reranker=None,
-            candidates=config.retrieval.candidates,
-            reranked=config.reranker.candidates,
-            shown=config.retrieval.passages,
-        )
-        cards.append(
-            kept_scores.scored(
-                cases,
-                version=VersionId(called),
-                settings={"embedder": encoder.name, "generator": generator.name},
-                references=references,
-                cache=services.cache,
-                score=partial(card, searcher),
-            )
-        )
+    marker = Marker(services=timed, references=references, judge=None, steps=steps)
+    papers = []
+    for name, version in (("live", live), ("candidate", new)):
+        with clock(name):
+            papers.append(marker.mark(version, cases, name=name))
     with clock("comparing"):
-        found = comparison.compare(*cards, strata={}, resamples=config.gate.resamples, seed=config.gate.seed)
+        found = comparison.compare(
+            *(paper.card for paper in papers), strata={}, resamples=config.gate.resamples, seed=config.gate.seed
+        )
         gate.decide(found, [], first=False, possible=None, settings=config.gate)
     seconds = time.perf_counter() - start
     return Night(
@@ -239,17 +210,24 @@ def _night(
     )
 
 
-def _reply(
-    question: str, searcher: Searcher, generator: Generator, drafts: dict[tuple[object, ...], Draft]
-) -> scoring.Reply:
-    """As the cycle makes one: the same passages for the same question give the same answer."""
-    vector = searcher.encoder.encode_queries([question])[0]
-    passages = rank(question, vector, searcher=searcher, without=is_confirmed).passages
-    seen = passages[: searcher.shown]
-    key = (question, *((one.chunk.chunk_id, one.chunk.text) for one in seen))
-    if key not in drafts:
-        drafts[key] = next(piece for piece in generator.answer(question, seen) if isinstance(piece, Draft))
-    return scoring.Reply(passages=passages, shown=searcher.shown, draft=drafts[key])
+def _manifest(version: str, learned: LearnedRanking, config: Config) -> Manifest:
+    sections = ("ingest", "privacy", "embedder", "reranker", "retrieval")
+    now = datetime.now(UTC)
+    return Manifest(
+        version_id=VersionId(version),
+        parent=None,
+        created=now,
+        inputs=version,
+        sources={},
+        feedback_cutoff=now,
+        corrections=(),
+        confirmed=(),
+        embedder=config.embedder.model,
+        learned=learned,
+        settings={name: getattr(config, name).model_dump(mode="json") for name in sections},
+        counts=Counts(documents=0, passages=0, corrections=0, superseded=0, skipped=0),
+        notes=(),
+    )
 
 
 # --- the corpus -----------------------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ class Privacy(_Section):
 
 class Embedder(_Section):
     model: str = "all-MiniLM-L6-v2"
-    batch: int = Field(32, ge=1)
+    batch: int = Field(8, ge=1)
     query_prefix: str = ""
     document_prefix: str = ""
 

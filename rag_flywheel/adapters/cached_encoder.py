@@ -13,7 +13,7 @@ import numpy as np
 from rag_flywheel.errors import Unavailable
 from rag_flywheel.ports import Cache, Encoder, Vectors
 
-LATELY = 100  # queries whose vectors are at hand; more than are answered at a time
+LATELY = 1000  # queries whose vectors are at hand; more than are answered at a time, and most golden sets
 
 logger = logging.getLogger(__name__)
 

@@ -76,7 +76,7 @@ def test_a_loss_that_passes_breaks_its_promise(power: Any, measured: dict[str, A
         assert power.promises({**measured, "loss": loss}, options)[name]["held"] is held
 
 
-def test_the_next_night_asks_the_new_version_alone(scripts: tuple[ModuleType, ModuleType], tmp_path: Path) -> None:
+def test_the_next_night_scores_the_new_version_alone(scripts: tuple[ModuleType, ModuleType], tmp_path: Path) -> None:
     speed: Any = scripts[1]
     counted: Counter[str] = Counter()
 
@@ -87,5 +87,6 @@ def test_the_next_night_asks_the_new_version_alone(scripts: tuple[ModuleType, Mo
         beir.write(tmp_path / "things"), tmp_path, passages=50, questions=10, steps=steps, opened=opened
     )
     assert (result.passages, result.questions) == (50, 10)
-    assert counted["answering"] == 10 * (2 + 1 + 2)
-    assert set(result.next.parts) >= {"answering", "scoring", "comparing"}
+    assert counted["answering with the live"] == counted["answering with the candidate"] == 10 * 3
+    assert counted["scoring the live"] == 10 * 2  # the kept scores are those of the second night
+    assert set(result.next.parts) >= {"live", "candidate", "comparing"}
