@@ -13,8 +13,7 @@ import contextlib
 import json
 import math
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from qdrant_client import QdrantClient, models
 from qdrant_client.common.client_exceptions import QdrantException
@@ -27,7 +26,6 @@ from rag_flywheel.errors import Damaged, IndexUnavailable, NotFound
 from rag_flywheel.ports import Entry, Vectors
 
 COMPLETE = "--complete"
-LIVE_FOR = 0.5  # seconds for which `live` trusts what the server said
 
 
 def connect(url: str, *, api_key: str, timeout: float, prefix: str, titles: bool = True) -> "QdrantIndex":
@@ -47,19 +45,11 @@ class QdrantIndex:
 
     The server cannot compare and set an alias: `move_live` and `delete` look and then act, under a lock of this
     process. Across processes it is the ledger's promotion lock that keeps them apart, and promotion holds it. The move
-    itself is one request, so a reader sees the old version or the new one. `live` may be LIVE_FOR seconds behind what
-    another process moved. `clock` is monotonic, in seconds; `titles` says whether BM25 searches a passage's title and
-    headings too.
+    itself is one request, so a reader sees the old version or the new one. `live` asks the server each time: what acts
+    on the alias must not go by what it was. `titles` says whether BM25 searches a passage's title and headings too.
     """
 
-    def __init__(
-        self,
-        client: QdrantClient,
-        *,
-        prefix: str,
-        titles: bool = True,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, client: QdrantClient, *, prefix: str, titles: bool = True) -> None:
         if not points.is_version(prefix):
             raise ValueError(
                 f"{prefix!r} cannot be a prefix: letters, digits, dots, underscores, single dashes between"
@@ -68,9 +58,7 @@ class QdrantIndex:
         self._prefix = f"{prefix}--"
         self._alias = f"{prefix}-live"
         self._sparse = Sparse(titles=titles)
-        self._clock = clock
         self._moving = threading.Lock()
-        self._seen: tuple[float, VersionId | None] = (-math.inf, None)  # when the alias was last read, and what it held
 
     def build(self, version: VersionId, *, dimension: int, batches: Iterable[Sequence[Entry]]) -> int:
         points.check_version(version)
@@ -106,28 +94,32 @@ class QdrantIndex:
         return left
 
     def live(self) -> VersionId | None:
-        read, version = self._seen
-        if self._clock() - read < LIVE_FOR:
-            return version
-        return self._read_live()
+        collection = self._aliases().get(self._alias)
+        if collection is None:
+            return None
+        if not self._is_ours(collection):
+            raise Damaged(
+                f"the alias {self._alias} names the collection {collection}, which is no version of this index "
+                f"(those are named {self._prefix}...): delete the alias, then promote a version"
+            )
+        return VersionId(collection.removeprefix(self._prefix))
 
     def move_live(self, to: VersionId, *, expected: VersionId | None) -> None:
         with self._moving:
             if to not in self.versions():
                 raise _missing(to)
-            points.check_expected(found=self._read_live(), expected=expected)
+            points.check_expected(found=self.live(), expected=expected)
             moves: list[models.AliasOperations] = [_create(self._alias, self._prefix + to)]
             if expected is not None:
                 moves.insert(0, models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=self._alias)))
             with _translated(to):
                 self._client.update_collection_aliases(moves)
-            self._read_live()
 
     def delete(self, version: VersionId) -> None:
         if not points.is_version(version):
             return
         with self._moving:
-            points.check_unused(version, live=self._read_live())
+            points.check_unused(version, live=self.live())
             with _translated(version):
                 self._client.delete_collection(self._prefix + version)
 
@@ -219,18 +211,6 @@ class QdrantIndex:
     def _aliases(self) -> dict[str, str]:
         with _translated():
             return {alias.alias_name: alias.collection_name for alias in self._client.get_aliases().aliases}
-
-    def _read_live(self) -> VersionId | None:
-        asked = self._clock()
-        collection = self._aliases().get(self._alias)
-        if collection is not None and not self._is_ours(collection):
-            raise Damaged(
-                f"the alias {self._alias} names the collection {collection}, which is no version of this index "
-                f"(those are named {self._prefix}...): delete the alias, then promote a version"
-            )
-        version = None if collection is None else VersionId(collection.removeprefix(self._prefix))
-        self._seen = (asked, version)
-        return version
 
 
 def _create(alias: str, collection: str) -> models.CreateAliasOperation:
