@@ -495,6 +495,7 @@ def checked(world: World, planted: Planted) -> list[Check]:
     return invariants.check(
         built.chunks,
         list(services.index.chunks(world.live.version_id)),
+        stored=services.index.chunks(built.manifest.version_id),
         manifest=built.manifest,
         parent=world.live,
         duplicates={DocumentId(one.name) for one in built.skipped if one.same_as is not None},

@@ -185,6 +185,7 @@ def _prepare(
     checks = invariants.check(
         built.chunks,
         None if control is None else before,
+        stored=services.index.chunks(built.manifest.version_id),
         manifest=built.manifest,
         parent=control,
         duplicates={DocumentId(one.name) for one in built.skipped if one.same_as is not None},

@@ -1,4 +1,4 @@
-"""Where a version's passages come from, and what must not be among them any more."""
+"""Whether a version holds what was built, where it comes from, and what must not be among it any more."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -15,6 +15,21 @@ from rag_flywheel.domain import (
     Manifest,
     ReviewedCorrection,
 )
+
+
+def stored(chunks: Sequence[Chunk], held: Iterable[Chunk]) -> Check:
+    """The index holds every chunk as it was built, and no other: `held` is what was read back from it."""
+    differing = set(chunks).symmetric_difference(held)
+    documents = sorted({chunk.document_id for chunk in differing})
+    return check(
+        Invariant.STORED,
+        f"passages that the index lacks or has otherwise, of {len(chunks)}",
+        value=len(differing),
+        limit=0,
+        documents=documents,
+        breach=f"The index does not hold what was built: passages of {named(documents)} are missing in it, or not what "
+        "they were. See whether its disk or server is in order, then run the reindex again.",
+    )
 
 
 def provenance(chunks: Sequence[Chunk], *, manifest: Manifest, reviewed: Sequence[ReviewedCorrection]) -> Check:

@@ -32,6 +32,7 @@ def checks(
     chunks: Sequence[Chunk],
     control: Sequence[Chunk] | None = None,
     *,
+    stored: Sequence[Chunk] | None = None,
     reread: bool = False,
     duplicates: Sequence[str] = (),
     corrections: Sequence[ReviewedCorrection] | None = None,
@@ -51,6 +52,7 @@ def checks(
     return invariants.check(
         chunks,
         control,
+        stored=chunks if stored is None else stored,
         manifest=made,
         parent=None if control is None else parent,
         duplicates={DocumentId(one) for one in duplicates},
@@ -86,6 +88,18 @@ def test_the_first_version_has_nothing_to_shrink_or_grow_from() -> None:
     by_name = {one.invariant: one for one in checks(CLEAN)}
     assert broken(list(by_name.values())) == []
     assert [by_name[one].value for one in (Invariant.SHRINK, Invariant.GROWTH, Invariant.STALE)] == [None] * 3
+
+
+# --- whether it is there --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "held",
+    [CLEAN[1:], [*CLEAN, chunk("d1", "The lid opens.", start=100)], [replace(CLEAN[0], text="The lid."), *CLEAN[1:]]],
+    ids=["missing", "one more", "another text"],
+)
+def test_an_index_that_does_not_hold_what_was_built_is_refused(held: Sequence[Chunk]) -> None:
+    assert broken(checks(CLEAN, stored=held)) == [(Invariant.STORED, ("d1",))]
 
 
 # --- where it comes from --------------------------------------------------------------------------------------------
