@@ -101,6 +101,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
     arguments = vars(parser.parse_args())
+    if arguments["workers"] < 2:
+        parser.error("--workers is 2 at least: a single worker has nobody who would replace it")
     as_json = arguments.pop("json")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         result = measure(Path(folder), Options(**arguments))
