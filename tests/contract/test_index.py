@@ -1,8 +1,5 @@
 """The passage index's contract, on the fake, Qdrant Edge, and a Qdrant server (QDRANT_URL) or a stand-in for one."""
 
-import contextlib
-import os
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -30,6 +27,7 @@ from rag_flywheel.errors import AliasMoved, NotFound, VersionInUse
 from rag_flywheel.ports import Entry, PassageIndex
 from tests.fakes.encoder import HashingEncoder
 from tests.fakes.index import MemoryIndex
+from tests.qdrant import KEY
 
 # The adapter makes payload indexes for the server; in-memory mode says that it needs none.
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning")
@@ -110,13 +108,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     elif request.param == "edge":
         yield lambda: EdgeIndex(tmp_path / "index")
     else:
-        url, prefix = request.getfixturevalue("qdrant_url"), f"test-{uuid.uuid4().hex}"
-        key = os.environ.get("RAG_FLYWHEEL_QDRANT_API_KEY", "")
-        yield lambda: connect(url, api_key=key, timeout=30, prefix=prefix)
-        with contextlib.closing(QdrantClient(url=url, api_key=key or None, check_compatibility=False)) as cleaner:
-            for collection in cleaner.get_collections().collections:
-                if collection.name.startswith(prefix):
-                    cleaner.delete_collection(collection.name)
+        url, prefix = request.getfixturevalue("qdrant_url"), request.getfixturevalue("qdrant_prefix")
+        yield lambda: connect(url, api_key=KEY, timeout=30, prefix=prefix)
 
 
 @pytest.fixture

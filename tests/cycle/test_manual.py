@@ -1,4 +1,4 @@
-"""The whole cycle on a real product manual, with real questions, on PostgreSQL."""
+"""The whole cycle on a real product manual, with real questions, on servers: PostgreSQL and Qdrant."""
 
 import json
 import os
@@ -17,9 +17,14 @@ pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the manual's data set
 
 
 @pytest.fixture
-def project(tmp_path: Path, postgres_url: str) -> Project:
-    """On PostgreSQL: the other cycle tests are on SQLite."""
-    made = Project(folder=tmp_path, variables={"RAG_FLYWHEEL_LEDGER__URL": postgres_url})
+def project(tmp_path: Path, postgres_url: str, qdrant_url: str, qdrant_prefix: str) -> Project:
+    """On servers: the other cycle tests are embedded."""
+    servers = {
+        "RAG_FLYWHEEL_LEDGER__URL": postgres_url,
+        "RAG_FLYWHEEL_INDEX__URL": qdrant_url,
+        "RAG_FLYWHEEL_INDEX__PREFIX": qdrant_prefix,
+    }
+    made = Project(folder=tmp_path, variables=servers)
     made.write("config.yaml", json.dumps({"sources": [str(DATA / "corpus.jsonl")], "golden": "golden"}))
     return made
 
