@@ -16,7 +16,7 @@ from gate_runs import Guards, Table, Targets
 
 from eval import golden, invariants, scoring
 from eval.golden import Case, Retired, Slice
-from eval.guardrails import safety
+from eval.guardrails import origin, safety
 from eval.guardrails.checks import Check
 from eval.ragas_metrics import FAITHFULNESS
 from ingest import build
@@ -492,10 +492,13 @@ def checked(world: World, planted: Planted) -> list[Check]:
     services, snapshot, built = world.services, planted.snapshot, planted.built
     config = services.config
     kept, gone = _settled(world, built, snapshot)
+    version = built.manifest.version_id
+    encoder = services.encoders(Embedder.model_validate(built.manifest.settings["embedder"]))
     return invariants.check(
         built.chunks,
         list(services.index.chunks(world.live.version_id)),
-        stored=services.index.chunks(built.manifest.version_id),
+        stored=services.index.chunks(version),
+        find=origin.by_own_vector(services.index, version, encoder, titles=config.ingest.embed_titles),
         manifest=built.manifest,
         parent=world.live,
         duplicates={DocumentId(one.name) for one in built.skipped if one.same_as is not None},

@@ -48,6 +48,7 @@ def check(
     control: Sequence[Chunk] | None,
     *,
     stored: Iterable[Chunk],
+    find: Callable[[Chunk], Sequence[Chunk]],
     manifest: Manifest,
     parent: Manifest | None,
     duplicates: AbstractSet[DocumentId],
@@ -64,11 +65,11 @@ def check(
     """Every invariant of what the candidate holds, against the control's chunks and its manifest `parent` (None: there
     is no control).
 
-    `stored` is what the index holds of the candidate. `duplicates` are the documents that were left out since others
-    say the same, `entities` the kinds of personal data that the redactor masks (none where masking is off), `canaries`
-    the planted strings, `rate` is `safety.trained`, `stale` the share of the judged questions whose evidence is gone
-    (None: there are none), `seed` makes the made-up personal records. Only texts that the control does not hold are
-    read by the slow detectors.
+    `stored` is what the index holds of the candidate, and `find` what it finds by a passage's own vector.
+    `duplicates` are the documents that were left out since others say the same, `entities` the kinds of personal data
+    that the redactor masks (none where masking is off), `canaries` the planted strings, `rate` is `safety.trained`,
+    `stale` the share of the judged questions whose evidence is gone (None: there are none), `seed` makes the made-up
+    personal records and draws passages. Only texts that the control does not hold are read by the slow detectors.
     """
     before = control or ()
     new = new_texts(chunks, before)
@@ -77,6 +78,7 @@ def check(
     documents, old_documents = ({one.document_id for one in those} for those in (sources, old_sources))
     return [
         origin.stored(chunks, stored),
+        origin.findable(chunks, find, seed=seed),
         origin.provenance(chunks, manifest=manifest, reviewed=held.reviewed),
         origin.erased(chunks, reviewed=held.reviewed, interactions=held.interactions),
         origin.superseded(

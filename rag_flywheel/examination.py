@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from eval import agreement, churn, comparison, gate, invariants, report, scoring
-from eval.guardrails import drift, memorisation, safety
+from eval.guardrails import drift, memorisation, origin, safety
 from eval.guardrails.checks import Check
 from eval.judge import open_judge
 from eval.known_items import Rephrase
@@ -182,10 +182,13 @@ def _prepare(
     canaries = memorisation.read_canaries(config.resolve(limits.canaries)) if limits.canaries else ()
     rate = safety.trained(services.encoders(Embedder()))  # whose figures are known, whatever embeds the passages
     steps("checking the guardrails", 0, 1)
+    version = built.manifest.version_id
+    encoder = services.encoders(Embedder.model_validate(built.manifest.settings["embedder"]))
     checks = invariants.check(
         built.chunks,
         None if control is None else before,
-        stored=services.index.chunks(built.manifest.version_id),
+        stored=services.index.chunks(version),
+        find=origin.by_own_vector(services.index, version, encoder, titles=config.ingest.embed_titles),
         manifest=built.manifest,
         parent=control,
         duplicates={DocumentId(one.name) for one in built.skipped if one.same_as is not None},

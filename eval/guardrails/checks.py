@@ -14,6 +14,7 @@ class Invariant(StrEnum):
     """What must hold for a version to go live, in the order in which the report shows it."""
 
     STORED = "stored"  # the index holds what was built
+    FINDABLE = "findable"  # and finds it by its vectors
     PROVENANCE = "provenance"  # every chunk comes from a file or a reviewed correction, every question from people
     ERASED = "erased"  # nothing is left of what the ledger does not hold any more
     SUPERSEDED = "superseded"  # what was replaced is not shown

@@ -1,7 +1,8 @@
 """Whether a version holds what was built, where it comes from, and what must not be among it any more."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from random import Random
 
 from eval.guardrails.checks import Check, Invariant, check, named
 from rag_flywheel.domain import (
@@ -14,7 +15,14 @@ from rag_flywheel.domain import (
     InteractionId,
     Manifest,
     ReviewedCorrection,
+    VersionId,
 )
+from rag_flywheel.ports import Encoder, PassageIndex
+from rag_flywheel.retrieval import searched_text
+
+SAMPLE = 100  # passages
+NEAREST = 3  # places among which a passage has to be found
+MISSED = 0.1  # share; mixed up vectors miss nearly all
 
 
 def stored(chunks: Sequence[Chunk], held: Iterable[Chunk]) -> Check:
@@ -29,6 +37,42 @@ def stored(chunks: Sequence[Chunk], held: Iterable[Chunk]) -> Check:
         documents=documents,
         breach=f"The index does not hold what was built: passages of {named(documents)} are missing in it, or not what "
         "they were. See whether its disk or server is in order, then run the reindex again.",
+    )
+
+
+def by_own_vector(
+    index: PassageIndex, version: VersionId, encoder: Encoder, *, titles: bool
+) -> Callable[[Chunk], list[Chunk]]:
+    """What the index finds in a version by the vector that a passage should have, best first; `titles` as in
+    `searched_text`.
+    """
+
+    def find(chunk: Chunk) -> list[Chunk]:
+        [vector] = encoder.encode_documents([searched_text(chunk, titles=titles)])
+        found = index.search(version, text="", vector=vector, limit=NEAREST)
+        return [one.chunk for one in found if one.scores.dense is not None]
+
+    return find
+
+
+def findable(chunks: Sequence[Chunk], find: Callable[[Chunk], Sequence[Chunk]], *, seed: int) -> Check:
+    """The index finds passages by their own vectors: of SAMPLE drawn ones at most the share MISSED is not found.
+
+    Whoever mixes vectors up, or embeds passages and queries by two models, breaks this. Where passages have the same
+    text, any of them will do. Approximate search may miss a few.
+    """
+    passages = sorted((one for one in chunks if not one.by_question), key=lambda one: one.chunk_id)
+    drawn = Random(seed).sample(passages, min(SAMPLE, len(passages)))
+    missed = [one.document_id for one in drawn if all(other.text != one.text for other in find(one))]
+    return check(
+        Invariant.FINDABLE,
+        f"share of {len(drawn)} drawn passages that a search for their own vector does not find",
+        value=len(missed) / len(drawn) if drawn else None,
+        limit=MISSED,
+        documents=missed,
+        breach=f"{len(missed)} of {len(drawn)} drawn passages are not found by their own vectors, such as of "
+        f"{named(missed)}: the index holds other vectors than the version's embedder gives. See whether embedder.model "
+        "names what it did, then delete cache.db and run the reindex again.",
     )
 
 

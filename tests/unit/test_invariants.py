@@ -1,19 +1,22 @@
 """What refuses a candidate whatever its scores say: a fault is planted, and its check must fail."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from eval import invariants
+from eval.guardrails.origin import by_own_vector
 from eval.guardrails.safety import Rate
 from eval.invariants import Check, Held, Invariant, Superseded
 from eval.scoring import Reply
 from rag_flywheel.config import Guardrails
-from rag_flywheel.domain import Chunk, CorrectionId, DocumentId, InteractionId, ReviewedCorrection, Verdict
-from rag_flywheel.ports import Vectors
+from rag_flywheel.domain import Chunk, CorrectionId, DocumentId, InteractionId, ReviewedCorrection, Verdict, VersionId
+from rag_flywheel.ports import Entry, Vectors
+from tests.fakes.encoder import HashingEncoder
 from tests.fakes.evaluation import chunk, correction_chunk, manifest, reply, reviewed, span
+from tests.fakes.index import MemoryIndex
 from tests.fakes.redactor import FakeRedactor
 from tests.fakes.samples import confirmed_chunk
 
@@ -33,6 +36,7 @@ def checks(
     control: Sequence[Chunk] | None = None,
     *,
     stored: Sequence[Chunk] | None = None,
+    find: Callable[[Chunk], Sequence[Chunk]] = lambda one: [one],
     reread: bool = False,
     duplicates: Sequence[str] = (),
     corrections: Sequence[ReviewedCorrection] | None = None,
@@ -53,6 +57,7 @@ def checks(
         chunks,
         control,
         stored=chunks if stored is None else stored,
+        find=find,
         manifest=made,
         parent=None if control is None else parent,
         duplicates={DocumentId(one) for one in duplicates},
@@ -100,6 +105,20 @@ def test_the_first_version_has_nothing_to_shrink_or_grow_from() -> None:
 )
 def test_an_index_that_does_not_hold_what_was_built_is_refused(held: Sequence[Chunk]) -> None:
     assert broken(checks(CLEAN, stored=held)) == [(Invariant.STORED, ("d1",))]
+
+
+def test_an_index_that_finds_passages_by_other_vectors_than_their_own_is_refused() -> None:
+    encoder, index = HashingEncoder(64), MemoryIndex()
+    pages = [chunk(f"d{number}", f"Part {number} turns page {number * 7}.") for number in range(40)]
+    for name, order in (("right", pages), ("shuffled", [*pages[1:], pages[0]])):
+        vectors = encoder.encode_documents([one.text for one in order])
+        held = [Entry(chunk=one, vector=vector) for one, vector in zip(pages, vectors, strict=True)]
+        index.build(VersionId(name), dimension=64, batches=[held])
+    right, shuffled = (by_own_vector(index, VersionId(one), encoder, titles=False) for one in ("right", "shuffled"))
+    assert broken(checks(pages, find=right)) == []
+    [(invariant, documents)] = broken(checks(pages, find=shuffled))
+    assert invariant is Invariant.FINDABLE
+    assert len(documents) > len(pages) / 2
 
 
 # --- where it comes from --------------------------------------------------------------------------------------------
