@@ -9,6 +9,8 @@ cycle's own `Marker`. Three nights are timed:
 - next: the version that went live keeps the scores of the first night (`eval.kept_scores`), the new one is scored;
 - everything: both versions again, without kept scores, the sentences embedded before.
 
+All are nights of one process, which remembers the questions' vectors: the later two encode none.
+
 Seconds are of the wall; "queries" and "sentences" is what embedding took of them, and "live" and "candidate" what
 asking and scoring each version took in all. Usage:
 

@@ -319,11 +319,7 @@ def promises(result: Mapping[str, Any], options: Options) -> dict[str, dict[str,
         ("the last worker follows the alias within a second", result["last_follows_seconds"].get("most", 0), FOLLOWED),
         ("every move of the alias was made", options.moves - sum(result["moves"].values()), 0),
         ("every worker that ended was replaced", len(result["workers_ended"]) - result["workers_replaced"], 0),
-        (
-            "as many workers at the end as at the beginning",
-            workers - result["workers_at_the_end"],
-            0,
-        ),
+        ("as many workers at the end as at the beginning", workers - result["workers_at_the_end"], 0),
         ("answers have citations by which the versions are told apart", result["without_citation"], 0),
     ]
     return {name: {"seen": seen, "limit": limit, "held": seen <= limit} for name, seen, limit in asked}

@@ -119,7 +119,7 @@ class QdrantServer:
 
         @app.post(COLLECTION + "/points/count")
         def count(name: str, body: models.CountRequest) -> Response:
-            return done(lambda: store.count(name, count_filter=body.filter, exact=body.exact or True))
+            return done(lambda: store.count(name, count_filter=body.filter, exact=True))
 
         @app.post(COLLECTION + "/points/scroll")
         def scroll(name: str, body: models.ScrollRequest) -> Response:
