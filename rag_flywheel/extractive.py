@@ -17,10 +17,12 @@ from rag_flywheel.ports import Encoder, Vectors
 REFUSAL = "I found nothing in the documents that answers this question."
 
 # Measured on three corpora by whether the answer holds the expected one: neighbours read well together, the ranking
-# knows more than a cosine, and a sentence far below the best one only makes the answer longer.
+# knows more than a cosine, a sentence far below the best one only makes the answer longer, and to read a passage far
+# from the question only takes time (docs/decisions.md).
 _NEIGHBOUR = 0.15  # added to the cosine of a sentence that stands beside a chosen one
 _RANK = 0.15  # times 1/rank, added to the cosine of a passage's sentences
 _REACH = 0.25  # how far below the first choice another one may be
+_NEAR = 0.15  # how far below the best passage's cosine that of a passage may be to be read; the first one always is
 
 _REMEMBERED = 10_000  # sentence vectors kept in memory: 15 MB at 384 dimensions
 
@@ -125,10 +127,21 @@ class _Sentence:
         return self.passage.rank == other.passage.rank and self.place == other.place + 1
 
 
+def _read(passages: Sequence[Passage]) -> list[Passage]:
+    """Those near enough to the question to answer it; also what was not found by its vector, as it may be near."""
+    cosines = [passage.scores.dense for passage in passages if passage.scores.dense is not None]
+    floor = max(cosines, default=0.0) - _NEAR
+    return [
+        passage
+        for passage in passages
+        if passage is passages[0] or passage.scores.dense is None or passage.scores.dense >= floor
+    ]
+
+
 def _candidates(passages: Sequence[Passage]) -> Iterator[_Sentence]:
     """Every sentence that says something, once: neighbouring chunks overlap, and headings answer nothing."""
     seen: set[str] = set()
-    for passage in passages:
+    for passage in _read(passages):
         for place, (start, end) in enumerate(sentence_spans(passage.chunk.text)):
             sentence = _Sentence(passage=passage, place=place, start=start, end=end)
             if sentence.text not in seen and re.search(r"\w", sentence.text) and not _HEADING.fullmatch(sentence.text):

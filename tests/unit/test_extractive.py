@@ -244,6 +244,25 @@ def test_known_sentences_are_not_embedded_again(encoder: SentenceEncoder) -> Non
     assert counting.documents == embedded
 
 
+def test_a_passage_far_behind_the_best_is_not_read_unless_it_ranks_first(encoder: SentenceEncoder) -> None:
+    counting = CountingEncoder(encoder)
+    generator = Extractive(counting, minimum_similarity=0.1, sentences=3)
+    found = [
+        passage("First of all.", 1, dense=0.3),
+        passage("Nearest by its vector.", 2, dense=0.6),
+        passage("Near enough to be read.", 3, dense=0.46),
+        passage("Too far to be read.", 4, dense=0.44),
+        passage("Found by its words.", 5),
+    ]
+    ask(generator, "Which are read?", *found)
+    assert {text.split("\n")[1] for text in counting.documents} == {
+        "First of all.",
+        "Nearest by its vector.",
+        "Near enough to be read.",
+        "Found by its words.",
+    }
+
+
 def test_many_threads_get_the_answers_that_one_gets(encoder: SentenceEncoder) -> None:
     asked = [
         ("How do I roll back to the previous version?", passage(ROLLBACK)),
