@@ -72,6 +72,13 @@ class Extractive:
         )
         yield Draft(text="".join(pieces), answered=True, citations=citations)
 
+    def prepare(self, found: Sequence[Sequence[Passage]]) -> None:
+        """Embed the sentences of all of them in one call, which is quicker than one for each question."""
+        asked = [passages for passages in found if passages and not passages[0].chunk.is_correction]
+        sentences = [sentence.embedded for passages in asked for sentence in _candidates(passages)]
+        if sentences:
+            self._vectors.of(sentences)
+
     def _cosines(self, question: str, sentences: Sequence["_Sentence"]) -> Vectors:
         if not sentences:
             return np.zeros(0, dtype=np.float32)

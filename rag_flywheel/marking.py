@@ -11,11 +11,12 @@ from eval.judge import Judge
 from eval.ragas_metrics import Score
 from eval.scoring import Reply, Scorecard
 from rag_flywheel.chat import open_for
-from rag_flywheel.domain import Draft, Interaction, InteractionId, Json, LearnedRanking, Manifest
+from rag_flywheel.domain import Draft, Interaction, InteractionId, Json, LearnedRanking, Manifest, Passage
 from rag_flywheel.ports import Encoder, Vectors
 from rag_flywheel.retrieval import is_confirmed, rank
 from rag_flywheel.wiring import Services
 
+AHEAD = 16  # questions that are looked up at once
 Steps = Callable[[str, int, int], None]
 
 _LEARNED = TypeAdapter(LearnedRanking)
@@ -79,20 +80,31 @@ class Marker:
 
     def asker(self, version: Manifest, questions: Sequence[str] = (), *, as_new: bool) -> Callable[[str], Reply]:
         """What a version replies to a question; `as_new`: as if nobody had confirmed an answer to it. The `questions`
-        that will come are encoded at once, which is quicker. The same passages for the same question give the same
-        answer, so it is made once.
+        that will come, in this order, are looked up AHEAD at a time, as much is quicker done for many at once. The same
+        passages for the same question give the same answer, so it is made once.
         """
         services = self.services
         searcher = open_for(version, index=services.index, encoders=services.encoders, rerankers=services.rerankers)
         encoder = searcher.encoder
-        self._encode(encoder, questions)
+        coming = list(dict.fromkeys(questions))
+        found: dict[str, tuple[Passage, ...]] = {}
+
+        def look_up(question: str) -> None:
+            start = coming.index(question) if question in coming else len(coming)
+            some = coming[start : start + AHEAD] or [question]
+            self._encode(encoder, some)
+            for one in some:
+                vector = self.vectors[encoder, one]
+                found[one] = rank(one, vector, searcher=searcher, without=is_confirmed if as_new else None).passages
+            seen = {one: found[one][: searcher.shown] for one in some}
+            services.generator.prepare([those for one, those in seen.items() if _asked(one, those) not in self.drafts])
 
         def ask(question: str) -> Reply:
-            self._encode(encoder, [question])
-            vector = self.vectors[encoder, question]
-            passages = rank(question, vector, searcher=searcher, without=is_confirmed if as_new else None).passages
+            if question not in found:
+                look_up(question)
+            passages = found[question]
             seen = passages[: searcher.shown]
-            key = (question, *((one.chunk.chunk_id, one.chunk.text) for one in seen))
+            key = _asked(question, seen)
             if key not in self.drafts:
                 pieces = services.generator.answer(question, seen)
                 self.drafts[key] = next(piece for piece in pieces if isinstance(piece, Draft))
@@ -127,6 +139,11 @@ class Marker:
             "judge": [config.judge.model, config.judge.url],
             "learned": _LEARNED.dump_python(version.learned, mode="json"),
         }
+
+
+def _asked(question: str, seen: Sequence[Passage]) -> tuple[object, ...]:
+    """Equal where the generator is asked the same."""
+    return (question, *((one.chunk.chunk_id, one.chunk.text) for one in seen))
 
 
 def _key(case: Case, reply: Reply) -> tuple[object, ...]:

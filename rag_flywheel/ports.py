@@ -162,6 +162,10 @@ class Generator(Protocol):
     def answer(self, question: str, passages: Sequence[Passage]) -> Iterator[str | Draft]:
         """Pieces of the answer as they come, then one Draft with the whole. Raises LanguageModelUnavailable."""
 
+    def prepare(self, found: Sequence[Sequence[Passage]]) -> None:
+        """Do at once what answers from these passages, a sequence for each question, will need. Without it, answers
+        are the same and may take longer."""
+
 
 class Rephraser(Protocol):
     """A question in other words, as another person would ask it."""

@@ -121,6 +121,9 @@ class OpenAILikeGenerator:
         # A long reply is an answer or a lecture, not a query.
         return query if 0 < len(query) <= 300 + len(question) else self._fallback(question, history)
 
+    def prepare(self, found: Sequence[Sequence[Passage]]) -> None:
+        """Nothing: a model is asked one question at a time."""
+
     def answer(self, question: str, passages: Sequence[Passage]) -> Iterator[str | Draft]:
         """Pieces as the model says them, then the draft. Without passages it refuses and the model is not asked."""
         if not passages:

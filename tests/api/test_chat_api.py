@@ -168,6 +168,9 @@ class Failing:
     def rewrite(self, question: str, history: Sequence[Turn]) -> str:
         return question
 
+    def prepare(self, found: Sequence[Sequence[Passage]]) -> None:
+        """Nothing can be done before."""
+
     def answer(self, question: str, passages: Sequence[Passage]) -> Iterator[str | Draft]:
         yield from ["piece "] * self._pieces
         raise LanguageModelUnavailable("the language model does not answer: start it")

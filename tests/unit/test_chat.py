@@ -58,6 +58,9 @@ class Retelling:
         self.rewritten.append((question, [turn.text for turn in history]))
         return f"{history[-1].text} {question}" if history else question
 
+    def prepare(self, found: Sequence[Sequence[Passage]]) -> None:
+        """Nothing can be done before."""
+
     def answer(self, question: str, passages: Sequence[Passage]) -> Iterator[str | Draft]:
         self.asked.append((question, [one.chunk.document_id for one in passages]))
         pieces = [f"{one.chunk.text} " for one in passages]

@@ -51,10 +51,12 @@ class CountingEncoder:
         self.name = inner.name
         self.dimension = inner.dimension
         self.documents: list[str] = []
+        self.calls = 0  # for documents
         self._inner = inner
 
     def encode_documents(self, texts: Sequence[str]) -> Vectors:
         self.documents.extend(texts)
+        self.calls += 1
         return self._inner.encode_documents(texts)
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
@@ -242,6 +244,18 @@ def test_known_sentences_are_not_embedded_again(encoder: SentenceEncoder) -> Non
     assert ask(generator, "How do I roll back to the previous version?", passage(ROLLBACK)) == first
     assert sorted(embedded) == sorted(f"Title 1\n{sentence}" for sentence in sentences(ROLLBACK))
     assert counting.documents == embedded
+
+
+def test_what_is_prepared_is_embedded_in_one_call_and_answers_the_same(encoder: SentenceEncoder) -> None:
+    question = "How do I roll back to the previous version?"
+    found = [(passage(ROLLBACK), passage(CANARY, 2)), (), (passage("Use the undo button.", correction=True),)]
+    expected = [ask(Extractive(encoder, minimum_similarity=0.4, sentences=3), question, *some) for some in found]
+    counting = CountingEncoder(encoder)
+    generator = Extractive(counting, minimum_similarity=0.4, sentences=3)
+    generator.prepare(found)
+    assert len(counting.documents) == len(sentences(ROLLBACK)) + len(sentences(CANARY))
+    assert [ask(generator, question, *some) for some in found] == expected
+    assert counting.calls == 1
 
 
 def test_a_passage_far_behind_the_best_is_not_read_unless_it_ranks_first(encoder: SentenceEncoder) -> None:

@@ -44,6 +44,9 @@ class Retelling:
     def rewrite(self, question: str, history: Sequence[Turn]) -> str:
         return question
 
+    def prepare(self, found: Sequence[Sequence[Passage]]) -> None:
+        """Nothing can be done before."""
+
     def answer(self, question: str, passages: Sequence[Passage]) -> Iterator[str | Draft]:
         if self.down_after is not None and len(self.queries) >= self.down_after:
             raise LanguageModelUnavailable("the model is down")
