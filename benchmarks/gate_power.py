@@ -12,6 +12,8 @@ Each run draws guard questions (whole groups, without replacement), makes both s
 - Loss: questions that were right lose, each with the same probability, so that hit@1 falls by so many points in
   expectation. One that loses has its best passage that does not answer put first, and nothing else changes: no smaller
   loss can be seen by fewer metrics. Alone, or after chance flips.
+- Attempts: a night of eight rankings, each with the same true loss, of which the first that passes goes live. All lose
+  the same questions, or a share of the questions is lost by each attempt's own chance.
 - Gain: questions that the live version answers badly are corrected, and a version with the corrections is built; in a
   run some of these are the target. The guards are as before, or those of the version that was built.
 - Faults: a version is built with the fault in it, and everything is real: index, embedder, answers, and the invariants
@@ -73,7 +75,9 @@ USUAL_FLIPS = 0.02  # where chance comes on top of something else
 GAINS = 12  # corrections of one night
 CORRECTED = 40  # questions that are corrected, to draw those from
 RARE = 0.05
-PARTS = ("aa", "chance", "loss", "gain", "faults")
+ATTEMPTS = 8  # of one night, at most
+APART = (0.0, 0.25, 0.5, 1.0)
+PARTS = ("aa", "chance", "loss", "attempts", "gain", "faults")
 NO_FAULT, CORRECTED_VERSION, FAILING_JUDGE = "no fault", "corrected version", "judge failing on the hard half"
 
 Opened = Callable[[Config, Secrets], AbstractContextManager[Services]]
@@ -118,7 +122,7 @@ def main() -> None:
 def measure(
     dataset: Path, work: Path, options: Options, *, steps: Steps, opened: Opened = wiring.services
 ) -> dict[str, Any]:
-    """{dataset, runs, seed, questions, aa, chance, loss, gain, faults, promises}, as JSON values."""
+    """{dataset, runs, seed, questions, aa, chance, loss, attempts, gain, faults, promises}, as JSON values."""
     config = settings_for(dataset, work)
     with opened(config, Secrets()) as services:
         world = begin(services, steps)
@@ -157,6 +161,14 @@ def scenarios(options: Options) -> dict[str, list[tuple[dict[str, Any], Scenario
             for flips, sizes in ((0.0, options.sizes), (USUAL_FLIPS, (options.size,)))
             for size in sizes
             for loss in LOSSES
+        ],
+        "attempts": [
+            (
+                {"loss": loss, "attempts": ATTEMPTS, "apart": apart},
+                replace(plain, loss=loss, attempts=ATTEMPTS, apart=apart),
+            )
+            for loss in (0.05, 0.07)
+            for apart in APART
         ],
         "gain": [
             ({"corrections": GAINS, "flips": 0.0, "loss": 0.0}, replace(plain, gains=GAINS)),
@@ -294,7 +306,7 @@ def show(result: Mapping[str, Any], console: Console) -> None:
     """Shares of the runs in per cent, a table for each part, then the promises."""
     head = f"{result['dataset']}: {result['questions']} judged questions, {result['runs']} runs"
     console.print(f"{head}; shares of runs in %", highlight=False)
-    for part in ("aa", "chance", "loss", "gain"):
+    for part in ("aa", "chance", "loss", "attempts", "gain"):
         rows = result[part]
         if rows:
             names = list(dict.fromkeys(name for row in rows for name in row if name not in Tally.__slots__))

@@ -56,6 +56,8 @@ class Scenario:
     strata: int  # parts of the guards of one size, each of which the gate also tests by itself
     gains: int = 0  # newly corrected questions with their real gain
     target_loss: float | None = None  # of as many target questions as guards, that lose and flip as they do
+    attempts: int = 1  # rankings of one night, each with this loss; the first that passes goes live. Not with flips
+    apart: float = 0.0  # share of the questions of which a further attempt loses others than the first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +100,13 @@ def _run(scenario: Scenario, guards: Guards, targets: Targets | None, settings: 
         for number in range(scenario.strata)
         if scenario.strata > 1
     }
-    return ruled(cases, before, after, checks=(), strata=parts, settings=settings)
+    ruling = ruled(cases, before, after, checks=(), strata=parts, settings=settings)
+    for _ in range(1, scenario.attempts):
+        if ruling.outcome is Outcome.PASSED:
+            break
+        again = after | _redrawn(drawn, guards, scenario, chance)
+        ruling = ruled(cases, before, again, checks=(), strata=parts, settings=settings)
+    return ruling
 
 
 def draw(cases: Sequence[Case], size: int, chance: Random) -> list[Case]:
@@ -121,9 +129,8 @@ def _versions(
     """
     all_cases = [one.case_id for one in guards.cases]
     differing = sum(guards.learned[one][HIT] != guards.untuned[one][HIT] for one in all_cases)
-    right = sum(guards.learned[one][HIT] or 0.0 for one in all_cases)
     flipping = min(1.0, flips * len(all_cases) / differing) if differing else 0.0
-    losing = min(1.0, loss * len(all_cases) / right) if right else 0.0
+    losing = _losing(guards, loss)
     before: dict[str, Values] = {}
     after: dict[str, Values] = {}
     for name in (one.case_id for one in drawn):
@@ -137,6 +144,22 @@ def _versions(
         if after[name][HIT] and chance.random() < losing:
             after[name] = harmed[name]
     return before, after
+
+
+def _redrawn(drawn: Sequence[Case], guards: Guards, scenario: Scenario, chance: Random) -> dict[str, Values]:
+    """The values, without flips, of the questions of which a further attempt loses others than the first."""
+    losing = _losing(guards, scenario.loss)
+    redrawn: dict[str, Values] = {}
+    for name in (one.case_id for one in drawn):
+        if guards.learned[name][HIT] and chance.random() < scenario.apart:
+            redrawn[name] = (guards.learned_harmed if chance.random() < losing else guards.learned)[name]
+    return redrawn
+
+
+def _losing(guards: Guards, loss: float) -> float:
+    """The probability to lose of a question that is right, so that hit@1 falls by `loss` in expectation."""
+    right = sum(guards.learned[one.case_id][HIT] or 0.0 for one in guards.cases)
+    return min(1.0, loss * len(guards.cases) / right) if right else 0.0
 
 
 def ruled(

@@ -60,6 +60,13 @@ def test_no_loss_passes_and_a_large_one_does_not(measured: dict[str, Any]) -> No
     assert passed[0.1] < RUNS
 
 
+def test_more_attempts_let_more_pass_only_where_they_lose_other_questions(measured: dict[str, Any]) -> None:
+    passed = {row["apart"]: row["passed"] for row in measured["attempts"] if row["loss"] == 0.05}
+    alone = next(row["passed"] for row in measured["loss"] if row["loss"] == 0.05 and not row["flips"])
+    assert passed[0.0] == alone
+    assert passed[1.0] >= passed[0.5] >= passed[0.0]
+
+
 def test_a_planted_fault_is_caught_by_the_rule_that_it_breaks(power: Any, measured: dict[str, Any]) -> None:
     caught = {name: row["caught_by"] for name, row in measured["faults"].items()}
     assert caught["no fault"] == {}
