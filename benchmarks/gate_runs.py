@@ -57,7 +57,7 @@ class Scenario:
     gains: int = 0  # newly corrected questions with their real gain
     target_loss: float | None = None  # of as many target questions as guards, that lose and flip as they do
     attempts: int = 1  # rankings of one night, each with this loss; the first that passes goes live. Not with flips
-    apart: float = 0.0  # share of the questions of which a further attempt loses others than the first
+    apart: float = 0.0  # share of the questions that lose by each further attempt's own chance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +147,7 @@ def _versions(
 
 
 def _redrawn(drawn: Sequence[Case], guards: Guards, scenario: Scenario, chance: Random) -> dict[str, Values]:
-    """The values, without flips, of the questions of which a further attempt loses others than the first."""
+    """The values, without flips, of the questions that lose by a further attempt's own chance."""
     losing = _losing(guards, scenario.loss)
     redrawn: dict[str, Values] = {}
     for name in (one.case_id for one in drawn):
