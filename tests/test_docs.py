@@ -89,14 +89,16 @@ def _called(path: Path) -> list[list[str]]:
     return [arguments for arguments in called if arguments]
 
 
-def _parse(arguments: Sequence[str]) -> None:
-    """Let typer read the arguments, as far as running the command. Raises TyperException where it would refuse them."""
+def _parse(arguments: Sequence[str]) -> str:
+    """Let typer read the arguments, as far as running the command, and tell which it is. Raises TyperException where it
+    would refuse them.
+    """
     command: Any = typer.main.get_command(cli.app)
     name, rest, above = PROGRAM, list(arguments), None
     while True:
         context = command.make_context(name, rest, parent=above)
         if not hasattr(command, "commands"):
-            return
+            return str(name)
         name, command, rest = command.resolve_command(context, [*context._protected_args, *context.args])
         above = context
 
@@ -108,7 +110,7 @@ CALLS = [(path, arguments) for path in [*PAGES, ROOT / "deploy" / "crontab"] for
     ("path", "arguments"), CALLS, ids=[f"{_name(path)}: {' '.join(words)}" for path, words in CALLS]
 )
 def test_a_command_that_is_shown_is_one_that_typer_takes(path: Path, arguments: list[str]) -> None:
-    _parse(arguments)
+    assert _parse(arguments) in arguments
 
 
 @pytest.mark.parametrize(
@@ -188,7 +190,9 @@ def test_a_variable_named_in_a_page_is_read_by_the_program(path: Path) -> None:
 @pytest.mark.parametrize("path", PAGES, ids=_name)
 def test_the_settings_in_a_yaml_example_are_accepted(path: Path) -> None:
     for block in re.findall(r"^```yaml\n(.*?)^```$", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
-        Config.model_validate({**yaml.safe_load(block), "file": ROOT / "config.yaml"})
+        written = yaml.safe_load(block)
+        accepted = Config.model_validate({**written, "file": ROOT / "config.yaml"})
+        assert accepted.model_fields_set == {*written, "file"}
 
 
 def test_every_setting_stands_in_the_project_s_config_file_with_its_default() -> None:
@@ -271,7 +275,8 @@ def test_a_curl_command_sends_a_body_that_its_route_takes(path: Path, words: lis
     )
     (parameter,) = route.dependant.body_params
     kind: Any = parameter.field_info.annotation
-    TypeAdapter(kind).validate_json(body)
+    taken: Any = TypeAdapter(kind).validate_json(body)
+    assert taken.model_fields_set == json.loads(body).keys()  # nothing that is sent is ignored
 
 
 @pytest.mark.parametrize("path", PAGES, ids=_name)

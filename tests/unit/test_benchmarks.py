@@ -64,7 +64,7 @@ def test_more_attempts_let_more_pass_only_where_they_lose_other_questions(measur
     passed = {row["apart"]: row["passed"] for row in measured["attempts"] if row["loss"] == 0.05}
     alone = next(row["passed"] for row in measured["loss"] if row["loss"] == 0.05 and not row["flips"])
     assert passed[0.0] == alone
-    assert passed[1.0] >= passed[0.5] >= passed[0.0]
+    assert passed[1.0] > passed[0.0]
 
 
 def test_a_planted_fault_is_caught_by_the_rule_that_it_breaks(power: Any, measured: dict[str, Any]) -> None:
