@@ -15,7 +15,7 @@ A median of questions counts runs without a verdict as longer than all others, a
 "Needed" is what `questions_needed` says of the last step, for the design effect that was seen; beside it stands the
 simulated value, within which 90% of runs came to a verdict in that step.
 
-Of the runs two of each promise are recorded in full, and what the rules were given is compared with `outcomes.tally`.
+Of the runs two of each promise are recorded in full, and what the rules were given is compared with `tally.tally`.
 A share of 5% in N runs is itself uncertain: by 2.5 points with 300. The exit code is 1 where a promise is broken.
 Usage:
 
@@ -37,10 +37,10 @@ from canary_runs import World, play
 from rich.console import Console
 from rich.table import Table
 
-from rag_flywheel import progress
-from rag_flywheel.canary import Action, questions_needed
+from rag_flywheel.cli import progress
+from rag_flywheel.cli.progress import Steps
 from rag_flywheel.config import CanarySection
-from rag_flywheel.progress import Steps
+from rag_flywheel.rollout.canary import Action, questions_needed
 
 PARTS = ("promises", "faults", "rates", "traffic")
 LIMIT = 10_000  # questions, of the promise on equal versions and of the faults

@@ -1,7 +1,7 @@
 """Runs of the real canary in simulated worlds: people are assigned, ask, are unhappy, and the rules look at it.
 
 `canary.arm` assigns and `canary.decide` decides. The sums that it takes are kept up to date here with each question,
-since `outcomes.tally` would go through all questions at each look; recorded runs compare the two.
+since `tally.tally` would go through all questions at each look; recorded runs compare the two.
 """
 
 from collections import Counter
@@ -12,8 +12,6 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from rag_flywheel import canary as rules
-from rag_flywheel.canary import Action
 from rag_flywheel.config import CanarySection
 from rag_flywheel.domain import (
     Arm,
@@ -29,7 +27,9 @@ from rag_flywheel.domain import (
     Outcomes,
     VersionId,
 )
-from rag_flywheel.outcomes import QUESTIONS_COUNTED, tally
+from rag_flywheel.rollout import canary as rules
+from rag_flywheel.rollout.canary import Action
+from rag_flywheel.rollout.tally import QUESTIONS_COUNTED, tally
 
 START = datetime(2025, 1, 6, tzinfo=UTC)
 PEOPLE = 20  # for each question an hour: people who ask now and then
@@ -67,7 +67,7 @@ class Ending:
 
 @dataclass(slots=True)
 class _Side:
-    """One arm's sums, and its people's: what `outcomes.tally` would find."""
+    """One arm's sums, and its people's: what `tally.tally` would find."""
 
     arm: Arm
     asked: dict[int, int] = field(default_factory=dict)

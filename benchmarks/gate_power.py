@@ -17,8 +17,8 @@ Each run draws guard questions (whole groups, without replacement), makes both s
 - Gain: questions that the live version answers badly are corrected, and a version with the corrections is built; in a
   run some of these are the target. The guards are as before, or those of the version that was built.
 - Faults: a version is built with the fault in it, and everything is real: index, embedder, answers, and the invariants
-  (`eval.invariants.check`). The failing judge is made of its scores: none for the half of the questions that the live
-  version ranks worst.
+  (`eval.guardrails.invariants.check`). The failing judge is made of its scores: none for the half of the questions
+  that the live version ranks worst.
 
 What was drawn from is finite, so a share of 5% in N runs is itself uncertain: by 3 points with 200 runs. A promise is
 broken when the share that was seen breaks it; the exit code is then 1. Usage:
@@ -60,12 +60,13 @@ from gate_worlds import targets as corrected_targets
 from rich.console import Console
 from rich.table import Table as Shown
 
-from eval.golden import GUARDS, Case, Slice
 from eval.guardrails.checks import Check
-from rag_flywheel import progress, wiring
+from eval.questions.golden import GUARDS, Case, Slice
+from rag_flywheel import wiring
+from rag_flywheel.cli import progress
+from rag_flywheel.cli.progress import Steps
 from rag_flywheel.config import Config, Gate, Secrets
-from rag_flywheel.progress import Steps
-from rag_flywheel.wiring import Services
+from rag_flywheel.services import Services
 
 SIZE = 200  # guard questions of the promises
 SIZES = (50, 100, 200, 500)

@@ -11,9 +11,9 @@ from random import Random
 
 from eval.comparison import ALL_GUARDS, compare
 from eval.gate import Finding, Ruling, decide
-from eval.golden import Case, Slice
 from eval.guardrails.checks import Check
-from eval.scoring import HIT, Scorecard
+from eval.questions.golden import Case, Slice
+from eval.scores.scorecard import HIT, Scorecard
 from rag_flywheel.config import Gate
 from rag_flywheel.domain import Outcome
 

@@ -6,7 +6,8 @@ takes as long as with any other. Two versions of it are built, and the data set'
 cycle's own `Marker`. Three nights are timed:
 
 - first: both versions, and no sentence was ever embedded before;
-- next: the version that went live keeps the scores of the first night (`eval.kept_scores`), the new one is scored;
+- next: the version that went live keeps the scores of the first night (`eval.scores.score_cache`), the new one is
+  scored;
 - everything: both versions again, without kept scores, the sentences embedded before.
 
 All are nights of one process, which remembers the questions' vectors: the later two encode none.
@@ -33,18 +34,21 @@ from random import Random
 import numpy as np
 from rich.console import Console
 
-from eval import comparison, gate, golden, scoring
-from eval.golden import Case
+from eval import comparison, gate
+from eval.questions import golden
+from eval.questions.golden import Case
 from eval.replay import dataset
-from rag_flywheel import progress, wiring
+from eval.scores import scorecard
+from rag_flywheel import wiring
+from rag_flywheel.answering.extractive import Extractive
+from rag_flywheel.cli import progress
+from rag_flywheel.cli.progress import Steps
 from rag_flywheel.config import Config, Secrets
+from rag_flywheel.cycle.scoring_run import Marker
 from rag_flywheel.domain import Chunk, ChunkId, Counts, DocumentId, LearnedRanking, Manifest, VersionId
-from rag_flywheel.extractive import Extractive
-from rag_flywheel.marking import Marker
 from rag_flywheel.ports import Encoder, Entry, Vectors
-from rag_flywheel.progress import Steps
-from rag_flywheel.retrieval import DENSE, RRF, SPARSE
-from rag_flywheel.wiring import Services
+from rag_flywheel.search.fusion import DENSE, RRF, SPARSE
+from rag_flywheel.services import Services
 
 LIMIT = 60.0  # seconds for both versions
 SENTENCES = 6  # in a passage that is put together
@@ -193,7 +197,7 @@ def _night(
     timed = replace(services, encoders=lambda settings: encoder, generator=generator)
     start, used = time.perf_counter(), time.process_time()
     with clock("references"):
-        references = scoring.reference_texts(cases, chunks)
+        references = scorecard.reference_texts(cases, chunks)
     marker = Marker(services=timed, references=references, judge=None, steps=steps)
     papers = []
     for name, version in (("live", live), ("candidate", new)):

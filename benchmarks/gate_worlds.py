@@ -14,16 +14,18 @@ from pathlib import Path
 import numpy as np
 from gate_runs import Guards, Table, Targets
 
-from eval import golden, invariants, scoring
-from eval.golden import Case, Retired, Slice
-from eval.guardrails import origin, safety
+from eval.guardrails import invariants, origin, safety
 from eval.guardrails.checks import Check
-from eval.ragas_metrics import FAITHFULNESS
+from eval.questions import golden
+from eval.questions.golden import Case, Retired, Slice
+from eval.scores import scorecard
+from eval.scores.ragas_metrics import FAITHFULNESS
 from ingest import build
 from ingest.corrections import accepted
-from rag_flywheel import judging, reindex
-from rag_flywheel.chat import open_for
+from rag_flywheel.cli.progress import Steps
 from rag_flywheel.config import Config, Embedder
+from rag_flywheel.cycle import candidate_cases, reindex
+from rag_flywheel.cycle.snapshot import Built, Snapshot, take_snapshot
 from rag_flywheel.domain import (
     Chunk,
     ChunkId,
@@ -43,10 +45,10 @@ from rag_flywheel.domain import (
     VersionId,
 )
 from rag_flywheel.ports import Encoder, Entry, Vectors
-from rag_flywheel.progress import Steps
-from rag_flywheel.retrieval import RRF, Searcher, retrieve
-from rag_flywheel.snapshot import Built, Snapshot, take_snapshot
-from rag_flywheel.wiring import Services
+from rag_flywheel.search.fusion import RRF
+from rag_flywheel.search.retrieval import retrieve
+from rag_flywheel.search.versions import Searcher
+from rag_flywheel.services import Services
 
 DROPPED = 0.1  # share of the passages
 STALE = 0.25  # share of the judged questions whose evidence is gone, a little more than the gate allows
@@ -147,7 +149,7 @@ def values(
     world: World, services: Services, version: Manifest, cases: Sequence[Case], rearranged: Rearranged = _as_ranked
 ) -> Table:
     """The version's scores of the cases."""
-    searcher = open_for(version, index=services.index, encoders=services.encoders, rerankers=services.rerankers)
+    searcher = services.open(version)
     searcher.encoder.encode_queries([case.question for case in cases])  # at once, and remembered
     replies = {}
     for done, case in enumerate(cases, start=1):
@@ -155,7 +157,7 @@ def values(
         replies[case.case_id] = _reply(
             world, case, rearranged(case, retrieve(case.question, searcher=searcher)), searcher
         )
-    card = scoring.scorecard(
+    card = scorecard.scorecard(
         [replace(case, answer=None) for case in cases],
         replies,
         references={},
@@ -166,13 +168,13 @@ def values(
     return card.values
 
 
-def _reply(world: World, case: Case, passages: list[Passage], searcher: Searcher) -> scoring.Reply:
+def _reply(world: World, case: Case, passages: list[Passage], searcher: Searcher) -> scorecard.Reply:
     seen = passages[: searcher.shown]
     key = (case.question, *((one.chunk.chunk_id, one.chunk.text) for one in seen))
     if key not in world.drafts:
         pieces = world.services.generator.answer(case.question, seen)
         world.drafts[key] = next(piece for piece in pieces if isinstance(piece, Draft))
-    return scoring.Reply(passages=tuple(passages), shown=searcher.shown, draft=world.drafts[key])
+    return scorecard.Reply(passages=tuple(passages), shown=searcher.shown, draft=world.drafts[key])
 
 
 def questions(world: World, built: Built, snapshot: Snapshot) -> list[Case]:
@@ -181,7 +183,7 @@ def questions(world: World, built: Built, snapshot: Snapshot) -> list[Case]:
 
 
 def _settled(world: World, built: Built, snapshot: Snapshot) -> tuple[list[Case], list[Retired]]:
-    found = judging.cases(
+    found = candidate_cases.cases(
         corrections=snapshot.held(built.manifest),
         confirmed=snapshot.confirmed,
         judged=snapshot.golden,

@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 from qdrant_client import QdrantClient
 
-from rag_flywheel.adapters.edge_index import EdgeIndex
-from rag_flywheel.adapters.qdrant_index import QdrantIndex
+from rag_flywheel.adapters.index.edge_index import EdgeIndex
+from rag_flywheel.adapters.index.qdrant_index import QdrantIndex
 from rag_flywheel.domain import (
     Candidate,
     Chunk,

@@ -17,7 +17,7 @@ from typing import Literal, TypeVar
 
 from ingest.build import cut, entries
 from ingest.corrections import Accepted
-from rag_flywheel import config, promotion, wiring
+from rag_flywheel import config, wiring
 from rag_flywheel.domain import (
     Canary,
     CanaryId,
@@ -31,7 +31,8 @@ from rag_flywheel.domain import (
     VersionId,
 )
 from rag_flywheel.errors import AlreadyRunning
-from rag_flywheel.wiring import Services
+from rag_flywheel.rollout import promotion
+from rag_flywheel.services import Services
 
 EDITIONS = ("amber", "cobalt")
 MACHINES = (

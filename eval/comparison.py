@@ -8,9 +8,9 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.golden import GUARDS, TARGETS, Case, Slice
-from eval.ragas_metrics import LOWER_IS_BETTER
-from eval.scoring import METRICS, Scorecard
+from eval.questions.golden import GUARDS, TARGETS, Case, Slice
+from eval.scores.ragas_metrics import LOWER_IS_BETTER
+from eval.scores.scorecard import METRICS, Scorecard
 
 CONFIDENCE = 0.95
 ALL_GUARDS = "all guards"

@@ -26,9 +26,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from eval.comparison import ALL_GUARDS, Comparison, Role
-from eval.golden import Slice
 from eval.guardrails.checks import Check
-from eval.scoring import HIT, METRICS, REFUSAL
+from eval.questions.golden import Slice
+from eval.scores.scorecard import HIT, METRICS, REFUSAL
 from rag_flywheel.config import Gate
 from rag_flywheel.domain import Outcome
 from rag_flywheel.errors import ConfigError

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from ingest import chunking, screening
+from ingest import chunking
 from ingest.chunking import chunk, hide
 from ingest.corrections import Accepted
-from ingest.raw import Skipped
-from ingest.screening import clean, deduplicate
-from ingest.sources import SourceFile, read, unique
+from ingest.reading import screening
+from ingest.reading.raw import Skipped
+from ingest.reading.screening import clean, deduplicate
+from ingest.reading.sources import SourceFile, read, unique
 from rag_flywheel.config import Config, Ingest
 from rag_flywheel.domain import Chunk, Counts, Document
 from rag_flywheel.ports import Cache, Encoder, Entry, Redactor
-from rag_flywheel.retrieval import searched_text
+from rag_flywheel.search.texts import searched_text
 
 RULES = f"2|{screening.RULES}|{chunking.RULES}"
 """Changes whenever the same bytes could come to other chunks: caches and the digest of a version's inputs know it."""

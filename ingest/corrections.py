@@ -12,7 +12,7 @@ from rag_flywheel.domain import (
     Provenance,
     ReviewedCorrection,
 )
-from rag_flywheel.standing import predecessors, replaced
+from rag_flywheel.domain.supersession import predecessors, replaced
 
 SOURCE = "correction"
 """What a correction's document names as its source."""
@@ -30,7 +30,7 @@ class Accepted:
 def accepted(reviewed: Sequence[ReviewedCorrection]) -> Accepted:
     """What the accepted corrections among `reviewed` (oldest first) come to.
 
-    The newest accepted one answers a question, as `standing.replaced` tells. Its provenance names what it took the
+    The newest accepted one answers a question, as `supersession.replaced` tells. Its provenance names what it took the
     place of, so that judgements and the lineage follow.
     """
     chosen = {one.correction.correction_id: one for one in reviewed if one.verdict_state is CorrectionState.ACCEPTED}

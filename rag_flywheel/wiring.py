@@ -3,62 +3,33 @@
 import contextlib
 import functools
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
-from rag_flywheel.adapters import qdrant_index
 from rag_flywheel.adapters.cache import SqliteCache
-from rag_flywheel.adapters.cached_encoder import CachedEncoder
-from rag_flywheel.adapters.cached_rephraser import CachedRephraser
-from rag_flywheel.adapters.edge_index import EdgeIndex
-from rag_flywheel.adapters.encoder import SentenceEncoder
-from rag_flywheel.adapters.ledger import open_ledger
-from rag_flywheel.adapters.ledger_engine import sqlite_url
-from rag_flywheel.adapters.llm import OpenAILikeGenerator
-from rag_flywheel.adapters.redactor import NoRedactor, PresidioRedactor
-from rag_flywheel.adapters.reranker import RerankerFolder
-from rag_flywheel.adapters.webhooks import HttpWebhooks
+from rag_flywheel.adapters.index import qdrant_index
+from rag_flywheel.adapters.index.edge_index import EdgeIndex
+from rag_flywheel.adapters.ledger.engine import sqlite_url
+from rag_flywheel.adapters.ledger.sql_ledger import open_ledger
+from rag_flywheel.adapters.models.cached_encoder import CachedEncoder
+from rag_flywheel.adapters.models.cached_rephraser import CachedRephraser
+from rag_flywheel.adapters.models.encoder import SentenceEncoder
+from rag_flywheel.adapters.models.llm import OpenAILikeGenerator
+from rag_flywheel.adapters.models.reranker import RerankerFolder
+from rag_flywheel.adapters.privacy.redactor import NoRedactor, PresidioRedactor
+from rag_flywheel.adapters.web.webhooks import HttpWebhooks
+from rag_flywheel.answering.extractive import Extractive
+from rag_flywheel.answering.follow_ups import standalone
 from rag_flywheel.config import Config, Embedder, Secrets
 from rag_flywheel.errors import ConfigError
-from rag_flywheel.extractive import Extractive
-from rag_flywheel.history import standalone
 from rag_flywheel.ports import (
     Cache,
     Encoder,
     Generator,
-    Ledger,
     PassageIndex,
     Redactor,
-    Rephraser,
-    RerankerStore,
-    Webhooks,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
-    """Everything that a door needs, made once from one configuration."""
-
-    config: Config
-    secrets: Secrets
-    ledger: Ledger
-    index: PassageIndex
-    encoders: Callable[[Embedder], Encoder]
-    rerankers: RerankerStore
-    generator: Generator
-    rephraser: Rephraser | None  # where a language model is configured
-    redactor: Redactor
-    cache: Cache
-    webhooks: Webhooks
-    now: Callable[[], datetime]
-    new_id: Callable[[], str]
-
-    @property
-    def reports(self) -> Path:
-        """Where each version's report folder is."""
-        return self.config.data / "reports"
+from rag_flywheel.services import Services
 
 
 @contextlib.contextmanager

@@ -17,19 +17,20 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
-from eval.churn import Change
 from eval.gate import Finding
-from eval.golden import Slice, load_beir
 from eval.guardrails.checks import Invariant
-from eval.ragas_metrics import JUDGED
-from ingest.formats import SUFFIXES
-from rag_flywheel import cli, errors
+from eval.questions.golden import Slice, load_beir
+from eval.report.churn import Change
+from eval.scores.ragas_metrics import JUDGED
+from ingest.reading.formats import SUFFIXES
+from rag_flywheel import errors
 from rag_flywheel.api import chat, corrections, deployment, explain, golden, openai, versions
+from rag_flywheel.cli import app
 from rag_flywheel.config import Config, Gate, Privacy, Secrets, known_keys
 from rag_flywheel.domain import CorrectionState, FeedbackKind, Outcome, Stage, VersionState
 from rag_flywheel.errors import FlywheelError
-from rag_flywheel.golden_check import Fault
-from rag_flywheel.goldens import Origin, State
+from rag_flywheel.golden_set.collection import Origin, State
+from rag_flywheel.golden_set.health import Fault
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = "rag-flywheel"
@@ -93,7 +94,7 @@ def _parse(arguments: Sequence[str]) -> str:
     """Let typer read the arguments, as far as running the command, and tell which it is. Raises TyperException where it
     would refuse them.
     """
-    command: Any = typer.main.get_command(cli.app)
+    command: Any = typer.main.get_command(app.app)
     name, rest, above = PROGRAM, list(arguments), None
     while True:
         context = command.make_context(name, rest, parent=above)
@@ -129,7 +130,7 @@ def test_a_command_named_in_the_text_exists_with_its_options(path: Path) -> None
         if not code.startswith(f"{PROGRAM} "):
             continue
         words = code.split()[1:]
-        command: Any = typer.main.get_command(cli.app)
+        command: Any = typer.main.get_command(app.app)
         while words and hasattr(command, "commands") and re.fullmatch(r"[a-z]+", words[0]):
             assert words[0] in command.commands, f"{_name(path)}: `{code}` names no command"
             command = command.commands[words.pop(0)]
@@ -139,7 +140,7 @@ def test_a_command_named_in_the_text_exists_with_its_options(path: Path) -> None
 
 
 def test_the_readme_names_every_command() -> None:
-    root: Any = typer.main.get_command(cli.app)
+    root: Any = typer.main.get_command(app.app)
     every = {
         f"{PROGRAM} {name}" + (f" {below}" if below else "")
         for name, command in root.commands.items()
@@ -150,8 +151,8 @@ def test_the_readme_names_every_command() -> None:
 
 
 def test_the_handbook_gives_the_exit_codes_that_the_program_documents() -> None:
-    assert cli.__doc__ is not None
-    documented = set(re.findall(r"\b(\d+) [a-z]", cli.__doc__))
+    assert app.__doc__ is not None
+    documented = set(re.findall(r"\b(\d+) [a-z]", app.__doc__))
     assert {row[0] for row in _rows(_page("reindex.md")) if row[0].isdigit()} == documented
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 from eval.guardrails.checks import Check, Invariant, check, named
-from eval.scoring import Reply
+from eval.scores.scorecard import Reply
 from rag_flywheel.domain import Chunk, DocumentId
 from rag_flywheel.errors import InvalidInput
 from rag_flywheel.ports import Redactor

@@ -18,7 +18,7 @@ from rag_flywheel.domain import (
     VersionId,
 )
 from rag_flywheel.ports import Encoder, PassageIndex
-from rag_flywheel.retrieval import searched_text
+from rag_flywheel.search.texts import searched_text
 
 SAMPLE = 100  # passages
 NEAREST = 3  # places among which a passage has to be found

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from rag_flywheel.domain import Chunk, CorrectionId, DocumentId, ReviewedCorrection
-from rag_flywheel.wording import NEAR, agree, near_index, near_texts, normalised
+from rag_flywheel.domain.equivalence import NEAR, agree, near_index, near_texts, normalised
 
 SEVERAL = 3
 """Texts of one author for one question that are not wordings of one answer, from which they are a set."""

@@ -21,7 +21,7 @@ import numpy as np
 
 from eval.guardrails.checks import Check, Invariant, check, named
 from eval.guardrails.wordlists import LOOK_ALIKES, STEMS
-from eval.scoring import Reply
+from eval.scores.scorecard import Reply
 from rag_flywheel.domain import Chunk
 from rag_flywheel.ports import Encoder, Vectors
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval.beir import read_lines, read_qrels, read_queries
+from eval.questions.beir import read_lines, read_qrels, read_queries
 from rag_flywheel.domain import DocumentId
+from rag_flywheel.domain.equivalence import normalised
 from rag_flywheel.errors import InvalidInput
-from rag_flywheel.wording import normalised
 
 _log = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rouge_score.rouge_scorer import RougeScorer
 
-from eval import metrics
 from eval.comparison import CONFIDENCE
-from eval.ragas_metrics import ROUGE_L, SIMILARITY
 from eval.replay.trial import Probe, Seen, Slice, Trial
+from eval.scores import metrics
+from eval.scores.ragas_metrics import ROUGE_L, SIMILARITY
 from rag_flywheel.ports import Encoder
 
 HIT = "hit@1"

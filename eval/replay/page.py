@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from eval import ragas_metrics
-from eval.rendering import environment, number, signed, words
 from eval.replay import plots
 from eval.replay.measure import ANSWERABLE, FIRST, HIT, METRICS, SLICES, STRICT, harmed
+from eval.report.rendering import environment, number, signed, words
+from eval.scores import ragas_metrics
 
 COLUMNS = ("method", "slice", "before", "after", "difference", "95% interval", "spread", "probes")
 OURS = "flywheel"

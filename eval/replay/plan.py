@@ -8,8 +8,8 @@ from typing import Literal
 from eval.replay.dataset import Dataset, Query
 from eval.replay.trial import Probe, Slice
 from rag_flywheel.domain import DocumentId
+from rag_flywheel.domain.equivalence import agree, normalised
 from rag_flywheel.errors import InvalidInput
-from rag_flywheel.wording import agree, normalised
 
 Mode = Literal["full", "gap"]
 Hostile = Literal["wrong", "poisoned"]

@@ -11,7 +11,9 @@ import numpy as np
 
 from rag_flywheel.domain import Candidate, Chunk, ChunkId, DocumentId, Passage, Scores, VersionId
 from rag_flywheel.ports import Entry, Vectors
-from rag_flywheel.retrieval import Searcher, retrieve_by_vector, searched_text
+from rag_flywheel.search.retrieval import retrieve_by_vector
+from rag_flywheel.search.texts import searched_text
+from rag_flywheel.search.versions import Searcher
 
 APPENDED = VersionId("appended")
 """The name of the version that `append` builds; whoever owns the index deletes it."""

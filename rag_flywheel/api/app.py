@@ -14,7 +14,7 @@ from rag_flywheel import config
 from rag_flywheel.api import chat, corrections, deployment, explain, golden, openai, versions
 from rag_flywheel.api.state import Shared, make_state
 from rag_flywheel.errors import FlywheelError
-from rag_flywheel.wiring import Services
+from rag_flywheel.services import Services
 
 logger = logging.getLogger("rag_flywheel.api")
 

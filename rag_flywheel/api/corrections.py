@@ -6,8 +6,6 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel
 
-from rag_flywheel import feedback as feedback_case
-from rag_flywheel import review as review_case
 from rag_flywheel.api.models import (
     CorrectionBody,
     CorrectionReceipt,
@@ -34,6 +32,8 @@ from rag_flywheel.domain import (
     InteractionId,
     Json,
 )
+from rag_flywheel.feedback import intake as feedback_case
+from rag_flywheel.feedback import review as review_case
 
 routes = APIRouter()
 Verdicted = Literal["pending", "accepted", "rejected", "quarantined"]

@@ -8,12 +8,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from rag_flywheel import deployment, promotion
 from rag_flywheel.api.models import Body, Name, Text
 from rag_flywheel.api.state import Shared
 from rag_flywheel.domain import Canary, Freeze, HoldOut, Json, VersionId
 from rag_flywheel.errors import Conflict, FlywheelError
-from rag_flywheel.wiring import Services
+from rag_flywheel.rollout import deployment, promotion
+from rag_flywheel.services import Services
 
 routes = APIRouter(tags=["deployment"])
 logger = logging.getLogger("rag_flywheel.deployment")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from rag_flywheel import explain as explain_case
+from rag_flywheel.answering import explain as explain_case
 from rag_flywheel.api.models import Body
 from rag_flywheel.api.state import Shared
 from rag_flywheel.domain import InteractionId

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
-from rag_flywheel import golden_check, goldens
 from rag_flywheel.api.models import Body, EvidenceBody, Name, Text
 from rag_flywheel.api.state import Shared
 from rag_flywheel.domain import DocumentId
+from rag_flywheel.golden_set import collection, health
 
 routes = APIRouter(prefix="/golden", tags=["golden"])
 Documents = Annotated[tuple[Name, ...], Field(max_length=50)]
@@ -21,10 +21,10 @@ class GoldenItem(Body):
 
     case_id: str
     question: str
-    origin: goldens.Origin
+    origin: collection.Origin
     group: str
     role: Literal["tuning", "test", "sealed"]
-    state: goldens.State
+    state: collection.State
     reason: str | None
     answer: str | None
     documents: list[str]
@@ -80,7 +80,7 @@ class RetiredReply(Body):
 
 
 class FindingReply(Body):
-    fault: golden_check.Fault
+    fault: health.Fault
     cases: list[str]
     detail: str
 
@@ -95,14 +95,14 @@ class CheckReply(Body):
 @routes.get("")
 def golden(
     state: Shared,
-    origin: Annotated[goldens.Origin | None, Query()] = None,
+    origin: Annotated[collection.Origin | None, Query()] = None,
     role: Annotated[Literal["tuning", "test", "sealed"] | None, Query()] = None,
-    use: Annotated[goldens.State | None, Query(alias="state")] = None,
+    use: Annotated[collection.State | None, Query(alias="state")] = None,
 ) -> list[GoldenItem]:
     """The judged questions: the golden set, accepted corrections, confirmed answers."""
     return [
         _item(one)
-        for one in goldens.overview(state.services)
+        for one in collection.overview(state.services)
         if origin in (None, one.origin) and role in (None, one.role) and use in (None, one.state)
     ]
 
@@ -110,7 +110,7 @@ def golden(
 @routes.get("/check")
 def check(state: Shared) -> CheckReply:
     """What is wrong with the golden set, by ids. Too few questions are told as `undecided`."""
-    found = golden_check.check(state.services)
+    found = health.check(state.services)
     return CheckReply(
         outcome=found.outcome,
         roles={str(name): count for name, count in found.roles.items()},
@@ -122,7 +122,7 @@ def check(state: Shared) -> CheckReply:
 @routes.post("", status_code=201)
 def add(body: GoldenBody, state: Shared, response: Response) -> TakenInReply:
     """Add a judged question. The very same one given again is skipped (200)."""
-    taken = goldens.add(
+    taken = collection.add(
         body.question,
         answer=body.answer,
         documents=[DocumentId(one) for one in body.documents],
@@ -139,7 +139,7 @@ def add(body: GoldenBody, state: Shared, response: Response) -> TakenInReply:
 def take_in(body: ImportBody, state: Shared, response: Response) -> TakenInReply:
     """Import judged questions, all or none. Those that are there with the same content are skipped (200: all were)."""
     cases = [
-        goldens.imported(
+        collection.imported(
             one.id,
             one.question,
             answer=one.answer,
@@ -149,17 +149,17 @@ def take_in(body: ImportBody, state: Shared, response: Response) -> TakenInReply
         )
         for one in body.cases
     ]
-    return _taken_in(goldens.take_in(cases, who=body.who, services=state.services), response)
+    return _taken_in(collection.take_in(cases, who=body.who, services=state.services), response)
 
 
 @routes.post("/retire")
 def retire(body: RetireBody, state: Shared) -> RetiredReply:
     """Take a case of any origin out of use, for good: neither tuning nor the gate uses it any more."""
-    done = goldens.retire(body.case_id, why=body.why, who=body.who, services=state.services)
+    done = collection.retire(body.case_id, why=body.why, who=body.who, services=state.services)
     return RetiredReply(case_id=done.case_id, retired=done.retired, who=done.who, why=done.why)
 
 
-def _item(one: goldens.Listed) -> GoldenItem:
+def _item(one: collection.Listed) -> GoldenItem:
     case = one.case
     return GoldenItem(
         case_id=case.case_id,
@@ -176,7 +176,7 @@ def _item(one: goldens.Listed) -> GoldenItem:
     )
 
 
-def _taken_in(taken: goldens.TakenIn, response: Response) -> TakenInReply:
+def _taken_in(taken: collection.TakenIn, response: Response) -> TakenInReply:
     if not taken.added:
         response.status_code = 200
     return TakenInReply(added=list(taken.added), skipped=list(taken.skipped), masked=dict(taken.masked))

@@ -19,10 +19,10 @@ from rag_flywheel.domain import (
     Verdict,
     VersionRecord,
 )
-from rag_flywheel.feedback import Gap, Suspect
-from rag_flywheel.promotion import Switch
-from rag_flywheel.review import Progress
-from rag_flywheel.standing import Disagreement
+from rag_flywheel.feedback.conflicts import Disagreement
+from rag_flywheel.feedback.intake import Gap, Suspect
+from rag_flywheel.feedback.review import Progress
+from rag_flywheel.rollout.promotion import Switch
 
 TEXT_AT_MOST = 20_000  # characters
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=TEXT_AT_MOST)]

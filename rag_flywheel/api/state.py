@@ -8,11 +8,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from rag_flywheel.chat import Chat, OpenVersions
+from rag_flywheel.answering.chat import Chat, open_chat
 from rag_flywheel.domain import DocumentId, Json, Passage, VersionId
 from rag_flywheel.errors import KeyReused
 from rag_flywheel.ports import Ledger
-from rag_flywheel.wiring import Services
+from rag_flywheel.services import Services
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,16 +44,7 @@ class State:
 
 def make_state(services: Services) -> State:
     config = services.config
-    chat = Chat(
-        index=services.index,
-        ledger=services.ledger,
-        encoders=services.encoders,
-        rerankers=services.rerankers,
-        generator=services.generator,
-        redactor=services.redactor,
-        privacy=config.privacy,
-        opened=OpenVersions(),
-    )
+    chat = open_chat(services)
     return State(services=services, chat=chat, config_file=config.file)
 
 

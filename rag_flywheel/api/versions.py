@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import TypeAdapter
 
-from rag_flywheel import promotion
 from rag_flywheel.api.models import (
     PromoteBody,
     RollbackBody,
@@ -20,8 +19,9 @@ from rag_flywheel.api.models import (
 )
 from rag_flywheel.api.state import Shared
 from rag_flywheel.domain import VersionId, VersionRecord
+from rag_flywheel.domain.supersession import replaced
 from rag_flywheel.errors import NotFound
-from rag_flywheel.standing import replaced
+from rag_flywheel.rollout import promotion
 
 routes = APIRouter(tags=["versions"])
 _RECORD = TypeAdapter(VersionRecord)

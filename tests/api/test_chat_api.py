@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from rag_flywheel.api.app import create_app
 from rag_flywheel.domain import Draft, Passage, Turn
 from rag_flywheel.errors import LanguageModelUnavailable
-from rag_flywheel.wiring import Services
+from rag_flywheel.services import Services
 from tests.fakes.services import publish, services
 
 QUESTION = "How do I put the previous version back?"

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from rag_flywheel.adapters.ledger import open_ledger
+from rag_flywheel.adapters.ledger.sql_ledger import open_ledger
 from rag_flywheel.api.app import create_app
 from rag_flywheel.domain import Admission, Candidate, LearnedRanking, VersionId
 from rag_flywheel.ports import Ledger, Vectors
-from rag_flywheel.wiring import Services
+from rag_flywheel.services import Services
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.samples import NOON
 from tests.fakes.services import publish, services

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from rag_flywheel.api.app import create_app
 from rag_flywheel.domain import Admission, LearnedRanking
-from rag_flywheel.retrieval import DENSE, FEATURES, SPARSE
+from rag_flywheel.search.fusion import DENSE, FEATURES, SPARSE
 from tests.fakes.services import publish, services
 
 QUESTION = "How do I put the previous version back?"

@@ -10,9 +10,9 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from rag_flywheel import cli, client
 from rag_flywheel.api.app import create_app
-from rag_flywheel.wiring import Services
+from rag_flywheel.cli import app, client
+from rag_flywheel.services import Services
 from tests.fakes.services import services
 
 Run = Callable[..., tuple[int, str, str]]
@@ -45,7 +45,7 @@ def run(made: Services, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["rag-flywheel", "--url", "http://fakes", *arguments])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            app.main()
         said = capsys.readouterr()
         return ended.value.code if isinstance(ended.value.code, int) else 0, said.out, said.err
 

@@ -9,8 +9,8 @@ from fastapi.testclient import TestClient
 
 from rag_flywheel.api.app import create_app
 from rag_flywheel.domain import Admission, Decision, LearnedRanking, Outcome, VersionId, VersionState
-from rag_flywheel.promotion import LOCK
-from rag_flywheel.wiring import Services
+from rag_flywheel.rollout.promotion import LOCK
+from rag_flywheel.services import Services
 from tests.fakes.samples import NOON, correction, interaction, review
 from tests.fakes.services import publish, services
 

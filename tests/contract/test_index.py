@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from qdrant_client import QdrantClient
 
-from rag_flywheel.adapters.edge_index import EdgeIndex
-from rag_flywheel.adapters.qdrant_index import QdrantIndex, connect
+from rag_flywheel.adapters.index.edge_index import EdgeIndex
+from rag_flywheel.adapters.index.qdrant_index import QdrantIndex, connect
 from rag_flywheel.domain import (
     Candidate,
     Chunk,

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from rag_flywheel.adapters.ledger import open_ledger
-from rag_flywheel.adapters.ledger_engine import sqlite_url
+from rag_flywheel.adapters.ledger.engine import sqlite_url
+from rag_flywheel.adapters.ledger.sql_ledger import open_ledger
 from rag_flywheel.domain import (
     Admission,
     Arm,

@@ -19,10 +19,10 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from rag_flywheel.adapters import ledger_tables as tables
-from rag_flywheel.adapters.ledger import SqlLedger, open_ledger
-from rag_flywheel.adapters.ledger_database import Database
-from rag_flywheel.adapters.ledger_engine import CONNECTIONS, MIGRATIONS, MORE_CONNECTIONS, open_engine, sqlite_url
+from rag_flywheel.adapters.ledger import tables as tables
+from rag_flywheel.adapters.ledger.database import Database
+from rag_flywheel.adapters.ledger.engine import CONNECTIONS, MIGRATIONS, MORE_CONNECTIONS, open_engine, sqlite_url
+from rag_flywheel.adapters.ledger.sql_ledger import SqlLedger, open_ledger
 from rag_flywheel.domain import FeedbackId, FeedbackKind, InteractionId
 from rag_flywheel.errors import AlreadyRunning, ConfigError, Damaged, InvalidInput, LedgerUnavailable, NotFound
 from tests.contract.test_ledger import (

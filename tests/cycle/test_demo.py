@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from rag_flywheel.demo import ASKED, CORRECTION, REWORDED
+from rag_flywheel.cli.demo import ASKED, CORRECTION, REWORDED
 from tests.cycle.project import SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]

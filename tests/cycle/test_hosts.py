@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from rag_flywheel import promotion, upkeep
 from rag_flywheel.domain import VersionId
-from rag_flywheel.wiring import Services
+from rag_flywheel.rollout import housekeeping, promotion
+from rag_flywheel.services import Services
 from tests.cycle.project import Project
 from tests.cycle.test_workers import QUESTION, SECONDS, ask, asking, build, services, serving, soon, switch
 from tests.fakes.qdrant_server import QdrantServer
@@ -125,7 +125,7 @@ def test_a_version_is_not_deleted_on_the_server_while_a_host_may_still_read_it(h
 
 def _retired(opened: Services, *, after: timedelta) -> list[VersionId]:
     """The versions that the third host deletes so long after now."""
-    return upkeep.retire(
+    return housekeeping.retire(
         index=opened.index,
         ledger=opened.ledger,
         keep=1,

@@ -15,9 +15,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from rag_flywheel import config, promotion, wiring
+from rag_flywheel import config, wiring
 from rag_flywheel.domain import VersionId
-from rag_flywheel.wiring import Services
+from rag_flywheel.rollout import promotion
+from rag_flywheel.services import Services
 from tests.cycle.project import Project
 from tests.fakes.samples import chunk, decision, manifest
 from tests.fakes.services import entries

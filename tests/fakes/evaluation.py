@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from eval.golden import Case, Slice
-from eval.scoring import Reply
+from eval.questions.golden import Case, Slice
+from eval.scores.scorecard import Reply
 from rag_flywheel.domain import (
     CORRECTION_PREFIX,
     Admission,
@@ -28,7 +28,7 @@ from rag_flywheel.domain import (
     Verdict,
     VersionId,
 )
-from rag_flywheel.wording import normalised
+from rag_flywheel.domain.equivalence import normalised
 
 NOW = datetime(2025, 6, 1, 3, 0, tzinfo=UTC)
 

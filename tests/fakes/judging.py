@@ -2,8 +2,8 @@
 
 import json
 
-from eval.judge import Judge
-from eval.ragas_metrics import Sample
+from eval.scores.judge import Judge
+from eval.scores.ragas_metrics import Sample
 from rag_flywheel import config
 from rag_flywheel.ports import Cache
 from tests.fakes.openai_server import OpenAIServer, Received, Reply

@@ -6,12 +6,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from rag_flywheel import config
-from rag_flywheel.adapters.webhooks import HttpWebhooks
+from rag_flywheel.adapters.web.webhooks import HttpWebhooks
+from rag_flywheel.answering.extractive import Extractive
 from rag_flywheel.domain import Chunk, DocumentId, LearnedRanking, VersionId
-from rag_flywheel.extractive import Extractive
 from rag_flywheel.ports import Encoder, Entry, Generator, Ledger, PassageIndex
-from rag_flywheel.promotion import promote
-from rag_flywheel.wiring import Services
+from rag_flywheel.rollout.promotion import promote
+from rag_flywheel.services import Services
 from tests.fakes.encoder import HashingEncoder
 from tests.fakes.index import MemoryIndex
 from tests.fakes.ledger import MemoryLedger

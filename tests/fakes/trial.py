@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from rag_flywheel import deployment, promotion
 from rag_flywheel.domain import (
     Arm,
     Canary,
@@ -20,7 +19,8 @@ from rag_flywheel.domain import (
     VersionId,
 )
 from rag_flywheel.ports import Ledger
-from rag_flywheel.wiring import Services
+from rag_flywheel.rollout import deployment, promotion
+from rag_flywheel.services import Services
 from tests.fakes.samples import NOON, decision, interaction
 from tests.fakes.services import publish, services
 

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from rag_flywheel.domain import Outcome, VersionId
-from rag_flywheel.promotion import Switch, promote, roll_back
-from rag_flywheel.upkeep import reconcile, retire
+from rag_flywheel.rollout.housekeeping import reconcile, retire
+from rag_flywheel.rollout.promotion import Switch, promote, roll_back
 from tests.fakes.index import MemoryIndex
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.samples import NOON, decision, manifest

@@ -1,0 +1,292 @@
+"""The gate's report: one document of plain values, written as JSON, Markdown and one self-contained HTML page."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from eval.comparison import ALL_GUARDS, Role, changes
+from eval.comparison import Change as Move
+from eval.gate import Finding, Judged, Ruling
+from eval.guardrails.checks import Check
+from eval.questions.golden import Case, Retired, Slice
+from eval.report.biggest_changes import swings
+from eval.report.churn import Churn, Kind
+from eval.report.forest import panels
+from eval.report.legend import CHANGES, METRICS, SLICES
+from eval.report.lineage import origin, since
+from eval.report.rendering import environment, number, signed
+from eval.scores import scorecard
+from eval.scores.agreement import Agreement
+from eval.scores.scorecard import Reply, Scorecard
+from rag_flywheel.config import Gate
+from rag_flywheel.domain import Manifest, Outcome, ReviewedCorrection, VersionId
+
+FILES = ("report.json", "report.md", "report.html")
+_OPTIONAL = ("small_strata", "swings", "churn", "sealed", "since_parent", "agreement", "costs")
+
+Replies = tuple[Mapping[str, Reply], Mapping[str, Reply]]
+"""The control's and the treatment's, by case id."""
+
+
+def assemble(
+    ruling: Ruling,
+    *,
+    manifest: Manifest,
+    decided: datetime,
+    control: Scorecard | None,
+    treatment: Scorecard,
+    compared_with: VersionId | None,
+    retired: Sequence[Retired],
+    judge: str | None,
+    settings: Gate,
+    parent: Manifest | None = None,
+    reviewed: Sequence[ReviewedCorrection] = (),
+    replies: Replies | None = None,
+    churn: Churn | None = None,
+    agreement: Agreement | None = None,
+    costs: Mapping[str, float | str | None] | None = None,
+) -> dict[str, Any]:
+    """All that the report says, as plain JSON values: the argument of `write` and `rows`.
+
+    `control` and `treatment` are the scorecards, `compared_with` is the control's version, `parent` its manifest, and
+    `judge` the judging model. `reviewed` are the corrections with their reviews: they name the reviewers. Questions are
+    in it as the ledger stores them, masked, but for sealed ones, of which it has totals only. What is not given or
+    has nothing to tell is absent:
+
+    - `replies`: both versions' replies, of which the questions most won and lost show their rankings.
+    - `churn`: what changes for recent real questions.
+    - `agreement`: of the judge with people.
+    - `costs`: name to number or text, as of `judge.Costs`; what is None is absent.
+    """
+    open_cases = {case.case_id: case for case in treatment.cases if not case.sealed}
+    changed = [] if control is None else changes(control, treatment, scorecard.HIT)
+    comparisons, small = _kept(ruling.judged)
+    told = {
+        "version": manifest.version_id,
+        "compared_with": compared_with,
+        "decided": decided.isoformat(timespec="seconds"),
+        "outcome": ruling.outcome.value,
+        "better": ruling.better,
+        "verdict": _verdict(ruling, first=compared_with is None),
+        "reasons": list(ruling.reasons),
+        "comparisons": [_plain(one) for one in comparisons],
+        "slices": [_slice(slice, meaning, treatment.cases) for slice, meaning in SLICES.items()],
+        "checks": [_checked(one) for one in ruling.checks],
+        "changed": [
+            {**_told(open_cases[one.case_id]), "before": one.before, "after": one.after}
+            for one in changed
+            if one.case_id in open_cases
+        ],
+        "retired": [{**_told(one.case), "reason": one.reason} for one in retired if not one.case.sealed],
+        "judge": judge,
+        "gate": settings.model_dump(mode="json"),
+        "manifest": origin(manifest, reviewed),
+    }
+    optional = {
+        "small_strata": small,
+        "swings": None if control is None or replies is None else swings(control, treatment, replies),
+        "churn": _churn(churn) if churn and churn.asked else None,
+        "sealed": _sealed(treatment.cases, [one.case for one in retired], changed),
+        "since_parent": parent and since(parent, manifest),
+        "agreement": agreement and _agreed(agreement),
+        "costs": costs and {name: amount for name, amount in costs.items() if amount is not None},
+    }
+    return told | {name: value for name, value in optional.items() if value}
+
+
+def _verdict(ruling: Ruling, *, first: bool) -> str:
+    if ruling.outcome is Outcome.REFUSED:
+        return "Refused"
+    if ruling.outcome is Outcome.UNDECIDED:
+        return "Undecided"
+    if first:
+        return "Passed as the first version"
+    return "Passed as better" if ruling.better else "Passed as not worse"
+
+
+def _kept(judged: Sequence[Judged]) -> tuple[list[Judged], list[dict[str, Any]]]:
+    """(comparisons, strata of too few questions): what no rule asks of a stratum would make the report long and say
+    nothing, as there may be as many strata as sources.
+    """
+    kept, small = [], []
+    for (slice, role), members in groupby(judged, key=lambda one: (one.comparison.slice, one.comparison.role)):
+        those = list(members)
+        if role is Role.STRATUM and all(one.finding in (Finding.TOO_FEW, Finding.NOT_TESTED) for one in those):
+            small.append({"slice": slice, "questions": max(one.comparison.n for one in those)})
+        else:
+            kept += those
+    return kept, small
+
+
+def _plain(one: Judged) -> dict[str, Any]:
+    guarded = one.comparison.role is not Role.TARGET and one.finding is not Finding.NOT_TESTED
+    return {
+        **asdict(one.comparison),
+        "slice": str(one.comparison.slice),
+        "role": one.comparison.role.value,
+        "finding": one.finding.value,
+        "p": one.p,
+        "guarded": guarded,
+    }
+
+
+def _slice(slice: Slice, meaning: str, cases: Sequence[Case]) -> dict[str, Any]:
+    members = [case for case in cases if case.slice is slice]
+    return {
+        "slice": slice.value,
+        "meaning": meaning,
+        "questions": len(members),
+        "made": sum(case.made for case in members),
+        "sealed": sum(case.sealed for case in members),
+    }
+
+
+def _checked(one: Check) -> dict[str, Any]:
+    return {**asdict(one), "invariant": one.invariant.value, "documents": list(one.documents)}
+
+
+def _churn(churn: Churn) -> dict[str, Any]:
+    return {
+        "asked": churn.asked,
+        "share": churn.share,
+        "shares": {change.value: share for change, share in churn.shares.items()},
+        "changed": [
+            {
+                "interaction_id": one.interaction_id,
+                "question": one.question,
+                "changes": [change.value for change in one.changes],
+                "before": one.before and {**asdict(one.before), "kind": one.before.kind.value},
+                "after": one.after and {**asdict(one.after), "kind": one.after.kind.value},
+            }
+            for one in churn.changed
+        ],
+    }
+
+
+def _agreed(one: Agreement) -> dict[str, Any]:
+    kappa = one.kappa_interval
+    return {
+        **asdict(one),
+        "raw_interval": list(one.raw_interval),
+        "kappa_interval": None if kappa is None else list(kappa),
+    }
+
+
+def _told(case: Case) -> dict[str, Any]:
+    return {"case_id": case.case_id, "slice": case.slice.value, "group": case.group, "question": case.question}
+
+
+def _sealed(cases: Sequence[Case], retired: Sequence[Case], changed: Sequence[Move]) -> dict[str, int] | None:
+    """Totals of the sealed questions; None where there are none."""
+    ids = {case.case_id for case in cases if case.sealed}
+    gone = sum(case.sealed for case in retired)
+    if not ids and not gone:
+        return None
+    moves = [one.after - one.before for one in changed if one.case_id in ids]
+    return {
+        "questions": len(ids),
+        "won": sum(move > 0 for move in moves),
+        "lost": sum(move < 0 for move in moves),
+        "retired": gone,
+    }
+
+
+def rows(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The comparisons as texts: slice, metric, questions, failed, before, after, difference, 95% interval."""
+    return [
+        (
+            one["slice"],
+            one["metric"],
+            str(one["n"]),
+            str(one["failed"]),
+            number(one["before"]),
+            number(one["after"]),
+            signed(one["difference"]),
+            _interval(one),
+        )
+        for one in report["comparisons"]
+    ]
+
+
+def write(report: Mapping[str, Any], folder: Path) -> None:
+    """Write report.json, report.md and report.html into the folder, which is made where it is missing."""
+    templates = environment()
+    templates.filters |= {"interval": _interval, "cell": _cell, "moment": _moment, "count": _count, "amount": _amount}
+    templates.filters |= {"percent": _percent, "place": _place}
+    folder.mkdir(parents=True, exist_ok=True)
+    shown = {**dict.fromkeys(_OPTIONAL), **report}
+    shown |= {
+        "panels": panels(report["comparisons"], margin=report["gate"]["margin"]),
+        "by_slice": _by_slice(report),
+        "metrics": _metrics(report),
+        "changes": {change.value: told for change, told in CHANGES.items()},
+    }
+    texts = {
+        "report.json": json.dumps(report, ensure_ascii=False, indent=1) + "\n",
+        "report.md": templates.get_template("report.md.jinja").render(shown),
+        "report.html": templates.get_template("report.html.jinja").render(shown),
+    }
+    for name in FILES:
+        (folder / name).write_text(texts[name], encoding="utf-8")
+
+
+def _by_slice(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What was compared, by slice, with what the slice is."""
+    known = {slice["slice"]: slice["meaning"] for slice in report["slices"]}
+    known[ALL_GUARDS] = "Every guard question together."
+    return [
+        {"slice": slice, "meaning": known.get(slice, "The guard questions of this part."), "comparisons": list(members)}
+        for slice, members in groupby(report["comparisons"], key=lambda one: one["slice"])
+    ]
+
+
+def _metrics(report: Mapping[str, Any]) -> dict[str, str]:
+    """What the metrics that occur mean."""
+    present = {one["metric"] for one in report["comparisons"]}
+    return {name: meaning for name, meaning in METRICS.items() if name in present}
+
+
+# --- texts ----------------------------------------------------------------------------------------------------------
+
+
+def _interval(one: Mapping[str, Any]) -> str:
+    text = number if one["before"] is None else signed
+    return "–" if one["low"] is None else f"{text(one['low'])} to {text(one['high'])}"
+
+
+def _moment(instant: str) -> str:
+    return f"{datetime.fromisoformat(instant).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _count(value: float | str) -> str:
+    """A number as people write it: 12,345 or 3.2. A text is one already."""
+    if isinstance(value, str):
+        return value
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+
+
+def _amount(value: float | None) -> str:
+    """What a guardrail measured, or its limit: a count or a share."""
+    return "–" if value is None else f"{value:.4g}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}%"
+
+
+def _place(first: Mapping[str, Any] | None) -> str:
+    """Where the passage that stands first is, and how it came there where that was not by its own text."""
+    if first is None:
+        return "nothing"
+    by = {Kind.SOURCE: "", Kind.CONFIRMED: ", confirmed", Kind.CORRECTION: ", a correction"}[Kind(first["kind"])]
+    return f"{first['document_id']} {first['start']}–{first['end']}{by}"
+
+
+def _cell(text: str) -> str:
+    """A text in a cell of a Markdown table, as it is: no mark-up, no line end."""
+    flat = " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|")
+    return flat.replace("<", "&lt;").replace("`", "\\`").replace("*", "\\*").replace("[", "\\[")

@@ -1,0 +1,166 @@
+"""What a version learns: when a known question is meant, how to weigh the channels, and a reranker.
+
+Each part is adopted only where questions that it did not learn from say so; else the version keeps the untuned
+ranking, and a note says what was tried.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from ingest.learning import admission, fusion
+from ingest.learning.pairs import Lesson, pairs
+from rag_flywheel.config import Reranker as RerankerSettings
+from rag_flywheel.domain import Admission, LearnedRanking, Passage
+from rag_flywheel.ports import Cache, Reranker, RerankerStore
+from rag_flywheel.search.admission import is_known
+from rag_flywheel.search.fusion import RERANK
+from rag_flywheel.search.retrieval import rank
+from rag_flywheel.search.versions import Searcher
+
+PAIRS_AT_MOST = 400  # those of corrections come first; half a minute of training on two cores
+FUSION_ERRORS = 0.0  # standard errors by which learned weights must be better: they are drawn to the untuned ones
+RERANKER_ERRORS = 2.0  # and a reranker, which starts from nothing and costs time at every question
+CAUTION = (1.0, 1.5, 2.0, 4.0)  # what the admission error is divided by, attempt by attempt
+HELD_AT_MOST = 40  # questions that judge the reranker: each has all its candidates scored
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuned:
+    """What was learned, and what a reader of the report should know of it."""
+
+    attempts: tuple[LearnedRanking, ...]  # the boldest first: the gate is asked for each until one passes
+    notes: tuple[str, ...]
+
+
+def learn(
+    corrections: Sequence[Lesson],
+    others: Sequence[Lesson],
+    ranking: Sequence[Lesson],
+    *,
+    searcher: Searcher,
+    store: RerankerStore,
+    cache: Cache,
+    settings: RerankerSettings,
+    admission_error: float,
+    live: LearnedRanking | None,
+    on_step: Callable[[int, int], None],
+) -> Tuned:
+    """Learn from lessons on one untuned version.
+
+    The first attempt takes all that was learned, and the second ranks as the `live` version does: a new order of the
+    passages that does not prove itself is no reason to admit fewer corrections. The next ones do so, for less and less
+    of the error, again in the new order first and then in the live one.
+
+    `corrections` are those that the version holds, each a lesson; with the `others` they calibrate admission. `ranking`
+    are the lessons that fusion and reranker may learn from: none whose group the gate will test.
+    """
+    questions = sorted({lesson.question for lesson in [*corrections, *others, *ranking]})
+    encoded = searcher.encoder.encode_queries(questions)
+    vectors = dict(zip(questions, encoded, strict=True))
+    notes: list[str] = []
+    real = [lesson for lesson in ranking if not lesson.made and (lesson.documents or lesson.evidence)]
+    groups = len({lesson.group for lesson in real})
+    enough = groups >= settings.minimum_groups
+
+    def ranked(question: str) -> list[Passage]:  # what is known of other questions alone may teach an order
+        return list(rank(question, vectors[question], searcher=searcher, without=is_known).passages)
+
+    weights: dict[str, float] = {}
+    if enough:
+        known = fusion.examples(real, ranked)
+        weights, note = fusion.learn(known, without=(RERANK,), baseline={}, errors=FUSION_ERRORS)
+        notes.append(f"fusion: {note}")
+    else:
+        notes.append(f"ranking left as it is: {groups} questions with a known answer, {settings.minimum_groups} needed")
+    admissions = admission.calibrate(
+        corrections,
+        others,
+        searcher=searcher,
+        vectors=vectors,
+        fusion=weights,
+        errors=[admission_error / share for share in CAUTION],
+    )
+    notes.append(_admission_note(admissions))
+    learned = LearnedRanking(fusion=weights)
+    if enough and settings.base:
+        learned, note = _reranker(real, ranked, learned, store=store, cache=cache, settings=settings, on_step=on_step)
+        notes.append(f"reranker: {note}")
+    orders = [learned] if live is None else [learned, live]
+    admitted: Sequence[Admission | None] = admissions or [None]
+    attempts = [replace(order, admission=one) for one in admitted for order in orders]
+    return Tuned(attempts=tuple(_distinct(attempts)), notes=tuple(notes))
+
+
+def _distinct(attempts: Sequence[LearnedRanking]) -> list[LearnedRanking]:
+    return [one for at, one in enumerate(attempts) if one not in attempts[:at]]
+
+
+def _reranker(
+    real: Sequence[Lesson],
+    rank: Callable[[str], list[Passage]],
+    learned: LearnedRanking,
+    *,
+    store: RerankerStore,
+    cache: Cache,
+    settings: RerankerSettings,
+    on_step: Callable[[int, int], None],
+) -> tuple[LearnedRanking, str]:
+    """`learned` with a tuned reranker where it ranks held-out questions better, else `learned` as it is.
+
+    What came of the same pairs and held-out rankings before, adopted or not, is not worked out again.
+    """
+    held = {group for group in {lesson.group for lesson in real} if _unit(group, settings.seed) < 1 / 3}
+    training = pairs([one for one in real if one.group not in held], rank, negatives=settings.negatives)
+    if not training or not held:
+        return learned, "not tuned: no question's known answer was among its passages"
+    training = training[:PAIRS_AT_MOST]
+    judging = [one for one in real if one.group in held][:HELD_AT_MOST]
+    found = {lesson.question: rank(lesson.question) for lesson in judging}
+    recipe = [
+        settings.model_dump(mode="json"),
+        [(pair.query, pair.text, pair.relevant) for pair in training],
+        [[(one.chunk.text, one.scores.dense, one.scores.sparse) for one in passages] for passages in found.values()],
+        dict(learned.fusion),
+    ]
+    key = "reranker:" + hashlib.sha256(json.dumps(recipe).encode()).hexdigest()
+    outcome = json.loads(cache.get([key]).get(key, b"null"))
+    if outcome is None or not (outcome["digest"] is None or store.has(outcome["digest"])):
+        digest = store.tune(training, seed=settings.seed, on_step=on_step)
+        model = store.load(digest)
+        judged = fusion.examples(
+            judging, lambda question: _scored(question, found[question], model, settings.candidates)
+        )
+        weights, note = fusion.learn(judged, without=(), baseline=learned.fusion, errors=RERANKER_ERRORS)
+        outcome = {"digest": digest if weights else None, "fusion": weights, "note": note}
+        cache.put({key: json.dumps(outcome).encode()})
+    if outcome["digest"] is None:
+        return learned, f"tuned on {len(training)} pairs and left out: {outcome['note']}"
+    adopted = replace(learned, fusion=outcome["fusion"], reranker=outcome["digest"])
+    return adopted, f"tuned on {len(training)} pairs and used: {outcome['note']}"
+
+
+def _scored(question: str, passages: Sequence[Passage], model: Reranker, candidates: int) -> list[Passage]:
+    """The passages, the first `candidates` of them with the reranker's score."""
+    scores = model.score(question, [passage.chunk.text for passage in passages[:candidates]])
+    scored = [
+        replace(one, scores=replace(one.scores, rerank=float(score)))
+        for one, score in zip(passages[:candidates], scores, strict=True)
+    ]
+    return [*scored, *passages[candidates:]]
+
+
+def _unit(group: str, seed: int) -> float:
+    """A number in 0..1 that the group's name and the seed decide."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{group}".encode()).digest()[:8]) / 2**64
+
+
+def _admission_note(admissions: Sequence[Admission]) -> str:
+    if not admissions:
+        return "no known question is used: there is none, or no question about something else to calibrate on"
+    first = admissions[0]
+    return (
+        f"a known question is taken for a query that it fits better than {first.threshold:.3f}: cosine of the two "
+        f"+ {first.words:.2f} x shared words - {first.passage:.2f} x the best passage's cosine"
+    )

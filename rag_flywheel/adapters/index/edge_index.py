@@ -1,0 +1,300 @@
+"""The passage index embedded in this process: Qdrant Edge, one immutable folder a version, and a file for the alias.
+
+    <folder>/<version>/            a complete version
+    <folder>/<version>.partial/    a build that is under way, or whose process died
+    <folder>/<version>.deleted/    a version that is being removed
+    <folder>/live                  the name that the alias holds; live.lock guards its moves
+
+What qdrant-edge-py 0.9 was found to do, and what follows for us:
+- A query, an update and an optimisation hold the interpreter (the GIL) from beginning to end. So threads may share a
+  shard without a lock of ours, many threads search no faster than one, and a large build (5 s of HNSW for 16,000
+  passages) stops all other threads: build in another process than the one that serves.
+- The vendor means a folder for one shard at a time. Opening and closing one that has no write-ahead log and nothing to
+  optimise rewrites a few files, each with equal content or by a rename, so several processes may open one version;
+  1,200 openings by four processes at once left every byte of its data as it was.
+- A shard that loses its last reference closes itself. An explicit `close` would fail the searches in flight, so a shard
+  that is no longer wanted is only let go: the last search that holds it ends it.
+"""
+
+import contextlib
+import os
+import shutil
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import qdrant_edge as edge
+from filelock import FileLock, Timeout
+
+from rag_flywheel.adapters.index import points
+from rag_flywheel.adapters.index.sparse import Sparse, bm25
+from rag_flywheel.domain import Candidate, Chunk, VersionId
+from rag_flywheel.errors import Damaged, FlywheelError, IndexUnavailable, NotFound
+from rag_flywheel.ports import Entry, Vectors
+
+PARTIAL = ".partial"
+DELETED = ".deleted"
+ALIAS = "live"
+OPEN_AT_ONCE = 4  # live, candidate, and the ones a rollback goes between
+LOCK_SECONDS = 10.0
+
+
+class EdgeIndex:
+    """A `PassageIndex` in a local folder, for any number of threads and processes.
+
+    A version's name is for one build only: other processes may still hold what it named. `titles` says whether BM25
+    searches a passage's title and headings too.
+    """
+
+    def __init__(self, folder: Path, *, titles: bool = True) -> None:
+        self._folder = folder
+        self._sparse = Sparse(titles=titles)
+        self._shards: OrderedDict[VersionId, edge.EdgeShard] = OrderedDict()  # the last used one last
+        self._guard = threading.Lock()  # of _shards; held for a moment only
+        self._loading = threading.Lock()  # so that a version is opened once, however many threads ask for it
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def build(self, version: VersionId, *, dimension: int, batches: Iterable[Sequence[Entry]]) -> int:
+        points.check_version(version)
+        target = self._folder / version
+        partial = target.with_name(target.name + PARTIAL)
+        if target.exists() or partial.exists():
+            raise ValueError(f"version {version} exists already, or its unfinished build does: choose another name")
+        partial.mkdir()
+        with _unwritten(version):
+            shard = edge.EdgeShard.create(str(partial), _config(dimension))
+        with contextlib.closing(shard):
+            count = self._write(shard, version, dimension, batches)
+            with _unwritten(version):
+                shard.optimize()
+                shard.flush()
+                stored = shard.info().points_count
+        points.check_count(version, entries=count, stored=stored)
+        _sync_tree(partial)
+        partial.rename(target)
+        _sync(self._folder)
+        return count
+
+    def versions(self) -> list[VersionId]:
+        with os.scandir(self._folder) as found:
+            names = [entry.name for entry in found if points.is_version(entry.name) and entry.is_dir()]
+        return [VersionId(name) for name in sorted(names)]
+
+    def discard_partial(self) -> list[str]:
+        left = sorted(path for path in self._folder.iterdir() if path.suffix in (PARTIAL, DELETED) and path.is_dir())
+        for path in left:
+            _remove(path)
+        return [path.name for path in left]
+
+    def live(self) -> VersionId | None:
+        alias = self._folder / ALIAS
+        try:
+            held = alias.read_bytes()
+        except FileNotFoundError:
+            return None
+        name = held.decode("ascii", errors="replace").removesuffix("\n")
+        if not points.is_version(name):
+            raise Damaged(
+                f"the alias file {alias} holds {len(held)} bytes that name no version: write the name of a version "
+                "into it, or delete it and promote one (`rag-flywheel versions list` shows them)"
+            )
+        return VersionId(name)
+
+    def move_live(self, to: VersionId, *, expected: VersionId | None) -> None:
+        with self._alias_lock():
+            self._existing(to)
+            points.check_expected(found=self.live(), expected=expected)
+            temporary = self._folder / f"{ALIAS}.new"
+            with temporary.open("w", encoding="ascii") as file:
+                file.write(f"{to}\n")
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self._folder / ALIAS)
+            _sync(self._folder)
+
+    def delete(self, version: VersionId) -> None:
+        if not points.is_version(version):
+            return
+        folder = self._folder / version
+        removed = folder.with_name(folder.name + DELETED)
+        with self._alias_lock():
+            points.check_unused(version, live=self.live())
+            _remove(removed)
+            with contextlib.suppress(FileNotFoundError):
+                folder.rename(removed)
+            _sync(self._folder)
+        self._forget(version)
+        _remove(removed)
+
+    def search(self, version: VersionId, *, text: str, vector: Vectors, limit: int) -> list[Candidate]:
+        shard = self._shard(version)
+        near = vector.tolist()
+        words = self._sparse.query(text)
+        queries = {points.DENSE: near, points.SPARSE: words, points.QUESTION: near}
+        requests = [
+            edge.QueryRequest(limit=limit, query=edge.Query.Nearest(query, using=name), with_payload=[points.CHUNK])
+            for name, query in queries.items()
+        ]
+        with _unreadable(version):
+            found = shard.query_batch(edge.QueryBatchRequest(requests))
+        return points.candidates(dict(zip(queries, found, strict=True)), version, self._sparse.shared(words))
+
+    def chunks(self, version: VersionId) -> Iterator[Chunk]:
+        shard = self._shard(version)
+        return (points.chunk_of(record.payload, version) for some in _scroll(shard, version) for record in some)
+
+    def close(self) -> None:
+        with self._guard:
+            self._shards.clear()
+
+    def _write(
+        self, shard: edge.EdgeShard, version: VersionId, dimension: int, batches: Iterable[Sequence[Entry]]
+    ) -> int:
+        """Store every entry and return their number.
+
+        BM25 needs the average length of all passages in every weight, so it has a pass of its own over what the first
+        one stored: the memory of a build does not grow with the version.
+        """
+        count, lengths = 0, []
+        with _unwritten(version):
+            shard.update(edge.UpdateOperation.create_field_index(points.KIND, edge.PayloadSchemaType.Keyword))
+        for batch in points.pieces(batches):
+            written = [
+                edge.Point(
+                    points.point_id(entry.chunk),
+                    {**points.dense_vectors(entry, dimension=dimension)},
+                    points.payload(entry.chunk),
+                )
+                for entry in batch
+            ]
+            with _unwritten(version):
+                shard.update(edge.UpdateOperation.upsert_points(written))
+            count += len(batch)
+            lengths += self._sparse.lengths(entry.chunk for entry in batch if not entry.chunk.by_question)
+        model = bm25(average=sum(lengths) / max(len(lengths), 1))
+        for records in _scroll(shard, version, kind=points.PASSAGE):
+            weights = [
+                edge.PointVectors(
+                    record.id,
+                    {points.SPARSE: model.embed_document(self._sparse.text(points.chunk_of(record.payload, version)))},
+                )
+                for record in records
+            ]
+            with _unwritten(version):
+                shard.update(edge.UpdateOperation.update_vectors(weights))
+        return count
+
+    def _shard(self, version: VersionId) -> edge.EdgeShard:
+        """The version, opened. Whoever holds it may go on searching after it was deleted or let go."""
+        try:
+            folder = self._existing(version)
+        except NotFound:
+            self._forget(version)
+            raise
+        with self._guard:
+            if version in self._shards:
+                self._shards.move_to_end(version)
+                return self._shards[version]
+        with self._loading:
+            with self._guard:
+                if version in self._shards:
+                    return self._shards[version]
+            try:
+                with _unreadable(version):
+                    shard = edge.EdgeShard.load(str(folder))
+            except Damaged:
+                self._existing(version)  # it may have been deleted just now, which is no damage
+                raise
+            with self._guard:
+                self._shards[version] = shard
+                if len(self._shards) > OPEN_AT_ONCE:
+                    self._shards.popitem(last=False)
+        return shard
+
+    def _existing(self, version: VersionId) -> Path:
+        folder = self._folder / version
+        if not points.is_version(version) or not folder.is_dir():
+            raise NotFound(f"the index has no version {version}: `rag-flywheel versions list` shows those it has")
+        return folder
+
+    def _forget(self, version: VersionId) -> None:
+        with self._guard:
+            self._shards.pop(version, None)
+
+    @contextlib.contextmanager
+    def _alias_lock(self) -> Iterator[None]:
+        try:
+            with FileLock(self._folder / f"{ALIAS}.lock", timeout=LOCK_SECONDS, poll_interval=0.005):
+                yield
+        except Timeout as error:
+            raise IndexUnavailable(
+                f"another process has held {error.lock_file} for {LOCK_SECONDS:.0f} seconds: try again, or end it"
+            ) from error
+
+
+def _config(dimension: int) -> edge.EdgeConfig:
+    near = edge.EdgeVectorParams(dimension, edge.Distance.Cosine)
+    return edge.EdgeConfig(
+        vectors={points.DENSE: near, points.QUESTION: near},
+        sparse_vectors={points.SPARSE: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)},
+        wal_enabled=False,  # a version is written once; without the log, several processes may open it
+    )
+
+
+def _scroll(shard: edge.EdgeShard, version: VersionId, *, kind: str | None = None) -> Iterator[list[edge.Record]]:
+    """Every point with its chunk, some at a time."""
+    wanted = edge.Filter(must=[edge.FieldCondition(points.KIND, match=edge.MatchValue(kind))]) if kind else None
+    offset: edge.PointId | None = None
+    while True:
+        request = edge.ScrollRequest(
+            offset=offset, limit=points.AT_ONCE, filter=wanted, with_payload=[points.CHUNK], with_vector=False
+        )
+        with _unreadable(version):
+            records, offset = shard.scroll(request)
+        yield records
+        if offset is None:
+            return
+
+
+def _unreadable(version: VersionId) -> contextlib.AbstractContextManager[None]:
+    return _translated(
+        Damaged, f"version {version} cannot be read; roll back to another version, or run reindex to build a new one"
+    )
+
+
+def _unwritten(version: VersionId) -> contextlib.AbstractContextManager[None]:
+    return _translated(IndexUnavailable, f"version {version} cannot be written; see to the disk, then run reindex")
+
+
+@contextlib.contextmanager
+def _translated(kind: type[FlywheelError], message: str) -> Iterator[None]:
+    """The vendor raises a bare `Exception` for all that goes wrong below it; any narrower one is a mistake of ours."""
+    try:
+        yield
+    except Exception as error:
+        if type(error) is not Exception:
+            raise
+        raise kind(f"{message} (Qdrant Edge: {error})") from error
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder that another process may be removing too."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(folder)
+
+
+def _sync_tree(folder: Path) -> None:
+    for path, _, files in os.walk(folder, topdown=False):
+        for name in files:
+            _sync(Path(path, name))
+        _sync(Path(path))
+
+
+def _sync(path: Path) -> None:
+    """Make a file's bytes, or a folder's names, survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

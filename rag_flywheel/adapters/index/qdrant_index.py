@@ -1,0 +1,253 @@
+"""The passage index on a Qdrant server: one collection a version, and aliases.
+
+    <prefix>--<version>              the collection
+    <prefix>--<version>--complete    an alias of it, made as the last step of a build
+    <prefix>-live                    the alias that names the live version
+
+A collection without its `--complete` alias is an unfinished build. Searches go through that alias, so an unfinished
+version is as absent as a missing one, at no further request. Neither prefix nor version may hold two dashes in a row,
+so that indexes with prefixes such as `rag` and `rag-flywheel` share a server without touching each other.
+"""
+
+import contextlib
+import json
+import math
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+
+from qdrant_client import QdrantClient, models
+from qdrant_client.common.client_exceptions import QdrantException
+from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
+
+from rag_flywheel.adapters.index import points
+from rag_flywheel.adapters.index.sparse import Sparse, bm25
+from rag_flywheel.domain import Candidate, Chunk, VersionId
+from rag_flywheel.errors import Damaged, IndexUnavailable, NotFound
+from rag_flywheel.ports import Entry, Vectors
+
+COMPLETE = "--complete"
+
+
+def connect(url: str, *, api_key: str, timeout: float, prefix: str, titles: bool = True) -> "QdrantIndex":
+    """An index on the server at `url`; `timeout` in seconds, rounded up, for each request. Sends nothing yet."""
+    client = QdrantClient(
+        url=url,
+        api_key=api_key or None,
+        timeout=math.ceil(timeout),
+        # The check would send a request from the constructor, and only warn where there is no server.
+        check_compatibility=False,
+    )
+    return QdrantIndex(client, prefix=prefix, titles=titles)
+
+
+class QdrantIndex:
+    """A `PassageIndex` on a Qdrant server. Every method raises IndexUnavailable when the server does not answer.
+
+    The server cannot compare and set an alias: `move_live` and `delete` look and then act, under a lock of this
+    process. Across processes it is the ledger's promotion lock that keeps them apart, and promotion holds it. The move
+    itself is one request, so a reader sees the old version or the new one. `live` asks the server each time: what acts
+    on the alias must not go by what it was. `titles` says whether BM25 searches a passage's title and headings too.
+    """
+
+    def __init__(self, client: QdrantClient, *, prefix: str, titles: bool = True) -> None:
+        if not points.is_version(prefix):
+            raise ValueError(
+                f"{prefix!r} cannot be a prefix: letters, digits, dots, underscores, single dashes between"
+            )
+        self._client = client
+        self._prefix = f"{prefix}--"
+        self._alias = f"{prefix}-live"
+        self._sparse = Sparse(titles=titles)
+        self._moving = threading.Lock()
+
+    def build(self, version: VersionId, *, dimension: int, batches: Iterable[Sequence[Entry]]) -> int:
+        points.check_version(version)
+        collection = self._prefix + version
+        with _translated(version):
+            if self._client.collection_exists(collection):
+                raise ValueError(f"version {version} exists already, or its unfinished build does: choose another name")
+            near = models.VectorParams(size=dimension, distance=models.Distance.COSINE)
+            self._client.create_collection(
+                collection,
+                vectors_config={points.DENSE: near, points.QUESTION: near},
+                sparse_vectors_config={points.SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)},
+                on_disk_payload=True,
+            )
+            self._client.create_payload_index(collection, points.KIND, field_schema=models.PayloadSchemaType.KEYWORD)
+        count = self._write(version, dimension, batches)
+        with _translated(version):
+            points.check_count(version, entries=count, stored=self._client.count(collection, exact=True).count)
+            self._client.update_collection_aliases([_create(collection + COMPLETE, collection)])
+        return count
+
+    def versions(self) -> list[VersionId]:
+        marked = (alias for alias in self._aliases() if alias.startswith(self._prefix) and alias.endswith(COMPLETE))
+        return sorted(VersionId(alias.removeprefix(self._prefix).removesuffix(COMPLETE)) for alias in marked)
+
+    def discard_partial(self) -> list[str]:
+        complete = {self._prefix + version for version in self.versions()}
+        with _translated():
+            collections = [found.name for found in self._client.get_collections().collections]
+            left = sorted(name for name in collections if self._is_ours(name) and name not in complete)
+            for name in left:
+                self._client.delete_collection(name)
+        return left
+
+    def live(self) -> VersionId | None:
+        collection = self._aliases().get(self._alias)
+        if collection is None:
+            return None
+        if not self._is_ours(collection):
+            raise Damaged(
+                f"the alias {self._alias} names the collection {collection}, which is no version of this index "
+                f"(those are named {self._prefix}...): delete the alias, then promote a version"
+            )
+        return VersionId(collection.removeprefix(self._prefix))
+
+    def move_live(self, to: VersionId, *, expected: VersionId | None) -> None:
+        with self._moving:
+            if to not in self.versions():
+                raise _missing(to)
+            points.check_expected(found=self.live(), expected=expected)
+            moves: list[models.AliasOperations] = [_create(self._alias, self._prefix + to)]
+            if expected is not None:
+                moves.insert(0, models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=self._alias)))
+            with _translated(to):
+                self._client.update_collection_aliases(moves)
+
+    def delete(self, version: VersionId) -> None:
+        if not points.is_version(version):
+            return
+        with self._moving:
+            points.check_unused(version, live=self.live())
+            with _translated(version):
+                self._client.delete_collection(self._prefix + version)
+
+    def search(self, version: VersionId, *, text: str, vector: Vectors, limit: int) -> list[Candidate]:
+        words = self._sparse.query(text)
+        near = vector.tolist()
+        queries: dict[str, list[float] | models.SparseVector] = {
+            points.DENSE: near,
+            points.SPARSE: models.SparseVector(indices=words.indices, values=words.values),
+            points.QUESTION: near,
+        }
+        requests = [
+            models.QueryRequest(query=query, using=name, limit=limit, with_payload=[points.CHUNK])
+            for name, query in queries.items()
+        ]
+        with _translated(version):
+            found = self._client.query_batch_points(self._complete(version), requests)
+        channels = {name: one.points for name, one in zip(queries, found, strict=True)}
+        return points.candidates(channels, version, self._sparse.shared(words))
+
+    def chunks(self, version: VersionId) -> Iterator[Chunk]:
+        if version not in self.versions():
+            raise _missing(version)
+        return (
+            points.chunk_of(record.payload, version)
+            for records in self._scroll(self._complete(version), version)
+            for record in records
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _write(self, version: VersionId, dimension: int, batches: Iterable[Sequence[Entry]]) -> int:
+        """Store every entry and return their number; in two passes, as in `EdgeIndex`."""
+        collection, count, lengths = self._prefix + version, 0, []
+        for batch in points.pieces(batches):
+            written = [
+                models.PointStruct(
+                    id=str(points.point_id(entry.chunk)),
+                    vector={**points.dense_vectors(entry, dimension=dimension)},
+                    payload={**points.payload(entry.chunk)},
+                )
+                for entry in batch
+            ]
+            with _translated(version):
+                self._client.upsert(collection, written, wait=True)
+            count += len(batch)
+            lengths += self._sparse.lengths(entry.chunk for entry in batch if not entry.chunk.by_question)
+        model = bm25(average=sum(lengths) / max(len(lengths), 1))
+        for records in self._scroll(collection, version, kind=points.PASSAGE):
+            weights = []
+            for record in records:
+                text = self._sparse.text(points.chunk_of(record.payload, version))
+                words = model.embed_document(text)
+                sparse = models.SparseVector(indices=words.indices, values=words.values)
+                weights.append(models.PointVectors(id=record.id, vector={points.SPARSE: sparse}))
+            with _translated(version):
+                self._client.update_vectors(collection, weights, wait=True)
+        return count
+
+    def _scroll(
+        self, collection: str, version: VersionId, *, kind: str | None = None
+    ) -> Iterator[Sequence[models.Record]]:
+        """Every point with its chunk, some at a time; none of them empty."""
+        wanted = None
+        if kind is not None:
+            match = models.FieldCondition(key=points.KIND, match=models.MatchValue(value=kind))
+            wanted = models.Filter(must=[match])
+        offset: models.ExtendedPointId | None = None
+        while True:
+            with _translated(version):
+                records, following = self._client.scroll(
+                    collection, scroll_filter=wanted, limit=points.AT_ONCE, offset=offset, with_payload=[points.CHUNK]
+                )
+            if records:
+                yield records
+            if following is None:
+                return
+            offset = following
+
+    def _is_ours(self, collection: str) -> bool:
+        return collection.startswith(self._prefix) and points.is_version(collection.removeprefix(self._prefix))
+
+    def _complete(self, version: VersionId) -> str:
+        if not points.is_version(version):
+            raise _missing(version)
+        return self._prefix + version + COMPLETE
+
+    def _aliases(self) -> dict[str, str]:
+        with _translated():
+            return {alias.alias_name: alias.collection_name for alias in self._client.get_aliases().aliases}
+
+
+def _create(alias: str, collection: str) -> models.CreateAliasOperation:
+    return models.CreateAliasOperation(create_alias=models.CreateAlias(alias_name=alias, collection_name=collection))
+
+
+def _missing(version: VersionId) -> NotFound:
+    return NotFound(f"the index has no version {version}: `rag-flywheel versions list` shows those it has")
+
+
+@contextlib.contextmanager
+def _translated(version: VersionId | None = None) -> Iterator[None]:
+    try:
+        yield
+    except UnexpectedResponse as error:
+        if error.status_code == 404 and version is not None:
+            raise _missing(version) from error
+        raise IndexUnavailable(
+            f"the Qdrant server answered {error.status_code} {error.reason_phrase}: see that index.url and the API key "
+            "are right, then look into the server's log"
+        ) from error
+    except (ApiException, QdrantException) as error:
+        raise IndexUnavailable(
+            f"the Qdrant server does not answer ({_reason(error)}): see that it runs at index.url, and try again"
+        ) from error
+    except json.JSONDecodeError as error:
+        raise IndexUnavailable(
+            "what answers at index.url is no Qdrant server (its answer is not JSON): see whether the URL is right, and "
+            "what a proxy in between says"
+        ) from error
+    except ValueError as error:
+        # The client's in-memory mode says so of a missing collection.
+        if version is not None and str(error).endswith(" not found"):
+            raise _missing(version) from error
+        raise
+
+
+def _reason(error: Exception) -> str:
+    """What kind of failure it was; the message of the client may quote what was sent."""
+    return type(getattr(error, "source", error)).__name__

@@ -1,0 +1,281 @@
+"""Question to interaction: find the asker's version, retrieve, generate, record.
+
+Everybody is on the live version, but for those whom a canary or the hold-out puts on another. Only a person, or a
+session, that the caller names can be kept on one version, so nobody else takes part, and nobody who did not consent.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from random import Random
+
+from rag_flywheel.config import Embedder, Privacy
+from rag_flywheel.domain import (
+    Arm,
+    CanaryId,
+    Draft,
+    Exposure,
+    Interaction,
+    InteractionId,
+    Passage,
+    Question,
+    Shown,
+    Turn,
+    VersionId,
+)
+from rag_flywheel.errors import Damaged, FlywheelError, NotFound, NothingLive
+from rag_flywheel.ports import Encoder, Generator, Ledger, PassageIndex, Redactor, RerankerStore
+from rag_flywheel.privacy.pseudonyms import pseudonym
+from rag_flywheel.rollout import canary, promotion
+from rag_flywheel.rollout.interleaving import team_draft
+from rag_flywheel.search.retrieval import retrieve
+from rag_flywheel.search.versions import OpenVersions, Searcher, open_version
+from rag_flywheel.services import Services
+
+RECORDED = 50  # passages of a ranking that the ledger keeps, for attribution and hard negatives
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where an asker stands while one question is answered."""
+
+    arm: Arm
+    version: VersionId | None  # to be asked instead of, or beside, what is live; None: that alone
+    unit: str | None  # who is kept on the arm; None: nobody who could be
+    canary_id: CanaryId | None
+    step: int
+
+
+EVERYBODY = Place(arm=Arm.CONTROL, version=None, unit=None, canary_id=None, step=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chat:
+    """What answering needs. The one state is which versions are open, by id: they are immutable."""
+
+    index: PassageIndex
+    ledger: Ledger
+    encoders: Callable[[Embedder], Encoder]
+    rerankers: RerankerStore
+    generator: Generator
+    redactor: Redactor
+    privacy: Privacy
+    opened: OpenVersions
+
+    def searcher(self) -> Searcher:
+        """The live version. Raises NothingLive before the first reindex."""
+        return self.opened.get(self._live(), self._open)
+
+    def search(self, query: str, *, on: VersionId | None = None) -> tuple[Searcher, list[Passage]]:
+        """A version, the live one unless another is named, held from here on, and its ranking for the query.
+
+        Raises NothingLive, NotFound when the named version is not kept, IndexUnavailable, and Damaged when a part of
+        the live version is gone.
+        """
+        while True:
+            version = on or self._live()
+            try:
+                searcher = self.opened.get(version, self._open)
+                return searcher, retrieve(query, searcher=searcher)
+            except NotFound as error:
+                if on is not None:
+                    raise
+                if self.index.live() == version:
+                    raise Damaged(f"a part of the live version {version} is gone: {error}") from error
+                # It was retired after its name was read: the alias names another by now.
+
+    def place(self, asked: Question) -> Place:
+        """The arm of the asker, the same for each of a person's questions while a step of a canary lasts."""
+        salt = self.ledger.salt()
+        unit = pseudonym(asked.user, salt) or pseudonym(asked.session, salt, of="session")
+        if unit is None or not asked.consent:
+            return EVERYBODY
+        under_way, holdout = promotion.running(self.ledger), self.ledger.holdout()
+        sharing = None if under_way is None or under_way.shadow else under_way
+        arm = canary.arm(unit, salt=salt, canary=sharing, holdout=holdout)
+        version = None
+        if arm is Arm.HOLDOUT and holdout is not None:
+            version = holdout.version_id
+        elif arm in (Arm.TREATMENT, Arm.INTERLEAVED) and under_way is not None:
+            version = under_way.treatment
+        taking_part = None if arm is Arm.HOLDOUT else under_way
+        return Place(
+            arm=arm,
+            version=version,
+            unit=unit,
+            canary_id=None if taking_part is None else taking_part.canary_id,
+            step=0 if taking_part is None else taking_part.step,
+        )
+
+    def _live(self) -> VersionId:
+        live = self.index.live()
+        if live is None:
+            raise NothingLive("no index version is live yet: run `rag-flywheel reindex` first")
+        return live
+
+    def _open(self, version: VersionId) -> Searcher:
+        try:
+            manifest = self.ledger.version(version).manifest
+        except NotFound as error:
+            raise Damaged(
+                f"the alias names {version}, which the ledger does not know: index and ledger belong together; restore "
+                "the ledger, or empty both and reindex"
+            ) from error
+        return open_version(manifest, index=self.index, encoders=self.encoders, rerankers=self.rerankers)
+
+    def stream(self, question: Question, *, interaction_id: InteractionId) -> Iterator[str | Interaction]:
+        """Pieces of the answer as they come, then the interaction, recorded under `interaction_id`.
+
+        One index version serves the whole answer, whatever the alias does meanwhile, but for an interleaved one, which
+        two serve by turns. Where a candidate cannot search, the live version answers instead. Raises NothingLive,
+        Unavailable.
+        """
+        started = time.perf_counter()
+        asked = _masked(question, self.redactor)
+        place = self.place(question)
+        query = self.generator.rewrite(asked.text, asked.history)
+        try:
+            place, searcher, passages = self._found(query, place, asked, started, Random(interaction_id))
+            for piece in self.generator.answer(query, passages[: searcher.shown]):
+                if isinstance(piece, str):
+                    yield piece
+                else:
+                    seconds = time.perf_counter() - started
+                    interaction = self._interaction(
+                        interaction_id, asked, query, passages, piece, searcher, place, seconds
+                    )
+                    self._keep(interaction, place)
+                    yield interaction
+        except FlywheelError:
+            self._failed(place, asked, started)
+            raise
+
+    def _found(
+        self, query: str, place: Place, asked: Question, started: float, coin: Random
+    ) -> tuple[Place, Searcher, list[Passage]]:
+        if place.version is None:
+            return place, *self.search(query)
+        try:
+            searcher, passages = self.search(query, on=place.version)
+            if place.arm is not Arm.INTERLEAVED:
+                return place, searcher, passages
+            live, others = self.search(query)
+            return place, live, _interleaved(others, passages, coin=coin)
+        except FlywheelError:  # nobody shall suffer from a candidate
+            found = self.search(query)
+            self._failed(place, asked, started)  # the canary hears of it, once: where this search failed too, from us
+            return EVERYBODY, *found
+
+    def _keep(self, interaction: Interaction, place: Place) -> None:
+        with self.ledger.transaction():
+            self.ledger.add_interaction(interaction if interaction.consent else _forgetful(interaction))
+            self._met(place, interaction.asked, interaction.seconds, interaction)
+
+    def _failed(self, place: Place, asked: Question, started: float) -> None:
+        self._met(place, asked.asked, time.perf_counter() - started, None)
+
+    def _met(self, place: Place, at: datetime, seconds: float, interaction: Interaction | None) -> None:
+        """Record what the asker met, None where there was no answer."""
+        if place.unit is not None:
+            self.ledger.add_exposure(
+                Exposure(
+                    at=at,
+                    unit=place.unit,
+                    arm=place.arm,
+                    canary_id=place.canary_id,
+                    step=place.step,
+                    interaction_id=None if interaction is None else interaction.interaction_id,
+                    answered=interaction is not None and interaction.answered,
+                    failed=interaction is None,
+                    seconds=seconds,
+                )
+            )
+
+    def answer(self, question: Question, *, interaction_id: InteractionId) -> Interaction:
+        """The whole answer at once. Raises as `stream` does."""
+        pieces = self.stream(question, interaction_id=interaction_id)
+        return next(piece for piece in pieces if isinstance(piece, Interaction))
+
+    def consents(self, given: bool | None) -> bool:
+        """Whether texts may be kept, for what the caller said or did not say."""
+        return given if given is not None else self.privacy.consent == "assumed"
+
+    def _interaction(
+        self,
+        interaction_id: InteractionId,
+        asked: Question,
+        query: str,
+        passages: Sequence[Passage],
+        draft: Draft,
+        searcher: Searcher,
+        place: Place,
+        seconds: float,
+    ) -> Interaction:
+        salt = self.ledger.salt()
+        return Interaction(
+            interaction_id=interaction_id,
+            asked=asked.asked,
+            user=pseudonym(asked.user, salt),
+            session=pseudonym(asked.session, salt, of="session"),
+            question=asked.text,
+            query=query,
+            answer=draft.text,
+            answered=draft.answered,
+            version_id=searcher.version,
+            arm=place.arm,
+            generator=self.generator.name,
+            ranking=tuple(_shown(passage) for passage in passages[:RECORDED]),
+            shown=min(searcher.shown, len(passages)),
+            citations=draft.citations,
+            consent=asked.consent,
+            seconds=seconds,
+            group=asked.group,
+            canary_id=place.canary_id,
+        )
+
+
+def open_chat(services: Services) -> Chat:
+    """A chat over the services, with no version open yet."""
+    return Chat(
+        index=services.index,
+        ledger=services.ledger,
+        encoders=services.encoders,
+        rerankers=services.rerankers,
+        generator=services.generator,
+        redactor=services.redactor,
+        privacy=services.config.privacy,
+        opened=OpenVersions(),
+    )
+
+
+def _masked(question: Question, redactor: Redactor) -> Question:
+    return replace(
+        question,
+        text=redactor.redact(question.text).text,
+        history=tuple(Turn(role=turn.role, text=redactor.redact(turn.text).text) for turn in question.history),
+    )
+
+
+def _forgetful(interaction: Interaction) -> Interaction:
+    """Without consent the numbers are kept and the texts are not."""
+    return replace(interaction, user=None, session=None, group=None, question="", query="", answer="", citations=())
+
+
+def _interleaved(control: Sequence[Passage], treatment: Sequence[Passage], *, coin: Random) -> list[Passage]:
+    drafted = team_draft(control, treatment, key=lambda one: one.chunk.span, length=RECORDED, rng=coin)
+    return [replace(one, rank=rank, team=arm) for rank, (one, arm) in enumerate(drafted, start=1)]
+
+
+def _shown(passage: Passage) -> Shown:
+    chunk = passage.chunk
+    return Shown(
+        chunk_id=chunk.chunk_id,
+        document_id=chunk.document_id,
+        start=chunk.start,
+        end=chunk.end,
+        rank=passage.rank,
+        score=passage.score,
+        scores=passage.scores,
+        team=passage.team,
+    )

@@ -1,0 +1,332 @@
+"""Why a ranking came out as it did: the recorded one, and what the version that answered says of each place in it.
+
+A version is immutable, so searching it again with the recorded query gives the same ranking, now with the texts, with
+what fusion weighed, and with the known questions that were kept out. Where it cannot be searched again, the record is
+left.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag_flywheel.answering.chat import RECORDED, Chat
+from rag_flywheel.domain import (
+    CORRECTION_PREFIX,
+    Admission,
+    Chunk,
+    ChunkId,
+    CorrectionId,
+    DocumentId,
+    Evidence,
+    Interaction,
+    InteractionId,
+    LearnedRanking,
+    Passage,
+    Scores,
+    Shown,
+    VersionId,
+    VersionRecord,
+    VersionState,
+)
+from rag_flywheel.errors import Damaged, NotFound
+from rag_flywheel.feedback.implicit import rank_cited
+from rag_flywheel.ports import Ledger
+from rag_flywheel.search.admission import Fitting, is_admitted
+from rag_flywheel.search.fusion import FEATURES, RRF
+from rag_flywheel.search.retrieval import Ranking, rank
+from rag_flywheel.search.versions import open_version
+
+SAME_SCORE = 1e-4  # what two machines, or two numbers of threads, may make of one score
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """One feature of a passage, see `fusion.features`."""
+
+    name: str
+    value: float  # about 0..1
+    weight: float
+    contribution: float  # value times weight; their sum over the features decides the order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankedPassage:
+    """A place of the recorded ranking, and why it was given to this passage."""
+
+    rank: int  # from 1
+    document_id: DocumentId
+    start: int
+    end: int
+    title: str | None  # this and the text are None where the version could not be searched again
+    text: str | None
+    score: float  # comparable within one ranking only
+    scores: Scores
+    features: tuple[Weighed, ...]  # none where a known question led to it: it is admitted and not weighed
+    correction_id: CorrectionId | None  # None for a source passage
+    confirmed: InteractionId | None  # whose confirmed answer led to it; None as well where that is not known any more
+    shown: bool  # whether the generator saw it
+    cited: bool | None  # None where the citations were not kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedQuestion:
+    """A known question near the query: how well it fitted, and what came of it. See `admission.fits`."""
+
+    correction_id: CorrectionId | None  # the correction that answers it, None where a source passage does
+    confirmed: InteractionId | None  # whose confirmed answer it is; None for a correction's own, or as in RankedPassage
+    question: str | None  # None where the version could not be searched again
+    fit: float | None  # None where it was not above 0 and the version could not be searched again
+    cosine: float  # of the query and the known question
+    words: float  # Dice coefficient of their terms
+    passage: float | None  # the best source passage's cosine, None where that is not known
+    threshold: float | None  # of the fit, None where the version has learned none
+    admitted: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why an interaction's ranking is as it is."""
+
+    interaction_id: InteractionId
+    asked: datetime
+    question: str | None  # this and the query are None where the texts were not kept
+    query: str | None  # what was searched for
+    version: VersionId
+    live: bool  # whether that version is live now
+    learned: LearnedRanking
+    repeated: bool | None  # whether the search gave the recorded ranking again, None where there was none
+    passages: tuple[RankedPassage, ...]  # best first
+    questions: tuple[JudgedQuestion, ...]  # the admitted ones first, then those kept out; best fit first
+    notes: tuple[str, ...]  # what is missing, or otherwise than recorded, and why
+
+
+def explain(interaction_id: InteractionId, *, chat: Chat, limit: int) -> Explanation:
+    """At most `limit` passages of the recorded ranking and at most `limit` known questions near the query.
+
+    Raises NotFound when there is no such interaction, IndexUnavailable, and Damaged when its version is unknown.
+    """
+    interaction = chat.ledger.interaction(interaction_id)
+    record = _version(interaction.version_id, chat.ledger)
+    again = _searched_again(interaction, record, chat)
+    ranking = again if isinstance(again, Ranking) else None
+    differs = None if ranking is None else _first_difference(interaction.ranking, ranking.passages)
+    learned = record.manifest.learned
+    admission = learned.admission
+    questions = _recorded(interaction.ranking, admission) if ranking is None else _judged(ranking, admission)
+    return Explanation(
+        interaction_id=interaction_id,
+        asked=interaction.asked,
+        question=interaction.question or None,
+        query=interaction.query or None,
+        version=interaction.version_id,
+        live=chat.index.live() == interaction.version_id,
+        learned=learned,
+        repeated=None if ranking is None else differs is None,
+        passages=tuple(_passages(interaction, ranking, learned.fusion)[:limit]),
+        questions=tuple(questions[:limit]),
+        notes=tuple(_notes(again, differs, interaction.version_id)),
+    )
+
+
+def _version(version: VersionId, ledger: Ledger) -> VersionRecord:
+    try:
+        return ledger.version(version)
+    except NotFound as error:
+        raise Damaged(
+            f"the interaction was answered by version {version}, which the ledger does not know: restore the ledger"
+        ) from error
+
+
+def _searched_again(interaction: Interaction, record: VersionRecord, chat: Chat) -> Ranking | str:
+    """What the version that answered finds for the recorded query, or why it cannot be asked."""
+    version = interaction.version_id
+    if not interaction.consent:
+        return "the question was not kept, because there was no consent"
+    if record.state is VersionState.DELETED:
+        return f"version {version} was deleted"
+    try:
+        searcher = chat.opened.get(
+            version,
+            lambda _: open_version(record.manifest, index=chat.index, encoders=chat.encoders, rerankers=chat.rerankers),
+        )
+        return rank(interaction.query, searcher.encoder.encode_queries([interaction.query])[0], searcher=searcher)
+    except NotFound as error:
+        return f"a part of version {version} is gone ({error})"
+
+
+def _first_difference(recorded: Sequence[Shown], passages: Sequence[Passage]) -> int | None:
+    """The first rank at which another passage stands, or another score; None where there is none."""
+    places = [(one.chunk.chunk_id, one.score) for one in passages[:RECORDED]]
+    for place, ((name, score), shown) in enumerate(zip(places, recorded, strict=False), start=1):
+        if name != shown.chunk_id or not math.isclose(score, shown.score, rel_tol=0.0, abs_tol=SAME_SCORE):
+            return place
+    shorter, longer = sorted((len(places), len(recorded)))
+    return None if shorter == longer else shorter + 1
+
+
+def _notes(again: Ranking | str, differs: int | None, version: VersionId) -> list[str]:
+    if isinstance(again, str):
+        return [
+            f"{again}, so only what was recorded is explained: passages come without their texts and without what "
+            "fusion weighed, and it is not known which known questions were kept out, nor whose confirmed answers "
+            "were admitted"
+        ]
+    if differs is not None:
+        return [
+            f"searched again, version {version} ranks otherwise from rank {differs} on, so the software or the machine "
+            "has changed since: ranks and scores are the recorded ones, features and known questions those of the "
+            "new search"
+        ]
+    return []
+
+
+def _passages(interaction: Interaction, ranking: Ranking | None, fusion: Mapping[str, float]) -> list[RankedPassage]:
+    chunks = {} if ranking is None else {one.chunk.chunk_id: one.chunk for one in ranking.passages}
+    values = {} if ranking is None else _features(ranking)
+    shown = interaction.ranking[: interaction.shown]
+    cited = {rank_cited(one, shown) for one in interaction.citations}
+    return [
+        _passage(
+            one,
+            chunk=chunks.get(one.chunk_id),
+            features=_weighed(values[one.chunk_id], fusion) if one.chunk_id in values else (),
+            shown=one.rank <= interaction.shown,
+            cited=one.rank in cited if interaction.consent else None,
+        )
+        for one in interaction.ranking
+    ]
+
+
+def _features(ranking: Ranking) -> dict[ChunkId, NDArray[np.float64]]:
+    sources = [one.chunk.chunk_id for one in ranking.passages if not one.chunk.by_question]
+    return dict(zip(sources, ranking.weighed, strict=True))
+
+
+def _weighed(values: NDArray[np.float64], fusion: Mapping[str, float]) -> tuple[Weighed, ...]:
+    """Before fusion has weights, reciprocal rank fusion alone decides: that is a weight of 1 for it."""
+    weights = fusion or {RRF: 1.0}
+    return tuple(
+        Weighed(name=name, value=value, weight=weights.get(name, 0.0), contribution=value * weights.get(name, 0.0))
+        for name, value in zip(FEATURES, values.tolist(), strict=True)
+    )
+
+
+def _passage(
+    one: Shown, *, chunk: Chunk | None, features: tuple[Weighed, ...], shown: bool, cited: bool | None
+) -> RankedPassage:
+    return RankedPassage(
+        rank=one.rank,
+        document_id=one.document_id,
+        start=one.start,
+        end=one.end,
+        title=None if chunk is None else chunk.title,
+        text=None if chunk is None else chunk.text,
+        score=one.score,
+        scores=one.scores,
+        features=features,
+        correction_id=_correction_id(one.document_id),
+        confirmed=None if chunk is None else chunk.confirmed,
+        shown=shown,
+        cited=cited,
+    )
+
+
+def _correction_id(document: DocumentId) -> CorrectionId | None:
+    if not document.startswith(CORRECTION_PREFIX):
+        return None
+    return CorrectionId(document.removeprefix(CORRECTION_PREFIX))
+
+
+def _judged(ranking: Ranking, admission: Admission | None) -> list[JudgedQuestion]:
+    """Every known question that the search found, with what came of it."""
+    answers = {one.candidate.chunk.span: one for one in ranking.admitted}
+    best = ranking.nearest
+    admitted = [
+        _question(one, best, admission, admitted=True, reason=_admitted(one.fit, admission, place))
+        for place, one in enumerate(ranking.admitted, start=1)
+    ]
+    kept_out = [
+        _question(one, best, admission, admitted=False, reason=_kept_out(one, best, admission, answers))
+        for one in ranking.kept_out
+    ]
+    return admitted + kept_out
+
+
+def _question(
+    one: Fitting, best: float | None, admission: Admission | None, *, admitted: bool, reason: str
+) -> JudgedQuestion:
+    chunk, scores = one.candidate.chunk, one.candidate.scores
+    return JudgedQuestion(
+        correction_id=_correction_id(chunk.document_id),
+        confirmed=chunk.confirmed,
+        question=chunk.question,
+        fit=one.fit,
+        cosine=scores.question or 0.0,
+        words=scores.words or 0.0,
+        passage=best,
+        threshold=None if admission is None else admission.threshold,
+        admitted=admitted,
+        reason=reason,
+    )
+
+
+def _recorded(ranking: Sequence[Shown], admission: Admission | None) -> list[JudgedQuestion]:
+    """The admitted questions, from the record alone: a place that one of them led to has its cosine, and a score that
+    is 1 more than its fit, or 1 at least.
+    """
+    return [
+        JudgedQuestion(
+            correction_id=_correction_id(one.document_id),
+            confirmed=None,
+            question=None,
+            fit=(fit := one.score - 1.0 if one.score > 1.0 else None),
+            cosine=one.scores.question,
+            words=one.scores.words or 0.0,
+            passage=None,
+            threshold=None if admission is None else admission.threshold,
+            admitted=True,
+            reason=_admitted(fit, admission, one.rank),
+        )
+        for one in ranking
+        if one.scores.question is not None
+    ]
+
+
+def _admitted(fit: float | None, admission: Admission | None, place: int) -> str:
+    where = "its answer stands first" if place == 1 else f"its answer stands at rank {place}"
+    if fit is None or admission is None:
+        return f"no passage is nearer, and it fits well enough: {where}"
+    has, needs = _apart(fit, admission.threshold)
+    return f"no passage is nearer, and it fits {has}, above the {needs} that a known question needs: {where}"
+
+
+def _kept_out(
+    one: Fitting, best: float | None, admission: Admission | None, answers: Mapping[Evidence, Fitting]
+) -> str:
+    """`answers` holds the admitted question of each answer: only the best fitting one stands for it."""
+    if admission is None:
+        return "this version has not learned how well a known question must fit, so it uses none"
+    if is_admitted(one, admission):
+        has, other = _apart(one.fit, answers[one.candidate.chunk.span].fit)
+        better = f"fits better ({other})" if other != has else f"fits as well ({other})"
+        return f"it fits well enough ({has}), but another known question comes to the same answer and {better}"
+    reasons = []
+    if not one.nearest and best is not None:
+        passage, question = _apart(best, one.candidate.scores.question or 0.0)
+        nearer = "nearer to the query ({}) than" if passage != question else "as near to the query ({}) as"
+        reasons.append(f"a passage is {nearer.format(passage)} the known question ({question})")
+    if one.fit <= admission.threshold:
+        has, needs = _apart(one.fit, admission.threshold)
+        reasons.append(f"it fits {has}, not above the {needs} that a known question needs")
+    return ", and ".join(reasons)
+
+
+def _apart(one: float, other: float) -> tuple[str, str]:
+    """Both numbers in two digits after the point, or in as many more as it takes to tell them apart."""
+    digits = next((digits for digits in range(2, 6) if round(one, digits) != round(other, digits)), 2)
+    return f"{one:.{digits}f}", f"{other:.{digits}f}"

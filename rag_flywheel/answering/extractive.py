@@ -1,0 +1,321 @@
+"""Answers without a language model: the sentences of the passages that are most like the question, cited."""
+
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from itertools import pairwise
+
+import numpy as np
+
+from rag_flywheel.answering.follow_ups import standalone
+from rag_flywheel.domain import Citation, Draft, Passage, Turn
+from rag_flywheel.ports import Encoder, Vectors
+
+REFUSAL = "I found nothing in the documents that answers this question."
+
+# Measured on three corpora by whether the answer holds the expected one: neighbours read well together, the ranking
+# knows more than a cosine, a sentence far below the best one only makes the answer longer, and to read a passage far
+# from the question only takes time (docs/decisions.md).
+_NEIGHBOUR = 0.15  # added to the cosine of a sentence that stands beside a chosen one
+_RANK = 0.15  # times 1/rank, added to the cosine of a passage's sentences
+_REACH = 0.25  # how far below the first choice another one may be
+_NEAR = 0.15  # how far below the best passage's cosine that of a passage may be to be read; the first one always is
+
+_REMEMBERED = 10_000  # sentence vectors kept in memory: 15 MB at 384 dimensions
+
+
+class Extractive:
+    """Up to `sentences` sentences of the passages, quoted and cited as [1], [2]; neighbours come together, in order.
+
+    A correction that ranks first is the answer, exactly as it was written. Otherwise it refuses when the mean of two
+    cosines, of the question with the best sentence and with the best passage, is below `minimum_similarity`. The
+    second is left out where no passage was found by its vector. Safe under threads.
+    """
+
+    name = "extractive"
+
+    def __init__(self, encoder: Encoder, *, minimum_similarity: float, sentences: int) -> None:
+        if sentences < 1:
+            raise ValueError(f"an answer needs at least 1 sentence, got {sentences}")
+        self._encoder = encoder
+        self._minimum = minimum_similarity
+        self._sentences = sentences
+        self._vectors = _SentenceVectors(encoder)
+
+    def rewrite(self, question: str, history: Sequence[Turn]) -> str:
+        return standalone(question, history)
+
+    def answer(self, question: str, passages: Sequence[Passage]) -> Iterator[str | Draft]:
+        """The pieces are sentences, or the whole correction; together they are the draft's text."""
+        if passages and passages[0].chunk.is_correction:
+            text = passages[0].chunk.text
+            yield text
+            yield Draft(text=text, answered=True, citations=(_citation(1, passages[0], 0, len(text)),))
+            return
+        sentences = list(_candidates(passages))
+        cosines = self._cosines(question, sentences)
+        if not sentences or _similarity(cosines, passages) < self._minimum:
+            yield REFUSAL
+            yield Draft(text=REFUSAL, answered=False, citations=())
+            return
+        runs = _runs(_choose(sentences, cosines, self._sentences))
+        pieces: list[str] = []
+        for number, run in enumerate(runs, start=1):
+            for piece in _quoted(number, run, last=number == len(runs)):
+                pieces.append(piece)
+                yield piece
+        citations = tuple(
+            _citation(number, run[0].passage, run[0].start, run[-1].end) for number, run in enumerate(runs, start=1)
+        )
+        yield Draft(text="".join(pieces), answered=True, citations=citations)
+
+    def prepare(self, found: Sequence[Sequence[Passage]]) -> None:
+        """Embed the sentences of all of them in one call, which is quicker than one for each question."""
+        asked = [passages for passages in found if passages and not passages[0].chunk.is_correction]
+        sentences = [sentence.embedded for passages in asked for sentence in _candidates(passages)]
+        if sentences:
+            self._vectors.of(sentences)
+
+    def _cosines(self, question: str, sentences: Sequence["_Sentence"]) -> Vectors:
+        if not sentences:
+            return np.zeros(0, dtype=np.float32)
+        query = self._encoder.encode_queries([question])[0]
+        return np.asarray(self._vectors.of([sentence.embedded for sentence in sentences]) @ query)
+
+
+class _SentenceVectors:
+    """Vectors of sentences; those used last are kept, as popular passages come again and again."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, Vectors] = OrderedDict()
+
+    def of(self, texts: Sequence[str]) -> Vectors:
+        """(n, dimension)"""
+        with self._lock:
+            found = {text: self._kept[text] for text in texts if text in self._kept}
+        missing = [text for text in dict.fromkeys(texts) if text not in found]
+        if missing:
+            found.update(zip(missing, self._encoder.encode_documents(missing), strict=True))
+        with self._lock:
+            for text, vector in found.items():
+                self._kept[text] = vector
+                self._kept.move_to_end(text)
+            while len(self._kept) > _REMEMBERED:
+                self._kept.popitem(last=False)
+        return np.stack([found[text] for text in texts])
+
+
+# --- choosing -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sentence:
+    passage: Passage
+    place: int  # among the sentences of its passage
+    start: int  # in the passage's text
+    end: int
+
+    @property
+    def text(self) -> str:
+        return self.passage.chunk.text[self.start : self.end]
+
+    @property
+    def embedded(self) -> str:
+        """Below its nearest heading, for a sentence of a manual seldom names what its section is about."""
+        chunk = self.passage.chunk
+        return f"{chunk.headings[-1] if chunk.headings else chunk.title}\n{self.text}"
+
+    def follows(self, other: "_Sentence") -> bool:
+        return self.passage.rank == other.passage.rank and self.place == other.place + 1
+
+
+def _read(passages: Sequence[Passage]) -> list[Passage]:
+    """Those near enough to the question to answer it; also what was not found by its vector, as it may be near."""
+    cosines = [passage.scores.dense for passage in passages if passage.scores.dense is not None]
+    floor = max(cosines, default=0.0) - _NEAR
+    return [
+        passage
+        for passage in passages
+        if passage is passages[0] or passage.scores.dense is None or passage.scores.dense >= floor
+    ]
+
+
+def _candidates(passages: Sequence[Passage]) -> Iterator[_Sentence]:
+    """Every sentence that says something, once: neighbouring chunks overlap, and headings answer nothing."""
+    seen: set[str] = set()
+    for passage in _read(passages):
+        for place, (start, end) in enumerate(sentence_spans(passage.chunk.text)):
+            sentence = _Sentence(passage=passage, place=place, start=start, end=end)
+            if sentence.text not in seen and re.search(r"\w", sentence.text) and not _HEADING.fullmatch(sentence.text):
+                seen.add(sentence.text)
+                yield sentence
+
+
+def _similarity(cosines: Vectors, passages: Sequence[Passage]) -> float:
+    best = float(cosines.max())
+    dense = [passage.scores.dense for passage in passages if passage.scores.dense is not None]
+    return (best + max(dense)) / 2 if dense else best
+
+
+def _choose(sentences: Sequence[_Sentence], cosines: Vectors, most: int) -> list[_Sentence]:
+    """The best sentence, then one by one the next best, its chosen neighbours counting for it. Best first."""
+    worth = {
+        sentence: float(cosine) + _RANK / sentence.passage.rank
+        for sentence, cosine in zip(sentences, cosines, strict=True)
+    }
+    chosen = [max(worth, key=worth.__getitem__)]
+    floor = worth.pop(chosen[0]) - _REACH
+    while worth and len(chosen) < most:
+
+        def value(sentence: _Sentence) -> float:
+            beside = any(sentence.follows(other) or other.follows(sentence) for other in chosen)
+            return worth[sentence] + (_NEIGHBOUR if beside else 0.0)
+
+        following = max(worth, key=value)
+        if value(following) < floor:
+            break
+        del worth[following]
+        chosen.append(following)
+    return chosen
+
+
+def _runs(chosen: Sequence[_Sentence]) -> list[list[_Sentence]]:
+    """Unbroken stretches of one passage, in reading order; the passage of the best sentence comes first."""
+    order = {rank: at for at, rank in enumerate(dict.fromkeys(sentence.passage.rank for sentence in chosen))}
+    ordered = sorted(chosen, key=lambda sentence: (order[sentence.passage.rank], sentence.place))
+    runs = [[ordered[0]]]
+    for before, sentence in pairwise(ordered):
+        if sentence.follows(before):
+            runs[-1].append(sentence)
+        else:
+            runs.append([sentence])
+    return runs
+
+
+def _quoted(number: int, run: Sequence[_Sentence], *, last: bool) -> Iterator[str]:
+    """The run's text with what stands between its sentences, and its marker."""
+    text = run[0].passage.chunk.text
+    for sentence, following in pairwise(run):
+        yield text[sentence.start : following.start]
+    # On the line of a closing fence or a table row the marker would break what the reader sees.
+    gap = "\n" if run[-1].text.endswith(("```", "~~~", "|")) else " "
+    yield f"{run[-1].text}{gap}[{number}]" + ("" if last else "\n\n")
+
+
+def _citation(number: int, passage: Passage, start: int, end: int) -> Citation:
+    """`start` and `end` count in the passage's text. Where a part of it is hidden they do not map to the document, and
+    the whole span is cited."""
+    chunk = passage.chunk
+    whole = len(chunk.text) == chunk.end - chunk.start
+    return Citation(
+        number=number,
+        document_id=chunk.document_id,
+        title=chunk.title,
+        text=chunk.text[start:end],
+        start=chunk.start + start if whole else chunk.start,
+        end=chunk.start + end if whole else chunk.end,
+        score=passage.score,
+    )
+
+
+# --- sentences ------------------------------------------------------------------------------------------------------
+
+
+class _Kind(Enum):
+    PROSE = auto()
+    HEADING = auto()
+    STEP = auto()  # an item of a numbered list
+    BULLET = auto()
+    FENCE = auto()  # a fenced block of code
+
+
+_OWN_LINES = re.compile(
+    r"^[ \t]*(?:(?P<fence>```|~~~)[^\n]*\n.*?(?:^[ \t]*(?P=fence)[ \t]*$|\Z)|#{1,6}[ \t][^\n]*$)",
+    re.MULTILINE | re.DOTALL,
+)
+"""What takes whole lines whatever stands around it: fenced code and headings."""
+_HEADING = re.compile(r"[ \t]*#{1,6}[ \t][^\n]*")
+_STEP = re.compile(r"[ \t]*\d{1,3}[.)][ \t]")
+_BULLET = re.compile(r"[ \t]*[-*+•][ \t]")
+_BLOCK_GAP = re.compile(r"\n[ \t]*\n|\n(?=[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t])|\n(?=[ \t]*\|)|(?<=\|)\n")
+_SENTENCE_GAP = re.compile(r"[.!?…]['\"’”)\]*_`]*\s+(?=[^a-zß-ÿ\s])|[。！？]\s*")
+_ABBREVIATION = re.compile(
+    r"(?:^|[\s(])(?:[A-Za-z]|[A-Za-z]\.[A-Za-z]|Mrs?|Ms|Dr|Prof|St|[JS]r|vs|cf|etc|approx|No|Fig|Inc|Ltd|Co|Corp)\.\s+$"
+)
+
+
+def sentence_spans(text: str) -> list[tuple[int, int]]:
+    """Where the sentences of a text are, in order, without the blanks around them.
+
+    What only makes sense together is one sentence: the steps of a numbered list, code and the sentence before it (or,
+    below a heading, the one after it), a list and the line with a colon that introduces it, a question and its answer.
+    """
+    spans: list[tuple[int, int]] = []
+    first = last = _Kind.HEADING  # kinds of the first and the last piece of the latest span
+    for start, end, kind in _pieces(text):
+        if spans and _belongs(text[slice(*spans[-1])], first, last, kind):
+            spans[-1] = (spans[-1][0], end)
+        else:
+            spans.append((start, end))
+            first = kind
+        last = kind
+    return spans
+
+
+def _belongs(before: str, first: _Kind, last: _Kind, kind: _Kind) -> bool:
+    """Whether a piece of this kind continues the span before it, which starts with `first` and ends with `last`."""
+    if _Kind.HEADING in (last, kind):
+        return False
+    announced = last is not _Kind.FENCE and before.rstrip("*_` ").endswith((":", "?"))
+    one_list = kind is last and (kind is _Kind.STEP or (kind is _Kind.BULLET and first is not _Kind.BULLET))
+    bare_code = first is last is _Kind.FENCE
+    return announced or one_list or bare_code or kind is _Kind.FENCE
+
+
+def _pieces(text: str) -> Iterator[tuple[int, int, _Kind]]:
+    at = 0
+    for lines in _OWN_LINES.finditer(text):
+        yield from _prose(text, at, lines.start())
+        yield *_trimmed(text, *lines.span()), _Kind.FENCE if lines["fence"] else _Kind.HEADING
+        at = lines.end()
+    yield from _prose(text, at, len(text))
+
+
+def _prose(text: str, start: int, end: int) -> Iterator[tuple[int, int, _Kind]]:
+    for block_start, block_end in _cut(_BLOCK_GAP, text, start, end):
+        kind = _kind(text[block_start:block_end])
+        if kind is _Kind.STEP:
+            yield block_start, block_end, kind
+            continue
+        at = block_start
+        for gap in _SENTENCE_GAP.finditer(text, block_start, block_end):
+            if not _ABBREVIATION.search(text[at : gap.end()]):
+                yield *_trimmed(text, at, gap.end()), kind
+                at = gap.end()
+        if at < block_end:
+            yield at, block_end, kind
+
+
+def _cut(gaps: re.Pattern[str], text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The trimmed, non-empty stretches between the gaps."""
+    edges = [start, *(edge for gap in gaps.finditer(text, start, end) for edge in gap.span()), end]
+    for piece_start, piece_end in zip(edges[::2], edges[1::2], strict=True):
+        trimmed = _trimmed(text, piece_start, piece_end)
+        if trimmed[0] < trimmed[1]:
+            yield trimmed
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    piece = text[start:end]
+    return start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())
+
+
+def _kind(block: str) -> _Kind:
+    if _STEP.match(block):
+        return _Kind.STEP
+    return _Kind.BULLET if _BULLET.match(block) else _Kind.PROSE

@@ -1,0 +1,174 @@
+"""The server: uvicorn over the app, in this process or in several that a supervisor keeps up.
+
+With several workers this process only holds the socket and looks after them. Each worker opens its own services from
+the settings that were read at the start, and accepts once it is warm; what waits in the socket's queue stays there
+while a worker is replaced. SIGTERM ends all gracefully, and SIGHUP replaces one worker after the other.
+"""
+
+import asyncio
+import contextlib
+import functools
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import threading
+from contextlib import AbstractContextManager
+
+import anyio.to_thread
+import uvicorn
+from fastapi import FastAPI
+from rich.console import Console
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.supervisors import Multiprocess
+
+from rag_flywheel import wiring
+from rag_flywheel.api.app import create_app
+from rag_flywheel.config import Config, Secrets, secrets
+from rag_flywheel.errors import Conflict, FlywheelError
+from rag_flywheel.services import Services
+
+GRACE = 10  # seconds for answers under way when a worker is to end
+WARM = 120  # seconds in which a worker that takes another's place at SIGHUP must be warm
+BACKLOG = 2048  # connections that may wait for a worker; uvicorn has as many
+ARRIVING = 0.5  # seconds for the request of a connection that was accepted just before the worker was told to end
+
+logger = logging.getLogger("rag_flywheel.server")
+
+
+def run(config: Config, keys: Secrets, *, host: str, port: int, workers: int, out: Console) -> None:
+    """Serve until a signal ends it; port 0 takes any free one. The line it prints names the address.
+
+    Raises Conflict when the address is taken, what `wiring.services` raises, and FlywheelError when a worker that
+    could not start has ended it all.
+    """
+    with wiring.services(config, keys) as services:  # with several workers, to refuse here what they could not open
+        bound = _bind(host, port)
+        address = f"serving on http://{f'[{host}]' if ':' in host else host}:{bound.getsockname()[1]}"
+        if workers == 1:
+            app = served(warm(services), threads=config.api.threads, until_the_end=contextlib.nullcontext())
+            out.print(address, soft_wrap=True)
+            return asyncio.run(uvicorn.Server(_settings(app)).serve(sockets=[bound]))
+    out.print(address, soft_wrap=True)
+    return _supervise(config, bound, workers)
+
+
+def worker_app(config: Config) -> ASGIApp:
+    """The app of a worker, with services of its own that are closed when the app ends."""
+    end_with_the_parent()
+    opened = contextlib.ExitStack()
+    # Last of all: uvicorn raises the signal that ended it once more, which would cut off what Python does at its end.
+    opened.callback(signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    try:
+        app = warm(opened.enter_context(wiring.services(config, secrets())))
+    except FlywheelError as error:
+        logger.error("a worker could not start: %s", error)
+        raise SystemExit(error.exit_code) from error
+    return served(app, threads=config.api.threads, until_the_end=opened)
+
+
+def warm(services: Services) -> FastAPI:
+    """The app with its models loaded and the live version open, so that the first question need not wait."""
+    app = create_app(services)
+    services.redactor.redact("warm-up")
+    services.encoders(services.config.embedder).encode_queries(["warm-up"])
+    with contextlib.suppress(FlywheelError):  # no version yet, or a damaged one, from which a rollback leads away
+        app.state.flywheel.chat.search("warm-up")
+    return app
+
+
+def served(app: ASGIApp, *, threads: int, until_the_end: AbstractContextManager[object]) -> ASGIApp:
+    """The app, answering at most `threads` questions at a time, inside a block that ends with it."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await app(scope, receive, send)
+            return
+        # The one call that comes before all others, lasts until they are answered, and runs in the loop that is meant.
+        anyio.to_thread.current_default_thread_limiter().total_tokens = threads
+        with until_the_end:
+            await app(scope, receive, send)
+
+    return wrapped
+
+
+class Patient(H11Protocol):
+    """uvicorn's, but a connection that has sent nothing yet is not closed the moment the worker is told to end.
+
+    Whoever opened it is about to send a request, which would be lost.
+    """
+
+    def shutdown(self) -> None:
+        if self.cycle is None:
+            self.loop.call_later(ARRIVING, self._close)
+        else:
+            super().shutdown()
+
+    def _close(self) -> None:
+        if not self.transport.is_closing():
+            super().shutdown()
+
+
+class Supervisor(Multiprocess):
+    """uvicorn's, but only a worker that is dead is replaced.
+
+    uvicorn would also ask each worker for a sign of life, twice a second, and wait for the answer. One that is ending
+    or still importing gives none, so that neither a dead worker nor a signal would be noticed for as long.
+    """
+
+    def keep_subprocess_alive(self) -> None:
+        if any(worker.exitcode is not None for worker in self.processes):
+            super().keep_subprocess_alive()
+
+
+def _settings(app: ASGIApp | functools.partial[ASGIApp], *, workers: int = 1) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        factory=isinstance(app, functools.partial),
+        workers=workers,
+        http=Patient,
+        lifespan="on",
+        log_level="warning",
+        access_log=False,  # its lines would be the only ones that say who asked when
+        timeout_graceful_shutdown=GRACE,
+        timeout_worker_healthcheck=WARM,
+    )
+
+
+def _supervise(config: Config, bound: socket.socket, workers: int) -> None:
+    # The settings themselves, and not their file: a worker that is started later must not answer by other ones.
+    supervisor = Supervisor(_settings(functools.partial(worker_app, config), workers=workers), sockets=[bound])
+    supervisor.run()
+    if any(worker.exitcode == STARTUP_FAILURE for worker in supervisor.processes):
+        raise FlywheelError("a worker could not start, and no other one could: its error stands above")
+
+
+def end_with_the_parent() -> None:
+    """End this process when the one that started it dies: nobody would look after it, and it would keep the port."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+        bound.listen(BACKLOG)  # before the line that names the address: who reads it may connect at once
+    except OSError as error:
+        bound.close()
+        raise Conflict(
+            f"cannot serve on {host}:{port} ({error.strerror}): choose another api.port, or --port 0 for any free one"
+        ) from error
+    return bound

@@ -1,0 +1,181 @@
+"""The whole loop once, with real commands and a real server, on the documents that the configuration names."""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from eval.report.report import rows
+from rag_flywheel.cli import client
+from rag_flywheel.config import ENV_PREFIX, Config
+from rag_flywheel.errors import Conflict, FlywheelError
+
+KNOWN = "How do I put the previous index version back?"
+ASKED = "How do I run rag-flywheel as a Windows service?"
+REWORDED = "Can rag-flywheel be set up as a service on a Windows server?"
+CORRECTION = (
+    "Wrap it with NSSM: run `nssm install rag-flywheel`, choose rag-flywheel.exe as the application and `serve` as its "
+    "argument. Windows then starts it at boot."
+)
+MARK = ".rag-flywheel-demo"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Where the demo plays: its own data folder, so that it never touches yours."""
+
+    config: Path
+    data: Path
+    out: Console
+
+    @property
+    def environment(self) -> dict[str, str]:
+        # Nobody else asks here, so nothing could be seen of a canary.
+        mine = {f"{ENV_PREFIX}DATA_DIR": str(self.data), f"{ENV_PREFIX}CANARY__STRATEGY": "direct"}
+        return {**os.environ, **mine}
+
+    def command(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "rag_flywheel", "--config", str(self.config), *words]
+
+    def run(self, *words: str) -> Any:
+        """One command, its progress on the terminal, its JSON returned."""
+        self.say(f"$ rag-flywheel {' '.join(words)}", style="bold")
+        done = subprocess.run(
+            self.command(*words, "--json"), env=self.environment, stdout=subprocess.PIPE, text=True, check=False
+        )
+        if done.returncode not in (0, 3, 4):
+            raise FlywheelError(
+                f"`rag-flywheel {words[0]}` ended with exit code {done.returncode}: {done.stdout.strip()}"
+            )
+        return json.loads(done.stdout)
+
+    def say(self, text: str, style: str = "") -> None:
+        self.out.print(text, style=style, markup=False, soft_wrap=True)
+
+    def title(self, text: str) -> None:
+        self.out.rule(Text(text, style="bold cyan"), align="left")
+
+
+def run(config: Config, *, serve: bool, out: Console) -> None:
+    """Turn the loop once and print what happens; with `serve` the server then stays up until it is interrupted.
+
+    Raises FlywheelError when a step does not do what the loop promises.
+    """
+    stage = Stage(config=config.file, data=_fresh(config.data / "demo"), out=out)
+    stage.title("1. Index the documents")
+    _told(stage, stage.run("reindex"))
+    with _server(stage, config.api.port if serve else 0) as (url, process):
+        before = _first_half(stage, url)
+        stage.title("4. Build the next version and let the gate decide")
+        result = stage.run("reindex")
+        _told(stage, result)
+        _gate_table(stage, url, result["version"])
+        _expect(result["decision"] == "promoted", "the corrected version was not promoted")
+        stage.title("5. Ask in other words: the server has followed the alias")
+        after = _ask(stage, url, REWORDED)
+        _expect(CORRECTION in after["answer"], "the reworded question did not get the corrected answer")
+        stage.title("6. Roll back")
+        switch = client.call("POST", "/rollback", to=url, body={"who": "demo", "why": "to show it"}).json()
+        stage.say(f"live is {switch['live']} again, it was {switch['was']}")
+        back = _ask(stage, url, REWORDED)
+        _expect(back["answer"] == before["answer"], "the rollback did not bring the old answer back")
+        _summary(stage, before, after, back)
+        if serve:
+            stage.title("The server stays up")
+            stage.say(f"{url}  (try {url}/docs; `rag-flywheel --url {url} ask ...`; Ctrl-C ends it)")
+            with contextlib.suppress(KeyboardInterrupt):
+                process.wait()
+
+
+def _first_half(stage: Stage, url: str) -> dict[str, Any]:
+    stage.title("2. Ask")
+    _ask(stage, url, KNOWN)
+    asked = _ask(stage, url, ASKED)
+    before = _ask(stage, url, REWORDED)
+    stage.title("3. Correct the answer, and review the correction")
+    body = {"interaction_id": asked["interaction_id"], "answer": CORRECTION, "user_id": "demo-user"}
+    receipt = client.call("POST", "/corrections", to=url, body=body).json()
+    stage.say(f"correction {receipt['id']}: {receipt['status']}")
+    decided = {"verdict": "accept", "reviewer": "demo-reviewer", "note": "checked"}
+    item = client.call("POST", f"/review/{receipt['id']}", to=url, body=decided).json()
+    stage.say(f"reviewed: {item['status']}; where the answer failed: {item['stage']}")
+    return before
+
+
+def _ask(stage: Stage, url: str, question: str) -> dict[str, Any]:
+    reply: dict[str, Any] = client.call(
+        "POST", "/chat", to=url, body={"question": question, "user_id": "demo-user"}
+    ).json()
+    cited = "\n".join(f"[{one['number']}] {one['title']} ({one['document_id']})" for one in reply["citations"])
+    text = Text(reply["answer"] + (f"\n\n{cited}" if cited else ""))
+    stage.out.print(Panel(text, title=Text(question), subtitle=Text(reply["version"]), title_align="left"))
+    return reply
+
+
+def _told(stage: Stage, result: dict[str, Any]) -> None:
+    stage.say(f"{result['decision']}: {result['version']} in {result['seconds']:.1f} s", style="green")
+    for reason in result["reasons"]:
+        stage.say(f"  - {reason}")
+
+
+def _gate_table(stage: Stage, url: str, version: str) -> None:
+    report = client.call("GET", f"/reports/{version}", to=url).json()
+    table = Table("slice", "metric", "questions", "before", "after", "difference", "95% interval", title="The gate")
+    for slice, metric, questions, _, before, after, difference, interval in rows(report):
+        table.add_row(slice, metric, questions, before, after, difference, interval)
+    stage.out.print(table)
+
+
+def _summary(stage: Stage, before: dict[str, Any], after: dict[str, Any], back: dict[str, Any]) -> None:
+    table = Table("version", "answer to the reworded question", title=REWORDED)
+    for name, reply in (("before", before), ("after the correction", after), ("rolled back", back)):
+        table.add_row(f"{name}\n{reply['version']}", Text(reply["answer"]))
+    stage.out.print(table)
+
+
+def _expect(held: bool, otherwise: str) -> None:
+    if not held:
+        raise FlywheelError(f"the demo failed: {otherwise}")
+
+
+def _fresh(folder: Path) -> Path:
+    """An empty folder for the demo; one that an earlier demo made is emptied, any other is left alone."""
+    if folder.exists():
+        if not (folder / MARK).exists():
+            raise Conflict(f"{folder} exists and is not the demo's: move it away, or set another data_dir")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    (folder / MARK).touch()
+    return folder
+
+
+@contextlib.contextmanager
+def _server(stage: Stage, port: int) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A server process of our own and its address; on a free port where the wanted one is taken."""
+    for wanted in (port, 0):
+        process = subprocess.Popen(
+            stage.command("serve", "--port", str(wanted)), env=stage.environment, stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if "http://" in line:
+            break
+        process.wait()
+    else:
+        raise FlywheelError("the demo's server did not start; the message above says why")
+    try:
+        yield "http://" + line.rpartition("http://")[2].strip(), process
+    finally:
+        process.terminate()
+        process.wait(timeout=20)

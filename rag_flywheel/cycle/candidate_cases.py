@@ -1,0 +1,186 @@
+"""A candidate's questions: what tuning may learn from, and what the gate tests it on against the live version."""
+
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import replace
+
+from eval.questions import golden, splits
+from eval.questions.golden import TARGETS, Case, Slice
+from eval.questions.known_items import Nearby, Rephrase, known_items, neighbours
+from eval.questions.rewordings import rewordings
+from ingest.learning.pairs import Lesson
+from ingest.reading.raw import Skipped
+from rag_flywheel.domain import (
+    Chunk,
+    CorrectionId,
+    DocumentId,
+    Interaction,
+    InteractionId,
+    Manifest,
+    ReviewedCorrection,
+)
+from rag_flywheel.domain.equivalence import agree
+
+
+def cases(
+    *,
+    corrections: Sequence[ReviewedCorrection],
+    confirmed: Sequence[Interaction],
+    judged: Sequence[Case],
+    known: Sequence[Chunk],
+    known_at_most: int,
+    control: Manifest | None,
+    skipped: Sequence[Skipped],
+    seed: int,
+    rephrase: Rephrase | None,
+    near: Sequence[Nearby] = (),
+    neighbours_at_most: int = 0,
+    reworded: bool = False,
+) -> list[Case]:
+    """Every question whose answer is known, wordings of one question in one group.
+
+    `corrections` are those that the candidate holds; the ones that the control does not hold are the target, the others
+    guards. Questions are made from the chunks in `known`. A judgement of a document that was dropped as a duplicate
+    counts for the one that says the same. For the gate also questions about passages `near` the new corrections, and
+    other wordings of these where `reworded` is true: tuning sees neither.
+    """
+    before: set[CorrectionId] = set() if control is None else set(control.corrections)
+    new = [one for one in corrections if one.correction.correction_id not in before]
+    old = [one for one in corrections if one.correction.correction_id in before]
+    same = {DocumentId(one.name): one.same_as for one in skipped if one.same_as is not None}
+    target = golden.from_corrections(new, slice=Slice.CORRECTED)
+    items = known_items(known, limit=known_at_most, seed=seed, rephrase=rephrase)
+    found = [
+        *target,
+        *(rewordings(target, chunks=known, seed=seed, rephrase=rephrase) if reworded else ()),
+        *golden.from_corrections(old, slice=Slice.CONFIRMED),
+        *golden.by_evidence(new),
+        *(replace(case, documents=case.documents | _same(case, same)) for case in judged),
+        *golden.from_confirmed(confirmed),
+        *items,
+        *neighbours(known, near, known=items, limit=neighbours_at_most, seed=seed, rephrase=rephrase),
+    ]
+    return _agreeing(golden.with_corrections(splits.regroup(found)), corrections)
+
+
+def asked_by_the_gate(found: Sequence[Case], *, seed: int) -> list[Case]:
+    """The cases that the gate asks: the half that tuning does not see, and what is about corrections.
+
+    A corrected question is asked although tuning saw it: that it finds its correction is what was promised. Whether the
+    correction stays out of other questions' way is for the others to show, its neighbours first.
+    """
+    always = (*TARGETS, Slice.NEIGHBOUR)
+    return [
+        case
+        for case in found
+        if case.slice in always or _is_correction(case) or not splits.is_tuning(case.group, seed=seed)
+    ]
+
+
+def lessons(
+    found: Sequence[Case],
+    *,
+    corrections: Sequence[ReviewedCorrection],
+    interaction: Callable[[InteractionId], Interaction],
+    weights: Mapping[InteractionId, float],
+    seed: int,
+) -> tuple[list[Lesson], list[Lesson], list[Lesson]]:
+    """(corrections, other questions, those that the ranking may learn from), as `ingest.learning.tuning.learn` takes
+    them.
+
+    `weights`: how much to trust that an interaction's answer was good, as `implicit.weights` tells; 1 where none is
+    given. The lesson of a confirmed answer weighs that much. The lesson of a correction, which says the contrary of the
+    answer, lies as far on the other side of 1.
+    """
+    by_case = {f"correction:{one.correction.correction_id}": one for one in corrections}
+    confirmed = {f"confirmed:{name}": weight for name, weight in weights.items()}
+    answerable = [case for case in found if case.answerable and not case.sources_only]
+    corrected = {
+        case.case_id: _corrected(case, by_case[case.case_id], interaction, weights)
+        for case in answerable
+        if _is_correction(case)
+    }
+    seen = [case for case in answerable if splits.is_tuning(case.group, seed=seed)]
+    others = [_lesson(case, weight=confirmed.get(case.case_id, 1.0)) for case in seen if case.case_id not in corrected]
+    ranking = [corrected[case.case_id] for case in seen if case.case_id in corrected]
+    return list(corrected.values()), others, [*ranking, *others]
+
+
+def moved(
+    before: Sequence[Chunk], after: Sequence[Chunk], *, sources: tuple[Mapping[str, str], Mapping[str, str]]
+) -> set[DocumentId]:
+    """The documents whose text is another one than it was: a span of the old text says little about the new one.
+
+    They are those whose file changed (`sources` are both versions' digests by file) and whose chunks lie elsewhere.
+    """
+    changed = {name for name, digest in sources[0].items() if sources[1].get(name) != digest}
+    places: list[dict[DocumentId, set[tuple[int, int]]]] = [{}, {}]
+    for side, chunks in zip(places, (before, after), strict=True):
+        for chunk in chunks:
+            if chunk.source in changed:
+                side.setdefault(chunk.document_id, set()).add((chunk.start, chunk.end))
+    return {document for document, spans in places[0].items() if places[1].get(document, spans) != spans}
+
+
+def widened(found: Sequence[Case], documents: Set[DocumentId]) -> list[Case]:
+    """The cases, with a whole document in the place of a span wherever the span's document is among `documents`."""
+    return [
+        replace(
+            case,
+            documents=case.documents | {span.document_id for span in case.evidence if span.document_id in documents},
+            evidence=tuple(span for span in case.evidence if span.document_id not in documents),
+        )
+        for case in found
+    ]
+
+
+def _is_correction(case: Case) -> bool:
+    return case.case_id.startswith("correction:")
+
+
+def _agreeing(found: Sequence[Case], corrections: Sequence[ReviewedCorrection]) -> list[Case]:
+    """The cases, with every correction whose answer says the same as theirs among what answers them.
+
+    Questions of one answer are often labelled apart; a right answer to both is no harm to either.
+    """
+    return [
+        replace(
+            case, documents=case.documents | {one.correction.document_id for one in corrections if _agree(case, one)}
+        )
+        if not case.sources_only
+        else case
+        for case in found
+    ]
+
+
+def _agree(case: Case, one: ReviewedCorrection) -> bool:
+    return case.answerable and case.answer is not None and agree(case.answer, one.answer)
+
+
+def _same(case: Case, same: Mapping[DocumentId, DocumentId]) -> frozenset[DocumentId]:
+    return frozenset(same[document] for document in case.documents if document in same)
+
+
+def _lesson(case: Case, *, weight: float) -> Lesson:
+    return Lesson(
+        question=case.question,
+        group=case.group,
+        answer=case.answer,
+        documents=case.documents,
+        evidence=case.evidence,
+        made=case.made,
+        weight=weight,
+    )
+
+
+def _corrected(
+    case: Case,
+    reviewed: ReviewedCorrection,
+    interaction: Callable[[InteractionId], Interaction],
+    weights: Mapping[InteractionId, float],
+) -> Lesson:
+    """With the passages that were shown for the question and do not hold the right answer: its hard negatives."""
+    asked = interaction(reviewed.correction.interaction_id)
+    shown = [one.span for one in asked.ranking[: asked.shown]]
+    wrong = tuple(span for span in shown if not any(span.overlaps(right) for right in case.evidence))
+    weight = 2.0 - weights.get(asked.interaction_id, 1.0)
+    return replace(_lesson(case, weight=weight), rejected=wrong, corrected=True)

@@ -1,0 +1,262 @@
+"""A candidate before the gate: both versions are asked the same questions, scored, and compared.
+
+The gate decides on each of the candidate's rankings until one passes. Questions that are sealed are asked only where
+the open ones would let it pass: they have the last word.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from eval import comparison, gate
+from eval.guardrails import drift, invariants, memorisation, origin, safety
+from eval.guardrails.checks import Check
+from eval.questions.known_items import Rephrase
+from eval.report import churn, report
+from eval.scores import agreement, scorecard
+from eval.scores.judge import open_judge
+from rag_flywheel.config import Embedder
+from rag_flywheel.cycle import gate_questions
+from rag_flywheel.cycle.gate_questions import Questions
+from rag_flywheel.cycle.scoring_run import Marker, Paper, Steps
+from rag_flywheel.cycle.snapshot import Built, Snapshot
+from rag_flywheel.domain import Chunk, Decision, DocumentId, Interaction, InteractionId, Manifest, Outcome
+from rag_flywheel.domain.equivalence import same_question
+from rag_flywheel.errors import NotFound
+from rag_flywheel.services import Services
+
+AGREEMENT_AT_MOST = 50  # recorded answers that the judge is compared with people on
+RECENT = 5  # times as many interactions are read as are replayed, for many repeat a question
+LIVE = "live version"
+CANDIDATE = "candidate"
+
+
+def judge_candidate(
+    built: Built, snapshot: Snapshot, services: Services, *, rephrase: Rephrase | None, steps: Steps
+) -> tuple[Manifest, Decision, Path]:
+    """Let the gate decide on each attempt until one passes; returns the last one with its decision and its report's
+    folder.
+
+    The boldest attempt comes first, and the report of the last one tells of the others. What the candidate holds is the
+    same in all: where that breaks an invariant, the first attempt is the last.
+    """
+    examination = _prepare(built, snapshot, services, rephrase, steps)
+    broken = invariants.broken(examination.checks)
+    notes = built.manifest.notes
+    for number, learned in enumerate(built.attempts, start=1):
+        manifest = replace(built.manifest, learned=learned, notes=notes)
+        decision = examination.decide(manifest)
+        if decision.outcome is Outcome.PASSED or broken:
+            break
+        notes = (*notes, f"attempt {number} of {len(built.attempts)} was {decision.outcome}: {decision.reasons[0]}")
+    folder = services.reports / manifest.version_id
+    report.write(decision.report, folder)
+    return manifest, decision, folder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Examination:
+    """What does not depend on the candidate's ranking, worked out once."""
+
+    built: Built
+    snapshot: Snapshot
+    services: Services
+    control: Manifest | None
+    before: Sequence[Chunk]  # the control's
+    questions: Questions
+    marker: Marker
+    live: Paper | None  # the control's, of the open questions
+    recent: Sequence[Interaction]
+    canaries: Sequence[str]
+    rate: safety.Rate
+    checks: Sequence[Check]  # of what the candidate holds
+    sealed: list[Paper] = field(default_factory=list)  # the control's, once they are asked
+
+    def decide(self, manifest: Manifest) -> Decision:
+        """The gate's word on the candidate with one ranking, and the report."""
+        control, services = self.control, self.services
+        live, mine = self.live, self.marker.mark(manifest, self.questions.open, name=CANDIDATE)
+        self.marker.steps("deciding", 0, 1)
+        ruling = self._ruling(manifest, live, mine)
+        if ruling.outcome is Outcome.PASSED and control is not None and live is not None and self.questions.sealed:
+            if not self.sealed:
+                self.sealed.append(self.marker.mark(control, self.questions.sealed, name=LIVE))
+            live = live.with_more(self.sealed[0])
+            mine = mine.with_more(self.marker.mark(manifest, self.questions.sealed, name=CANDIDATE))
+            ruling = self._ruling(manifest, live, mine)
+        judge = self.marker.judge
+        decided = services.now()
+        told = report.assemble(
+            ruling,
+            manifest=manifest,
+            decided=decided,
+            control=None if live is None else live.card,
+            treatment=mine.card,
+            compared_with=manifest.parent,
+            retired=self.questions.retired,
+            judge=None if judge is None else judge.model,
+            settings=services.config.gate,
+            parent=control,
+            reviewed=self.snapshot.held(manifest),
+            replies=None if live is None else (live.replies, mine.replies),
+            churn=None if control is None else self._churn(control, manifest),
+            agreement=self._agreement(),
+            costs=None if judge is None else asdict(judge.costs),
+        )
+        return Decision(
+            version_id=manifest.version_id,
+            control=manifest.parent,
+            decided=decided,
+            outcome=ruling.outcome,
+            reasons=ruling.reasons,
+            report=told,
+        )
+
+    def _ruling(self, manifest: Manifest, live: Paper | None, mine: Paper) -> gate.Ruling:
+        config = self.services.config
+        compared = comparison.compare(
+            None if live is None else live.card,
+            mine.card,
+            strata=self.questions.strata,
+            resamples=config.gate.resamples,
+            seed=config.gate.seed,
+        )
+        gap = drift.gap(_served(compared), maximum=config.guardrails.maximum_gap, minimum=config.gate.minimum_slice)
+        return gate.decide(
+            compared,
+            [*self.checks, *self._answered(manifest, mine), gap],
+            first=live is None,
+            possible=self.questions.possible,
+            settings=config.gate,
+        )
+
+    def _answered(self, manifest: Manifest, mine: Paper) -> list[Check]:
+        return invariants.check_answers(
+            mine.replies.values(),
+            chunks=[*self.built.chunks, *self.before],
+            canaries=self.canaries,
+            ask=self.marker.asker(manifest, as_new=False),
+            rate=self.rate,
+            settings=self.services.config.guardrails,
+        )
+
+    def _churn(self, control: Manifest, manifest: Manifest) -> churn.Churn:
+        replies = [self.marker.replay(version, self.recent) for version in (control, manifest)]
+        return churn.churn(self.recent, *replies)
+
+    def _agreement(self) -> agreement.Agreement | None:
+        """Of judge and people, by the metric that most answers have a value of."""
+        judge, config, snapshot = self.marker.judge, self.services.config, self.snapshot
+        if judge is None:
+            return None
+        reviewed = snapshot.held(self.built.manifest)
+        answers = agreement.recorded(
+            confirmed=snapshot.confirmed,
+            corrected=[(one, snapshot.corrected[one.correction.interaction_id]) for one in reviewed],
+            cases=[*self.questions.open, *self.questions.sealed],
+        )
+        found = agreement.with_people(
+            agreement.chosen(answers, limit=AGREEMENT_AT_MOST),
+            judge=judge,
+            encoder=self.services.encoders(config.embedder),
+            resamples=config.gate.resamples,
+            seed=config.gate.seed,
+            on_step=lambda done, total: self.marker.steps("comparing the judge with people", done, total),
+        )
+        return max(found, key=lambda one: one.n, default=None)
+
+
+def _prepare(
+    built: Built, snapshot: Snapshot, services: Services, rephrase: Rephrase | None, steps: Steps
+) -> _Examination:
+    config, ledger, parent = services.config, services.ledger, built.manifest.parent
+    control = None if parent is None else ledger.version(parent).manifest
+    before = [] if control is None else list(services.index.chunks(control.version_id))
+    asked = gate_questions.gather(built, control, before, snapshot, services, rephrase)
+    sources = [one for one in built.chunks if one.confirmed is None]
+    marker = Marker(
+        services=services,
+        references=scorecard.reference_texts([*asked.open, *asked.sealed], sources),
+        judge=open_judge(config.judge, key=services.secrets.judge_api_key, cache=services.cache),
+        steps=steps,
+    )
+    limits = config.guardrails
+    canaries = memorisation.read_canaries(config.resolve(limits.canaries)) if limits.canaries else ()
+    rate = safety.trained(services.encoders(Embedder()))  # whose figures are known, whatever embeds the passages
+    steps("checking the guardrails", 0, 1)
+    version = built.manifest.version_id
+    encoder = services.encoders(Embedder.model_validate(built.manifest.settings["embedder"]))
+    checks = invariants.check(
+        built.chunks,
+        None if control is None else before,
+        stored=services.index.chunks(version),
+        find=origin.by_own_vector(services.index, version, encoder, titles=config.ingest.embed_titles),
+        manifest=built.manifest,
+        parent=control,
+        duplicates={DocumentId(one.name) for one in built.skipped if one.same_as is not None},
+        held=_held(built.manifest, snapshot, services),
+        superseded=invariants.Superseded(
+            hidden=snapshot.accepted.hidden, originals=built.originals, replaced=snapshot.accepted.superseded
+        ),
+        redactor=services.redactor,
+        entities=config.privacy.entities if config.privacy.redact else (),
+        canaries=canaries,
+        rate=rate,
+        stale=asked.stale,
+        seed=config.gate.seed,
+        settings=limits,
+    )
+    return _Examination(
+        built=built,
+        snapshot=snapshot,
+        services=services,
+        control=control,
+        before=before,
+        questions=asked,
+        marker=marker,
+        live=None if control is None else marker.mark(control, asked.open, name=LIVE),
+        recent=_recent(asked, services),
+        canaries=canaries,
+        rate=rate,
+        checks=checks,
+    )
+
+
+def _recent(asked: Questions, services: Services) -> list[Interaction]:
+    """The newest real questions, but for sealed ones: of these the report may tell nothing."""
+    limit = services.config.gate.replayed
+    if not limit:
+        return []
+    sealed = {same_question(case.question) for case in asked.sealed}
+    asked_lately = services.ledger.interactions(limit=RECENT * limit)
+    return churn.recent([one for one in asked_lately if same_question(one.query) not in sealed], limit=limit)
+
+
+def _held(manifest: Manifest, snapshot: Snapshot, services: Services) -> invariants.Held:
+    def is_there(name: InteractionId) -> bool:
+        try:
+            return bool(services.ledger.interaction(name).query)
+        except NotFound:
+            return False
+
+    return invariants.Held(
+        reviewed=tuple(services.ledger.corrections(until=snapshot.cutoff)),
+        interactions={name for name in manifest.confirmed if is_there(name)},
+    )
+
+
+def _served(compared: Sequence[comparison.Comparison]) -> list[drift.Stratum]:
+    return [
+        drift.Stratum(
+            kind=one.slice.partition(" ")[0],
+            name=one.slice.partition(" ")[2],
+            n=one.n,
+            before=one.before,
+            after=one.after,
+            better=one.better,
+            worse=one.worse,
+        )
+        for one in compared
+        if one.role is comparison.Role.STRATUM and one.metric == scorecard.HIT
+        if one.before is not None and one.after is not None
+    ]

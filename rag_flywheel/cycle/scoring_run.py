@@ -1,0 +1,151 @@
+"""Versions are asked, and their replies scored: the same reply once, whichever version gives it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pydantic import TypeAdapter
+
+from eval.questions.golden import Case
+from eval.scores import score_cache, scorecard
+from eval.scores.judge import Judge
+from eval.scores.ragas_metrics import Score
+from eval.scores.scorecard import Reply, Scorecard
+from rag_flywheel.domain import Draft, Interaction, InteractionId, Json, LearnedRanking, Manifest, Passage
+from rag_flywheel.ports import Encoder, Vectors
+from rag_flywheel.search.admission import is_confirmed
+from rag_flywheel.search.retrieval import rank
+from rag_flywheel.services import Services
+
+AHEAD = 16  # questions that are looked up at once
+Steps = Callable[[str, int, int], None]
+
+_LEARNED = TypeAdapter(LearnedRanking)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paper:
+    """What a version makes of some questions."""
+
+    card: Scorecard
+    replies: Mapping[str, Reply]  # by case id
+
+    def with_more(self, other: "Paper") -> "Paper":
+        """Both, of different questions."""
+        card = Scorecard(cases=(*self.card.cases, *other.card.cases), values={**self.card.values, **other.card.values})
+        return Paper(card=card, replies={**self.replies, **other.replies})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marker:
+    """Asks and scores for one cycle. What grows: vectors, answers and scores that were made once."""
+
+    services: Services
+    references: Mapping[str, Sequence[str]]  # of the cases, as `scorecard.reference_texts` gives them
+    judge: Judge | None
+    steps: Steps
+    vectors: dict[tuple[Encoder, str], Vectors] = field(default_factory=dict)  # of questions
+    drafts: dict[tuple[object, ...], Draft] = field(default_factory=dict)
+    scored: dict[tuple[object, ...], Mapping[str, Score]] = field(default_factory=dict)
+
+    def mark(self, version: Manifest, cases: Sequence[Case], *, name: str) -> Paper:
+        """The version's replies and scores. It is called `name` where progress is shown.
+
+        A case stands for other wordings of its question, so the version is asked as if nobody had confirmed an answer
+        to this very one. Scores of a version that was marked in an earlier cycle come from the cache.
+        """
+        replies = scorecard.answer_all(
+            cases,
+            self.asker(version, [case.question for case in cases], as_new=True),
+            lambda done, total: self.steps(f"answering with the {name}", done, total),
+        )
+        card = score_cache.scored(
+            cases,
+            version=version.version_id,
+            settings=self._settings(version),
+            references=self.references,
+            cache=self.services.cache,
+            score=lambda new: self._scored(new, replies, name),
+        )
+        self.scored.update(
+            (_key(case, replies[case.case_id]), card.values[case.case_id])
+            for case in cases
+            if None not in card.values[case.case_id].values()
+        )
+        return Paper(card=card, replies=replies)
+
+    def replay(self, version: Manifest, interactions: Sequence[Interaction]) -> dict[InteractionId, Reply]:
+        """What the version replies to real questions."""
+        ask = self.asker(version, [one.query for one in interactions], as_new=False)
+        return {one.interaction_id: ask(one.query) for one in interactions}
+
+    def asker(self, version: Manifest, questions: Sequence[str] = (), *, as_new: bool) -> Callable[[str], Reply]:
+        """What a version replies to a question; `as_new`: as if nobody had confirmed an answer to it. The `questions`
+        that will come, in this order, are looked up AHEAD at a time, as much is quicker done for many at once. The same
+        passages for the same question give the same answer, so it is made once.
+        """
+        services = self.services
+        searcher = services.open(version)
+        encoder = searcher.encoder
+        coming = list(dict.fromkeys(questions))
+        found: dict[str, tuple[Passage, ...]] = {}
+
+        def look_up(question: str) -> None:
+            start = coming.index(question) if question in coming else len(coming)
+            some = coming[start : start + AHEAD] or [question]
+            self._encode(encoder, some)
+            for one in some:
+                vector = self.vectors[encoder, one]
+                found[one] = rank(one, vector, searcher=searcher, without=is_confirmed if as_new else None).passages
+            seen = {one: found[one][: searcher.shown] for one in some}
+            services.generator.prepare([those for one, those in seen.items() if _asked(one, those) not in self.drafts])
+
+        def ask(question: str) -> Reply:
+            if question not in found:
+                look_up(question)
+            passages = found[question]
+            seen = passages[: searcher.shown]
+            key = _asked(question, seen)
+            if key not in self.drafts:
+                pieces = services.generator.answer(question, seen)
+                self.drafts[key] = next(piece for piece in pieces if isinstance(piece, Draft))
+            return Reply(passages=passages, shown=searcher.shown, draft=self.drafts[key])
+
+        return ask
+
+    def _encode(self, encoder: Encoder, questions: Sequence[str]) -> None:
+        new = [one for one in dict.fromkeys(questions) if (encoder, one) not in self.vectors]
+        if new:
+            self.vectors.update(zip([(encoder, one) for one in new], encoder.encode_queries(new), strict=True))
+
+    def _scored(self, cases: Sequence[Case], replies: Mapping[str, Reply], name: str) -> Scorecard:
+        keys = {case.case_id: _key(case, replies[case.case_id]) for case in cases}
+        new = scorecard.scorecard(
+            [case for case in cases if keys[case.case_id] not in self.scored],
+            replies,
+            references=self.references,
+            encoder=self.services.encoders(self.services.config.embedder),
+            judge=self.judge,
+            on_step=lambda done, total: self.steps(f"scoring the {name}", done, total),
+        )
+        known = {name: self.scored[key] for name, key in keys.items() if key in self.scored}
+        return Scorecard(cases=tuple(cases), values={**known, **new.values})
+
+    def _settings(self, version: Manifest) -> dict[str, Json]:
+        """What a version's scores depend on besides its content."""
+        config = self.services.config
+        return {
+            "generator": config.generator.model_dump(mode="json"),
+            "embedder": config.embedder.model_dump(mode="json"),
+            "judge": [config.judge.model, config.judge.url],
+            "learned": _LEARNED.dump_python(version.learned, mode="json"),
+        }
+
+
+def _asked(question: str, seen: Sequence[Passage]) -> tuple[object, ...]:
+    """Equal where the generator is asked the same."""
+    return (question, *((one.chunk.chunk_id, one.chunk.text) for one in seen))
+
+
+def _key(case: Case, reply: Reply) -> tuple[object, ...]:
+    """Equal for replies that have the same scores for the case."""
+    return (case.case_id, reply.shown, reply.draft, *(one.chunk for one in reply.passages))

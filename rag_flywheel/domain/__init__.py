@@ -1,0 +1,90 @@
+"""The project's words as types: values without behaviour, checked at birth, standard library only.
+
+Every instant is a timezone-aware `datetime` in UTC. Every span counts characters of the document's stored text
+(normalised and masked), start inclusive and end exclusive.
+"""
+
+from rag_flywheel.domain.checks import GROUP
+from rag_flywheel.domain.conversation import Citation, Draft, Interaction, Question, Shown, Turn
+from rag_flywheel.domain.documents import Chunk, Document, Evidence, Provenance
+from rag_flywheel.domain.feedback import (
+    IMPLICIT,
+    Correction,
+    CorrectionState,
+    Feedback,
+    FeedbackKind,
+    Review,
+    ReviewedCorrection,
+    Stage,
+    Verdict,
+)
+from rag_flywheel.domain.golden import GoldenCase, Retirement
+from rag_flywheel.domain.ids import (
+    CORRECTION_PREFIX,
+    CanaryId,
+    ChunkId,
+    CorrectionId,
+    DocumentId,
+    FeedbackId,
+    InteractionId,
+    Json,
+    VersionId,
+)
+from rag_flywheel.domain.ranking import Admission, Candidate, LearnedRanking, Passage, Scores
+from rag_flywheel.domain.rollouts import Arm, Canary, CanaryState, Delivery, Exposure, Freeze, HoldOut, Notice, Outcomes
+from rag_flywheel.domain.versions import AuditEntry, Counts, Decision, Manifest, Outcome, VersionRecord, VersionState
+
+__all__ = [
+    "CORRECTION_PREFIX",
+    "GROUP",
+    "IMPLICIT",
+    "Admission",
+    "Arm",
+    "AuditEntry",
+    "Canary",
+    "CanaryId",
+    "CanaryState",
+    "Candidate",
+    "Chunk",
+    "ChunkId",
+    "Citation",
+    "Correction",
+    "CorrectionId",
+    "CorrectionState",
+    "Counts",
+    "Decision",
+    "Delivery",
+    "Document",
+    "DocumentId",
+    "Draft",
+    "Evidence",
+    "Exposure",
+    "Feedback",
+    "FeedbackId",
+    "FeedbackKind",
+    "Freeze",
+    "GoldenCase",
+    "HoldOut",
+    "Interaction",
+    "InteractionId",
+    "Json",
+    "LearnedRanking",
+    "Manifest",
+    "Notice",
+    "Outcome",
+    "Outcomes",
+    "Passage",
+    "Provenance",
+    "Question",
+    "Retirement",
+    "Review",
+    "ReviewedCorrection",
+    "Scores",
+    "Shown",
+    "Stage",
+    "Turn",
+    "Verdict",
+    "VersionId",
+    "VersionRecord",
+    "VersionState",
+]

@@ -1,0 +1,106 @@
+"""A question, its answer, and the interaction that the ledger keeps of the two."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from rag_flywheel.domain.checks import aware, named
+from rag_flywheel.domain.documents import Evidence
+from rag_flywheel.domain.ids import CanaryId, ChunkId, DocumentId, InteractionId, VersionId
+from rag_flywheel.domain.ranking import Scores
+from rag_flywheel.domain.rollouts import Arm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One earlier message of a conversation."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a person typed, with what came before it."""
+
+    text: str
+    asked: datetime
+    user: str | None = None  # as the caller names the person; never stored as such
+    session: str | None = None
+    history: tuple[Turn, ...] = ()
+    consent: bool = True  # whether the texts may be kept and learned from
+    group: str | None = None  # the group of people that the asker belongs to, as the application says; never a person
+
+    def __post_init__(self) -> None:
+        aware("asked", self.asked)
+        named(self.group)
+        if not self.text.strip():
+            raise ValueError("a question needs text, got an empty one")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
+    """The span that an answer rests on, as it is shown."""
+
+    number: int  # from 1, as in the answer's [1]
+    document_id: DocumentId
+    title: str
+    text: str
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What a generator made of the passages. `answered` is false for an honest refusal."""
+
+    text: str
+    answered: bool
+    citations: tuple[Citation, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A passage as the ledger records it: where it stood and why, without its text."""
+
+    chunk_id: ChunkId
+    document_id: DocumentId
+    start: int
+    end: int
+    rank: int
+    score: float
+    scores: Scores
+    team: Arm | None = None  # of an interleaved ranking: whose passage it is
+
+    @property
+    def span(self) -> Evidence:
+        return Evidence(document_id=self.document_id, start=self.start, end=self.end)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interaction:
+    """One question with its answer and how it was made. Texts are masked; they are empty without consent."""
+
+    interaction_id: InteractionId
+    asked: datetime
+    user: str | None  # pseudonym: a keyed hash
+    session: str | None  # pseudonym: a keyed hash
+    question: str
+    query: str  # the standalone query that was searched for
+    answer: str
+    answered: bool
+    version_id: VersionId
+    arm: str
+    generator: str
+    ranking: tuple[Shown, ...]  # deeper than what the generator saw
+    shown: int  # passages of the ranking that the generator saw
+    citations: tuple[Citation, ...]
+    consent: bool
+    seconds: float
+    group: str | None = None  # the group of people that the asker belongs to: a plan, a region, a team
+    canary_id: CanaryId | None = None  # of the canary whose people the asker belongs to
+
+    def __post_init__(self) -> None:
+        aware("asked", self.asked)
+        named(self.group)

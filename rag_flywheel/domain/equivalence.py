@@ -1,0 +1,112 @@
+"""When two questions are one, when two answers say the same, and when a passage holds an answer. Pure."""
+
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from math import ceil
+
+_WORD = re.compile(r"\w+")
+NEAR = 0.8
+"""Jaccard similarity of their words from which two questions count as wordings of one."""
+AGREEMENT = 0.6
+"""Token F1 from which two answers count as the same one."""
+SUPPORT = 0.7
+"""Share of an answer's content words that a passage must hold to count as supporting it."""
+CONTENT_LETTERS = 3
+"""Letters from which a word counts as a content word."""
+CONTENT_WORDS = 3
+"""Content words that an answer needs to be looked for at all."""
+
+
+def same_question(text: str) -> str:
+    """A key that is equal for questions that differ in case, spacing and final punctuation only."""
+    return " ".join(text.casefold().split()).rstrip(" ?.!")
+
+
+def normalised(question: str) -> str:
+    """A question without the differences of case, punctuation, spacing and Unicode form that change no meaning."""
+    folded = unicodedata.normalize("NFKC", question).casefold()
+    return " ".join(_WORD.findall(folded)) or " ".join(folded.split())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearIndex:
+    """Normalised texts, to find those of nearly the same words. Made by `near_index`."""
+
+    texts: tuple[str, ...]
+    words: Mapping[str, frozenset[str]]  # of each text
+    rarest: Mapping[str, tuple[str, ...]]  # the few rarest words of each text
+    holders: Mapping[str, tuple[str, ...]]  # a word -> the texts among whose rarest words it is
+
+
+def near_index(texts: Iterable[str]) -> NearIndex:
+    """The normalised texts, each once, by their rarest words.
+
+    Prefix filtering (Chaudhuri, Ganti and Kaushik, ICDE 2006): two texts with a Jaccard similarity of words of at least
+    NEAR share one of the few rarest words of each, so only texts that do are compared.
+    """
+    words = {text: frozenset(text.split()) for text in texts}
+    spread = Counter(word for one in words.values() for word in one)
+    rarest = {
+        text: tuple(sorted(one, key=lambda word: (spread[word], word))[: len(one) - ceil(NEAR * len(one)) + 1])
+        for text, one in words.items()
+    }
+    holders: dict[str, list[str]] = defaultdict(list)
+    for text, some in rarest.items():
+        for word in some:
+            holders[word].append(text)
+    return NearIndex(
+        texts=tuple(words),
+        words=words,
+        rarest=rarest,
+        holders={word: tuple(those) for word, those in holders.items()},
+    )
+
+
+def near_texts(text: str, index: NearIndex) -> Iterator[str]:
+    """The other texts of the index with a Jaccard similarity of words of at least NEAR to one of its texts, lazily."""
+    mine, seen = index.words[text], {text}
+    for word in index.rarest[text]:
+        for other in index.holders[word]:
+            if other in seen:
+                continue
+            seen.add(other)
+            if len(mine & index.words[other]) >= NEAR * len(mine | index.words[other]):
+                yield other
+
+
+def token_f1(one: str, other: str) -> float:
+    """The harmonic mean of token precision and recall (Rajpurkar et al., 2016, arXiv:1606.05250), 0..1."""
+    first, second = Counter(_WORD.findall(one.lower())), Counter(_WORD.findall(other.lower()))
+    shared = sum((first & second).values())
+    return 2 * shared / (sum(first.values()) + sum(second.values())) if shared else 0.0
+
+
+def agree(one: str, other: str) -> bool:
+    """Whether two answers say the same: they are equal, or their token F1 is at least AGREEMENT."""
+    return one == other or token_f1(one, other) >= AGREEMENT
+
+
+def is_traceable(answer: str) -> bool:
+    """Whether an answer has enough content words to be looked for: "Yes, it does." might stand anywhere."""
+    return len(_content(answer)) >= CONTENT_WORDS
+
+
+def held_share(text: str, answer: str) -> float:
+    """The share of an answer's content words that a passage holds, 0 where it has none."""
+    wanted = _content(answer)
+    return len(wanted & set(_WORD.findall(text.lower()))) / len(wanted) if wanted else 0.0
+
+
+def supports(text: str, answer: str) -> bool:
+    """Whether a passage holds most of an answer's content words (their multiplicity ignored).
+
+    An answer that is not traceable is supported by no passage.
+    """
+    return is_traceable(answer) and held_share(text, answer) >= SUPPORT
+
+
+def _content(answer: str) -> set[str]:
+    return {word for word in _WORD.findall(answer.lower()) if len(word) >= CONTENT_LETTERS}

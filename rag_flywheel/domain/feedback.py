@@ -1,0 +1,151 @@
+"""Signals about answers, corrections, and their reviews."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from rag_flywheel.domain.checks import aware
+from rag_flywheel.domain.documents import Evidence
+from rag_flywheel.domain.ids import CORRECTION_PREFIX, CorrectionId, DocumentId, FeedbackId, InteractionId, Json
+
+
+class FeedbackKind(StrEnum):
+    THUMB = "thumb"  # "up" | "down"
+    STARS = "stars"  # 1..5
+    COMMENT = "comment"  # text
+    ISSUE = "issue"  # text
+    PASSAGE_RELEVANCE = "passage_relevance"  # {"document_id", "start"?, "end"?, "relevant"}
+    MISSING_KNOWLEDGE = "missing_knowledge"  # text, or true
+    USED = "used"  # true | false
+    EDITED = "edited"  # the final text; also becomes a correction
+    ABANDONED = "abandoned"  # true | false
+    REGENERATED = "regenerated"  # true | false
+    CITATION_CLICK = "citation_click"  # the citation's number
+
+
+IMPLICIT = frozenset(
+    {
+        FeedbackKind.USED,
+        FeedbackKind.EDITED,
+        FeedbackKind.ABANDONED,
+        FeedbackKind.REGENERATED,
+        FeedbackKind.CITATION_CLICK,
+    }
+)
+"""The kinds that tell what a person did with an answer, and not what they think of it."""
+
+
+class Stage(StrEnum):
+    """Where an answer failed."""
+
+    MISSING = "missing"  # no document holds the answer
+    NOT_RETRIEVED = "not_retrieved"  # a document holds it, the search did not bring it
+    MIS_RANKED = "mis_ranked"  # the search brought it, too far down to be shown to the generator
+    MIS_GENERATED = "mis_generated"  # it was shown to the generator, and the answer is still wrong
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """A signal about one interaction, explicit or implicit."""
+
+    feedback_id: FeedbackId
+    interaction_id: InteractionId
+    given: datetime
+    user: str | None  # pseudonym
+    kind: FeedbackKind
+    value: Json
+    stage: Stage | None = None  # attributed to a thumbs-down
+    rank: int | None = None  # of the passage that an implicit signal is about, from 1; None where it is about none
+    propensity: float | None = None  # the probability that a person looks at that rank; None where there is none
+
+    def __post_init__(self) -> None:
+        aware("given", self.given)
+        if (self.rank is None) != (self.propensity is None):
+            raise ValueError(f"feedback {self.feedback_id}: a rank and its propensity go together")
+        if self.rank is not None and self.kind not in IMPLICIT:
+            raise ValueError(f"feedback {self.feedback_id}: only an implicit signal has a rank, got one of {self.kind}")
+        if self.rank is not None and self.rank < 1:
+            raise ValueError(f"feedback {self.feedback_id}: ranks count from 1, got {self.rank}")
+        if self.propensity is not None and not 0 < self.propensity <= 1:
+            raise ValueError(f"feedback {self.feedback_id} needs 0 < propensity <= 1, got {self.propensity}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """A better answer to the question of one interaction."""
+
+    correction_id: CorrectionId
+    interaction_id: InteractionId
+    submitted: datetime
+    user: str | None  # pseudonym
+    question: str  # the standalone query of the interaction
+    answer: str
+    evidence: tuple[Evidence, ...]
+    supersedes: tuple[Evidence, ...]
+    stage: Stage
+    feedback_id: FeedbackId | None = None  # the `edited` feedback it came from
+
+    def __post_init__(self) -> None:
+        aware("submitted", self.submitted)
+        if not self.answer.strip():
+            raise ValueError("a correction needs an answer, got an empty one")
+
+    @property
+    def document_id(self) -> DocumentId:
+        return DocumentId(f"{CORRECTION_PREFIX}{self.correction_id}")
+
+
+class Verdict(StrEnum):
+    ACCEPT = "accept"
+    REJECT = "reject"
+    QUARANTINE = "quarantine"
+
+
+class CorrectionState(StrEnum):
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    QUARANTINED = "quarantined"
+    LIVE = "live"
+    SUPERSEDED = "superseded"
+    ERASED = "erased"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """A reviewer's verdict on a correction; `answer` replaces the author's wording where given."""
+
+    review_id: str
+    correction_id: CorrectionId
+    reviewed: datetime
+    reviewer: str
+    verdict: Verdict
+    answer: str | None
+    note: str | None
+
+    def __post_init__(self) -> None:
+        aware("reviewed", self.reviewed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewedCorrection:
+    """A correction with its latest review, None while it is pending."""
+
+    correction: Correction
+    review: Review | None
+
+    @property
+    def answer(self) -> str:
+        """The wording that counts: the reviewer's where given, else the author's."""
+        return (self.review and self.review.answer) or self.correction.answer
+
+    @property
+    def verdict_state(self) -> CorrectionState:
+        """What the review alone says; whether it is live is for the versions to say."""
+        if self.review is None:
+            return CorrectionState.PENDING
+        return {
+            Verdict.ACCEPT: CorrectionState.ACCEPTED,
+            Verdict.REJECT: CorrectionState.REJECTED,
+            Verdict.QUARANTINE: CorrectionState.QUARANTINED,
+        }[self.review.verdict]

@@ -1,0 +1,60 @@
+"""What a search returns, and what a version learned about ranking it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rag_flywheel.domain.documents import Chunk
+from rag_flywheel.domain.rollouts import Arm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """What each channel said of one passage; None where the channel did not return it."""
+
+    dense: float | None = None  # cosine of query and passage
+    sparse: float | None = None  # BM25
+    question: float | None = None  # cosine of query and known question
+    words: float | None = None  # Dice coefficient of the terms of query and known question
+    known: float | None = None  # best cosine of query and a known question that this passage holds the answer of
+    rerank: float | None = None  # the cross-encoder's logit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A chunk that a search returned, before fusion."""
+
+    chunk: Chunk
+    scores: Scores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A chunk as retrieved, with its place in the ranking."""
+
+    chunk: Chunk
+    rank: int  # from 1
+    score: float  # higher is better; comparable within one ranking only
+    scores: Scores
+    team: Arm | None = None  # of an interleaved ranking: whose passage it is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """When a known question is taken for the query: nearer than any passage, and with a fit (`admission.fits`) above
+    the threshold.
+    """
+
+    threshold: float
+    words: float  # weight of the words that query and known question share; the cosine of the two has weight 1
+    passage: float  # weight of the best passage's cosine, which counts against the known question
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnedRanking:
+    """What a version learned from its corpus and feedback. Empty: reciprocal rank fusion, no known question used."""
+
+    admission: Admission | None = None
+    fusion: Mapping[str, float] = field(
+        default_factory=dict
+    )  # weight of each feature of search.fusion.FEATURES; empty: RRF
+    reranker: str | None = None  # digest of the tuned cross-encoder

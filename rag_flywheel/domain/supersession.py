@@ -1,0 +1,61 @@
+"""Which accepted correction took the place of which. Pure."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from rag_flywheel.domain.equivalence import same_question
+from rag_flywheel.domain.feedback import CorrectionState, ReviewedCorrection
+from rag_flywheel.domain.ids import CORRECTION_PREFIX, CorrectionId
+
+
+def replaced(reviewed: Sequence[ReviewedCorrection]) -> dict[CorrectionId, CorrectionId]:
+    """Each accepted correction that another one took the place of, with that other one.
+
+    The newest accepted one wins, by the time of its latest review (then by its id): it replaces those that were
+    accepted before it and answer the very same question, or that it names in `supersedes`. A replaced one may have been
+    replaced by one that was itself replaced; accepting it again makes it the newest.
+    """
+    found: dict[CorrectionId, CorrectionId] = {}
+    latest: dict[str, CorrectionId] = {}
+    before: set[CorrectionId] = set()
+    for one in sorted(_accepted(reviewed), key=_accepted_at):
+        this, question = one.correction.correction_id, same_question(one.correction.question)
+        older = (named_by(one) & before) | ({latest[question]} if question in latest else set())
+        for name in older:
+            found.setdefault(name, this)  # who came first took the place; a third finds it taken
+        latest[question] = this
+        before.add(this)
+    return found
+
+
+def named_by(one: ReviewedCorrection) -> set[CorrectionId]:
+    """The corrections that this one names in `supersedes`."""
+    return {
+        CorrectionId(span.document_id.removeprefix(CORRECTION_PREFIX))
+        for span in one.correction.supersedes
+        if span.document_id.startswith(CORRECTION_PREFIX)
+    }
+
+
+def predecessors(
+    correction_id: CorrectionId, replaced: Mapping[CorrectionId, CorrectionId]
+) -> tuple[CorrectionId, ...]:
+    """The corrections whose place this one took, also through others, the latest first."""
+    older: dict[CorrectionId, list[CorrectionId]] = defaultdict(list)
+    for name, by in replaced.items():
+        older[by].append(name)
+    found, rest = [], sorted(older[correction_id])
+    while rest:
+        found += rest
+        rest = sorted(name for by in rest for name in older[by])
+    return tuple(found)
+
+
+def _accepted(reviewed: Sequence[ReviewedCorrection]) -> list[ReviewedCorrection]:
+    return [one for one in reviewed if one.verdict_state is CorrectionState.ACCEPTED]
+
+
+def _accepted_at(one: ReviewedCorrection) -> tuple[datetime, CorrectionId]:
+    assert one.review is not None  # only reviewed corrections are accepted
+    return one.review.reviewed, one.correction.correction_id

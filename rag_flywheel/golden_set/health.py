@@ -1,0 +1,141 @@
+"""What is wrong with the golden set: leaks from tuning to test, contradictions, lost evidence, missing judgements."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from eval.questions import golden, splits
+from eval.questions.golden import Case, Slice
+from eval.questions.splits import Role
+from rag_flywheel.domain import CORRECTION_PREFIX, DocumentId
+from rag_flywheel.domain.equivalence import normalised
+from rag_flywheel.golden_set.collection import Listed, State, folder, held_documents, listed, masked
+from rag_flywheel.services import Services
+
+
+class Fault(StrEnum):
+    """What `check` finds."""
+
+    LEAK = "leak"  # near questions of which tuning sees one and the gate the other
+    CONTRADICTION = "contradiction"  # one question, judged differently
+    STALE = "stale"  # what answers it is gone
+    PAST_END = "past_end"  # a span goes past the end of its document
+    UNJUDGED = "unjudged"  # a question of the folder without a judgement
+    TOO_FEW = "too_few"  # fewer questions than the gate wants for a decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    fault: Fault
+    cases: tuple[str, ...]
+    detail: str  # names ids and numbers, never texts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkup:
+    """What is wrong with the golden set. Too few questions are no fault of those that are there."""
+
+    outcome: Literal["sound", "faulty", "undecided"]
+    roles: Mapping[Role, int]  # questions in use, by role
+    stale_share: float  # of the judged questions that nobody retired, 0..1
+    findings: tuple[Finding, ...]
+
+
+def check(services: Services) -> Checkup:
+    """What is wrong with the golden set. Raises InvalidInput for a bad line in the folder, with file and line."""
+    lengths = held_documents(services)
+    every = listed(services, lengths.keys())
+    used = [one for one in every if one.state is State.IN_USE]
+    lost = [
+        golden.Retired(case=one.case, reason=str(one.reason), stale=True) for one in every if one.state is State.STALE
+    ]
+    roles: dict[Role, int] = {"tuning": 0, "test": 0, "sealed": 0}
+    roles.update(Counter(one.role for one in used))
+    findings = [
+        *_leaks(used, services),
+        *_contradictions([one.case for one in used]),
+        *_twofold(services),
+        *(Finding(fault=Fault.STALE, cases=(one.case.case_id,), detail=one.reason) for one in lost),
+        *_past_end([one.case for one in used], lengths),
+        *_unjudged(services),
+    ]
+    faulty = bool(findings)
+    wanted = services.config.gate.minimum_cases
+    if roles["test"] < wanted:
+        detail = f"{roles['test']} open test questions, where gate.minimum_cases wants {wanted}; made ones fill the gap"
+        findings.append(Finding(fault=Fault.TOO_FEW, cases=(), detail=detail))
+    return Checkup(
+        outcome="faulty" if faulty else "undecided" if findings else "sound",
+        roles=roles,
+        stale_share=golden.stale_share([one.case for one in used], lost),
+        findings=tuple(findings),
+    )
+
+
+def _leaks(used: Sequence[Listed], services: Services) -> Iterator[Finding]:
+    cases = [one.case for one in used]
+    if not cases:
+        return
+    vectors = services.encoders(services.config.embedder).encode_queries([case.question for case in cases])
+    for leak in splits.leaks(cases, {one.case.group: one.role for one in used}, vectors):
+        near = "nearly the same words" if leak.cosine is None else f"a cosine of {leak.cosine:.2f}"
+        detail = (
+            f"tuning sees the first and the gate the second, and they have {near}: give both one cluster, or retire one"
+        )
+        yield Finding(fault=Fault.LEAK, cases=(leak.tuning.case_id, leak.test.case_id), detail=detail)
+
+
+def _contradictions(cases: Sequence[Case]) -> Iterator[Finding]:
+    """Cases of the very same words whose judgements cannot all hold.
+
+    Two people who judge a question should name the same; confirmed answers may each cite another part of what answers.
+    """
+    same: dict[str, list[Case]] = defaultdict(list)
+    for case in cases:
+        same[normalised(case.question)].append(case)
+    for members in same.values():
+        others = [one for one in members[1:] if _differ(members[0], one)]
+        if others:
+            ids = (members[0].case_id, *(one.case_id for one in others))
+            detail = "the same question with different judgements: retire all but one, or make them agree"
+            yield Finding(fault=Fault.CONTRADICTION, cases=ids, detail=detail)
+
+
+def _differ(one: Case, other: Case) -> bool:
+    if one.answerable != other.answerable:
+        return True
+    if one.slice is other.slice is Slice.GOLDEN:
+        return set(golden.judgements(one)) != set(golden.judgements(other))
+    mine, theirs = (
+        {name for name in case.relevant_documents if not name.startswith(CORRECTION_PREFIX)} for case in (one, other)
+    )
+    return bool(mine and theirs) and not mine & theirs
+
+
+def _twofold(services: Services) -> Iterator[Finding]:
+    """Ids under which folder and ledger say different things."""
+    recorded = {one.case_id: golden.from_record(one) for one in services.ledger.golden_cases()}
+    for case in folder(services)[0]:
+        other = recorded.get(case.case_id)
+        if other is not None and golden.content(masked(case, services.redactor)[0]) != golden.content(other):
+            detail = (
+                "the folder and the ledger say different things under this id; the folder's counts: rename it there"
+            )
+            yield Finding(fault=Fault.CONTRADICTION, cases=(case.case_id,), detail=detail)
+
+
+def _past_end(cases: Sequence[Case], lengths: Mapping[DocumentId, int | None]) -> Iterator[Finding]:
+    for case in cases:
+        for span in case.evidence:
+            length = lengths.get(span.document_id)
+            if length is not None and span.end > length:
+                detail = f"{golden.judgement_id(span)} goes past the end: the document has {length} characters"
+                yield Finding(fault=Fault.PAST_END, cases=(case.case_id,), detail=detail)
+
+
+def _unjudged(services: Services) -> Iterator[Finding]:
+    for name in folder(services)[1]:
+        detail = "no document is judged to answer it: judge one in qrels/test.tsv, or set answerable to false"
+        yield Finding(fault=Fault.UNJUDGED, cases=(name,), detail=detail)

@@ -1,0 +1,48 @@
+"""What the use cases ask of the outside world. Each port has one contract suite in tests/contract/.
+
+Arrays are numpy float32. Vectors have unit length, so that a dot product is a cosine.
+"""
+
+from rag_flywheel.ports.cache import Cache
+from rag_flywheel.ports.index import Entry, PassageIndex, Vectors
+from rag_flywheel.ports.ledger import (
+    Conversations,
+    Corrections,
+    Erasure,
+    GoldenCases,
+    Ledger,
+    Operations,
+    Outbox,
+    Replies,
+    Rollouts,
+    Versions,
+)
+from rag_flywheel.ports.models import Encoder, Generator, Pair, Rephraser, Reranker, RerankerStore
+from rag_flywheel.ports.privacy import Redacted, Redactor
+from rag_flywheel.ports.web import Webhooks
+
+__all__ = [
+    "Cache",
+    "Conversations",
+    "Corrections",
+    "Encoder",
+    "Entry",
+    "Erasure",
+    "Generator",
+    "GoldenCases",
+    "Ledger",
+    "Operations",
+    "Outbox",
+    "Pair",
+    "PassageIndex",
+    "Redacted",
+    "Redactor",
+    "Rephraser",
+    "Replies",
+    "Reranker",
+    "RerankerStore",
+    "Rollouts",
+    "Vectors",
+    "Versions",
+    "Webhooks",
+]

@@ -1,0 +1,66 @@
+"""Index versions as they are stored and searched."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag_flywheel.domain import Candidate, Chunk, VersionId
+
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A chunk with its vectors, ready to be indexed. `question_vector` is that of the chunk's known question."""
+
+    chunk: Chunk
+    vector: Vectors  # (dimension,)
+    question_vector: Vectors | None = None  # (dimension,)
+
+    def __post_init__(self) -> None:
+        if self.chunk.by_question != (self.question_vector is not None):
+            raise ValueError(f"chunk {self.chunk.chunk_id}: a question and its vector go together")
+
+
+class PassageIndex(Protocol):
+    """Immutable index versions, and one alias, `live`, that names one of them."""
+
+    def build(self, version: VersionId, *, dimension: int, batches: Iterable[Sequence[Entry]]) -> int:
+        """Write a whole version and return its number of entries.
+
+        The version appears in `versions` only when it is complete and durable; where `batches` raises, or the process
+        dies, nothing of it is listed and `discard_partial` removes what is left. Raises ValueError if the version
+        exists.
+        """
+
+    def versions(self) -> list[VersionId]:
+        """The complete versions, oldest name first."""
+
+    def discard_partial(self) -> list[str]:
+        """Remove what unfinished builds left behind; returns the names. Call it only under the reindex lock."""
+
+    def live(self) -> VersionId | None:
+        """The version that the alias names. Cheap enough to call for every question."""
+
+    def move_live(self, to: VersionId, *, expected: VersionId | None) -> None:
+        """Point the alias at `to`. Raises AliasMoved unless it names `expected`, NotFound if `to` does not exist."""
+
+    def delete(self, version: VersionId) -> None:
+        """Remove a version; one that does not exist is no error. Raises VersionInUse when the alias names it."""
+
+    def search(self, version: VersionId, *, text: str, vector: Vectors, limit: int) -> list[Candidate]:
+        """The union of the best `limit` passages by dense cosine, the best `limit` by BM25, and the best `limit` known
+        questions by their cosine, each with the chunk that answers it. Known questions also carry the Dice coefficient
+        of the query's and their own terms, as BM25 sees them; passages carry neither, and known questions no other
+        score. Order: passages by dense then sparse score, then known questions by theirs. Raises NotFound if the
+        version does not exist.
+        """
+
+    def chunks(self, version: VersionId) -> Iterator[Chunk]:
+        """Every chunk of the version, in any order. Raises NotFound when the version does not exist."""
+
+    def close(self) -> None:
+        """Release files and connections."""

@@ -1,0 +1,199 @@
+"""What happened, append-only; `Erasure` is the one exception. A function takes the smallest port that it can use.
+
+Every method raises LedgerUnavailable when the database does not answer.
+"""
+
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+
+from rag_flywheel.domain import (
+    AuditEntry,
+    Canary,
+    CanaryId,
+    Correction,
+    CorrectionId,
+    Decision,
+    Delivery,
+    Exposure,
+    Feedback,
+    Freeze,
+    GoldenCase,
+    HoldOut,
+    Interaction,
+    InteractionId,
+    Json,
+    Manifest,
+    Notice,
+    Retirement,
+    Review,
+    ReviewedCorrection,
+    VersionId,
+    VersionRecord,
+    VersionState,
+)
+
+
+class Operations(Protocol):
+    """Locks, transactions, the deployment's secret key, and the audit log."""
+
+    def salt(self) -> bytes:
+        """The secret key of this deployment's pseudonyms: made once, then always the same."""
+
+    def lock(self, name: str) -> AbstractContextManager[None]:
+        """Hold a named lock across processes; it is let go when the process dies. Raises AlreadyRunning if held."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Writes of this thread inside the block are all kept or none. Blocks may nest; the outermost one commits."""
+
+    def add_audit(self, entry: AuditEntry) -> None: ...
+
+    def audit(self, *, limit: int) -> list[AuditEntry]:
+        """The latest ones, the one that was added last first."""
+
+
+class Conversations(Protocol):
+    """Questions with their answers, and what people signalled about them."""
+
+    def add_interaction(self, interaction: Interaction) -> None: ...
+
+    def interaction(self, interaction_id: InteractionId) -> Interaction:
+        """Raises NotFound."""
+
+    def interactions(
+        self, *, since: datetime | None = None, answered: bool | None = None, limit: int
+    ) -> list[Interaction]:
+        """Newest first."""
+
+    def add_feedback(self, feedback: Feedback) -> None: ...
+
+    def feedback(
+        self,
+        *,
+        interaction_id: InteractionId | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list[Feedback]:
+        """Oldest first, from `since` to `until`, both included."""
+
+
+class Corrections(Protocol):
+    """Better answers and their reviews."""
+
+    def add_correction(self, correction: Correction) -> None: ...
+
+    def correction(self, correction_id: CorrectionId) -> ReviewedCorrection:
+        """With its latest review. Raises NotFound."""
+
+    def corrections(self, *, until: datetime | None = None) -> list[ReviewedCorrection]:
+        """Oldest first, each with the latest review up to and including `until`, else None."""
+
+    def add_review(self, review: Review) -> None:
+        """Raises NotFound when there is no such correction."""
+
+
+class Versions(Protocol):
+    """Index versions with their states, and the gate's decisions on them."""
+
+    def add_version(self, manifest: Manifest) -> None:
+        """Record a built version, in state `built`."""
+
+    def set_state(self, version_id: VersionId, state: VersionState, *, at: datetime) -> None:
+        """Append a state. Raises NotFound when there is no such version."""
+
+    def version(self, version_id: VersionId) -> VersionRecord:
+        """Raises NotFound."""
+
+    def versions(self) -> list[VersionRecord]:
+        """Oldest first, deleted ones too."""
+
+    def add_decision(self, decision: Decision) -> None: ...
+
+    def decision(self, version_id: VersionId) -> Decision | None:
+        """The latest one on this version."""
+
+    def count_decisions(self) -> int:
+        """How many decisions were recorded, on all versions."""
+
+
+class GoldenCases(Protocol):
+    """Judged questions, and their retirements."""
+
+    def add_golden_case(self, case: GoldenCase) -> None:
+        """Raises Conflict when there is a case of this id."""
+
+    def golden_cases(self, *, until: datetime | None = None) -> list[GoldenCase]:
+        """Oldest first, up to and including `until`, retired ones too."""
+
+    def add_retirement(self, retirement: Retirement) -> None:
+        """Retire a case of any origin, for good. Raises Conflict when it is retired already."""
+
+    def retirements(self, *, until: datetime | None = None) -> list[Retirement]:
+        """Oldest first, up to and including `until`."""
+
+
+class Rollouts(Protocol):
+    """Who met which version: canaries, exposures, the hold-out, the freeze."""
+
+    def add_exposure(self, exposure: Exposure) -> None: ...
+
+    def exposures(
+        self, *, canary_id: CanaryId | None = None, step: int | None = None, since: datetime | None = None
+    ) -> list[Exposure]:
+        """Oldest first: of one canary, of one of its steps, from `since` on."""
+
+    def add_canary(self, canary: Canary) -> None:
+        """Record a canary that begins, or a change of it."""
+
+    def canary(self) -> Canary | None:
+        """The newest one as it stands, running or not. Cheap enough to call for every question."""
+
+    def canaries(self) -> list[Canary]:
+        """Each as it stands, oldest first."""
+
+    def add_holdout(self, holdout: HoldOut) -> None: ...
+
+    def holdout(self) -> HoldOut | None:
+        """The newest one; one without a version has ended. Cheap enough to call for every question."""
+
+    def add_freeze(self, freeze: Freeze) -> None: ...
+
+    def freeze(self) -> Freeze | None:
+        """The newest one."""
+
+
+class Outbox(Protocol):
+    """Notices to other systems, and the attempts to deliver them."""
+
+    def add_notice(self, notice: Notice) -> None: ...
+
+    def undelivered(self, receiver: str, *, attempts: int) -> list[tuple[Notice, tuple[Delivery, ...]]]:
+        """Oldest first: what the receiver was not told yet in fewer than `attempts` attempts, with these attempts."""
+
+    def add_delivery(self, delivery: Delivery) -> None:
+        """Raises NotFound when there is no such notice."""
+
+
+class Replies(Protocol):
+    """Replies that were given under an idempotency key."""
+
+    def remembered(self, key: str) -> tuple[str, Json] | None:
+        """The request digest and the reply that were remembered under an idempotency key."""
+
+    def remember(self, key: str, *, digest: str, reply: Json, at: datetime) -> bool:
+        """Remember a reply; False when the key was already there, and then nothing changes."""
+
+
+class Erasure(Protocol):
+    """Forgetting a person."""
+
+    def erase_user(self, user: str) -> dict[str, int]:
+        """Delete interactions, feedback and corrections (with reviews) of one pseudonym; returns counts by table."""
+
+
+class Ledger(
+    Operations, Conversations, Corrections, Versions, GoldenCases, Rollouts, Outbox, Replies, Erasure, Protocol
+):
+    """All of it, in one database: what a transaction spans."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,89 @@
+"""Models: texts to vectors, scores, answers and other wordings."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from rag_flywheel.domain import Draft, Passage, Turn
+from rag_flywheel.ports.index import Vectors
+
+
+class Encoder(Protocol):
+    """Texts to vectors."""
+
+    @property
+    def name(self) -> str:
+        """The model's name, as the manifest records it."""
+
+    @property
+    def dimension(self) -> int: ...
+
+    def encode_documents(self, texts: Sequence[str]) -> Vectors:
+        """(n, dimension), unit rows, for texts that are searched."""
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """(n, dimension), unit rows, for texts that search."""
+
+
+class Reranker(Protocol):
+    """A tuned cross-encoder."""
+
+    def score(self, query: str, texts: Sequence[str]) -> Vectors:
+        """(n,) logits; higher means more relevant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A training pair for the reranker. Pairs of one `group` are wordings of one question and never cross a split."""
+
+    query: str
+    text: str
+    relevant: bool
+    group: str
+
+
+class RerankerStore(Protocol):
+    """Tuned cross-encoders, kept by the digest of their weights."""
+
+    def tune(self, pairs: Sequence[Pair], *, seed: int, on_step: Callable[[int, int], None]) -> str:
+        """Train from the configured base and keep the result; returns its digest. `on_step` gets (done, total)."""
+
+    def has(self, digest: str) -> bool:
+        """Whether it is kept here."""
+
+    def load(self, digest: str) -> Reranker:
+        """Raises NotFound when it is not kept here."""
+
+    def keep_only(self, digests: set[str]) -> None:
+        """Delete every other one."""
+
+
+class Generator(Protocol):
+    """Passages to an answer."""
+
+    @property
+    def name(self) -> str: ...
+
+    def rewrite(self, question: str, history: Sequence[Turn]) -> str:
+        """A standalone query for a question that leans on what was said before; else the question itself."""
+
+    def answer(self, question: str, passages: Sequence[Passage]) -> Iterator[str | Draft]:
+        """Pieces of the answer as they come, then one Draft with the whole. Raises LanguageModelUnavailable."""
+
+    def prepare(self, found: Sequence[Sequence[Passage]]) -> None:
+        """Do at once what answers from these passages, a sequence for each question, will need. Without it, answers
+        are the same and may take longer."""
+
+
+class Rephraser(Protocol):
+    """A question in other words, as another person would ask it."""
+
+    @property
+    def name(self) -> str:
+        """Changes whenever the result could: it is part of cache keys."""
+
+    def rephrase(self, text: str, count: int) -> list[str]:
+        """At most `count` wordings of a question, or of a heading or a sentence that answers one; empty for none.
+
+        Raises LanguageModelUnavailable, and InvalidInput when the text is too long for the model.
+        """

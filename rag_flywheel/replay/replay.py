@@ -1,0 +1,200 @@
+"""Real questions through the real loop: what corrections help and what they harm, beside other ways to use them.
+
+Each seed is played by `simulation` in a project of its own below the work folder, so nothing of the user's is touched.
+"""
+
+import dataclasses
+import hashlib
+import importlib.resources
+import json
+import shutil
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from eval.replay.dataset import Dataset, load
+from eval.replay.measure import measure
+from eval.replay.plan import Mode, Plan, draw
+from eval.replay.trial import Trial
+from rag_flywheel.config import Config, Secrets
+from rag_flywheel.errors import InvalidInput
+from rag_flywheel.replay.simulation import FLYWHEEL, METHODS, Steps, simulate
+from rag_flywheel.services import Services
+
+LOCK = "replay"
+FILES = ("corpus.jsonl", "queries.jsonl", "qrels/test.tsv")
+
+_TRIALS = TypeAdapter(list[Trial])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What is played, as `eval.replay.plan.draw` explains it."""
+
+    mode: Mode = "full"
+    accepted: float = 0.5  # share of the untouched questions, 0..1
+    hostile: float = 0.0  # share of the corrections, 0..1
+    noise: float = 0.0  # share of the askers who also leave an implicit signal that says nothing, 0..1
+    turns: int = 1
+    titles: bool = True  # false: passages are indexed without their titles, whatever the settings say
+
+    def __post_init__(self) -> None:
+        shares = (self.accepted, self.hostile, self.noise)
+        if not (all(0 <= share <= 1 for share in shares) and self.turns >= 1):
+            raise ValueError(
+                f"a replay needs shares of 0 to 1 and a turn or more, got accepted {self.accepted}, hostile "
+                f"{self.hostile}, noise {self.noise}, turns {self.turns}"
+            )
+
+
+Opened = Callable[[Config, Secrets], AbstractContextManager[Services]]
+
+
+def replay(
+    folder: Path,
+    *,
+    config: Config,
+    secrets: Secrets,
+    options: Options,
+    methods: Sequence[str],
+    seeds: Sequence[int],
+    work: Path,
+    steps: Steps,
+    opened: Opened,
+) -> dict[str, Any]:
+    """Play the data set of a BEIR folder once for each seed, and measure every method on the same questions.
+
+    Returns what `eval.replay.measure.measure` does, with `dataset`, `seeds`, `mode`, `options` and, by seed,
+    `decisions` of the gate. Finished seeds are kept in `work` until all are, so that a run that was interrupted goes on
+    where it was. Raises InvalidInput for an unusable data set or an unknown method, and AlreadyRunning when the same
+    replay is on in `work`.
+    """
+    chosen = _checked(methods)
+    dataset = load(folder)
+    place = work / _digest(folder, config, options, chosen)
+    with opened(_project(config, place / "home", options), secrets) as home, home.ledger.lock(LOCK):
+        trials: list[Trial] = []
+        for done, seed in enumerate(seeds):
+            steps("seeds", done, len(seeds))
+            kept = place / f"seed-{seed}.json"
+            if not kept.exists():
+                project = _project(config, place / "project", options)
+                _keep(kept, _play(_plan(dataset, seed, options), dataset, project, secrets, chosen, steps, opened))
+            trials += _TRIALS.validate_json(kept.read_bytes())
+        steps("seeds", len(seeds), len(seeds))
+        steps("measuring", 0, 1)
+        measured = measure(
+            trials,
+            encoder=home.encoders(config.embedder),
+            resamples=config.gate.resamples,
+            seed=config.gate.seed,
+        )
+    shutil.rmtree(place)
+    with suppress(OSError):  # it is not empty: another replay is kept there
+        work.rmdir()
+    return {
+        "dataset": dataset.name,
+        "seeds": list(seeds),
+        "mode": options.mode,
+        "options": dataclasses.asdict(options),
+        **measured,
+        "decisions": {str(one.seed): list(one.notes) for one in trials if one.method == FLYWHEEL},
+    }
+
+
+def _checked(methods: Sequence[str]) -> tuple[str, ...]:
+    unknown = [name for name in methods if name not in METHODS]
+    if unknown or not methods:
+        found = f"unknown methods {', '.join(map(repr, unknown))}" if unknown else "no method is named"
+        raise InvalidInput(f"{found}; expected some of {', '.join(METHODS)}")
+    return tuple(dict.fromkeys(methods))
+
+
+def _digest(folder: Path, config: Config, options: Options, methods: Sequence[str]) -> str:
+    """Of all that a seed's result depends on: data set, options, methods, settings, and this program itself."""
+    elsewhere = {"data_dir", "sources", "golden", "ledger", "index", "api"}
+    asked = [dataclasses.asdict(options), list(methods)]
+    parts = [json.dumps(asked).encode(), config.model_dump_json(exclude=elsewhere).encode()]
+    parts += [(folder / name).read_bytes() for name in FILES]
+    for package in ("rag_flywheel", "ingest", "eval"):
+        root = Path(str(importlib.resources.files(package)))
+        parts += [file.read_bytes() for file in sorted(root.rglob("*.py"))]
+    digests = [hashlib.sha256(part).digest() for part in parts]
+    return hashlib.sha256(b"".join(digests)).hexdigest()[:16]
+
+
+def _project(config: Config, folder: Path, options: Options) -> Config:
+    """The user's settings over sources, an index and a ledger that are not the user's."""
+    titles = config.ingest.embed_titles and options.titles
+    # Every version is kept, for the rivals search the first one to the end.
+    index = config.index.model_copy(update={"url": "", "keep_versions": options.turns + 1})
+    return config.model_copy(
+        update={
+            "file": folder / "config.yaml",
+            "data_dir": Path("data"),
+            "sources": (FILES[0],),
+            "golden": "",
+            "ingest": config.ingest.model_copy(update={"embed_titles": titles}),
+            "canary": config.canary.model_copy(
+                update={"strategy": "direct"}
+            ),  # who is played here likes no version more
+            "ledger": config.ledger.model_copy(update={"url": ""}),
+            "index": index,
+        }
+    )
+
+
+def _plan(dataset: Dataset, seed: int, options: Options) -> Plan:
+    return draw(
+        dataset,
+        seed=seed,
+        mode=options.mode,
+        accepted=options.accepted,
+        hostile=options.hostile,
+        noise=options.noise,
+        turns=options.turns,
+    )
+
+
+def _play(
+    plan: Plan,
+    dataset: Dataset,
+    project: Config,
+    secrets: Secrets,
+    methods: Sequence[str],
+    steps: Steps,
+    opened: Opened,
+) -> list[Trial]:
+    _prepare(plan, dataset, project)
+    chance = Random(plan.seed)  # ids of the seed's own, so that the same command gives the same numbers
+    with opened(project, secrets) as parts:
+        services = replace(parts, new_id=lambda: uuid.UUID(int=chance.getrandbits(128), version=4).hex)
+        return simulate(plan, methods=methods, services=services, steps=steps)
+
+
+def _prepare(plan: Plan, dataset: Dataset, project: Config) -> None:
+    """The project's folder with its sources, and of earlier seeds nothing but the cache, which makes this one quick."""
+    project.data.mkdir(parents=True, exist_ok=True)
+    for entry in project.data.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        elif not entry.name.startswith("cache.db"):
+            entry.unlink()
+    lines = (
+        json.dumps({"_id": one.document_id, "title": one.title, "text": one.text}) + "\n"
+        for one in dataset.documents
+        if one.document_id not in plan.removed
+    )
+    (project.folder / FILES[0]).write_text("".join(lines), encoding="utf-8")
+
+
+def _keep(file: Path, trials: Sequence[Trial]) -> None:
+    partial = file.with_suffix(".partial")
+    partial.write_bytes(_TRIALS.dump_json(list(trials)))
+    partial.replace(file)

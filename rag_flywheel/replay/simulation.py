@@ -1,0 +1,280 @@
+"""One seed of a replay: people who are played here ask, correct and confirm, and the real cycle runs.
+
+Everything between is real: the chat, the ledger, the reviews, the index, the gate. The probes are asked of the flywheel
+and of its rivals alike and leave no trace, so that nothing learns from them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from eval.replay.plan import Ask, Plan
+from eval.replay.rivals import APPENDED, RIVALS, Base, Reply, Rival, Signal
+from eval.replay.trial import Probe, Seen, Trial
+from ingest import build
+from ingest.reading.sources import fingerprint, list_files
+from rag_flywheel.answering.chat import Chat, open_chat
+from rag_flywheel.cycle.reindex import reindex
+from rag_flywheel.domain import (
+    Correction,
+    DocumentId,
+    Draft,
+    Evidence,
+    Interaction,
+    InteractionId,
+    LearnedRanking,
+    Question,
+    ReviewedCorrection,
+    Verdict,
+)
+from rag_flywheel.domain.equivalence import agree
+from rag_flywheel.errors import Conflict
+from rag_flywheel.feedback import intake, review
+from rag_flywheel.ports import Vectors
+from rag_flywheel.search.retrieval import retrieve_by_vector
+from rag_flywheel.services import Services
+
+FLYWHEEL = "flywheel"
+METHODS = (FLYWHEEL, *RIVALS)
+RANKED = 100  # documents of a ranking that are kept
+WHO = "replay"
+
+Steps = Callable[[str, int, int], None]
+
+
+def simulate(plan: Plan, *, methods: Sequence[str], services: Services, steps: Steps) -> list[Trial]:
+    """Play the plan on empty services whose sources are in place; a trial for each method, all on the same probes.
+
+    Raises Conflict when the first version does not go live, and what the cycle raises.
+    """
+    first = reindex(services, force=False, steps=steps)
+    if first["decision"] != "promoted":
+        reasons = "; ".join(first["reasons"])
+        raise Conflict(f"the first version of a replay did not go live ({reasons}): make the gate's settings milder")
+    game = _begin(plan, services, steps)
+    before = {method: game.probe(method) for method in methods}
+    after: list[dict[str, dict[str, Seen]]] = []
+    notes = []
+    for turn in range(1, plan.turns + 1):
+        notes.append(game.play(turn))
+        after.append({method: game.probe(method) for method in methods})
+    probes = game.judged_probes()
+    return [
+        Trial(
+            seed=plan.seed,
+            method=method,
+            probes=probes,
+            before=before[method],
+            turns=tuple(seen[method] for seen in after),
+            notes=tuple(notes) if method == FLYWHEEL else (),
+        )
+        for method in methods
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Simulation:
+    """A seed while it is played. What grows: what people said, and answers that were made once."""
+
+    plan: Plan
+    services: Services
+    chat: Chat
+    base: Base
+    vectors: Vectors  # of the probes, (probes, dimension)
+    same: Mapping[DocumentId, DocumentId]  # a document that was dropped -> the one that says the same
+    steps: Steps
+    signals: list[Signal] = field(default_factory=list)
+    taught: dict[str, tuple[Ask, ReviewedCorrection]] = field(default_factory=dict)  # by cluster
+    answers: dict[tuple[object, ...], str] = field(default_factory=dict)
+
+    def play(self, turn: int) -> str:
+        """Everybody whose turn it is asks and answers back, and the cycle runs; returns what came of it, in words."""
+        asks = [ask for ask in self.plan.asks if ask.turn == turn]
+        said, corrected = len(self.signals), len(self.taught)
+        for done, ask in enumerate(asks):
+            self.steps("asking, correcting and confirming", done, len(asks))
+            self._ask(ask)
+        result = reindex(self.services, force=False, steps=self.steps)
+        corrections = len(self.taught) - corrected
+        confirmed = len(self.signals) - said - corrections
+        reasons = " ".join(result["reasons"])
+        return f"turn {turn}: {corrections} corrections, {confirmed} confirmed answers; {result['decision']}: {reasons}"
+
+    def probe(self, method: str) -> dict[str, Seen]:
+        """What the method finds and answers now, by query id."""
+        ask = self._method(method)
+        seen = {}
+        for done, (probe, vector) in enumerate(zip(self.plan.probes, self.vectors, strict=True)):
+            self.steps(f"probing {method}", done, len(self.plan.probes))
+            seen[probe.query_id] = self._seen(probe.question, ask(probe.question, vector))
+        self.services.index.delete(APPENDED)
+        return seen
+
+    def judged_probes(self) -> tuple[Probe, ...]:
+        """The probes, with the corrections that answer them by now beside their judgements."""
+        return tuple(
+            replace(
+                probe,
+                relevant=self._relevant(probe.relevant) | self._own(probe),
+                agreeing=frozenset(
+                    one.correction.document_id for _, one in self.taught.values() if agree(one.answer, probe.answer)
+                ),
+            )
+            for probe in self.plan.probes
+        )
+
+    def _method(self, method: str) -> Rival:
+        if method != FLYWHEEL:
+            return RIVALS[method](self.base, self.signals)
+        live = self.chat.searcher()
+        return lambda question, vector: Reply(passages=tuple(retrieve_by_vector(question, vector, searcher=live)))
+
+    def _seen(self, question: str, reply: Reply) -> Seen:
+        """The same passages for the same question give the same answer, so it is made once."""
+        ranking = tuple(dict.fromkeys(one.chunk.document_id for one in reply.passages))[:RANKED]
+        if reply.answer is not None:
+            return Seen(ranking=ranking, answer=reply.answer)
+        read = reply.passages[: self.base.searcher.shown]
+        key = (question, *((one.chunk.chunk_id, one.chunk.text) for one in read))
+        if key not in self.answers:
+            pieces = self.services.generator.answer(question, read)
+            self.answers[key] = next(piece for piece in pieces if isinstance(piece, Draft)).text
+        return Seen(ranking=ranking, answer=self.answers[key])
+
+    def _relevant(self, judged: frozenset[DocumentId]) -> frozenset[DocumentId]:
+        return judged | {self.same[one] for one in judged if one in self.same}
+
+    def _own(self, probe: Probe) -> frozenset[DocumentId]:
+        """The accepted correction of the probe's own question, unless it is hostile."""
+        if probe.group not in self.taught:
+            return frozenset()
+        ask, reviewed = self.taught[probe.group]
+        return frozenset({reviewed.correction.document_id}) if ask.hostile is None else frozenset()
+
+    def _ask(self, ask: Ask) -> None:
+        """One person asks, and says what the answer was worth: an answer that does not agree with gold is bad."""
+        services = self.services
+        question = Question(text=ask.query.text, asked=services.now(), user=_name(ask))
+        interaction = self.chat.answer(question, interaction_id=InteractionId(services.new_id()))
+        if ask.kind == "confirm":
+            right = interaction.answered and _first_document(interaction) in self._relevant(ask.query.relevant)
+        else:
+            right = ask.hostile is None and agree(interaction.answer, ask.query.answer)
+        if ask.implicit is not None:
+            kind, value = ask.implicit
+            self._say(ask, interaction, kind, value)
+        if right:
+            self._confirm(ask, interaction)
+        elif ask.kind == "correct":
+            self._correct(ask, interaction)
+
+    def _confirm(self, ask: Ask, interaction: Interaction) -> None:
+        self._say(ask, interaction, "thumb", "up")
+        document = _first_document(interaction)
+        if document is not None:
+            self._remember(interaction, interaction.answer, document, corrected=False)
+
+    def _say(self, ask: Ask, interaction: Interaction, kind: str, value: str | bool) -> None:
+        services = self.services
+        signal = intake.prepare(
+            interaction.interaction_id,
+            kind,
+            value,
+            user=_name(ask),
+            ledger=services.ledger,
+            redactor=services.redactor,
+            minimum_similarity=services.config.generator.minimum_similarity,
+            at=services.now(),
+            new_id=services.new_id,
+        )
+        services.ledger.add_feedback(signal)
+
+    def _correct(self, ask: Ask, interaction: Interaction) -> None:
+        services = self.services
+        correction = review.prepare(
+            interaction.interaction_id,
+            ask.answer,
+            evidence=(),
+            supersedes=(),
+            user=_name(ask),
+            feedback_id=None,
+            ledger=services.ledger,
+            redactor=services.redactor,
+            find=lambda text: self.chat.search(text)[1],
+            lengths=dict,  # no span is named, so no document's length is looked up
+            at=services.now(),
+            new_id=services.new_id,
+        )
+        services.ledger.add_correction(correction)
+        reviewed = self._accept(correction)
+        self.taught[ask.query.cluster] = (ask, reviewed)
+        self._remember(interaction, reviewed.answer, correction.document_id, corrected=True)
+
+    def _accept(self, correction: Correction) -> ReviewedCorrection:
+        services = self.services
+        return review.decide(
+            correction.correction_id,
+            Verdict.ACCEPT,
+            reviewer=WHO,
+            answer=None,
+            note=None,
+            ledger=services.ledger,
+            redactor=services.redactor,
+            at=services.now(),
+            new_id=services.new_id,
+        )
+
+    def _remember(self, interaction: Interaction, answer: str, document: DocumentId, *, corrected: bool) -> None:
+        """For the rivals, who learn from the same people."""
+        spans = [Evidence(document_id=one.document_id, start=one.start, end=one.end) for one in interaction.citations]
+        cited = [one for one in interaction.ranking if any(one.span.overlaps(span) for span in spans)]
+        best = max(cited, key=lambda one: one.score, default=None)
+        self.signals.append(
+            Signal(
+                question=interaction.query,
+                answer=answer,
+                document_id=document,
+                cited=None if best is None else best.chunk_id,
+                corrected=corrected,
+            )
+        )
+
+
+def _begin(plan: Plan, services: Services, steps: Steps) -> _Simulation:
+    live = services.index.live()
+    assert live is not None  # a version was promoted just now
+    # Not what it learned from questions of its own making: the rivals have nothing of the flywheel's.
+    manifest = replace(services.ledger.version(live).manifest, learned=LearnedRanking())
+    searcher = services.open(manifest)
+    return _Simulation(
+        plan=plan,
+        services=services,
+        chat=open_chat(services),
+        base=Base(searcher=searcher, titles=services.config.ingest.embed_titles),
+        vectors=searcher.encoder.encode_queries([one.question for one in plan.probes]),
+        same=_duplicates(services),
+        steps=steps,
+    )
+
+
+def _name(ask: Ask) -> str:
+    return f"asker of {ask.query.query_id}"
+
+
+def _first_document(interaction: Interaction) -> DocumentId | None:
+    """What the answer cites first, or else the first passage's; None where nothing was found."""
+    named = [one.document_id for one in interaction.citations] + [one.document_id for one in interaction.ranking]
+    return named[0] if named else None
+
+
+def _duplicates(services: Services) -> dict[DocumentId, DocumentId]:
+    """Each document that was left out as a duplicate, with the one that says the same. Files come from the cache."""
+    files = list_files(services.config).files
+    _, skipped = build.collect(
+        files,
+        fingerprint(files),
+        config=services.config,
+        cache=services.cache,
+        redactor=services.redactor,
+        on_step=lambda done, total: None,
+    )
+    return {DocumentId(one.name): one.same_as for one in skipped if one.same_as is not None}

@@ -1,0 +1,298 @@
+"""Who meets which version, and when enough is known to move on: the rules of a canary. Pure.
+
+The tests behind a verdict are in `sequential`, the numbers that they take in `outcomes`.
+"""
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from statistics import NormalDist
+
+from rag_flywheel.config import CanarySection
+from rag_flywheel.domain import Arm, Canary, CanaryState, HoldOut, Json, Outcomes
+from rag_flywheel.rollout.sequential import Estimate, contrast, half_width, p_above, p_excess, p_split
+
+HOLDOUT = "holdout"
+WORSE_PART, STOP_PART, SPLIT_PART = 0.80, 0.18, 0.02
+"""How `canary.significance` is shared by what may stop a version that is not worse."""
+CLICKS_PART = 0.2
+"""What clicks take of the part for "worse", where people see both rankings interleaved."""
+STOPS = {"failed": "got an answer that failed", "refused": "were refused an answer", "slow": "got a slow answer"}
+SCALE = 0.3
+"""The differences looked for most, as a share of the expected rate. Fixed before there are data."""
+EXPECTED_AT_LEAST = 0.01
+"""For the scale, where nothing was bad before the canary."""
+
+
+class Action(StrEnum):
+    HOLD = "hold"  # nothing is shown yet
+    ADVANCE = "advance"  # to the next step's share
+    PROMOTE = "promote"
+    ROLL_BACK = "roll_back"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """What is to be done about a canary, and why."""
+
+    action: Action
+    reasons: tuple[str, ...]  # in plain sentences
+    evidence: Mapping[str, Json]  # the numbers that it was decided by
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A difference of two rates of bad outcomes; below 0 the first has fewer. It holds at all times at once."""
+
+    difference: float
+    low: float
+    high: float
+
+
+# --- who meets which version ------------------------------------------------------------------------------------------
+
+
+def bucket(unit: str, *, salt: bytes, experiment: str) -> float:
+    """Where a person stands in an experiment, evenly spread over 0 to 1 (without 1): always the same place.
+
+    `unit` is a pseudonym. Keyed BLAKE2b (RFC 7693) with the experiment in the message, so that each splits the people
+    anew and nobody without the salt can choose a place.
+    """
+    key = hashlib.sha256(salt).digest()  # a salt may be longer than the 64 bytes that BLAKE2b takes
+    digest = hashlib.blake2b(f"{experiment}\n{unit}".encode(), key=key, digest_size=8).digest()
+    return (int.from_bytes(digest) >> 11) / 2**53  # all bits that a float holds, so never rounded up to 1
+
+
+def arm(unit: str, *, salt: bytes, canary: Canary | None, holdout: HoldOut | None) -> Arm:
+    """The person's side. The people of the hold-out are in no canary.
+
+    A later step has a larger share and the same places, so nobody goes back from the treatment to the control.
+    """
+    held = 0.0 if holdout is None or holdout.version_id is None else holdout.share
+    if bucket(unit, salt=salt, experiment=HOLDOUT) < held:
+        return Arm.HOLDOUT
+    if canary is None or canary.state is not CanaryState.RUNNING:
+        return Arm.CONTROL
+    if bucket(unit, salt=salt, experiment=f"{canary.canary_id}:{Arm.INTERLEAVED}") < canary.interleaved:
+        return Arm.INTERLEAVED
+    return Arm.TREATMENT if bucket(unit, salt=salt, experiment=canary.canary_id) < canary.share else Arm.CONTROL
+
+
+# --- when enough is known ---------------------------------------------------------------------------------------------
+
+
+def decide(
+    canary: Canary,
+    outcomes: Mapping[Arm, Outcomes],
+    *,
+    now: datetime,
+    settings: CanarySection,
+    trips: Sequence[str] = (),
+    wins: tuple[int, int] = (0, 0),
+) -> Move:
+    """What the outcomes of the canary's current step ask for. May be called as often as one likes.
+
+    `trips` are the guardrails that the candidate broke, in sentences. `wins` are the people who clicked a passage of
+    the candidate, and of the live version, first, in all steps, where the two were interleaved (`interleaving.wins`).
+
+    The rules, of which the first that fits decides: roll back on a trip; on a broken split; where more people met
+    failed, refused or slow answers; where the candidate is shown to be worse, or its passages to be clicked less. At
+    the last step promote where it is shown to be not worse by `margin`. When the time is over do what `on_timeout`
+    says. At an earlier step go on after `minimum_hours` and `minimum_people`.
+
+    - Each step is a test by itself of the people and questions that came in it. Sums over steps would compare a
+      treatment that met mostly the last step with a control that met mostly the first (Simpson's paradox).
+    - A version that is not worse is stopped as worse, by a hard stop or for its split with probability `significance`
+      at most over the whole canary: the steps share it, and so do these rules. Of this the split and the hard stops are
+      exact, where a candidate drives nobody away from one step to the next; the rest is asymptotic (`sequential`). A
+      timeout is no such stop.
+    - A version whose rate is higher by more than `margin` is promoted as not worse with probability `significance` at
+      most. The last step alone can promote, so this is not shared.
+    - "Better" decides nothing by itself. What shows a version to be better shows it all the more to be not worse (the
+      estimate in units of its error rises with the margin), and at an early step even a clear gain says nothing of the
+      load of all, of other hours or of rare failures, for which the steps are there.
+    - In a shadow canary people judge the live version's answers alone. So a candidate is not called worse or not worse,
+      and is promoted at the end of the last step unless something stopped it.
+    """
+    treatment, control = outcomes[Arm.TREATMENT], outcomes[Arm.CONTROL]
+    tests = _tests(canary, treatment, control, settings)
+    if canary.interleaved:
+        tests["clicks"] = p_excess(wins[1], sum(wins), share=0.5)  # a sign test, exact
+    last = canary.step == len(canary.shares) - 1
+    waited = now - canary.stepped >= timedelta(hours=settings.minimum_hours)
+    enough = min(treatment.people, control.people) >= settings.minimum_people
+    over = now - canary.started >= timedelta(hours=settings.maximum_hours)
+
+    def move(action: Action, why: Mapping[str, str]) -> Move:
+        evidence = _evidence(canary, treatment, control, tests)
+        clicked: dict[str, Json] = {"treatment": wins[0], "control": wins[1]}
+        more: dict[str, Json] = {"clicks": clicked} if canary.interleaved else {}
+        return Move(action=action, reasons=tuple(why.values()), evidence={**evidence, **more, "rules": list(why)})
+
+    if trips:
+        return move(Action.ROLL_BACK, {f"trip {number}": said for number, said in enumerate(trips, start=1)})
+    if stops := _stops(tests, treatment, control, wins, canary, settings):
+        return move(Action.ROLL_BACK, stops)
+    if last and waited and enough and (canary.shadow or tests["not_worse"] <= settings.significance):
+        return move(Action.PROMOTE, _why_promoted(canary, tests, settings))
+    if over:
+        action, said = _timeout(canary, settings)
+        return move(action, {"timeout": said})
+    if not last and waited and enough:
+        said = f"step {canary.step + 1} of {len(canary.shares)} is over, and nothing speaks against the candidate"
+        return move(Action.ADVANCE, {"step": said})
+    if not enough:
+        found = f"{treatment.people} people on the candidate and {control.people} on the live version"
+        return move(Action.HOLD, {"people": f"{found} so far; {settings.minimum_people} are needed on each side"})
+    if not waited:
+        return move(Action.HOLD, {"hours": f"the step lasts {settings.minimum_hours:g} hours at least"})
+    return move(Action.HOLD, {"open": "neither worse nor not worse is shown yet"})
+
+
+def _tests(canary: Canary, treatment: Outcomes, control: Outcomes, settings: CanarySection) -> dict[str, float]:
+    """Always-valid p by test; those on the rate of bad outcomes only where there are people enough."""
+    share = canary.share
+    found = {"split": p_split(treatment.people, treatment.people + control.people, share=share)}
+    for name in STOPS:
+        met, others = getattr(treatment, name), getattr(control, name)
+        found[name] = p_excess(met, met + others, share=share)
+    if not canary.shadow and min(treatment.people, control.people) >= settings.minimum_people:
+        scale = _scale(canary.expected)
+        difference = contrast(treatment, control)
+        found["worse"] = p_above(difference, scale=scale)
+        found["better"] = p_above(_turned(difference), scale=scale)
+        found["not_worse"] = p_above(_turned(contrast(treatment, control, times=1.0 + settings.margin)), scale=scale)
+    return found
+
+
+def _stops(
+    tests: Mapping[str, float],
+    treatment: Outcomes,
+    control: Outcomes,
+    wins: tuple[int, int],
+    canary: Canary,
+    settings: CanarySection,
+) -> dict[str, str]:
+    """Why the candidate has to go, by rule; empty where it has not."""
+    allowed = settings.significance / len(canary.shares)
+    found = {}
+    if tests["split"] <= SPLIT_PART * allowed:
+        people = treatment.people + control.people
+        found["split"] = (
+            f"the split is broken: {treatment.people} of {people} people are on the candidate, where "
+            f"{canary.share:.0%} should be (p {tests['split']:.2g}); "
+            "look for answers that are lost or recorded on one side only"
+        )
+    for name, said in STOPS.items():
+        if tests[name] <= STOP_PART * allowed / len(STOPS):
+            met, others = getattr(treatment, name), getattr(control, name)
+            found[name] = (
+                f"more people on the candidate {said}: {met} of {treatment.people}, "
+                f"against {others} of {control.people} on the live version (p {tests[name]:.2g})"
+            )
+    clicks_part = CLICKS_PART * WORSE_PART if canary.interleaved else 0.0
+    if tests.get("clicks", 1.0) <= clicks_part * settings.significance:  # over all steps
+        found["clicks"] = (
+            f"people click the live version's passages more: {wins[1]} did so first, and {wins[0]} clicked the "
+            f"candidate's (p {tests['clicks']:.2g})"
+        )
+    if tests.get("worse", 1.0) <= (WORSE_PART - clicks_part) * allowed:
+        found["worse"] = (
+            f"the candidate is worse: {treatment.bad / treatment.asked:.1%} of its {treatment.asked} answers were bad, "
+            f"against {control.bad / control.asked:.1%} of the live version's {control.asked} (p {tests['worse']:.2g})"
+        )
+    return found
+
+
+def _why_promoted(canary: Canary, tests: Mapping[str, float], settings: CanarySection) -> dict[str, str]:
+    if canary.shadow:
+        return {"shadow": "the candidate answered beside the live version in all steps, and nothing stopped it"}
+    margin = f"by more than {settings.margin:.0%} of the live version's rate"
+    found = {"not_worse": f"the rate of bad outcomes did not rise {margin} (p {tests['not_worse']:.2g})"}
+    if tests["better"] <= settings.significance:
+        found["better"] = f"the candidate has fewer bad outcomes (p {tests['better']:.2g})"
+    return found
+
+
+def _timeout(canary: Canary, settings: CanarySection) -> tuple[Action, str]:
+    over = f"nothing was shown in {settings.maximum_hours:g} hours"
+    match settings.on_timeout:
+        case "promote":
+            return Action.PROMOTE, f"{over}, and canary.on_timeout says promote"
+        case "superior" if canary.superior:
+            return Action.PROMOTE, f"{over}, and the gate had shown the candidate to be better"
+        case "superior":
+            return Action.ROLL_BACK, f"{over}, and the gate had not shown the candidate to be better"
+        case _:
+            return Action.ROLL_BACK, f"{over}, and canary.on_timeout says keep the live version"
+
+
+def _evidence(canary: Canary, treatment: Outcomes, control: Outcomes, tests: Mapping[str, float]) -> dict[str, Json]:
+    return {
+        "step": canary.step,
+        "share": canary.share,
+        **{one.arm.value: {"people": one.people, "asked": one.asked, "bad": one.bad} for one in (treatment, control)},
+        "p": dict(tests),
+    }
+
+
+def _turned(estimate: Estimate) -> Estimate:
+    return Estimate(-estimate.value, estimate.variance)
+
+
+def _scale(expected: float) -> float:
+    return SCALE * max(expected, EXPECTED_AT_LEAST)
+
+
+# --- planning, and the gain over months -------------------------------------------------------------------------------
+
+
+def questions_needed(
+    *, expected: float, effect: float, design: float, settings: CanarySection, power: float = 0.9
+) -> float:
+    """Questions in the last step until its verdict has come with probability `power`, about.
+
+    For a candidate whose rate of bad outcomes is `expected * (1 + effect)`: to be called worse where `effect` is above
+    0, else not worse. `design` is the factor by which the variance is larger than for independent questions, because
+    people ask several (1 where nobody asks twice; Kish, "Survey sampling", 1965). Infinite where nothing is expected.
+    Asymptotic. In `benchmarks/canary_power.py` 0.7 to 1.6 times as many were needed: more where the same people come
+    back, so that the design effect grows while the canary runs. The steps before the last come on top.
+    """
+    if not 0.0 < expected < 1.0:
+        return math.inf
+    treated = min(max(expected * (1.0 + effect), 0.0), 1.0)
+    share, steps = settings.shares[-1], len(settings.shares)
+    times = 1.0 if effect > 0.0 else 1.0 + settings.margin
+    gap = treated - expected if effect > 0.0 else times * expected - treated
+    allowed = settings.significance * (WORSE_PART / steps if effect > 0.0 else 1.0)
+    one = design * (treated * (1 - treated) / share + times**2 * expected * (1 - expected) / (1 - share))
+    likely = NormalDist().inv_cdf(power)
+
+    def shown(questions: float) -> bool:
+        seen = Estimate(gap - likely * math.sqrt(one / questions), one / questions)
+        return p_above(seen, scale=_scale(expected)) <= allowed
+
+    low, high = 1.0, 2.0
+    while not shown(high):
+        low, high = high, 2.0 * high
+    while high - low > 0.5:
+        middle = (low + high) / 2.0
+        low, high = (low, middle) if shown(middle) else (middle, high)
+    return high
+
+
+def gain(outcomes: Mapping[Arm, Outcomes], *, expected: float, significance: float) -> Interval | None:
+    """The flywheel's own gain: the rate of bad outcomes of everybody else (control) less that of the hold-out.
+
+    Tally `tally.outside_holdout` for it, since the hold-out began. `expected` is the rate when it began. The
+    interval may be looked at every day. None where one side has fewer than two people.
+    """
+    everybody, holdout = outcomes[Arm.CONTROL], outcomes[Arm.HOLDOUT]
+    if min(everybody.people, holdout.people) < 2:
+        return None
+    found = contrast(everybody, holdout)
+    width = half_width(found.variance, scale=_scale(expected), significance=significance)
+    return Interval(difference=found.value, low=found.value - width, high=found.value + width)

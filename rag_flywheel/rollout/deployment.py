@@ -1,0 +1,301 @@
+"""How a version that passed the gate gets to the people: the strategy, and what a look at its canary does.
+
+A look reads what the people of both arms met in this step, judges it, and acts. Every process of the API looks, and so
+does `rag-flywheel canary tick`: whoever comes second finds the work done.
+"""
+
+import contextlib
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from eval.guardrails import memorisation, safety, served
+from rag_flywheel.config import Embedder
+from rag_flywheel.domain import (
+    Arm,
+    Canary,
+    CanaryId,
+    CanaryState,
+    CorrectionState,
+    Decision,
+    Exposure,
+    FeedbackKind,
+    Json,
+    Manifest,
+    Outcomes,
+)
+from rag_flywheel.errors import AlreadyRunning, NotFound
+from rag_flywheel.rollout import canary, promotion, sequential, tally, webhook_outbox
+from rag_flywheel.rollout.canary import Action, Move
+from rag_flywheel.rollout.interleaving import wins
+from rag_flywheel.rollout.shadow import Repeat, shadow
+from rag_flywheel.services import Services
+
+LOCK = "canary"
+CANDIDATES = (Arm.TREATMENT, Arm.INTERLEAVED)  # whose answers are the candidate's, or in part
+WHO = "reindex"
+RECENT = timedelta(days=7)  # of traffic, from which its rate is taken
+EFFECT = 0.3  # the relative rise of bad outcomes that a canary must be able to show in time
+LEAST = 100  # questions from which the rate of bad outcomes is taken as known
+SHADOWED = (0.5,)  # both versions answer the same questions
+CHECKED = "served answer"
+CHECKED_AT_MOST = 500  # answers at a look, the newest
+UNHEARD = (CorrectionState.REJECTED, CorrectionState.QUARANTINED)  # corrections that say nothing of the answer
+USUAL = 0.1  # the rate of bad outcomes where it is not known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """Which strategy a candidate goes by, and why that one."""
+
+    strategy: str  # direct, shadow or canary
+    why: str
+    expected: float  # the rate of bad outcomes lately, 0..1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What a look at the canary found and did."""
+
+    canary: Canary | None  # as it was found; None: none is running
+    action: str  # hold, advance, promote, roll_back; none: there was nothing to judge, or another was faster
+    reasons: tuple[str, ...]
+    evidence: Mapping[str, Json]
+
+
+def choose(services: Services) -> Way:
+    """The configured strategy; for `auto` a canary where recent traffic can decide one in time, else direct."""
+    settings = services.config.canary
+    recent = _answered(services, since=services.now() - RECENT)
+    met = _tally([dataclasses.replace(one, arm=Arm.CONTROL) for one in recent], services)[Arm.CONTROL]
+    expected = met.bad / met.asked if met.asked >= LEAST else USUAL
+    if settings.strategy != "auto":
+        return Way(strategy=settings.strategy, why=f"canary.strategy is {settings.strategy}", expected=expected)
+    first, hours_seen = settings.shares[0], RECENT / timedelta(hours=1)
+    met_first = met.people * first * min(1.0, settings.maximum_hours / hours_seen)
+    if met_first < settings.minimum_people:
+        why = (
+            f"{met.people} people who named themselves or their session asked in the last {RECENT.days} days: "
+            f"{met_first:.0f} of them would be on the candidate in the first step, and canary.minimum_people is "
+            f"{settings.minimum_people}"
+        )
+        return Way(strategy="direct", why=why, expected=expected)
+    per_hour = met.asked / hours_seen
+    needed = canary.questions_needed(expected=expected, effect=EFFECT, design=sequential.design(met), settings=settings)
+    if math.isinf(needed):
+        return Way(strategy="direct", why="no answer was bad lately, so no rise could be shown", expected=expected)
+    hours = settings.minimum_hours * (len(settings.shares) - 1) + needed / per_hour
+    fits = hours <= settings.maximum_hours
+    why = (
+        f"{per_hour:.1f} questions an hour and {expected:.1%} bad outcomes lately: {hours:.0f} hours would show a rise "
+        f"by {EFFECT:.0%}, {'within' if fits else 'more than'} the {settings.maximum_hours:g} of canary.maximum_hours"
+    )
+    return Way(strategy="canary" if fits else "direct", why=why, expected=expected)
+
+
+def deploy(manifest: Manifest, decision: Decision, services: Services) -> tuple[str, str]:
+    """Let a version that passed the gate go its way: (promoted, canary or shadow, why that way).
+
+    The first version has nothing to be compared with, so it goes live at once. A canary that is running gives way.
+    Raises Frozen, AliasMoved, and AlreadyRunning when somebody else moves the alias right now.
+    """
+    index, ledger = services.index, services.ledger
+    way = choose(services)
+    at = services.now()
+    if decision.control is None or way.strategy == "direct":
+        why = "passed the gate" if decision.control is None else f"passed the gate; {way.why}"
+        promotion.promote(
+            manifest.version_id, expected=decision.control, index=index, ledger=ledger, who=WHO, why=why, at=at
+        )
+        return "promoted", why
+    settings = services.config.canary
+    shadowed = way.strategy == "shadow"
+    started = Canary(
+        canary_id=CanaryId(services.new_id()),
+        control=decision.control,
+        treatment=manifest.version_id,
+        shadow=shadowed,
+        shares=SHADOWED if shadowed else settings.shares,
+        superior=decision.report.get("better") is True,
+        expected=way.expected,
+        interleaved=0.0 if shadowed else settings.interleaved,
+        started=at,
+        step=0,
+        stepped=at,
+        state=CanaryState.RUNNING,
+        reasons=(f"passed the gate; {way.why}",),
+    )
+    promotion.start_canary(started, index=index, ledger=ledger, who=WHO)
+    return way.strategy, way.why
+
+
+def look(services: Services) -> Look:
+    """Look at the canary that is running, and act on the verdict.
+
+    At most one process looks at a time; another finds nothing to do. Raises what the adapters raise.
+    """
+    found = promotion.running(services.ledger)
+    if found is not None:
+        # Somebody else may be looking, or moving the alias.
+        with contextlib.suppress(AlreadyRunning), services.ledger.lock(LOCK):
+            found = promotion.running(services.ledger)  # it may have changed while another was looking
+            if found is not None:
+                return _look(found, services)
+    return Look(canary=found, action="none", reasons=(), evidence={})
+
+
+def deliver(services: Services) -> int:
+    """Send the notices that are due to the webhooks; returns how many arrived."""
+    return webhook_outbox.deliver(services.ledger, services.webhooks, at=services.now())
+
+
+def judged(newest: Canary, services: Services) -> dict[str, Json]:
+    """What the people of each arm met in the canary's present step, and what a look would do about it now."""
+    met = _compared(newest, services)
+    move = _judge(newest, met, services)
+    going = newest.state is CanaryState.RUNNING
+    return {"next": {"action": move.action.value, "reasons": list(move.reasons)} if going else None, **move.evidence}
+
+
+def gain(services: Services) -> dict[str, Json] | None:
+    """What the flywheel is worth: everybody else against the people of the hold-out. None without a hold-out."""
+    held = services.ledger.holdout()
+    if held is None or held.version_id is None:
+        return None
+    met = _tally(list(tally.outside_holdout(_answered(services, since=held.since))), services)
+    others, theirs = met[Arm.CONTROL], met[Arm.HOLDOUT]
+    found = canary.gain(met, expected=USUAL, significance=services.config.canary.significance)
+    return {
+        "version": held.version_id,
+        "since": held.since.isoformat(),
+        "share": held.share,
+        "holdout": {"people": theirs.people, "asked": theirs.asked, "bad": theirs.bad},
+        "others": {"people": others.people, "asked": others.asked, "bad": others.bad},
+        "difference": None if found is None else dataclasses.asdict(found),
+    }
+
+
+def _look(under_way: Canary, services: Services) -> Look:
+    index, ledger = services.index, services.ledger
+    ended = promotion.settle(under_way, index=index, ledger=ledger, at=services.now())
+    if ended is not None:
+        return Look(canary=under_way, action="none", reasons=(ended,), evidence={})
+    repeats = shadow(under_way, services) if under_way.shadow else []
+    met = _compared(under_way, services, repeats)
+    said = [(one.draft.text, one.draft.citations) for one in repeats if one.draft is not None]
+    unchecked = {} if under_way.shadow else _unchecked(met, services)
+    trips = _trips([*said, *unchecked.values()], services)
+    move = _judge(under_way, met, services, trips=trips)
+    acted = _act(under_way, move, services)
+    if acted or not trips:  # else, and where this process dies before, the next look has to find them again
+        _remember(repeats, unchecked, services)
+    return Look(
+        canary=under_way,
+        action=move.action.value if acted else "none",
+        reasons=move.reasons,
+        evidence=move.evidence,
+    )
+
+
+def _judge(under_way: Canary, met: Sequence[Exposure], services: Services, *, trips: Sequence[str] = ()) -> Move:
+    return canary.decide(
+        under_way,
+        _tally(met, services),
+        now=services.now(),
+        settings=services.config.canary,
+        trips=trips,
+        wins=_wins(under_way, services) if under_way.interleaved else (0, 0),
+    )
+
+
+def _wins(under_way: Canary, services: Services) -> tuple[int, int]:
+    """The people whose first click, in all steps, was on the candidate's passage, and on the live version's."""
+    ledger = services.ledger
+    met = ledger.exposures(canary_id=under_way.canary_id)
+    people = {one.interaction_id: one.unit for one in met if one.arm is Arm.INTERLEAVED}
+    clicks = []
+    for signal in ledger.feedback(since=under_way.started):
+        if signal.kind is FeedbackKind.CITATION_CLICK and signal.rank is not None and signal.interaction_id in people:
+            ranking = ledger.interaction(signal.interaction_id).ranking
+            team = next((one.team for one in ranking if one.rank == signal.rank), None)
+            clicks += [] if team is None else [(people[signal.interaction_id], team)]
+    return wins(clicks)
+
+
+def _act(under_way: Canary, move: Move, services: Services) -> bool:
+    at, ledger = services.now(), services.ledger
+    if move.action is Action.HOLD:
+        return True
+    if move.action is Action.ADVANCE:
+        return promotion.advance(under_way, reasons=move.reasons, evidence=move.evidence, ledger=ledger, at=at)
+    return promotion.finish(
+        under_way,
+        promoted=move.action is Action.PROMOTE,
+        reasons=move.reasons,
+        evidence=move.evidence,
+        index=services.index,
+        ledger=ledger,
+        who=promotion.WHO,
+        at=at,
+    )
+
+
+def _compared(under_way: Canary, services: Services, repeats: Sequence[Repeat] = ()) -> list[Exposure]:
+    """The exposures of the present step; of a shadow those of the answers that both versions gave."""
+    met = services.ledger.exposures(canary_id=under_way.canary_id, step=under_way.step)
+    if not under_way.shadow:
+        return met
+    met += [one.exposure for one in repeats]
+    repeated = {one.interaction_id for one in met if one.arm is Arm.TREATMENT}
+    return [one for one in met if one.interaction_id in repeated]
+
+
+def _answered(services: Services, *, since: datetime) -> list[Exposure]:
+    """What people met since then, without what shadows would have told them."""
+    unseen = {one.canary_id for one in services.ledger.canaries() if one.shadow}
+    met = services.ledger.exposures(since=since)
+    return [one for one in met if not (one.arm is Arm.TREATMENT and one.canary_id in unseen)]
+
+
+def _tally(exposures: Sequence[Exposure], services: Services) -> dict[Arm, Outcomes]:
+    ledger, slow = services.ledger, services.config.canary.slow_seconds
+    if not exposures:
+        return tally.tally([], [], set(), slow_seconds=slow)
+    since = min(one.at for one in exposures)
+    corrections = [one.correction for one in ledger.corrections() if one.verdict_state not in UNHEARD]
+    corrected = {one.interaction_id for one in corrections if one.submitted >= since}
+    return tally.tally(exposures, ledger.feedback(since=since), corrected, slow_seconds=slow)
+
+
+def _unchecked(met: Sequence[Exposure], services: Services) -> dict[str, served.Answer]:
+    """The candidate's newest answers that no look has checked yet, by the key under which that is remembered."""
+    names = [one.interaction_id for one in met if one.arm in CANDIDATES and one.interaction_id is not None]
+    keys = {f"{CHECKED}:{name}": name for name in names[-CHECKED_AT_MOST:]}
+    known = services.cache.get(list(keys))
+    answers: dict[str, served.Answer] = {}
+    for key in keys.keys() - known.keys():
+        with contextlib.suppress(NotFound):  # erased meanwhile
+            interaction = services.ledger.interaction(keys[key])
+            answers[key] = (interaction.answer, interaction.citations)
+    return answers
+
+
+def _remember(repeats: Sequence[Repeat], unchecked: Iterable[str], services: Services) -> None:
+    for one in repeats:
+        with contextlib.suppress(NotFound):  # its interaction was erased meanwhile
+            services.ledger.add_exposure(one.exposure)
+    services.cache.put(dict.fromkeys(unchecked, b""))
+
+
+def _trips(answers: Sequence[served.Answer], services: Services) -> list[str]:
+    limits = services.config.guardrails
+    planted = memorisation.read_canaries(services.config.resolve(limits.canaries)) if limits.canaries else ()
+    return served.trips(
+        answers,
+        canaries=planted,
+        redactor=services.redactor,
+        rate=lambda: safety.trained(services.encoders(Embedder())),
+        threshold=limits.unsafe_threshold,
+    )

@@ -1,0 +1,74 @@
+"""When a known question is taken for the query, so that its answer stands first.
+
+It has to be nearer to the query than every passage, and fit it well enough: how well is enough, the threshold, is
+learned for each version by `ingest.learning.admission`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rag_flywheel.domain import Admission, Candidate, Chunk, DocumentId, Evidence
+from rag_flywheel.domain.equivalence import same_question
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitting:
+    """A known question's chunk with how well the question fits the query."""
+
+    candidate: Candidate
+    fit: float  # comparable within one version
+    nearest: bool  # whether the question is nearer to the query than every passage
+
+
+def is_confirmed(chunk: Chunk, query: str) -> bool:
+    """Whether somebody confirmed that the chunk answers this very query."""
+    return chunk.confirmed is not None and is_known(chunk, query)
+
+
+def is_known(chunk: Chunk, query: str) -> bool:
+    """Whether the chunk is found by this very query as its known question, confirmed or corrected."""
+    return chunk.question is not None and same_question(chunk.question) == same_question(query)
+
+
+def with_known(passages: Sequence[Candidate], known: Sequence[Candidate]) -> list[Candidate]:
+    """The passages, each with the cosine of the query and the nearest `known` question whose answer it holds."""
+    answers: dict[DocumentId, list[tuple[Evidence, float]]] = {}
+    for one in known:
+        provenance = one.chunk.provenance
+        for span in (one.chunk.span,) if provenance is None else provenance.holders:
+            answers.setdefault(span.document_id, []).append((span, one.scores.question or 0.0))
+    found = []
+    for one in passages:
+        spans = answers.get(one.chunk.document_id, [])
+        cosines = [cosine for span, cosine in spans if one.chunk.span.overlaps(span)]
+        scores = replace(one.scores, known=max(cosines)) if cosines else one.scores
+        found.append(replace(one, scores=scores))
+    return found
+
+
+def fits(known: Sequence[Candidate], passages: Sequence[Candidate], admission: Admission | None) -> list[Fitting]:
+    """How well each known question fits the query, best first; ties by chunk id.
+
+    Its cosine to the query, more for the words that they share, less for the best passage's cosine: where a passage is
+    near, a question has to be nearer still. Without an admission the cosine alone decides the order.
+    """
+    nearest = best_cosine(passages)
+    best = -1.0 if nearest is None else nearest
+    words, passage = (0.0, 0.0) if admission is None else (admission.words, admission.passage)
+    fitting = []
+    for one in known:
+        cosine = one.scores.question or 0.0
+        fit = cosine + words * (one.scores.words or 0.0) - passage * max(best, 0.0)
+        fitting.append(Fitting(candidate=one, fit=fit, nearest=cosine > best))
+    return sorted(fitting, key=lambda one: (-one.fit, one.candidate.chunk.chunk_id))
+
+
+def best_cosine(passages: Sequence[Candidate]) -> float | None:
+    return max((one.scores.dense for one in passages if one.scores.dense is not None), default=None)
+
+
+def is_admitted(one: Fitting, admission: Admission | None) -> bool:
+    """Whether a known question is taken for the query: it is nearer than every passage and fits well enough. None is
+    before a version has learned how well that is.
+    """
+    return admission is not None and one.nearest and one.fit > admission.threshold

@@ -1,0 +1,97 @@
+"""Query to passages: hybrid search, admission of known questions, fusion, reranking. One version answers, whole.
+
+A source passage is found by its dense vector and by BM25. A known question is one whose answer is a reviewed
+correction, or a passage that a person confirmed. It is found by itself alone, and its answer is admitted only when it
+fits the query well enough, as `admission` says. Then its answer stands first. A known question that is not meant still
+tells what the passages that hold its answer are about. The order of the source passages is for `fusion` to say.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag_flywheel.domain import Candidate, Chunk, Passage
+from rag_flywheel.ports import Reranker, Vectors
+from rag_flywheel.search.admission import Fitting, best_cosine, fits, is_admitted, with_known
+from rag_flywheel.search.fusion import features, fuse
+from rag_flywheel.search.versions import Searcher
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranking:
+    """What a search came to."""
+
+    passages: tuple[Passage, ...]  # best first
+    weighed: NDArray[np.float64]  # the features of the source passages among them, in their order
+    nearest: float | None  # the best cosine of a source passage, also where a known question led to it
+    admitted: tuple[Fitting, ...]  # the known questions whose answers stand first, in their order
+    kept_out: tuple[Fitting, ...]  # known questions that did not fit well enough, or come to an answer met before
+
+
+def retrieve(query: str, *, searcher: Searcher) -> list[Passage]:
+    """The ranking of one version for a query, best first: answers of admitted known questions, then source passages.
+
+    At most `candidates` from each channel. Raises NotFound when the version is gone, IndexUnavailable.
+    """
+    return retrieve_by_vector(query, searcher.encoder.encode_queries([query])[0], searcher=searcher)
+
+
+def retrieve_by_vector(query: str, vector: Vectors, *, searcher: Searcher) -> list[Passage]:
+    """`retrieve` for a query that is already encoded, as many at once are."""
+    return list(rank(query, vector, searcher=searcher).passages)
+
+
+def rank(
+    query: str, vector: Vectors, *, searcher: Searcher, without: Callable[[Chunk, str], bool] | None = None
+) -> Ranking:
+    """`retrieve_by_vector`, with the known questions that were kept out.
+
+    `without` names the known questions' chunks, by chunk and query, that are to count as not known: `is_confirmed`
+    tells what a confirmation does for other wordings of its question, and `is_known` what all that is known does.
+    """
+    found = searcher.index.search(searcher.version, text=query, vector=vector, limit=searcher.candidates)
+    if without is not None:
+        found = [one for one in found if not without(one.chunk, query)]
+    by_question = [one for one in found if one.chunk.by_question]
+    passages = with_known([one for one in found if not one.chunk.by_question], by_question)
+    nearest = best_cosine(passages)
+    known = fits(by_question, passages, searcher.learned.admission)
+    admitted = _answers([one for one in known if is_admitted(one, searcher.learned.admission)])
+    answering = {one.candidate.chunk.span for one in admitted}
+    passages = [one for one in passages if one.chunk.span not in answering]
+    if searcher.reranker is not None:
+        passages = _reranked(query, passages, searcher.reranker, searcher.reranked)
+    values = features([one.scores for one in passages])
+    scores = fuse(values, searcher.learned.fusion)
+    order = np.argsort(-scores, kind="stable")
+    ranked = [(one.candidate, 1.0 + max(one.fit, 0.0)) for one in admitted]  # above every passage's score
+    ranked += [(passages[at], float(scores[at])) for at in order]
+    return Ranking(
+        passages=tuple(
+            Passage(chunk=one.chunk, rank=place, score=score, scores=one.scores)
+            for place, (one, score) in enumerate(ranked, start=1)
+        ),
+        weighed=values[order],
+        nearest=nearest,
+        admitted=tuple(admitted),
+        kept_out=tuple(one for one in known if one not in admitted),
+    )
+
+
+def _answers(admitted: Sequence[Fitting]) -> list[Fitting]:
+    """The best fitting question of each answer."""
+    best = {one.candidate.chunk.span: one for one in reversed(admitted)}
+    return [one for one in admitted if best[one.candidate.chunk.span] is one]
+
+
+def _reranked(query: str, candidates: Sequence[Candidate], reranker: Reranker, limit: int) -> list[Candidate]:
+    """The candidates, the best `limit` by RRF with the reranker's score."""
+    best = np.argsort(-fuse(features([one.scores for one in candidates]), {}), kind="stable")[:limit]
+    scores = reranker.score(query, [candidates[at].chunk.text for at in best])
+    by_place = {int(at): float(score) for at, score in zip(best, scores, strict=True)}
+    return [
+        Candidate(chunk=one.chunk, scores=replace(one.scores, rerank=by_place.get(at)))
+        for at, one in enumerate(candidates)
+    ]

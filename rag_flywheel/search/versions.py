@@ -1,0 +1,70 @@
+"""Index versions, opened to be searched."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cachetools import LRUCache
+
+from rag_flywheel.config import Embedder, Retrieval
+from rag_flywheel.config import Reranker as RerankerSettings
+from rag_flywheel.domain import LearnedRanking, Manifest, VersionId
+from rag_flywheel.ports import Encoder, PassageIndex, Reranker, RerankerStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Searcher:
+    """One index version with all that decides its ranking. Cheap to make; holds no state of its own."""
+
+    version: VersionId
+    index: PassageIndex
+    encoder: Encoder
+    learned: LearnedRanking
+    reranker: Reranker | None  # the one that `learned` names
+    candidates: int  # passages of each channel
+    reranked: int  # how many of the fused candidates the reranker scores
+    shown: int  # passages that the generator sees
+
+    def __post_init__(self) -> None:
+        if (self.learned.reranker is None) != (self.reranker is None):
+            raise ValueError(f"version {self.version}: the reranker and its digest go together")
+
+
+def open_version(
+    manifest: Manifest,
+    *,
+    index: PassageIndex,
+    encoders: Callable[[Embedder], Encoder],
+    rerankers: RerankerStore,
+) -> Searcher:
+    """A version with all that it was built with, whatever is configured now. Raises NotFound when its reranker is not
+    kept.
+    """
+    retrieval = Retrieval.model_validate(manifest.settings["retrieval"])
+    reranker = RerankerSettings.model_validate(manifest.settings["reranker"])
+    digest = manifest.learned.reranker
+    return Searcher(
+        version=manifest.version_id,
+        index=index,
+        encoder=encoders(Embedder.model_validate(manifest.settings["embedder"])),
+        learned=manifest.learned,
+        reranker=None if digest is None else rerankers.load(digest),
+        candidates=retrieval.candidates,
+        reranked=reranker.candidates,
+        shown=retrieval.passages,
+    )
+
+
+class OpenVersions:
+    """The few versions that were used last, open. Safe under threads."""
+
+    def __init__(self, most: int = 4) -> None:
+        self._lock = threading.Lock()
+        self._open: LRUCache[VersionId, Searcher] = LRUCache(most)
+
+    def get(self, version: VersionId, make: Callable[[VersionId], Searcher]) -> Searcher:
+        """The version, made where it is not open. Raises what `make` raises."""
+        with self._lock:
+            if version not in self._open:
+                self._open[version] = make(version)
+            return self._open[version]

@@ -1,0 +1,52 @@
+"""What a door is handed: the ports, filled by `wiring`, and the settings."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from rag_flywheel.config import Config, Embedder, Secrets
+from rag_flywheel.domain import Manifest
+from rag_flywheel.ports import (
+    Cache,
+    Encoder,
+    Generator,
+    Ledger,
+    PassageIndex,
+    Redactor,
+    Rephraser,
+    RerankerStore,
+    Webhooks,
+)
+from rag_flywheel.search.versions import Searcher, open_version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything that a door needs, made once from one configuration."""
+
+    config: Config
+    secrets: Secrets
+    ledger: Ledger
+    index: PassageIndex
+    encoders: Callable[[Embedder], Encoder]
+    rerankers: RerankerStore
+    generator: Generator
+    rephraser: Rephraser | None  # where a language model is configured
+    redactor: Redactor
+    cache: Cache
+    webhooks: Webhooks
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+
+    @property
+    def reports(self) -> Path:
+        """Where each version's report folder is."""
+        return self.config.data / "reports"
+
+    def open(self, manifest: Manifest) -> Searcher:
+        """A version with the embedder that it was built with, which need not be the one that is configured now.
+
+        Raises NotFound when its reranker is not kept.
+        """
+        return open_version(manifest, index=self.index, encoders=self.encoders, rerankers=self.rerankers)

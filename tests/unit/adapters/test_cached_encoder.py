@@ -1,0 +1,83 @@
+"""Vectors of documents from the cache."""
+
+import numpy as np
+import pytest
+
+from rag_flywheel.adapters.cache import SqliteCache
+from rag_flywheel.adapters.models.cached_encoder import LATELY, CachedEncoder
+from rag_flywheel.errors import Unavailable
+from tests.fakes.encoder import HashingEncoder
+
+
+@pytest.fixture
+def cache(tmp_path):  # type: ignore[no-untyped-def]
+    made = SqliteCache(tmp_path / "cache.db")
+    yield made
+    made.close()
+
+
+def test_a_document_is_embedded_once_and_its_vector_stays_the_same(cache: SqliteCache) -> None:
+    below = HashingEncoder()
+    first = CachedEncoder(below, model="m", cache=cache).encode_documents(["one", "two", "one"])
+    again = CachedEncoder(below, model="m", cache=cache).encode_documents(["two", "three"])
+    assert below.encoded == 3
+    assert np.array_equal(again[0], first[1])
+    assert np.array_equal(first, HashingEncoder().encode_documents(["one", "two", "one"]))
+
+
+def test_another_model_has_vectors_of_its_own(cache: SqliteCache) -> None:
+    below = HashingEncoder()
+    for model in ("m", "n"):
+        CachedEncoder(below, model=model, cache=cache).encode_documents(["one"])
+    assert below.encoded == 2
+
+
+def test_a_query_is_embedded_once_for_one_answer_and_never_kept_in_the_cache(cache: SqliteCache) -> None:
+    below = HashingEncoder()
+    encoder = CachedEncoder(below, model="m", cache=cache)
+    first = encoder.encode_queries(["who"])
+    again = encoder.encode_queries(["who", "why", "who"])
+    assert below.encoded == 2
+    assert np.array_equal(again[[0, 2]], np.concatenate([first, first]))
+    CachedEncoder(below, model="m", cache=cache).encode_queries(["who"])
+    assert below.encoded == 3
+
+
+def test_only_the_latest_queries_are_at_hand(cache: SqliteCache) -> None:
+    below = HashingEncoder()
+    encoder = CachedEncoder(below, model="m", cache=cache)
+    for number in range(LATELY + 1):
+        encoder.encode_queries([str(number)])
+    encoder.encode_queries(["1", str(LATELY)])
+    assert below.encoded == LATELY + 1
+    encoder.encode_queries(["0"])
+    assert below.encoded == LATELY + 2
+
+
+def test_many_queries_at_once_are_not_kept_in_memory(cache: SqliteCache) -> None:
+    below = HashingEncoder()
+    encoder = CachedEncoder(below, model="m", cache=cache)
+    many = [str(number) for number in range(LATELY + 1)]
+    assert np.array_equal(encoder.encode_queries(many), HashingEncoder().encode_queries(many))
+    encoder.encode_queries(["0"])
+    assert below.encoded == LATELY + 2
+
+
+def test_no_texts_give_no_rows(cache: SqliteCache) -> None:
+    encoder = CachedEncoder(HashingEncoder(64), model="m", cache=cache)
+    assert encoder.encode_documents([]).shape == (0, 64)
+    assert encoder.encode_queries([]).shape == (0, 64)
+
+
+def test_a_cache_that_cannot_be_used_costs_time_only() -> None:
+    class Broken:
+        def get(self, keys: object) -> dict[str, bytes]:
+            raise Unavailable("the disk is full")
+
+        def put(self, values: object) -> None:
+            raise Unavailable("the disk is full")
+
+        def close(self) -> None: ...
+
+    vectors = CachedEncoder(HashingEncoder(64), model="m", cache=Broken()).encode_documents(["one"])
+    assert np.array_equal(vectors, HashingEncoder(64).encode_documents(["one"]))

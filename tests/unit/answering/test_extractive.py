@@ -1,0 +1,367 @@
+import json
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from rag_flywheel.adapters.models.encoder import SentenceEncoder
+from rag_flywheel.answering.extractive import REFUSAL, Extractive, sentence_spans
+from rag_flywheel.domain import (
+    Chunk,
+    ChunkId,
+    CorrectionId,
+    DocumentId,
+    Draft,
+    InteractionId,
+    Passage,
+    Provenance,
+    Scores,
+    Turn,
+)
+from rag_flywheel.ports import Vectors
+
+ROLLBACK = (
+    "A version that proves bad can be put back. Run `rag-flywheel rollback` to go back to the previous version. "
+    "The alias moves in one step and no question fails meanwhile. Reports of old versions are kept for a year."
+)
+CANARY = (
+    "A canary gets a small share of the traffic. Each person stays on one side, chosen by a salted hash. "
+    "The verdict falls when enough answers were rated."
+)
+SETUP = """# Installing
+
+The service needs Python 3.11. To install it from the sources:
+
+1. Clone the repository.
+2. Create a virtual environment.
+3. Run `make setup`, which installs what is pinned.
+
+Logs go to standard error. They hold no text of a question.
+"""
+
+
+class CountingEncoder:
+    """The real encoder, keeping the texts that it was given."""
+
+    def __init__(self, inner: SentenceEncoder) -> None:
+        self.name = inner.name
+        self.dimension = inner.dimension
+        self.documents: list[str] = []
+        self.calls = 0  # for documents
+        self._inner = inner
+
+    def encode_documents(self, texts: Sequence[str]) -> Vectors:
+        self.documents.extend(texts)
+        self.calls += 1
+        return self._inner.encode_documents(texts)
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        return self._inner.encode_queries(texts)
+
+
+@pytest.fixture(scope="module")
+def encoder() -> SentenceEncoder:
+    return SentenceEncoder("all-MiniLM-L6-v2", batch=32, query_prefix="", document_prefix="")
+
+
+@pytest.fixture
+def generator(encoder: SentenceEncoder) -> Extractive:
+    return Extractive(encoder, minimum_similarity=0.4, sentences=3)
+
+
+def passage(
+    text: str,
+    rank: int = 1,
+    *,
+    start: int = 0,
+    hidden: int = 0,
+    correction: bool = False,
+    dense: float | None = None,
+) -> Passage:
+    provenance = Provenance(
+        correction_id=CorrectionId("c1"),
+        interaction_id=InteractionId("i1"),
+        feedback_ids=(),
+        reviewer="rita",
+        reviewed=datetime(2026, 1, 1, tzinfo=UTC),
+        supersedes=(),
+    )
+    chunk = Chunk(
+        chunk_id=ChunkId(f"chunk-{rank}"),
+        document_id=DocumentId(f"document-{rank}"),
+        title=f"Title {rank}",
+        headings=(),
+        text=text,
+        start=start,
+        end=start + len(text) + hidden,
+        source="docs/guide.md",
+        question="How do I go back?" if correction else None,
+        provenance=provenance if correction else None,
+    )
+    return Passage(chunk=chunk, rank=rank, score=1 / rank, scores=Scores(dense=dense))
+
+
+def ask(generator: Extractive, question: str, *passages: Passage) -> tuple[list[str], Draft]:
+    *pieces, draft = generator.answer(question, passages)
+    assert isinstance(draft, Draft)
+    texts = [piece for piece in pieces if isinstance(piece, str)]
+    assert len(texts) == len(pieces)
+    return texts, draft
+
+
+def sentences(text: str) -> list[str]:
+    return [text[start:end] for start, end in sentence_spans(text)]
+
+
+@pytest.mark.parametrize(
+    ("question", "passages"),
+    [
+        ("How do I roll back to the previous version?", (passage(CANARY), passage(ROLLBACK, 2))),
+        ("What is the capital of France?", (passage(CANARY), passage(ROLLBACK, 2))),
+        ("How do I go back?", (passage("Use the\n  undo button. It is [1] red. ", correction=True),)),
+        ("How do I install it?", (passage(SETUP),)),
+        ("How do I install it?", ()),
+    ],
+    ids=["answer", "refusal", "correction", "procedure", "nothing found"],
+)
+def test_the_pieces_together_are_the_drafts_text(
+    generator: Extractive, question: str, passages: tuple[Passage, ...]
+) -> None:
+    pieces, draft = ask(generator, question, *passages)
+    assert "".join(pieces) == draft.text
+    assert draft.text
+
+
+def test_an_answer_quotes_the_sentence_that_answers_and_marks_it(generator: Extractive) -> None:
+    _, draft = ask(generator, "How do I roll back to the previous version?", passage(CANARY), passage(ROLLBACK, 2))
+    assert draft.answered
+    assert "Run `rag-flywheel rollback` to go back to the previous version." in draft.text
+    assert [f"[{citation.number}]" in draft.text for citation in draft.citations] == [True] * len(draft.citations)
+    assert "document-2" in {citation.document_id for citation in draft.citations}
+
+
+@pytest.mark.parametrize(
+    "question", ["What is the capital of France?", "Who won the football match?", "Is milk healthy?"]
+)
+def test_a_question_about_something_else_is_refused(generator: Extractive, question: str) -> None:
+    pieces, draft = ask(generator, question, passage(CANARY), passage(ROLLBACK, 2), passage(SETUP, 3))
+    assert (pieces, draft) == ([REFUSAL], Draft(text=REFUSAL, answered=False, citations=()))
+
+
+def test_without_passages_it_refuses(generator: Extractive) -> None:
+    assert ask(generator, "How do I roll back?")[1] == Draft(text=REFUSAL, answered=False, citations=())
+
+
+def test_passages_far_from_the_question_count_against_an_answer(encoder: SentenceEncoder) -> None:
+    """The passage's own cosine is averaged with the sentence's, so a stray sentence in a foreign text does not do."""
+    generator = Extractive(encoder, minimum_similarity=0.4, sentences=3)
+    question = "How do I roll back to the previous version?"
+    assert ask(generator, question, passage(ROLLBACK, dense=0.6))[1].answered
+    assert not ask(generator, question, passage(ROLLBACK, dense=-0.2))[1].answered
+
+
+def test_a_citation_is_the_span_of_the_document_that_was_quoted(generator: Extractive) -> None:
+    document = "x" * 70 + ROLLBACK
+    _, draft = ask(generator, "How do I roll back to the previous version?", passage(ROLLBACK, start=70))
+    for citation in draft.citations:
+        assert document[citation.start : citation.end] == citation.text
+        assert f"{citation.text} [{citation.number}]" in draft.text
+
+
+def test_a_passage_with_a_hidden_part_is_cited_whole(generator: Extractive) -> None:
+    shortened = passage(ROLLBACK, start=30, hidden=25)
+    _, draft = ask(generator, "How do I roll back to the previous version?", shortened)
+    assert {(c.start, c.end) for c in draft.citations} == {(30, 30 + len(ROLLBACK) + 25)}
+    assert all(citation.text in ROLLBACK for citation in draft.citations)
+
+
+def test_a_correction_that_ranks_first_is_given_as_written(generator: Extractive) -> None:
+    text = "  Press undo.\n\n* Then *wait*. "
+    pieces, draft = ask(generator, "How do I go back?", passage(text, correction=True), passage(ROLLBACK, 2))
+    assert pieces == [text]
+    assert draft.text == text
+    [citation] = draft.citations
+    assert (citation.number, citation.document_id, citation.text) == (1, "document-1", text)
+    assert (citation.start, citation.end) == (0, len(text))
+
+
+def test_a_correction_further_down_is_quoted_like_any_passage(generator: Extractive) -> None:
+    text = "Run `rag-flywheel rollback --to VERSION` to go back to any previous version."
+    _, draft = ask(
+        generator, "How do I roll back to a previous version?", passage(CANARY), passage(text, 2, correction=True)
+    )
+    assert f"{text} [" in draft.text
+
+
+def test_the_steps_of_a_procedure_come_together_and_in_order(generator: Extractive) -> None:
+    _, draft = ask(generator, "How do I install the service from the sources?", passage(SETUP))
+    steps = SETUP[SETUP.index("To install") : SETUP.index("Logs go")].rstrip()
+    assert steps in draft.text
+
+
+def test_no_more_sentences_than_asked_for(encoder: SentenceEncoder) -> None:
+    generator = Extractive(encoder, minimum_similarity=0.0, sentences=2)
+    pieces, draft = ask(generator, "How do I roll back to the previous version?", passage(ROLLBACK), passage(CANARY, 2))
+    assert len(pieces) == 2
+    assert sum(len(sentences(citation.text)) for citation in draft.citations) == 2
+
+
+def test_a_sentence_that_two_passages_share_is_quoted_once(generator: Extractive) -> None:
+    _, draft = ask(generator, "How do I roll back to the previous version?", passage(ROLLBACK), passage(ROLLBACK, 2))
+    assert draft.text.count("Run `rag-flywheel rollback`") == 1
+
+
+def test_a_heading_is_no_answer(generator: Extractive) -> None:
+    text = "# How do I roll back to the previous version\n\nRun `rag-flywheel rollback`; the alias moves back."
+    _, draft = ask(generator, "How do I roll back to the previous version?", passage(text, dense=0.8))
+    assert draft.text == "Run `rag-flywheel rollback`; the alias moves back. [1]"
+
+
+def test_a_sentence_is_weighed_below_its_nearest_heading(encoder: SentenceEncoder) -> None:
+    """Manuals say "run `make setup`" below "Installing": the heading carries what the question asks for."""
+    generator = Extractive(encoder, minimum_similarity=0.4, sentences=1)
+    check, setup = passage("Run `make check` in the folder."), passage("Run `make setup` in the folder.", 2)
+    check = replace(check, chunk=replace(check.chunk, headings=("Installing", "Testing")))
+    setup = replace(setup, chunk=replace(setup.chunk, headings=("Quickstart", "Installing")))
+    assert ask(generator, "How do I install the program?", check, setup)[1].text == f"{setup.chunk.text} [1]"
+
+
+def test_a_marker_leaves_a_code_block_whole(generator: Extractive) -> None:
+    text = "To roll back to the previous version, run:\n\n```sh\nrag-flywheel rollback\n```"
+    _, draft = ask(generator, "How do I roll back to the previous version?", passage(text))
+    assert draft.text == f"{text}\n[1]"
+
+
+def test_known_sentences_are_not_embedded_again(encoder: SentenceEncoder) -> None:
+    counting = CountingEncoder(encoder)
+    generator = Extractive(counting, minimum_similarity=0.4, sentences=3)
+    first = ask(generator, "How do I roll back to the previous version?", passage(ROLLBACK))
+    embedded = list(counting.documents)
+    assert ask(generator, "How do I roll back to the previous version?", passage(ROLLBACK)) == first
+    assert sorted(embedded) == sorted(f"Title 1\n{sentence}" for sentence in sentences(ROLLBACK))
+    assert counting.documents == embedded
+
+
+def test_what_is_prepared_is_embedded_in_one_call_and_answers_the_same(encoder: SentenceEncoder) -> None:
+    question = "How do I roll back to the previous version?"
+    found = [(passage(ROLLBACK), passage(CANARY, 2)), (), (passage("Use the undo button.", correction=True),)]
+    expected = [ask(Extractive(encoder, minimum_similarity=0.4, sentences=3), question, *some) for some in found]
+    counting = CountingEncoder(encoder)
+    generator = Extractive(counting, minimum_similarity=0.4, sentences=3)
+    generator.prepare(found)
+    assert len(counting.documents) == len(sentences(ROLLBACK)) + len(sentences(CANARY))
+    assert [ask(generator, question, *some) for some in found] == expected
+    assert counting.calls == 1
+
+
+def test_a_passage_far_behind_the_best_is_not_read_unless_it_ranks_first(encoder: SentenceEncoder) -> None:
+    counting = CountingEncoder(encoder)
+    generator = Extractive(counting, minimum_similarity=0.1, sentences=3)
+    found = [
+        passage("First of all.", 1, dense=0.3),
+        passage("Nearest by its vector.", 2, dense=0.6),
+        passage("Near enough to be read.", 3, dense=0.46),
+        passage("Too far to be read.", 4, dense=0.44),
+        passage("Found by its words.", 5),
+    ]
+    ask(generator, "Which are read?", *found)
+    assert {text.split("\n")[1] for text in counting.documents} == {
+        "First of all.",
+        "Nearest by its vector.",
+        "Near enough to be read.",
+        "Found by its words.",
+    }
+
+
+def test_many_threads_get_the_answers_that_one_gets(encoder: SentenceEncoder) -> None:
+    asked = [
+        ("How do I roll back to the previous version?", passage(ROLLBACK)),
+        ("Who gets the canary?", passage(CANARY)),
+        ("How do I install it from the sources?", passage(SETUP)),
+    ] * 4
+    alone = Extractive(encoder, minimum_similarity=0.2, sentences=3)
+    expected = [ask(alone, question, found) for question, found in asked]
+    shared = Extractive(encoder, minimum_similarity=0.2, sentences=3)
+    got: dict[int, tuple[list[str], Draft]] = {}
+
+    def one(number: int) -> None:
+        got[number] = ask(shared, *asked[number])
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(len(asked))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [got[number] for number in range(len(asked))] == expected
+
+
+def test_a_follow_up_becomes_a_standalone_query(generator: Extractive) -> None:
+    history = [Turn(role="user", text="What is a canary release?"), Turn(role="assistant", text="A small share.")]
+    assert generator.rewrite("Who gets it?", history) == "What is a canary release? Who gets it?"
+
+
+def test_an_answer_of_no_sentences_is_refused_at_construction(encoder: SentenceEncoder) -> None:
+    with pytest.raises(ValueError, match="at least 1 sentence"):
+        Extractive(encoder, minimum_similarity=0.4, sentences=0)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("One. Two! Three?", ["One.", "Two!", "Three?"]),
+        (
+            "Use e.g. the CLI, by Dr. J. Smith. It is v. 0.1 now.",
+            ["Use e.g. the CLI, by Dr. J. Smith.", "It is v. 0.1 now."],
+        ),
+        ("Soft\nwrapped line. Next\none.", ["Soft\nwrapped line.", "Next\none."]),
+        ("Run it. `make` does it.", ["Run it.", "`make` does it."]),
+        ("# Title\n\nText.\n## Sub\nMore.", ["# Title", "Text.", "## Sub", "More."]),
+        ("- one\n- two. Three.", ["- one", "- two.", "Three."]),
+        ("Kinds:\n- one\n- two\n\nEnd.", ["Kinds:\n- one\n- two", "End."]),
+        ("Do this:\n1. A. B.\n2. C.\n\nEnd.", ["Do this:\n1. A. B.\n2. C.", "End."]),
+        ("Run:\n```sh\nmake. Now.\n# no heading\n```\nEnd.", ["Run:\n```sh\nmake. Now.\n# no heading\n```", "End."]),
+        ("# Go\n\n```\ngo\n```\nIt goes. Far.", ["# Go", "```\ngo\n```\nIt goes.", "Far."]),
+        ("May I? Yes, you may. And so on.", ["May I? Yes, you may.", "And so on."]),
+        ("| a | b |\n| 1 | 2 |\nEnd.", ["| a | b |", "| 1 | 2 |", "End."]),
+        ("这是一。这是二。", ["这是一。", "这是二。"]),
+        ("  \n\n ", []),
+        ("", []),
+    ],
+)
+def test_sentences_are_cut_where_a_reader_would(text: str, expected: list[str]) -> None:
+    assert sentences(text) == expected
+
+
+DATA = Path(os.environ.get("RAG_FLYWHEEL_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
+
+
+@pytest.mark.skipif(not (DATA / "emanual-tv").is_dir(), reason=f"no data sets in {DATA}: set RAG_FLYWHEEL_DATA")
+def test_a_real_manual_answers_its_readers_and_refuses_strangers(
+    generator: Extractive, encoder: SentenceEncoder
+) -> None:
+    manual = _lines(DATA / "emanual-tv" / "corpus.jsonl")[:20]
+    vectors = encoder.encode_documents([f"{section['title']}\n{section['text']}" for section in manual])
+    qrels = (DATA / "emanual-tv" / "qrels" / "test.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    judged = {line.split("\t")[0] for line in qrels if line.split("\t")[1] in {section["_id"] for section in manual}}
+    readers = [line["text"] for line in _lines(DATA / "emanual-tv" / "queries.jsonl") if line["_id"] in judged][:30]
+    strangers = [line["text"] for line in _lines(DATA / "xquad-en" / "queries.jsonl")[::40]]
+
+    def answered(question: str) -> bool:
+        cosines = vectors @ encoder.encode_queries([question])[0]
+        found = [
+            passage(manual[at]["text"], rank, dense=float(cosines[at]))
+            for rank, at in enumerate(cosines.argsort()[::-1][:5], start=1)
+        ]
+        return ask(generator, question, *found)[1].answered
+
+    assert len(readers) == len(strangers) == 30
+    assert sum(map(answered, readers)) >= 0.9 * len(readers)
+    assert sum(map(answered, strangers)) <= 0.05 * len(strangers)
+
+
+def _lines(file: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]

@@ -1,0 +1,79 @@
+"""When two questions are one, and when two answers say the same."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rag_flywheel.domain.equivalence import NEAR, agree, near_index, near_texts, normalised, same_question, token_f1
+
+TEXTS = st.lists(
+    st.lists(
+        st.sampled_from(["how", "do", "i", "pair", "reset", "the", "remote", "tv", "screen", "now"]),
+        min_size=1,
+        max_size=8,
+    ).map(" ".join),
+    min_size=1,
+    max_size=12,
+)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Who?", "who", True),
+        ("  What  is\tthis ?! ", "what is this.", True),
+        ("Straße", "STRASSE", True),
+        ("Is it 1.5?", "Is it 15?", False),
+        ("who", "whom", False),
+    ],
+)
+def test_one_question_is_known_in_other_case_spacing_and_final_punctuation(one: str, other: str, same: bool) -> None:
+    assert (same_question(one) == same_question(other)) is same
+
+
+def test_normalising_ignores_case_punctuation_spacing_and_unicode_form() -> None:
+    assert normalised("  What's the\tWi‑Fi  key?") == normalised("what s the wi-fi KEY")
+    assert normalised("Ｔｖ ﬁne") == "tv fine"
+    assert normalised("Café?") == normalised("Cafe\u0301")
+    assert normalised(" ?! ") == "?!"
+
+
+@settings(deadline=None)
+@given(TEXTS)
+def test_the_near_texts_are_those_that_comparing_every_pair_finds_each_once(texts: list[str]) -> None:
+    index = near_index(texts)
+    assert index.texts == tuple(dict.fromkeys(texts))
+    for one in index.texts:
+        words = set(one.split())
+        expected = [
+            other
+            for other in index.texts
+            if other != one and len(words & set(other.split())) >= NEAR * len(words | set(other.split()))
+        ]
+        assert sorted(near_texts(one, index)) == sorted(expected)
+
+
+def test_token_f1_is_the_harmonic_mean_of_precision_and_recall() -> None:
+    # 2 shared of 4 and of 3: precision 1/2, recall 2/3.
+    assert token_f1("a b c d", "A, b! e") == pytest.approx(2 * (1 / 2) * (2 / 3) / (1 / 2 + 2 / 3))
+    assert token_f1("a a b", "a b b") == pytest.approx(2 / 3)  # multiplicity counts
+    assert token_f1("", "") == 0.0
+
+
+@given(st.text(), st.text())
+def test_token_f1_is_symmetric_and_between_0_and_1(one: str, other: str) -> None:
+    assert token_f1(one, other) == token_f1(other, one)
+    assert 0.0 <= token_f1(one, other) <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Hold it for ten seconds.", "hold it for TEN seconds", True),
+        ("a b c d e", "a b c x y", True),  # three shared of five and five: 0.6
+        ("a b c d e", "a b x y z", False),
+        ("?!", "?!", True),  # no word at all
+    ],
+)
+def test_answers_agree_that_are_equal_or_share_most_words(one: str, other: str, same: bool) -> None:
+    assert agree(one, other) is same

@@ -1,0 +1,97 @@
+"""Sources and corrections to entries; nothing unchanged is worked on again."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ingest import build
+from ingest.corrections import Accepted, accepted
+from ingest.reading.raw import Skipped
+from ingest.reading.sources import fingerprint, list_files
+from rag_flywheel.config import Config
+from rag_flywheel.domain import Document, ReviewedCorrection
+from tests.fakes.encoder import HashingEncoder
+from tests.fakes.rankings import MemoryCache
+from tests.fakes.redactor import FakeRedactor
+from tests.fakes.samples import chunk, confirmed_chunk, correction, review, span
+
+PAGE = "# Pump\n\nWrite to help@example.org about the pump and its noise at night.\n"
+NOTHING = Accepted(documents=(), hidden=(), superseded=())
+
+
+def collect(folder: Path, cache: MemoryCache, redactor: FakeRedactor) -> tuple[list[Document], list[Skipped]]:
+    config = Config(file=folder / "config.yaml", sources=("pages",))
+    files = list_files(config).files
+    return build.collect(
+        files, fingerprint(files), config=config, cache=cache, redactor=redactor, on_step=lambda done, total: None
+    )
+
+
+def write(folder: Path, name: str, text: str) -> None:
+    (folder / "pages").mkdir(exist_ok=True)
+    (folder / "pages" / name).write_text(text)
+
+
+def test_personal_data_is_masked_before_anything_is_kept(tmp_path: Path) -> None:
+    write(tmp_path, "pump.md", PAGE)
+    cache = MemoryCache()
+    (document,), _ = collect(tmp_path, cache, FakeRedactor())
+    assert "help@example.org" not in document.text
+    assert "<EMAIL_ADDRESS>" in document.text
+    assert not any(b"help@example.org" in value for value in cache.values.values())
+
+
+def test_an_unchanged_file_is_neither_read_nor_masked_again(tmp_path: Path) -> None:
+    write(tmp_path, "pump.md", PAGE)
+    cache = MemoryCache()
+    first = collect(tmp_path, cache, FakeRedactor())
+    write(tmp_path, "new.md", "# New\n\nAn altogether new page about the boiler and its dial.\n")
+    redactor = FakeRedactor()
+    second, _ = collect(tmp_path, cache, redactor)
+    assert len(second) == 2
+    assert first[0][0] in second
+    assert not any("pump" in text for text in redactor.texts)
+
+
+def test_what_is_left_out_is_named(tmp_path: Path) -> None:
+    write(tmp_path, "a.md", PAGE)
+    write(tmp_path, "b.md", PAGE)
+    write(tmp_path, "empty.md", "")
+    documents, skipped = collect(tmp_path, MemoryCache(), FakeRedactor())
+    assert [one.document_id for one in documents] == ["pages/a.md"]
+    assert {one.name for one in skipped} == {"pages/b.md", "pages/empty.md"}
+
+
+def test_superseded_spans_are_hidden_and_counted(tmp_path: Path) -> None:
+    text = "The pump is loud at night. The filter is rinsed under cold water every month."
+    document = Document(document_id=span("d").document_id, title="Pump", text=text, source="d.md")
+    hidden = Accepted(documents=(), hidden=(span("d", 0, 26),), superseded=())
+    settings = Config(file=tmp_path / "c.yaml").ingest
+    (piece,), counts = build.cut([document], hidden, skipped=0, settings=settings)
+    assert piece.text == text[27:]
+    assert (counts.documents, counts.passages, counts.superseded) == (1, 1, 1)
+
+
+def test_a_correction_has_the_vector_of_its_question_beside_that_of_its_answer(tmp_path: Path) -> None:
+    found = accepted([ReviewedCorrection(correction=correction("c1"), review=review("c1"))])
+    document = Document(document_id=span("d").document_id, title="T", text="Some words of the source here.", source="d")
+    chunks, counts = build.cut([document], found, skipped=0, settings=Config(file=tmp_path / "c.yaml").ingest)
+    assert (counts.passages, counts.corrections) == (1, 1)
+    encoder = HashingEncoder()
+    (batch,) = build.entries(chunks, encoder=encoder, titles=False, on_step=lambda done, total: None)
+    source, corrected = batch
+    assert source.question_vector is None
+    assert corrected.question_vector is not None
+    assert np.array_equal(corrected.question_vector, encoder.encode_queries(["How do I roll back?"])[0])
+    assert np.array_equal(corrected.vector, encoder.encode_documents(["Run rag-flywheel rollback."])[0])
+
+
+def test_a_known_question_has_its_own_vector_beside_that_of_the_passage_it_leads_to() -> None:
+    encoder, piece = HashingEncoder(), chunk("d", "Some words of the source here.")
+    known = confirmed_chunk(piece, "What does it say?")
+    (batch,) = build.entries([piece, known], encoder=encoder, titles=True, on_step=lambda done, total: None)
+    itself, asked = batch
+    assert itself.question_vector is None
+    assert np.array_equal(asked.vector, itself.vector)
+    assert asked.question_vector is not None
+    assert np.array_equal(asked.question_vector, encoder.encode_queries(["What does it say?"])[0])

@@ -1,0 +1,340 @@
+"""What a version learns, and that it keeps the untuned ranking where nothing better is shown."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ingest.learning.pairs import Lesson
+from ingest.learning.tuning import CAUTION, Tuned, learn
+from rag_flywheel.config import Reranker as RerankerSettings
+from rag_flywheel.domain import Admission, Candidate, DocumentId, Evidence, LearnedRanking, Scores, VersionId
+from rag_flywheel.search.fusion import DENSE, RERANK, RRF, SPARSE
+from rag_flywheel.search.retrieval import retrieve
+from rag_flywheel.search.versions import Searcher
+from tests.fakes.encoder import HashingEncoder
+from tests.fakes.rankings import MemoryCache, MemoryRerankers, ScriptedIndex
+from tests.fakes.samples import chunk, confirmed_chunk, correction_chunk, span
+
+Script = tuple[list[Lesson], dict[str, list[Candidate]]]
+SETTINGS = RerankerSettings(base="a cross-encoder", candidates=10, minimum_groups=10, negatives=3)
+
+
+def lesson(
+    question: str,
+    *,
+    group: str | None = None,
+    documents: Sequence[str] = (),
+    evidence: Sequence[Evidence] = (),
+    rejected: Sequence[Evidence] = (),
+    corrected: bool = False,
+    made: bool = False,
+) -> Lesson:
+    return Lesson(
+        question=question,
+        group=group or question,
+        answer=None,
+        documents=frozenset(DocumentId(one) for one in documents),
+        evidence=tuple(evidence),
+        rejected=tuple(rejected),
+        corrected=corrected,
+        made=made,
+    )
+
+
+# --- admission ------------------------------------------------------------------------------------------------------
+
+
+def test_confirmed_questions_alone_get_an_admission_that_lets_in_their_other_wordings() -> None:
+    asked = {f"q{number}": chunk(f"d{number}", f"text {number}") for number in range(4)}
+    known = {question: confirmed_chunk(piece, question, by=f"i {question}") for question, piece in asked.items()}
+
+    def found(question: str, cosine: float) -> list[Candidate]:
+        """The known question itself with this cosine, the others far off, and a passage that does not answer."""
+        cosines = {one: cosine if one == question else 0.1 for one in known}
+        nearest = Candidate(chunk=chunk("other", "text"), scores=Scores(dense=0.2))
+        return [nearest, *(Candidate(chunk=known[one], scores=Scores(question=cosines[one])) for one in known)]
+
+    others = [lesson(question, evidence=[span(piece.document_id, 0, 6)]) for question, piece in asked.items()]
+    script = {question: found(question, 1.0) for question in asked} | {"another wording of q2": found("q2", 0.7)}
+    tuned = learn(
+        [],
+        others,
+        [],
+        searcher=searcher(script),
+        store=MemoryRerankers(),
+        cache=MemoryCache(),
+        settings=SETTINGS,
+        admission_error=0.05,
+        live=None,
+        on_step=lambda done, total: None,
+    )
+    assert tuned.attempts[0].admission is not None
+    first, *rest = retrieve("another wording of q2", searcher=searcher(script, tuned.attempts[0]))
+    assert (first.chunk.document_id, first.chunk.confirmed) == ("d2", "i q2")
+    assert [one.chunk.document_id for one in rest] == ["other"]
+
+
+# --- attempts -------------------------------------------------------------------------------------------------------
+
+ERROR = 0.2  # with 99 questions about something else enough also for the last and smallest share of it
+LIVE = LearnedRanking(admission=Admission(threshold=-1.0, words=0.1, passage=0.1), fusion={DENSE: 3.0}, reranker="old")
+
+
+def attempted(
+    *, strange: int = 99, ranking: Script | None = None, live: LearnedRanking | None = None
+) -> tuple[LearnedRanking, ...]:
+    """The attempts of a version with one correction, and so many questions about something else at ever better fits."""
+    lessons, found = ranking or ([], {})
+    known = correction_chunk("c1", "c", "answer")
+    others = [lesson(f"o{place}") for place in range(strange)]
+    searches = dict(found) | {"c": [Candidate(chunk=known, scores=Scores(question=1.0, words=1.0))]}
+    searches |= {
+        one.question: [Candidate(chunk=known, scores=Scores(question=place / 100))] for place, one in enumerate(others)
+    }
+    corrections = [lesson("c", documents=["correction:c1"], corrected=True)]
+    return learn(
+        corrections if strange else [],
+        others,
+        lessons,
+        searcher=searcher(searches),
+        store=MemoryRerankers(says_right),
+        cache=MemoryCache(),
+        settings=SETTINGS,
+        admission_error=ERROR,
+        live=live,
+        on_step=lambda done, total: None,
+    ).attempts
+
+
+def thresholds(attempts: Sequence[LearnedRanking]) -> list[float]:
+    return [one.admission.threshold for one in attempts if one.admission is not None]
+
+
+def test_the_first_attempt_is_the_boldest_and_the_next_ones_admit_less() -> None:
+    attempts = attempted()
+    assert len(attempts) == len(thresholds(attempts)) == len(CAUTION)
+    assert thresholds(attempts) == sorted(set(thresholds(attempts)))
+
+
+def test_each_admission_is_tried_in_the_learned_order_and_then_in_the_live_one() -> None:
+    attempts = attempted(ranking=script(40, nobody_knows), live=LIVE)
+    learned, live = attempts[::2], attempts[1::2]
+    assert len(learned) == len(live) == len(CAUTION)
+    assert [one.admission for one in learned] == [one.admission for one in live]
+    assert {(tuple(one.fusion.items()), one.reranker) for one in live} == {(tuple(LIVE.fusion.items()), LIVE.reranker)}
+    assert len({(tuple(one.fusion.items()), one.reranker) for one in learned}) == 1
+    assert learned[0].reranker not in (None, LIVE.reranker)
+
+
+def test_attempts_are_distinct_where_no_ranking_is_learned() -> None:
+    attempts = attempted(live=LearnedRanking(admission=LIVE.admission))
+    assert len(attempts) == len(CAUTION)
+    assert all(one not in attempts[:at] for at, one in enumerate(attempts))
+
+
+def test_attempts_are_distinct_where_few_questions_leave_one_threshold() -> None:
+    assert len(attempted(strange=2)) == 1
+    assert len(attempted(strange=2, live=LIVE)) == 2
+
+
+@pytest.mark.parametrize("live", [None, LearnedRanking(), LearnedRanking(admission=LIVE.admission)])
+def test_without_corrections_and_other_questions_there_is_one_attempt(live: LearnedRanking | None) -> None:
+    """What the live version admits is not taken over: it was calibrated for known questions that are not there."""
+    assert attempted(strange=0, live=live) == (LearnedRanking(),)
+
+
+def test_without_known_questions_a_learned_ranking_and_the_live_one_are_the_attempts() -> None:
+    learned, last = attempted(strange=0, ranking=script(40, dense_knows), live=LIVE)
+    assert learned.fusion
+    assert last == LearnedRanking(fusion=LIVE.fusion, reranker=LIVE.reranker)
+
+
+# --- fusion and reranker --------------------------------------------------------------------------------------------
+
+
+def script(
+    count: int,
+    scores: Callable[[np.random.Generator, bool], Scores],
+    *,
+    passages: int = 10,
+    answers: int = 1,
+    seed: int = 3,
+) -> Script:
+    """Questions q0.. with `passages` candidates each, of which the first `answers` answer it."""
+    random = np.random.default_rng(seed)
+    lessons, found = [], {}
+    for number in range(count):
+        question = f"q{number}"
+        lessons.append(lesson(question, documents=[f"{question}-{place}" for place in range(answers)]))
+        found[question] = [
+            Candidate(
+                chunk=chunk(f"{question}-{place}", f"{'right' if place < answers else 'wrong'} {question} {place}"),
+                scores=scores(random, place < answers),
+            )
+            for place in range(passages)
+        ]
+        random.shuffle(found[question])  # type: ignore[arg-type]
+    return lessons, found
+
+
+def searcher(found: dict[str, list[Candidate]], learned: LearnedRanking | None = None) -> Searcher:
+    return Searcher(
+        version=VersionId("v1"),
+        index=ScriptedIndex(found),
+        encoder=HashingEncoder(),
+        learned=learned or LearnedRanking(),
+        reranker=None,
+        candidates=50,
+        reranked=10,
+        shown=5,
+    )
+
+
+def learned_from(
+    written: Script,
+    *,
+    store: MemoryRerankers | None = None,
+    cache: MemoryCache | None = None,
+    on_step: Callable[[int, int], None] = lambda done, total: None,
+    settings: RerankerSettings = SETTINGS,
+) -> Tuned:
+    lessons, found = written
+    return learn(
+        [],
+        [],
+        lessons,
+        searcher=searcher(found),
+        store=store or MemoryRerankers(),
+        cache=cache or MemoryCache(),
+        settings=settings,
+        admission_error=0.02,
+        live=None,
+        on_step=on_step,
+    )
+
+
+def dense_knows(random: np.random.Generator, right: bool) -> Scores:
+    """BM25 misleads, so that RRF, which trusts both alike, ranks the answer in the middle."""
+    return Scores(dense=random.uniform(0.7, 0.9) if right else random.uniform(0.1, 0.75), sparse=random.uniform(0, 20))
+
+
+def nobody_knows(random: np.random.Generator, right: bool) -> Scores:
+    return Scores(dense=random.uniform(0, 1), sparse=random.uniform(0, 20))
+
+
+def both_know(random: np.random.Generator, right: bool) -> Scores:
+    return Scores(dense=0.9 if right else random.uniform(0, 0.5), sparse=19.0 if right else random.uniform(0, 5))
+
+
+def says_right(query: str, text: str) -> float:
+    return 4.0 if text.startswith("right") else -4.0
+
+
+def reciprocal_ranks(written: Script, learned: LearnedRanking) -> NDArray[np.float64]:
+    lessons, found = written
+    ranks = []
+    for one in lessons:
+        passages = retrieve(one.question, searcher=searcher(found, learned))
+        ranks.append(next(1 / passage.rank for passage in passages if one.answered_by(passage.chunk)))
+    return np.array(ranks)
+
+
+def test_too_few_questions_leave_the_ranking_as_it_is() -> None:
+    tuned = learned_from(script(9, dense_knows))
+    assert tuned.attempts[0] == LearnedRanking()
+    assert "ranking left as it is: 9 questions with a known answer, 10 needed" in tuned.notes
+
+
+def test_questions_made_from_the_corpus_teach_no_ranking() -> None:
+    lessons, found = script(20, dense_knows)
+    made = [lesson(one.question, documents=list(one.documents), made=True) for one in lessons]
+    assert learned_from((made, found)).attempts[0] == LearnedRanking()
+
+
+def test_fusion_is_learned_where_a_channel_knows_more_and_ranks_new_questions_better() -> None:
+    tuned = learned_from(script(40, dense_knows))
+    fusion = tuned.attempts[0].fusion
+    assert set(fusion) == {RRF, DENSE, SPARSE}
+    assert fusion[DENSE] > abs(fusion[SPARSE])
+    new = script(40, dense_knows, seed=4)
+    before, after = reciprocal_ranks(new, LearnedRanking()), reciprocal_ranks(new, tuned.attempts[0])
+    assert after.mean() > before.mean() + 0.1
+
+
+def test_fusion_is_left_out_where_it_is_not_better() -> None:
+    tuned = learned_from(script(40, both_know))
+    assert tuned.attempts[0] == LearnedRanking()
+    assert any(note.startswith("fusion: untuned is as good") for note in tuned.notes)
+
+
+def test_a_reranker_that_knows_is_used_with_the_weight_it_earned() -> None:
+    store, steps = MemoryRerankers(says_right), []
+    tuned = learned_from(script(40, nobody_knows), store=store, on_step=lambda done, total: steps.append((done, total)))
+    [digest] = store.tuned
+    assert tuned.attempts[0].reranker == digest
+    fusion = tuned.attempts[0].fusion
+    assert fusion[RERANK] > max(abs(fusion[DENSE]), abs(fusion[SPARSE]))
+    assert steps == [(1, 1)]
+
+
+@pytest.mark.parametrize("scores", [nobody_knows, dense_knows, both_know])
+def test_a_reranker_that_knows_nothing_is_not_praised_for_what_the_other_features_know(
+    scores: Callable[[np.random.Generator, bool], Scores],
+) -> None:
+    tuned = learned_from(script(40, scores), store=MemoryRerankers())
+    assert tuned.attempts[0].reranker is None
+    assert RERANK not in tuned.attempts[0].fusion
+    assert "left out" in tuned.notes[-1]
+
+
+def test_without_a_base_the_weights_alone_are_learned() -> None:
+    store = MemoryRerankers(says_right)
+    settings = SETTINGS.model_copy(update={"base": ""})
+    tuned = learned_from(script(40, dense_knows), store=store, settings=settings)
+    assert set(tuned.attempts[0].fusion) == {RRF, DENSE, SPARSE}
+    assert (tuned.attempts[0].reranker, store.runs) == (None, 0)
+
+
+def test_the_reranker_is_judged_by_questions_that_it_did_not_learn_from() -> None:
+    store = MemoryRerankers(says_right)
+    lessons, found = script(40, nobody_knows)
+    learned_from((lessons, found), store=store)
+    [pairs] = store.tuned.values()
+    taught = {pair.group for pair in pairs}
+    assert 15 <= len(taught) <= 35
+    assert {pair.relevant for pair in pairs} == {True, False}
+    again = MemoryRerankers(says_right)
+    held = [one for one in lessons if one.group not in taught]
+    without = learned_from(([one for one in lessons if one.group in taught], found), store=again)
+    assert without.attempts[0].reranker is None  # nothing was left to judge by
+    assert len(held) + len(taught) == 40
+
+
+def test_the_same_lessons_are_not_tuned_on_twice() -> None:
+    store, cache, written = MemoryRerankers(says_right), MemoryCache(), script(40, nobody_knows)
+    first, second = (learned_from(written, store=store, cache=cache) for _ in range(2))
+    assert (first, store.runs) == (second, 1)
+
+
+def test_a_remembered_reranker_that_is_gone_is_tuned_again() -> None:
+    store, cache, written = MemoryRerankers(says_right), MemoryCache(), script(40, nobody_knows)
+    first = learned_from(written, store=store, cache=cache)
+    store.keep_only(set())
+    assert learned_from(written, store=store, cache=cache) == first
+    assert store.runs == 2
+
+
+def test_other_settings_make_another_reranker() -> None:
+    store, cache, written = MemoryRerankers(says_right), MemoryCache(), script(40, nobody_knows)
+    learned_from(written, store=store, cache=cache)
+    learned_from(written, store=store, cache=cache, settings=SETTINGS.model_copy(update={"epochs": 3}))
+    assert store.runs == 2
+
+
+@pytest.mark.parametrize(("passages", "answers"), [(1, 1), (4, 4), (4, 0)])
+def test_a_corpus_in_which_nothing_can_be_told_apart_teaches_nothing(passages: int, answers: int) -> None:
+    lessons, found = script(40, nobody_knows, passages=passages, answers=answers)
+    known = [lesson(one.question, documents=[*one.documents, "elsewhere"]) for one in lessons]
+    assert learned_from((known, found)).attempts[0] == LearnedRanking()
