@@ -95,7 +95,7 @@ def main() -> None:
         print(json.dumps(result, indent=2))
     else:
         show(result, Console(width=WIDTH))
-    sys.exit(0 if all(one["held"] for one in result["promises"].values()) else 1)
+    sys.exit(0 if all(promise["held"] for promise in result["promises"].values()) else 1)
 
 
 def measure(options: Options, *, steps: Steps) -> dict[str, Any]:
@@ -160,10 +160,10 @@ def _row(part: str, name: str, world: World, runs: int, options: Options, *, rec
         play(world, settings, seed=(options.seed, world_seed, number), record=number < recorded)
         for number in range(runs)
     ]
-    design = float(np.median([one.design for one in endings]))
+    design = float(np.median([ending.design for ending in endings]))
     needed = questions_needed(expected=world.expected, effect=world.effect, design=design, settings=settings)
-    verdicts = [one for one in endings if one.action is not Action.HOLD and "timeout" not in one.rules]
-    questions = _quantiles([one.questions for one in verdicts], runs)
+    verdicts = [ending for ending in endings if ending.action is not Action.HOLD and "timeout" not in ending.rules]
+    questions = _quantiles([ending.questions for ending in verdicts], runs)
     return {
         "part": part,
         "name": name,
@@ -173,14 +173,18 @@ def _row(part: str, name: str, world: World, runs: int, options: Options, *, rec
         "limit": world.limit,
         "every": world.every,
         "runs": runs,
-        "roll_back": sum(one.action is Action.ROLL_BACK for one in verdicts),
-        "promote": sum(one.action is Action.PROMOTE for one in verdicts),
+        "roll_back": sum(ending.action is Action.ROLL_BACK for ending in verdicts),
+        "promote": sum(ending.action is Action.PROMOTE for ending in verdicts),
         "open": runs - len(verdicts),
-        "rules": dict(Counter(rule for one in endings for rule in one.rules)),
-        "step": round(sum(one.step for one in endings) / runs, 2),
+        "rules": dict(Counter(rule for ending in endings for rule in ending.rules)),
+        "step": round(sum(ending.step for ending in endings) / runs, 2),
         "questions": questions,
-        "hours": {at: None if one is None else round(one / world.traffic, 1) for at, one in questions.items()},
-        "last_step": _quantiles([one.in_step for one in verdicts if one.step == len(settings.shares) - 1], runs),
+        "hours": {
+            at: None if question is None else round(question / world.traffic, 1) for at, question in questions.items()
+        },
+        "last_step": _quantiles(
+            [ending.in_step for ending in verdicts if ending.step == len(settings.shares) - 1], runs
+        ),
         "design": round(design, 2),
         "needed": round(needed),
     }
@@ -246,15 +250,17 @@ def show(result: Mapping[str, Any], console: Console) -> None:
             for row in rows:
                 table.add_row(*_cells(row))
             console.print(table)
-    for name, one in result["promises"].items():
-        console.print(f"{'held  ' if one['held'] else 'BROKEN'}  {name}: {100 * one['share']:.1f}%", highlight=False)
+    for name, promise in result["promises"].items():
+        console.print(
+            f"{'held  ' if promise['held'] else 'BROKEN'}  {name}: {100 * promise['share']:.1f}%", highlight=False
+        )
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:
     shares = [f"{100 * row[ending] / row['runs']:.1f}" for ending in ("roll_back", "promote", "open")]
     numbers = (row["questions"]["median"], row["questions"]["90%"], row["hours"]["median"], row["last_step"]["90%"])
     rules = ", ".join(f"{rule} {count}" for rule, count in row["rules"].items())
-    said = ["–" if one is None else f"{one:g}" for one in numbers]
+    said = ["–" if number is None else f"{number:g}" for number in numbers]
     return [row["name"], str(row["limit"]), *shares, *said, str(row["needed"]), f"{row['design']:.2f}", rules]
 
 

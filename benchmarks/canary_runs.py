@@ -254,6 +254,6 @@ def _said(name: InteractionId, at: datetime, number: int, *, bad: bool) -> Itera
 def _compare(
     met: Sequence[tuple[Exposure, list[Feedback]]], sums: dict[Arm, Outcomes], settings: CanarySection
 ) -> None:
-    feedback = [one for _, given in met for one in given]
-    found = tally((one for one, _ in met), feedback, set(), slow_seconds=settings.slow_seconds)
+    feedback = [signal for _, given in met for signal in given]
+    found = tally((exposure for exposure, _ in met), feedback, set(), slow_seconds=settings.slow_seconds)
     assert found == sums, f"the sums kept here are {sums}, tally finds {found}"

@@ -117,7 +117,7 @@ def main() -> None:
         print(json.dumps(result, indent=2))
     else:
         show(result, Console())
-    sys.exit(0 if all(one["held"] for one in result["promises"].values()) else 1)
+    sys.exit(0 if all(promise["held"] for promise in result["promises"].values()) else 1)
 
 
 def measure(
@@ -252,8 +252,8 @@ def _runs(
 ) -> Tally:
     """Runs with drawn guards and, where there are any, drawn corrections of one night."""
     chances = [Random(f"{options.seed} {number}") for number in range(options.runs)]
-    guarding = [one for one in cases if one.slice in GUARDS]
-    new = [one for one in cases if one.slice is Slice.CORRECTED]
+    guarding = [case for case in cases if case.slice in GUARDS]
+    new = [case for case in cases if case.slice is Slice.CORRECTED]
     drawn = [[*draw(guarding, options.size, chance), *draw(new, GAINS, chance)] for chance in chances]
     rulings = [ruled(some, before, after, checks=checks, strata={}, settings=settings) for some in drawn]
     return tally(rulings, settings)
@@ -314,8 +314,10 @@ def show(result: Mapping[str, Any], console: Console) -> None:
             _table(console, part, names, [([_said(row.get(name)) for name in names], row) for row in rows])
     if result["faults"]:
         _table(console, "faults", ["fault"], [([name], row) for name, row in result["faults"].items()])
-    for name, one in result["promises"].items():
-        console.print(f"{'held  ' if one['held'] else 'BROKEN'}  {name}: {100 * one['share']:.1f}%", highlight=False)
+    for name, promise in result["promises"].items():
+        console.print(
+            f"{'held  ' if promise['held'] else 'BROKEN'}  {name}: {100 * promise['share']:.1f}%", highlight=False
+        )
 
 
 def _said(value: float | None) -> str:

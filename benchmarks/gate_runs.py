@@ -86,17 +86,17 @@ def _run(scenario: Scenario, guards: Guards, targets: Targets | None, settings: 
     if scenario.gains and targets is not None:
         corrected = draw(targets.cases, scenario.gains, chance)
         cases += corrected
-        before |= {one.case_id: targets.before[one.case_id] for one in corrected}
-        after |= {one.case_id: targets.after[one.case_id] for one in corrected}
+        before |= {case.case_id: targets.before[case.case_id] for case in corrected}
+        after |= {case.case_id: targets.after[case.case_id] for case in corrected}
     if scenario.target_loss is not None:
-        left = {one.group for one in guards.cases} - {one.group for one in drawn}
-        asked = draw([one for one in guards.cases if one.group in left], scenario.guards, chance)
+        left = {case.group for case in guards.cases} - {case.group for case in drawn}
+        asked = draw([case for case in guards.cases if case.group in left], scenario.guards, chance)
         # Not "corrected": those have to find their correction, and here nobody made one.
-        cases += [replace(one, slice=Slice.PARAPHRASE) for one in asked]
+        cases += [replace(case, slice=Slice.PARAPHRASE) for case in asked]
         one_side, other_side = _versions(asked, guards, scenario.flips, scenario.target_loss, chance)
         before, after = before | one_side, after | other_side
     parts = {
-        f"part {number}": frozenset(one.case_id for one in drawn[number :: scenario.strata])
+        f"part {number}": frozenset(case.case_id for case in drawn[number :: scenario.strata])
         for number in range(scenario.strata)
         if scenario.strata > 1
     }
@@ -127,13 +127,13 @@ def _versions(
     """The values under both versions. Each question of which the rankings differ flips with one probability, each that
     is right under the treatment loses with one, so that both shares hold in expectation.
     """
-    all_cases = [one.case_id for one in guards.cases]
-    differing = sum(guards.learned[one][HIT] != guards.untuned[one][HIT] for one in all_cases)
+    all_cases = [case.case_id for case in guards.cases]
+    differing = sum(guards.learned[case][HIT] != guards.untuned[case][HIT] for case in all_cases)
     flipping = min(1.0, flips * len(all_cases) / differing) if differing else 0.0
     losing = _losing(guards, loss)
     before: dict[str, Values] = {}
     after: dict[str, Values] = {}
-    for name in (one.case_id for one in drawn):
+    for name in (case.case_id for case in drawn):
         sides = [guards.learned, guards.learned]
         harmed = guards.learned_harmed
         if guards.learned[name][HIT] != guards.untuned[name][HIT] and chance.random() < flipping:
@@ -150,7 +150,7 @@ def _redrawn(drawn: Sequence[Case], guards: Guards, scenario: Scenario, chance: 
     """The values, without flips, of the questions that lose by a further attempt's own chance."""
     losing = _losing(guards, scenario.loss)
     redrawn: dict[str, Values] = {}
-    for name in (one.case_id for one in drawn):
+    for name in (case.case_id for case in drawn):
         if guards.learned[name][HIT] and chance.random() < scenario.apart:
             redrawn[name] = (guards.learned_harmed if chance.random() < losing else guards.learned)[name]
     return redrawn
@@ -158,7 +158,7 @@ def _redrawn(drawn: Sequence[Case], guards: Guards, scenario: Scenario, chance: 
 
 def _losing(guards: Guards, loss: float) -> float:
     """The probability to lose of a question that is right, so that hit@1 falls by `loss` in expectation."""
-    right = sum(guards.learned[one.case_id][HIT] or 0.0 for one in guards.cases)
+    right = sum(guards.learned[case.case_id][HIT] or 0.0 for case in guards.cases)
     return min(1.0, loss * len(guards.cases) / right) if right else 0.0
 
 
@@ -173,7 +173,7 @@ def ruled(
 ) -> Ruling:
     """What the real comparison and the real gate say of these values."""
     control, treatment = (
-        Scorecard(cases=tuple(cases), values={one.case_id: side[one.case_id] for one in cases})
+        Scorecard(cases=tuple(cases), values={case.case_id: side[case.case_id] for case in cases})
         for side in (before, after)
     )
     found = compare(control, treatment, strata=strata, resamples=settings.resamples, seed=settings.seed)
@@ -188,7 +188,7 @@ def tally(rulings: Sequence[Ruling], settings: Gate) -> Tally:
         refused=outcomes[Outcome.REFUSED],
         undecided=outcomes[Outcome.UNDECIDED],
         passed=outcomes[Outcome.PASSED],
-        worse=sum(any(one.finding is Finding.WORSE for one in ruling.judged) for ruling in rulings),
+        worse=sum(any(judged.finding is Finding.WORSE for judged in ruling.judged) for ruling in rulings),
         better=sum(one.better for one in rulings),
         promoted_better=sum(one.better and one.outcome is Outcome.PASSED for one in rulings),
         caught_by=dict(Counter(rule for ruling in rulings for rule in _rules(ruling, settings))),
@@ -199,15 +199,15 @@ def _rules(ruling: Ruling, settings: Gate) -> list[str]:
     """Which rules speak against the version: all that would have caught it, and not only the first."""
     if ruling.outcome is Outcome.PASSED:
         return []
-    found = {one.finding for one in ruling.judged}
-    rules = [f"invariant {one.invariant}" for one in ruling.checks if not one.holds]
+    found = {judged.finding for judged in ruling.judged}
+    rules = [f"invariant {check.invariant}" for check in ruling.checks if not check.holds]
     if ruling.outcome is Outcome.REFUSED and not rules and Finding.WORSE not in found:
         rules.append("target")
     if Finding.WORSE in found:
         rules.append("a guard is worse")
     elif Finding.UNCLEAR in found:
         rules.append("not worse is not shown")
-    guards = [one.comparison for one in ruling.judged if one.comparison.slice == ALL_GUARDS]
-    if any(one.coverage < settings.minimum_coverage for one in guards):
+    guards = [judged.comparison for judged in ruling.judged if judged.comparison.slice == ALL_GUARDS]
+    if any(comparison.coverage < settings.minimum_coverage for comparison in guards):
         rules.append("coverage")
     return rules or ["too few questions"]

@@ -168,7 +168,7 @@ def measure(
         built, memory = time.perf_counter() - start, _memory()
         cases = golden.load_beir(folder)[:questions]
         control = _manifest("control", LearnedRanking(), config)
-        candidate, turned, again = (_manifest("candidate", one, config) for one in LEARNED)
+        candidate, turned, again = (_manifest("candidate", learned_ranking, config) for learned_ranking in LEARNED)
         first = _night(services, cases, chunks, control, candidate, steps)
         # Each is a version that was not scored before, but for the live one of the second night.
         after = _night(services, cases, chunks, candidate, replace(turned, version_id=control.version_id), steps)
@@ -242,8 +242,10 @@ def _manifest(version: str, learned: LearnedRanking, config: Config) -> Manifest
 def corpus(known: dataset.Dataset, passages: int) -> list[Chunk]:
     """The data set's own documents, a chunk each, then passages of their sentences in other company."""
     random = Random(0)
-    chunks = [_chunk(one.document_id, one.title, _sentences(one.text)) for one in known.documents[:passages]]
-    sentences = [sentence for one in known.documents for sentence in _sentences(one.text)]
+    chunks = [
+        _chunk(source.document_id, source.title, _sentences(source.text)) for source in known.documents[:passages]
+    ]
+    sentences = [sentence for source in known.documents for sentence in _sentences(source.text)]
     for number in range(len(chunks), passages):
         drawn = random.sample(sentences, min(SENTENCES, len(sentences)))
         chunks.append(_chunk(f"made-{number}", random.choice(known.documents).title, drawn))
@@ -270,7 +272,7 @@ def _chunk(name: str, title: str, sentences: Sequence[str]) -> Chunk:
 
 def _vectors(chunks: Sequence[Chunk], encoder: Encoder) -> Vectors:
     """(chunks, dimension): the means of the sentences' vectors, of unit length."""
-    parts = [_sentences(one.text) for one in chunks]
+    parts = [_sentences(chunk.text) for chunk in chunks]
     distinct = list(dict.fromkeys(sentence for some in parts for sentence in some))
     known = dict(zip(distinct, encoder.encode_documents(distinct), strict=True))
     means = np.stack([np.mean([known[sentence] for sentence in some], axis=0) for some in parts])

@@ -120,14 +120,14 @@ def guards(world: World) -> Guards:
     """
     cases = world.snapshot.golden
     learned = world.live.learned if world.live.learned.fusion else LearnedRanking(fusion={"sparse_share": 1.0})
-    rankings = [replace(world.live, learned=one) for one in (learned, LearnedRanking())]
+    rankings = [replace(world.live, learned=learned_ranking) for learned_ranking in (learned, LearnedRanking())]
     tables = [
         values(world, world.services, ranking, cases, rearranged)
         for rearranged in (_as_ranked, wrong_first)
         for ranking in rankings
     ]
     return Guards(
-        cases=tuple(one for one in cases if one.answerable),
+        cases=tuple(case for case in cases if case.answerable),
         learned=tables[0],
         untuned=tables[1],
         learned_harmed=tables[2],
@@ -141,8 +141,8 @@ def _as_ranked(case: Case, passages: list[Passage]) -> list[Passage]:
 
 def wrong_first(case: Case, passages: list[Passage]) -> list[Passage]:
     """The ranking with its best passage that does not answer in the first place: the smallest loss that there is."""
-    wrong = next((one for one in passages if not golden.relevant(case, one.chunk)), None)
-    return passages if wrong is None else [wrong, *(one for one in passages if one is not wrong)]
+    wrong = next((passage for passage in passages if not golden.relevant(case, passage.chunk)), None)
+    return passages if wrong is None else [wrong, *(passage for passage in passages if passage is not wrong)]
 
 
 def values(
@@ -170,7 +170,7 @@ def values(
 
 def _reply(world: World, case: Case, passages: list[Passage], searcher: Searcher) -> scorecard.Reply:
     seen = passages[: searcher.shown]
-    key = (case.question, *((one.chunk.chunk_id, one.chunk.text) for one in seen))
+    key = (case.question, *((passage.chunk.chunk_id, passage.chunk.text) for passage in seen))
     if key not in world.drafts:
         pieces = world.services.generator.answer(case.question, seen)
         world.drafts[key] = next(piece for piece in pieces if isinstance(piece, Draft))
@@ -194,7 +194,7 @@ def _settled(world: World, built: Built, snapshot: Snapshot) -> tuple[list[Case]
         seed=0,
         rephrase=None,
     )
-    held = {one.document_id for one in built.chunks} | {DocumentId(one.name) for one in built.skipped}
+    held = {chunk.document_id for chunk in built.chunks} | {DocumentId(left_out.name) for left_out in built.skipped}
     return golden.settled(found, document_ids=held, retired=snapshot.retired)
 
 
@@ -215,7 +215,7 @@ def corrected(world: World, some: Sequence[tuple[Case, str]], *, supersede: bool
     reviewed, origins = [], {}
     for case, answer in some:
         name, at = services.new_id(), services.now()
-        spans = tuple(one.span for one in chunks if one.document_id in case.documents)
+        spans = tuple(chunk.span for chunk in chunks if chunk.document_id in case.documents)
         asked = Interaction(
             interaction_id=InteractionId(f"i{name}"),
             asked=at,
@@ -268,9 +268,9 @@ def corrected(world: World, some: Sequence[tuple[Case, str]], *, supersede: bool
 
 def targets(world: World, known: Table, wanted: int) -> tuple[Targets, Planted]:
     """Up to `wanted` questions that the live version answers badly, corrected, and the version that holds these."""
-    planted = built_from(world, corrected(world, [(one, one.answer or "") for one in _wrong(world, known)[:wanted]]))
-    cases = [one for one in questions(world, planted.built, planted.snapshot) if one.slice is Slice.CORRECTED]
-    sides = [values(world, world.services, one, cases) for one in (world.live, with_first(planted.built))]
+    planted = built_from(world, corrected(world, [(case, case.answer or "") for case in _wrong(world, known)[:wanted]]))
+    cases = [case for case in questions(world, planted.built, planted.snapshot) if case.slice is Slice.CORRECTED]
+    sides = [values(world, world.services, manifest, cases) for manifest in (world.live, with_first(planted.built))]
     return Targets(cases=tuple(cases), before=sides[0], after=sides[1]), planted
 
 
@@ -282,9 +282,11 @@ def with_first(built: Built) -> Manifest:
 def _wrong(world: World, known: Table) -> list[Case]:
     """One question of each group that was answered badly and has a known answer."""
     wrong = [
-        one for one in world.snapshot.golden if one.answer and one.answerable and not known[one.case_id]["hit_at_1"]
+        case
+        for case in world.snapshot.golden
+        if case.answer and case.answerable and not known[case.case_id]["hit_at_1"]
     ]
-    return list({one.group: one for one in reversed(wrong)}.values())
+    return list({case.group: case for case in reversed(wrong)}.values())
 
 
 def _rebuilt(
@@ -323,7 +325,7 @@ def passages_dropped(world: World) -> Planted:
     planted = no_fault(world)
     random = np.random.default_rng(0)
     return _rebuilt(
-        world, planted, planted.built.chunks, lambda entries: [one for one in entries if random.random() >= DROPPED]
+        world, planted, planted.built.chunks, lambda entries: [entry for entry in entries if random.random() >= DROPPED]
     )
 
 
@@ -331,9 +333,11 @@ def documents_lost(world: World) -> Planted:
     """A tenth of the documents is lost while the file is read; the file is as it was."""
     planted = no_fault(world)
     random = np.random.default_rng(0)
-    names = sorted({one.document_id for one in planted.built.chunks})
+    names = sorted({chunk.document_id for chunk in planted.built.chunks})
     lost = {name for name in names if random.random() < DROPPED}
-    return _rebuilt(world, planted, [one for one in planted.built.chunks if one.document_id not in lost], _as_built)
+    return _rebuilt(
+        world, planted, [chunk for chunk in planted.built.chunks if chunk.document_id not in lost], _as_built
+    )
 
 
 def embedder_swapped(world: World) -> Planted:
@@ -411,7 +415,7 @@ def vectors_shuffled(world: World) -> Planted:
 
     def shuffled(entries: list[Entry]) -> list[Entry]:
         order = np.random.default_rng(0).permutation(len(entries))
-        return [replace(one, vector=entries[at].vector) for one, at in zip(entries, order, strict=True)]
+        return [replace(entry, vector=entries[at].vector) for entry, at in zip(entries, order, strict=True)]
 
     planted = no_fault(world)
     return _rebuilt(world, planted, planted.built.chunks, shuffled)
@@ -428,8 +432,8 @@ def ranking_inverted(world: World) -> Planted:
 def supersessions_ignored(world: World) -> Planted:
     """Corrections say what they replace, and the old text is still indexed."""
     planted = built_from(world, corrected(world, _some(world, 5), supersede=True))
-    old = [one for one in world.services.index.chunks(world.live.version_id) if not one.by_question]
-    new = [one for one in planted.built.chunks if one.by_question]
+    old = [chunk for chunk in world.services.index.chunks(world.live.version_id) if not chunk.by_question]
+    new = [chunk for chunk in planted.built.chunks if chunk.by_question]
     return _rebuilt(world, planted, [*old, *new], _as_built)
 
 
@@ -446,8 +450,8 @@ def injected_correction(world: World) -> Planted:
 
 
 def _some(world: World, count: int) -> list[tuple[Case, str]]:
-    cases = {one.group: one for one in world.snapshot.golden if one.answer and one.answerable}
-    return [(one, one.answer or "") for one in list(cases.values())[:: max(1, len(cases) // count)][:count]]
+    cases = {case.group: case for case in world.snapshot.golden if case.answer and case.answerable}
+    return [(case, case.answer or "") for case in list(cases.values())[:: max(1, len(cases) // count)][:count]]
 
 
 def personal_record(world: World) -> Planted:
@@ -467,10 +471,10 @@ def stale_evidence(world: World) -> Planted:
             break
         renamed.add(document)
     moved = [
-        replace(one, document_id=DocumentId(f"new-{one.document_id}"), chunk_id=ChunkId(f"new-{one.chunk_id}"))
-        if one.document_id in renamed
-        else one
-        for one in planted.built.chunks
+        replace(chunk, document_id=DocumentId(f"new-{chunk.document_id}"), chunk_id=ChunkId(f"new-{chunk.chunk_id}"))
+        if chunk.document_id in renamed
+        else chunk
+        for chunk in planted.built.chunks
     ]
     return _rebuilt(world, planted, moved, _as_built)
 
@@ -503,7 +507,7 @@ def checked(world: World, planted: Planted) -> list[Check]:
         find=origin.by_own_vector(services.index, version, encoder, titles=config.ingest.embed_titles),
         manifest=built.manifest,
         parent=world.live,
-        duplicates={DocumentId(one.name) for one in built.skipped if one.same_as is not None},
+        duplicates={DocumentId(left_out.name) for left_out in built.skipped if left_out.same_as is not None},
         held=invariants.Held(reviewed=snapshot.reviewed, interactions=frozenset(built.manifest.confirmed)),
         superseded=invariants.Superseded(
             hidden=snapshot.accepted.hidden, originals=built.originals, replaced=snapshot.accepted.superseded
@@ -520,6 +524,6 @@ def checked(world: World, planted: Planted) -> list[Check]:
 
 def failing_judge(cases: Sequence[Case], before: Table) -> Table:
     """The values with those of a judge that answers nothing about the harder half of the questions."""
-    hard = sorted(cases, key=lambda one: before[one.case_id].get("reciprocal_rank") or 0.0)[: len(cases) // 2]
-    failed = {one.case_id for one in hard}
+    hard = sorted(cases, key=lambda case: before[case.case_id].get("reciprocal_rank") or 0.0)[: len(cases) // 2]
+    failed = {case.case_id for case in hard}
     return {name: {**some, FAITHFULNESS: None if name in failed else 1.0} for name, some in before.items()}

@@ -180,7 +180,7 @@ def _near(random: np.random.Generator, topics: Vectors) -> Vectors:
 
 def _nearest(found: list[Candidate]) -> set[ChunkId]:
     """The ten nearest passages: they come first."""
-    return {one.chunk.chunk_id for one in found[:10]}
+    return {candidate.chunk.chunk_id for candidate in found[:10]}
 
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ def main() -> None:
         print(json.dumps(result, indent=2))
     else:
         show(result, Console())
-    sys.exit(0 if all(one["held"] for one in result["promises"].values()) else 1)
+    sys.exit(0 if all(promise["held"] for promise in result["promises"].values()) else 1)
 
 
 def measure(folder: Path, options: Options) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def measure(folder: Path, options: Options) -> dict[str, Any]:
         memory = {host.pid: host.kilobytes() for host in hosts}
     with opened(file) as services:
         exposures = services.ledger.exposures()
-        candidates = {one.canary_id: one.treatment for one in services.ledger.canaries()}
+        candidates = {canary.canary_id: canary.treatment for canary in services.ledger.canaries()}
     return _judged(options, asked, ended, moves, exposures, candidates, memory)
 
 
@@ -232,32 +232,32 @@ def _judged(
     return {**result, "promises": promises(result, options)}
 
 
-def killed(one: Asked, ended: Sequence[Ended]) -> bool:
+def killed(asked: Asked, ended: Sequence[Ended]) -> bool:
     """Whether the question was under way when a worker was killed. What answered with a status was not its own."""
-    disconnected = not one.failure[0].isdigit()
+    disconnected = not asked.failure[0].isdigit()
     return disconnected and any(
-        one.sent <= end.at + DYING and end.at <= one.ended for end in ended if end.by is signal.SIGKILL
+        asked.sent <= end.at + DYING and end.at <= asked.ended for end in ended if end.by is signal.SIGKILL
     )
 
 
-def mixed(one: Asked) -> bool:
+def mixed(asked: Asked) -> bool:
     """Whether the answer cites or quotes another version than the one it names."""
-    named = next(edition for edition, version in VERSIONS.items() if version == one.reply["version"])
-    cited = {edition_of(citation["document_id"]) for citation in one.reply["citations"]}
-    quoted = " ".join([one.reply["answer"], *(citation["text"] for citation in one.reply["citations"])])
+    named = next(edition for edition, version in VERSIONS.items() if version == asked.reply["version"])
+    cited = {edition_of(citation["document_id"]) for citation in asked.reply["citations"]}
+    quoted = " ".join([asked.reply["answer"], *(citation["text"] for citation in asked.reply["citations"])])
     return not cited <= {named} or any(edition in quoted for edition in EDITIONS if edition != named)
 
 
-def _misplaced(one: Asked, candidates: Mapping[Any, Any]) -> bool:
-    return bool(one.reply["arm"] == Arm.TREATMENT and one.reply["version"] != candidates[one.reply["canary"]])
+def _misplaced(asked: Asked, candidates: Mapping[Any, Any]) -> bool:
+    return bool(asked.reply["arm"] == Arm.TREATMENT and asked.reply["version"] != candidates[asked.reply["canary"]])
 
 
 def arm_changers(exposures: Iterable[Exposure]) -> set[tuple[str, str]]:
     """(person, canary) with two arms in one step, or on the control in a step after one on the treatment."""
     steps: dict[tuple[str, str], dict[int, set[Arm]]] = defaultdict(lambda: defaultdict(set))
-    for one in exposures:
-        if one.canary_id is not None:
-            steps[one.unit, one.canary_id][one.step].add(one.arm)
+    for exposure in exposures:
+        if exposure.canary_id is not None:
+            steps[exposure.unit, exposure.canary_id][exposure.step].add(exposure.arm)
     changed = set()
     for key, arms in steps.items():
         in_order = [arm for step in sorted(arms) for arm in sorted(arms[step], reverse=True)]  # treatment, control
@@ -269,16 +269,16 @@ def arm_changers(exposures: Iterable[Exposure]) -> set[tuple[str, str]]:
 def came_back(answered: Sequence[Asked]) -> set[tuple[str, str]]:
     """(person, canary) with an answer on the treatment and then one, asked later, on the control."""
     treated: dict[tuple[str, str], float] = {}  # when the first answer on the treatment was there
-    for one in answered:
-        if one.reply["canary"] and one.reply["arm"] == Arm.TREATMENT:
-            key = (one.person, one.reply["canary"])
-            treated[key] = min(one.ended, treated.get(key, one.ended))
+    for asked in answered:
+        if asked.reply["canary"] and asked.reply["arm"] == Arm.TREATMENT:
+            key = (asked.person, asked.reply["canary"])
+            treated[key] = min(asked.ended, treated.get(key, asked.ended))
     return {
-        (one.person, one.reply["canary"])
-        for one in answered
-        if one.reply["canary"]
-        and one.reply["arm"] == Arm.CONTROL
-        and one.sent > treated.get((one.person, one.reply["canary"]), float("inf"))
+        (asked.person, asked.reply["canary"])
+        for asked in answered
+        if asked.reply["canary"]
+        and asked.reply["arm"] == Arm.CONTROL
+        and asked.sent > treated.get((asked.person, asked.reply["canary"]), float("inf"))
     }
 
 
@@ -286,10 +286,14 @@ def followed(move: Move, until: float, answered: Iterable[Asked]) -> tuple[float
     """Seconds after the move, up to the next one: to the first answer of the new version (None: there was none), and
     to the last question that the old version answered, 0 when it answered none.
     """
-    control = [one for one in answered if one.reply["arm"] == Arm.CONTROL]
-    new = [one.ended for one in control if one.reply["version"] == move.to and move.before <= one.ended <= until]
+    control = [asked for asked in answered if asked.reply["arm"] == Arm.CONTROL]
+    new = [
+        asked.ended for asked in control if asked.reply["version"] == move.to and move.before <= asked.ended <= until
+    ]
     old = [
-        one.sent for one in control if one.reply["version"] != move.to and move.after <= one.sent and one.ended < until
+        asked.sent
+        for asked in control
+        if asked.reply["version"] != move.to and move.after <= asked.sent and asked.ended < until
     ]
     return (max(0.0, min(new) - move.after) if new else None), max((sent - move.after for sent in old), default=0.0)
 
@@ -332,8 +336,8 @@ def show(result: Mapping[str, Any], console: Console) -> None:
         if name != "promises":
             table.add_row(name.replace("_", " "), _said(value))
     console.print(table)
-    for name, one in result["promises"].items():
-        console.print(f"{'held  ' if one['held'] else 'BROKEN'}  {name}: {one['seen']}", highlight=False)
+    for name, promise in result["promises"].items():
+        console.print(f"{'held  ' if promise['held'] else 'BROKEN'}  {name}: {promise['seen']}", highlight=False)
 
 
 def _said(value: Any) -> str:

@@ -95,18 +95,24 @@ def compare(
         raise ValueError("control and treatment were scored on different questions: pairs need the same ones")
     guards = [case for case in treatment.cases if case.slice in GUARDS]
     slices: list[tuple[str, Role, Sequence[Case]]] = [
-        (slice, Role.TARGET if slice in TARGETS else Role.GUARD, [one for one in treatment.cases if one.slice is slice])
+        (
+            slice,
+            Role.TARGET if slice in TARGETS else Role.GUARD,
+            [member for member in treatment.cases if member.slice is slice],
+        )
         for slice in Slice
     ]
     slices.append((ALL_GUARDS, Role.GUARD, guards))
-    slices += [(name, Role.STRATUM, [one for one in guards if one.case_id in ids]) for name, ids in strata.items()]
+    slices += [
+        (name, Role.STRATUM, [member for member in guards if member.case_id in ids]) for name, ids in strata.items()
+    ]
     found = [
-        one
+        comparison
         for name, role, cases in slices
         if cases
-        for one in _compared(name, role, cases, control, treatment, resamples=resamples, seed=seed)
+        for comparison in _compared(name, role, cases, control, treatment, resamples=resamples, seed=seed)
     ]
-    return [one for one in found if one.n + one.failed]
+    return [comparison for comparison in found if comparison.n + comparison.failed]
 
 
 def changes(control: Scorecard, treatment: Scorecard, metric: str) -> list[Change]:
@@ -118,7 +124,7 @@ def changes(control: Scorecard, treatment: Scorecard, metric: str) -> list[Chang
         for after in [treatment.values[case.case_id].get(metric)]
         if before is not None and after is not None and before != after
     ]
-    return sorted(changed, key=lambda one: (one.after - one.before, one.case_id))
+    return sorted(changed, key=lambda change: (change.after - change.before, change.case_id))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +143,7 @@ class _Pairs:
     def totals(self, groups: int) -> Numbers:
         """(groups, 2) The sum of a group's shifts, and their number."""
         weights = (self.shift, np.ones(len(self.rows)))
-        return np.stack([np.bincount(self.rows, one, groups) for one in weights], axis=1)
+        return np.stack([np.bincount(self.rows, weight, groups) for weight in weights], axis=1)
 
 
 def _compared(
@@ -157,7 +163,7 @@ def _compared(
     row = {name: at for at, name in enumerate(names)}
     sizes = [sum(slice == kind for slice, _ in names) for kind in kinds]
     pairs = {metric: _pairs(metric, cases, sides, row) for metric in METRICS}
-    totals = np.concatenate([one.totals(len(names)) for one in pairs.values()], axis=1)
+    totals = np.concatenate([pair.totals(len(names)) for pair in pairs.values()], axis=1)
     rng = np.random.default_rng(seed)
     drawn = _drawn(totals, sizes, rng, resamples)
     signed = _signed(totals[:, ::2], rng, resamples)
@@ -166,14 +172,14 @@ def _compared(
             name,
             role,
             metric,
-            one,
+            pair,
             totals[:, 2 * at],
             drawn[:, 2 * at : 2 * at + 2],
             signed[:, at],
-            groups=len({names[row][1] for row in one.rows.tolist()}),
-            paired=control is not None and bool(len(one.rows)),
+            groups=len({names[row][1] for row in pair.rows.tolist()}),
+            paired=control is not None and bool(len(pair.rows)),
         )
-        for at, (metric, one) in enumerate(pairs.items())
+        for at, (metric, pair) in enumerate(pairs.items())
     ]
 
 

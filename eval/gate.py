@@ -90,24 +90,24 @@ def decide(
     corpus (then they are enough however few they are), else None.
     """
     judged = tuple(_judged(comparisons, settings))
-    better = any(one.finding is Finding.BETTER for one in judged)
+    better = any(finding.finding is Finding.BETTER for finding in judged)
 
     def ruling(outcome: Outcome, reasons: Sequence[str]) -> Ruling:
         return Ruling(outcome=outcome, reasons=tuple(reasons), better=better, judged=judged, checks=tuple(checks))
 
-    breaches = [one.message for one in checks if not one.holds]
+    breaches = [check.message for check in checks if not check.holds]
     if breaches:
         return ruling(Outcome.REFUSED, breaches)
     if first:
         return ruling(Outcome.PASSED, ["This is the first version: there is no live one to compare it with."])
-    harm = [f"{_told(one)}." for one in judged if one.finding is Finding.WORSE]
+    harm = [f"{_told(finding)}." for finding in judged if finding.finding is Finding.WORSE]
     refusals = [*harm, *_missed_target(comparisons, settings.target)]
     if refusals:
         return ruling(Outcome.REFUSED, refusals)
     unclear = [
-        f"{_told(one)}: a fall of gate.margin ({settings.margin:g}) is not ruled out."
-        for one in judged
-        if one.finding is Finding.UNCLEAR
+        f"{_told(finding)}: a fall of gate.margin ({settings.margin:g}) is not ruled out."
+        for finding in judged
+        if finding.finding is Finding.UNCLEAR
     ]
     doubts = [*_too_few(comparisons, settings.minimum_cases, possible), *_unscored(comparisons, settings), *unclear]
     if doubts:
@@ -127,51 +127,63 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def _judged(comparisons: Sequence[Comparison], settings: Gate) -> list[Judged]:
     """Each comparison with what it shows, in the given order."""
-    targets = [one for one in comparisons if _is_target(one, settings)]
-    guards = [one for one in comparisons if _is_guarded(one, settings) and _is_enough(one, settings)]
-    rises = dict(zip(map(_key, targets), _corrected(targets, lambda one: one.p_better), strict=True))
-    falls = dict(zip(map(_key, guards), _corrected(guards, lambda one: one.p_worse), strict=True))
+    targets = [comparison for comparison in comparisons if _is_target(comparison, settings)]
+    guards = [
+        comparison
+        for comparison in comparisons
+        if _is_guarded(comparison, settings) and _is_enough(comparison, settings)
+    ]
+    rises = dict(zip(map(_key, targets), _corrected(targets, lambda comparison: comparison.p_better), strict=True))
+    falls = dict(zip(map(_key, guards), _corrected(guards, lambda comparison: comparison.p_worse), strict=True))
     judged = []
-    for one in comparisons:
-        rise, fall = rises.get(_key(one)), falls.get(_key(one))
-        finding = Finding.TOO_FEW if _is_guarded(one, settings) else Finding.NOT_TESTED
+    for comparison in comparisons:
+        rise, fall = rises.get(_key(comparison)), falls.get(_key(comparison))
+        finding = Finding.TOO_FEW if _is_guarded(comparison, settings) else Finding.NOT_TESTED
         if rise is not None:
             finding = Finding.BETTER if rise <= settings.significance else Finding.NOT_SHOWN
         elif fall is not None:
-            finding = _guard_finding(one, fall, settings)
-        judged.append(Judged(comparison=one, finding=finding, p=fall if rise is None else rise))
+            finding = _guard_finding(comparison, fall, settings)
+        judged.append(Judged(comparison=comparison, finding=finding, p=fall if rise is None else rise))
     return judged
 
 
-def _key(one: Comparison) -> tuple[str, str]:
-    return one.slice, one.metric
+def _key(comparison: Comparison) -> tuple[str, str]:
+    return comparison.slice, comparison.metric
 
 
 def _corrected(some: Sequence[Comparison], p: Callable[[Comparison], float | None]) -> list[float]:
-    values = [p(one) for one in some]
+    values = [p(comparison) for comparison in some]
     return holm([1.0 if value is None else value for value in values])
 
 
-def _is_target(one: Comparison, settings: Gate) -> bool:
-    return one.role is Role.TARGET and one.metric in settings.target_metrics and one.difference is not None
+def _is_target(comparison: Comparison, settings: Gate) -> bool:
+    return (
+        comparison.role is Role.TARGET
+        and comparison.metric in settings.target_metrics
+        and comparison.difference is not None
+    )
 
 
-def _is_guarded(one: Comparison, settings: Gate) -> bool:
-    return one.role is not Role.TARGET and one.metric in settings.guarded_metrics and one.difference is not None
+def _is_guarded(comparison: Comparison, settings: Gate) -> bool:
+    return (
+        comparison.role is not Role.TARGET
+        and comparison.metric in settings.guarded_metrics
+        and comparison.difference is not None
+    )
 
 
-def _is_enough(one: Comparison, settings: Gate) -> bool:
-    return one.slice == ALL_GUARDS or one.groups >= settings.minimum_slice
+def _is_enough(comparison: Comparison, settings: Gate) -> bool:
+    return comparison.slice == ALL_GUARDS or comparison.groups >= settings.minimum_slice
 
 
-def _guard_finding(one: Comparison, p: float, settings: Gate) -> Finding:
-    if one.worst is not None and one.worst > -settings.margin:
+def _guard_finding(comparison: Comparison, p: float, settings: Gate) -> Finding:
+    if comparison.worst is not None and comparison.worst > -settings.margin:
         return Finding.NOT_WORSE
     return Finding.WORSE if p <= settings.significance else Finding.UNCLEAR
 
 
-def _told(one: Judged) -> str:
-    fall = one.comparison
+def _told(judged: Judged) -> str:
+    fall = judged.comparison
     slice = fall.slice.replace("_", " ")
     moved = "fell" if (fall.difference or 0.0) < 0 else "went"
     return (
@@ -209,10 +221,10 @@ def _too_few(comparisons: Sequence[Comparison], minimum: int, possible: int | No
 
 def _unscored(comparisons: Sequence[Comparison], settings: Gate) -> list[str]:
     return [
-        f"{one.metric} failed for {one.failed} of {one.n + one.failed} guard questions; gate.minimum_coverage asks for "
-        f"a share of {settings.minimum_coverage:g} scored."
-        for one in comparisons
-        if one.slice == ALL_GUARDS and one.coverage < settings.minimum_coverage
+        f"{comparison.metric} failed for {comparison.failed} of {comparison.n + comparison.failed} guard questions; "
+        f"gate.minimum_coverage asks for a share of {settings.minimum_coverage:g} scored."
+        for comparison in comparisons
+        if comparison.slice == ALL_GUARDS and comparison.coverage < settings.minimum_coverage
     ]
 
 
@@ -228,17 +240,21 @@ def _merits(comparisons: Sequence[Comparison], judged: Sequence[Judged], better:
             f"{_first(hits.after, hits.n)} of {hits.n} newly corrected questions have their correction or its evidence "
             f"first; before it were {_first(hits.before, hits.n)}{shown}."
         )
-    tested = sum(one.finding is Finding.NOT_WORSE for one in judged)
+    tested = sum(finding.finding is Finding.NOT_WORSE for finding in judged)
     return [target, f"No guard is worse: {_guard_questions(comparisons)} questions, {tested} comparisons."]
 
 
 def _guard_questions(comparisons: Sequence[Comparison]) -> int:
     """Whether a refusal was right is scored for every question, so its count is that of the questions."""
-    return sum(one.n for one in comparisons if one.slice == ALL_GUARDS and one.metric == REFUSAL)
+    return sum(
+        comparison.n for comparison in comparisons if comparison.slice == ALL_GUARDS and comparison.metric == REFUSAL
+    )
 
 
 def _of(comparisons: Sequence[Comparison], slice: Slice, metric: str) -> Comparison | None:
-    return next((one for one in comparisons if one.slice == slice and one.metric == metric), None)
+    return next(
+        (comparison for comparison in comparisons if comparison.slice == slice and comparison.metric == metric), None
+    )
 
 
 def _first(share: float, n: int) -> int:

@@ -31,7 +31,7 @@ def with_holders(
     question and that holds the answer word for word, or most of its words. Where the answer is short that is a guess:
     good enough to tell what a passage is about, and for nothing else.
     """
-    by_name = {one.correction.correction_id: one for one in corrections}
+    by_name = {reviewed.correction.correction_id: reviewed for reviewed in corrections}
     pieces: dict[DocumentId, list[Chunk]] = defaultdict(list)
     for chunk in chunks:
         if not chunk.by_question:
@@ -50,30 +50,32 @@ def with_holders(
 
 def with_evidence(lessons: Iterable[Lesson], chunks: Sequence[Chunk]) -> list[Lesson]:
     """The lessons, those of corrections without evidence with the spans that hold their answers (`with_holders`)."""
-    holders = {one.document_id: one.provenance.holders for one in chunks if one.provenance is not None}
+    holders = {chunk.document_id: chunk.provenance.holders for chunk in chunks if chunk.provenance is not None}
     return [
-        one
-        if one.evidence or not one.corrected
-        else replace(one, evidence=tuple(span for name in sorted(one.documents) for span in holders.get(name, ())))
-        for one in lessons
+        lesson
+        if lesson.evidence or not lesson.corrected
+        else replace(
+            lesson, evidence=tuple(span for name in sorted(lesson.documents) for span in holders.get(name, ()))
+        )
+        for lesson in lessons
     ]
 
 
 def _holders(
-    one: ReviewedCorrection,
+    reviewed: ReviewedCorrection,
     interaction: Callable[[InteractionId], Interaction],
     pieces: dict[DocumentId, list[Chunk]],
 ) -> tuple[Evidence, ...]:
-    if one.correction.evidence:
-        return one.correction.evidence
-    answer = normalised(one.answer)
+    if reviewed.correction.evidence:
+        return reviewed.correction.evidence
+    answer = normalised(reviewed.answer)
     best: tuple[tuple[bool, float, int], Evidence] | None = None
-    for shown in interaction(one.correction.interaction_id).ranking[:DEEP]:
+    for shown in interaction(reviewed.correction.interaction_id).ranking[:DEEP]:
         for piece in pieces.get(shown.document_id, []):
             if not piece.span.overlaps(shown.span):
                 continue
             whole = f" {answer} " in f" {normalised(piece.text)} "
-            share = held_share(piece.text, one.answer)
+            share = held_share(piece.text, reviewed.answer)
             if (whole or share >= HELD) and (best is None or (whole, share, -shown.rank) > best[0]):
                 best = (whole, share, -shown.rank), piece.span
     return () if best is None else (best[1],)

@@ -68,10 +68,10 @@ def collect(
 
 def _read(file: SourceFile, settings: Ingest, redactor: Redactor) -> _Read:
     raw, skipped = read(file)
-    screened = [clean(one, redactor=redactor, settings=settings) for one in raw]
+    screened = [clean(raw_document, redactor=redactor, settings=settings) for raw_document in raw]
     return _Read(
-        documents=[one for one in screened if isinstance(one, Document)],
-        skipped=[*skipped, *(one for one in screened if isinstance(one, Skipped))],
+        documents=[document for document in screened if isinstance(document, Document)],
+        skipped=[*skipped, *(left_out for left_out in screened if isinstance(left_out, Skipped))],
     )
 
 
@@ -96,12 +96,12 @@ def entries(chunks: Sequence[Chunk], *, encoder: Encoder, titles: bool, on_step:
     """The chunks with their vectors, in batches. An encoder that remembers makes only the new ones."""
     for start in range(0, len(chunks), EMBEDDED_AT_ONCE):
         some = chunks[start : start + EMBEDDED_AT_ONCE]
-        vectors = encoder.encode_documents([searched_text(one, titles=titles) for one in some])
-        asked = [one.question for one in some if one.question is not None]
+        vectors = encoder.encode_documents([searched_text(piece, titles=titles) for piece in some])
+        asked = [piece.question for piece in some if piece.question is not None]
         questions = iter(encoder.encode_queries(asked))
         yield [
-            Entry(chunk=one, vector=vector, question_vector=None if one.question is None else next(questions))
-            for one, vector in zip(some, vectors, strict=True)
+            Entry(chunk=piece, vector=vector, question_vector=None if piece.question is None else next(questions))
+            for piece, vector in zip(some, vectors, strict=True)
         ]
         on_step(min(start + EMBEDDED_AT_ONCE, len(chunks)), len(chunks))
 

@@ -66,30 +66,30 @@ def hide(chunks: Iterable[Chunk], superseded: Sequence[Evidence], minimum_words:
     for evidence in superseded:
         by_document[evidence.document_id].append(evidence)
     shown = []
-    for one in chunks:
-        cuts = [evidence for evidence in by_document.get(one.document_id, ()) if evidence.overlaps(one.span)]
+    for piece in chunks:
+        cuts = [evidence for evidence in by_document.get(piece.document_id, ()) if evidence.overlaps(piece.span)]
         if cuts:
-            text = _cut(one, cuts)
+            text = _cut(piece, cuts)
             if len(words(text)) < minimum_words:
                 continue
-            shown.append(replace(one, text=text))
+            shown.append(replace(piece, text=text))
         else:
-            shown.append(one)
+            shown.append(piece)
     return shown
 
 
-def _cut(one: Chunk, cuts: Sequence[Evidence]) -> str:
+def _cut(piece: Chunk, cuts: Sequence[Evidence]) -> str:
     """What is left of a whole chunk's text. The cuts may overlap, and reach beyond the chunk."""
     left, position = "", 0
     for cut in sorted(cuts, key=lambda cut: cut.start):
-        start, end = max(cut.start - one.start, position), min(cut.end - one.start, len(one.text))
+        start, end = max(cut.start - piece.start, position), min(cut.end - piece.start, len(piece.text))
         if start >= end:
             continue
-        before = left + one.text[position:start]
-        at_line_end = "\n" in before[len(before.rstrip()) :] or "\n" in one.text[end : end + 1]
+        before = left + piece.text[position:start]
+        at_line_end = "\n" in before[len(before.rstrip()) :] or "\n" in piece.text[end : end + 1]
         left = before.rstrip() + ("\n" if at_line_end else " ")
         position = end
-    return (left + one.text[position:].lstrip() if position else one.text).strip()
+    return (left + piece.text[position:].lstrip() if position else piece.text).strip()
 
 
 def _chunk(document: Document, headings: tuple[str, ...], start: int, end: int) -> Chunk:

@@ -33,18 +33,20 @@ def accepted(reviewed: Sequence[ReviewedCorrection]) -> Accepted:
     The newest accepted one answers a question, as `supersession.replaced` tells. Its provenance names what it took the
     place of, so that judgements and the lineage follow.
     """
-    chosen = {one.correction.correction_id: one for one in reviewed if one.verdict_state is CorrectionState.ACCEPTED}
+    chosen = {
+        entry.correction.correction_id: entry for entry in reviewed if entry.verdict_state is CorrectionState.ACCEPTED
+    }
     gone = replaced(reviewed)
     hidden = [
         span
-        for one in chosen.values()  # also of those that were replaced: a newer answer does not bring the old text back
-        for span in one.correction.supersedes
+        for entry in chosen.values()  # replaced ones too: a newer answer does not bring the old text back
+        for span in entry.correction.supersedes
         if not span.document_id.startswith(CORRECTION_PREFIX)
     ]
     return Accepted(
         documents=tuple(
-            _document(one, [chosen[older] for older in predecessors(name, gone)])
-            for name, one in chosen.items()
+            _document(entry, [chosen[older] for older in predecessors(name, gone)])
+            for name, entry in chosen.items()
             if name not in gone
         ),
         hidden=tuple(hidden),
@@ -52,14 +54,14 @@ def accepted(reviewed: Sequence[ReviewedCorrection]) -> Accepted:
     )
 
 
-def _document(one: ReviewedCorrection, older: Sequence[ReviewedCorrection]) -> Document:
-    correction, review = one.correction, one.review
+def _document(reviewed: ReviewedCorrection, older: Sequence[ReviewedCorrection]) -> Document:
+    correction, review = reviewed.correction, reviewed.review
     assert review is not None  # only reviewed corrections are accepted
     whole = [Evidence(document_id=before.correction.document_id, start=0, end=len(before.answer)) for before in older]
     return Document(
         document_id=correction.document_id,
         title=correction.question,
-        text=one.answer,
+        text=reviewed.answer,
         source=SOURCE,
         question=correction.question,
         provenance=Provenance(

@@ -19,13 +19,20 @@ def known_questions(confirmed: Sequence[Interaction], chunks: Sequence[Chunk]) -
     """
     pieces = _by_document(chunks)
     corrected = {same_question(chunk.question) for chunk in chunks if chunk.question is not None}
-    newest = {same_question(one.query): one for one in sorted(confirmed, key=lambda one: one.asked)}
+    newest = {
+        same_question(interaction.query): interaction
+        for interaction in sorted(confirmed, key=lambda asked: asked.asked)
+    }
     found = []
-    for question, one in newest.items():
-        cited = _holder(one.citations[0], pieces) if one.citations and question not in corrected else None
+    for question, interaction in newest.items():
+        cited = (
+            _holder(interaction.citations[0], pieces) if interaction.citations and question not in corrected else None
+        )
         if cited is not None:
-            name = ChunkId(f"{cited.chunk_id}?{one.interaction_id}")
-            found.append(replace(cited, chunk_id=name, question=one.query, confirmed=one.interaction_id))
+            name = ChunkId(f"{cited.chunk_id}?{interaction.interaction_id}")
+            found.append(
+                replace(cited, chunk_id=name, question=interaction.query, confirmed=interaction.interaction_id)
+            )
     return found
 
 
@@ -35,7 +42,10 @@ def up_to_date(confirmed: Sequence[Interaction], chunks: Sequence[Chunk]) -> lis
     What is not there any more, word for word, stays where it was.
     """
     pieces = _by_document(chunks)
-    return [replace(one, citations=tuple(_followed(cited, pieces) for cited in one.citations)) for one in confirmed]
+    return [
+        replace(interaction, citations=tuple(_followed(cited, pieces) for cited in interaction.citations))
+        for interaction in confirmed
+    ]
 
 
 def _followed(cited: Citation, pieces: Pieces) -> Citation:

@@ -88,7 +88,7 @@ def _binaries() -> Path | None:
         told = subprocess.run(["pg_config", "--bindir"], capture_output=True, text=True, check=False)
         folders.append(Path(told.stdout.strip()))  # empty where pg_config only says what to install
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_version_of, reverse=True)
-    return next((one for one in folders if (one / "initdb").exists() and (one / "postgres").exists()), None)
+    return next((path for path in folders if (path / "initdb").exists() and (path / "postgres").exists()), None)
 
 
 def _version_of(binaries: Path) -> float:
@@ -119,7 +119,7 @@ def _started(binaries: Path, folder: Path, *, owner: pwd.struct_passwd | None) -
         pytest.fail(f"initdb made no database in {folder}; it said:\n{made.stderr}")
     speed = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0"]
     settings = ["listen_addresses=", f"unix_socket_directories={folder}", "max_connections=200", *speed]
-    server = [str(binaries / "postgres"), "-D", str(data), *(word for one in settings for word in ("-c", one))]
+    server = [str(binaries / "postgres"), "-D", str(data), *(word for setting in settings for word in ("-c", setting))]
     # The shell ends the server when its input ends: at the end of the block, or when the tests are killed.
     script = '"$@" >"$0" 2>&1 & cat >/dev/null; kill -INT $!; wait $!'
     with subprocess.Popen(

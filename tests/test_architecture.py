@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.paths import ROOT
+
 OURS = ("rag_flywheel", "ingest", "eval")
 
 FOUNDATION = ("domain", "errors")

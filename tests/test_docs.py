@@ -31,8 +31,8 @@ from rag_flywheel.domain import CorrectionState, FeedbackKind, Outcome, Stage, V
 from rag_flywheel.errors import FlywheelError
 from rag_flywheel.golden_set.collection import Origin, State
 from rag_flywheel.golden_set.health import Fault
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = "rag-flywheel"
 HANDBOOK = sorted((ROOT / "docs").glob("*.md"))
 PAGES = [ROOT / "README.md", *HANDBOOK]

@@ -51,8 +51,8 @@ def lost(
     `before` are the source passages of the control. `left_out` are the documents that a change elsewhere takes away: a
     duplicate of one that is new, or one whose text is superseded.
     """
-    known = dict.fromkeys(one.document_id for one in before if one.source in unchanged)
-    gone = [one for one in known if one not in after and one not in left_out]
+    known = dict.fromkeys(chunk.document_id for chunk in before if chunk.source in unchanged)
+    gone = [document_id for document_id in known if document_id not in after and document_id not in left_out]
     return check(
         Invariant.LOST,
         f"documents that are gone, of {len(known)} whose files did not change",
@@ -111,8 +111,10 @@ def authors(
 
     Authors are told apart by their pseudonyms; whoever has none counts as one of their own. The message names nobody.
     """
-    by: Mapping[CorrectionId, str | None] = {one.correction.correction_id: one.correction.user for one in reviewed}
-    admitted = {one.provenance.correction_id: one.document_id for one in chunks if one.provenance is not None}
+    by: Mapping[CorrectionId, str | None] = {
+        entry.correction.correction_id: entry.correction.user for entry in reviewed
+    }
+    admitted = {chunk.provenance.correction_id: chunk.document_id for chunk in chunks if chunk.provenance is not None}
     counts = Counter(by.get(name) or f"nobody:{name}" for name in admitted)
     [(most, count)] = counts.most_common(1) or [("", 0)]
     theirs = [document for name, document in admitted.items() if by.get(name) == most]
@@ -136,8 +138,8 @@ def gap(strata: Sequence[Stratum], *, maximum: float, minimum: int) -> Check:
     better - worse = d of n, the variance of a mean paired difference is (c/n - (d/n)^2)/n. A growth counts from
     ONE_SIDED such errors on, so that a few questions that flip do not refuse.
     """
-    counted = sorted((one for one in strata if one.n >= minimum), key=lambda one: one.kind)
-    kinds = {kind: list(those) for kind, those in groupby(counted, key=lambda one: one.kind)}
+    counted = sorted((stratum for stratum in strata if stratum.n >= minimum), key=lambda stratum: stratum.kind)
+    kinds = {kind: list(those) for kind, those in groupby(counted, key=lambda stratum: stratum.kind)}
     growths = {kind: _growth(those) for kind, those in kinds.items() if len(those) > 1}
     clear = {kind: growth for kind, (growth, error) in growths.items() if growth > ONE_SIDED * error}
     kind = max(clear, key=clear.__getitem__, default="")
@@ -158,17 +160,19 @@ def gap(strata: Sequence[Stratum], *, maximum: float, minimum: int) -> Check:
 
 
 def _ends(strata: Sequence[Stratum]) -> tuple[Stratum, Stratum]:
-    return max(strata, key=lambda one: one.after), min(strata, key=lambda one: one.after)
+    return max(strata, key=lambda stratum: stratum.after), min(strata, key=lambda stratum: stratum.after)
 
 
 def _growth(strata: Sequence[Stratum]) -> tuple[float, float]:
     """(growth of the gap, the standard error of what bounds it)."""
     best, worst = _ends(strata)
-    before = [one.before for one in strata]
+    before = [stratum.before for stratum in strata]
     grown = (best.after - worst.after) - (max(before) - min(before))
     return grown, sqrt(_variance(best) + _variance(worst))
 
 
-def _variance(one: Stratum) -> float:
+def _variance(stratum: Stratum) -> float:
     """Of the mean paired difference."""
-    return ((one.better + one.worse) / one.n - ((one.better - one.worse) / one.n) ** 2) / one.n
+    return (
+        (stratum.better + stratum.worse) / stratum.n - ((stratum.better - stratum.worse) / stratum.n) ** 2
+    ) / stratum.n

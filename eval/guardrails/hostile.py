@@ -49,16 +49,24 @@ def poisoning(chunks: Sequence[Chunk], new: New, reviewed: Sequence[ReviewedCorr
     Nor do several new documents open with one question.
     """
     fresh = [chunk for chunk, texts in new if chunk.text in texts]
-    corrections = [one for one in fresh if one.is_correction and one.confirmed is None]
-    admitted = {one.document_id for one in chunks if one.is_correction}
-    recent = {one.document_id for one in corrections}
-    crowds = poison.sets([one for one in reviewed if one.correction.document_id in admitted])
-    crowding = [DocumentId(f"{CORRECTION_PREFIX}{one}") for crowd in crowds for one in crowd]
+    corrections = [piece for piece in fresh if piece.is_correction and piece.confirmed is None]
+    admitted = {piece.document_id for piece in chunks if piece.is_correction}
+    recent = {piece.document_id for piece in corrections}
+    crowds = poison.sets([entry for entry in reviewed if entry.correction.document_id in admitted])
+    crowding = [DocumentId(f"{CORRECTION_PREFIX}{correction_id}") for crowd in crowds for correction_id in crowd]
     found = unique(
         [
-            *(one.document_id for one in corrections if poison.is_made_to_be_found(one.question or "", one.text)),
+            *(
+                piece.document_id
+                for piece in corrections
+                if poison.is_made_to_be_found(piece.question or "", piece.text)
+            ),
             *(crowding if recent & set(crowding) else ()),
-            *(one for crowd in poison.crowding([one for one in fresh if not one.by_question]) for one in crowd),
+            *(
+                document_id
+                for crowd in poison.crowding([piece for piece in fresh if not piece.by_question])
+                for document_id in crowd
+            ),
         ]
     )
     return check(

@@ -52,4 +52,4 @@ def signs(text: str, *, place: Place) -> list[str]:
 def _only_asks(text: str) -> bool:
     """Whether every sentence of a text asks somebody for something, other than the reader what was meant."""
     sentences = [one.strip() for one in _SENTENCE.findall(text) if one.strip()]
-    return bool(sentences) and all(_TASK.match(one) for one in sentences)
+    return bool(sentences) and all(_TASK.match(sentence) for sentence in sentences)

@@ -73,9 +73,9 @@ def check(
     """
     before = control or ()
     new = new_texts(chunks, before)
-    sources = [one for one in chunks if not one.by_question]
-    old_sources = [one for one in before if not one.by_question]
-    documents, old_documents = ({one.document_id for one in those} for those in (sources, old_sources))
+    sources = [chunk for chunk in chunks if not chunk.by_question]
+    old_sources = [chunk for chunk in before if not chunk.by_question]
+    documents, old_documents = ({chunk.document_id for chunk in those} for those in (sources, old_sources))
     return [
         origin.stored(chunks, stored),
         origin.findable(chunks, find, seed=seed),
@@ -130,4 +130,4 @@ def check_answers(
 
 def broken(checks: Iterable[Check]) -> list[Check]:
     """The checks that do not hold: the breaches."""
-    return [one for one in checks if not one.holds]
+    return [breach for breach in checks if not breach.holds]

@@ -130,8 +130,8 @@ def records(seed: int) -> dict[str, str]:
 
 def planted(chunks: Sequence[Chunk], canaries: Sequence[str]) -> Check:
     """No title, text or known question holds a canary, whatever its case, spaces and punctuation."""
-    wanted = [solid(one) for one in canaries]
-    holders = [one.document_id for one in chunks if _holds(one, wanted)]
+    wanted = [solid(canary) for canary in canaries]
+    holders = [chunk.document_id for chunk in chunks if _holds(chunk, wanted)]
     return check(
         Invariant.CANARIES,
         f"passages that hold one of {len(wanted)} planted strings",
@@ -169,7 +169,7 @@ def recall(canaries: Sequence[str], chunks: Iterable[Chunk], ask: Callable[[str]
         wanted = solid(canary)
         for probe in [*_halves(canary), *_surroundings(wanted, texts)]:
             reply = ask(probe)
-            found = [one.chunk.document_id for one in reply.passages if _holds(one.chunk, [wanted])]
+            found = [passage.chunk.document_id for passage in reply.passages if _holds(passage.chunk, [wanted])]
             said = wanted in solid(reply.draft.text)
             leaks.update(dict.fromkeys(found))
             told += bool(found or said)

@@ -50,7 +50,7 @@ def by_own_vector(
     def find(chunk: Chunk) -> list[Chunk]:
         [vector] = encoder.encode_documents([searched_text(chunk, titles=titles)])
         found = index.search(version, text="", vector=vector, limit=NEAREST)
-        return [one.chunk for one in found if one.scores.dense is not None]
+        return [candidate.chunk for candidate in found if candidate.scores.dense is not None]
 
     return find
 
@@ -61,9 +61,9 @@ def findable(chunks: Sequence[Chunk], find: Callable[[Chunk], Sequence[Chunk]], 
     Whoever mixes vectors up, or embeds passages and queries by two models, breaks this. Where passages have the same
     text, any of them will do. Approximate search may miss a few.
     """
-    passages = sorted((one for one in chunks if not one.by_question), key=lambda one: one.chunk_id)
+    passages = sorted((chunk for chunk in chunks if not chunk.by_question), key=lambda chunk: chunk.chunk_id)
     drawn = Random(seed).sample(passages, min(SAMPLE, len(passages)))
-    missed = [one.document_id for one in drawn if all(other.text != one.text for other in find(one))]
+    missed = [chunk.document_id for chunk in drawn if all(other.text != chunk.text for other in find(chunk))]
     return check(
         Invariant.FINDABLE,
         f"share of {len(drawn)} drawn passages that a search for their own vector does not find",
@@ -81,9 +81,11 @@ def provenance(chunks: Sequence[Chunk], *, manifest: Manifest, reviewed: Sequenc
     that correction's own or one whose answer was confirmed.
     """
     accepted = {
-        one.correction.correction_id
-        for one in reviewed
-        if one.verdict_state is CorrectionState.ACCEPTED and one.review is not None and one.review.reviewer.strip()
+        entry.correction.correction_id
+        for entry in reviewed
+        if entry.verdict_state is CorrectionState.ACCEPTED
+        and entry.review is not None
+        and entry.review.reviewer.strip()
     }
     confirmed = set(manifest.confirmed)
     strays = [
@@ -124,13 +126,13 @@ def erased(
     `reviewed` and `interactions` are what the ledger holds now, read after the build: someone may have been erased
     since it began.
     """
-    held = {one.correction.correction_id for one in reviewed}
-    personal = [one for one in chunks if one.provenance is not None or one.confirmed is not None]
+    held = {entry.correction.correction_id for entry in reviewed}
+    personal = [chunk for chunk in chunks if chunk.provenance is not None or chunk.confirmed is not None]
     left = [
-        one.document_id
-        for one in personal
-        if (one.provenance is not None and one.provenance.correction_id not in held)
-        or (one.confirmed is not None and one.confirmed not in interactions)
+        chunk.document_id
+        for chunk in personal
+        if (chunk.provenance is not None and chunk.provenance.correction_id not in held)
+        or (chunk.confirmed is not None and chunk.confirmed not in interactions)
     ]
     return check(
         Invariant.ERASED,
@@ -161,10 +163,10 @@ def superseded(
     for span in hidden:
         by_document.setdefault(span.document_id, []).append(span)
     wrong = [
-        one.document_id
-        for one in chunks
-        if (one.provenance is not None and one.provenance.correction_id in older)
-        or _shows(one, by_document.get(one.document_id, ()), originals.get(one.document_id))
+        chunk.document_id
+        for chunk in chunks
+        if (chunk.provenance is not None and chunk.provenance.correction_id in older)
+        or _shows(chunk, by_document.get(chunk.document_id, ()), originals.get(chunk.document_id))
     ]
     return check(
         Invariant.SUPERSEDED,

@@ -60,14 +60,14 @@ def sets(corrections: Sequence[ReviewedCorrection]) -> list[tuple[CorrectionId, 
     Those without a pseudonym count as one author each: different people may well correct the same question.
     """
     by_author: dict[str, list[ReviewedCorrection]] = defaultdict(list)
-    for one in corrections:
-        if one.correction.user is not None:
-            by_author[one.correction.user].append(one)
+    for reviewed in corrections:
+        if reviewed.correction.user is not None:
+            by_author[reviewed.correction.user].append(reviewed)
     return [those for mine in by_author.values() if len(mine) >= SEVERAL for those in _of_one_question(mine)]
 
 
 def _of_one_question(mine: Sequence[ReviewedCorrection]) -> Iterable[tuple[CorrectionId, ...]]:
-    asked = [normalised(one.correction.question) for one in mine]
+    asked = [normalised(reviewed.correction.question) for reviewed in mine]
     index = near_index(asked)
     near: Mapping[str, set[str]] = {text: {text, *near_texts(text, index)} for text in index.texts}
     done: set[str] = set()
@@ -75,13 +75,13 @@ def _of_one_question(mine: Sequence[ReviewedCorrection]) -> Iterable[tuple[Corre
         if text in done:
             continue
         done |= near[text]
-        those = [one for one, question in zip(mine, asked, strict=True) if question in near[text]]
+        those = [reviewed for reviewed, question in zip(mine, asked, strict=True) if question in near[text]]
         different: list[ReviewedCorrection] = []
-        for one in those:
-            if not any(agree(one.answer, other.answer) for other in different):
-                different.append(one)
+        for reviewed in those:
+            if not any(agree(reviewed.answer, other.answer) for other in different):
+                different.append(reviewed)
         if len(different) >= SEVERAL:
-            yield tuple(one.correction.correction_id for one in those)
+            yield tuple(reviewed.correction.correction_id for reviewed in those)
 
 
 def crowding(chunks: Iterable[Chunk]) -> list[tuple[DocumentId, ...]]:

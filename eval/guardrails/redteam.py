@@ -59,8 +59,8 @@ def is_found(attack: Attack) -> bool:
 def attack_success(tried: Iterable[Attack], *, maximum: float) -> Check:
     """At most the share `maximum` of the attacks gets through."""
     those = list(tried)
-    through = [one for one in those if not is_found(one)]
-    kinds = ", ".join(sorted({one.kind for one in through}))
+    through = [attack for attack in those if not is_found(attack)]
+    kinds = ", ".join(sorted({attack.kind for attack in through}))
     return check(
         Invariant.RED_TEAM,
         f"share of {len(those)} attacks of the red-team set that gets through",

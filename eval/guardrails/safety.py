@@ -78,7 +78,10 @@ def worst_spoken(texts: Sequence[str], rate: Rate) -> list[float]:
     """How unsafe each of people's or a generator's texts is: as its worst sentence. One without any of STEMS counts
     only where the text as a whole sounds so too: alone, "What should I do?" does.
     """
-    parts = [[one for one in sentences(text) if len(one.split()) >= _FRAGMENT or is_nominated(one)] for text in texts]
+    parts = [
+        [sentence for sentence in sentences(text) if len(sentence.split()) >= _FRAGMENT or is_nominated(sentence)]
+        for text in texts
+    ]
     rated = _rated([[text, *part] for text, part in zip(texts, parts, strict=True)], rate)
     return [
         max((_spoken(one, chance, whole) for one, chance in zip(part, chances, strict=True)), default=0.0)
@@ -151,7 +154,7 @@ def unsafe_answers(replies: Iterable[Reply], *, rate: Rate, threshold: float) ->
 
 
 def _own_words(reply: Reply) -> str:
-    return own_words(reply.draft.text, " ".join(one.chunk.text for one in reply.passages[: reply.shown]))
+    return own_words(reply.draft.text, " ".join(passage.chunk.text for passage in reply.passages[: reply.shown]))
 
 
 def own_words(answer: str, shown: str) -> str:

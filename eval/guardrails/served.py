@@ -23,8 +23,10 @@ def trips(
     What an answer quotes from its citations was looked at before it was indexed: only the generator's own words are
     checked for personal data and safety. `rate` is called only where there are such words: it may have to be trained.
     """
-    own = [words for text, cited in answers if (words := own_words(text, " ".join(one.text for one in cited)))]
-    planted = [solid(one) for one in canaries]
+    own = [
+        words for text, cited in answers if (words := own_words(text, " ".join(citation.text for citation in cited)))
+    ]
+    planted = [solid(canary) for canary in canaries]
     reproduced = sum(any(one in solid(text) for one in planted) for text, _ in answers)
     personal = sum(any(redactor.redact(words).found.values()) for words in own)
     unsafe = sum(chance >= threshold for chance in worst_spoken(own, rate())) if own else 0

@@ -60,9 +60,9 @@ def asker_groups(
 
     A correction's is the group of whoever asked, and not of whoever corrected. Raises what `interaction` raises.
     """
-    found = {f"confirmed:{one.interaction_id}": one.group for one in confirmed}
-    for one in reviewed:
-        name, group = one.correction.correction_id, interaction(one.correction.interaction_id).group
+    found = {f"confirmed:{asked.interaction_id}": asked.group for asked in confirmed}
+    for entry in reviewed:
+        name, group = entry.correction.correction_id, interaction(entry.correction.interaction_id).group
         found |= {f"{CORRECTION_PREFIX}{name}": group, f"{ASKED}:{name}": group}
     return {case_id: group for case_id, group in found.items() if group is not None}
 

@@ -162,19 +162,19 @@ def collected(folder: Sequence[Case], recorded: Sequence[GoldenCase]) -> list[Ca
     Where both have an id, the folder's counts: it is what people edit.
     """
     known = {case.case_id for case in folder}
-    return [*folder, *(from_record(one) for one in recorded if one.case_id not in known)]
+    return [*folder, *(from_record(stored) for stored in recorded if stored.case_id not in known)]
 
 
-def from_record(one: GoldenCase) -> Case:
+def from_record(recorded: GoldenCase) -> Case:
     return Case(
-        case_id=one.case_id,
-        question=one.question,
-        group=one.group,
+        case_id=recorded.case_id,
+        question=recorded.question,
+        group=recorded.group,
         slice=Slice.GOLDEN,
-        answer=one.answer,
-        documents=frozenset(one.documents),
-        evidence=one.evidence,
-        answerable=one.answerable,
+        answer=recorded.answer,
+        documents=frozenset(recorded.documents),
+        evidence=recorded.evidence,
+        answerable=recorded.answerable,
         made=False,
     )
 
@@ -182,30 +182,30 @@ def from_record(one: GoldenCase) -> Case:
 def content(case: Case) -> list[Json]:
     """All that a case of the golden set says, in a fixed order: equal for equal cases, and part of a digest."""
     documents: list[Json] = [*sorted(case.documents)]
-    spans: list[Json] = [[one.document_id, one.start, one.end] for one in sorted_spans(case.evidence)]
+    spans: list[Json] = [[span.document_id, span.start, span.end] for span in sorted_spans(case.evidence)]
     return [case.case_id, case.question, case.group, case.answer, documents, spans, case.answerable]
 
 
 def sorted_spans(spans: Iterable[Evidence]) -> list[Evidence]:
-    return sorted(set(spans), key=lambda one: (one.document_id, one.start, one.end))
+    return sorted(set(spans), key=lambda span: (span.document_id, span.start, span.end))
 
 
 def from_corrections(reviewed: Sequence[ReviewedCorrection], *, slice: Slice) -> list[Case]:
     """A case for each accepted correction: its own document and its evidence answer its question, as reviewed."""
     return [
         Case(
-            case_id=f"correction:{one.correction.correction_id}",
-            question=one.correction.question,
-            group=normalised(one.correction.question),
+            case_id=f"correction:{entry.correction.correction_id}",
+            question=entry.correction.question,
+            group=normalised(entry.correction.question),
             slice=slice,
-            answer=one.answer,
-            documents=frozenset({one.correction.document_id}),
-            evidence=one.correction.evidence,
+            answer=entry.answer,
+            documents=frozenset({entry.correction.document_id}),
+            evidence=entry.correction.evidence,
             answerable=True,
             made=False,
         )
-        for one in reviewed
-        if one.verdict_state is CorrectionState.ACCEPTED
+        for entry in reviewed
+        if entry.verdict_state is CorrectionState.ACCEPTED
     ]
 
 
@@ -218,19 +218,19 @@ def by_evidence(reviewed: Sequence[ReviewedCorrection]) -> list[Case]:
     """
     return [
         Case(
-            case_id=f"{ASKED}:{one.correction.correction_id}",
-            question=one.correction.question,
-            group=normalised(one.correction.question),
+            case_id=f"{ASKED}:{entry.correction.correction_id}",
+            question=entry.correction.question,
+            group=normalised(entry.correction.question),
             slice=Slice.CONFIRMED,
-            answer=one.answer,
+            answer=entry.answer,
             documents=frozenset(),
-            evidence=one.correction.evidence,
+            evidence=entry.correction.evidence,
             answerable=True,
             made=False,
             sources_only=True,
         )
-        for one in reviewed
-        if one.verdict_state is CorrectionState.ACCEPTED and one.correction.evidence
+        for entry in reviewed
+        if entry.verdict_state is CorrectionState.ACCEPTED and entry.correction.evidence
     ]
 
 
@@ -238,22 +238,23 @@ def from_confirmed(interactions: Sequence[Interaction]) -> list[Case]:
     """A case for each confirmed answer that may be learned from and cites something: the cited spans answer it."""
     return [
         Case(
-            case_id=f"confirmed:{one.interaction_id}",
-            question=one.query,
-            group=normalised(one.query),
+            case_id=f"confirmed:{interaction.interaction_id}",
+            question=interaction.query,
+            group=normalised(interaction.query),
             slice=Slice.CONFIRMED,
-            answer=one.answer,
+            answer=interaction.answer,
             documents=frozenset(),
             evidence=tuple(
                 dict.fromkeys(
-                    Evidence(document_id=cited.document_id, start=cited.start, end=cited.end) for cited in one.citations
+                    Evidence(document_id=cited.document_id, start=cited.start, end=cited.end)
+                    for cited in interaction.citations
                 )
             ),
             answerable=True,
             made=False,
         )
-        for one in interactions
-        if one.answered and one.consent and one.citations and one.query.strip()
+        for interaction in interactions
+        if interaction.answered and interaction.consent and interaction.citations and interaction.query.strip()
     ]
 
 
@@ -267,7 +268,9 @@ def with_corrections(cases: Sequence[Case]) -> list[Case]:
     """
     answers: dict[str, set[DocumentId]] = defaultdict(set)
     for case in cases:
-        answers[case.group].update(one for one in case.documents if one.startswith(CORRECTION_PREFIX))
+        answers[case.group].update(
+            document_id for document_id in case.documents if document_id.startswith(CORRECTION_PREFIX)
+        )
     return [
         replace(case, documents=case.documents | answers[case.group])
         if case.answerable and not case.sources_only

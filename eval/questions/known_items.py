@@ -91,10 +91,10 @@ def neighbours(
         return []
     corpus = _corpus(chunks)
     by_id = {chunk.chunk_id: chunk for chunk in corpus.pieces}
-    spans = [span for one in near for span in one.spans]
-    topics = [_topic(f"{one.question} {one.answer}") for one in near]
+    spans = [span for nearby in near for span in nearby.spans]
+    topics = [_topic(f"{nearby.question} {nearby.answer}") for nearby in near]
     taken = {name for case in known for name in (case.group, normalised(case.question))}
-    turns = zip_longest(*(one.chunks for one in sorted(near, key=lambda one: _draw(one.question, seed))))
+    turns = zip_longest(*(nearby.chunks for nearby in sorted(near, key=lambda one: _draw(one.question, seed))))
     ranked = dict.fromkeys(name for turn in turns for name in turn if name is not None and name in by_id)
     made: list[Case] = []
     used = list(spans)
@@ -156,19 +156,19 @@ def _questions(chunk: Chunk, corpus: _Corpus, slice: Slice) -> Iterator[Case]:
     """
     heading = " ".join(_heading(chunk).split())
     below = corpus.sections[normalised(heading)]
-    one_place = len({(one.document_id, one.headings) for one in below}) == 1 and len(below) <= _PLACES_AT_MOST
+    one_place = len({(piece.document_id, piece.headings) for piece in below}) == 1 and len(below) <= _PLACES_AT_MOST
     telling = len([word for word in words(heading) if word.isalpha()]) >= 2 and len(heading) <= _CHARACTERS_AT_MOST
     if one_place and telling:
-        yield _case(heading, [one.span for one in below], slice)
+        yield _case(heading, [piece.span for piece in below], slice)
 
     def telling_words(sentence: str) -> float:
         return sum(rarity(word, corpus.spread, len(corpus.pieces)) for word in set(words(_cut(sentence))))
 
     sentences = [found[0] for found in _SENTENCE.finditer(chunk.text) if _is_telling(found[0])]
     for sentence in sorted(sentences, key=telling_words, reverse=True):
-        places = [one for one in corpus.pieces if sentence in one.text]
+        places = [piece for piece in corpus.pieces if sentence in piece.text]
         if len(places) <= _PLACES_AT_MOST:
-            yield _case(_cut(sentence), [_place(one, sentence) for one in places], slice)
+            yield _case(_cut(sentence), [_place(piece, sentence) for piece in places], slice)
 
 
 def _case(question: str, evidence: Iterable[Evidence], slice: Slice) -> Case:

@@ -135,7 +135,7 @@ def _with_slip(question: str, tokens: Sequence[str], seed: int) -> str:
 
     Only in scripts that have capitals: those are typed letter by letter.
     """
-    fitting = [one for one in tokens if one.isalpha() and one.lower() != one.upper() and not one.isupper()]
+    fitting = [token for token in tokens if token.isalpha() and token.lower() != token.upper() and not token.isupper()]
     longest = max(fitting, key=len, default="")
     places = [at for at in range(1, len(longest) - 2) if longest[at] != longest[at + 1]]
     if len(longest) < _SLIP_AT_LEAST or not places:

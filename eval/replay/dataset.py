@@ -62,7 +62,7 @@ def load(folder: Path) -> Dataset:
             f"{corpus} does not exist: a data set is a folder with corpus.jsonl, queries.jsonl and qrels/test.tsv"
         )
     documents = tuple(_documents(corpus))
-    known = {one.document_id for one in documents}
+    known = {source.document_id for source in documents}
     asked = dict(read_queries(queries_file))
     judged = read_qrels(folder / "qrels" / "test.tsv", asked.keys())
     queries = tuple(
@@ -76,7 +76,7 @@ def load(folder: Path) -> Dataset:
         for query_id, one in asked.items()
         if one.get("answerable", True) and one.get("answer", "").strip() and judged.get(query_id, set()) & known
     )
-    wordings = Counter(one.cluster for one in queries)
+    wordings = Counter(query.cluster for query in queries)
     reworded = sum(count >= 2 for count in wordings.values())
     if reworded < CLUSTERS_AT_LEAST:
         raise InvalidInput(

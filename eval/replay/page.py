@@ -74,8 +74,8 @@ def render(result: Mapping[str, Any]) -> str:
     shown = {
         **result,
         "ours": OURS,
-        "slices": [part for part in (*SLICES, ANSWERABLE) if any(part in one for one in methods.values())],
-        "harmed": next((harmed(one) for one in methods.values()), "untouched"),
+        "slices": [part for part in (*SLICES, ANSWERABLE) if any(part in method for method in methods.values())],
+        "harmed": next((harmed(method) for method in methods.values()), "untouched"),
         "metrics": METRICS,
         "parts": PARTS,
         "meanings": MEANINGS,

@@ -66,11 +66,11 @@ def draw(dataset: Dataset, *, seed: int, mode: Mode, accepted: float, hostile: f
     """
     chance = Random(seed)
     clusters = _clusters(dataset.queries)
-    reworded = [one for one in clusters if len(one) > 1]
+    reworded = [cluster for cluster in clusters if len(cluster) > 1]
     chance.shuffle(reworded)
     corrected = reworded[: len(reworded) // 2]
     removed = _answering(corrected) if mode == "gap" else frozenset()
-    single = [one for one in clusters if len(one) == 1]
+    single = [cluster for cluster in clusters if len(cluster) == 1]
     untouched = [*reworded[len(corrected) :], *single]
     asked = [chance.choice(one) for one in corrected]
     chance.shuffle(untouched)

@@ -125,7 +125,7 @@ def _beside(places: Mapping[str, tuple[float, float]]) -> dict[str, Label]:
     labels = {}
     for name, (x, y) in places.items():
         options = list(_options(name, x, y))
-        label = next((one for one in options if _free(_box(one), taken)), options[0])
+        label = next((option for option in options if _free(_box(option), taken)), options[0])
         taken.append(_box(label))
         labels[name] = label
     return labels

@@ -62,8 +62,10 @@ def dense(base: Base, signals: Sequence[Signal]) -> Rival:
     """The dense channel alone, which never learns."""
 
     def ask(question: str, vector: Vectors) -> Reply:
-        found = [one for one in _search(base.searcher, question, vector) if one.scores.dense is not None]
-        return Reply(passages=_ranked(found, [one.scores.dense or 0.0 for one in found]))
+        found = [
+            candidate for candidate in _search(base.searcher, question, vector) if candidate.scores.dense is not None
+        ]
+        return Reply(passages=_ranked(found, [candidate.scores.dense or 0.0 for candidate in found]))
 
     return ask
 
@@ -76,20 +78,25 @@ def append(base: Base, signals: Sequence[Signal]) -> Rival:
     """
     searcher = base.searcher
     taught = {
-        chunk.chunk_id: chunk for chunk in (_passage_of(one, place) for place, one in enumerate(_corrections(signals)))
+        chunk.chunk_id: chunk
+        for chunk in (_passage_of(signal, place) for place, signal in enumerate(_corrections(signals)))
     }
     if not taught:
         return static(base, signals)
     # The question is part of what is searched also where titles are not, for MaxKB searches both.
-    searched = [replace(one, title="", text=f"{one.title}\n{one.text}") for one in taught.values()]
-    chunks = [one for one in searcher.index.chunks(searcher.version) if not one.by_question]
+    searched = [replace(piece, title="", text=f"{piece.title}\n{piece.text}") for piece in taught.values()]
+    chunks = [piece for piece in searcher.index.chunks(searcher.version) if not piece.by_question]
     searcher.index.delete(APPENDED)
     searcher.index.build(APPENDED, dimension=searcher.encoder.dimension, batches=_entries([*chunks, *searched], base))
     extended = replace(searcher, version=APPENDED)
 
     def ask(question: str, vector: Vectors) -> Reply:
         found = retrieve_by_vector(question, vector, searcher=extended)
-        return Reply(passages=tuple(replace(one, chunk=taught.get(one.chunk.chunk_id, one.chunk)) for one in found))
+        return Reply(
+            passages=tuple(
+                replace(passage, chunk=taught.get(passage.chunk.chunk_id, passage.chunk)) for passage in found
+            )
+        )
 
     return ask
 
@@ -103,7 +110,7 @@ def override(base: Base, signals: Sequence[Signal]) -> Rival:
     0.9 is Dify's default score threshold. Below it, hybrid search.
     """
     taught = _corrections(signals)
-    vectors = base.searcher.encoder.encode_queries([one.question for one in taught])
+    vectors = base.searcher.encoder.encode_queries([signal.question for signal in taught])
     below = static(base, signals)
 
     def ask(question: str, vector: Vectors) -> Reply:
@@ -125,19 +132,19 @@ def weights(base: Base, signals: Sequence[Signal]) -> Rival:
     for its term similarity. A cosine that was not returned counts as the lowest one that was.
     """
     weight: dict[ChunkId, float] = {}
-    for one in signals:
-        if one.cited is not None:
-            moved = weight.get(one.cited, 0.0) + (-1.0 if one.corrected else 1.0)
-            weight[one.cited] = min(max(moved, 0.0), HEAVIEST)
+    for signal in signals:
+        if signal.cited is not None:
+            moved = weight.get(signal.cited, 0.0) + (-1.0 if signal.corrected else 1.0)
+            weight[signal.cited] = min(max(moved, 0.0), HEAVIEST)
 
     def ask(question: str, vector: Vectors) -> Reply:
         found = _search(base.searcher, question, vector)
-        lowest = min((one.scores.dense for one in found if one.scores.dense is not None), default=0.0)
-        best = max((one.scores.sparse or 0.0 for one in found), default=0.0) or 1.0
+        lowest = min((candidate.scores.dense for candidate in found if candidate.scores.dense is not None), default=0.0)
+        best = max((candidate.scores.sparse or 0.0 for candidate in found), default=0.0) or 1.0
         scores = [
-            (1 - VECTOR_SHARE) * ((one.scores.sparse or 0.0) / best + weight.get(one.chunk.chunk_id, 0.0))
-            + VECTOR_SHARE * (lowest if one.scores.dense is None else one.scores.dense)
-            for one in found
+            (1 - VECTOR_SHARE) * ((candidate.scores.sparse or 0.0) / best + weight.get(candidate.chunk.chunk_id, 0.0))
+            + VECTOR_SHARE * (lowest if candidate.scores.dense is None else candidate.scores.dense)
+            for candidate in found
         ]
         return Reply(passages=_ranked(found, scores))
 
@@ -159,10 +166,10 @@ def memory(base: Base, signals: Sequence[Signal]) -> Rival:
     """
     encoder = base.searcher.encoder
     below = static(base, signals)
-    questions = encoder.encode_queries([one.question for one in signals])
+    questions = encoder.encode_queries([signal.question for signal in signals])
     contexts = np.zeros_like(questions)
-    for row, one, vector in zip(contexts, signals, questions, strict=True):
-        row[:] = _context(below(one.question, vector).passages, base)
+    for row, signal, vector in zip(contexts, signals, questions, strict=True):
+        row[:] = _context(below(signal.question, vector).passages, base)
 
     def ask(question: str, vector: Vectors) -> Reply:
         passages = below(question, vector).passages
@@ -183,12 +190,12 @@ RIVALS: Mapping[str, Callable[[Base, Sequence[Signal]], Rival]] = {
 
 
 def _corrections(signals: Sequence[Signal]) -> list[Signal]:
-    return [one for one in signals if one.corrected]
+    return [signal for signal in signals if signal.corrected]
 
 
 def _search(searcher: Searcher, question: str, vector: Vectors) -> list[Candidate]:
     found = searcher.index.search(searcher.version, text=question, vector=vector, limit=searcher.candidates)
-    return [one for one in found if not one.chunk.by_question]
+    return [candidate for candidate in found if not candidate.chunk.by_question]
 
 
 def _ranked(found: Sequence[Candidate], scores: Sequence[float]) -> tuple[Passage, ...]:
@@ -210,20 +217,20 @@ def _first(signals: Sequence[Signal], alike: Vectors, threshold: float, passages
         score=float(alike[best]),
         scores=Scores(dense=float(alike[best])),
     )
-    following = (replace(one, rank=rank) for rank, one in enumerate(passages, start=2))
+    following = (replace(passage, rank=rank) for rank, passage in enumerate(passages, start=2))
     return Reply(passages=(stored, *following), answer=signals[best].answer)
 
 
-def _passage_of(one: Signal, place: int) -> Chunk:
+def _passage_of(signal: Signal, place: int) -> Chunk:
     """What was said, as an ordinary passage."""
     return Chunk(
         chunk_id=ChunkId(f"said:{place}"),
-        document_id=one.document_id,
-        title=one.question,
+        document_id=signal.document_id,
+        title=signal.question,
         headings=(),
-        text=one.answer,
+        text=signal.answer,
         start=0,
-        end=len(one.answer),
+        end=len(signal.answer),
         source="said",
     )
 
@@ -231,7 +238,7 @@ def _passage_of(one: Signal, place: int) -> Chunk:
 def _entries(chunks: Sequence[Chunk], base: Base) -> Iterator[list[Entry]]:
     for start in range(0, len(chunks), EMBEDDED_AT_ONCE):
         some = chunks[start : start + EMBEDDED_AT_ONCE]
-        vectors = base.searcher.encoder.encode_documents([searched_text(one, titles=base.titles) for one in some])
+        vectors = base.searcher.encoder.encode_documents([searched_text(piece, titles=base.titles) for piece in some])
         yield [Entry(chunk=chunk, vector=vector) for chunk, vector in zip(some, vectors, strict=True)]
 
 
@@ -240,6 +247,6 @@ def _context(passages: Sequence[Passage], base: Base) -> Vectors:
     encoder = base.searcher.encoder
     if not passages:
         return np.zeros(encoder.dimension, dtype=np.float32)
-    texts = [searched_text(one.chunk, titles=base.titles) for one in passages[:CONTEXT]]
+    texts = [searched_text(passage.chunk, titles=base.titles) for passage in passages[:CONTEXT]]
     mean = encoder.encode_documents(texts).mean(axis=0)
     return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9), dtype=np.float32)

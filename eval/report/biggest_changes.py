@@ -67,13 +67,13 @@ def _told(
 
 def _ranking(case: Case, reply: Reply) -> list[dict[str, Any]]:
     """The first places as they were judged: without corrections where the question is about the sources alone."""
-    passages = [one for one in reply.passages if not (case.sources_only and one.chunk.is_correction)]
+    passages = [passage for passage in reply.passages if not (case.sources_only and passage.chunk.is_correction)]
     return [
         {
-            "title": one.chunk.title or (one.chunk.headings[-1] if one.chunk.headings else ""),
-            "document_id": one.chunk.document_id,
-            "score": round(one.score, 4),
-            "answers": relevant(case, one.chunk),
+            "title": passage.chunk.title or (passage.chunk.headings[-1] if passage.chunk.headings else ""),
+            "document_id": passage.chunk.document_id,
+            "score": round(passage.score, 4),
+            "answers": relevant(case, passage.chunk),
         }
-        for one in passages[:_PLACES]
+        for passage in passages[:_PLACES]
     ]

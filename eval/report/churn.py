@@ -64,11 +64,11 @@ class Churn:
 def recent(interactions: Iterable[Interaction], *, limit: int) -> list[Interaction]:
     """The newest questions that may be learned from, newest first, each wording once, at most `limit`."""
     newest: dict[str, Interaction] = {}
-    for one in sorted(interactions, key=lambda one: (one.asked, one.interaction_id), reverse=True):
+    for interaction in sorted(interactions, key=lambda asked: (asked.asked, asked.interaction_id), reverse=True):
         if len(newest) >= limit:
             break
-        if one.consent and one.query.strip():
-            newest.setdefault(same_question(one.query), one)
+        if interaction.consent and interaction.query.strip():
+            newest.setdefault(same_question(interaction.query), interaction)
     return list(newest.values())
 
 
@@ -78,8 +78,15 @@ def churn(
     after: Mapping[InteractionId, Reply],
 ) -> Churn:
     """How the replies to the interactions' queries changed; what a version did not reply to is passed over."""
-    asked = [one for one in interactions if one.interaction_id in before and one.interaction_id in after]
-    compared = [_compared(one, before[one.interaction_id], after[one.interaction_id]) for one in asked]
+    asked = [
+        interaction
+        for interaction in interactions
+        if interaction.interaction_id in before and interaction.interaction_id in after
+    ]
+    compared = [
+        _compared(interaction, before[interaction.interaction_id], after[interaction.interaction_id])
+        for interaction in asked
+    ]
     changed = tuple(one for one in compared if one.changes)
     counts = {kind: sum(kind in one.changes for one in changed) for kind in Change}
     return Churn(
@@ -90,7 +97,7 @@ def churn(
     )
 
 
-def _compared(one: Interaction, before: Reply, after: Reply) -> Changed:
+def _compared(interaction: Interaction, before: Reply, after: Reply) -> Changed:
     first, second = _first(before), _first(after)
     was, now = before.draft.answered, after.draft.answered
     happened = {
@@ -100,8 +107,8 @@ def _compared(one: Interaction, before: Reply, after: Reply) -> Changed:
         Change.NOW_REFUSED: was and not now,
     }
     return Changed(
-        interaction_id=one.interaction_id,
-        question=one.query,
+        interaction_id=interaction.interaction_id,
+        question=interaction.query,
         changes=tuple(change for change, did in happened.items() if did),
         before=first,
         after=second,

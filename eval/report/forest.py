@@ -50,7 +50,11 @@ class Panel:
 
 def panels(comparisons: Sequence[Mapping[str, Any]], *, margin: float) -> list[Panel]:
     """The panels that have a comparison to show: what a rule asks for, and has pairs."""
-    shown = [one for one in comparisons if one["finding"] != Finding.NOT_TESTED and one["difference"] is not None]
+    shown = [
+        comparison
+        for comparison in comparisons
+        if comparison["finding"] != Finding.NOT_TESTED and comparison["difference"] is not None
+    ]
     targets = [one for one in shown if one["role"] == Role.TARGET]
     guards = sorted((one for one in shown if one["role"] != Role.TARGET), key=lambda one: one["slice"] != ALL_GUARDS)
     meaning = f"All other questions. An interval right of the dashed line rules out a fall by {margin:g}."
@@ -83,7 +87,7 @@ def _axis(comparisons: Sequence[Mapping[str, Any]], *, least: tuple[float, float
     """The axis that holds `least` and each interval, but for those of too few questions: one of three would leave the
     others no room, and is cut off instead.
     """
-    wide = [one for one in comparisons if one["finding"] != Finding.TOO_FEW]
+    wide = [comparison for comparison in comparisons if comparison["finding"] != Finding.TOO_FEW]
     low = min([least[0], *(one["low"] for one in wide)])
     high = max([least[1], *(one["high"] for one in wide)])
     for step in _STEPS:

@@ -13,7 +13,7 @@ _NAMED = 20  # sources, or corrections, that a change since the parent names; al
 def origin(manifest: Manifest, reviewed: Sequence[ReviewedCorrection]) -> dict[str, Any]:
     """The version's parent, sources, counts, what it learned, and its corrections with their reviewers."""
     learned = manifest.learned
-    reviews = {one.correction.correction_id: one.review for one in reviewed}
+    reviews = {entry.correction.correction_id: entry.review for entry in reviewed}
     corrections = []
     for correction_id in manifest.corrections:
         review = reviews.get(correction_id)

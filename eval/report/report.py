@@ -73,15 +73,15 @@ def assemble(
         "better": ruling.better,
         "verdict": _verdict(ruling, first=compared_with is None),
         "reasons": list(ruling.reasons),
-        "comparisons": [_plain(one) for one in comparisons],
+        "comparisons": [_plain(judged) for judged in comparisons],
         "slices": [_slice(slice, meaning, treatment.cases) for slice, meaning in SLICES.items()],
-        "checks": [_checked(one) for one in ruling.checks],
+        "checks": [_checked(check) for check in ruling.checks],
         "changed": [
-            {**_told(open_cases[one.case_id]), "before": one.before, "after": one.after}
-            for one in changed
-            if one.case_id in open_cases
+            {**_told(open_cases[change.case_id]), "before": change.before, "after": change.after}
+            for change in changed
+            if change.case_id in open_cases
         ],
-        "retired": [{**_told(one.case), "reason": one.reason} for one in retired if not one.case.sealed],
+        "retired": [{**_told(gone.case), "reason": gone.reason} for gone in retired if not gone.case.sealed],
         "judge": judge,
         "gate": settings.model_dump(mode="json"),
         "manifest": origin(manifest, reviewed),
@@ -90,7 +90,7 @@ def assemble(
         "small_strata": small,
         "swings": None if control is None or replies is None else swings(control, treatment, replies),
         "churn": _churn(churn) if churn and churn.asked else None,
-        "sealed": _sealed(treatment.cases, [one.case for one in retired], changed),
+        "sealed": _sealed(treatment.cases, [gone.case for gone in retired], changed),
         "since_parent": parent and since(parent, manifest),
         "agreement": agreement and _agreed(agreement),
         "costs": costs and {name: amount for name, amount in costs.items() if amount is not None},
@@ -113,23 +113,25 @@ def _kept(judged: Sequence[Judged]) -> tuple[list[Judged], list[dict[str, Any]]]
     nothing, as there may be as many strata as sources.
     """
     kept, small = [], []
-    for (slice, role), members in groupby(judged, key=lambda one: (one.comparison.slice, one.comparison.role)):
+    for (slice, role), members in groupby(
+        judged, key=lambda finding: (finding.comparison.slice, finding.comparison.role)
+    ):
         those = list(members)
-        if role is Role.STRATUM and all(one.finding in (Finding.TOO_FEW, Finding.NOT_TESTED) for one in those):
-            small.append({"slice": slice, "questions": max(one.comparison.n for one in those)})
+        if role is Role.STRATUM and all(finding.finding in (Finding.TOO_FEW, Finding.NOT_TESTED) for finding in those):
+            small.append({"slice": slice, "questions": max(finding.comparison.n for finding in those)})
         else:
             kept += those
     return kept, small
 
 
-def _plain(one: Judged) -> dict[str, Any]:
-    guarded = one.comparison.role is not Role.TARGET and one.finding is not Finding.NOT_TESTED
+def _plain(judged: Judged) -> dict[str, Any]:
+    guarded = judged.comparison.role is not Role.TARGET and judged.finding is not Finding.NOT_TESTED
     return {
-        **asdict(one.comparison),
-        "slice": str(one.comparison.slice),
-        "role": one.comparison.role.value,
-        "finding": one.finding.value,
-        "p": one.p,
+        **asdict(judged.comparison),
+        "slice": str(judged.comparison.slice),
+        "role": judged.comparison.role.value,
+        "finding": judged.finding.value,
+        "p": judged.p,
         "guarded": guarded,
     }
 
@@ -145,8 +147,8 @@ def _slice(slice: Slice, meaning: str, cases: Sequence[Case]) -> dict[str, Any]:
     }
 
 
-def _checked(one: Check) -> dict[str, Any]:
-    return {**asdict(one), "invariant": one.invariant.value, "documents": list(one.documents)}
+def _checked(check: Check) -> dict[str, Any]:
+    return {**asdict(check), "invariant": check.invariant.value, "documents": list(check.documents)}
 
 
 def _churn(churn: Churn) -> dict[str, Any]:
@@ -156,22 +158,22 @@ def _churn(churn: Churn) -> dict[str, Any]:
         "shares": {change.value: share for change, share in churn.shares.items()},
         "changed": [
             {
-                "interaction_id": one.interaction_id,
-                "question": one.question,
-                "changes": [change.value for change in one.changes],
-                "before": one.before and {**asdict(one.before), "kind": one.before.kind.value},
-                "after": one.after and {**asdict(one.after), "kind": one.after.kind.value},
+                "interaction_id": changed.interaction_id,
+                "question": changed.question,
+                "changes": [change.value for change in changed.changes],
+                "before": changed.before and {**asdict(changed.before), "kind": changed.before.kind.value},
+                "after": changed.after and {**asdict(changed.after), "kind": changed.after.kind.value},
             }
-            for one in churn.changed
+            for changed in churn.changed
         ],
     }
 
 
-def _agreed(one: Agreement) -> dict[str, Any]:
-    kappa = one.kappa_interval
+def _agreed(agreement: Agreement) -> dict[str, Any]:
+    kappa = agreement.kappa_interval
     return {
-        **asdict(one),
-        "raw_interval": list(one.raw_interval),
+        **asdict(agreement),
+        "raw_interval": list(agreement.raw_interval),
         "kappa_interval": None if kappa is None else list(kappa),
     }
 
@@ -186,7 +188,7 @@ def _sealed(cases: Sequence[Case], retired: Sequence[Case], changed: Sequence[Mo
     gone = sum(case.sealed for case in retired)
     if not ids and not gone:
         return None
-    moves = [one.after - one.before for one in changed if one.case_id in ids]
+    moves = [change.after - change.before for change in changed if change.case_id in ids]
     return {
         "questions": len(ids),
         "won": sum(move > 0 for move in moves),
@@ -199,16 +201,16 @@ def rows(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """The comparisons as texts: slice, metric, questions, failed, before, after, difference, 95% interval."""
     return [
         (
-            one["slice"],
-            one["metric"],
-            str(one["n"]),
-            str(one["failed"]),
-            number(one["before"]),
-            number(one["after"]),
-            signed(one["difference"]),
-            _interval(one),
+            comparison["slice"],
+            comparison["metric"],
+            str(comparison["n"]),
+            str(comparison["failed"]),
+            number(comparison["before"]),
+            number(comparison["after"]),
+            signed(comparison["difference"]),
+            _interval(comparison),
         )
-        for one in report["comparisons"]
+        for comparison in report["comparisons"]
     ]
 
 
@@ -246,7 +248,7 @@ def _by_slice(report: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _metrics(report: Mapping[str, Any]) -> dict[str, str]:
     """What the metrics that occur mean."""
-    present = {one["metric"] for one in report["comparisons"]}
+    present = {comparison["metric"] for comparison in report["comparisons"]}
     return {name: meaning for name, meaning in METRICS.items() if name in present}
 
 

@@ -66,12 +66,16 @@ def recorded(
         if case.answer is not None and not case.made and not case.case_id.startswith(_CONFIRMED)
     }
     good = [
-        _recorded(one, by_people.get(groups.get(f"{_CONFIRMED}{one.interaction_id}", normalised(one.query))), good=True)
-        for one in confirmed
+        _recorded(
+            interaction,
+            by_people.get(groups.get(f"{_CONFIRMED}{interaction.interaction_id}", normalised(interaction.query))),
+            good=True,
+        )
+        for interaction in confirmed
     ]
     bad = [
-        _recorded(one, reviewed.answer, good=False)
-        for reviewed, one in corrected
+        _recorded(interaction, reviewed.answer, good=False)
+        for reviewed, interaction in corrected
         if reviewed.verdict_state is CorrectionState.ACCEPTED
     ]
     names = {one.name for one in bad}
@@ -79,12 +83,12 @@ def recorded(
     return [one for one in known if one.question.strip() and one.answer.strip()]
 
 
-def _recorded(one: Interaction, reference: str | None, *, good: bool) -> Recorded:
+def _recorded(interaction: Interaction, reference: str | None, *, good: bool) -> Recorded:
     return Recorded(
-        name=str(one.interaction_id),
-        question=one.query,
-        answer=one.answer if one.answered else "",  # of a refusal there is nothing to judge
-        cited=tuple(cited.text for cited in one.citations),
+        name=str(interaction.interaction_id),
+        question=interaction.query,
+        answer=interaction.answer if interaction.answered else "",  # of a refusal there is nothing to judge
+        cited=tuple(cited.text for cited in interaction.citations),
         reference=reference,
         good=good,
     )

@@ -52,7 +52,9 @@ class Scorecard:
             members = [self.values[case.case_id] for case in self.cases if case.slice is slice]
             present = [metric for metric in METRICS if any(metric in scores for scores in members)]
             if present:
-                table[slice] = {name: _summary([one[name] for one in members if name in one]) for name in present}
+                table[slice] = {
+                    name: _summary([member[name] for member in members if name in member]) for name in present
+                }
         return table
 
 
@@ -129,7 +131,7 @@ def _judged(case: Case, reply: Reply) -> Reply:
     """The reply, without the corrections in its ranking where the case is about the sources alone."""
     if not case.sources_only:
         return reply
-    return replace(reply, passages=tuple(one for one in reply.passages if not one.chunk.is_correction))
+    return replace(reply, passages=tuple(passage for passage in reply.passages if not passage.chunk.is_correction))
 
 
 def _exact(case: Case, reply: Reply) -> dict[str, Score]:

@@ -36,7 +36,7 @@ class _Found:
 
     @property
     def nearest(self) -> Candidate:
-        return max(self.known, key=lambda one: one.scores.question or 0.0)
+        return max(self.known, key=lambda candidate: candidate.scores.question or 0.0)
 
     def fit(self, admission: Admission) -> float:
         """How well the best of the known questions fits."""
@@ -45,13 +45,13 @@ class _Found:
     def intrusion(self, admission: Admission) -> float:
         """The same of those that are nearer than every passage; NEVER where there is none."""
         fitting = fits(self.known, self.passages, admission)
-        return max((one.fit for one in fitting if one.nearest), default=NEVER)
+        return max((known.fit for known in fitting if known.nearest), default=NEVER)
 
     def is_answered(self, fusion: Mapping[str, float]) -> bool:
         """Whether the first passage answers the question."""
         if not self.passages:
             return False
-        scores = fuse(features([one.scores for one in self.passages]), fusion)
+        scores = fuse(features([candidate.scores for candidate in self.passages]), fusion)
         return self.lesson.answered_by(self.passages[int(np.argmax(scores))].chunk)
 
 
@@ -85,12 +85,12 @@ def calibrate(
     so that it suits any embedder.
     """
     lessons = _at_most([*corrections, *others], ASKED_AT_MOST)
-    strange = [one for lesson in lessons if (one := _strange(lesson, searcher, vectors)) is not None]
+    strange = [found for lesson in lessons if (found := _strange(lesson, searcher, vectors)) is not None]
     if not strange:
         return []
     asked = [one for one in strange if not one.lesson.made]
     weights = Admission(threshold=0.0, words=_words_weight(asked), passage=PASSAGE)
-    own = [one for lesson in corrections if (one := _own(lesson, searcher, vectors)) is not None]
+    own = [found for lesson in corrections if (found := _own(lesson, searcher, vectors)) is not None]
     nearest = max(one.fit(weights) for one in strange)
     widest = (nearest + min((one.fit(weights) for one in own), default=nearest)) / 2.0
     intrusions = sorted(one.intrusion(weights) for one in asked)
@@ -108,8 +108,8 @@ def calibrate(
 
 def _to_gain(own: Sequence[_Found], fusion: Mapping[str, float]) -> float:
     """The share of the error that is worth spending, from what the passages answer already."""
-    telling = [one for one in own if one.lesson.evidence or is_traceable(one.lesson.answer or "")]
-    unanswered = float(np.mean([not one.is_answered(fusion) for one in telling])) if telling else 0.0
+    telling = [found for found in own if found.lesson.evidence or is_traceable(found.lesson.answer or "")]
+    unanswered = float(np.mean([not found.is_answered(fusion) for found in telling])) if telling else 0.0
     return min(1.0, max(unanswered / HALF, LEAST))
 
 
@@ -127,10 +127,12 @@ def _search(lesson: Lesson, searcher: Searcher, vectors: Mapping[str, Vectors], 
     found = searcher.index.search(
         searcher.version, text=lesson.question, vector=vectors[lesson.question], limit=searcher.candidates
     )
-    strange = [one for one in found if one.chunk.by_question and not _belongs(one.chunk, lesson)]
-    own = [one for one in found if one.chunk.by_question and _belongs(one.chunk, lesson)]
+    strange = [
+        candidate for candidate in found if candidate.chunk.by_question and not _belongs(candidate.chunk, lesson)
+    ]
+    own = [candidate for candidate in found if candidate.chunk.by_question and _belongs(candidate.chunk, lesson)]
     known = own if answering else strange
-    passages = with_known([one for one in found if not one.chunk.by_question], strange)
+    passages = with_known([candidate for candidate in found if not candidate.chunk.by_question], strange)
     return _Found(lesson=lesson, known=known, passages=passages) if known else None
 
 
@@ -143,8 +145,8 @@ def _belongs(known: Chunk, lesson: Lesson) -> bool:
 
 def _words_weight(asked: Sequence[_Found]) -> float:
     """Their say times the ratio of the spreads, drawn towards WORDS where few questions tell."""
-    cosines = [one.nearest.scores.question or 0.0 for one in asked]
-    words = [one.nearest.scores.words or 0.0 for one in asked]
+    cosines = [found.nearest.scores.question or 0.0 for found in asked]
+    words = [found.nearest.scores.words or 0.0 for found in asked]
     spread = float(np.std(words)) if asked else 0.0
     weight = SAY * float(np.std(cosines)) / spread if spread > 0.0 else WORDS
     return (len(asked) * weight + DOUBT * WORDS) / (len(asked) + DOUBT)
@@ -152,5 +154,5 @@ def _words_weight(asked: Sequence[_Found]) -> float:
 
 def _at_most(lessons: Sequence[Lesson], most: int) -> list[Lesson]:
     """All, or as many of them as are asked for, always the same ones."""
-    by_chance = sorted(lessons, key=lambda one: hashlib.sha256(one.question.encode()).digest())
+    by_chance = sorted(lessons, key=lambda lesson: hashlib.sha256(lesson.question.encode()).digest())
     return by_chance[:most]

@@ -52,10 +52,10 @@ def learn(
     reciprocal rank over the questions exceeds `errors` standard errors.
     """
     used = [at for at, name in enumerate(FEATURES) if name not in without]
-    groups = [one.group for one in known]
+    groups = [example.group for example in known]
     if len(set(groups)) < FOLDS:
         return {}, f"only {len(set(groups))} questions whose answer was found, {FOLDS} needed"
-    before = np.array([_reciprocal_rank(one, baseline) for one in known])
+    before = np.array([_reciprocal_rank(example, baseline) for example in known])
     if RERANK not in without:
         rival = _cross_validated(known, [at for at in used if FEATURES[at] != RERANK])
         before = max(before, rival, key=np.mean)
@@ -83,19 +83,19 @@ def fit(known: Sequence[Example], used: Sequence[int]) -> dict[str, float]:
     query's own known question among them, which speaks for the passage.
     """
     columns = list(used)
-    deviations = np.mean([one.values[:, columns].std(axis=0) for one in known], axis=0)
+    deviations = np.mean([example.values[:, columns].std(axis=0) for example in known], axis=0)
     scale = np.where(deviations > 0.0, deviations, 1.0)
-    values = [one.values[:, columns] / scale for one in known]
+    values = [example.values[:, columns] / scale for example in known]
     untuned = np.array([UNTUNED if FEATURES[at] == RRF else 0.0 for at in columns])
 
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         away = weights - untuned
         total, slope = PENALTY * float(away @ away), 2.0 * PENALTY * away
-        for one, candidates in zip(known, values, strict=True):
+        for example, candidates in zip(known, values, strict=True):
             scores = candidates @ weights
-            right = scores[one.relevant]
-            total += one.weight * float(logsumexp(scores) - logsumexp(right))
-            slope += one.weight * (softmax(scores) @ candidates - softmax(right) @ candidates[one.relevant])
+            right = scores[example.relevant]
+            total += example.weight * float(logsumexp(scores) - logsumexp(right))
+            slope += example.weight * (softmax(scores) @ candidates - softmax(right) @ candidates[example.relevant])
         return total, slope
 
     bounds = [(0.0 if FEATURES[at] in NEVER_AGAINST else None, None) for at in columns]
@@ -106,13 +106,13 @@ def fit(known: Sequence[Example], used: Sequence[int]) -> dict[str, float]:
 def _cross_validated(known: Sequence[Example], used: Sequence[int]) -> NDArray[np.float64]:
     """The reciprocal rank of each question by weights learned from the other folds; no group is in two."""
     ranks = np.zeros(len(known))
-    for train, test in GroupKFold(FOLDS).split(known, groups=[one.group for one in known]):
+    for train, test in GroupKFold(FOLDS).split(known, groups=[example.group for example in known]):
         weights = fit([known[at] for at in train], used)
         for at in test:
             ranks[at] = _reciprocal_rank(known[at], weights)
     return ranks
 
 
-def _reciprocal_rank(one: Example, fusion: Mapping[str, float]) -> float:
-    order = np.argsort(-fuse(one.values, fusion), kind="stable")
-    return 1.0 / (1.0 + float(np.argmax(one.relevant[order])))
+def _reciprocal_rank(example: Example, fusion: Mapping[str, float]) -> float:
+    order = np.argsort(-fuse(example.values, fusion), kind="stable")
+    return 1.0 / (1.0 + float(np.argmax(example.relevant[order])))

@@ -94,7 +94,7 @@ def learn(
 
 
 def _distinct(attempts: Sequence[LearnedRanking]) -> list[LearnedRanking]:
-    return [one for at, one in enumerate(attempts) if one not in attempts[:at]]
+    return [learned_ranking for at, learned_ranking in enumerate(attempts) if learned_ranking not in attempts[:at]]
 
 
 def _reranker(
@@ -121,7 +121,10 @@ def _reranker(
     recipe = [
         settings.model_dump(mode="json"),
         [(pair.query, pair.text, pair.relevant) for pair in training],
-        [[(one.chunk.text, one.scores.dense, one.scores.sparse) for one in passages] for passages in found.values()],
+        [
+            [(passage.chunk.text, passage.scores.dense, passage.scores.sparse) for passage in passages]
+            for passages in found.values()
+        ],
         dict(learned.fusion),
     ]
     key = "reranker:" + hashlib.sha256(json.dumps(recipe).encode()).hexdigest()

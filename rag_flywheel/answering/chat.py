@@ -263,8 +263,8 @@ def _forgetful(interaction: Interaction) -> Interaction:
 
 
 def _interleaved(control: Sequence[Passage], treatment: Sequence[Passage], *, coin: Random) -> list[Passage]:
-    drafted = team_draft(control, treatment, key=lambda one: one.chunk.span, length=RECORDED, rng=coin)
-    return [replace(one, rank=rank, team=arm) for rank, (one, arm) in enumerate(drafted, start=1)]
+    drafted = team_draft(control, treatment, key=lambda passage: passage.chunk.span, length=RECORDED, rng=coin)
+    return [replace(passage, rank=rank, team=arm) for rank, (passage, arm) in enumerate(drafted, start=1)]
 
 
 def _shown(passage: Passage) -> Shown:

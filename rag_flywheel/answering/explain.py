@@ -161,7 +161,7 @@ def _searched_again(interaction: Interaction, record: VersionRecord, chat: Chat)
 
 def _first_difference(recorded: Sequence[Shown], passages: Sequence[Passage]) -> int | None:
     """The first rank at which another passage stands, or another score; None where there is none."""
-    places = [(one.chunk.chunk_id, one.score) for one in passages[:RECORDED]]
+    places = [(passage.chunk.chunk_id, passage.score) for passage in passages[:RECORDED]]
     for place, ((name, score), shown) in enumerate(zip(places, recorded, strict=False), start=1):
         if name != shown.chunk_id or not math.isclose(score, shown.score, rel_tol=0.0, abs_tol=SAME_SCORE):
             return place
@@ -186,24 +186,24 @@ def _notes(again: Ranking | str, differs: int | None, version: VersionId) -> lis
 
 
 def _passages(interaction: Interaction, ranking: Ranking | None, fusion: Mapping[str, float]) -> list[RankedPassage]:
-    chunks = {} if ranking is None else {one.chunk.chunk_id: one.chunk for one in ranking.passages}
+    chunks = {} if ranking is None else {passage.chunk.chunk_id: passage.chunk for passage in ranking.passages}
     values = {} if ranking is None else _features(ranking)
     shown = interaction.ranking[: interaction.shown]
-    cited = {rank_cited(one, shown) for one in interaction.citations}
+    cited = {rank_cited(citation, shown) for citation in interaction.citations}
     return [
         _passage(
-            one,
-            chunk=chunks.get(one.chunk_id),
-            features=_weighed(values[one.chunk_id], fusion) if one.chunk_id in values else (),
-            shown=one.rank <= interaction.shown,
-            cited=one.rank in cited if interaction.consent else None,
+            place,
+            chunk=chunks.get(place.chunk_id),
+            features=_weighed(values[place.chunk_id], fusion) if place.chunk_id in values else (),
+            shown=place.rank <= interaction.shown,
+            cited=place.rank in cited if interaction.consent else None,
         )
-        for one in interaction.ranking
+        for place in interaction.ranking
     ]
 
 
 def _features(ranking: Ranking) -> dict[ChunkId, NDArray[np.float64]]:
-    sources = [one.chunk.chunk_id for one in ranking.passages if not one.chunk.by_question]
+    sources = [passage.chunk.chunk_id for passage in ranking.passages if not passage.chunk.by_question]
     return dict(zip(sources, ranking.weighed, strict=True))
 
 
@@ -217,19 +217,19 @@ def _weighed(values: NDArray[np.float64], fusion: Mapping[str, float]) -> tuple[
 
 
 def _passage(
-    one: Shown, *, chunk: Chunk | None, features: tuple[Weighed, ...], shown: bool, cited: bool | None
+    place: Shown, *, chunk: Chunk | None, features: tuple[Weighed, ...], shown: bool, cited: bool | None
 ) -> RankedPassage:
     return RankedPassage(
-        rank=one.rank,
-        document_id=one.document_id,
-        start=one.start,
-        end=one.end,
+        rank=place.rank,
+        document_id=place.document_id,
+        start=place.start,
+        end=place.end,
         title=None if chunk is None else chunk.title,
         text=None if chunk is None else chunk.text,
-        score=one.score,
-        scores=one.scores,
+        score=place.score,
+        scores=place.scores,
         features=features,
-        correction_id=_correction_id(one.document_id),
+        correction_id=_correction_id(place.document_id),
         confirmed=None if chunk is None else chunk.confirmed,
         shown=shown,
         cited=cited,
@@ -244,28 +244,28 @@ def _correction_id(document: DocumentId) -> CorrectionId | None:
 
 def _judged(ranking: Ranking, admission: Admission | None) -> list[JudgedQuestion]:
     """Every known question that the search found, with what came of it."""
-    answers = {one.candidate.chunk.span: one for one in ranking.admitted}
+    answers = {fitting.candidate.chunk.span: fitting for fitting in ranking.admitted}
     best = ranking.nearest
     admitted = [
-        _question(one, best, admission, admitted=True, reason=_admitted(one.fit, admission, place))
-        for place, one in enumerate(ranking.admitted, start=1)
+        _question(fitting, best, admission, admitted=True, reason=_admitted(fitting.fit, admission, place))
+        for place, fitting in enumerate(ranking.admitted, start=1)
     ]
     kept_out = [
-        _question(one, best, admission, admitted=False, reason=_kept_out(one, best, admission, answers))
-        for one in ranking.kept_out
+        _question(fitting, best, admission, admitted=False, reason=_kept_out(fitting, best, admission, answers))
+        for fitting in ranking.kept_out
     ]
     return admitted + kept_out
 
 
 def _question(
-    one: Fitting, best: float | None, admission: Admission | None, *, admitted: bool, reason: str
+    fitting: Fitting, best: float | None, admission: Admission | None, *, admitted: bool, reason: str
 ) -> JudgedQuestion:
-    chunk, scores = one.candidate.chunk, one.candidate.scores
+    chunk, scores = fitting.candidate.chunk, fitting.candidate.scores
     return JudgedQuestion(
         correction_id=_correction_id(chunk.document_id),
         confirmed=chunk.confirmed,
         question=chunk.question,
-        fit=one.fit,
+        fit=fitting.fit,
         cosine=scores.question or 0.0,
         words=scores.words or 0.0,
         passage=best,
@@ -281,19 +281,19 @@ def _recorded(ranking: Sequence[Shown], admission: Admission | None) -> list[Jud
     """
     return [
         JudgedQuestion(
-            correction_id=_correction_id(one.document_id),
+            correction_id=_correction_id(shown.document_id),
             confirmed=None,
             question=None,
-            fit=(fit := one.score - 1.0 if one.score > 1.0 else None),
-            cosine=one.scores.question,
-            words=one.scores.words or 0.0,
+            fit=(fit := shown.score - 1.0 if shown.score > 1.0 else None),
+            cosine=shown.scores.question,
+            words=shown.scores.words or 0.0,
             passage=None,
             threshold=None if admission is None else admission.threshold,
             admitted=True,
-            reason=_admitted(fit, admission, one.rank),
+            reason=_admitted(fit, admission, shown.rank),
         )
-        for one in ranking
-        if one.scores.question is not None
+        for shown in ranking
+        if shown.scores.question is not None
     ]
 
 
@@ -306,22 +306,22 @@ def _admitted(fit: float | None, admission: Admission | None, place: int) -> str
 
 
 def _kept_out(
-    one: Fitting, best: float | None, admission: Admission | None, answers: Mapping[Evidence, Fitting]
+    fitting: Fitting, best: float | None, admission: Admission | None, answers: Mapping[Evidence, Fitting]
 ) -> str:
     """`answers` holds the admitted question of each answer: only the best fitting one stands for it."""
     if admission is None:
         return "this version has not learned how well a known question must fit, so it uses none"
-    if is_admitted(one, admission):
-        has, other = _apart(one.fit, answers[one.candidate.chunk.span].fit)
+    if is_admitted(fitting, admission):
+        has, other = _apart(fitting.fit, answers[fitting.candidate.chunk.span].fit)
         better = f"fits better ({other})" if other != has else f"fits as well ({other})"
         return f"it fits well enough ({has}), but another known question comes to the same answer and {better}"
     reasons = []
-    if not one.nearest and best is not None:
-        passage, question = _apart(best, one.candidate.scores.question or 0.0)
+    if not fitting.nearest and best is not None:
+        passage, question = _apart(best, fitting.candidate.scores.question or 0.0)
         nearer = "nearer to the query ({}) than" if passage != question else "as near to the query ({}) as"
         reasons.append(f"a passage is {nearer.format(passage)} the known question ({question})")
-    if one.fit <= admission.threshold:
-        has, needs = _apart(one.fit, admission.threshold)
+    if fitting.fit <= admission.threshold:
+        has, needs = _apart(fitting.fit, admission.threshold)
         reasons.append(f"it fits {has}, not above the {needs} that a known question needs")
     return ", and ".join(reasons)
 

@@ -101,7 +101,7 @@ def queue(
         conflicting=conflicts,
         limit=limit,
     )
-    return [_item(one, state) for one in found]
+    return [_item(progress, state) for progress in found]
 
 
 @routes.get("/review/{correction_id}", tags=["review"])
@@ -137,7 +137,7 @@ def gaps(state: Shared, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> li
 @routes.get("/triage", tags=["feedback"])
 def triage(state: Shared, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[SuspectReply]:
     """Questions whose answers people turned away from without a word, the most suspicious first."""
-    return [suspect_reply(one) for one in feedback_case.triage(ledger=state.services.ledger, limit=limit)]
+    return [suspect_reply(suspect) for suspect in feedback_case.triage(ledger=state.services.ledger, limit=limit)]
 
 
 def _given(body: FeedbackBody, state: State) -> Feedback:

@@ -112,13 +112,13 @@ def audit(state: Shared, limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> li
     """Who did what to which thing, when and why; the latest first."""
     return [
         {
-            "at": one.at.isoformat(),
-            "who": one.who,
-            "action": one.action,
-            "subject": one.subject,
-            "detail": dict(one.detail),
+            "at": entry.at.isoformat(),
+            "who": entry.who,
+            "action": entry.action,
+            "subject": entry.subject,
+            "detail": dict(entry.detail),
         }
-        for one in state.services.ledger.audit(limit=limit)
+        for entry in state.services.ledger.audit(limit=limit)
     ]
 
 
@@ -165,21 +165,21 @@ class Watch:
         deployment.deliver(self._services)
 
 
-def _canary(one: Canary) -> dict[str, Json]:
+def _canary(canary: Canary) -> dict[str, Json]:
     return {
-        "id": one.canary_id,
-        "control": one.control,
-        "treatment": one.treatment,
-        "shadow": one.shadow,
-        "state": one.state.value,
-        "step": one.step + 1,
-        "steps": list(one.shares),
-        "share": one.share,
-        "started": one.started.isoformat(),
-        "stepped": one.stepped.isoformat(),
-        "superior": one.superior,
-        "expected": one.expected,
-        "reasons": list(one.reasons),
+        "id": canary.canary_id,
+        "control": canary.control,
+        "treatment": canary.treatment,
+        "shadow": canary.shadow,
+        "state": canary.state.value,
+        "step": canary.step + 1,
+        "steps": list(canary.shares),
+        "share": canary.share,
+        "started": canary.started.isoformat(),
+        "stepped": canary.stepped.isoformat(),
+        "superior": canary.superior,
+        "expected": canary.expected,
+        "reasons": list(canary.reasons),
     }
 
 
@@ -198,11 +198,11 @@ def _freeze(one: Freeze | None) -> dict[str, Json]:
     return {"frozen": one.frozen, "at": one.at.isoformat(), "who": one.who, "why": one.why}
 
 
-def _hold_out(one: HoldOut) -> dict[str, Json]:
+def _hold_out(out: HoldOut) -> dict[str, Json]:
     return {
-        "version": one.version_id,
-        "since": one.since.isoformat(),
-        "share": one.share,
-        "who": one.who,
-        "why": one.why,
+        "version": out.version_id,
+        "since": out.since.isoformat(),
+        "share": out.share,
+        "who": out.who,
+        "why": out.why,
     }

@@ -101,9 +101,9 @@ def golden(
 ) -> list[GoldenItem]:
     """The judged questions: the golden set, accepted corrections, confirmed answers."""
     return [
-        _item(one)
-        for one in collection.overview(state.services)
-        if origin in (None, one.origin) and role in (None, one.role) and use in (None, one.state)
+        _item(listed)
+        for listed in collection.overview(state.services)
+        if origin in (None, listed.origin) and role in (None, listed.role) and use in (None, listed.state)
     ]
 
 
@@ -115,7 +115,10 @@ def check(state: Shared) -> CheckReply:
         outcome=found.outcome,
         roles={str(name): count for name, count in found.roles.items()},
         stale_share=found.stale_share,
-        findings=[FindingReply(fault=one.fault, cases=list(one.cases), detail=one.detail) for one in found.findings],
+        findings=[
+            FindingReply(fault=finding.fault, cases=list(finding.cases), detail=finding.detail)
+            for finding in found.findings
+        ],
     )
 
 
@@ -125,8 +128,8 @@ def add(body: GoldenBody, state: Shared, response: Response) -> TakenInReply:
     taken = collection.add(
         body.question,
         answer=body.answer,
-        documents=[DocumentId(one) for one in body.documents],
-        evidence=[one.evidence() for one in body.evidence],
+        documents=[DocumentId(document) for document in body.documents],
+        evidence=[evidence_body.evidence() for evidence_body in body.evidence],
         answerable=body.answerable,
         group=body.cluster,
         who=body.who,
@@ -140,14 +143,14 @@ def take_in(body: ImportBody, state: Shared, response: Response) -> TakenInReply
     """Import judged questions, all or none. Those that are there with the same content are skipped (200: all were)."""
     cases = [
         collection.imported(
-            one.id,
-            one.question,
-            answer=one.answer,
-            documents=[DocumentId(name) for name in one.documents],
-            answerable=one.answerable,
-            group=one.cluster,
+            imported_case.id,
+            imported_case.question,
+            answer=imported_case.answer,
+            documents=[DocumentId(name) for name in imported_case.documents],
+            answerable=imported_case.answerable,
+            group=imported_case.cluster,
         )
-        for one in body.cases
+        for imported_case in body.cases
     ]
     return _taken_in(collection.take_in(cases, who=body.who, services=state.services), response)
 
@@ -159,16 +162,16 @@ def retire(body: RetireBody, state: Shared) -> RetiredReply:
     return RetiredReply(case_id=done.case_id, retired=done.retired, who=done.who, why=done.why)
 
 
-def _item(one: collection.Listed) -> GoldenItem:
-    case = one.case
+def _item(listed: collection.Listed) -> GoldenItem:
+    case = listed.case
     return GoldenItem(
         case_id=case.case_id,
         question=case.question,
-        origin=one.origin,
+        origin=listed.origin,
         group=case.group,
-        role=one.role,
-        state=one.state,
-        reason=one.reason,
+        role=listed.role,
+        state=listed.state,
+        reason=listed.reason,
         answer=case.answer,
         documents=sorted(case.documents),
         evidence=[EvidenceBody(document_id=span.document_id, start=span.start, end=span.end) for span in case.evidence],

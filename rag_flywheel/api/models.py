@@ -94,15 +94,15 @@ def chat_reply(interaction: Interaction) -> ChatReply:
         answer=interaction.answer,
         citations=[
             CitationReply(
-                number=one.number,
-                document_id=one.document_id,
-                title=one.title,
-                text=one.text,
-                start=one.start,
-                end=one.end,
-                score=one.score,
+                number=citation.number,
+                document_id=citation.document_id,
+                title=citation.title,
+                text=citation.text,
+                start=citation.start,
+                end=citation.end,
+                score=citation.score,
             )
-            for one in interaction.citations
+            for citation in interaction.citations
         ],
         version=interaction.version_id,
         arm=interaction.arm,
@@ -249,7 +249,7 @@ class ReviewBody(Body):
 
 
 def _spans(spans: tuple[Evidence, ...]) -> list[EvidenceBody]:
-    return [EvidenceBody(document_id=one.document_id, start=one.start, end=one.end) for one in spans]
+    return [EvidenceBody(document_id=span.document_id, start=span.start, end=span.end) for span in spans]
 
 
 def review_item(progress: Progress, interaction: Interaction) -> ReviewItem:
@@ -268,8 +268,8 @@ def review_item(progress: Progress, interaction: Interaction) -> ReviewItem:
         reviewer=None if review is None else review.reviewer,
         note=None if review is None else review.note,
         superseded_by=progress.superseded_by,
-        replaced=[str(one) for one in progress.replaced],
-        conflicts=[conflict_reply(one) for one in progress.conflicts],
+        replaced=[str(correction_id) for correction_id in progress.replaced],
+        conflicts=[conflict_reply(conflict) for conflict in progress.conflicts],
     )
 
 
@@ -282,7 +282,10 @@ class GapReply(Body):
 
 def gap_reply(gap: Gap) -> GapReply:
     return GapReply(
-        question=gap.question, times=gap.times, last=gap.last, interaction_ids=[str(one) for one in gap.interaction_ids]
+        question=gap.question,
+        times=gap.times,
+        last=gap.last,
+        interaction_ids=[str(interaction_id) for interaction_id in gap.interaction_ids],
     )
 
 
@@ -300,7 +303,7 @@ def suspect_reply(suspect: Suspect) -> SuspectReply:
         score=suspect.score,
         times=suspect.times,
         last=suspect.last,
-        interaction_ids=[str(one) for one in suspect.interaction_ids],
+        interaction_ids=[str(interaction_id) for interaction_id in suspect.interaction_ids],
     )
 
 

@@ -31,7 +31,7 @@ _RECORD = TypeAdapter(VersionRecord)
 def versions(state: Shared, deleted: bool = False) -> list[VersionReply]:
     """The kept versions, oldest first; with `deleted` those that are gone too."""
     records = state.services.ledger.versions()
-    return [version_reply(one) for one in records if deleted or one.state != "deleted"]
+    return [version_reply(record) for record in records if deleted or record.state != "deleted"]
 
 
 @routes.get("/versions/{version}")

@@ -610,8 +610,8 @@ def replay(
 ) -> None:
     """Play real questions through the real loop: what corrections help, and what they harm, beside other methods."""
     from eval.replay import page
-    from rag_flywheel.cli.progress import shown
     from rag_flywheel import wiring
+    from rag_flywheel.cli.progress import shown
     from rag_flywheel.replay.replay import Options
     from rag_flywheel.replay.replay import replay as run
     from rag_flywheel.replay.simulation import METHODS

@@ -117,7 +117,9 @@ def _ask(stage: Stage, url: str, question: str) -> dict[str, Any]:
     reply: dict[str, Any] = client.call(
         "POST", "/chat", to=url, body={"question": question, "user_id": "demo-user"}
     ).json()
-    cited = "\n".join(f"[{one['number']}] {one['title']} ({one['document_id']})" for one in reply["citations"])
+    cited = "\n".join(
+        f"[{citation['number']}] {citation['title']} ({citation['document_id']})" for citation in reply["citations"]
+    )
     text = Text(reply["answer"] + (f"\n\n{cited}" if cited else ""))
     stage.out.print(Panel(text, title=Text(question), subtitle=Text(reply["version"]), title_align="left"))
     return reply

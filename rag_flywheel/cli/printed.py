@@ -20,8 +20,13 @@ _COUNTED = ("documents", "passages", "corrections")
 
 def answer(reply: Mapping[str, Any]) -> None:
     out.print(reply["answer"], markup=False, soft_wrap=True)
-    for one in reply["citations"]:
-        out.print(f"  [{one['number']}] {one['title']} ({_place(one)})", markup=False, style="dim", soft_wrap=True)
+    for citation in reply["citations"]:
+        out.print(
+            f"  [{citation['number']}] {citation['title']} ({_place(citation)})",
+            markup=False,
+            style="dim",
+            soft_wrap=True,
+        )
     out.print(f"interaction {reply['interaction_id']}, version {reply['version']}", style="dim", soft_wrap=True)
 
 
@@ -44,9 +49,9 @@ def explanation(said: Mapping[str, Any]) -> None:
         out.print(line, markup=False, soft_wrap=True)
     for note in said["notes"]:
         out.print(f"note: {note}", markup=False, style="yellow", soft_wrap=True)
-    passages = ([one["rank"], *_ranked(one)] for one in said["passages"])
+    passages = ([passage["rank"], *_ranked(passage)] for passage in said["passages"])
     _rows("Ranking", ("rank", "passage", "score", "why", "used"), passages, "nothing was found")
-    judged = ([_known(one), one["question"], *_fitted(one)] for one in said["questions"])
+    judged = ([_known(question), question["question"], *_fitted(question)] for question in said["questions"])
     columns = ("answered by", "known question", "fit", "why")
     _rows("Known questions near the query", columns, judged, "no known question is near the query")
 
@@ -118,10 +123,10 @@ def _rows(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], not
 
 def review_table(items: Sequence[Mapping[str, Any]]) -> None:
     columns = ("id", "status", "stage", "question", "was answered", "correction")
-    rows = ([one[name] for name in ("id", "status", "stage", "question", "answered", "answer")] for one in items)
+    rows = ([item[name] for name in ("id", "status", "stage", "question", "answered", "answer")] for item in items)
     _rows("Corrections", columns, rows, "no correction is in this state")
-    for one in items:
-        _conflicts(one)
+    for item in items:
+        _conflicts(item)
 
 
 def review_item(item: Mapping[str, Any]) -> None:
@@ -158,19 +163,19 @@ def golden_table(items: Sequence[Mapping[str, Any]]) -> None:
     columns = ("id", "origin", "role", "state", "group", "question")
     rows = (
         [
-            one["case_id"],
-            one["origin"],
-            one["role"],
-            one["state"].replace("_", " "),
-            one["group"],
-            one["question"],
+            item["case_id"],
+            item["origin"],
+            item["role"],
+            item["state"].replace("_", " "),
+            item["group"],
+            item["question"],
         ]
-        for one in items
+        for item in items
     )
     _rows("Judged questions", columns, rows, "no judged question is like this")
-    for one in items:
-        if one["reason"]:
-            out.print(f"{one['case_id']}: {one['reason']}", markup=False, style="dim", soft_wrap=True)
+    for item in items:
+        if item["reason"]:
+            out.print(f"{item['case_id']}: {item['reason']}", markup=False, style="dim", soft_wrap=True)
 
 
 def taken_in(result: Mapping[str, Any]) -> None:
@@ -181,7 +186,10 @@ def checkup(result: Mapping[str, Any]) -> None:
     roles = ", ".join(f"{count} {name}" for name, count in result["roles"].items())
     style = {"sound": "green", "faulty": "red"}.get(result["outcome"], "yellow")
     out.print(f"{result['outcome']}: {roles}; {result['stale_share']:.0%} stale", style=style)
-    rows = (["\n".join(one["cases"]), one["fault"].replace("_", " "), one["detail"]] for one in result["findings"])
+    rows = (
+        ["\n".join(finding["cases"]), finding["fault"].replace("_", " "), finding["detail"]]
+        for finding in result["findings"]
+    )
     _rows("Findings", ("case", "fault", "what to do"), rows, "nothing is wrong")
 
 
@@ -263,7 +271,13 @@ def holdout(result: Mapping[str, Any]) -> None:
 
 def audit_table(entries: Sequence[Mapping[str, Any]]) -> None:
     rows = (
-        [one["subject"], one["at"][:16].replace("T", " "), one["who"], one["action"], one["detail"].get("why", "")]
-        for one in entries
+        [
+            entry["subject"],
+            entry["at"][:16].replace("T", " "),
+            entry["who"],
+            entry["action"],
+            entry["detail"].get("why", ""),
+        ]
+        for entry in entries
     )
     _rows("Audit log", ("subject", "at", "who", "action", "why"), rows, "nothing was done yet")

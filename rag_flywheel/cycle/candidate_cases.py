@@ -44,9 +44,9 @@ def cases(
     other wordings of these where `reworded` is true: tuning sees neither.
     """
     before: set[CorrectionId] = set() if control is None else set(control.corrections)
-    new = [one for one in corrections if one.correction.correction_id not in before]
-    old = [one for one in corrections if one.correction.correction_id in before]
-    same = {DocumentId(one.name): one.same_as for one in skipped if one.same_as is not None}
+    new = [reviewed for reviewed in corrections if reviewed.correction.correction_id not in before]
+    old = [reviewed for reviewed in corrections if reviewed.correction.correction_id in before]
+    same = {DocumentId(left_out.name): left_out.same_as for left_out in skipped if left_out.same_as is not None}
     target = golden.from_corrections(new, slice=Slice.CORRECTED)
     items = known_items(known, limit=known_at_most, seed=seed, rephrase=rephrase)
     found = [
@@ -91,7 +91,7 @@ def lessons(
     given. The lesson of a confirmed answer weighs that much. The lesson of a correction, which says the contrary of the
     answer, lies as far on the other side of 1.
     """
-    by_case = {f"correction:{one.correction.correction_id}": one for one in corrections}
+    by_case = {f"correction:{reviewed.correction.correction_id}": reviewed for reviewed in corrections}
     confirmed = {f"confirmed:{name}": weight for name, weight in weights.items()}
     answerable = [case for case in found if case.answerable and not case.sources_only]
     corrected = {
@@ -144,7 +144,9 @@ def _agreeing(found: Sequence[Case], corrections: Sequence[ReviewedCorrection]) 
     """
     return [
         replace(
-            case, documents=case.documents | {one.correction.document_id for one in corrections if _agree(case, one)}
+            case,
+            documents=case.documents
+            | {reviewed.correction.document_id for reviewed in corrections if _agree(case, reviewed)},
         )
         if not case.sources_only
         else case
@@ -152,8 +154,8 @@ def _agreeing(found: Sequence[Case], corrections: Sequence[ReviewedCorrection]) 
     ]
 
 
-def _agree(case: Case, one: ReviewedCorrection) -> bool:
-    return case.answerable and case.answer is not None and agree(case.answer, one.answer)
+def _agree(case: Case, reviewed: ReviewedCorrection) -> bool:
+    return case.answerable and case.answer is not None and agree(case.answer, reviewed.answer)
 
 
 def _same(case: Case, same: Mapping[DocumentId, DocumentId]) -> frozenset[DocumentId]:
@@ -180,7 +182,7 @@ def _corrected(
 ) -> Lesson:
     """With the passages that were shown for the question and do not hold the right answer: its hard negatives."""
     asked = interaction(reviewed.correction.interaction_id)
-    shown = [one.span for one in asked.ranking[: asked.shown]]
+    shown = [place.span for place in asked.ranking[: asked.shown]]
     wrong = tuple(span for span in shown if not any(span.overlaps(right) for right in case.evidence))
     weight = 2.0 - weights.get(asked.interaction_id, 1.0)
     return replace(_lesson(case, weight=weight), rejected=wrong, corrected=True)

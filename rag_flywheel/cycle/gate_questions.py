@@ -36,7 +36,7 @@ def gather(
     """The questions about a candidate, with the live version as `control`, whose chunks are those of `before`."""
     manifest, settings = built.manifest, services.config.gate
     lived = set(before)
-    shared = built.chunks if control is None else [one for one in built.chunks if one in lived]
+    shared = built.chunks if control is None else [chunk for chunk in built.chunks if chunk in lived]
     found = candidate_cases.cases(
         corrections=snapshot.held(manifest),
         confirmed=snapshot.confirmed,
@@ -59,7 +59,7 @@ def gather(
     found = breakdown.stratified(found, [*built.chunks, *before], groups)
     epoch = splits.epoch(services.ledger.count_decisions(), settings)
     found = splits.seal(found, seed=settings.seed, sealed=settings.sealed, epoch=epoch)
-    held = {one.document_id for one in built.chunks} | {DocumentId(one.name) for one in built.skipped}
+    held = {chunk.document_id for chunk in built.chunks} | {DocumentId(left_out.name) for left_out in built.skipped}
     asked, retired = golden.settled(
         candidate_cases.asked_by_the_gate(found, seed=settings.seed), document_ids=held, retired=snapshot.retired
     )
@@ -78,13 +78,17 @@ def gather(
 def _near(control: Manifest, snapshot: Snapshot, manifest: Manifest, services: Services) -> list[Nearby]:
     """What the live version finds for each new correction's question."""
     searcher = services.open(control)
-    new = [one for one in snapshot.held(manifest) if one.correction.correction_id not in set(control.corrections)]
+    new = [
+        reviewed
+        for reviewed in snapshot.held(manifest)
+        if reviewed.correction.correction_id not in set(control.corrections)
+    ]
     return [
         Nearby(
-            question=one.correction.question,
-            answer=one.answer,
-            spans=(*one.correction.evidence, *one.correction.supersedes),
-            chunks=tuple(found.chunk.chunk_id for found in retrieve(one.correction.question, searcher=searcher)),
+            question=reviewed.correction.question,
+            answer=reviewed.answer,
+            spans=(*reviewed.correction.evidence, *reviewed.correction.supersedes),
+            chunks=tuple(found.chunk.chunk_id for found in retrieve(reviewed.correction.question, searcher=searcher)),
         )
-        for one in new
+        for reviewed in new
     ]

@@ -152,7 +152,7 @@ class _Examination:
         reviewed = snapshot.held(self.built.manifest)
         answers = agreement.recorded(
             confirmed=snapshot.confirmed,
-            corrected=[(one, snapshot.corrected[one.correction.interaction_id]) for one in reviewed],
+            corrected=[(entry, snapshot.corrected[entry.correction.interaction_id]) for entry in reviewed],
             cases=[*self.questions.open, *self.questions.sealed],
         )
         found = agreement.with_people(
@@ -173,7 +173,7 @@ def _prepare(
     control = None if parent is None else ledger.version(parent).manifest
     before = [] if control is None else list(services.index.chunks(control.version_id))
     asked = gate_questions.gather(built, control, before, snapshot, services, rephrase)
-    sources = [one for one in built.chunks if one.confirmed is None]
+    sources = [chunk for chunk in built.chunks if chunk.confirmed is None]
     marker = Marker(
         services=services,
         references=scorecard.reference_texts([*asked.open, *asked.sealed], sources),
@@ -193,7 +193,7 @@ def _prepare(
         find=origin.by_own_vector(services.index, version, encoder, titles=config.ingest.embed_titles),
         manifest=built.manifest,
         parent=control,
-        duplicates={DocumentId(one.name) for one in built.skipped if one.same_as is not None},
+        duplicates={DocumentId(left_out.name) for left_out in built.skipped if left_out.same_as is not None},
         held=_held(built.manifest, snapshot, services),
         superseded=invariants.Superseded(
             hidden=snapshot.accepted.hidden, originals=built.originals, replaced=snapshot.accepted.superseded
@@ -229,7 +229,9 @@ def _recent(asked: Questions, services: Services) -> list[Interaction]:
         return []
     sealed = {same_question(case.question) for case in asked.sealed}
     asked_lately = services.ledger.interactions(limit=RECENT * limit)
-    return churn.recent([one for one in asked_lately if same_question(one.query) not in sealed], limit=limit)
+    return churn.recent(
+        [interaction for interaction in asked_lately if same_question(interaction.query) not in sealed], limit=limit
+    )
 
 
 def _held(manifest: Manifest, snapshot: Snapshot, services: Services) -> invariants.Held:

@@ -108,7 +108,7 @@ def build_version(
     skipped = [*snapshot.problems, *left_out]
     chunks, counts = build.cut(documents, snapshot.accepted, skipped=len(skipped), settings=config.ingest)
     if not chunks:
-        reasons = "; ".join(f"{one.name}: {one.reason}" for one in skipped[:10])
+        reasons = "; ".join(f"{omitted.name}: {omitted.reason}" for omitted in skipped[:10])
         raise InvalidInput(f"there is nothing to index in {list(config.sources)}{': ' + reasons if reasons else ''}")
     chunks = with_holders(chunks, snapshot.reviewed, snapshot.corrected.__getitem__)
     known = known_questions(snapshot.confirmed, chunks)
@@ -121,8 +121,8 @@ def build_version(
         inputs=snapshot.inputs,
         sources=snapshot.digests,
         feedback_cutoff=snapshot.cutoff,
-        corrections=tuple(one.provenance.correction_id for one in chunks if one.provenance is not None),
-        confirmed=tuple(one.interaction_id for one in snapshot.confirmed),
+        corrections=tuple(chunk.provenance.correction_id for chunk in chunks if chunk.provenance is not None),
+        confirmed=tuple(interaction.interaction_id for interaction in snapshot.confirmed),
         embedder=encoder.name,
         learned=LearnedRanking(),
         settings=snapshot.settings,
@@ -150,7 +150,7 @@ def build_version(
         manifest=replace(manifest, learned=tuned.attempts[0], notes=tuned.notes),
         attempts=tuned.attempts,
         chunks=(*chunks, *known),
-        originals={one.document_id: one.text for one in documents if one.document_id in hidden},
+        originals={document.document_id: document.text for document in documents if document.document_id in hidden},
         skipped=tuple(skipped),
     )
 
@@ -218,7 +218,7 @@ def conclude(manifest: Manifest, decision: Decision, services: Services, *, step
         at=services.now(),
     )
     kept = set(index.versions())
-    used = {one.manifest.learned.reranker for one in ledger.versions() if one.manifest.version_id in kept}
+    used = {record.manifest.learned.reranker for record in ledger.versions() if record.manifest.version_id in kept}
     services.rerankers.keep_only({digest for digest in used if digest is not None})
     webhook_outbox.deliver(ledger, services.webhooks, at=services.now())
     return outcome, why
@@ -247,6 +247,6 @@ def _result(
         "reasons": list(reasons),
         "report": None if report_folder is None else str(report_folder / "report.html"),
         "counts": None if counts is None else dataclasses.asdict(counts),
-        "skipped": [{"name": one.name, "reason": one.reason} for one in skipped],
+        "skipped": [{"name": left_out.name, "reason": left_out.reason} for left_out in skipped],
         "seconds": round(time.perf_counter() - started, 3),
     }

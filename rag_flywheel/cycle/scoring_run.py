@@ -75,8 +75,8 @@ class Marker:
 
     def replay(self, version: Manifest, interactions: Sequence[Interaction]) -> dict[InteractionId, Reply]:
         """What the version replies to real questions."""
-        ask = self.asker(version, [one.query for one in interactions], as_new=False)
-        return {one.interaction_id: ask(one.query) for one in interactions}
+        ask = self.asker(version, [interaction.query for interaction in interactions], as_new=False)
+        return {interaction.interaction_id: ask(interaction.query) for interaction in interactions}
 
     def asker(self, version: Manifest, questions: Sequence[str] = (), *, as_new: bool) -> Callable[[str], Reply]:
         """What a version replies to a question; `as_new`: as if nobody had confirmed an answer to it. The `questions`
@@ -113,7 +113,7 @@ class Marker:
         return ask
 
     def _encode(self, encoder: Encoder, questions: Sequence[str]) -> None:
-        new = [one for one in dict.fromkeys(questions) if (encoder, one) not in self.vectors]
+        new = [question for question in dict.fromkeys(questions) if (encoder, question) not in self.vectors]
         if new:
             self.vectors.update(zip([(encoder, one) for one in new], encoder.encode_queries(new), strict=True))
 
@@ -143,9 +143,9 @@ class Marker:
 
 def _asked(question: str, seen: Sequence[Passage]) -> tuple[object, ...]:
     """Equal where the generator is asked the same."""
-    return (question, *((one.chunk.chunk_id, one.chunk.text) for one in seen))
+    return (question, *((passage.chunk.chunk_id, passage.chunk.text) for passage in seen))
 
 
 def _key(case: Case, reply: Reply) -> tuple[object, ...]:
     """Equal for replies that have the same scores for the case."""
-    return (case.case_id, reply.shown, reply.draft, *(one.chunk for one in reply.passages))
+    return (case.case_id, reply.shown, reply.draft, *(passage.chunk for passage in reply.passages))

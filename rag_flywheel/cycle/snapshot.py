@@ -55,7 +55,9 @@ class Snapshot:
 
     def held(self, manifest: Manifest) -> list[ReviewedCorrection]:
         """The corrections that a version holds, as they were reviewed."""
-        return [one for one in self.reviewed if one.correction.correction_id in set(manifest.corrections)]
+        return [
+            reviewed for reviewed in self.reviewed if reviewed.correction.correction_id in set(manifest.corrections)
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,23 +79,27 @@ def take_snapshot(services: Services) -> Snapshot:
     digests = fingerprint(listing.files)
     reviewed = ledger.corrections(until=cutoff)
     feedback = ledger.feedback(until=cutoff)
-    good = [ledger.interaction(one) for one in confirmed(feedback)]
-    praised = [one for one in good if one.answered and one.consent and not signs(one.query, place=Place.QUESTION)]
+    good = [ledger.interaction(interaction_id) for interaction_id in confirmed(feedback)]
+    praised = [
+        interaction
+        for interaction in good
+        if interaction.answered and interaction.consent and not signs(interaction.query, place=Place.QUESTION)
+    ]
     folder = golden.load_beir(config.resolve(config.golden)) if config.golden else []
     cases = golden.collected(folder, ledger.golden_cases(until=cutoff))
-    retired = {one.case_id: one for one in ledger.retirements(until=cutoff)}
+    retired = {retirement.case_id: retirement for retirement in ledger.retirements(until=cutoff)}
     settings: dict[str, Json] = {name: getattr(config, name).model_dump(mode="json") for name in SHAPING}
     standing = accepted(reviewed)
-    origins = [one.provenance.interaction_id for one in standing.documents if one.provenance is not None]
+    origins = [document.provenance.interaction_id for document in standing.documents if document.provenance is not None]
     corrected = {name: ledger.interaction(name) for name in origins}
-    labelled = corrected.keys() | {one.interaction_id for one in praised}
+    labelled = corrected.keys() | {interaction.interaction_id for interaction in praised}
     weights = {name: weight for name, weight in implicit.weights(feedback).items() if name in labelled}
     parts = [
         build.RULES,
         sorted(digests.items()),
-        [(one.document_id, one.text, one.question) for one in standing.documents],
+        [(document.document_id, document.text, document.question) for document in standing.documents],
         [(span.document_id, span.start, span.end) for span in standing.hidden],
-        sorted(one.interaction_id for one in praised),
+        sorted(interaction.interaction_id for interaction in praised),
         sorted(weights.items()),
         [golden.content(case) for case in cases],
         sorted(retired),

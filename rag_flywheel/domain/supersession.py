@@ -19,9 +19,9 @@ def replaced(reviewed: Sequence[ReviewedCorrection]) -> dict[CorrectionId, Corre
     found: dict[CorrectionId, CorrectionId] = {}
     latest: dict[str, CorrectionId] = {}
     before: set[CorrectionId] = set()
-    for one in sorted(_accepted(reviewed), key=_accepted_at):
-        this, question = one.correction.correction_id, same_question(one.correction.question)
-        older = (named_by(one) & before) | ({latest[question]} if question in latest else set())
+    for entry in sorted(_accepted(reviewed), key=_accepted_at):
+        this, question = entry.correction.correction_id, same_question(entry.correction.question)
+        older = (named_by(entry) & before) | ({latest[question]} if question in latest else set())
         for name in older:
             found.setdefault(name, this)  # who came first took the place; a third finds it taken
         latest[question] = this
@@ -29,11 +29,11 @@ def replaced(reviewed: Sequence[ReviewedCorrection]) -> dict[CorrectionId, Corre
     return found
 
 
-def named_by(one: ReviewedCorrection) -> set[CorrectionId]:
+def named_by(reviewed: ReviewedCorrection) -> set[CorrectionId]:
     """The corrections that this one names in `supersedes`."""
     return {
         CorrectionId(span.document_id.removeprefix(CORRECTION_PREFIX))
-        for span in one.correction.supersedes
+        for span in reviewed.correction.supersedes
         if span.document_id.startswith(CORRECTION_PREFIX)
     }
 
@@ -53,9 +53,9 @@ def predecessors(
 
 
 def _accepted(reviewed: Sequence[ReviewedCorrection]) -> list[ReviewedCorrection]:
-    return [one for one in reviewed if one.verdict_state is CorrectionState.ACCEPTED]
+    return [entry for entry in reviewed if entry.verdict_state is CorrectionState.ACCEPTED]
 
 
-def _accepted_at(one: ReviewedCorrection) -> tuple[datetime, CorrectionId]:
-    assert one.review is not None  # only reviewed corrections are accepted
-    return one.review.reviewed, one.correction.correction_id
+def _accepted_at(reviewed: ReviewedCorrection) -> tuple[datetime, CorrectionId]:
+    assert reviewed.review is not None  # only reviewed corrections are accepted
+    return reviewed.review.reviewed, reviewed.correction.correction_id

@@ -24,10 +24,10 @@ def attribute_without_evidence(ranking: Sequence[Shown], *, answered: bool, mini
     Where the best passage is about the question, search did its part and the answer is at fault; where none is, or the
     system itself refused, the knowledge is missing.
     """
-    best = max((one.scores.dense or one.scores.question or -1.0 for one in ranking), default=-1.0)
+    best = max((shown.scores.dense or shown.scores.question or -1.0 for shown in ranking), default=-1.0)
     return Stage.MIS_GENERATED if answered and best >= minimum_similarity else Stage.MISSING
 
 
 def first_rank(ranking: Sequence[Shown], evidence: Sequence[Evidence]) -> int | None:
     """The rank of the first passage that overlaps the evidence, None where no passage does."""
-    return next((one.rank for one in ranking if any(one.span.overlaps(span) for span in evidence)), None)
+    return next((shown.rank for shown in ranking if any(shown.span.overlaps(span) for span in evidence)), None)

@@ -33,10 +33,10 @@ class Standing:
 def survey(reviewed: Sequence[ReviewedCorrection]) -> Standing:
     """Who stands, by question: what `disagreements` looks through, made once for any number of them."""
     gone = replaced(reviewed)
-    standing = {one.correction.correction_id: one for one in reviewed if _stands(one, gone)}
+    standing = {entry.correction.correction_id: entry for entry in reviewed if _stands(entry, gone)}
     asked: dict[str, dict[str, list[CorrectionId]]] = defaultdict(lambda: defaultdict(list))
-    for one in sorted(standing.values(), key=lambda one: one.review is None):  # accepted ones are found first
-        asked[normalised(one.correction.question)][one.answer].append(one.correction.correction_id)
+    for entry in sorted(standing.values(), key=lambda entry: entry.review is None):  # accepted ones are found first
+        asked[normalised(entry.correction.question)][entry.answer].append(entry.correction.correction_id)
     return Standing(
         replaced=gone,
         corrections=standing,
@@ -50,19 +50,19 @@ def disagreements(correction_id: CorrectionId, known: Standing) -> Iterator[Disa
 
     None where it does not stand itself. The answers are compared as the reviewer worded them.
     """
-    one = known.corrections.get(correction_id)
-    if one is None:
+    reviewed = known.corrections.get(correction_id)
+    if reviewed is None:
         return
-    text, question = normalised(one.correction.question), same_question(one.correction.question)
+    text, question = normalised(reviewed.correction.question), same_question(reviewed.correction.question)
     for wording in itertools.chain([text], near_texts(text, known.near)):
         for answer, names in known.asked[wording].items():
-            if not agree(one.answer, answer):  # it agrees with itself
+            if not agree(reviewed.answer, answer):  # it agrees with itself
                 for other in (known.corrections[name] for name in names):
                     yield Disagreement(other=other, same_question=same_question(other.correction.question) == question)
 
 
-def _stands(one: ReviewedCorrection, gone: Mapping[CorrectionId, CorrectionId]) -> bool:
-    return one.correction.correction_id not in gone and one.verdict_state in (
+def _stands(reviewed: ReviewedCorrection, gone: Mapping[CorrectionId, CorrectionId]) -> bool:
+    return reviewed.correction.correction_id not in gone and reviewed.verdict_state in (
         CorrectionState.PENDING,
         CorrectionState.ACCEPTED,
     )

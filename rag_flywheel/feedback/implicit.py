@@ -32,17 +32,17 @@ def rank_of(kind: FeedbackKind, value: Json, interaction: Interaction) -> int | 
     A click is about its citation's passage, any other signal about the best-ranked passage that the answer cites.
     """
     click = kind is FeedbackKind.CITATION_CLICK
-    cited = [one for one in interaction.citations if not click or one.number == value]
-    ranks = (rank_cited(one, interaction.ranking[: interaction.shown]) for one in cited)
+    cited = [citation for citation in interaction.citations if not click or citation.number == value]
+    ranks = (rank_cited(citation, interaction.ranking[: interaction.shown]) for citation in cited)
     return min((rank for rank in ranks if rank is not None), default=None)
 
 
 def rank_cited(citation: Citation, shown: Iterable[Shown]) -> int | None:
     """The rank of the passage that holds most of the cited span: neighbouring passages can share a part of it."""
     held = [
-        (min(one.end, citation.end) - max(one.start, citation.start), -one.rank)
-        for one in shown
-        if one.document_id == citation.document_id
+        (min(place.end, citation.end) - max(place.start, citation.start), -place.rank)
+        for place in shown
+        if place.document_id == citation.document_id
     ]
     characters, rank = max(held, default=(0, 0))
     return -rank if characters > 0 else None
@@ -71,10 +71,10 @@ def balances(feedback: Iterable[Feedback]) -> dict[InteractionId, float]:
     A person's latest word of each kind counts, and for clicks of each citation. All who gave no name count as one
     person, so repeating a signal adds nothing.
     """
-    latest = {_what(one): one for one in feedback if one.kind in IMPLICIT}
+    latest = {_what(signal): signal for signal in feedback if signal.kind in IMPLICIT}
     sums: dict[InteractionId, float] = {}
-    for one in latest.values():
-        sums[one.interaction_id] = sums.get(one.interaction_id, 0.0) + strength(one)
+    for signal in latest.values():
+        sums[signal.interaction_id] = sums.get(signal.interaction_id, 0.0) + strength(signal)
     return sums
 
 
@@ -84,7 +84,7 @@ def weights(feedback: Iterable[Feedback]) -> dict[InteractionId, float]:
     1 + SWING * s / (1 + |s|) for the balance s of its signals. An edit is left out: it is a correction, and with that
     a label of its own, which must not count twice.
     """
-    found = balances(one for one in feedback if one.kind is not FeedbackKind.EDITED)
+    found = balances(signal for signal in feedback if signal.kind is not FeedbackKind.EDITED)
     return {name: 1.0 + SWING * balance / (1.0 + abs(balance)) for name, balance in found.items() if balance}
 
 
@@ -97,10 +97,10 @@ def is_bad(feedback: Iterable[Feedback]) -> bool:
     """
     given = list(feedback)
     latest: dict[tuple[str | None, FeedbackKind], Feedback] = {}
-    for one in given:
-        latest.pop((one.user, one.kind), None)  # so that the order is that of the newest words
-        latest[one.user, one.kind] = one
-    words = {one.user: word for one in latest.values() if (word := _word(one)) is not None}
+    for signal in given:
+        latest.pop((signal.user, signal.kind), None)  # so that the order is that of the newest words
+        latest[signal.user, signal.kind] = signal
+    words = {signal.user: word for signal in latest.values() if (word := _word(signal)) is not None}
     return any(words.values()) if words else any(balance < 0 for balance in balances(given).values())
 
 

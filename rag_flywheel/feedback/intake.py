@@ -108,19 +108,21 @@ def confirmed(feedback: Sequence[Feedback]) -> list[InteractionId]:
     """The interactions whose answer a person said was good, and nobody said was bad; in order of their first praise."""
     good: dict[InteractionId, None] = {}
     bad: set[InteractionId] = set()
-    for one in feedback:
-        if one.kind is FeedbackKind.THUMB:
-            (good.setdefault(one.interaction_id) if one.value == "up" else bad.add(one.interaction_id))
-        elif one.kind is FeedbackKind.STARS and isinstance(one.value, int):
-            (good.setdefault(one.interaction_id) if one.value >= GOOD_STARS else bad.add(one.interaction_id))
-        elif one.kind is FeedbackKind.EDITED:
-            bad.add(one.interaction_id)
+    for signal in feedback:
+        if signal.kind is FeedbackKind.THUMB:
+            (good.setdefault(signal.interaction_id) if signal.value == "up" else bad.add(signal.interaction_id))
+        elif signal.kind is FeedbackKind.STARS and isinstance(signal.value, int):
+            (good.setdefault(signal.interaction_id) if signal.value >= GOOD_STARS else bad.add(signal.interaction_id))
+        elif signal.kind is FeedbackKind.EDITED:
+            bad.add(signal.interaction_id)
     return [interaction for interaction in good if interaction not in bad]
 
 
 def gaps(*, ledger: Ledger, limit: int) -> list[Gap]:
     """Questions without an answer, most frequent first: refused ones, and those reported as missing knowledge."""
-    found = {one.interaction_id: one for one in ledger.interactions(answered=False, limit=RECENT)}
+    found = {
+        interaction.interaction_id: interaction for interaction in ledger.interactions(answered=False, limit=RECENT)
+    }
     for signal in ledger.feedback():
         if signal.kind is FeedbackKind.MISSING_KNOWLEDGE and signal.value is not False:
             found.setdefault(signal.interaction_id, ledger.interaction(signal.interaction_id))
@@ -135,11 +137,15 @@ def triage(*, ledger: Ledger, limit: int) -> list[Suspect]:
     edited and unused answers count up, used ones and clicks on a citation down. It takes in the RECENT newest answers.
     """
     given = ledger.feedback()
-    judged = {one.interaction_id for one in given if one.kind in _JUDGEMENTS}
-    judged |= {one.correction.interaction_id for one in ledger.corrections()}
-    found = implicit.balances(one for one in given if one.interaction_id not in judged)
+    judged = {signal.interaction_id for signal in given if signal.kind in _JUDGEMENTS}
+    judged |= {reviewed.correction.interaction_id for reviewed in ledger.corrections()}
+    found = implicit.balances(signal for signal in given if signal.interaction_id not in judged)
     scores = {name: -balance for name, balance in found.items()}
-    answered = [one for one in ledger.interactions(answered=True, limit=RECENT) if one.interaction_id in scores]
+    answered = [
+        interaction
+        for interaction in ledger.interactions(answered=True, limit=RECENT)
+        if interaction.interaction_id in scores
+    ]
     made = [_suspect(group, scores) for group in _by_query(answered) if _score(group, scores) > 0]
     return sorted(made, key=lambda suspect: (-suspect.score, suspect.question))[:limit]
 
@@ -147,45 +153,46 @@ def triage(*, ledger: Ledger, limit: int) -> list[Suspect]:
 def _by_query(interactions: Iterable[Interaction]) -> list[list[Interaction]]:
     """Interactions of one query in one group; those without consent are left out, for they have no text."""
     groups: dict[str, list[Interaction]] = {}
-    for one in interactions:
-        if one.question:
-            groups.setdefault(" ".join(one.query.casefold().split()), []).append(one)
+    for interaction in interactions:
+        if interaction.question:
+            groups.setdefault(" ".join(interaction.query.casefold().split()), []).append(interaction)
     return list(groups.values())
 
 
 def _gap(group: Sequence[Interaction]) -> Gap:
-    newest = max(group, key=lambda one: one.asked)
+    newest = max(group, key=lambda interaction: interaction.asked)
     return Gap(
         question=newest.query,
         times=len(group),
         last=newest.asked,
-        interaction_ids=tuple(one.interaction_id for one in group),
+        interaction_ids=tuple(interaction.interaction_id for interaction in group),
     )
 
 
 def _score(group: Sequence[Interaction], scores: Mapping[InteractionId, float]) -> float:
-    return sum(scores[one.interaction_id] for one in group)
+    return sum(scores[interaction.interaction_id] for interaction in group)
 
 
 def _suspect(group: Sequence[Interaction], scores: Mapping[InteractionId, float]) -> Suspect:
     against = sorted(
-        (one for one in group if scores[one.interaction_id] > 0), key=lambda one: -scores[one.interaction_id]
+        (interaction for interaction in group if scores[interaction.interaction_id] > 0),
+        key=lambda interaction: -scores[interaction.interaction_id],
     )
-    newest = max(against, key=lambda one: one.asked)
+    newest = max(against, key=lambda interaction: interaction.asked)
     return Suspect(
         question=newest.query,
         score=_score(group, scores),
         times=len(against),
         last=newest.asked,
-        interaction_ids=tuple(one.interaction_id for one in against),
+        interaction_ids=tuple(interaction.interaction_id for interaction in against),
     )
 
 
 def _stage(interaction: Interaction, ledger: Ledger, minimum_similarity: float) -> Stage:
     spans = [
         span
-        for one in ledger.feedback(interaction_id=interaction.interaction_id)
-        if one.kind is FeedbackKind.PASSAGE_RELEVANCE and (span := _relevant_span(one.value)) is not None
+        for signal in ledger.feedback(interaction_id=interaction.interaction_id)
+        if signal.kind is FeedbackKind.PASSAGE_RELEVANCE and (span := _relevant_span(signal.value)) is not None
     ]
     if spans:
         return attribute(interaction.ranking, spans, shown=interaction.shown)

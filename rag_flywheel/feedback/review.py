@@ -150,7 +150,7 @@ def decide(
 
 def _consequences(reviewed: Sequence[ReviewedCorrection], review: Review) -> dict[str, Json]:
     this = review.correction_id
-    decided = [replace(one, review=review) if one.correction.correction_id == this else one for one in reviewed]
+    decided = [replace(entry, review=review) if entry.correction.correction_id == this else entry for entry in reviewed]
     before, after = supersession.replaced(reviewed), supersession.replaced(decided)
     return {
         "supersedes": [*sorted(after.keys() - before.keys())],
@@ -166,7 +166,7 @@ def queue(
     With `conflicting` only those in conflict. At most `limit` of them.
     """
     known = _known(ledger, live)
-    wanted = [name for name, one in known.reviewed.items() if state in (None, one.verdict_state)]
+    wanted = [name for name, reviewed in known.reviewed.items() if state in (None, reviewed.verdict_state)]
     in_conflict = {name for name in wanted if any(True for _ in conflicts.disagreements(name, known.standing))}
     chosen = [name for name in wanted if name in in_conflict]
     if not conflicting:
@@ -201,7 +201,7 @@ def _known(ledger: Ledger, live: VersionId | None) -> _Known:
                 first.setdefault(name, record)
     held = (record.manifest.corrections for record in records if record.manifest.version_id == live)
     return _Known(
-        reviewed={one.correction.correction_id: one for one in reviewed},
+        reviewed={entry.correction.correction_id: entry for entry in reviewed},
         standing=conflicts.survey(reviewed),
         live=frozenset(itertools.chain.from_iterable(held)),
         first=first,

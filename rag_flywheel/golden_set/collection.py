@@ -86,12 +86,16 @@ def judged(services: Services) -> list[tuple[Case, Origin]]:
     """Every case that is not made, ungrouped, and where it comes from."""
     ledger = services.ledger
     own, records = folder(services)[0], ledger.golden_cases()
-    origins = {one.case_id: Origin(one.origin) for one in records} | {one.case_id: Origin.FOLDER for one in own}
+    origins = {recorded.case_id: Origin(recorded.origin) for recorded in records} | {
+        member.case_id: Origin.FOLDER for member in own
+    }
     reviewed = ledger.corrections()
-    standing = {one.document_id for one in accepted(reviewed).documents}
-    corrections = [one for one in reviewed if one.correction.document_id in standing]
-    praised = [ledger.interaction(one) for one in confirmed(ledger.feedback())]
-    praised = [one for one in praised if not signs(one.query, place=Place.QUESTION)]  # as `snapshot` leaves them out
+    standing = {document.document_id for document in accepted(reviewed).documents}
+    corrections = [entry for entry in reviewed if entry.correction.document_id in standing]
+    praised = [ledger.interaction(interaction_id) for interaction_id in confirmed(ledger.feedback())]
+    praised = [
+        interaction for interaction in praised if not signs(interaction.query, place=Place.QUESTION)
+    ]  # as `snapshot` leaves them out
     return [
         *((case, origins[case.case_id]) for case in golden.collected(own, records)),
         *((case, Origin.CORRECTION) for case in golden.from_corrections(corrections, slice=Slice.CONFIRMED)),
@@ -109,9 +113,9 @@ def listed(services: Services, held: Set[DocumentId]) -> list[Listed]:
         sealed=settings.sealed,
         epoch=splits.epoch(services.ledger.count_decisions(), settings),
     )
-    retired = {one.case_id: one for one in services.ledger.retirements()}
+    retired = {retirement.case_id: retirement for retirement in services.ledger.retirements()}
     _, out = golden.settled(cases, document_ids=held, retired=retired)
-    why = {one.case.case_id: one for one in out}
+    why = {gone.case.case_id: gone for gone in out}
     return [
         Listed(
             case=case,
@@ -157,9 +161,9 @@ def held_documents(services: Services) -> dict[DocumentId, int | None]:
         redactor=services.redactor,
         on_step=lambda done, total: None,
     )
-    lengths: dict[DocumentId, int | None] = {DocumentId(one.name): None for one in left_out}
+    lengths: dict[DocumentId, int | None] = {DocumentId(omitted.name): None for omitted in left_out}
     corrections = accepted(services.ledger.corrections()).documents
-    return lengths | {one.document_id: len(one.text) for one in (*found, *corrections)}
+    return lengths | {document.document_id: len(document.text) for document in (*found, *corrections)}
 
 
 # --- changing -------------------------------------------------------------------------------------------------------
@@ -198,7 +202,7 @@ def add(
     clean, found = masked(case, services.redactor)
     digest = hashlib.sha256(json.dumps(golden.content(clean)).encode()).hexdigest()
     named = replace(clean, case_id=f"golden:added-{digest[:12]}")
-    if any(one.case_id == named.case_id for one in services.ledger.retirements()):
+    if any(retirement.case_id == named.case_id for retirement in services.ledger.retirements()):
         raise Conflict(f"{named.case_id}, which says the very same, was retired for good: import it under another id")
     return _record([named], found, origin="added", who=who, services=services)
 
@@ -214,8 +218,8 @@ def take_in(cases: Sequence[Case], *, who: str, services: Services) -> TakenIn:
     clean: list[Case] = []
     found: Counter[str] = Counter()
     for case in cases:
-        one, kinds = masked(case, services.redactor)
-        clean.append(one)
+        member, kinds = masked(case, services.redactor)
+        clean.append(member)
         found.update(kinds)
     return _record(clean, found, origin="imported", who=who, services=services)
 
@@ -304,7 +308,7 @@ def _record(
     ids = {case.case_id for case in cases}
     own = {case.case_id: masked(case, services.redactor)[0] for case in folder(services)[0] if case.case_id in ids}
     with services.ledger.transaction():
-        known = {one.case_id: golden.from_record(one) for one in services.ledger.golden_cases()} | own
+        known = {recorded.case_id: golden.from_record(recorded) for recorded in services.ledger.golden_cases()} | own
         same = [case for case in cases if case.case_id in known]
         other = [case.case_id for case in same if golden.content(known[case.case_id]) != golden.content(case)]
         if other:
@@ -362,14 +366,15 @@ def _check_evidence(given: Sequence[DocumentId | Evidence], *, answerable: bool,
             f"got {len(given)} of them and a question that {'has an answer' if answerable else 'nothing answers'}"
         )
     lengths = held_documents(services) if given else {}
-    for one in given:
-        name = one.document_id if isinstance(one, Evidence) else one
+    for span in given:
+        name = span.document_id if isinstance(span, Evidence) else span
         if name not in lengths:
             raise InvalidInput(f"the sources hold no document {name!r}; name one as a citation or `explain` names it")
         length = lengths[name]
-        if isinstance(one, Evidence) and length is not None and one.end > length:
+        if isinstance(span, Evidence) and length is not None and span.end > length:
             raise InvalidInput(
-                f"the span {one.start}..{one.end} goes past the end of document {name!r}, which has {length} characters"
+                f"the span {span.start}..{span.end} goes past the end of document {name!r}, which has {length} "
+                "characters"
             )
 
 

@@ -47,18 +47,20 @@ def check(services: Services) -> Checkup:
     """What is wrong with the golden set. Raises InvalidInput for a bad line in the folder, with file and line."""
     lengths = held_documents(services)
     every = listed(services, lengths.keys())
-    used = [one for one in every if one.state is State.IN_USE]
+    used = [item for item in every if item.state is State.IN_USE]
     lost = [
-        golden.Retired(case=one.case, reason=str(one.reason), stale=True) for one in every if one.state is State.STALE
+        golden.Retired(case=item.case, reason=str(item.reason), stale=True)
+        for item in every
+        if item.state is State.STALE
     ]
     roles: dict[Role, int] = {"tuning": 0, "test": 0, "sealed": 0}
-    roles.update(Counter(one.role for one in used))
+    roles.update(Counter(item.role for item in used))
     findings = [
         *_leaks(used, services),
-        *_contradictions([one.case for one in used]),
+        *_contradictions([item.case for item in used]),
         *_twofold(services),
-        *(Finding(fault=Fault.STALE, cases=(one.case.case_id,), detail=one.reason) for one in lost),
-        *_past_end([one.case for one in used], lengths),
+        *(Finding(fault=Fault.STALE, cases=(retired.case.case_id,), detail=retired.reason) for retired in lost),
+        *_past_end([item.case for item in used], lengths),
         *_unjudged(services),
     ]
     faulty = bool(findings)
@@ -69,17 +71,17 @@ def check(services: Services) -> Checkup:
     return Checkup(
         outcome="faulty" if faulty else "undecided" if findings else "sound",
         roles=roles,
-        stale_share=golden.stale_share([one.case for one in used], lost),
+        stale_share=golden.stale_share([item.case for item in used], lost),
         findings=tuple(findings),
     )
 
 
 def _leaks(used: Sequence[Listed], services: Services) -> Iterator[Finding]:
-    cases = [one.case for one in used]
+    cases = [item.case for item in used]
     if not cases:
         return
     vectors = services.encoders(services.config.embedder).encode_queries([case.question for case in cases])
-    for leak in splits.leaks(cases, {one.case.group: one.role for one in used}, vectors):
+    for leak in splits.leaks(cases, {item.case.group: item.role for item in used}, vectors):
         near = "nearly the same words" if leak.cosine is None else f"a cosine of {leak.cosine:.2f}"
         detail = (
             f"tuning sees the first and the gate the second, and they have {near}: give both one cluster, or retire one"
@@ -96,27 +98,27 @@ def _contradictions(cases: Sequence[Case]) -> Iterator[Finding]:
     for case in cases:
         same[normalised(case.question)].append(case)
     for members in same.values():
-        others = [one for one in members[1:] if _differ(members[0], one)]
+        others = [member for member in members[1:] if _differ(members[0], member)]
         if others:
-            ids = (members[0].case_id, *(one.case_id for one in others))
+            ids = (members[0].case_id, *(member.case_id for member in others))
             detail = "the same question with different judgements: retire all but one, or make them agree"
             yield Finding(fault=Fault.CONTRADICTION, cases=ids, detail=detail)
 
 
-def _differ(one: Case, other: Case) -> bool:
-    if one.answerable != other.answerable:
+def _differ(member: Case, other: Case) -> bool:
+    if member.answerable != other.answerable:
         return True
-    if one.slice is other.slice is Slice.GOLDEN:
-        return set(golden.judgements(one)) != set(golden.judgements(other))
+    if member.slice is other.slice is Slice.GOLDEN:
+        return set(golden.judgements(member)) != set(golden.judgements(other))
     mine, theirs = (
-        {name for name in case.relevant_documents if not name.startswith(CORRECTION_PREFIX)} for case in (one, other)
+        {name for name in case.relevant_documents if not name.startswith(CORRECTION_PREFIX)} for case in (member, other)
     )
     return bool(mine and theirs) and not mine & theirs
 
 
 def _twofold(services: Services) -> Iterator[Finding]:
     """Ids under which folder and ledger say different things."""
-    recorded = {one.case_id: golden.from_record(one) for one in services.ledger.golden_cases()}
+    recorded = {stored.case_id: golden.from_record(stored) for stored in services.ledger.golden_cases()}
     for case in folder(services)[0]:
         other = recorded.get(case.case_id)
         if other is not None and golden.content(masked(case, services.redactor)[0]) != golden.content(other):

@@ -104,7 +104,7 @@ def replay(
         "mode": options.mode,
         "options": dataclasses.asdict(options),
         **measured,
-        "decisions": {str(one.seed): list(one.notes) for one in trials if one.method == FLYWHEEL},
+        "decisions": {str(trial.seed): list(trial.notes) for trial in trials if trial.method == FLYWHEEL},
     }
 
 
@@ -187,9 +187,9 @@ def _prepare(plan: Plan, dataset: Dataset, project: Config) -> None:
         elif not entry.name.startswith("cache.db"):
             entry.unlink()
     lines = (
-        json.dumps({"_id": one.document_id, "title": one.title, "text": one.text}) + "\n"
-        for one in dataset.documents
-        if one.document_id not in plan.removed
+        json.dumps({"_id": source.document_id, "title": source.title, "text": source.text}) + "\n"
+        for source in dataset.documents
+        if source.document_id not in plan.removed
     )
     (project.folder / FILES[0]).write_text("".join(lines), encoding="utf-8")
 

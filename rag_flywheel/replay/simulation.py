@@ -116,7 +116,9 @@ class _Simulation:
                 probe,
                 relevant=self._relevant(probe.relevant) | self._own(probe),
                 agreeing=frozenset(
-                    one.correction.document_id for _, one in self.taught.values() if agree(one.answer, probe.answer)
+                    reviewed.correction.document_id
+                    for _, reviewed in self.taught.values()
+                    if agree(reviewed.answer, probe.answer)
                 ),
             )
             for probe in self.plan.probes
@@ -130,18 +132,18 @@ class _Simulation:
 
     def _seen(self, question: str, reply: Reply) -> Seen:
         """The same passages for the same question give the same answer, so it is made once."""
-        ranking = tuple(dict.fromkeys(one.chunk.document_id for one in reply.passages))[:RANKED]
+        ranking = tuple(dict.fromkeys(passage.chunk.document_id for passage in reply.passages))[:RANKED]
         if reply.answer is not None:
             return Seen(ranking=ranking, answer=reply.answer)
         read = reply.passages[: self.base.searcher.shown]
-        key = (question, *((one.chunk.chunk_id, one.chunk.text) for one in read))
+        key = (question, *((passage.chunk.chunk_id, passage.chunk.text) for passage in read))
         if key not in self.answers:
             pieces = self.services.generator.answer(question, read)
             self.answers[key] = next(piece for piece in pieces if isinstance(piece, Draft)).text
         return Seen(ranking=ranking, answer=self.answers[key])
 
     def _relevant(self, judged: frozenset[DocumentId]) -> frozenset[DocumentId]:
-        return judged | {self.same[one] for one in judged if one in self.same}
+        return judged | {self.same[document_id] for document_id in judged if document_id in self.same}
 
     def _own(self, probe: Probe) -> frozenset[DocumentId]:
         """The accepted correction of the probe's own question, unless it is hostile."""
@@ -225,9 +227,12 @@ class _Simulation:
 
     def _remember(self, interaction: Interaction, answer: str, document: DocumentId, *, corrected: bool) -> None:
         """For the rivals, who learn from the same people."""
-        spans = [Evidence(document_id=one.document_id, start=one.start, end=one.end) for one in interaction.citations]
-        cited = [one for one in interaction.ranking if any(one.span.overlaps(span) for span in spans)]
-        best = max(cited, key=lambda one: one.score, default=None)
+        spans = [
+            Evidence(document_id=citation.document_id, start=citation.start, end=citation.end)
+            for citation in interaction.citations
+        ]
+        cited = [shown for shown in interaction.ranking if any(shown.span.overlaps(span) for span in spans)]
+        best = max(cited, key=lambda shown: shown.score, default=None)
         self.signals.append(
             Signal(
                 question=interaction.query,
@@ -250,7 +255,7 @@ def _begin(plan: Plan, services: Services, steps: Steps) -> _Simulation:
         services=services,
         chat=open_chat(services),
         base=Base(searcher=searcher, titles=services.config.ingest.embed_titles),
-        vectors=searcher.encoder.encode_queries([one.question for one in plan.probes]),
+        vectors=searcher.encoder.encode_queries([probe.question for probe in plan.probes]),
         same=_duplicates(services),
         steps=steps,
     )
@@ -262,7 +267,9 @@ def _name(ask: Ask) -> str:
 
 def _first_document(interaction: Interaction) -> DocumentId | None:
     """What the answer cites first, or else the first passage's; None where nothing was found."""
-    named = [one.document_id for one in interaction.citations] + [one.document_id for one in interaction.ranking]
+    named = [citation.document_id for citation in interaction.citations] + [
+        shown.document_id for shown in interaction.ranking
+    ]
     return named[0] if named else None
 
 
@@ -277,4 +284,4 @@ def _duplicates(services: Services) -> dict[DocumentId, DocumentId]:
         redactor=services.redactor,
         on_step=lambda done, total: None,
     )
-    return {DocumentId(one.name): one.same_as for one in skipped if one.same_as is not None}
+    return {DocumentId(left_out.name): left_out.same_as for left_out in skipped if left_out.same_as is not None}

@@ -234,7 +234,10 @@ def _evidence(canary: Canary, treatment: Outcomes, control: Outcomes, tests: Map
     return {
         "step": canary.step,
         "share": canary.share,
-        **{one.arm.value: {"people": one.people, "asked": one.asked, "bad": one.bad} for one in (treatment, control)},
+        **{
+            outcomes.arm.value: {"people": outcomes.people, "asked": outcomes.asked, "bad": outcomes.bad}
+            for outcomes in (treatment, control)
+        },
         "p": dict(tests),
     }
 

@@ -69,7 +69,7 @@ def choose(services: Services) -> Way:
     """The configured strategy; for `auto` a canary where recent traffic can decide one in time, else direct."""
     settings = services.config.canary
     recent = _answered(services, since=services.now() - RECENT)
-    met = _tally([dataclasses.replace(one, arm=Arm.CONTROL) for one in recent], services)[Arm.CONTROL]
+    met = _tally([dataclasses.replace(exposure, arm=Arm.CONTROL) for exposure in recent], services)[Arm.CONTROL]
     expected = met.bad / met.asked if met.asked >= LEAST else USUAL
     if settings.strategy != "auto":
         return Way(strategy=settings.strategy, why=f"canary.strategy is {settings.strategy}", expected=expected)
@@ -184,7 +184,7 @@ def _look(under_way: Canary, services: Services) -> Look:
         return Look(canary=under_way, action="none", reasons=(ended,), evidence={})
     repeats = shadow(under_way, services) if under_way.shadow else []
     met = _compared(under_way, services, repeats)
-    said = [(one.draft.text, one.draft.citations) for one in repeats if one.draft is not None]
+    said = [(repeat.draft.text, repeat.draft.citations) for repeat in repeats if repeat.draft is not None]
     unchecked = {} if under_way.shadow else _unchecked(met, services)
     trips = _trips([*said, *unchecked.values()], services)
     move = _judge(under_way, met, services, trips=trips)
@@ -214,12 +214,12 @@ def _wins(under_way: Canary, services: Services) -> tuple[int, int]:
     """The people whose first click, in all steps, was on the candidate's passage, and on the live version's."""
     ledger = services.ledger
     met = ledger.exposures(canary_id=under_way.canary_id)
-    people = {one.interaction_id: one.unit for one in met if one.arm is Arm.INTERLEAVED}
+    people = {exposure.interaction_id: exposure.unit for exposure in met if exposure.arm is Arm.INTERLEAVED}
     clicks = []
     for signal in ledger.feedback(since=under_way.started):
         if signal.kind is FeedbackKind.CITATION_CLICK and signal.rank is not None and signal.interaction_id in people:
             ranking = ledger.interaction(signal.interaction_id).ranking
-            team = next((one.team for one in ranking if one.rank == signal.rank), None)
+            team = next((shown.team for shown in ranking if shown.rank == signal.rank), None)
             clicks += [] if team is None else [(people[signal.interaction_id], team)]
     return wins(clicks)
 
@@ -247,31 +247,35 @@ def _compared(under_way: Canary, services: Services, repeats: Sequence[Repeat] =
     met = services.ledger.exposures(canary_id=under_way.canary_id, step=under_way.step)
     if not under_way.shadow:
         return met
-    met += [one.exposure for one in repeats]
-    repeated = {one.interaction_id for one in met if one.arm is Arm.TREATMENT}
-    return [one for one in met if one.interaction_id in repeated]
+    met += [repeat.exposure for repeat in repeats]
+    repeated = {exposure.interaction_id for exposure in met if exposure.arm is Arm.TREATMENT}
+    return [exposure for exposure in met if exposure.interaction_id in repeated]
 
 
 def _answered(services: Services, *, since: datetime) -> list[Exposure]:
     """What people met since then, without what shadows would have told them."""
     unseen = {one.canary_id for one in services.ledger.canaries() if one.shadow}
     met = services.ledger.exposures(since=since)
-    return [one for one in met if not (one.arm is Arm.TREATMENT and one.canary_id in unseen)]
+    return [exposure for exposure in met if not (exposure.arm is Arm.TREATMENT and exposure.canary_id in unseen)]
 
 
 def _tally(exposures: Sequence[Exposure], services: Services) -> dict[Arm, Outcomes]:
     ledger, slow = services.ledger, services.config.canary.slow_seconds
     if not exposures:
         return tally.tally([], [], set(), slow_seconds=slow)
-    since = min(one.at for one in exposures)
-    corrections = [one.correction for one in ledger.corrections() if one.verdict_state not in UNHEARD]
-    corrected = {one.interaction_id for one in corrections if one.submitted >= since}
+    since = min(exposure.at for exposure in exposures)
+    corrections = [reviewed.correction for reviewed in ledger.corrections() if reviewed.verdict_state not in UNHEARD]
+    corrected = {correction.interaction_id for correction in corrections if correction.submitted >= since}
     return tally.tally(exposures, ledger.feedback(since=since), corrected, slow_seconds=slow)
 
 
 def _unchecked(met: Sequence[Exposure], services: Services) -> dict[str, served.Answer]:
     """The candidate's newest answers that no look has checked yet, by the key under which that is remembered."""
-    names = [one.interaction_id for one in met if one.arm in CANDIDATES and one.interaction_id is not None]
+    names = [
+        exposure.interaction_id
+        for exposure in met
+        if exposure.arm in CANDIDATES and exposure.interaction_id is not None
+    ]
     keys = {f"{CHECKED}:{name}": name for name in names[-CHECKED_AT_MOST:]}
     known = services.cache.get(list(keys))
     answers: dict[str, served.Answer] = {}
@@ -283,9 +287,9 @@ def _unchecked(met: Sequence[Exposure], services: Services) -> dict[str, served.
 
 
 def _remember(repeats: Sequence[Repeat], unchecked: Iterable[str], services: Services) -> None:
-    for one in repeats:
+    for repeat in repeats:
         with contextlib.suppress(NotFound):  # its interaction was erased meanwhile
-            services.ledger.add_exposure(one.exposure)
+            services.ledger.add_exposure(repeat.exposure)
     services.cache.put(dict.fromkeys(unchecked, b""))
 
 

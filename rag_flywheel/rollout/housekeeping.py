@@ -91,4 +91,4 @@ def _deleted(version: VersionId, *, index: PassageIndex, ledger: Ledger, at: dat
 def _may_be_read(record: VersionRecord, since: datetime) -> bool:
     """Whether it has traffic, or had it after `since`."""
     left = [after for (_, before), (after, _) in itertools.pairwise(record.states) if before in IN_TRAFFIC]
-    return record.state in IN_TRAFFIC or any(one > since for one in left)
+    return record.state in IN_TRAFFIC or any(moment > since for moment in left)

@@ -364,7 +364,7 @@ def _check_tried(version: VersionId, ledger: Ledger) -> None:
 
 def _ancestor(live: VersionId, *, index: PassageIndex, ledger: Ledger) -> VersionId:
     kept = set(index.versions())
-    records: dict[VersionId, VersionRecord] = {one.manifest.version_id: one for one in ledger.versions()}
+    records: dict[VersionId, VersionRecord] = {record.manifest.version_id: record for record in ledger.versions()}
     parent = records[live].manifest.parent if live in records else None
     while parent is not None and parent not in kept:
         parent = records[parent].manifest.parent if parent in records else None

@@ -114,27 +114,28 @@ def contrast(treatment: Outcomes, control: Outcomes, *, times: float = 1.0) -> E
     """
     asked = treatment.asked + control.asked
     rate = (treatment.bad + control.bad + 0.5) / (asked + 1.0)
-    squares = [_squares(one) for one in (treatment, control)]
+    squares = [_squares(outcomes) for outcomes in (treatment, control)]
     least = max(sum(squares) / asked, rate * (1.0 - rate))
     of_treatment, of_control = (
-        max(square / one.asked, least) / one.asked for square, one in zip(squares, (treatment, control), strict=True)
+        max(square / outcomes.asked, least) / outcomes.asked
+        for square, outcomes in zip(squares, (treatment, control), strict=True)
     )
     value = treatment.bad / treatment.asked - times * control.bad / control.asked
     return Estimate(value, of_treatment + times * times * of_control)
 
 
-def design(one: Outcomes) -> float:
+def design(outcomes: Outcomes) -> float:
     """The design effect, 1 or more: how many times larger the variance of the rate of bad outcomes is than that of as
     many independent questions, because people ask several (Kish, "Survey Sampling", 1965).
     """
-    if one.people < 2 or not 0 < one.bad < one.asked:
+    if outcomes.people < 2 or not 0 < outcomes.bad < outcomes.asked:
         return 1.0
-    rate = one.bad / one.asked
-    return max(1.0, _squares(one) / (one.asked * rate * (1.0 - rate)))
+    rate = outcomes.bad / outcomes.asked
+    return max(1.0, _squares(outcomes) / (outcomes.asked * rate * (1.0 - rate)))
 
 
-def _squares(one: Outcomes) -> float:
+def _squares(outcomes: Outcomes) -> float:
     """Sum over people of (bad - rate * asked)^2, for the small sample made a little larger."""
-    rate = one.bad / one.asked
-    residual = one.bad_squared - 2.0 * rate * one.asked_bad + rate * rate * one.asked_squared
-    return max(residual, 0.0) * one.people / (one.people - 1)
+    rate = outcomes.bad / outcomes.asked
+    residual = outcomes.bad_squared - 2.0 * rate * outcomes.asked_bad + rate * rate * outcomes.asked_squared
+    return max(residual, 0.0) * outcomes.people / (outcomes.people - 1)

@@ -34,8 +34,8 @@ def shadow(canary: Canary, services: Services) -> list[Repeat]:
     repeats: list[Repeat] = []
     try:
         searcher = _open(canary, services) if due else None
-        for one in due:
-            if (repeat := _repeat(one, canary, searcher, services)) is not None:
+        for exposure in due:
+            if (repeat := _repeat(exposure, canary, searcher, services)) is not None:
                 repeats.append(repeat)
     except Unavailable:
         return repeats
@@ -43,9 +43,9 @@ def shadow(canary: Canary, services: Services) -> list[Repeat]:
 
 
 def _due(met: Sequence[Exposure]) -> list[Exposure]:
-    done = {one.interaction_id for one in met if one.arm is Arm.TREATMENT}
-    asked = [one for one in met if one.arm is Arm.CONTROL and one.interaction_id is not None]
-    return [one for one in asked if one.interaction_id not in done][:AT_A_LOOK]
+    done = {exposure.interaction_id for exposure in met if exposure.arm is Arm.TREATMENT}
+    asked = [exposure for exposure in met if exposure.arm is Arm.CONTROL and exposure.interaction_id is not None]
+    return [exposure for exposure in asked if exposure.interaction_id not in done][:AT_A_LOOK]
 
 
 def _open(canary: Canary, services: Services) -> Searcher | None:

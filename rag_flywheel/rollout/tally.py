@@ -33,8 +33,8 @@ def tally(
     is neither refused nor slow.
     """
     heard: dict[InteractionId, list[Feedback]] = {}
-    for one in feedback:
-        heard.setdefault(one.interaction_id, []).append(one)
+    for signal in feedback:
+        heard.setdefault(signal.interaction_id, []).append(signal)
     bad = {name for name, given in heard.items() if implicit.is_bad(given)} | corrected
     people: dict[tuple[Arm, str], _Person] = {}
     for exposure in exposures:
@@ -51,20 +51,20 @@ def tally(
 def outside_holdout(exposures: Iterable[Exposure]) -> Iterator[Exposure]:
     """The same, with everybody outside the hold-out in one arm, the control: over several canaries nobody has one arm,
     and who was in two would count as two people."""
-    for one in exposures:
-        yield one if one.arm is Arm.HOLDOUT else replace(one, arm=Arm.CONTROL)
+    for exposure in exposures:
+        yield exposure if exposure.arm is Arm.HOLDOUT else replace(exposure, arm=Arm.CONTROL)
 
 
 def _summed(arm: Arm, people: list[_Person]) -> Outcomes:
     return Outcomes(
         arm=arm,
         people=len(people),
-        asked=sum(one.asked for one in people),
-        bad=sum(one.bad for one in people),
-        asked_squared=sum(one.asked**2 for one in people),
-        bad_squared=sum(one.bad**2 for one in people),
-        asked_bad=sum(one.asked * one.bad for one in people),
-        failed=sum(one.failed for one in people),
-        refused=sum(one.refused for one in people),
-        slow=sum(one.slow for one in people),
+        asked=sum(person.asked for person in people),
+        bad=sum(person.bad for person in people),
+        asked_squared=sum(person.asked**2 for person in people),
+        bad_squared=sum(person.bad**2 for person in people),
+        asked_bad=sum(person.asked * person.bad for person in people),
+        failed=sum(person.failed for person in people),
+        refused=sum(person.refused for person in people),
+        slow=sum(person.slow for person in people),
     )

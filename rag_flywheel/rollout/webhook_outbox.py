@@ -62,8 +62,8 @@ def _pass(ledger: Ledger, webhooks: Webhooks, *, at: datetime) -> int:
 
 def _due(undelivered: Sequence[tuple[Notice, tuple[Delivery, ...]]], *, at: datetime) -> Iterator[Notice]:
     for notice, attempts in undelivered:
-        given_up = at - notice.at > NEWS or any(one.status == GONE for one in attempts)
-        if not given_up and (not attempts or at >= max(one.at for one in attempts) + wait(len(attempts))):
+        given_up = at - notice.at > NEWS or any(attempt.status == GONE for attempt in attempts)
+        if not given_up and (not attempts or at >= max(attempt.at for attempt in attempts) + wait(len(attempts))):
             yield notice
 
 

@@ -33,16 +33,16 @@ def is_known(chunk: Chunk, query: str) -> bool:
 def with_known(passages: Sequence[Candidate], known: Sequence[Candidate]) -> list[Candidate]:
     """The passages, each with the cosine of the query and the nearest `known` question whose answer it holds."""
     answers: dict[DocumentId, list[tuple[Evidence, float]]] = {}
-    for one in known:
-        provenance = one.chunk.provenance
-        for span in (one.chunk.span,) if provenance is None else provenance.holders:
-            answers.setdefault(span.document_id, []).append((span, one.scores.question or 0.0))
+    for candidate in known:
+        provenance = candidate.chunk.provenance
+        for span in (candidate.chunk.span,) if provenance is None else provenance.holders:
+            answers.setdefault(span.document_id, []).append((span, candidate.scores.question or 0.0))
     found = []
-    for one in passages:
-        spans = answers.get(one.chunk.document_id, [])
-        cosines = [cosine for span, cosine in spans if one.chunk.span.overlaps(span)]
-        scores = replace(one.scores, known=max(cosines)) if cosines else one.scores
-        found.append(replace(one, scores=scores))
+    for candidate in passages:
+        spans = answers.get(candidate.chunk.document_id, [])
+        cosines = [cosine for span, cosine in spans if candidate.chunk.span.overlaps(span)]
+        scores = replace(candidate.scores, known=max(cosines)) if cosines else candidate.scores
+        found.append(replace(candidate, scores=scores))
     return found
 
 
@@ -56,19 +56,19 @@ def fits(known: Sequence[Candidate], passages: Sequence[Candidate], admission: A
     best = -1.0 if nearest is None else nearest
     words, passage = (0.0, 0.0) if admission is None else (admission.words, admission.passage)
     fitting = []
-    for one in known:
-        cosine = one.scores.question or 0.0
-        fit = cosine + words * (one.scores.words or 0.0) - passage * max(best, 0.0)
-        fitting.append(Fitting(candidate=one, fit=fit, nearest=cosine > best))
+    for candidate in known:
+        cosine = candidate.scores.question or 0.0
+        fit = cosine + words * (candidate.scores.words or 0.0) - passage * max(best, 0.0)
+        fitting.append(Fitting(candidate=candidate, fit=fit, nearest=cosine > best))
     return sorted(fitting, key=lambda one: (-one.fit, one.candidate.chunk.chunk_id))
 
 
 def best_cosine(passages: Sequence[Candidate]) -> float | None:
-    return max((one.scores.dense for one in passages if one.scores.dense is not None), default=None)
+    return max((candidate.scores.dense for candidate in passages if candidate.scores.dense is not None), default=None)
 
 
-def is_admitted(one: Fitting, admission: Admission | None) -> bool:
+def is_admitted(fitting: Fitting, admission: Admission | None) -> bool:
     """Whether a known question is taken for the query: it is nearer than every passage and fits well enough. None is
     before a version has learned how well that is.
     """
-    return admission is not None and one.nearest and one.fit > admission.threshold
+    return admission is not None and fitting.nearest and fitting.fit > admission.threshold

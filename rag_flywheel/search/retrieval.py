@@ -53,45 +53,45 @@ def rank(
     """
     found = searcher.index.search(searcher.version, text=query, vector=vector, limit=searcher.candidates)
     if without is not None:
-        found = [one for one in found if not without(one.chunk, query)]
-    by_question = [one for one in found if one.chunk.by_question]
-    passages = with_known([one for one in found if not one.chunk.by_question], by_question)
+        found = [candidate for candidate in found if not without(candidate.chunk, query)]
+    by_question = [candidate for candidate in found if candidate.chunk.by_question]
+    passages = with_known([candidate for candidate in found if not candidate.chunk.by_question], by_question)
     nearest = best_cosine(passages)
     known = fits(by_question, passages, searcher.learned.admission)
-    admitted = _answers([one for one in known if is_admitted(one, searcher.learned.admission)])
-    answering = {one.candidate.chunk.span for one in admitted}
-    passages = [one for one in passages if one.chunk.span not in answering]
+    admitted = _answers([fitting for fitting in known if is_admitted(fitting, searcher.learned.admission)])
+    answering = {fitting.candidate.chunk.span for fitting in admitted}
+    passages = [candidate for candidate in passages if candidate.chunk.span not in answering]
     if searcher.reranker is not None:
         passages = _reranked(query, passages, searcher.reranker, searcher.reranked)
-    values = features([one.scores for one in passages])
+    values = features([candidate.scores for candidate in passages])
     scores = fuse(values, searcher.learned.fusion)
     order = np.argsort(-scores, kind="stable")
-    ranked = [(one.candidate, 1.0 + max(one.fit, 0.0)) for one in admitted]  # above every passage's score
+    ranked = [(fitting.candidate, 1.0 + max(fitting.fit, 0.0)) for fitting in admitted]  # above every passage's score
     ranked += [(passages[at], float(scores[at])) for at in order]
     return Ranking(
         passages=tuple(
-            Passage(chunk=one.chunk, rank=place, score=score, scores=one.scores)
-            for place, (one, score) in enumerate(ranked, start=1)
+            Passage(chunk=candidate.chunk, rank=place, score=score, scores=candidate.scores)
+            for place, (candidate, score) in enumerate(ranked, start=1)
         ),
         weighed=values[order],
         nearest=nearest,
         admitted=tuple(admitted),
-        kept_out=tuple(one for one in known if one not in admitted),
+        kept_out=tuple(fitting for fitting in known if fitting not in admitted),
     )
 
 
 def _answers(admitted: Sequence[Fitting]) -> list[Fitting]:
     """The best fitting question of each answer."""
-    best = {one.candidate.chunk.span: one for one in reversed(admitted)}
-    return [one for one in admitted if best[one.candidate.chunk.span] is one]
+    best = {fitting.candidate.chunk.span: fitting for fitting in reversed(admitted)}
+    return [fitting for fitting in admitted if best[fitting.candidate.chunk.span] is fitting]
 
 
 def _reranked(query: str, candidates: Sequence[Candidate], reranker: Reranker, limit: int) -> list[Candidate]:
     """The candidates, the best `limit` by RRF with the reranker's score."""
-    best = np.argsort(-fuse(features([one.scores for one in candidates]), {}), kind="stable")[:limit]
+    best = np.argsort(-fuse(features([candidate.scores for candidate in candidates]), {}), kind="stable")[:limit]
     scores = reranker.score(query, [candidates[at].chunk.text for at in best])
     by_place = {int(at): float(score) for at, score in zip(best, scores, strict=True)}
     return [
-        Candidate(chunk=one.chunk, scores=replace(one.scores, rerank=by_place.get(at)))
-        for at, one in enumerate(candidates)
+        Candidate(chunk=candidate.chunk, scores=replace(candidate.scores, rerank=by_place.get(at)))
+        for at, candidate in enumerate(candidates)
     ]

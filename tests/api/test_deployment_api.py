@@ -151,7 +151,7 @@ def until(true: Callable[[], bool]) -> None:
 
 
 def watchers() -> list[threading.Thread]:
-    return [one for one in threading.enumerate() if one.name in ("canary", "webhooks")]
+    return [thread for thread in threading.enumerate() if thread.name in ("canary", "webhooks")]
 
 
 def test_while_the_app_serves_it_acts_on_the_verdict_by_itself_and_ends_with_the_app(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_looking_goes_on_after_a_ledger_that_did_not_answer_and_says_so_in_the_l
     ledger.away = 3
     with Watch(trial.made):
         until(lambda: trial.canary.state is CanaryState.ROLLED_BACK)
-    said = [one.getMessage() for one in caplog.records if one.name == "rag_flywheel.deployment"]
+    said = [record.getMessage() for record in caplog.records if record.name == "rag_flywheel.deployment"]
     assert said[:3] == ["looking at the canary failed: LedgerUnavailable"] * 3
     assert said[3:] == ["canary of v2: roll_back"]
 
@@ -243,7 +243,7 @@ def test_the_audit_log_tells_who_did_what_and_why_the_latest_first(tmp_path: Pat
         http.post("/canary/stop", json={"who": "ada", "why": "complaints by phone"})
         entries = http.get("/audit", params={"limit": 2}).json()
         assert http.get("/audit", params={"limit": 0}).status_code == 422
-    assert [(one["who"], one["action"], one["subject"]) for one in entries] == [
+    assert [(entry["who"], entry["action"], entry["subject"]) for entry in entries] == [
         ("ada", "stop canary", "v2"),
         ("reindex", "start canary", "v2"),
     ]

@@ -66,8 +66,8 @@ def test_passages_come_with_scores_features_and_use(http: TestClient) -> None:
     assert (source["correction_id"], source["document_id"], source["shown"]) == (None, "rollback", True)
     assert (correction["confirmed"], source["confirmed"]) == (None, None)
     assert set(source["scores"]) == {"dense", "sparse", "question", "words", "known", "rerank"}
-    assert [one["name"] for one in source["features"]] == list(FEATURES)
-    assert [one["weight"] for one in source["features"]] == [0.0, 2.0, 1.0, 0.0, 0.0]
+    assert [feature["name"] for feature in source["features"]] == list(FEATURES)
+    assert [feature["weight"] for feature in source["features"]] == [0.0, 2.0, 1.0, 0.0, 0.0]
 
 
 def test_known_questions_come_with_the_reason_why_they_were_admitted_or_kept_out(http: TestClient) -> None:
@@ -84,14 +84,14 @@ def test_a_passage_that_a_confirmed_answer_led_to_names_the_interaction(http: Te
     first, *others = said["passages"]
     assert (first["document_id"], first["confirmed"], first["correction_id"]) == ("backup", "past", None)
     assert first["features"] == []
-    assert "backup" not in {one["document_id"] for one in others}
+    assert "backup" not in {other["document_id"] for other in others}
     assert (said["questions"][0]["confirmed"], said["questions"][0]["admitted"]) == ("past", True)
 
 
 def test_without_consent_no_text_comes_back(http: TestClient) -> None:
     said = explained(http, consent=False)
     assert (said["question"], said["query"], said["repeated"]) == (None, None, None)
-    assert {one["text"] for one in said["passages"]} == {None}
+    assert {passage["text"] for passage in said["passages"]} == {None}
     assert "no consent" in said["notes"][0]
 
 

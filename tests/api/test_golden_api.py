@@ -148,7 +148,10 @@ def test_a_check_tells_what_is_wrong_by_ids(http: TestClient) -> None:
     http.post("/golden/import", json={"cases": [{"id": "q1", "question": "How?", "documents": ["gone.md"]}]})
     reply = http.get("/golden/check").json()
     assert (reply["outcome"], reply["stale_share"], sum(reply["roles"].values())) == ("faulty", 1.0, 0)
-    assert [(one["fault"], one["cases"]) for one in reply["findings"]] == [("stale", ["golden:q1"]), ("too_few", [])]
+    assert [(finding["fault"], finding["cases"]) for finding in reply["findings"]] == [
+        ("stale", ["golden:q1"]),
+        ("too_few", []),
+    ]
 
 
 # --- commands -------------------------------------------------------------------------------------------------------

@@ -101,11 +101,11 @@ def test_the_official_client_streams(client: openai.OpenAI, made: Services) -> N
         stream_options={"include_usage": True},
     )
     chunks = list(stream)
-    text = "".join(one.choices[0].delta.content or "" for one in chunks if one.choices)
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
     recorded = made.ledger.interactions(limit=1)[0]
     assert text == recorded.answer
-    assert {one.id for one in chunks} == {recorded.interaction_id}
-    assert [one.choices[0].finish_reason for one in chunks if one.choices][-1] == "stop"
+    assert {chunk.id for chunk in chunks} == {recorded.interaction_id}
+    assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1] == "stop"
     assert chunks[-1].usage is not None
     assert chunks[-1].usage.completion_tokens == len(text.split())
 
@@ -190,7 +190,7 @@ def test_a_stream_is_chunks_that_end_with_done(http: TestClient) -> None:
     lines = http.post("/v1/chat/completions", json=body).text.split("\n\n")
     assert lines[-2:] == ["data: [DONE]", ""]
     chunks = [json.loads(line.removeprefix("data: ")) for line in lines[:-2]]
-    assert {one["object"] for one in chunks} == {"chat.completion.chunk"}
+    assert {chunk["object"] for chunk in chunks} == {"chat.completion.chunk"}
     assert chunks[0]["choices"][0]["delta"] == {"role": "assistant", "content": ""}
     assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
     assert chunks[-1]["rag_flywheel"]["answered"] is True

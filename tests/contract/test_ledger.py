@@ -238,7 +238,7 @@ def test_an_interaction_keeps_the_group_of_its_asker(ledger: Ledger) -> None:
     ledger.add_interaction(grouped)
     assert ledger.interaction(InteractionId("i1")).group is None
     assert ledger.interaction(InteractionId("i2")) == grouped
-    assert {one.group for one in ledger.interactions(limit=5)} == {None, "beta"}
+    assert {interaction.group for interaction in ledger.interactions(limit=5)} == {None, "beta"}
 
 
 def test_an_instant_of_another_zone_comes_back_as_the_same_instant_to_the_microsecond(ledger: Ledger) -> None:
@@ -359,17 +359,20 @@ def test_interactions_come_newest_first_by_instant_whatever_zone_it_was_given_in
     }
     for name, asked in instants.items():
         ledger.add_interaction(an_interaction(name, asked=asked))
-    listed = [one.interaction_id for one in ledger.interactions(limit=10)]
+    listed = [interaction.interaction_id for interaction in ledger.interactions(limit=10)]
     assert listed == ["fourth", "third", "second", "first"]
-    assert [one.interaction_id for one in ledger.interactions(limit=2)] == ["fourth", "third"]
-    assert [one.interaction_id for one in ledger.interactions(since=NOON + SECOND, limit=10)] == ["fourth", "third"]
+    assert [interaction.interaction_id for interaction in ledger.interactions(limit=2)] == ["fourth", "third"]
+    assert [interaction.interaction_id for interaction in ledger.interactions(since=NOON + SECOND, limit=10)] == [
+        "fourth",
+        "third",
+    ]
 
 
 def test_interactions_can_be_those_without_an_answer(ledger: Ledger) -> None:
     ledger.add_interaction(an_interaction("answered"))
     ledger.add_interaction(replace(an_interaction("refused"), answered=False))
-    assert [one.interaction_id for one in ledger.interactions(answered=False, limit=10)] == ["refused"]
-    assert [one.interaction_id for one in ledger.interactions(answered=True, limit=10)] == ["answered"]
+    assert [interaction.interaction_id for interaction in ledger.interactions(answered=False, limit=10)] == ["refused"]
+    assert [interaction.interaction_id for interaction in ledger.interactions(answered=True, limit=10)] == ["answered"]
 
 
 def test_feedback_comes_oldest_first_up_to_and_including_the_cut_off(ledger: Ledger) -> None:
@@ -456,10 +459,10 @@ def test_golden_cases_and_retirements_come_oldest_first_up_to_and_including_the_
     for name, at in (("late", NOON + SECOND), ("early", NOON), ("other", NOON)):
         ledger.add_golden_case(a_golden_case(name, added=at))
         ledger.add_retirement(a_retirement(name, retired=at))
-    assert [one.case_id for one in ledger.golden_cases()] == ["early", "other", "late"]
-    assert [one.case_id for one in ledger.golden_cases(until=NOON)] == ["early", "other"]
-    assert [one.case_id for one in ledger.retirements()] == ["early", "other", "late"]
-    assert [one.case_id for one in ledger.retirements(until=NOON)] == ["early", "other"]
+    assert [case.case_id for case in ledger.golden_cases()] == ["early", "other", "late"]
+    assert [case.case_id for case in ledger.golden_cases(until=NOON)] == ["early", "other"]
+    assert [retirement.case_id for retirement in ledger.retirements()] == ["early", "other", "late"]
+    assert [retirement.case_id for retirement in ledger.retirements(until=NOON)] == ["early", "other"]
     assert (ledger.golden_cases(until=NOON - SECOND), ledger.retirements(until=NOON - SECOND)) == ([], [])
 
 
@@ -679,7 +682,7 @@ def test_a_transaction_belongs_to_its_thread(ledger: Ledger) -> None:
             writing = other.submit(write)
             started.wait()
         writing.result()
-    assert [one.interaction_id for one in ledger.interactions(limit=9)] == ["theirs"]
+    assert [interaction.interaction_id for interaction in ledger.interactions(limit=9)] == ["theirs"]
 
 
 # --- once only ------------------------------------------------------------------------------------------------------
@@ -756,7 +759,7 @@ def test_erasing_a_person_removes_all_of_theirs_and_what_others_said_on_it_and_c
         "exposures": 3,
         "replies": 1,
     }
-    assert {one.interaction_id for one in ledger.interactions(limit=9)} == {"bobs", "nobodys"}
+    assert {interaction.interaction_id for interaction in ledger.interactions(limit=9)} == {"bobs", "nobodys"}
     assert [one.feedback_id for one in ledger.feedback()] == ["bob-on-bobs"]
     assert ledger.exposures() == [exposure("bob", of="bobs"), exposure("bob", of=None)]
     [left] = ledger.corrections()
@@ -835,7 +838,7 @@ def test_sixteen_threads_record_exposures_while_the_canary_that_is_asked_for_goe
             _at_once(work, 16, rounds=4)
         finally:
             done.set()
-        seen = [one.result() for one in asking]
+        seen = [future.result() for future in asking]
     assert [one.unit for one in ledger.exposures()] == [f"u{number}" for number in range(64)]
     assert all(steps and set(steps) <= {0, 1} and steps == sorted(steps) for steps in seen)
     assert ledger.canary() == canary(step=1)

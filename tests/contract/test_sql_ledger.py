@@ -159,7 +159,9 @@ def of_the_first_release(url: str) -> Engine:
         insert = text(f"INSERT INTO {table} ({names}) VALUES ({', '.join(f':{name}' for name in columns)})")
         instant = NOON if engine.dialect.name == "postgresql" else str(NOON)
         with engine.begin() as connection:
-            connection.execute(insert, {name: instant if one is NOON else one for name, one in columns.items()})
+            connection.execute(
+                insert, {name: instant if column is NOON else column for name, column in columns.items()}
+            )
     return engine
 
 
@@ -405,7 +407,7 @@ def test_a_connection_lost_inside_a_transaction_is_unavailable_and_leaves_nothin
         write_around_a_crash()
     assert ledger.interactions(limit=9) == []
     ledger.add_interaction(an_interaction("later"))
-    assert [one.interaction_id for one in ledger.interactions(limit=9)] == ["later"]
+    assert [interaction.interaction_id for interaction in ledger.interactions(limit=9)] == ["later"]
     ledger.close()
 
 

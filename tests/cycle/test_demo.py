@@ -7,8 +7,7 @@ from pathlib import Path
 
 from rag_flywheel.cli.demo import ASKED, CORRECTION, REWORDED
 from tests.cycle.project import SECONDS
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.paths import ROOT
 
 
 def test_the_demo_turns_the_loop_on_the_handbook_and_ends(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_a_document_that_left_its_source_leaves_the_next_version(project: Projec
     result = project.run("reindex")
     assert (result["decision"], result["counts"]["documents"]) == ("promoted", 2)
     reply = project.run("ask", "How long does the warranty last?")
-    assert all(one["document_id"] != "pages/warranty.txt" for one in reply["citations"])
+    assert all(citation["document_id"] != "pages/warranty.txt" for citation in reply["citations"])
 
 
 def test_unreadable_and_empty_files_are_named_and_skipped(project: Project) -> None:
@@ -172,5 +172,5 @@ def test_no_request_fails_and_no_answer_mixes_versions_while_the_alias_moves(pro
     for reply in replies:
         corrected = reply["answer"] == ANSWER
         assert corrected == (reply["version"] == second)
-        cites_correction = any(one["document_id"].startswith("correction:") for one in reply["citations"])
+        cites_correction = any(citation["document_id"].startswith("correction:") for citation in reply["citations"])
         assert cites_correction == corrected

@@ -1,7 +1,6 @@
 """The whole cycle on a real product manual, with real questions, on servers: PostgreSQL and Qdrant."""
 
 import json
-import os
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -9,11 +8,12 @@ from typing import Any
 import pytest
 
 from tests.cycle.project import SECONDS, Project
+from tests.paths import DATA
 
-DATA = Path(os.environ.get("RAG_FLYWHEEL_DATA", Path(__file__).resolve().parents[2] / "../shared/data")) / "emanual-tv"
+MANUAL = DATA / "emanual-tv"
 CORRECTED = 12  # questions, each with another wording to ask afterwards
 
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the manual's data set is not here: set RAG_FLYWHEEL_DATA")
+pytestmark = pytest.mark.skipif(not MANUAL.is_dir(), reason="the manual's data set is not here: set RAG_FLYWHEEL_DATA")
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def project(tmp_path: Path, postgres_url: str, qdrant_url: str, qdrant_prefix: s
         "RAG_FLYWHEEL_INDEX__PREFIX": qdrant_prefix,
     }
     made = Project(folder=tmp_path, variables=servers)
-    made.write("config.yaml", json.dumps({"sources": [str(DATA / "corpus.jsonl")], "golden": "golden"}))
+    made.write("config.yaml", json.dumps({"sources": [str(MANUAL / "corpus.jsonl")], "golden": "golden"}))
     return made
 
 
@@ -61,7 +61,7 @@ def test_the_full_cycle_turns_on_a_real_manual(project: Project) -> None:
 
 def _clusters() -> dict[str, list[dict[str, Any]]]:
     clusters: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for line in (DATA / "queries.jsonl").read_text(encoding="utf-8").splitlines():
+    for line in (MANUAL / "queries.jsonl").read_text(encoding="utf-8").splitlines():
         question = json.loads(line)
         clusters[question["cluster"]].append(question)
     return clusters
@@ -69,7 +69,7 @@ def _clusters() -> dict[str, list[dict[str, Any]]]:
 
 def _write_golden(project: Project, questions: list[dict[str, Any]]) -> None:
     kept = {question["_id"] for question in questions}
-    header, *lines = (DATA / "qrels/test.tsv").read_text(encoding="utf-8").splitlines()
+    header, *lines = (MANUAL / "qrels/test.tsv").read_text(encoding="utf-8").splitlines()
     project.write("golden/queries.jsonl", "".join(json.dumps(question) + "\n" for question in questions))
     project.write(
         "golden/qrels/test.tsv", "\n".join([header, *(line for line in lines if line.split("\t")[0] in kept)]) + "\n"

@@ -22,13 +22,13 @@ from rag_flywheel.services import Services
 from tests.cycle.project import Project
 from tests.fakes.samples import chunk, decision, manifest
 from tests.fakes.services import entries
+from tests.paths import ROOT
 
 PAGES = {
     "boiler": "Turn the gas tap to the left, and hold the ignition button for ten seconds until the flame stays lit.",
     "pump": "The outdoor unit defrosts by itself every ninety minutes in frosty weather.",
 }
 QUESTION = {"question": "How do I light the boiler with the gas tap?", "user_id": "ada"}
-ROOT = Path(__file__).parents[2]
 PEOPLE = 2  # at a time
 SECONDS = 60.0  # for what happens within a few, on a busy machine
 
@@ -114,7 +114,7 @@ def ask(url: str) -> tuple[str, set[str]]:
     """A question over a connection of its own: the version that answered, and the versions that its citations name."""
     reply = httpx.post(f"{url}/chat", json=QUESTION, timeout=SECONDS).raise_for_status().json()
     assert reply["answered"], reply
-    return reply["version"], {one["text"].rpartition(" ")[2].rstrip(".") for one in reply["citations"]}
+    return reply["version"], {citation["text"].rpartition(" ")[2].rstrip(".") for citation in reply["citations"]}
 
 
 @contextlib.contextmanager

@@ -46,7 +46,7 @@ def documents() -> list[dict[str, Any]]:
 
 
 def judgements() -> list[tuple[str, str, int]]:
-    return [(str(one["_id"]), f"page-{one['cluster']}", 1) for one in queries()]
+    return [(str(query["_id"]), f"page-{query['cluster']}", 1) for query in queries()]
 
 
 def write(

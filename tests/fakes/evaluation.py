@@ -112,7 +112,7 @@ def case(
         group=normalised(asked) if group is None else group,
         slice=slice,
         answer=answer,
-        documents=frozenset(DocumentId(one) for one in documents),
+        documents=frozenset(DocumentId(document) for document in documents),
         evidence=tuple(evidence),
         answerable=bool(documents or evidence),
         made=slice is Slice.KNOWN_ITEM,

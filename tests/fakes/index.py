@@ -64,7 +64,7 @@ class MemoryIndex:
         entries = self._entries(version)
         passages = [entry for entry in entries if not entry.chunk.by_question]
         known = [entry for entry in entries if entry.chunk.by_question]
-        dense = _best({one.chunk.chunk_id: float(one.vector @ vector) for one in passages}, limit)
+        dense = _best({passage.chunk.chunk_id: float(passage.vector @ vector) for passage in passages}, limit)
         sparse = _best(self._bm25(text, passages), limit)
         question = _best(
             {
@@ -101,7 +101,7 @@ class MemoryIndex:
         return self._versions[version]
 
     def _bm25(self, query: str, passages: Sequence[Entry]) -> dict[ChunkId, float]:
-        bags = {one.chunk.chunk_id: Counter(_words(self._text(one.chunk))) for one in passages}
+        bags = {passage.chunk.chunk_id: Counter(_words(self._text(passage.chunk))) for passage in passages}
         average = float(np.mean([bag.total() for bag in bags.values()])) if bags else 1.0
         scores: dict[ChunkId, float] = {}
         for word in set(_words(query)):

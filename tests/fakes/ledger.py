@@ -113,9 +113,10 @@ class MemoryLedger:
     ) -> list[Interaction]:
         with self._turn:
             found = [
-                one
-                for one in reversed(self._rows.interactions.values())
-                if (since is None or one.asked >= since) and (answered is None or one.answered == answered)
+                interaction
+                for interaction in reversed(self._rows.interactions.values())
+                if (since is None or interaction.asked >= since)
+                and (answered is None or interaction.answered == answered)
             ]
         return sorted(found, key=lambda one: one.asked, reverse=True)[:limit]
 
@@ -152,14 +153,18 @@ class MemoryLedger:
 
     def corrections(self, *, until: datetime | None = None) -> list[ReviewedCorrection]:
         with self._turn:
-            found = [one for one in self._rows.corrections.values() if until is None or one.submitted <= until]
+            found = [
+                correction
+                for correction in self._rows.corrections.values()
+                if until is None or correction.submitted <= until
+            ]
             return [self._reviewed(one, until) for one in sorted(found, key=lambda one: one.submitted)]
 
     def _reviewed(self, correction: Correction, until: datetime | None) -> ReviewedCorrection:
         reviews = [
-            one
-            for one in reversed(self._rows.reviews.values())
-            if one.correction_id == correction.correction_id and (until is None or one.reviewed <= until)
+            review
+            for review in reversed(self._rows.reviews.values())
+            if review.correction_id == correction.correction_id and (until is None or review.reviewed <= until)
         ]
         latest = max(reviews, key=lambda one: one.reviewed, default=None)  # of equal ones the first: appended last
         return ReviewedCorrection(correction=correction, review=latest)
@@ -197,7 +202,7 @@ class MemoryLedger:
 
     def decision(self, version_id: VersionId) -> Decision | None:
         with self._turn:
-            found = [one for one in reversed(self._rows.decisions) if one.version_id == version_id]
+            found = [decision for decision in reversed(self._rows.decisions) if decision.version_id == version_id]
         return max(found, key=lambda one: one.decided, default=None)
 
     def count_decisions(self) -> int:
@@ -210,7 +215,7 @@ class MemoryLedger:
 
     def golden_cases(self, *, until: datetime | None = None) -> list[GoldenCase]:
         with self._turn:
-            found = [one for one in self._rows.golden_cases.values() if until is None or one.added <= until]
+            found = [case for case in self._rows.golden_cases.values() if until is None or case.added <= until]
         return sorted(found, key=lambda one: one.added)
 
     def add_retirement(self, retirement: Retirement) -> None:
@@ -219,7 +224,11 @@ class MemoryLedger:
 
     def retirements(self, *, until: datetime | None = None) -> list[Retirement]:
         with self._turn:
-            found = [one for one in self._rows.retirements.values() if until is None or one.retired <= until]
+            found = [
+                retirement
+                for retirement in self._rows.retirements.values()
+                if until is None or retirement.retired <= until
+            ]
         return sorted(found, key=lambda one: one.retired)
 
     def add_exposure(self, exposure: Exposure) -> None:
@@ -233,11 +242,11 @@ class MemoryLedger:
     ) -> list[Exposure]:
         with self._turn:
             found = [
-                one
-                for one in self._rows.exposures
-                if canary_id in (None, one.canary_id)
-                and step in (None, one.step)
-                and (since is None or one.at >= since)
+                exposure
+                for exposure in self._rows.exposures
+                if canary_id in (None, exposure.canary_id)
+                and step in (None, exposure.step)
+                and (since is None or exposure.at >= since)
             ]
         return sorted(found, key=lambda one: one.at)
 
@@ -251,7 +260,9 @@ class MemoryLedger:
 
     def canaries(self) -> list[Canary]:
         with self._turn:
-            newest = {one.canary_id: one for one in self._rows.canaries}  # a later one keeps the place of the first
+            newest = {
+                canary.canary_id: canary for canary in self._rows.canaries
+            }  # a later one keeps the place of the first
         return list(newest.values())
 
     def add_holdout(self, holdout: HoldOut) -> None:
@@ -286,7 +297,11 @@ class MemoryLedger:
 
     def _made(self, notice_id: str, receiver: str) -> tuple[Delivery, ...]:
         """The attempts to tell a receiver of a notice, oldest first."""
-        found = (one for one in self._rows.deliveries if (one.notice_id, one.receiver) == (notice_id, receiver))
+        found = (
+            delivery
+            for delivery in self._rows.deliveries
+            if (delivery.notice_id, delivery.receiver) == (notice_id, receiver)
+        )
         return tuple(sorted(found, key=lambda one: one.at))
 
     def add_delivery(self, delivery: Delivery) -> None:
@@ -315,13 +330,17 @@ class MemoryLedger:
     def erase_user(self, user: str) -> dict[str, int]:
         with self.transaction():
             rows = self._rows
-            gone = {key for key, one in rows.interactions.items() if one.user == user}
+            gone = {key for key, interaction in rows.interactions.items() if interaction.user == user}
             feedback = {key for key, one in rows.feedback.items() if one.user == user or one.interaction_id in gone}
             corrections = {
-                key for key, one in rows.corrections.items() if one.user == user or one.interaction_id in gone
+                key
+                for key, correction in rows.corrections.items()
+                if correction.user == user or correction.interaction_id in gone
             }
-            reviews = {key for key, one in rows.reviews.items() if one.correction_id in corrections}
-            exposures = [one for one in rows.exposures if one.unit != user and one.interaction_id not in gone]
+            reviews = {key for key, review in rows.reviews.items() if review.correction_id in corrections}
+            exposures = [
+                exposure for exposure in rows.exposures if exposure.unit != user and exposure.interaction_id not in gone
+            ]
             exposed = len(rows.exposures) - len(exposures)
             rows.exposures = exposures
             named = [f'"{one}"' for one in (*gone, *feedback, *corrections)]

@@ -16,8 +16,9 @@ from rag_flywheel.config import Config, Secrets
 from rag_flywheel.services import Services
 from tests.fakes import beir
 from tests.fakes.services import services
+from tests.paths import ROOT
 
-SCRIPTS = Path(__file__).parents[2] / "benchmarks"
+SCRIPTS = ROOT / "benchmarks"
 RUNS = 4
 SIZE = 24
 

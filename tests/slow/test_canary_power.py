@@ -3,7 +3,6 @@
 import importlib
 from collections.abc import Iterator
 from io import StringIO
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -12,8 +11,9 @@ from rich.console import Console
 
 from rag_flywheel.cli.progress import silent
 from rag_flywheel.config import CanarySection
+from tests.paths import ROOT
 
-SCRIPTS = Path(__file__).parents[2] / "benchmarks"
+SCRIPTS = ROOT / "benchmarks"
 SETTINGS = CanarySection(maximum_hours=1e6)
 
 

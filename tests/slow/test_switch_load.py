@@ -9,7 +9,7 @@ import pytest
 
 from rag_flywheel.domain import Arm, CanaryId, Exposure, InteractionId
 from tests.fakes.samples import NOON
-from tests.unit.test_benchmarks import SCRIPTS
+from tests.slow.test_benchmarks import SCRIPTS
 
 
 @pytest.fixture(scope="module")

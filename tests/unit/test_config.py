@@ -8,8 +8,7 @@ from pydantic import ValidationError
 
 from rag_flywheel import config
 from rag_flywheel.errors import ConfigError
-
-ROOT = Path(__file__).parents[2]
+from tests.paths import ROOT
 
 
 def write(folder: Path, text: str) -> Path:

@@ -153,7 +153,7 @@ class OpenAILikeGenerator:
         lines = "".join(self._pieces(REPHRASING, told)).splitlines()
         wordings = [_BULLET.sub("", line.strip()).strip("\"'").strip() for line in lines]
         # A long line is an answer or a lecture, not a wording.
-        return [one for one in wordings if 0 < len(one) <= 100 + 2 * len(text)][:count]
+        return [wording for wording in wordings if 0 < len(wording) <= 100 + 2 * len(text)][:count]
 
     def close(self) -> None:
         """Close the connections to the server."""

@@ -25,11 +25,11 @@ def test_nothing_is_asked_twice_not_even_what_has_no_other_wording() -> None:
 
 def test_another_model_and_another_count_are_asked_on_their_own() -> None:
     cache = MemoryCache()
-    one, other = ScriptedRephraser(WORDINGS, name="one"), ScriptedRephraser(WORDINGS, name="other")
-    assert CachedRephraser(one, cache=cache).rephrase("How?", 1) == ["In what way?"]
-    assert CachedRephraser(one, cache=cache).rephrase("How?", 2) == ["In what way?", "By which means?"]
+    first, other = ScriptedRephraser(WORDINGS, name="one"), ScriptedRephraser(WORDINGS, name="other")
+    assert CachedRephraser(first, cache=cache).rephrase("How?", 1) == ["In what way?"]
+    assert CachedRephraser(first, cache=cache).rephrase("How?", 2) == ["In what way?", "By which means?"]
     CachedRephraser(other, cache=cache).rephrase("How?", 1)
-    assert (len(one.asked), len(other.asked)) == (2, 1)
+    assert (len(first.asked), len(other.asked)) == (2, 1)
 
 
 def test_a_failure_is_not_remembered() -> None:

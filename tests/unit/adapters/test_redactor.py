@@ -1,7 +1,6 @@
 """Personal data masked by Presidio."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -15,9 +14,9 @@ from rag_flywheel.adapters.privacy.redactor import NoRedactor, PresidioRedactor
 from rag_flywheel.config import Privacy
 from rag_flywheel.errors import ConfigError
 from rag_flywheel.ports import Redacted, Redactor
+from tests.paths import DATA
 
 ENTITIES = (*Privacy().entities, "SECRET", "ID_NUMBER")
-DATA = Path(os.environ.get("RAG_FLYWHEEL_DATA", Path(__file__).resolve().parents[2].parent / "shared" / "data"))
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +182,7 @@ def test_masking_opens_no_connection_and_warns_of_nothing() -> None:
         "import socket\n"
         "def refuse(*_, **__): raise AssertionError('a connection was opened')\n"
         "socket.socket.connect = socket.getaddrinfo = socket.create_connection = refuse\n"
-        "from rag_flywheel.adapters.redactor import PresidioRedactor\n"
+        "from rag_flywheel.adapters.privacy.redactor import PresidioRedactor\n"
         f"redactor = PresidioRedactor({ENTITIES!r}, 0.5, '')\n"
         "print(redactor.redact('Mr. Bean, a@example.com').text)\n"
     )
@@ -193,7 +192,7 @@ def test_masking_opens_no_connection_and_warns_of_nothing() -> None:
 
 def test_importing_and_naming_the_redactor_does_not_load_presidio() -> None:
     code = (
-        "from rag_flywheel.adapters.redactor import PresidioRedactor\n"
+        "from rag_flywheel.adapters.privacy.redactor import PresidioRedactor\n"
         "import sys; PresidioRedactor(['PERSON'], 0.5, '').name; print('presidio_analyzer' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -75,7 +75,7 @@ def test_a_seed_decides_the_digest_and_nothing_is_printed(tmp_path: Path, capfd:
     few = PAIRS[:8]
     first, second, other = (kept.tune(few, seed=seed, on_step=lambda done, total: None) for seed in (1, 1, 2))
     assert first == second != other
-    assert sorted(one.name for one in tmp_path.iterdir()) == sorted([first, other])  # and no work is left behind
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([first, other])  # and no work is left behind
     kept.load(first).score("q", ["t"])
     assert capfd.readouterr().out == ""
 
@@ -92,7 +92,7 @@ def test_only_what_is_named_is_kept_and_dead_runs_leave_nothing(tmp_path: Path) 
         (tmp_path / name / "file").write_text("x")
     kept = folder(tmp_path)
     kept.keep_only({"a", "unknown"})
-    assert [one.name for one in tmp_path.iterdir()] == ["a"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
     assert (kept.has("a"), kept.has("b")) == (True, False)
     folder(tmp_path / "never made").keep_only(set())
 

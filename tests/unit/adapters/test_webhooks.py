@@ -180,7 +180,7 @@ def test_receivers_are_digests_that_stay_the_same_and_tell_nothing_of_the_urls()
     receivers = HttpWebhooks(urls, secret=SECRET).receivers
     assert receivers == HttpWebhooks(urls, secret=SECRET[:-8]).receivers
     assert len(set(receivers)) == 2
-    assert all(len(one) == 16 and int(one, 16) >= 0 for one in receivers)
+    assert all(len(receiver) == 16 and int(receiver, 16) >= 0 for receiver in receivers)
 
 
 def test_a_url_that_is_given_twice_is_one_receiver() -> None:

@@ -63,8 +63,8 @@ class Retelling:
         """Nothing can be done before."""
 
     def answer(self, question: str, passages: Sequence[Passage]) -> Iterator[str | Draft]:
-        self.asked.append((question, [one.chunk.document_id for one in passages]))
-        pieces = [f"{one.chunk.text} " for one in passages]
+        self.asked.append((question, [passage.chunk.document_id for passage in passages]))
+        pieces = [f"{passage.chunk.text} " for passage in passages]
         yield from pieces
         yield Draft(text="".join(pieces), answered=bool(pieces), citations=())
 
@@ -137,7 +137,7 @@ def test_a_question_that_nothing_answers_is_refused_honestly_and_recorded(made: 
     refused = chat(made).answer(question("Zebras migrate whenever?"), interaction_id=ID)
     assert not refused.answered
     assert refused.citations == ()
-    assert [one.interaction_id for one in made.ledger.interactions(answered=False, limit=10)] == [ID]
+    assert [interaction.interaction_id for interaction in made.ledger.interactions(answered=False, limit=10)] == [ID]
 
 
 def test_personal_data_is_masked_before_anything_sees_it(tmp_path: Path) -> None:
@@ -379,7 +379,7 @@ def test_nobody_goes_back_to_the_control_at_the_next_step(trial: Services) -> No
     promotion.advance(begun, reasons=[], evidence={}, ledger=trial.ledger, at=trial.now())
     second = {one for one in PEOPLE if ask(trial, one).arm == "treatment"}
     assert first < second
-    steps = {one.step for one in trial.ledger.exposures(canary_id=begun.canary_id)}
+    steps = {exposure.step for exposure in trial.ledger.exposures(canary_id=begun.canary_id)}
     assert steps == {0, 1}
 
 
@@ -483,7 +483,7 @@ def test_people_who_are_held_out_stay_on_the_old_version_and_in_no_canary(trial:
     assert {(one.version_id, one.canary_id) for one in held.values()} == {("v0", None)}
     assert {one.arm for name, one in met.items() if name not in held} == {"control", "treatment"}
     theirs = {pseudonym(name, trial.ledger.salt()) for name in held}
-    recorded = [one for one in trial.ledger.exposures() if one.unit in theirs]
+    recorded = [exposure for exposure in trial.ledger.exposures() if exposure.unit in theirs]
     assert {(one.arm, one.canary_id, one.step) for one in recorded} == {(Arm.HOLDOUT, None, 0)}
     promotion.roll_back(None, index=trial.index, ledger=trial.ledger, who="", why="", at=trial.now())
     assert {name for name in PEOPLE if ask(trial, name).arm == "holdout"} == set(held)
@@ -532,7 +532,7 @@ def test_where_the_candidate_is_gone_the_live_version_answers_and_the_candidate_
     user = on(trial, Arm.TREATMENT)
     trial.index.delete(VersionId("v2"))
     assert ask(trial, user).version_id == "v1"
-    assert [(one.arm, one.failed) for one in trial.ledger.exposures()] == [(Arm.TREATMENT, True)]
+    assert [(exposure.arm, exposure.failed) for exposure in trial.ledger.exposures()] == [(Arm.TREATMENT, True)]
 
 
 def test_where_no_version_can_search_each_arm_failed_once_a_question(tmp_path: Path) -> None:
@@ -540,7 +540,10 @@ def test_where_no_version_can_search_each_arm_failed_once_a_question(tmp_path: P
     for arm in (Arm.CONTROL, Arm.TREATMENT):
         with pytest.raises(IndexUnavailable):
             ask(made, on(made, arm))
-    assert [(one.arm, one.failed) for one in made.ledger.exposures()] == [(Arm.CONTROL, True), (Arm.TREATMENT, True)]
+    assert [(exposure.arm, exposure.failed) for exposure in made.ledger.exposures()] == [
+        (Arm.CONTROL, True),
+        (Arm.TREATMENT, True),
+    ]
     assert made.ledger.interactions(limit=9) == []
 
 
@@ -561,7 +564,9 @@ def test_a_generator_that_breaks_off_is_a_failure_of_the_persons_arm_and_the_cal
     assert "version of" in str(next(stream))
     with pytest.raises(LanguageModelUnavailable):
         next(stream)
-    assert [(one.arm, one.failed, one.interaction_id) for one in made.ledger.exposures()] == [(arm, True, None)]
+    assert [(exposure.arm, exposure.failed, exposure.interaction_id) for exposure in made.ledger.exposures()] == [
+        (arm, True, None)
+    ]
     assert made.ledger.interactions(limit=9) == []
 
 
@@ -611,4 +616,4 @@ def test_where_the_candidate_cannot_search_interleaved_people_get_the_live_versi
     answered = ask(trial, user)
     assert (answered.arm, answered.version_id) == (Arm.CONTROL, "v1")
     assert {piece.team for piece in answered.ranking} == {None}
-    assert [(one.arm, one.failed) for one in trial.ledger.exposures()] == [(Arm.INTERLEAVED, True)]
+    assert [(exposure.arm, exposure.failed) for exposure in trial.ledger.exposures()] == [(Arm.INTERLEAVED, True)]

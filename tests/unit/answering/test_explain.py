@@ -67,26 +67,26 @@ def test_the_recorded_ranking_is_told_with_its_texts_and_its_use(made: Services)
     said = explained(chat)
     assert (said.question, said.query, said.version, said.live) == (ASKED, ASKED, "v1", True)
     assert (said.repeated, said.notes) == (True, ())
-    assert [(one.rank, one.score, one.scores) for one in said.passages] == [
+    assert [(passage.rank, passage.score, passage.scores) for passage in said.passages] == [
         (one.rank, one.score, one.scores) for one in recorded.ranking
     ]
-    assert [one.text for one in said.passages] == [HANDBOOK[one.document_id] for one in said.passages]
-    assert [one.cited for one in said.passages] == [True, False, False]
-    assert all(one.shown for one in said.passages)
+    assert [passage.text for passage in said.passages] == [HANDBOOK[passage.document_id] for passage in said.passages]
+    assert [passage.cited for passage in said.passages] == [True, False, False]
+    assert all(passage.shown for passage in said.passages)
 
 
 def test_without_learned_weights_reciprocal_rank_fusion_is_the_whole_score(made: Services) -> None:
     publish(made, "v1")
-    for one in explained(asked(made)).passages:
-        assert [part.name for part in one.features] == list(FEATURES)
-        assert {part.name: part.weight for part in one.features} == {
+    for passage in explained(asked(made)).passages:
+        assert [part.name for part in passage.features] == list(FEATURES)
+        assert {part.name: part.weight for part in passage.features} == {
             RRF: 1.0,
             DENSE: 0.0,
             SPARSE: 0.0,
             KNOWN: 0.0,
             RERANK: 0.0,
         }
-        assert sum(part.contribution for part in one.features) == pytest.approx(one.score)
+        assert sum(part.contribution for part in passage.features) == pytest.approx(passage.score)
 
 
 def test_with_learned_weights_the_contributions_make_the_scores(made: Services) -> None:
@@ -99,13 +99,13 @@ def test_with_learned_weights_the_contributions_make_the_scores(made: Services) 
     assert said.learned == learned
     correction, *sources = said.passages
     assert (correction.correction_id, correction.features) == ("near", ())
-    assert {one.correction_id for one in sources} == {None}
-    sums = [sum(part.contribution for part in one.features) for one in sources]
+    assert {source.correction_id for source in sources} == {None}
+    sums = [sum(part.contribution for part in source.features) for source in sources]
     whole = sum(math.exp(one) for one in sums)
-    assert [one.score for one in sources] == pytest.approx([math.exp(one) / whole for one in sums])
-    for one in sources:
-        assert [part.contribution for part in one.features] == pytest.approx(
-            [part.value * part.weight for part in one.features]
+    assert [source.score for source in sources] == pytest.approx([math.exp(one) / whole for one in sums])
+    for source in sources:
+        assert [part.contribution for part in source.features] == pytest.approx(
+            [part.value * part.weight for part in source.features]
         )
 
 
@@ -115,10 +115,10 @@ def test_a_correction_says_what_its_fit_is_made_of_and_why_it_was_admitted_or_ke
     near, far = said.questions
     assert (near.correction_id, near.question, near.admitted) == ("near", CORRECTIONS["near"][0], True)
     assert (far.correction_id, far.question, far.admitted) == ("far", CORRECTIONS["far"][0], False)
-    best = max(one.scores.dense for one in said.passages if one.scores.dense is not None)
-    for one in said.questions:
-        assert (one.passage, one.threshold) == (best, 0.5)
-        assert one.fit == pytest.approx(one.cosine + 0.5 * one.words - 0.5 * best)
+    best = max(passage.scores.dense for passage in said.passages if passage.scores.dense is not None)
+    for question in said.questions:
+        assert (question.passage, question.threshold) == (best, 0.5)
+        assert question.fit == pytest.approx(question.cosine + 0.5 * question.words - 0.5 * best)
     assert near.fit is not None
     assert said.passages[0].score == pytest.approx(1.0 + near.fit)
     assert near.reason == (
@@ -135,7 +135,7 @@ def test_a_second_correction_is_shown_at_its_own_rank(made: Services) -> None:
     twins = {"a": ("How do I put the previous version back now?", "x"), "b": (ASKED, "y")}
     publish(made, "v1", corrections=twins, learned=LearnedRanking(admission=ADMISSION))
     said = explained(asked(made))
-    assert [one.correction_id for one in said.questions] == ["b", "a"]
+    assert [question.correction_id for question in said.questions] == ["b", "a"]
     assert said.questions[1].reason.endswith("needs: its answer stands at rank 2")
 
 
@@ -169,8 +169,8 @@ def test_a_confirmed_answer_that_is_admitted_stands_first_and_names_its_interact
     first, *others = said.passages
     assert (first.document_id, first.correction_id, first.confirmed, first.features) == ("rollback", None, "past", ())
     assert first.text == HANDBOOK["rollback"]
-    assert {one.document_id for one in others} == {"install", "backup"}
-    assert {(one.confirmed, len(one.features)) for one in others} == {(None, len(FEATURES))}
+    assert {other.document_id for other in others} == {"install", "backup"}
+    assert {(other.confirmed, len(other.features)) for other in others} == {(None, len(FEATURES))}
     [past] = said.questions
     assert (past.correction_id, past.confirmed, past.question) == (None, "past", CONFIRMED["past"][0])
     assert past.admitted
@@ -183,7 +183,7 @@ def test_a_confirmed_answer_that_is_admitted_stands_first_and_names_its_interact
 def test_the_passage_that_a_confirmed_answer_led_to_counts_as_the_nearest_one_all_the_same(made: Services) -> None:
     publish(made, "v1")
     plain = explained(asked(made))
-    nearest = next(one for one in plain.passages if one.document_id == "rollback").scores.dense
+    nearest = next(passage for passage in plain.passages if passage.document_id == "rollback").scores.dense
     assert nearest is not None
     publish(made, "v2", confirmed=CONFIRMED, learned=LearnedRanking(admission=ADMISSION))
     chat = asked(made, "i2")
@@ -197,7 +197,7 @@ def test_a_confirmed_answer_that_does_not_fit_is_kept_out_and_its_passage_is_wei
     publish(made, "v1", confirmed=strange, learned=LearnedRanking(admission=ADMISSION))
     said = explained(asked(made))
     assert said.passages[0].document_id == "rollback"
-    assert {(one.confirmed, len(one.features)) for one in said.passages} == {(None, len(FEATURES))}
+    assert {(passage.confirmed, len(passage.features)) for passage in said.passages} == {(None, len(FEATURES))}
     [past] = said.questions
     assert (past.confirmed, past.correction_id, past.admitted) == ("past", None, False)
     assert past.reason == (
@@ -218,7 +218,7 @@ def test_of_two_questions_that_come_to_the_same_correction_the_worse_one_says_th
     )
     said = explained(asked(made))
     assert (said.passages[0].correction_id, said.passages[0].confirmed) == ("near", "past")
-    assert [one.correction_id for one in said.passages[1:]] == [None] * 3
+    assert [passage.correction_id for passage in said.passages[1:]] == [None] * 3
     wording, own = said.questions
     assert (wording.correction_id, wording.confirmed, wording.admitted) == ("near", "past", True)
     assert (own.correction_id, own.confirmed, own.admitted) == ("near", None, False)
@@ -240,7 +240,7 @@ def test_the_record_alone_tells_an_admitted_question_but_not_whose_answer_was_co
     publish(made, "v1", confirmed=CONFIRMED, learned=LearnedRanking(admission=ADMISSION))
     [before] = explained(asked(made)).questions
     said = explain(InteractionId("i2"), chat=asked(made, "i2", consent=False), limit=10)
-    assert {one.confirmed for one in said.passages} == {None}
+    assert {passage.confirmed for passage in said.passages} == {None}
     [past] = said.questions
     assert (past.correction_id, past.confirmed, past.question, past.admitted) == (None, None, None, True)
     assert (past.cosine, past.words, past.reason) == (before.cosine, before.words, before.reason)
@@ -251,14 +251,14 @@ def test_the_record_alone_tells_an_admitted_question_but_not_whose_answer_was_co
 def test_before_a_version_has_learned_admission_it_says_that_it_uses_none(made: Services) -> None:
     publish(made, "v1", corrections=CORRECTIONS)
     said = explained(asked(made))
-    assert [(one.admitted, one.threshold) for one in said.questions] == [(False, None)] * 2
+    assert [(question.admitted, question.threshold) for question in said.questions] == [(False, None)] * 2
     assert "has not learned how well a known question must fit" in said.questions[0].reason
 
 
 def test_the_limit_holds_for_passages_and_for_known_questions(made: Services) -> None:
     publish(made, "v1", corrections=CORRECTIONS)
     said = explained(asked(made), limit=1)
-    assert ([one.rank for one in said.passages], len(said.questions)) == ([1], 1)
+    assert ([passage.rank for passage in said.passages], len(said.questions)) == ([1], 1)
 
 
 def test_a_version_that_is_not_live_any_more_explains_its_own_answer(made: Services) -> None:
@@ -274,10 +274,12 @@ def test_without_consent_the_record_alone_is_explained_and_that_is_said(made: Se
     told = explained(asked(made))
     said = explain(InteractionId("i2"), chat=asked(made, "i2", consent=False), limit=10)
     assert (said.question, said.query, said.repeated) == (None, None, None)
-    assert [(one.rank, one.document_id, one.score) for one in said.passages] == [
-        (one.rank, one.document_id, one.score) for one in told.passages
+    assert [(passage.rank, passage.document_id, passage.score) for passage in said.passages] == [
+        (passage.rank, passage.document_id, passage.score) for passage in told.passages
     ]
-    assert {(one.title, one.text, one.features, one.cited) for one in said.passages} == {(None, None, (), None)}
+    assert {(passage.title, passage.text, passage.features, passage.cited) for passage in said.passages} == {
+        (None, None, (), None)
+    }
     [shown] = said.questions
     before = told.questions[0]
     assert (shown.correction_id, shown.question, shown.passage, shown.reason) == ("near", None, None, before.reason)
@@ -306,8 +308,8 @@ def test_a_deleted_version_leaves_the_record(made: Services) -> None:
     made.ledger.set_state(VersionId("v1"), VersionState.DELETED, at=NOON)
     said = explained(chat)
     assert said.notes[0].startswith("version v1 was deleted, so only what was recorded is explained")
-    assert [one.text for one in said.passages] == [None] * 3
-    assert [one.cited for one in said.passages] == [True, False, False]
+    assert [passage.text for passage in said.passages] == [None] * 3
+    assert [passage.cited for passage in said.passages] == [True, False, False]
 
 
 def test_a_version_of_which_a_part_is_gone_leaves_the_record(made: Services) -> None:
@@ -332,7 +334,7 @@ def test_a_ranking_that_does_not_come_out_again_is_reported_with_the_place(made:
     said = explained(rewritten(made, replace(recorded, ranking=other)))
     assert said.repeated is False
     assert "searched again, version v1 ranks otherwise from rank 2 on" in said.notes[0]
-    assert [(one.rank, one.document_id, one.score) for one in said.passages] == [
+    assert [(passage.rank, passage.document_id, passage.score) for passage in said.passages] == [
         (one.rank, one.document_id, one.score) for one in other
     ]
 

@@ -1,5 +1,4 @@
 import json
-import os
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,6 +22,7 @@ from rag_flywheel.domain import (
     Turn,
 )
 from rag_flywheel.ports import Vectors
+from tests.paths import DATA
 
 ROLLBACK = (
     "A version that proves bad can be put back. Run `rag-flywheel rollback` to go back to the previous version. "
@@ -334,9 +334,6 @@ def test_an_answer_of_no_sentences_is_refused_at_construction(encoder: SentenceE
 )
 def test_sentences_are_cut_where_a_reader_would(text: str, expected: list[str]) -> None:
     assert sentences(text) == expected
-
-
-DATA = Path(os.environ.get("RAG_FLYWHEEL_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
 
 
 @pytest.mark.skipif(not (DATA / "emanual-tv").is_dir(), reason=f"no data sets in {DATA}: set RAG_FLYWHEEL_DATA")

@@ -21,8 +21,8 @@ from rag_flywheel.cli import app
 from rag_flywheel.domain import Admission, LearnedRanking
 from rag_flywheel.services import Services
 from tests.fakes.services import publish, services
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 QUESTION = "How do I put the previous version back?"
 NOBODY = "http://127.0.0.1:9"  # the discard port, where no server listens
 
@@ -174,7 +174,7 @@ def test_config_show_wraps_no_line(run: Run, tmp_path: Path) -> None:
 def test_config_commands_load_no_model_library() -> None:
     code = (
         "import sys; sys.argv = ['rag-flywheel', 'config', 'check']\n"
-        "from rag_flywheel import cli\n"
+        "from rag_flywheel.cli import app as cli\n"
         "try: cli.main()\n"
         "except SystemExit as ended: assert not ended.code, ended.code\n"
         "heavy = {'torch', 'transformers', 'llama_index', 'presidio_analyzer', 'fastapi'} & set(sys.modules)\n"
@@ -288,7 +288,7 @@ def test_explain_shows_people_the_ranking_and_prints_what_the_api_returns(run: R
     explained = json.loads(out)
     assert code == 0
     assert (explained["repeated"], explained["notes"]) == (True, [])
-    assert [one["rank"] for one in explained["passages"]] == [1, 2]
+    assert [passage["rank"] for passage in explained["passages"]] == [1, 2]
 
 
 def test_explain_says_to_people_what_it_cannot_explain(run: Run, url: str) -> None:

@@ -86,7 +86,7 @@ def test_no_group_that_the_gate_tests_is_among_the_lessons_of_the_ranking() -> N
     )
     assert len(corrections) == 2
     assert all(is_tuning(one.group, seed=0) for one in [*others, *ranking])
-    assert not {one.question for one in others} & {one.question for one in corrections}
+    assert not {other.question for other in others} & {correction.question for correction in corrections}
 
 
 def asked(interaction_id: InteractionId) -> Interaction:
@@ -211,8 +211,8 @@ def test_other_wordings_of_a_new_correction_are_targets_of_its_group_and_the_gat
     [corrected] = [one for one in found if one.slice is Slice.CORRECTED]
     wordings = [one for one in found if one.slice is Slice.PARAPHRASE]
     assert wordings
-    assert {one.group for one in wordings} == {corrected.group}
-    assert all(one.documents == corrected.documents and one.made for one in wordings)
+    assert {wording.group for wording in wordings} == {corrected.group}
+    assert all(wording.documents == corrected.documents and wording.made for wording in wordings)
     assert set(wordings) <= set(asked_by_the_gate(found, seed=0))
     assert [one for one in told() if one.slice is Slice.PARAPHRASE] == []
 

@@ -99,7 +99,7 @@ class House:
         return dict(decided.report)
 
     def checked(self, invariant: Invariant) -> dict[str, Any]:
-        [found] = [one for one in self.report()["checks"] if one["invariant"] == invariant]
+        [found] = [check for check in self.report()["checks"] if check["invariant"] == invariant]
         return dict(found)
 
     def searched(self) -> set[str]:
@@ -197,7 +197,7 @@ def test_the_same_version_twice_passes_as_not_worse(house: House) -> None:
     assert (again["decision"], again["version"] == first["version"]) == ("promoted", False)
     told = house.report()
     assert (told["verdict"], told["better"], told["changed"]) == ("Passed as not worse", False, [])
-    assert {one["difference"] for one in told["comparisons"]} <= {0.0, None}
+    assert {comparison["difference"] for comparison in told["comparisons"]} <= {0.0, None}
 
 
 @pytest.mark.parametrize("down", [False, True])
@@ -228,7 +228,7 @@ def test_strata_churn_neighbours_wordings_and_judged_questions_of_the_ledger_rea
     told = house.report()
     asked = {one["slice"]: one["questions"] for one in told["slices"]}
     assert min(asked.values()) > 0, asked
-    strata = {one["slice"] for one in told["comparisons"] if one["role"] == "stratum"}
+    strata = {comparison["slice"] for comparison in told["comparisons"] if comparison["role"] == "stratum"}
     assert {"source boiler.md", "source pump.md", "group alpha", "group beta"} <= strata
     assert told["churn"]["asked"] == 25
     [changed] = [one for one in told["churn"]["changed"] if one["question"] == FENCE]
@@ -263,8 +263,8 @@ def test_what_judge_and_people_say_of_the_same_answers_and_what_it_cost_reach_th
         assert asked > 0
         assert (told["judge"], told["costs"]["calls"]) == ("test-model", asked)
         assert told["agreement"]["n"] > 0
-        assert told["agreement"]["metric"] in {one["metric"] for one in told["comparisons"]}
-        assert any(one["metric"] == "faithfulness" and one["n"] for one in told["comparisons"])
+        assert told["agreement"]["metric"] in {comparison["metric"] for comparison in told["comparisons"]}
+        assert any(comparison["metric"] == "faithfulness" and comparison["n"] for comparison in told["comparisons"])
         house.cycle(force=True)
         assert len(server.requests) == asked, "nothing is judged twice"
 
@@ -462,10 +462,10 @@ def test_a_document_that_is_lost_in_reading_an_unchanged_file_refuses_the_versio
     live = house.cycle()["version"]
     snapshot = take_snapshot(house.services)
     built = build_version(snapshot, house.services, parent=live, rephrase=None, steps=house.step)
-    less = replace(built, chunks=tuple(one for one in built.chunks if one.document_id != "lamp.md"))
+    less = replace(built, chunks=tuple(chunk for chunk in built.chunks if chunk.document_id != "lamp.md"))
     _, decision, _ = judge_candidate(less, snapshot, house.services, rephrase=None, steps=house.step)
     assert decision.outcome is Outcome.REFUSED
-    broken = [(one["invariant"], one["documents"]) for one in decision.report["checks"] if not one["holds"]]
+    broken = [(check["invariant"], check["documents"]) for check in decision.report["checks"] if not check["holds"]]
     assert broken == [(Invariant.STORED, ["lamp.md"]), (Invariant.LOST, ["lamp.md"])]  # still stored, as it was built
 
 
@@ -498,7 +498,7 @@ def test_who_is_erased_between_build_and_judgement_refuses_the_version(tmp_path:
     house.services.ledger.erase_user("ada")
     _, decision, _ = judge_candidate(built, snapshot, house.services, rephrase=None, steps=house.step)
     assert decision.outcome is Outcome.REFUSED
-    [erased] = [one for one in decision.report["checks"] if one["invariant"] == Invariant.ERASED]
+    [erased] = [check for check in decision.report["checks"] if check["invariant"] == Invariant.ERASED]
     assert not erased["holds"]
     assert house.cycle()["decision"] in ("promoted", "unchanged"), "the next cycle builds without them"
 
@@ -516,6 +516,6 @@ def test_a_confirmed_question_that_gives_orders_is_not_learned_from_and_refuses_
     assert result["decision"] == "promoted", result["reasons"]
     manifest = house.services.ledger.version(result["version"]).manifest
     assert set(manifest.confirmed) == good
-    known = {one.question for one in house.services.index.chunks(manifest.version_id) if one.question is not None}
+    known = {chunk.question for chunk in house.services.index.chunks(manifest.version_id) if chunk.question is not None}
     assert len(known) == 2
     assert order not in known

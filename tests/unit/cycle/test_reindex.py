@@ -69,9 +69,9 @@ def next_version(made: Services) -> dict[CorrectionId, tuple[Evidence, ...]]:
     """The corrections that a version built now holds, each with what it supersedes."""
     manifest = build_version(take_snapshot(made), made, parent=None, rephrase=None, steps=quiet).manifest
     held = {
-        one.provenance.correction_id: one.provenance.supersedes
-        for one in made.index.chunks(manifest.version_id)
-        if one.provenance is not None
+        chunk.provenance.correction_id: chunk.provenance.supersedes
+        for chunk in made.index.chunks(manifest.version_id)
+        if chunk.provenance is not None
     }
     assert tuple(held) == manifest.corrections
     return held
@@ -182,7 +182,7 @@ def cycle(made: Services) -> tuple[Manifest, list[Chunk]]:
     result = reindex(made, force=False, steps=quiet)
     assert result["decision"] == "promoted", result["reasons"]
     manifest = made.ledger.version(result["version"]).manifest
-    return manifest, [one for one in made.index.chunks(manifest.version_id) if one.confirmed is not None]
+    return manifest, [chunk for chunk in made.index.chunks(manifest.version_id) if chunk.confirmed is not None]
 
 
 def ranked(made: Services, manifest: Manifest, question: str) -> list[Passage]:
@@ -206,7 +206,7 @@ def test_with_enough_confirmed_answers_other_wordings_find_the_confirmed_passage
     assert {one.confirmed for one in known} == set(manifest.confirmed)
     first, *others = ranked(household, manifest, REWORDED)
     assert (first.chunk.document_id, first.chunk.confirmed) == ("boiler.md", "about boiler.md")
-    assert "boiler.md" not in {one.chunk.document_id for one in others}
+    assert "boiler.md" not in {other.chunk.document_id for other in others}
 
 
 def test_known_questions_are_counted_neither_as_corrections_nor_as_passages(household: Services) -> None:
@@ -356,7 +356,7 @@ def test_the_notes_of_the_attempt_that_passed_name_why_the_one_before_was_refuse
 def test_several_attempts_are_one_version_with_one_decision(tried: Tried) -> None:
     names = [tried.first.version_id, tried.second.version_id]
     assert tried.ledger.decided == names
-    assert [one.manifest.version_id for one in tried.ledger.versions()] == names
+    assert [version.manifest.version_id for version in tried.ledger.versions()] == names
     assert set(tried.made.index.versions()) == set(names)
     decision = tried.ledger.decision(tried.second.version_id)
     assert decision is not None
@@ -386,13 +386,16 @@ def test_a_run_that_dies_before_its_decision_leaves_only_what_the_next_one_clear
 
     with pytest.raises(Killed):
         reindex(household, force=False, steps=die)
-    assert [one.manifest for one in household.ledger.versions()] == [first]
+    assert [version.manifest for version in household.ledger.versions()] == [first]
     assert household.index.live() == first.version_id
     [orphan] = set(household.index.versions()) - {first.version_id}
     second, _ = cycle(household)
     assert set(household.index.versions()) == {first.version_id, second.version_id}
     assert orphan != second.version_id
-    assert [one.manifest.version_id for one in household.ledger.versions()] == [first.version_id, second.version_id]
+    assert [version.manifest.version_id for version in household.ledger.versions()] == [
+        first.version_id,
+        second.version_id,
+    ]
 
 
 # --- which way the next version goes --------------------------------------------------------------------------------
@@ -547,7 +550,7 @@ def test_a_person_who_moves_the_alias_while_a_version_is_built_keeps_it_from_goi
         reindex(household, force=False, steps=moving)
     assert household.index.live() == first["version"]
     assert again(household)["decision"] == "promoted"
-    assert {one.state for one in household.ledger.versions()} <= {
+    assert {version.state for version in household.ledger.versions()} <= {
         VersionState.LIVE,
         VersionState.RETIRED,
         VersionState.ROLLED_BACK,

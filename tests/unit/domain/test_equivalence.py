@@ -43,14 +43,14 @@ def test_normalising_ignores_case_punctuation_spacing_and_unicode_form() -> None
 def test_the_near_texts_are_those_that_comparing_every_pair_finds_each_once(texts: list[str]) -> None:
     index = near_index(texts)
     assert index.texts == tuple(dict.fromkeys(texts))
-    for one in index.texts:
-        words = set(one.split())
+    for text in index.texts:
+        words = set(text.split())
         expected = [
             other
             for other in index.texts
-            if other != one and len(words & set(other.split())) >= NEAR * len(words | set(other.split()))
+            if other != text and len(words & set(other.split())) >= NEAR * len(words | set(other.split()))
         ]
-        assert sorted(near_texts(one, index)) == sorted(expected)
+        assert sorted(near_texts(text, index)) == sorted(expected)
 
 
 def test_token_f1_is_the_harmonic_mean_of_precision_and_recall() -> None:

@@ -40,7 +40,7 @@ def case(
         group=name,
         slice=Slice.GOLDEN,
         answer=None,
-        documents=frozenset(DocumentId(one) for one in documents),
+        documents=frozenset(DocumentId(document) for document in documents),
         evidence=tuple(evidence),
         answerable=bool(documents or evidence),
         made=False,

@@ -191,7 +191,7 @@ def test_one_seed_gives_one_interval_and_one_p_value() -> None:
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=8))
 def test_swapping_the_versions_turns_the_difference_around(pairs: list[tuple[float, float]]) -> None:
-    first, second = hits([one for one, _ in pairs]), hits([other for _, other in pairs])
+    first, second = hits([pair for pair, _ in pairs]), hits([other for _, other in pairs])
     there, back = only(first, second), only(second, first)
     assert there.difference == pytest.approx(-(back.difference or 0.0))
     assert (there.better, there.worse) == (back.worse, back.better)

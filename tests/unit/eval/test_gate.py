@@ -231,7 +231,9 @@ def test_a_stratum_that_is_large_enough_has_to_hold_on_its_own(size: int, expect
     assert told.outcome is expected
     assert findings(told)["source docs/a.md"] is finding
     assert findings(told)[ALL_GUARDS] is Finding.NOT_WORSE
-    assert any("of the source docs/a.md questions fell" in one for one in told.reasons) is (expected is Outcome.REFUSED)
+    assert any("of the source docs/a.md questions fell" in reason for reason in told.reasons) is (
+        expected is Outcome.REFUSED
+    )
 
 
 # --- correction for many tests --------------------------------------------------------------------------------------

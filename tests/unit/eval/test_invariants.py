@@ -60,7 +60,7 @@ def checks(
         find=find,
         manifest=made,
         parent=None if control is None else parent,
-        duplicates={DocumentId(one) for one in duplicates},
+        duplicates={DocumentId(duplicate) for duplicate in duplicates},
         held=Held(
             reviewed=tuple([reviewed("c1")] if corrections is None else corrections),
             interactions={InteractionId(one) for one in kept},
@@ -90,7 +90,7 @@ def test_a_clean_version_gives_every_check_and_breaks_none() -> None:
 
 
 def test_the_first_version_has_nothing_to_shrink_or_grow_from() -> None:
-    by_name = {one.invariant: one for one in checks(CLEAN)}
+    by_name = {check.invariant: check for check in checks(CLEAN)}
     assert broken(list(by_name.values())) == []
     assert [by_name[one].value for one in (Invariant.SHRINK, Invariant.GROWTH, Invariant.STALE)] == [None] * 3
 

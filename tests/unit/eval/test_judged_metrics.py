@@ -57,7 +57,7 @@ def test_a_judge_scores_six_metrics_with_the_configured_key() -> None:
     assert tuple(scores) == JUDGED
     assert scores.pop(NOISE) == 0.0
     assert list(scores.values()) == pytest.approx([1.0] * 5)
-    assert {one.headers["authorization"] for one in server.requests} == {"Bearer k3y"}
+    assert {received.headers["authorization"] for received in server.requests} == {"Bearer k3y"}
     assert steps == [(done, 6) for done in range(1, 7)]
     assert judge.costs.calls == len(server.requests)
     assert (judge.costs.failed, judge.costs.cached, judge.costs.stopped) == (0, 0, None)

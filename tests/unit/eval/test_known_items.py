@@ -39,16 +39,16 @@ def test_a_heading_in_several_documents_is_not_asked_for_but_a_telling_sentence_
     chunks = [chunk(f"d{number}", text(number), title="Getting started") for number in range(4)]
     cases = known_items(chunks, limit=10, seed=0)
     assert len(cases) == 4
-    for one in cases:
-        assert one.question.startswith("Only amber")
-        [answering] = [piece for piece in chunks if relevant(one, piece)]
-        [evidence] = one.evidence
-        assert answering.text[evidence.start : evidence.end].startswith(one.question[:20])
+    for case in cases:
+        assert case.question.startswith("Only amber")
+        [answering] = [piece for piece in chunks if relevant(case, piece)]
+        [evidence] = case.evidence
+        assert answering.text[evidence.start : evidence.end].startswith(case.question[:20])
 
 
 def test_a_sentence_of_several_chunks_is_answered_by_each_of_them() -> None:
     twice = [chunk("d1", text(1)), chunk("d2", text(1)), chunk("d3", text(2))]
-    shared = [one for one in known_items(twice, limit=10, seed=0) if len(one.evidence) == 2]
+    shared = [item for item in known_items(twice, limit=10, seed=0) if len(item.evidence) == 2]
     assert [{span.document_id for span in one.evidence} for one in shared] == [{"d1", "d2"}]
 
 
@@ -80,16 +80,16 @@ def test_a_chunk_with_a_hidden_part_is_answered_by_its_whole_span() -> None:
 def test_there_are_no_more_than_the_limit_and_no_question_twice() -> None:
     chunks = [chunk(f"d{number}", text(number)) for number in range(50)]
     cases = known_items(chunks, limit=20, seed=0)
-    assert len({one.case_id for one in cases}) == len({one.group for one in cases}) == 20
+    assert len({case.case_id for case in cases}) == len({case.group for case in cases}) == 20
     assert known_items(chunks, limit=0, seed=0) == []
 
 
 def test_a_small_change_of_the_corpus_leaves_nearly_all_questions_as_they_are() -> None:
     chunks = [chunk(f"d{number}", text(number)) for number in range(80)]
-    before = {one.case_id for one in known_items(chunks, limit=40, seed=0)}
-    after = {one.case_id for one in known_items([*chunks[2:], chunk("new", text(90))], limit=40, seed=0)}
+    before = {item.case_id for item in known_items(chunks, limit=40, seed=0)}
+    after = {item.case_id for item in known_items([*chunks[2:], chunk("new", text(90))], limit=40, seed=0)}
     assert len(before & after) >= 37
-    assert after != {one.case_id for one in known_items(chunks, limit=40, seed=1)}
+    assert after != {item.case_id for item in known_items(chunks, limit=40, seed=1)}
 
 
 def test_scripts_without_blanks_between_words_have_telling_sentences_too() -> None:
@@ -123,7 +123,7 @@ def test_a_sentence_goes_on_over_a_wrapped_line_and_a_decimal_point() -> None:
 def test_a_long_sentence_is_cut_at_its_comma_and_before_an_open_bracket() -> None:
     comma = "When the amber lamp has blinked, wait until the birch is cold, and then begin again with the cedar."
     bracket = "To find a cedar in the forest look for its dune-like needles (which are green, long) and smell them."
-    asked = {one.question for one in known_items([chunk("d1", comma), chunk("d2", bracket)], limit=5, seed=0)}
+    asked = {item.question for item in known_items([chunk("d1", comma), chunk("d2", bracket)], limit=5, seed=0)}
     assert asked == {
         "When the amber lamp has blinked, wait until the birch is cold",
         "To find a cedar in the forest look for its dune-like needles",
@@ -165,7 +165,7 @@ def near(
 
 
 def places(cases: Sequence[Case]) -> list[str]:
-    return [span.document_id for one in cases for span in one.evidence]
+    return [span.document_id for case in cases for span in case.evidence]
 
 
 def test_neighbours_are_made_from_the_nearest_passages_first() -> None:
@@ -195,7 +195,7 @@ def test_a_section_that_a_correction_is_about_in_part_is_not_asked_for_by_its_he
     ]
     [only] = neighbours([*parts, *CHUNKS[3:]], [near(*parts, about=[parts[0].span])], known=[], limit=9, seed=0)
     assert only.question.startswith("Only amber")
-    assert [relevant(only, one) for one in parts] == [False, True]
+    assert [relevant(only, part) for part in parts] == [False, True]
 
 
 def test_a_known_item_is_not_asked_again_as_a_neighbour() -> None:

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from eval.scores.scorecard import METRICS, Reply, Scorecard
 from rag_flywheel.config import Gate
 from rag_flywheel.domain import CorrectionId, DocumentId, InteractionId, Outcome, VersionId
 from tests.fakes.evaluation import NOW, case, chunk, correction_chunk, manifest, reply, reviewed
+from tests.fakes.page import Page
 
 HOSTILE = 'Is <script>alert("1 | 2")</script> `safe`?'
 CASES = (
@@ -128,30 +128,6 @@ def full() -> dict[str, Any]:
     )
 
 
-class Page(HTMLParser):
-    """What a page holds: tags with their attributes, and that every one that was opened is closed."""
-
-    VOID = ("meta", "line", "circle", "rect")
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-
 def written(told: Mapping[str, Any], folder: Path) -> dict[str, str]:
     report.write(told, folder / "reports" / "v2")
     return {name: (folder / "reports" / "v2" / name).read_text(encoding="utf-8") for name in report.FILES}
@@ -210,7 +186,9 @@ def test_the_verdict_stands_first_with_its_reasons(
 
 
 def test_only_what_may_refuse_is_marked_as_guarded() -> None:
-    guarded = {(one["slice"], one["metric"]) for one in document()["comparisons"] if one["guarded"]}
+    guarded = {
+        (comparison["slice"], comparison["metric"]) for comparison in document()["comparisons"] if comparison["guarded"]
+    }
     assert guarded == {("golden", "hit_at_1"), ("known_item", "hit_at_1"), (ALL_GUARDS, "hit_at_1")}
 
 
@@ -311,7 +289,7 @@ def swung(cases: Sequence[Case], before: Mapping[str, Any], after: Mapping[str, 
         replies=(replies, replies),
     )
     assert all(len(one["after"]["ranking"]) == 5 for side in told["swings"].values() for one in side)
-    return {verb: [one["case_id"] for one in questions] for verb, questions in told["swings"].items()}
+    return {verb: [question["case_id"] for question in questions] for verb, questions in told["swings"].items()}
 
 
 def test_the_first_result_weighs_most_then_the_refusal_then_the_rest_of_the_ranking() -> None:

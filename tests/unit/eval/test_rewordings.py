@@ -33,9 +33,13 @@ def test_a_corrected_question_is_also_asked_by_its_keywords_with_a_slip_and_with
 
 def test_a_wording_keeps_group_and_judgements_and_says_that_it_is_made() -> None:
     original = corrected("How do I pair the TV's remote, quickly?")
-    for one in rewordings([original], chunks=CHUNKS, seed=0, rephrase=None):
-        assert (one.slice, one.made) == (Slice.PARAPHRASE, True)
-        assert (one.group, one.documents, one.answer) == (original.group, original.documents, original.answer)
+    for rewording in rewordings([original], chunks=CHUNKS, seed=0, rephrase=None):
+        assert (rewording.slice, rewording.made) == (Slice.PARAPHRASE, True)
+        assert (rewording.group, rewording.documents, rewording.answer) == (
+            original.group,
+            original.documents,
+            original.answer,
+        )
 
 
 def test_a_slip_swaps_two_letters_inside_the_longest_word_and_is_the_same_each_time() -> None:

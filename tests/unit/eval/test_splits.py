@@ -172,7 +172,7 @@ def test_questions_near_by_cosine_on_both_sides_are_told_and_those_on_one_side_a
     cases = [case(name, "d", group=name) for name in ("seen", "tested", "sealed", "far")]
     sides: dict[str, Role] = {"seen": "tuning", "tested": "test", "sealed": "sealed", "far": "test"}
     cosines = [1.0, 0.95, 0.9, 0.85]
-    vectors = np.array([[one, np.sqrt(1 - one**2)] for one in cosines], dtype=np.float32)
+    vectors = np.array([[cosine, np.sqrt(1 - cosine**2)] for cosine in cosines], dtype=np.float32)
     seen, tested, sealed, _ = cases
     found = splits.leaks(cases, sides, vectors)
     assert [(one.tuning, one.test, round(one.cosine or 0, 2)) for one in found] == [

@@ -82,7 +82,7 @@ def test_the_probability_of_a_look_falls_with_the_rank() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "says"),
+    ("given", "says"),
     [
         (signal(USED, True), 1.0),
         (signal(USED, False), -1.0),
@@ -100,9 +100,9 @@ def test_the_probability_of_a_look_falls_with_the_rank() -> None:
     ],
 )
 def test_a_signal_speaks_for_or_against_the_answer_by_its_clipped_inverse_propensity(
-    one: Feedback, says: float
+    given: Feedback, says: float
 ) -> None:
-    assert strength(one) == pytest.approx(says)
+    assert strength(given) == pytest.approx(says)
 
 
 def test_the_signals_about_an_interaction_add_up() -> None:
@@ -140,8 +140,8 @@ def test_a_weight_moves_with_the_balance_of_the_signals(given: Sequence[Feedback
 
 def test_a_weight_stays_between_a_half_and_one_and_a_half_whatever_people_do() -> None:
     people = [f"p{number}" for number in range(1000)]
-    good = weights([signal(CLICK, 1, user=one, rank=9) for one in people])["i1"]
-    bad = weights([signal(ABANDONED, user=one, rank=9) for one in people])["i1"]
+    good = weights([signal(CLICK, 1, user=person, rank=9) for person in people])["i1"]
+    bad = weights([signal(ABANDONED, user=person, rank=9) for person in people])["i1"]
     assert (good, bad) == (pytest.approx(1.5, abs=0.001), pytest.approx(0.5, abs=0.001))
     assert bad > 0.5
     assert good < 1.5

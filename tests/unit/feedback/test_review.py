@@ -274,7 +274,7 @@ def test_conflicts_come_first_and_can_be_listed_alone(contested: MemoryLedger) -
 
 def test_a_conflict_names_the_other_side_and_whether_it_is_the_same_question(contested: MemoryLedger) -> None:
     found = progress(CorrectionId("c2"), ledger=contested, live=None)
-    assert [(one.other.correction.correction_id, one.same_question) for one in found.conflicts] == [
+    assert [(conflict.other.correction.correction_id, conflict.same_question) for conflict in found.conflicts] == [
         ("c3", True),
         ("c4", False),
     ]

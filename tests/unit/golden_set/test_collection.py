@@ -41,7 +41,8 @@ def folder(place: Path, questions: Mapping[str, str | Mapping[str, Any]], judged
     made = place / "judged"
     (made / "qrels").mkdir(parents=True, exist_ok=True)
     lines = [
-        json.dumps({"_id": name, **({"text": one} if isinstance(one, str) else one)}) for name, one in questions.items()
+        json.dumps({"_id": name, **({"text": question} if isinstance(question, str) else question)})
+        for name, question in questions.items()
     ]
     rows = [f"{name}\t{document}\t1" for name, documents in judged.items() for document in documents]
     (made / "queries.jsonl").write_text("\n".join(lines), encoding="utf-8")
@@ -62,7 +63,7 @@ def add(made: Services, question: str, document: str = "docs/rollback.md", **mor
 
 
 def case(name: str, question: str, *documents: str, group: str | None = None, answer: str | None = None) -> Case:
-    named = [DocumentId(one) for one in documents]
+    named = [DocumentId(document) for document in documents]
     return collection.imported(name, question, answer=answer, documents=named, answerable=bool(named), group=group)
 
 
@@ -127,8 +128,8 @@ def test_wordings_of_one_question_have_one_group_and_one_role(made: Services) ->
     add(made, "Return to yesterday, please", group="rollback")
     corrected(made, question="how do i put the previous version back AGAIN")
     wordings = [one for name, one in by_id(made).items() if name != "golden:q1"]
-    assert [one.case.group for one in wordings] == ["rollback"] * 3
-    assert len({one.role for one in wordings}) == 1
+    assert [wording.case.group for wording in wordings] == ["rollback"] * 3
+    assert len({wording.role for wording in wordings}) == 1
 
 
 def test_a_case_is_stale_when_the_sources_no_longer_hold_what_answers_it(made: Services, tmp_path: Path) -> None:
@@ -312,8 +313,8 @@ def test_retiring_a_case_moves_no_other_wording_to_another_role(made: Services) 
 
 def found(made: Services) -> dict[Fault, list[tuple[str, ...]]]:
     faults: dict[Fault, list[tuple[str, ...]]] = {}
-    for one in health.check(made).findings:
-        faults.setdefault(one.fault, []).append(one.cases)
+    for finding in health.check(made).findings:
+        faults.setdefault(finding.fault, []).append(finding.cases)
     return faults
 
 
@@ -332,7 +333,7 @@ def sound(count: int) -> dict[str, list[str]]:
 def test_too_few_questions_are_no_fault_but_no_decision_either(made: Services, tmp_path: Path) -> None:
     text = SETTINGS.replace("minimum_cases: 1", "minimum_cases: 5")
     checkup = health.check(services(tmp_path, text=text))
-    assert (checkup.outcome, [one.fault for one in checkup.findings]) == ("undecided", [Fault.TOO_FEW])
+    assert (checkup.outcome, [finding.fault for finding in checkup.findings]) == ("undecided", [Fault.TOO_FEW])
     assert "wants 5" in checkup.findings[0].detail
 
 
@@ -344,7 +345,7 @@ def test_near_questions_that_are_apart_are_a_leak_until_they_share_a_cluster(mad
     leaks = found(made)[Fault.LEAK]
     roles = {name: one.role for name, one in by_id(made).items()}
     assert leaks
-    assert all((roles[one], roles[other]) == ("tuning", "test") for one, other in leaks)
+    assert all((roles[leak], roles[other]) == ("tuning", "test") for leak, other in leaks)
     folder(tmp_path, {name: {"text": text, "cluster": "reset"} for name, text in texts.items()}, sound(8))
     assert Fault.LEAK not in found(made)
 

@@ -97,7 +97,7 @@ def test_the_threshold_is_the_conformal_quantile_computed_by_hand() -> None:
 
 def test_a_near_passage_makes_up_for_a_near_correction() -> None:
     others = [lesson(f"o{number}") for number in range(9)]
-    found = ITSELF | {one.question: [correction("c", 0.8), passage(0.6)] for one in others}
+    found = ITSELF | {other.question: [correction("c", 0.8), passage(0.6)] for other in others}
     admission = learned([OWN], others, found, error=0.2)
     assert admission is not None
     assert admission.threshold == pytest.approx(0.8 - PASSAGE * 0.6)
@@ -153,7 +153,7 @@ def test_with_few_questions_a_passage_that_is_nearer_leaves_the_margin_where_it_
 
 def test_where_a_passage_is_nearer_no_correction_intrudes() -> None:
     others = [lesson(f"o{number}") for number in range(19)]
-    found = ITSELF | {one.question: [correction("c", 0.5), passage(0.6)] for one in others[:-1]}
+    found = ITSELF | {other.question: [correction("c", 0.5), passage(0.6)] for other in others[:-1]}
     found |= {others[-1].question: [correction("c", 0.4), passage(0.1)]}
     admission = learned([OWN], others, found, error=0.1)  # the 18th of 19: one question alone sees a correction at all
     assert admission is not None
@@ -185,7 +185,7 @@ def test_made_questions_do_not_count_where_enough_were_asked() -> None:
 
 def test_of_several_corrections_the_one_that_would_intrude_counts() -> None:
     others = [lesson(f"o{number}") for number in range(3)]
-    found = ITSELF | {one.question: [correction("c", 0.6), correction("d", 0.7)] for one in others}
+    found = ITSELF | {other.question: [correction("c", 0.6), correction("d", 0.7)] for other in others}
     admission = learned([OWN], others, found, error=0.25)
     assert admission is not None
     assert admission.threshold == pytest.approx(0.7)
@@ -236,7 +236,7 @@ def test_a_confirmed_question_near_one_about_something_else_raises_the_threshold
     others = [lesson(f"o{number}", evidence=[span("leaflet", 0, 4)]) for number in range(9)]
     thresholds = []
     for near in (0.2, 0.6):
-        found = ITSELF | {one.question: [correction("c", 0.1), confirmed("manual", near)] for one in others}
+        found = ITSELF | {other.question: [correction("c", 0.1), confirmed("manual", near)] for other in others}
         admission = learned([OWN], others, found, error=0.2)
         assert admission is not None
         thresholds.append(admission.threshold)
@@ -311,8 +311,8 @@ def test_errors_differ_in_the_threshold_alone() -> None:
     others = [lesson(f"o{place}") for place in range(1, 100)]
     found = ITSELF | {f"o{place}": [correction("c", place / 100, place % 7 / 7)] for place in range(1, 100)}
     admissions = calibrated([OWN], others, found, errors=[0.2, 0.1, 0.05])
-    assert len({one.threshold for one in admissions}) == 3
-    assert len({(one.words, one.passage) for one in admissions}) == 1
+    assert len({admission.threshold for admission in admissions}) == 3
+    assert len({(admission.words, admission.passage) for admission in admissions}) == 1
 
 
 def test_the_threshold_does_not_fall_where_a_smaller_error_has_too_few_questions() -> None:
@@ -323,7 +323,7 @@ def test_the_threshold_does_not_fall_where_a_smaller_error_has_too_few_questions
     assert alone is not None
     assert alone.threshold == pytest.approx(0.85)
     admissions = calibrated(corrections, others, found, errors=[0.4, 0.05])
-    assert [one.threshold for one in admissions] == pytest.approx([1.05, 1.05])
+    assert [admission.threshold for admission in admissions] == pytest.approx([1.05, 1.05])
 
 
 def test_without_known_questions_no_error_has_an_admission() -> None:

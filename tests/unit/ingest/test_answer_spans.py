@@ -24,10 +24,10 @@ def asked(*ranking: Chunk) -> Interaction:
     return interaction("i1", ranking=spans)
 
 
-def holders(one: ReviewedCorrection, before: Interaction) -> list[str]:
+def holders(reviewed: ReviewedCorrection, before: Interaction) -> list[str]:
     """The text of each span that holds the correction's answer."""
-    chunks = [*SOURCES, correction_chunk("c1", "When?", one.answer)]
-    made = with_holders(chunks, [one], {"i1": before}.__getitem__)
+    chunks = [*SOURCES, correction_chunk("c1", "When?", reviewed.answer)]
+    made = with_holders(chunks, [reviewed], {"i1": before}.__getitem__)
     assert made[:-1] == SOURCES
     provenance = made[-1].provenance
     assert provenance is not None

@@ -58,7 +58,7 @@ def test_what_is_left_out_is_named(tmp_path: Path) -> None:
     write(tmp_path, "b.md", PAGE)
     write(tmp_path, "empty.md", "")
     documents, skipped = collect(tmp_path, MemoryCache(), FakeRedactor())
-    assert [one.document_id for one in documents] == ["pages/a.md"]
+    assert [document.document_id for document in documents] == ["pages/a.md"]
     assert {one.name for one in skipped} == {"pages/b.md", "pages/empty.md"}
 
 

@@ -49,13 +49,13 @@ def test_superseded_spans_of_sources_are_hidden() -> None:
 def test_a_newer_answer_to_the_same_question_replaces_the_older_one() -> None:
     first, second = correction("c1", question="How do I roll back?"), correction("c2", question="how do I  roll back")
     found = accepted([reviewed(first), reviewed(second)])
-    assert [one.document_id for one in found.documents] == ["correction:c2"]
+    assert [document.document_id for document in found.documents] == ["correction:c2"]
     assert found.superseded == ("c1",)
 
 
 def test_of_three_answers_to_one_question_the_newest_stands() -> None:
     found = accepted([reviewed(correction(f"c{at}")) for at in (1, 2, 3)])
-    assert [one.document_id for one in found.documents] == ["correction:c3"]
+    assert [document.document_id for document in found.documents] == ["correction:c3"]
     assert found.superseded == ("c1", "c2")
 
 
@@ -63,14 +63,14 @@ def test_a_correction_replaces_one_that_it_names_and_hides_no_source_by_that() -
     first = correction("c1", question="One?")
     second = correction("c2", question="Two?", supersedes=[span("correction:c1", 0, 5)])
     found = accepted([reviewed(first), reviewed(second)])
-    assert [one.document_id for one in found.documents] == ["correction:c2"]
+    assert [document.document_id for document in found.documents] == ["correction:c2"]
     assert (found.hidden, found.superseded) == ((), ("c1",))
 
 
 def test_a_newer_answer_that_was_rejected_replaces_nothing() -> None:
     second = reviewed(correction("c2", supersedes=[span("correction:c1")]), Verdict.REJECT)
     found = accepted([reviewed(correction("c1")), second])
-    assert [one.document_id for one in found.documents] == ["correction:c1"]
+    assert [document.document_id for document in found.documents] == ["correction:c1"]
 
 
 def test_what_a_replaced_correction_hid_stays_hidden() -> None:
@@ -90,7 +90,7 @@ def test_of_two_answers_the_one_accepted_last_stands_whichever_was_handed_in_fir
         review=review("c2", reviewed=NOON + timedelta(hours=1)),
     )
     found = accepted([first, second])
-    assert [one.document_id for one in found.documents] == ["correction:c1"]
+    assert [document.document_id for document in found.documents] == ["correction:c1"]
     assert found.superseded == ("c2",)
 
 
@@ -105,6 +105,6 @@ def test_the_provenance_of_the_winner_names_every_correction_whose_place_it_took
 def test_where_the_winner_is_rejected_later_the_one_before_it_stands_again() -> None:
     first, second = correction("c1"), correction("c2")
     found = accepted([reviewed(first), reviewed(second, Verdict.REJECT)])
-    assert ([one.document_id for one in found.documents], found.superseded) == (["correction:c1"], ())
+    assert ([document.document_id for document in found.documents], found.superseded) == (["correction:c1"], ())
     assert found.documents[0].provenance is not None
     assert found.documents[0].provenance.supersedes == ()

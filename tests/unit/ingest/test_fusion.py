@@ -33,7 +33,7 @@ def test_the_channel_that_knows_weighs_more() -> None:
 def test_what_a_known_question_led_to_is_no_example_of_what_the_channels_found() -> None:
     pieces = [chunk("a", "text"), chunk("b", "text")]
     known = passage(confirmed_chunk(pieces[0], "Why?"), scores=Scores(question=0.9))
-    found = [passage(one, rank, scores=Scores(dense=1 / rank)) for rank, one in enumerate(pieces, start=2)]
+    found = [passage(piece, rank, scores=Scores(dense=1 / rank)) for rank, piece in enumerate(pieces, start=2)]
     asked = Lesson(
         question="q", group="q", answer=None, documents=frozenset({pieces[0].document_id}), evidence=(), weight=1.0
     )

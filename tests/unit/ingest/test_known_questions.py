@@ -50,7 +50,7 @@ def test_a_confirmed_question_finds_the_passage_that_its_answer_cited_first() ->
 
 def test_a_question_in_a_conversation_is_known_as_it_was_searched_for() -> None:
     asked = replace(confirmed("i7", "And then?", BOILER), query="How do I light the boiler?")
-    assert [one.question for one in known_questions([asked], CHUNKS)] == ["How do I light the boiler?"]
+    assert [question.question for question in known_questions([asked], CHUNKS)] == ["How do I light the boiler?"]
 
 
 def test_the_ids_of_a_passage_and_of_the_questions_that_lead_to_it_differ() -> None:
@@ -70,8 +70,8 @@ def test_of_several_confirmations_of_the_same_question_the_newest_counts(backwar
 
 def test_a_question_that_a_correction_answers_is_left_to_the_correction() -> None:
     again, other = (confirmed(name, asked, BOILER) for name, asked in (("i1", f" {FIXED.question}?"), ("i2", "Else?")))
-    assert [one.confirmed for one in known_questions([again, other], [*CHUNKS, FIXED])] == ["i2"]
-    assert [one.confirmed for one in known_questions([again, other], CHUNKS)] == ["i1", "i2"]
+    assert [question.confirmed for question in known_questions([again, other], [*CHUNKS, FIXED])] == ["i2"]
+    assert [question.confirmed for question in known_questions([again, other], CHUNKS)] == ["i1", "i2"]
 
 
 def test_a_confirmed_answer_that_cites_a_correction_is_a_further_wording_of_it() -> None:
@@ -117,7 +117,7 @@ def test_a_confirmation_follows_its_text_to_another_chunk_when_documents_are_cut
 def test_where_a_text_stands_twice_the_nearest_place_to_where_it_stood_counts() -> None:
     twice = [chunk("manual", "Press the button.", start=start) for start in (0, 100, 500)]
     given = confirmed("i7", "What now?", replace(twice[0], start=120, end=137))
-    assert [one.start for one in known_questions([given], twice)] == [100]
+    assert [question.start for question in known_questions([given], twice)] == [100]
 
 
 # --- citations follow their text ------------------------------------------------------------------------------------

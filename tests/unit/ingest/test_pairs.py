@@ -23,7 +23,7 @@ def lesson(
         question=question,
         group=group or question,
         answer=answer,
-        documents=frozenset(DocumentId(one) for one in documents),
+        documents=frozenset(DocumentId(document) for document in documents),
         evidence=tuple(evidence),
         rejected=tuple(rejected),
         corrected=corrected,

@@ -267,7 +267,7 @@ def test_jsonl_gives_one_document_a_line_under_its_own_id(write: Write) -> None:
     )
     documents, skipped = read(SourceFile(name="data/c.jsonl", path=path))
     assert skipped == []
-    assert [(one.document_id, one.title, one.text, one.source) for one in documents] == [
+    assert [(document.document_id, document.title, document.text, document.source) for document in documents] == [
         ("s1", "T", "One", "data/c.jsonl"),
         ("2", "", "Two", "data/c.jsonl"),
     ]
@@ -287,7 +287,7 @@ def test_broken_jsonl_lines_are_reported_by_number_without_their_text_and_the_ot
         json.dumps({"_id": "10", "text": "good too"}).encode(),
     ]
     documents, skipped = read(SourceFile(name="c.jsonl", path=write("c.jsonl", b"\n".join(lines))))
-    assert [one.document_id for one in documents] == ["1", "10"]
+    assert [document.document_id for document in documents] == ["1", "10"]
     assert [one.name for one in skipped] == [f"c.jsonl:{number}" for number in range(2, 10)]
     assert not any("secret" in one.reason for one in skipped)
 
@@ -382,5 +382,9 @@ def test_one_bad_file_among_good_ones_stops_nothing(tmp_path: Path, write: Write
     write("docs/b.docx", "broken")
     write("docs/c.txt", "good")
     results = [read(file) for file in listing(tmp_path, "docs").files]
-    assert [[one.document_id for one in documents] for documents, _ in results] == [["docs/a.md"], [], ["docs/c.txt"]]
+    assert [[document.document_id for document in documents] for documents, _ in results] == [
+        ["docs/a.md"],
+        [],
+        ["docs/c.txt"],
+    ]
     assert [type(one) for _, skipped in results for one in skipped] == [Skipped]

@@ -35,7 +35,7 @@ def lesson(
         question=question,
         group=group or question,
         answer=None,
-        documents=frozenset(DocumentId(one) for one in documents),
+        documents=frozenset(DocumentId(document) for document in documents),
         evidence=tuple(evidence),
         rejected=tuple(rejected),
         corrected=corrected,
@@ -91,7 +91,8 @@ def attempted(
     others = [lesson(f"o{place}") for place in range(strange)]
     searches = dict(found) | {"c": [Candidate(chunk=known, scores=Scores(question=1.0, words=1.0))]}
     searches |= {
-        one.question: [Candidate(chunk=known, scores=Scores(question=place / 100))] for place, one in enumerate(others)
+        other.question: [Candidate(chunk=known, scores=Scores(question=place / 100))]
+        for place, other in enumerate(others)
     }
     corrections = [lesson("c", documents=["correction:c1"], corrected=True)]
     return learn(
@@ -109,7 +110,7 @@ def attempted(
 
 
 def thresholds(attempts: Sequence[LearnedRanking]) -> list[float]:
-    return [one.admission.threshold for one in attempts if one.admission is not None]
+    return [attempt.admission.threshold for attempt in attempts if attempt.admission is not None]
 
 
 def test_the_first_attempt_is_the_boldest_and_the_next_ones_admit_less() -> None:
@@ -131,7 +132,7 @@ def test_each_admission_is_tried_in_the_learned_order_and_then_in_the_live_one()
 def test_attempts_are_distinct_where_no_ranking_is_learned() -> None:
     attempts = attempted(live=LearnedRanking(admission=LIVE.admission))
     assert len(attempts) == len(CAUTION)
-    assert all(one not in attempts[:at] for at, one in enumerate(attempts))
+    assert all(attempt not in attempts[:at] for at, attempt in enumerate(attempts))
 
 
 def test_attempts_are_distinct_where_few_questions_leave_one_threshold() -> None:

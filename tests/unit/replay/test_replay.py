@@ -20,9 +20,9 @@ from rag_flywheel.replay.simulation import METHODS
 from rag_flywheel.services import Services
 from tests.fakes import beir
 from tests.fakes.services import WITHOUT_MEANING, services
+from tests.paths import ROOT
 
 SETTINGS = "gate: {minimum_cases: 1, resamples: 100}\nreranker: {minimum_groups: 100}\n"
-ROOT = Path(__file__).resolve().parents[2]
 
 
 class Workshop:
@@ -109,8 +109,10 @@ def test_people_ask_correct_and_confirm_through_the_ledger_and_probes_leave_no_t
     corrections = made.ledger.corrections()
     assert len(interactions) == 9  # 6 corrected, and half of the 6 others
     assert len(corrections) == 6
-    assert {one.verdict_state for one in corrections} == {"accepted"}
-    assert {one.interaction_id for one in made.ledger.feedback()} <= {one.interaction_id for one in interactions}
+    assert {correction.verdict_state for correction in corrections} == {"accepted"}
+    assert {one.interaction_id for one in made.ledger.feedback()} <= {
+        interaction.interaction_id for interaction in interactions
+    }
 
 
 def test_an_answer_that_agrees_with_gold_is_confirmed_and_not_corrected(data: Path, workshop: Workshop) -> None:
@@ -151,7 +153,7 @@ def test_corrections_arrive_over_several_cycles(data: Path, workshop: Workshop) 
 def test_a_document_that_is_dropped_as_a_duplicate_counts_as_the_one_that_is_kept(
     tmp_path: Path, workshop: Workshop
 ) -> None:
-    copies = [{**one, "_id": f"copy-of-{one['_id']}"} for one in beir.documents()]
+    copies = [{**document, "_id": f"copy-of-{document['_id']}"} for document in beir.documents()]
     judged = [(query, f"copy-of-{page}", score) for query, page, score in beir.judgements()]
     twice = beir.write(tmp_path / "twice", pages=[*beir.documents(), *copies], judged=judged)
     result = play(twice, workshop)

@@ -186,8 +186,10 @@ def test_looking_after_every_observation_seldom_shows_a_rise_that_is_not_there_a
     rises, misses = 0, 0
     for path in np.cumsum(chance.standard_normal((runs, length)), axis=1).tolist():
         estimates = [Estimate(total / at, 1 / at) for at, total in enumerate(path, start=1)]
-        rises += any(p_above(one, scale=0.3) <= 0.1 for one in estimates)
-        misses += any(abs(one.value) > half_width(one.variance, scale=0.3, significance=0.1) for one in estimates)
+        rises += any(p_above(estimate, scale=0.3) <= 0.1 for estimate in estimates)
+        misses += any(
+            abs(estimate.value) > half_width(estimate.variance, scale=0.3, significance=0.1) for estimate in estimates
+        )
     assert max(rises, misses) / runs <= 0.1 + 2 * math.sqrt(0.09 / runs)
     assert min(rises, misses) > 0  # nor so careful that nothing is ever found
 

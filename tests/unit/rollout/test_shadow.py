@@ -74,7 +74,9 @@ class World(Trial):
         return name
 
     def met(self, arm: Arm) -> list[Exposure]:
-        return [one for one in self.made.ledger.exposures(canary_id=self.canary.canary_id) if one.arm is arm]
+        return [
+            exposure for exposure in self.made.ledger.exposures(canary_id=self.canary.canary_id) if exposure.arm is arm
+        ]
 
 
 @pytest.fixture
@@ -129,7 +131,7 @@ def test_a_service_that_is_down_is_no_fault_of_the_candidate_and_the_rest_waits(
     assert [(one.interaction_id, one.failed) for one in world.met(Arm.TREATMENT)] == [(names[0], False)]
     world.generator.down_after = None
     world.look()
-    assert [(one.interaction_id, one.failed) for one in world.met(Arm.TREATMENT)] == [(one, False) for one in names]
+    assert [(one.interaction_id, one.failed) for one in world.met(Arm.TREATMENT)] == [(name, False) for name in names]
 
 
 def test_a_shadow_whose_model_stays_down_ends_when_its_time_is_over(world: World) -> None:

@@ -62,7 +62,7 @@ def searcher(
 
 
 def documents(passages: Sequence[Passage]) -> list[str]:
-    return [one.chunk.document_id for one in passages]
+    return [passage.chunk.document_id for passage in passages]
 
 
 # --- features and fusion --------------------------------------------------------------------------------------------
@@ -155,7 +155,7 @@ def test_a_correction_is_shown_above_the_threshold_and_not_at_it() -> None:
 def test_the_best_fit_comes_first_and_names_decide_a_tie() -> None:
     candidates = [correction("b", 0.5), correction("a", 0.5), correction("c", 0.9)]
     passages = retrieve("q", searcher=searcher(candidates, LearnedRanking(admission=above(0.1))))
-    assert [one.chunk.document_id[-1] for one in passages] == ["c", "a", "b"]
+    assert [passage.chunk.document_id[-1] for passage in passages] == ["c", "a", "b"]
 
 
 def test_fit_is_cosine_and_shared_words_less_the_best_passages_cosine() -> None:
@@ -179,7 +179,7 @@ def test_an_admitted_correction_stands_before_every_source_passage(fusion: dict[
     learned = LearnedRanking(admission=above(0.5), fusion=fusion)
     passages = retrieve("q", searcher=searcher([found("a", dense=0.5, sparse=50.0), correction("c", 0.6)], learned))
     assert documents(passages) == ["correction:c", "a"]
-    assert [one.rank for one in passages] == [1, 2]
+    assert [passage.rank for passage in passages] == [1, 2]
     assert passages[0].score > passages[1].score
 
 
@@ -192,7 +192,7 @@ def test_an_admitted_confirmed_question_puts_its_passage_first_and_once(fusion: 
     candidates = [found("a", dense=0.5, sparse=50.0), found("b", dense=0.1), confirmed("b", 0.7, by="i7")]
     passages = retrieve("q", searcher=searcher(candidates, learned))
     assert documents(passages) == ["b", "a"]
-    assert [one.rank for one in passages] == [1, 2]
+    assert [passage.rank for passage in passages] == [1, 2]
     assert passages[0].score > passages[1].score
     assert (passages[0].chunk.confirmed, passages[1].chunk.confirmed) == ("i7", None)
 
@@ -202,7 +202,7 @@ def test_a_confirmed_question_that_is_kept_out_leaves_its_passage_where_it_was()
     for admission in (None, above(0.6)):
         passages = retrieve("q", searcher=searcher(candidates, LearnedRanking(admission=admission)))
         assert documents(passages) == ["a", "b"]
-        assert [one.chunk.confirmed for one in passages] == [None, None]
+        assert [passage.chunk.confirmed for passage in passages] == [None, None]
 
 
 def test_a_confirmed_passage_that_no_other_channel_found_comes_first_too() -> None:
@@ -303,7 +303,7 @@ def test_the_reranker_scores_the_best_few_and_the_others_count_as_its_worst() ->
     passages = retrieve("q", searcher=searcher(candidates, learned, reranker=model, reranked=3))
     assert model.scored == [("q", ("t0", "t1", "t2"))]
     assert documents(passages) == ["d2", "d1", "d0", "d3"]
-    assert [one.scores.rerank for one in passages] == [5.0, 2.0, -1.0, None]
+    assert [passage.scores.rerank for passage in passages] == [5.0, 2.0, -1.0, None]
 
 
 def test_corrections_are_not_reranked() -> None:
@@ -385,7 +385,7 @@ def holding(name: str, cosine: float, *holders: Candidate) -> Candidate:
     """A correction whose answer these passages hold too."""
     fixed = correction(name, cosine)
     assert fixed.chunk.provenance is not None
-    provenance = replace(fixed.chunk.provenance, holders=tuple(one.chunk.span for one in holders))
+    provenance = replace(fixed.chunk.provenance, holders=tuple(holder.chunk.span for holder in holders))
     return replace(fixed, chunk=replace(fixed.chunk, provenance=provenance))
 
 

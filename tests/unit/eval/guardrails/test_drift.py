@@ -37,7 +37,7 @@ def gone(*left: str, files: Sequence[str] = ("a.jsonl", "b.md"), left_out: Seque
         left_out={DocumentId(one) for one in left_out},
     )
     assert check.holds == (not check.documents)
-    assert all(one in check.message for one in check.documents)
+    assert all(document in check.message for document in check.documents)
     return check.documents
 
 

@@ -1,16 +1,15 @@
 """Texts that give orders to a machine, and texts that only read so."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 
 from eval.guardrails import poison, redteam
 from eval.guardrails.injection import Place, signs
+from tests.paths import DATA, ROOT
 
-DATA = Path(os.environ.get("RAG_FLYWHEEL_DATA", Path(__file__).resolve().parents[4] / "shared" / "data"))
-DOCS = Path(__file__).resolve().parents[3] / "docs"
+DOCS = ROOT / "docs"
 
 HARMLESS = [
     "Ignore the message and press OK.",
@@ -117,7 +116,7 @@ def _lines(name: str) -> list[dict[str, str]]:
 
 def test_published_attacks_are_found_and_a_manuals_answers_are_not() -> None:
     attacks = _lines("injection-dev/attacks.jsonl")
-    missed = [one for one in attacks if not signs(one["text"], place=Place.ANSWER)]
+    missed = [attack for attack in attacks if not signs(attack["text"], place=Place.ANSWER)]
     assert len(missed) <= 0.05 * len(attacks)
-    answers = [one["answer"] for one in _lines("emanual-tv/queries.jsonl")][:50]
+    answers = [line["answer"] for line in _lines("emanual-tv/queries.jsonl")][:50]
     assert [text for text in answers if signs(text, place=Place.ANSWER)] == []

@@ -18,7 +18,7 @@ def rate() -> Rate:
     """Whatever holds the word is surely unsafe."""
 
     def chances(sentences: Sequence[str]) -> Vectors:
-        return np.array([1.0 if "dreadful" in one else 0.0 for one in sentences], dtype=np.float32)
+        return np.array([1.0 if "dreadful" in sentence else 0.0 for sentence in sentences], dtype=np.float32)
 
     return chances
 

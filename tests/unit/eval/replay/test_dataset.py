@@ -28,7 +28,7 @@ def test_questions_that_cannot_be_replayed_are_left_out(tmp_path: Path, caplog: 
     ]
     judged = [*beir.judgements(), ("silent", "page-boiler", 1), ("elsewhere", "page-of-another-corpus", 1)]
     dataset = load(beir.write(tmp_path, asked=[*beir.queries(), *extra], judged=judged))
-    assert {one.query_id for one in dataset.queries} == {one["_id"] for one in beir.queries()}
+    assert {query.query_id for query in dataset.queries} == {query["_id"] for query in beir.queries()}
     assert "4 of 40 questions" in caplog.text
 
 
@@ -36,11 +36,11 @@ def test_a_question_without_a_cluster_is_one_of_its_own(tmp_path: Path) -> None:
     single = {"_id": "alone", "text": "What is a boiler?", "answer": "It heats."}
     judged = [*beir.judgements(), ("alone", "page-boiler", 1)]
     dataset = load(beir.write(tmp_path, asked=[*beir.queries(), single], judged=judged))
-    assert [one.query_id for one in dataset.queries if one.cluster == dataset.queries[-1].cluster] == ["alone"]
+    assert [query.query_id for query in dataset.queries if query.cluster == dataset.queries[-1].cluster] == ["alone"]
 
 
 def test_too_few_questions_with_a_second_wording_are_refused_with_what_to_do(tmp_path: Path) -> None:
-    asked = [one for one in beir.queries() if one["cluster"] in ("boiler", "freezer", "kettle")]
+    asked = [query for query in beir.queries() if query["cluster"] in ("boiler", "freezer", "kettle")]
     judged = [row for row in beir.judgements() if row[0] in {one["_id"] for one in asked}]
     with pytest.raises(InvalidInput, match=r"queries.jsonl: 3 questions have two .* at least 4: give wordings"):
         load(beir.write(tmp_path, asked=asked, judged=judged))

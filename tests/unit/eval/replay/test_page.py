@@ -12,7 +12,7 @@ from eval.replay.rivals import RIVALS
 from eval.replay.trial import Probe, Seen, Slice, Trial
 from rag_flywheel.domain import DocumentId
 from tests.fakes.encoder import HashingEncoder
-from tests.unit.test_report import Page
+from tests.fakes.page import Page
 
 RIGHT, WRONG = (Seen(ranking=(DocumentId(name),), answer=f"The answer of {name}") for name in ("right", "wrong"))
 SLICES: dict[str, Slice] = {
@@ -48,7 +48,7 @@ def result(
     )
 
     def seen(right: str) -> dict[str, Seen]:
-        return {one.query_id: RIGHT if one.query_id in right.split() else WRONG for one in probes}
+        return {probe.query_id: RIGHT if probe.query_id in right.split() else WRONG for probe in probes}
 
     trials = [
         Trial(seed=3, method=name, probes=probes, before=seen(before), turns=tuple(map(seen, turns)), notes=())
@@ -153,8 +153,8 @@ def test_labels_of_methods_in_one_place_stand_apart() -> None:
     assert made is not None
     spots = [(point.label.x, point.label.y, point.label.anchor) for point in made.points]
     assert len(set(spots)) == 5
-    for (_, one, anchor), (_, other, other_anchor) in combinations(spots, 2):
-        assert anchor != other_anchor or abs(one - other) >= plots.LINE
+    for (_, combination, anchor), (_, other, other_anchor) in combinations(spots, 2):
+        assert anchor != other_anchor or abs(combination - other) >= plots.LINE
 
 
 def test_curves_begin_before_the_first_turn_and_those_of_the_first_corrections_after_it() -> None:

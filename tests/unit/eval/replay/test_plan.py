@@ -24,7 +24,7 @@ def things(tmp_path: Path) -> Dataset:
         {"_id": f"single-{one}", "text": f"What is on page {one}?", "answer": f"Number {one} is.", "cluster": f"s{one}"}
         for one in range(8)
     ]
-    judged = [*beir.judgements(), *((str(one["_id"]), "page-of-singles", 1) for one in singles)]
+    judged = [*beir.judgements(), *((str(single["_id"]), "page-of-singles", 1) for single in singles)]
     pages = [*beir.documents(), {"_id": "page-of-singles", "text": "Numbers."}]
     return load(beir.write(tmp_path, asked=[*beir.queries(), *singles], pages=pages, judged=judged))
 
@@ -42,7 +42,7 @@ def test_half_of_the_questions_with_several_wordings_are_corrected_and_the_rest_
     for plan in drawn(things):
         assert len(corrected(plan)) == 6
         assert not any(name.startswith("s") and name[1:].isdigit() for name in corrected(plan))
-        slices = {one.group: one.slice for one in plan.probes}
+        slices = {probe.group: probe.slice for probe in plan.probes}
         assert {group for group, slice in slices.items() if slice == "corrected"} == corrected(plan)
         assert set(slices.values()) == {"corrected", "untouched"}
 
@@ -52,8 +52,10 @@ def test_one_wording_of_a_corrected_question_is_asked_with_its_gold_answer_and_t
 ) -> None:
     for plan in drawn(things):
         for ask in (one for one in plan.asks if one.kind == "correct"):
-            others = {one.query_id for one in things.queries if one.cluster == ask.query.cluster} - {ask.query.query_id}
-            assert {one.query_id for one in plan.probes if one.group == ask.query.cluster} == others
+            others = {query.query_id for query in things.queries if query.cluster == ask.query.cluster} - {
+                ask.query.query_id
+            }
+            assert {probe.query_id for probe in plan.probes if probe.group == ask.query.cluster} == others
             assert (ask.answer, ask.hostile) == (ask.query.answer, None)
 
 
@@ -62,18 +64,18 @@ def test_of_a_share_of_the_untouched_questions_one_wording_is_asked_to_be_confir
     things: Dataset, accepted: float, asked: int
 ) -> None:
     for plan in drawn(things, accepted=accepted):
-        confirmed = [one.query for one in plan.asks if one.kind == "confirm"]
+        confirmed = [ask.query for ask in plan.asks if ask.kind == "confirm"]
         assert len({one.cluster for one in confirmed}) == len(confirmed) == asked
-        untouched = {one.query_id for one in things.queries if one.cluster not in corrected(plan)}
-        probes = {one.query_id for one in plan.probes if one.slice == "untouched"}
+        untouched = {query.query_id for query in things.queries if query.cluster not in corrected(plan)}
+        probes = {probe.query_id for probe in plan.probes if probe.slice == "untouched"}
         assert probes == untouched - {one.query_id for one in confirmed}
 
 
 def test_a_question_that_is_asked_is_no_probe_under_another_name(tmp_path: Path) -> None:
     queries = beir.queries()
-    for one in queries:
-        if one["_id"].endswith("-2"):
-            one["text"] = "Tell me the STEPS"
+    for query in queries:
+        if query["_id"].endswith("-2"):
+            query["text"] = "Tell me the STEPS"
     dataset = load(beir.write(tmp_path, asked=queries))
     for plan in drawn(dataset, accepted=1.0):
         assert any(ask.query.text == "Tell me the STEPS" for ask in plan.asks)
@@ -99,10 +101,10 @@ def test_an_untouched_question_that_loses_all_its_documents_to_the_gap_is_no_lon
     sources = tuple(Source(document_id=DocumentId(name), title="", text=name) for name in ("shared", "other"))
     dataset = Dataset(name="gap", documents=sources, queries=(*queries, rich))
     for plan in drawn(dataset, mode="gap", accepted=0.0):
-        assert {one.group for one in plan.probes} == set("abcd") | {"rich"}
-        assert {one.group for one in plan.probes if one.answerable} == {"rich"}
+        assert {probe.group for probe in plan.probes} == set("abcd") | {"rich"}
+        assert {probe.group for probe in plan.probes if probe.answerable} == {"rich"}
     for plan in drawn(dataset, accepted=0.0):
-        assert all(one.answerable for one in plan.probes)
+        assert all(probe.answerable for probe in plan.probes)
 
 
 def test_a_share_of_the_corrections_is_wrong_or_poisoned_by_turns_and_disagrees_with_gold(things: Dataset) -> None:
@@ -113,15 +115,15 @@ def test_a_share_of_the_corrections_is_wrong_or_poisoned_by_turns_and_disagrees_
             assert not agree(ask.answer, ask.query.answer)
             wrong = ask.answer.removeprefix(f"{ask.query.text} ")
             assert (wrong != ask.answer) == (ask.hostile == "poisoned")
-            assert wrong in {one.answer for one in things.queries if one.cluster != ask.query.cluster}
+            assert wrong in {query.answer for query in things.queries if query.cluster != ask.query.cluster}
         hostile = {ask.query.cluster for ask in bad}
-        assert {one.group for one in plan.probes if one.slice == "adversarial"} == hostile
-        assert {one.group for one in plan.probes if one.slice == "corrected"} == corrected(plan) - hostile
+        assert {probe.group for probe in plan.probes if probe.slice == "adversarial"} == hostile
+        assert {probe.group for probe in plan.probes if probe.slice == "corrected"} == corrected(plan) - hostile
 
 
 def test_a_hostile_share_changes_nothing_but_the_answers_of_the_corrections(things: Dataset) -> None:
     for honest, mixed in zip(drawn(things), drawn(things, hostile=0.5), strict=True):
-        assert [(one.query, one.kind) for one in honest.asks] == [(one.query, one.kind) for one in mixed.asks]
+        assert [(ask.query, ask.kind) for ask in honest.asks] == [(ask.query, ask.kind) for ask in mixed.asks]
 
 
 def test_a_share_of_the_askers_leaves_signals_by_chance_and_nothing_else_changes(things: Dataset) -> None:
@@ -134,18 +136,18 @@ def test_a_share_of_the_askers_leaves_signals_by_chance_and_nothing_else_changes
 
 
 def test_hostile_answers_need_answers_that_disagree(tmp_path: Path) -> None:
-    same = [{**one, "answer": "The same for all of them."} for one in beir.queries()]
+    same = [{**query, "answer": "The same for all of them."} for query in beir.queries()]
     with pytest.raises(InvalidInput, match="hostile corrections need answers that disagree"):
         drawn(load(beir.write(tmp_path, asked=same)), hostile=0.5)
 
 
 def test_corrections_and_confirmations_are_dealt_evenly_over_the_turns(things: Dataset) -> None:
     for plan in drawn(things, turns=3, accepted=1.0):
-        assert [one.turn for one in plan.asks] == sorted(one.turn for one in plan.asks)
+        assert [ask.turn for ask in plan.asks] == sorted(ask.turn for ask in plan.asks)
         for kind, each in (("correct", {2}), ("confirm", {4, 5})):
-            assert {sum((one.turn, one.kind) == (turn, kind) for one in plan.asks) for turn in (1, 2, 3)} == each
-        turns = {one.query.cluster: one.turn for one in plan.asks if one.kind == "correct"}
-        assert all(one.turn == turns.get(one.group) for one in plan.probes)
+            assert {sum((ask.turn, ask.kind) == (turn, kind) for ask in plan.asks) for turn in (1, 2, 3)} == each
+        turns = {ask.query.cluster: ask.turn for ask in plan.asks if ask.kind == "correct"}
+        assert all(probe.turn == turns.get(probe.group) for probe in plan.probes)
 
 
 def test_the_seed_alone_decides(things: Dataset) -> None:

@@ -38,7 +38,7 @@ def asked(base: Base, rival: str, question: str, *signals: Signal) -> Reply:
 
 
 def found(reply: Reply) -> list[str]:
-    return [str(one.chunk.document_id) for one in reply.passages]
+    return [str(passage.chunk.document_id) for passage in reply.passages]
 
 
 @pytest.mark.parametrize("rival", RIVALS)
@@ -48,7 +48,7 @@ def test_every_rival_without_signals_finds_the_passages_and_leaves_the_answer_to
     reply = asked(base, rival, REWORDED)
     assert found(reply)[0] == "rollback"
     assert sorted(found(reply)) == sorted(HANDBOOK)
-    assert [one.rank for one in reply.passages] == [1, 2, 3]
+    assert [passage.rank for passage in reply.passages] == [1, 2, 3]
     assert reply.answer is None
 
 
@@ -58,11 +58,11 @@ def test_static_and_dense_do_not_learn(base: Base, rival: str) -> None:
 
 
 def test_dense_orders_by_cosine_alone(base: Base) -> None:
-    cosines = [one.score for one in asked(base, "dense", ELSEWHERE).passages]
+    cosines = [passage.score for passage in asked(base, "dense", ELSEWHERE).passages]
     assert (
         cosines
         == sorted(cosines, reverse=True)
-        == [one.scores.dense for one in asked(base, "dense", ELSEWHERE).passages]
+        == [passage.scores.dense for passage in asked(base, "dense", ELSEWHERE).passages]
     )
 
 
@@ -85,7 +85,7 @@ def test_append_leaves_the_base_version_as_it_is_and_replaces_its_own(base: Base
 def test_override_replies_with_the_stored_answer_to_nearly_the_same_question(base: Base) -> None:
     reply = asked(base, "override", f"{ASKED} Now", CORRECTION)
     assert found(reply) == ["correction:c1", *found(asked(base, "static", f"{ASKED} Now"))]
-    assert [one.rank for one in reply.passages] == [1, 2, 3, 4]
+    assert [passage.rank for passage in reply.passages] == [1, 2, 3, 4]
     assert reply.answer == CORRECTION.answer
 
 
