@@ -19,7 +19,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from rag_flywheel.adapters.ledger import tables as tables
+from rag_flywheel.adapters.ledger import tables
 from rag_flywheel.adapters.ledger.database import Database
 from rag_flywheel.adapters.ledger.engine import CONNECTIONS, MIGRATIONS, MORE_CONNECTIONS, open_engine, sqlite_url
 from rag_flywheel.adapters.ledger.sql_ledger import SqlLedger, open_ledger
