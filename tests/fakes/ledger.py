@@ -118,7 +118,7 @@ class MemoryLedger:
                 if (since is None or interaction.asked >= since)
                 and (answered is None or interaction.answered == answered)
             ]
-        return sorted(found, key=lambda one: one.asked, reverse=True)[:limit]
+        return sorted(found, key=lambda interaction: interaction.asked, reverse=True)[:limit]
 
     def add_feedback(self, feedback: Feedback) -> None:
         with self._turn:
@@ -134,13 +134,13 @@ class MemoryLedger:
     ) -> list[Feedback]:
         with self._turn:
             found = [
-                one
-                for one in self._rows.feedback.values()
-                if interaction_id in (None, one.interaction_id)
-                and (since is None or one.given >= since)
-                and (until is None or one.given <= until)
+                feedback
+                for feedback in self._rows.feedback.values()
+                if interaction_id in (None, feedback.interaction_id)
+                and (since is None or feedback.given >= since)
+                and (until is None or feedback.given <= until)
             ]
-        return sorted(found, key=lambda one: one.given)
+        return sorted(found, key=lambda feedback: feedback.given)
 
     def add_correction(self, correction: Correction) -> None:
         with self._turn:
@@ -153,12 +153,12 @@ class MemoryLedger:
 
     def corrections(self, *, until: datetime | None = None) -> list[ReviewedCorrection]:
         with self._turn:
-            found = [
-                correction
-                for correction in self._rows.corrections.values()
+            oldest_first = sorted(self._rows.corrections.values(), key=lambda correction: correction.submitted)
+            return [
+                self._reviewed(correction, until)
+                for correction in oldest_first
                 if until is None or correction.submitted <= until
             ]
-            return [self._reviewed(one, until) for one in sorted(found, key=lambda one: one.submitted)]
 
     def _reviewed(self, correction: Correction, until: datetime | None) -> ReviewedCorrection:
         reviews = [
@@ -166,7 +166,8 @@ class MemoryLedger:
             for review in reversed(self._rows.reviews.values())
             if review.correction_id == correction.correction_id and (until is None or review.reviewed <= until)
         ]
-        latest = max(reviews, key=lambda one: one.reviewed, default=None)  # of equal ones the first: appended last
+        # Of equal ones the first, which was appended last.
+        latest = max(reviews, key=lambda review: review.reviewed, default=None)
         return ReviewedCorrection(correction=correction, review=latest)
 
     def add_review(self, review: Review) -> None:
@@ -192,8 +193,8 @@ class MemoryLedger:
 
     def versions(self) -> list[VersionRecord]:
         with self._turn:
-            oldest_first = sorted(self._rows.versions.values(), key=lambda one: one.created)
-            return [self.version(one.version_id) for one in oldest_first]
+            oldest_first = sorted(self._rows.versions.values(), key=lambda manifest: manifest.created)
+            return [self.version(manifest.version_id) for manifest in oldest_first]
 
     def add_decision(self, decision: Decision) -> None:
         with self._turn:
@@ -203,7 +204,7 @@ class MemoryLedger:
     def decision(self, version_id: VersionId) -> Decision | None:
         with self._turn:
             found = [decision for decision in reversed(self._rows.decisions) if decision.version_id == version_id]
-        return max(found, key=lambda one: one.decided, default=None)
+        return max(found, key=lambda decision: decision.decided, default=None)
 
     def count_decisions(self) -> int:
         with self._turn:
@@ -216,7 +217,7 @@ class MemoryLedger:
     def golden_cases(self, *, until: datetime | None = None) -> list[GoldenCase]:
         with self._turn:
             found = [case for case in self._rows.golden_cases.values() if until is None or case.added <= until]
-        return sorted(found, key=lambda one: one.added)
+        return sorted(found, key=lambda case: case.added)
 
     def add_retirement(self, retirement: Retirement) -> None:
         with self._turn:
@@ -229,7 +230,7 @@ class MemoryLedger:
                 for retirement in self._rows.retirements.values()
                 if until is None or retirement.retired <= until
             ]
-        return sorted(found, key=lambda one: one.retired)
+        return sorted(found, key=lambda retirement: retirement.retired)
 
     def add_exposure(self, exposure: Exposure) -> None:
         with self._turn:
@@ -248,7 +249,7 @@ class MemoryLedger:
                 and step in (None, exposure.step)
                 and (since is None or exposure.at >= since)
             ]
-        return sorted(found, key=lambda one: one.at)
+        return sorted(found, key=lambda exposure: exposure.at)
 
     def add_canary(self, canary: Canary) -> None:
         with self._turn:
@@ -260,9 +261,8 @@ class MemoryLedger:
 
     def canaries(self) -> list[Canary]:
         with self._turn:
-            newest = {
-                canary.canary_id: canary for canary in self._rows.canaries
-            }  # a later one keeps the place of the first
+            # A later change takes the place of the first.
+            newest = {canary.canary_id: canary for canary in self._rows.canaries}
         return list(newest.values())
 
     def add_holdout(self, holdout: HoldOut) -> None:
@@ -288,11 +288,11 @@ class MemoryLedger:
     def undelivered(self, receiver: str, *, attempts: int) -> list[tuple[Notice, tuple[Delivery, ...]]]:
         with self._turn:
             made = {name: self._made(name, receiver) for name in self._rows.notices}
-            notices = sorted(self._rows.notices.values(), key=lambda one: one.at)
+            notices = sorted(self._rows.notices.values(), key=lambda notice: notice.at)
         return [
             (notice, tried)
             for notice in notices
-            if len(tried := made[notice.notice_id]) < attempts and not any(one.delivered for one in tried)
+            if len(tried := made[notice.notice_id]) < attempts and not any(delivery.delivered for delivery in tried)
         ]
 
     def _made(self, notice_id: str, receiver: str) -> tuple[Delivery, ...]:
@@ -302,7 +302,7 @@ class MemoryLedger:
             for delivery in self._rows.deliveries
             if (delivery.notice_id, delivery.receiver) == (notice_id, receiver)
         )
-        return tuple(sorted(found, key=lambda one: one.at))
+        return tuple(sorted(found, key=lambda delivery: delivery.at))
 
     def add_delivery(self, delivery: Delivery) -> None:
         with self._turn:
@@ -330,30 +330,35 @@ class MemoryLedger:
     def erase_user(self, user: str) -> dict[str, int]:
         with self.transaction():
             rows = self._rows
-            gone = {key for key, interaction in rows.interactions.items() if interaction.user == user}
-            feedback = {key for key, one in rows.feedback.items() if one.user == user or one.interaction_id in gone}
-            corrections = {
+            asked = {key for key, interaction in rows.interactions.items() if interaction.user == user}
+            given = {
+                key
+                for key, feedback in rows.feedback.items()
+                if feedback.user == user or feedback.interaction_id in asked
+            }
+            corrected = {
                 key
                 for key, correction in rows.corrections.items()
-                if correction.user == user or correction.interaction_id in gone
+                if correction.user == user or correction.interaction_id in asked
             }
-            reviews = {key for key, review in rows.reviews.items() if review.correction_id in corrections}
-            exposures = [
-                exposure for exposure in rows.exposures if exposure.unit != user and exposure.interaction_id not in gone
-            ]
-            exposed = len(rows.exposures) - len(exposures)
-            rows.exposures = exposures
-            named = [f'"{one}"' for one in (*gone, *feedback, *corrections)]
+            reviews = {key for key, review in rows.reviews.items() if review.correction_id in corrected}
+            named = [f'"{name}"' for name in (*asked, *given, *corrected)]
             replies = {
-                key for key, (_, reply) in rows.replies.items() if any(one in json.dumps(reply) for one in named)
+                key for key, (_, reply) in rows.replies.items() if any(name in json.dumps(reply) for name in named)
             }
+            met = len(rows.exposures)
+            rows.exposures = [
+                exposure
+                for exposure in rows.exposures
+                if exposure.unit != user and exposure.interaction_id not in asked
+            ]
             return {
                 "replies": _remove(rows.replies, replies),
                 "reviews": _remove(rows.reviews, reviews),
-                "corrections": _remove(rows.corrections, corrections),
-                "feedback": _remove(rows.feedback, feedback),
-                "exposures": exposed,
-                "interactions": _remove(rows.interactions, gone),
+                "corrections": _remove(rows.corrections, corrected),
+                "feedback": _remove(rows.feedback, given),
+                "exposures": met - len(rows.exposures),
+                "interactions": _remove(rows.interactions, asked),
             }
 
     def close(self) -> None:

@@ -101,6 +101,13 @@ class Database:
         self._engine.dispose()
 
 
+class InDatabase:
+    """What keeps its rows in a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+
 def insert_once(connection: Connection, table: Table, row: Mapping[str, object]) -> bool:
     """Whether the row was new; one with the same primary key is left as it is, and waited for while it is written."""
     new = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)

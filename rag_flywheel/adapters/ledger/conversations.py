@@ -1,0 +1,81 @@
+"""Questions with their answers, and feedback, as rows."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+
+from rag_flywheel.adapters.ledger import tables
+from rag_flywheel.adapters.ledger.database import InDatabase
+from rag_flywheel.domain import Feedback, Interaction, InteractionId
+from rag_flywheel.errors import NotFound
+from rag_flywheel.ports.ledger import Conversations
+
+
+class SqlConversations(InDatabase, Conversations):
+    def add_interaction(self, interaction: Interaction) -> None:
+        self._database.append(
+            tables.interactions,
+            {
+                "interaction_id": interaction.interaction_id,
+                "asked": interaction.asked,
+                "pseudonym": interaction.user,
+                "answered": interaction.answered,
+                "asker_group": interaction.group,
+                "body": interaction,
+            },
+            what=f"interaction {interaction.interaction_id}",
+        )
+
+    def interaction(self, interaction_id: InteractionId) -> Interaction:
+        wanted = select(tables.interactions.c.body).where(tables.interactions.c.interaction_id == interaction_id)
+        with self._database.read() as connection:
+            found: Interaction | None = connection.scalar(wanted)
+        if found is None:
+            raise NotFound(f"no interaction {interaction_id}: its id is in the reply to the question")
+        return found
+
+    def interactions(
+        self, *, since: datetime | None = None, answered: bool | None = None, limit: int
+    ) -> list[Interaction]:
+        rows = tables.interactions.c
+        wanted = select(rows.body).order_by(rows.asked.desc(), rows.sequence.desc()).limit(limit)
+        if since is not None:
+            wanted = wanted.where(rows.asked >= since)
+        if answered is not None:
+            wanted = wanted.where(rows.answered == answered)
+        with self._database.read() as connection:
+            return list(connection.scalars(wanted))
+
+    def add_feedback(self, feedback: Feedback) -> None:
+        self._database.append(
+            tables.feedback,
+            {
+                "feedback_id": feedback.feedback_id,
+                "interaction_id": feedback.interaction_id,
+                "given": feedback.given,
+                "pseudonym": feedback.user,
+                "body": feedback,
+                "rank": feedback.rank,
+                "propensity": feedback.propensity,
+            },
+            what=f"feedback {feedback.feedback_id}",
+            parent=f"interaction {feedback.interaction_id}",
+        )
+
+    def feedback(
+        self,
+        *,
+        interaction_id: InteractionId | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list[Feedback]:
+        rows = tables.feedback.c
+        wanted = select(rows.body).order_by(rows.given, rows.sequence)
+        if interaction_id is not None:
+            wanted = wanted.where(rows.interaction_id == interaction_id)
+        if since is not None:
+            wanted = wanted.where(rows.given >= since)
+        if until is not None:
+            wanted = wanted.where(rows.given <= until)
+        with self._database.read() as connection:
+            return list(connection.scalars(wanted))

@@ -1,0 +1,74 @@
+"""Corrections and their reviews, as rows."""
+
+from datetime import datetime
+
+from sqlalchemy import Select, and_, func, select
+
+from rag_flywheel.adapters.ledger import tables
+from rag_flywheel.adapters.ledger.database import InDatabase
+from rag_flywheel.domain import Correction, CorrectionId, Review, ReviewedCorrection
+from rag_flywheel.errors import NotFound
+from rag_flywheel.ports.ledger import Corrections
+
+
+class SqlCorrections(InDatabase, Corrections):
+    def add_correction(self, correction: Correction) -> None:
+        self._database.append(
+            tables.corrections,
+            {
+                "correction_id": correction.correction_id,
+                "interaction_id": correction.interaction_id,
+                "submitted": correction.submitted,
+                "pseudonym": correction.user,
+                "body": correction,
+            },
+            what=f"correction {correction.correction_id}",
+            parent=f"interaction {correction.interaction_id}",
+        )
+
+    def correction(self, correction_id: CorrectionId) -> ReviewedCorrection:
+        wanted = _reviewed(correction_id=correction_id)
+        with self._database.read() as connection:
+            row = connection.execute(wanted).one_or_none()
+        if row is None:
+            raise NotFound(f"no correction {correction_id}: its id is in the reply to the correction")
+        return ReviewedCorrection(correction=row.correction, review=row.review)
+
+    def corrections(self, *, until: datetime | None = None) -> list[ReviewedCorrection]:
+        with self._database.read() as connection:
+            rows = connection.execute(_reviewed(until=until)).all()
+        return [ReviewedCorrection(correction=row.correction, review=row.review) for row in rows]
+
+    def add_review(self, review: Review) -> None:
+        self._database.append(
+            tables.reviews,
+            {
+                "review_id": review.review_id,
+                "correction_id": review.correction_id,
+                "reviewed": review.reviewed,
+                "body": review,
+            },
+            what=f"review {review.review_id}",
+            parent=f"correction {review.correction_id}",
+        )
+
+
+def _reviewed(
+    *, until: datetime | None = None, correction_id: CorrectionId | None = None
+) -> Select[Correction, Review]:
+    """Corrections, oldest first, each with its latest review; both up to and including `until`."""
+    rows, reviews = tables.corrections.c, tables.reviews.c
+    newest_first = (reviews.reviewed.desc(), reviews.sequence.desc())
+    place = func.row_number().over(partition_by=reviews.correction_id, order_by=newest_first).label("place")
+    ranked = select(reviews.correction_id, reviews.body, place)
+    wanted = select(rows.body.label("correction")).order_by(rows.submitted, rows.sequence)
+    if until is not None:
+        ranked = ranked.where(reviews.reviewed <= until)
+        wanted = wanted.where(rows.submitted <= until)
+    if correction_id is not None:
+        ranked = ranked.where(reviews.correction_id == correction_id)
+        wanted = wanted.where(rows.correction_id == correction_id)
+    latest = ranked.subquery()
+    return wanted.add_columns(latest.c.body.label("review")).outerjoin_from(
+        tables.corrections, latest, and_(latest.c.correction_id == rows.correction_id, latest.c.place == 1)
+    )

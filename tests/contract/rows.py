@@ -1,0 +1,193 @@
+"""Whole rows of a ledger: what is hard to keep is in them, such as a NUL, a lone surrogate and long fractions."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from rag_flywheel.domain import (
+    Admission,
+    AuditEntry,
+    ChunkId,
+    Citation,
+    Correction,
+    CorrectionId,
+    Counts,
+    Decision,
+    Delivery,
+    DocumentId,
+    Evidence,
+    Feedback,
+    FeedbackId,
+    FeedbackKind,
+    Freeze,
+    GoldenCase,
+    HoldOut,
+    Interaction,
+    InteractionId,
+    Json,
+    LearnedRanking,
+    Manifest,
+    Notice,
+    Outcome,
+    Retirement,
+    Review,
+    Scores,
+    Shown,
+    Stage,
+    Verdict,
+    VersionId,
+)
+
+NOON = datetime(2026, 3, 29, 12, 0, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+def an_interaction(name: str = "i1", *, asked: datetime = NOON, user: str | None = "ann") -> Interaction:
+    shown = Shown(
+        chunk_id=ChunkId("c1"),
+        document_id=DocumentId("d1"),
+        start=0,
+        end=7,
+        rank=1,
+        score=0.1 + 0.2,
+        scores=Scores(dense=1e-12, sparse=17.25, question=None, rerank=-3.5),
+    )
+    citation = Citation(number=1, document_id=DocumentId("d1"), title="Tür", text="öffne", start=0, end=7, score=1.0)
+    return Interaction(
+        interaction_id=InteractionId(name),
+        asked=asked,
+        user=user,
+        session=None,
+        question="Wie geht das? 電視 \u2028 \x00 \ud800 \"'",
+        query="how",
+        answer="so [1]",
+        answered=True,
+        version_id=VersionId("v1"),
+        arm="control",
+        generator="extractive",
+        ranking=(shown, replace(shown, rank=2, scores=Scores())),
+        shown=1,
+        citations=(citation,),
+        consent=True,
+        seconds=0.0123456789012345,
+    )
+
+
+def a_feedback(
+    name: str = "f1", *, of: str = "i1", given: datetime = NOON, user: str | None = "ann", value: Json = "up"
+) -> Feedback:
+    return Feedback(
+        feedback_id=FeedbackId(name),
+        interaction_id=InteractionId(of),
+        given=given,
+        user=user,
+        kind=FeedbackKind.THUMB,
+        value=value,
+        stage=Stage.MIS_RANKED,
+    )
+
+
+def a_correction(
+    name: str = "k1", *, of: str = "i1", submitted: datetime = NOON, user: str | None = "ann"
+) -> Correction:
+    return Correction(
+        correction_id=CorrectionId(name),
+        interaction_id=InteractionId(of),
+        submitted=submitted,
+        user=user,
+        question="how",
+        answer="like this",
+        evidence=(Evidence(document_id=DocumentId("d1"), start=3, end=9),),
+        supersedes=(Evidence(document_id=DocumentId("d2"), start=0, end=1),),
+        stage=Stage.MISSING,
+        feedback_id=FeedbackId("f1"),
+    )
+
+
+def a_review(
+    name: str = "r1", *, of: str = "k1", reviewed: datetime = NOON, verdict: Verdict = Verdict.ACCEPT
+) -> Review:
+    return Review(
+        review_id=name,
+        correction_id=CorrectionId(of),
+        reviewed=reviewed,
+        reviewer="rita",
+        verdict=verdict,
+        answer=None,
+        note="checked",
+    )
+
+
+def a_manifest(name: str = "v1", *, created: datetime = NOON) -> Manifest:
+    return Manifest(
+        version_id=VersionId(name),
+        parent=VersionId("v0"),
+        created=created,
+        inputs="abc",
+        sources={"z.md": "1f", "a.md": "2e"},
+        feedback_cutoff=created - timedelta(microseconds=1),
+        corrections=(CorrectionId("k1"),),
+        confirmed=(InteractionId("i1"),),
+        embedder="all-MiniLM-L6-v2",
+        learned=LearnedRanking(
+            admission=Admission(threshold=0.83, words=0.5, passage=0.5),
+            fusion={"dense": 1.5, "sparse": -0.25},
+            reranker=None,
+        ),
+        settings={"embedder": {"batch": 32, "prefixes": ["", None], "on": True, "rate": 5e-05}},
+        counts=Counts(documents=1, passages=2, corrections=3, superseded=4, skipped=5),
+        notes=("one", "two"),
+    )
+
+
+def a_decision(*, of: str = "v1", decided: datetime = NOON, outcome: Outcome = Outcome.PASSED) -> Decision:
+    return Decision(
+        version_id=VersionId(of),
+        control=None,
+        decided=decided,
+        outcome=outcome,
+        reasons=("better on corrected",),
+        report={"slices": [{"mean": 0.5, "scored": 12, "whole": 1.0}], "empty": {}},
+    )
+
+
+def an_entry(subject: str = "v1", *, at: datetime = NOON) -> AuditEntry:
+    return AuditEntry(at=at, who="ann", action="promote", subject=subject, detail={"was": None, "n": 2})
+
+
+def a_golden_case(name: str = "golden:q1", *, added: datetime = NOON, answerable: bool = True) -> GoldenCase:
+    return GoldenCase(
+        case_id=name,
+        added=added,
+        who="ann",
+        origin="imported",
+        question="Wie geht das?",
+        group="wie geht das",
+        answer="so" if answerable else None,
+        documents=(DocumentId("d2"), DocumentId("d1")) if answerable else (),
+        evidence=(Evidence(document_id=DocumentId("d3"), start=3, end=9),) if answerable else (),
+        answerable=answerable,
+    )
+
+
+def a_retirement(of: str = "golden:q1", *, retired: datetime = NOON) -> Retirement:
+    return Retirement(case_id=of, retired=retired, who="rita", why="asked twice")
+
+
+def a_holdout(version: str | None = "v0", *, since: datetime = NOON) -> HoldOut:
+    version_id = None if version is None else VersionId(version)
+    return HoldOut(since=since, version_id=version_id, share=0.02, who="ann", why="the flywheel's own gain")
+
+
+def a_freeze(frozen: bool = True, *, at: datetime = NOON) -> Freeze:
+    return Freeze(at=at, frozen=frozen, who="ann", why="a holiday")
+
+
+def a_notice(name: str = "n1", *, at: datetime = NOON) -> Notice:
+    data: dict[str, Json] = {"version": "v2", "reasons": ["slow"], "rate": 0.1, "step": 1}
+    return Notice(notice_id=name, at=at, kind="canary.rolled_back", data=data)
+
+
+def a_delivery(
+    of: str = "n1", *, receiver: str = "crm", at: datetime = NOON, delivered: bool = False, status: int | None = 503
+) -> Delivery:
+    return Delivery(notice_id=of, receiver=receiver, at=at, delivered=delivered, status=status)
