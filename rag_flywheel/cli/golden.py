@@ -1,0 +1,177 @@
+"""Commands on the golden set: list, add, import, retire and check the judged questions."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from rag_flywheel.cli import terminal
+from rag_flywheel.cli.invocation import DONE, UNDECIDED, Json, Url, invoked, login, send, show, span
+from rag_flywheel.errors import InvalidInput
+
+group = typer.Typer(help="Look at the judged questions, add to them, retire them.", no_args_is_help=True)
+
+
+@group.command("list", epilog="Example: rag-flywheel golden list --state stale")
+def golden_list(
+    context: typer.Context,
+    origin: Annotated[
+        Literal["folder", "added", "imported", "correction", "confirmed"] | None,
+        typer.Option(help="Where they come from; anywhere if not given."),
+    ] = None,
+    role: Annotated[
+        Literal["tuning", "test", "sealed"] | None,
+        typer.Option(help="tuning learns from them, the gate tests them, or they wait for its last word."),
+    ] = None,
+    state: Annotated[
+        Literal["in_use", "retired", "stale"] | None, typer.Option(help="stale: what answers them is gone.")
+    ] = None,
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """The judged questions, with their part in the gate: of people, of accepted corrections, of confirmed answers."""
+    invocation = invoked(context, json, url)
+    params = {"origin": origin, "role": role, "state": state}
+    show(invocation, send(invocation, "GET", "/golden", params=params), _golden_table)
+
+
+@group.command(
+    "add", epilog='Example: rag-flywheel golden add "How do I roll back?" --evidence docs/versions.md:120:264'
+)
+def golden_add(
+    context: typer.Context,
+    question: Annotated[str, typer.Argument(help="The question.")],
+    answer: Annotated[str | None, typer.Option(help="The right answer; scores of answers need one.")] = None,
+    evidence: Annotated[
+        list[str] | None,
+        typer.Option(help="DOCUMENT:START:END, a span that answers it, or DOCUMENT; may be repeated."),
+    ] = None,
+    unanswerable: Annotated[
+        bool, typer.Option("--unanswerable", help="Nothing answers it: the right answer is a refusal.")
+    ] = False,
+    cluster: Annotated[
+        str | None, typer.Option(help="A name that all wordings of the question share; they are never split.")
+    ] = None,
+    who: Annotated[str | None, typer.Option(help="Who judges; your login name if not given.")] = None,
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """Add a question that you judged. The very same one given again is skipped."""
+    invocation = invoked(context, json, url)
+    evidence_given = [_judgement(text) for text in evidence or []]
+    body = {
+        "question": question,
+        "answer": answer,
+        "documents": [judged for judged in evidence_given if isinstance(judged, str)],
+        "evidence": [judged for judged in evidence_given if not isinstance(judged, str)],
+        "answerable": not unanswerable,
+        "cluster": cluster,
+        "who": who or login(),
+    }
+    show(invocation, send(invocation, "POST", "/golden", body=body), terminal.fields)
+
+
+@group.command("import", epilog="Example: rag-flywheel golden import judged-questions")
+def golden_import(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="A BEIR folder: queries.jsonl and qrels/test.tsv.")],
+    who: Annotated[str | None, typer.Option(help="Who imports them; your login name if not given.")] = None,
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """Add the judged questions of a folder, all or none. Those that are there with the same content are skipped."""
+    invocation = invoked(context, json, url)
+    cases, unjudged = _cases(folder)
+    reply = send(invocation, "POST", "/golden/import", body={"cases": cases, "who": who or login()})
+    show(invocation, {**reply, "unjudged": unjudged}, _taken_in)
+
+
+@group.command("retire", epilog="Example: rag-flywheel golden retire golden:q17 --why 'asked twice'")
+def golden_retire(
+    context: typer.Context,
+    id: Annotated[str, typer.Argument(help="The case's id, which `golden list` prints.")],
+    why: Annotated[str, typer.Option(help="For the ledger, and for whoever reads the list.")],
+    who: Annotated[str | None, typer.Option(help="Who retires it; your login name if not given.")] = None,
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """Take a case of any origin out of use, for good: neither tuning nor the gate uses it any more."""
+    invocation = invoked(context, json, url)
+    body = {"case_id": id, "why": why, "who": who or login()}
+    show(invocation, send(invocation, "POST", "/golden/retire", body=body), terminal.fields)
+
+
+@group.command("check", epilog="Example: rag-flywheel golden check --json")
+def golden_check(context: typer.Context, json: Json = False, url: Url = "") -> None:
+    """Look for leaks from tuning to test, contradictions, lost evidence, and questions without a judgement.
+
+    Exit codes: 0 sound, 2 something is to be put right, 4 nothing wrong but too few questions for a decision.
+    """
+    invocation = invoked(context, json, url)
+    result = send(invocation, "GET", "/golden/check")
+    show(invocation, result, _checkup)
+    raise typer.Exit({"faulty": InvalidInput.exit_code, "undecided": UNDECIDED}.get(result["outcome"], DONE))
+
+
+def _cases(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """The questions of a BEIR folder as the API takes them, and the ids of those without a judgement, which are left
+    out. Raises InvalidInput with file and line.
+    """
+    from eval.questions.golden import read_beir
+    from rag_flywheel.domain.equivalence import normalised
+
+    cases, unjudged = read_beir(folder)
+    bodies = [
+        {
+            "id": case.case_id.removeprefix("golden:"),
+            "question": case.question,
+            "answer": case.answer,
+            "documents": sorted(case.documents),
+            "answerable": case.answerable,
+            "cluster": None if case.group == normalised(case.question) else case.group,
+        }
+        for case in cases
+    ]
+    return bodies, unjudged
+
+
+def _judgement(text: str) -> str | dict[str, Any]:
+    """A span where it ends in two numbers, else a whole document."""
+    return span(text) if all(number.isdigit() for number in [*text.rsplit(":", 2), ""][1:3]) else text
+
+
+def _golden_table(items: Sequence[Mapping[str, Any]]) -> None:
+    columns = ("id", "origin", "role", "state", "group", "question")
+    rows = (
+        [
+            item["case_id"],
+            item["origin"],
+            item["role"],
+            item["state"].replace("_", " "),
+            item["group"],
+            item["question"],
+        ]
+        for item in items
+    )
+    terminal.rows("Judged questions", columns, rows, "no judged question is like this")
+    for item in items:
+        if item["reason"]:
+            terminal.line(f"{item['case_id']}: {item['reason']}", style="dim")
+
+
+def _taken_in(result: Mapping[str, Any]) -> None:
+    terminal.fields(
+        {name: len(result[name]) for name in ("added", "skipped", "unjudged")} | {"masked": result["masked"]}
+    )
+
+
+def _checkup(result: Mapping[str, Any]) -> None:
+    roles = ", ".join(f"{count} {name}" for name, count in result["roles"].items())
+    style = {"sound": "green", "faulty": "red"}.get(result["outcome"], "yellow")
+    terminal.line(f"{result['outcome']}: {roles}; {result['stale_share']:.0%} stale", style=style)
+    rows = (
+        ["\n".join(finding["cases"]), finding["fault"].replace("_", " "), finding["detail"]]
+        for finding in result["findings"]
+    )
+    terminal.rows("Findings", ("case", "fault", "what to do"), rows, "nothing is wrong")

@@ -1,0 +1,115 @@
+"""What all commands share: the options that stand before or after any of them, sending the request, showing the reply.
+
+It imports nothing heavy, and neither do the modules of commands: what only local files need comes in where it is used.
+"""
+
+import contextlib
+import getpass
+import json as json_format
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rag_flywheel.errors import Damaged, InvalidInput
+
+if TYPE_CHECKING:
+    import httpx
+
+    from rag_flywheel.services import Services
+
+DONE, REFUSED, UNDECIDED, INTERRUPTED = 0, 3, 4, 130
+"""Exit codes; those of errors stand in `errors`."""
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Url = Annotated[str, typer.Option("--url", help="A running server, instead of the local files.", envvar="")]
+Why = Annotated[str, typer.Option(help="For the audit log.")]
+User = Annotated[str | None, typer.Option("--user", help="Who you are; only a keyed hash of it is stored.")]
+Key = Annotated[str | None, typer.Option(help="Idempotency key: a repeated request is recorded once.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """How the program was called, whatever the command: the settings' file, the server's URL or "", and the form."""
+
+    config: Path
+    url: str
+    json: bool
+
+
+def invoked(context: typer.Context, json: bool = False, url: str = "") -> Invocation:
+    """What stood before the command, and what stands after it on top."""
+    before: Invocation = context.obj
+    return Invocation(config=before.config, url=url or before.url, json=json or before.json)
+
+
+@contextlib.contextmanager
+def local_services(invocation: Invocation) -> Iterator["Services"]:
+    """The services over the local files, closed at the end of the block."""
+    from rag_flywheel import config
+    from rag_flywheel.wiring import services
+
+    with services(config.load(invocation.config), config.secrets()) as opened:
+        yield opened
+
+
+def reply_to(
+    invocation: Invocation,
+    method: str,
+    path: str,
+    *,
+    body: Mapping[str, Any] | None = None,
+    params: Mapping[str, Any] | None = None,
+    key: str | None = None,
+) -> "httpx.Response":
+    """The HTTP reply, of the server named or of the app over the local files."""
+    from rag_flywheel.cli import client
+
+    if invocation.url:
+        return client.call(method, path, to=invocation.url, body=body, params=params, key=key)
+    with local_services(invocation) as opened:
+        return client.call(method, path, to=opened, body=body, params=params, key=key)
+
+
+def send(
+    invocation: Invocation,
+    method: str,
+    path: str,
+    *,
+    body: Mapping[str, Any] | None = None,
+    params: Mapping[str, Any] | None = None,
+    key: str | None = None,
+) -> Any:
+    """The reply's JSON. Raises the error that the reply names, and Damaged where it is no JSON."""
+    reply = reply_to(invocation, method, path, body=body, params=params, key=key)
+    try:
+        return reply.json()
+    except ValueError as error:
+        raise Damaged(f"{invocation.url} replied with no JSON: is it a rag-flywheel server?") from error
+
+
+def show(invocation: Invocation, result: Any, render: Callable[[Any], None]) -> None:
+    """Print the result: one JSON document for scripts, else as `render` does for people."""
+    if invocation.json:
+        print(json_format.dumps(result, indent=2, ensure_ascii=False))  # noqa: T201  # the one JSON document
+    else:
+        render(result)
+
+
+def login() -> str:
+    """Who works here, for the audit log."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return f"uid {os.getuid()}"
+
+
+def span(text: str) -> dict[str, Any]:
+    """DOCUMENT:START:END as the API takes it. Raises InvalidInput."""
+    document, start, end = [*text.rsplit(":", 2), "", ""][:3]
+    if not (start.isdigit() and end.isdigit()):
+        raise InvalidInput(f"{text!r} is no span; expected DOCUMENT:START:END, such as docs/install.md:120:264")
+    return {"document_id": document, "start": int(start), "end": int(end)}

@@ -1,0 +1,72 @@
+"""Commands that run the loop: serve answers, build the next version."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from rag_flywheel.cli import terminal
+from rag_flywheel.cli.invocation import DONE, REFUSED, UNDECIDED, Json, Url, invoked, local_services, send, show
+
+commands = typer.Typer()
+
+
+@commands.command(epilog="Example: rag-flywheel serve --port 8080")
+def serve(
+    context: typer.Context,
+    host: Annotated[str | None, typer.Option(help="Overrides api.host.")] = None,
+    port: Annotated[int | None, typer.Option(help="Overrides api.port; 0 takes any free one.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Overrides api.workers: processes that answer.", min=1)] = None,
+) -> None:
+    """Serve the chat API, feedback, corrections and reviews over HTTP, in the foreground."""
+    from rag_flywheel import config
+    from rag_flywheel.api.server import run
+
+    settings = config.load(invoked(context).config)
+    api = settings.api
+    run(
+        settings,
+        config.secrets(),
+        host=host or api.host,
+        port=api.port if port is None else port,
+        workers=workers or api.workers,
+        out=terminal.console(),
+    )
+
+
+@commands.command(epilog="Example, nightly: 0 3 * * * rag-flywheel --config /etc/rag-flywheel.yaml reindex")
+def reindex(
+    context: typer.Context,
+    force: Annotated[
+        bool, typer.Option("--force", help="Build even when nothing has changed, or a canary is running.")
+    ] = False,
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """Build a version from sources and accepted corrections, score it against the live one, deploy or refuse it.
+
+    Exit codes: 0 deployed or nothing to do, 3 refused by the gate, 4 undecided, 6 another run is on.
+    """
+    invocation = invoked(context, json, url)
+    if invocation.url:
+        result = send(invocation, "POST", "/reindex", params={"force": force})
+    else:
+        from rag_flywheel.cli.progress import shown
+        from rag_flywheel.cycle.reindex import reindex as run
+
+        with local_services(invocation) as services, shown(terminal.console(stderr=True)) as steps:
+            result = run(services, force=force, steps=steps)
+    show(invocation, result, _reindex_table)
+    raise typer.Exit({"refused": REFUSED, "undecided": UNDECIDED}.get(result["decision"], DONE))
+
+
+def _reindex_table(result: Mapping[str, Any]) -> None:
+    style = {"promoted": "green", "unchanged": "dim"}.get(result["decision"], "yellow")
+    terminal.line(f"{result['decision']}: {result['version'] or 'no version'}", style=style)
+    for reason in result["reasons"]:
+        terminal.line(f"  - {reason}")
+    for skipped in result["skipped"]:
+        terminal.line(f"  skipped {skipped['name']}: {skipped['reason']}", style="dim")
+    if result["report"]:
+        terminal.line(f"report: {result['report']}")
+    terminal.line(f"{result['seconds']:.1f} s", style="dim")

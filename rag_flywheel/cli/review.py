@@ -1,0 +1,81 @@
+"""Commands of reviewers: look at corrections and decide on them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from rag_flywheel.cli import terminal
+from rag_flywheel.cli.invocation import Json, Url, invoked, login, send, show
+
+group = typer.Typer(help="Look at corrections and decide on them.", no_args_is_help=True)
+
+
+@group.command("list", epilog="Example: rag-flywheel review list --status quarantined")
+def review_list(
+    context: typer.Context,
+    status: Annotated[
+        str | None, typer.Option(help="pending (if not given), accepted, rejected or quarantined.")
+    ] = None,
+    conflicts: Annotated[
+        bool, typer.Option("--conflicts", help="Only those that another correction contradicts, in any state.")
+    ] = False,
+    limit: Annotated[int, typer.Option(help="Corrections at most.", min=1, max=1000)] = 100,
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """The corrections that wait for a decision: those in conflict with another one first, then the oldest."""
+    invocation = invoked(context, json, url)
+    params = {"status": status, "conflicts": conflicts, "limit": limit}
+    show(invocation, send(invocation, "GET", "/review", params=params), _review_table)
+
+
+@group.command("show", epilog="Example: rag-flywheel review show ID")
+def review_show(
+    context: typer.Context,
+    id: Annotated[str, typer.Argument(help="The correction's id.")],
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """One correction beside what was answered, and what contradicts it."""
+    invocation = invoked(context, json, url)
+    show(invocation, send(invocation, "GET", f"/review/{id}"), _review_item)
+
+
+@group.command("decide", epilog="Example: rag-flywheel review decide ID --verdict accept")
+def review_decide(
+    context: typer.Context,
+    id: Annotated[str, typer.Argument(help="The correction's id.")],
+    verdict: Annotated[str, typer.Option(help="accept, reject or quarantine.")],
+    answer: Annotated[str | None, typer.Option(help="Accept it in these words instead.")] = None,
+    note: Annotated[str | None, typer.Option(help="Why; its author sees it.")] = None,
+    reviewer: Annotated[str | None, typer.Option(help="Who decides; your login name if not given.")] = None,
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """Accept, reject or quarantine a correction. The latest verdict counts; the next reindex acts on it."""
+    invocation = invoked(context, json, url)
+    body = {"verdict": verdict, "answer": answer, "note": note, "reviewer": reviewer or login()}
+    show(invocation, send(invocation, "POST", f"/review/{id}", body=body), _review_item)
+
+
+def _review_table(items: Sequence[Mapping[str, Any]]) -> None:
+    columns = ("id", "status", "stage", "question", "was answered", "correction")
+    rows = ([item[name] for name in ("id", "status", "stage", "question", "answered", "answer")] for item in items)
+    terminal.rows("Corrections", columns, rows, "no correction is in this state")
+    for item in items:
+        _conflicts(item)
+
+
+def _review_item(item: Mapping[str, Any]) -> None:
+    terminal.fields({name: value for name, value in item.items() if name != "conflicts"})
+    _conflicts(item)
+
+
+def _conflicts(item: Mapping[str, Any]) -> None:
+    for other in item["conflicts"]:
+        same = "the very same question: the one accepted last supersedes the other"
+        near = f"nearly the same question: both stay until one is rejected: {other['question']}"
+        said = f"{item['id']} is in conflict with {other['id']} ({other['status']}): {other['answer']}"
+        terminal.line(said)
+        terminal.line(f"  {same if other['same_question'] else near}", style="dim")

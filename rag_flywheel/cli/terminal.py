@@ -1,0 +1,58 @@
+"""What people see on the terminal: lines and tables. For scripts, `--json` prints the reply as it is instead.
+
+rich is imported when there is something to print, since `--help` and `--json` do without.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def console(*, stderr: bool = False) -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, emoji=False)
+
+
+def line(text: str, *, style: str = "") -> None:
+    """Print a text as it is: no markup in it counts, and no line is broken."""
+    console().print(text, markup=False, style=style, soft_wrap=True)
+
+
+def rows(title: str, columns: Sequence[str], cells: Iterable[Sequence[Any]], nothing: str) -> None:
+    """Print a table, or `nothing` where it has no rows."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title)
+    for number, name in enumerate(columns):
+        # The first is what other commands want to be given, whole.
+        table.add_column(name, no_wrap=number == 0, overflow="fold")
+    for row in cells:
+        table.add_row(*(Text("-" if cell is None else str(cell)) for cell in row))
+    console().print(table if table.row_count else nothing)
+
+
+def fields(result: Mapping[str, Any]) -> None:
+    """Print names and values, a pair a line."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(show_header=False, box=None)
+    for name, value in result.items():
+        table.add_row(name.replace("_", " "), Text("-" if value is None else _short(value)))
+    console().print(table)
+
+
+def document(result: Any) -> None:
+    """Print a nested value as YAML."""
+    import yaml
+
+    line(yaml.safe_dump(result, sort_keys=False, allow_unicode=True))
+
+
+def _short(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
