@@ -1,7 +1,7 @@
 """What the gate does to versions of which the truth is known: chance alone, true losses, true gains, planted faults.
 
 The data set, a BEIR folder, goes through the real cycle; its questions are answered and scored under real rankings.
-Each run draws guard questions (whole groups, without replacement), makes both scorecards of them, and asks the real
+Each run draws guard questions (whole clusters, without replacement), makes both scorecards of them, and asks the real
 `eval.comparison.compare` and `eval.gate.decide` with the default settings.
 
 - A/A: both sides are the same version.

@@ -89,8 +89,8 @@ def _run(scenario: Scenario, guards: Guards, targets: Targets | None, settings: 
         before |= {case.case_id: targets.before[case.case_id] for case in corrected}
         after |= {case.case_id: targets.after[case.case_id] for case in corrected}
     if scenario.target_loss is not None:
-        left = {case.group for case in guards.cases} - {case.group for case in drawn}
-        asked = draw([case for case in guards.cases if case.group in left], scenario.guards, chance)
+        left = {case.cluster for case in guards.cases} - {case.cluster for case in drawn}
+        asked = draw([case for case in guards.cases if case.cluster in left], scenario.guards, chance)
         # Not "corrected": those have to find their correction, and here nobody made one.
         cases += [replace(case, slice=Slice.PARAPHRASE) for case in asked]
         one_side, other_side = _versions(asked, guards, scenario.flips, scenario.target_loss, chance)
@@ -110,14 +110,14 @@ def _run(scenario: Scenario, guards: Guards, targets: Targets | None, settings: 
 
 
 def draw(cases: Sequence[Case], size: int, chance: Random) -> list[Case]:
-    """About `size` cases in whole groups, never more; all where there are fewer."""
-    groups: dict[str, list[Case]] = defaultdict(list)
+    """About `size` cases in whole clusters, never more; all where there are fewer."""
+    clusters: dict[str, list[Case]] = defaultdict(list)
     for case in cases:
-        groups[case.group].append(case)
+        clusters[case.cluster].append(case)
     drawn: list[Case] = []
-    for name in chance.sample(sorted(groups), len(groups)):
-        if len(drawn) + len(groups[name]) <= size:
-            drawn += groups[name]
+    for name in chance.sample(sorted(clusters), len(clusters)):
+        if len(drawn) + len(clusters[name]) <= size:
+            drawn += clusters[name]
     return drawn
 
 

@@ -280,13 +280,13 @@ def with_first(built: Built) -> Manifest:
 
 
 def _wrong(world: World, known: Table) -> list[Case]:
-    """One question of each group that was answered badly and has a known answer."""
+    """One question of each cluster that was answered badly and has a known answer."""
     wrong = [
         case
         for case in world.snapshot.golden
         if case.answer and case.answerable and not known[case.case_id]["hit_at_1"]
     ]
-    return list({case.group: case for case in reversed(wrong)}.values())
+    return list({case.cluster: case for case in reversed(wrong)}.values())
 
 
 def _rebuilt(
@@ -450,7 +450,7 @@ def injected_correction(world: World) -> Planted:
 
 
 def _some(world: World, count: int) -> list[tuple[Case, str]]:
-    cases = {case.group: case for case in world.snapshot.golden if case.answer and case.answerable}
+    cases = {case.cluster: case for case in world.snapshot.golden if case.answer and case.answerable}
     return [(case, case.answer or "") for case in list(cases.values())[:: max(1, len(cases) // count)][:count]]
 
 

@@ -39,7 +39,7 @@ class Comparison:
     role: Role
     metric: str
     n: int  # questions scored, in pairs
-    groups: int  # of which wordings of one question count once
+    clusters: int  # of which wordings of one question count once
     failed: int  # questions whose scoring failed on either side
     before: float | None  # the control's mean; None without a control, or without pairs
     after: float | None
@@ -85,9 +85,9 @@ def compare(
     guards. Those without any question are left out.
 
     Intervals hold 95%: the percentile bootstrap of paired differences (Efron and Tibshirani, 1993, chapter 13). It
-    draws whole groups, as wordings of one question share their fate, and where a slice has questions of several kinds
+    draws whole clusters, as wordings of one question share their fate, and where a slice has questions of several kinds
     (`Case.slice`), from each kind apart. p-values come from the paired permutation test (Fisher, 1935), which turns
-    the signs of whole groups: exact for few, with `resamples` random signs for many. Both are the same for one seed.
+    the signs of whole clusters: exact for few, with `resamples` random signs for many. Both are the same for one seed.
 
     Raises ValueError unless both scorecards hold the same questions.
     """
@@ -129,7 +129,7 @@ def changes(control: Scorecard, treatment: Scorecard, metric: str) -> list[Chang
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pairs:
-    """One metric's values of a slice's questions, by the row of their group."""
+    """One metric's values of a slice's questions, by the row of their cluster."""
 
     rows: NDArray[np.int64]  # (n,)
     sides: Numbers  # (n, sides): the control's where there is one, then the treatment's
@@ -140,10 +140,10 @@ class _Pairs:
         """(n,) What is tested: the difference, or without a control the value."""
         return self.sides[:, -1] - self.sides[:, 0] if self.sides.shape[1] == 2 else self.sides[:, -1]
 
-    def totals(self, groups: int) -> Numbers:
-        """(groups, 2) The sum of a group's shifts, and their number."""
+    def totals(self, clusters: int) -> Numbers:
+        """(clusters, 2) The sum of a cluster's shifts, and their number."""
         weights = (self.shift, np.ones(len(self.rows)))
-        return np.stack([np.bincount(self.rows, weight, groups) for weight in weights], axis=1)
+        return np.stack([np.bincount(self.rows, weight, clusters) for weight in weights], axis=1)
 
 
 def _compared(
@@ -156,10 +156,10 @@ def _compared(
     resamples: int,
     seed: int,
 ) -> list[Comparison]:
-    """All metrics of a slice: one draw of groups and signs serves them all."""
+    """All metrics of a slice: one draw of clusters and signs serves them all."""
     sides = [treatment] if control is None else [control, treatment]
     kinds = sorted({case.slice for case in cases})
-    names = sorted({(case.slice, case.group) for case in cases}, key=lambda one: (kinds.index(one[0]), one[1]))
+    names = sorted({(case.slice, case.cluster) for case in cases}, key=lambda one: (kinds.index(one[0]), one[1]))
     row = {name: at for at, name in enumerate(names)}
     sizes = [sum(slice == kind for slice, _ in names) for kind in kinds]
     pairs = {metric: _pairs(metric, cases, sides, row) for metric in METRICS}
@@ -176,7 +176,7 @@ def _compared(
             totals[:, 2 * at],
             drawn[:, 2 * at : 2 * at + 2],
             signed[:, at],
-            groups=len({names[row][1] for row in pair.rows.tolist()}),
+            clusters=len({names[row][1] for row in pair.rows.tolist()}),
             paired=control is not None and bool(len(pair.rows)),
         )
         for at, (metric, pair) in enumerate(pairs.items())
@@ -190,7 +190,7 @@ def _pairs(
     values = [[side.values[case.case_id][metric] for side in sides] for case in asked]
     scored = [(case, value) for case, value in zip(asked, values, strict=True) if None not in value]
     return _Pairs(
-        rows=np.array([row[case.slice, case.group] for case, _ in scored], dtype=np.int64),
+        rows=np.array([row[case.slice, case.cluster] for case, _ in scored], dtype=np.int64),
         sides=np.array([value for _, value in scored], dtype=np.float64).reshape(len(scored), len(sides)),
         failed=len(asked) - len(scored),
     )
@@ -205,7 +205,7 @@ def _comparison(
     drawn: Numbers,
     signed: Numbers,
     *,
-    groups: int,
+    clusters: int,
     paired: bool,
 ) -> Comparison:
     shift, after = pairs.shift, pairs.sides[:, -1]
@@ -219,7 +219,7 @@ def _comparison(
         role=role,
         metric=metric,
         n=len(shift),
-        groups=groups,
+        clusters=clusters,
         failed=pairs.failed,
         before=float(pairs.sides[:, 0].mean()) if paired else None,
         after=float(after.mean()) if len(shift) else None,
@@ -234,7 +234,7 @@ def _comparison(
 
 
 def _drawn(totals: Numbers, sizes: Sequence[int], rng: np.random.Generator, resamples: int) -> Numbers:
-    """(resamples, columns) The totals of resampled groups, as many of each kind as there are (`sizes`)."""
+    """(resamples, columns) The totals of resampled clusters, as many of each kind as there are (`sizes`)."""
 
     def some(rows: int) -> Numbers:
         times = [rng.multinomial(n, np.full(n, 1.0 / n), size=rows) for n in sizes]
@@ -244,14 +244,14 @@ def _drawn(totals: Numbers, sizes: Sequence[int], rng: np.random.Generator, resa
 
 
 def _signed(sums: Numbers, rng: np.random.Generator, resamples: int) -> Numbers:
-    """(resamples, columns) The totals where each group's sign is a matter of chance."""
+    """(resamples, columns) The totals where each cluster's sign is a matter of chance."""
     parts = _parts(len(sums), resamples)
     return np.concatenate([(2.0 * rng.integers(0, 2, size=(rows, len(sums))) - 1.0) @ sums for rows in parts])
 
 
-def _parts(groups: int, resamples: int) -> list[int]:
+def _parts(clusters: int, resamples: int) -> list[int]:
     """How many resamples to draw at once, so that the memory stays bounded."""
-    at_once = max(1, _DRAWN_AT_ONCE // groups)
+    at_once = max(1, _DRAWN_AT_ONCE // clusters)
     return [min(at_once, resamples - start) for start in range(0, resamples, at_once)]
 
 

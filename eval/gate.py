@@ -173,7 +173,7 @@ def _is_guarded(comparison: Comparison, settings: Gate) -> bool:
 
 
 def _is_enough(comparison: Comparison, settings: Gate) -> bool:
-    return comparison.slice == ALL_GUARDS or comparison.groups >= settings.minimum_slice
+    return comparison.slice == ALL_GUARDS or comparison.clusters >= settings.minimum_slice
 
 
 def _guard_finding(comparison: Comparison, p: float, settings: Gate) -> Finding:

@@ -50,11 +50,11 @@ ASKED = "asked"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A question and what is known to answer it. Wordings of one question share a `group`."""
+    """A question and what is known to answer it. Wordings of one question share a `cluster`."""
 
     case_id: str
     question: str
-    group: str
+    cluster: str
     slice: Slice
     answer: str | None  # the reference answer, where there is one
     documents: frozenset[DocumentId]  # whole documents that answer it
@@ -142,7 +142,7 @@ def read_beir(folder: Path) -> tuple[list[Case], list[str]]:
             Case(
                 case_id=f"golden:{query_id}",
                 question=query["text"],
-                group=query.get("cluster") or normalised(query["text"]),
+                cluster=query.get("cluster") or normalised(query["text"]),
                 slice=Slice.GOLDEN,
                 answer=(query.get("answer") or None) if answerable else None,
                 documents=frozenset(judged[query_id]) if answerable else frozenset(),
@@ -169,7 +169,7 @@ def from_record(recorded: GoldenCase) -> Case:
     return Case(
         case_id=recorded.case_id,
         question=recorded.question,
-        group=recorded.group,
+        cluster=recorded.group,
         slice=Slice.GOLDEN,
         answer=recorded.answer,
         documents=frozenset(recorded.documents),
@@ -183,7 +183,7 @@ def content(case: Case) -> list[Json]:
     """All that a case of the golden set says, in a fixed order: equal for equal cases, and part of a digest."""
     documents: list[Json] = [*sorted(case.documents)]
     spans: list[Json] = [[span.document_id, span.start, span.end] for span in sorted_spans(case.evidence)]
-    return [case.case_id, case.question, case.group, case.answer, documents, spans, case.answerable]
+    return [case.case_id, case.question, case.cluster, case.answer, documents, spans, case.answerable]
 
 
 def sorted_spans(spans: Iterable[Evidence]) -> list[Evidence]:
@@ -196,7 +196,7 @@ def from_corrections(reviewed: Sequence[ReviewedCorrection], *, slice: Slice) ->
         Case(
             case_id=f"correction:{entry.correction.correction_id}",
             question=entry.correction.question,
-            group=normalised(entry.correction.question),
+            cluster=normalised(entry.correction.question),
             slice=slice,
             answer=entry.answer,
             documents=frozenset({entry.correction.document_id}),
@@ -220,7 +220,7 @@ def by_evidence(reviewed: Sequence[ReviewedCorrection]) -> list[Case]:
         Case(
             case_id=f"{ASKED}:{entry.correction.correction_id}",
             question=entry.correction.question,
-            group=normalised(entry.correction.question),
+            cluster=normalised(entry.correction.question),
             slice=Slice.CONFIRMED,
             answer=entry.answer,
             documents=frozenset(),
@@ -240,7 +240,7 @@ def from_confirmed(interactions: Sequence[Interaction]) -> list[Case]:
         Case(
             case_id=f"confirmed:{interaction.interaction_id}",
             question=interaction.query,
-            group=normalised(interaction.query),
+            cluster=normalised(interaction.query),
             slice=Slice.CONFIRMED,
             answer=interaction.answer,
             documents=frozenset(),
@@ -262,17 +262,17 @@ def from_confirmed(interactions: Sequence[Interaction]) -> list[Case]:
 
 
 def with_corrections(cases: Sequence[Case]) -> list[Case]:
-    """The cases, each with the corrections of its group among its documents: a correction answers every wording.
+    """The cases, each with the corrections of its cluster among its documents: a correction answers every wording.
 
-    Call it after `splits.regroup`; without it a correction that rightly comes first looks like a loss.
+    Call it after `splits.clustered`; without it a correction that rightly comes first looks like a loss.
     """
     answers: dict[str, set[DocumentId]] = defaultdict(set)
     for case in cases:
-        answers[case.group].update(
+        answers[case.cluster].update(
             document_id for document_id in case.documents if document_id.startswith(CORRECTION_PREFIX)
         )
     return [
-        replace(case, documents=case.documents | answers[case.group])
+        replace(case, documents=case.documents | answers[case.cluster])
         if case.answerable and not case.sources_only
         else case
         for case in cases
@@ -316,8 +316,8 @@ def settled(
 
 
 def in_use(cases: Sequence[Case], retired: Container[str]) -> list[Case]:
-    """The cases that nobody retired. Call it after `splits.regroup`, or the others of a retired case's group might get
-    another name and with it another role.
+    """The cases that nobody retired. Call it after `splits.clustered`, or the others of a retired case's cluster might
+    get another name and with it another role.
     """
     return [case for case in cases if listed_as(case.case_id) not in retired]
 

@@ -67,7 +67,7 @@ def known_items(chunks: Iterable[Chunk], *, limit: int, seed: int, rephrase: Rep
             break
         case = next(_questions(chunk, corpus, Slice.KNOWN_ITEM), None)
         if case is not None:
-            made.setdefault(case.group, case)
+            made.setdefault(case.cluster, case)
     return [_asked(case, rephrase) for case in made.values()]
 
 
@@ -93,7 +93,7 @@ def neighbours(
     by_id = {chunk.chunk_id: chunk for chunk in corpus.pieces}
     spans = [span for nearby in near for span in nearby.spans]
     topics = [_topic(f"{nearby.question} {nearby.answer}") for nearby in near]
-    taken = {name for case in known for name in (case.group, normalised(case.question))}
+    taken = {name for case in known for name in (case.cluster, normalised(case.question))}
     turns = zip_longest(*(nearby.chunks for nearby in sorted(near, key=lambda one: _draw(one.question, seed))))
     ranked = dict.fromkeys(name for turn in turns for name in turn if name is not None and name in by_id)
     made: list[Case] = []
@@ -104,9 +104,9 @@ def neighbours(
         if any(chunk.span.overlaps(span) for span in spans):
             continue
         for case in _questions(chunk, corpus, Slice.NEIGHBOUR):
-            if case.group not in taken and not _meets(case, used) and not _touches(case, topics, corpus):
+            if case.cluster not in taken and not _meets(case, used) and not _touches(case, topics, corpus):
                 made.append(case)
-                taken.add(case.group)
+                taken.add(case.cluster)
                 used += case.evidence
                 break
     return [_asked(case, rephrase) for case in made]
@@ -172,11 +172,11 @@ def _questions(chunk: Chunk, corpus: _Corpus, slice: Slice) -> Iterator[Case]:
 
 
 def _case(question: str, evidence: Iterable[Evidence], slice: Slice) -> Case:
-    group = normalised(question)
+    cluster = normalised(question)
     return Case(
-        case_id=_case_id(slice, group),
+        case_id=_case_id(slice, cluster),
         question=question,
-        group=group,
+        cluster=cluster,
         slice=slice,
         answer=None,
         documents=frozenset(),
@@ -191,9 +191,9 @@ def _case_id(slice: Slice, text: str) -> str:
 
 
 def _asked(case: Case, rephrase: Rephrase | None) -> Case:
-    """The case in other words. Its group stays, so that it stays on the same side of tuning and test."""
+    """The case in other words. Its cluster stays, so that it stays on the same side of tuning and test."""
     for other in rephrase(case.question, 1)[:1] if rephrase is not None else []:
-        return replace(case, case_id=_case_id(case.slice, f"{case.group}|{other}"), question=other)
+        return replace(case, case_id=_case_id(case.slice, f"{case.cluster}|{other}"), question=other)
     return case
 
 

@@ -64,7 +64,7 @@ class OtherWords:
 
 
 def rewordings(cases: Sequence[Case], *, chunks: Iterable[Chunk], seed: int, rephrase: Rephrase | None) -> list[Case]:
-    """For each case up to WORDINGS others with the same judgements and group, asked in other words.
+    """For each case up to WORDINGS others with the same judgements and cluster, asked in other words.
 
     They are the language model's where `rephrase` gives any, else made: the question's keywords, the question with a
     slip in its longest word (two letters swapped, after Damerau, 1964), and the question in lower case without

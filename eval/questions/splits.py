@@ -1,5 +1,6 @@
-"""Which questions tuning may learn from, which the gate tests, and which only its last word may use: whole groups, by a
-stable hash.
+"""Which questions tuning may learn from, which the gate tests, and which only its last word may use.
+
+Whole clusters, the wordings of one question, by a stable hash.
 """
 
 import hashlib
@@ -18,27 +19,28 @@ from rag_flywheel.ports import Vectors
 
 Role = Literal["tuning", "test", "sealed"]
 NEAR_COSINE = 0.9
-"""Cosine of two questions from which they may be wordings of one. On `emanual-tv` 35 of 60 such pairs in groups of
+"""Cosine of two questions from which they may be wordings of one. On `emanual-tv` 35 of 60 such pairs in clusters of
 their own have the same answer, on `clapnq-dev` 2 of 2; from 0.8 on it is half of them, and 2 of 12.
 """
 COMPARED_AT_ONCE = 1024  # rows of the matrix of cosines, so that its size stays bounded
 
 
-def is_tuning(group: str, *, seed: int) -> bool:
-    """Whether tuning may learn from the group; the gate tests the other half. It never changes for a group and seed."""
-    return hashlib.sha256(f"{seed}|{group}".encode()).digest()[0] < 128
+def is_tuning(cluster: str, *, seed: int) -> bool:
+    """Whether tuning may learn from the cluster; the gate tests the other half. Cluster and seed alone decide it."""
+    return hashlib.sha256(f"{seed}|{cluster}".encode()).digest()[0] < 128
 
 
-def role(group: str, *, seed: int, sealed: float, epoch: int) -> Role:
-    """What a group of judged questions is for.
+def role(cluster: str, *, seed: int, sealed: float, epoch: int) -> Role:
+    """What a cluster of judged questions is for.
 
-    A tuning group stays one for ever, for a seed, and so does a test group. Of the test groups a share `sealed` (0..1)
-    is sealed: those whose place on a circle lies in the epoch's arc. The arcs of following epochs meet without
-    overlapping, so sealed groups become ordinary test cases in the next epoch, and come back after 1 / `sealed` epochs.
+    A tuning cluster stays one for ever, for a seed, and so does a test cluster. Of the test clusters a share `sealed`
+    (0..1) is sealed: those whose place on a circle lies in the epoch's arc. The arcs of following epochs meet without
+    overlapping, so sealed clusters become ordinary test cases in the next epoch, and come back after 1 / `sealed`
+    epochs.
     """
-    if is_tuning(group, seed=seed):
+    if is_tuning(cluster, seed=seed):
         return "tuning"
-    digest = hashlib.sha256(f"{seed}|sealed|{group}".encode()).digest()
+    digest = hashlib.sha256(f"{seed}|sealed|{cluster}".encode()).digest()
     place = int.from_bytes(digest[:6], "big") / 2**48
     return "sealed" if (place - epoch * sealed) % 1.0 < sealed else "test"
 
@@ -49,24 +51,25 @@ def epoch(decisions: int, settings: Gate) -> int:
 
 
 def seal(cases: Sequence[Case], *, seed: int, sealed: float, epoch: int) -> list[Case]:
-    """The cases in their order, those of sealed groups marked. Call it after `regroup`.
+    """The cases in their order, those of sealed clusters marked. Call it after `clustered`.
 
-    A group can be sealed only where it holds a judged question (golden or confirmed, not a made one), and no correction
-    or wording of one: those are asked in any case. It is sealed as a whole, so that no wording of it is open.
+    A cluster can be sealed only where it holds a judged question (golden or confirmed, not a made one), and no
+    correction or wording of one: those are asked in any case. It is sealed as a whole, so that no wording of it is
+    open.
     """
     members: dict[str, list[Case]] = defaultdict(list)
     for case in cases:
-        members[case.group].append(case)
+        members[case.cluster].append(case)
     shut = {
-        group
-        for group, those in members.items()
-        if sealable(those) and role(group, seed=seed, sealed=sealed, epoch=epoch) == "sealed"
+        cluster
+        for cluster, those in members.items()
+        if sealable(those) and role(cluster, seed=seed, sealed=sealed, epoch=epoch) == "sealed"
     }
-    return [replace(case, sealed=case.group in shut) for case in cases]
+    return [replace(case, sealed=case.cluster in shut) for case in cases]
 
 
 def sealable(members: Sequence[Case]) -> bool:
-    """Whether the cases of one group may be kept for the gate's last word."""
+    """Whether the cases of one cluster may be kept for the gate's last word."""
     judged = any(case.slice in (Slice.GOLDEN, Slice.CONFIRMED) and not case.made for case in members)
     return judged and not any(
         case.slice in (Slice.CORRECTED, Slice.PARAPHRASE) or case.case_id.startswith(CORRECTION_PREFIX)
@@ -74,16 +77,16 @@ def sealable(members: Sequence[Case]) -> bool:
     )
 
 
-def regroup(cases: Sequence[Case]) -> list[Case]:
-    """The cases in their order, with one group for all wordings of a question.
+def clustered(cases: Sequence[Case]) -> list[Case]:
+    """The cases in their order, with one cluster for all wordings of a question.
 
-    Joined are cases of the same group, the same normalised text, or nearly the same words, also through others. So no
-    wording of a question crosses from tuning to test. The joined group bears the smallest of its golden cases' names,
+    Joined are cases of the same cluster, the same normalised text, or nearly the same words, also through others. So no
+    wording of a question crosses from tuning to test. The joined cluster bears the smallest of its golden cases' names,
     else of its other real questions', else of its made ones': what people ask and what is made of the corpus comes and
     goes, and must not move a judged question from one role to another.
     """
     texts = [normalised(case.question) for case in cases]
-    keys = [(f"group {case.group}", f"text {text}") for case, text in zip(cases, texts, strict=True)]
+    keys = [(f"cluster {case.cluster}", f"text {text}") for case, text in zip(cases, texts, strict=True)]
     parents = {key: key for pair in keys for key in pair}
 
     def root(key: str) -> str:
@@ -94,17 +97,17 @@ def regroup(cases: Sequence[Case]) -> list[Case]:
     def join(one: str, other: str) -> None:
         parents[root(one)] = root(other)
 
-    for group, text in keys:
-        join(group, text)
+    for cluster, text in keys:
+        join(cluster, text)
     index = near_index(texts)
     for one in index.texts:
         for other in near_texts(one, index):
             join(f"text {one}", f"text {other}")
     names: dict[str, tuple[bool, bool, str]] = {}
-    for case, (group, _) in zip(cases, keys, strict=True):
-        name = (case.made, case.slice is not Slice.GOLDEN, case.group)
-        names[root(group)] = min(name, names.get(root(group), name))
-    return [replace(case, group=names[root(group)][-1]) for case, (group, _) in zip(cases, keys, strict=True)]
+    for case, (cluster, _) in zip(cases, keys, strict=True):
+        name = (case.made, case.slice is not Slice.GOLDEN, case.cluster)
+        names[root(cluster)] = min(name, names.get(root(cluster), name))
+    return [replace(case, cluster=names[root(cluster)][-1]) for case, (cluster, _) in zip(cases, keys, strict=True)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +120,9 @@ class Leak:
 
 
 def leaks(cases: Sequence[Case], roles: Mapping[str, Role], vectors: Vectors | None) -> list[Leak]:
-    """Every pair of near questions of which tuning sees one and the gate the other, by `roles` of their groups.
+    """Every pair of near questions of which tuning sees one and the gate the other, by `roles` of their clusters.
 
-    Near are questions of nearly the same words, which `regroup` keeps together, and those with a cosine of at least
+    Near are questions of nearly the same words, which `clustered` keeps together, and those with a cosine of at least
     NEAR_COSINE. `vectors` (n, dimension) are of the cases' questions, unit rows; None where there is no encoder.
     """
     texts = [normalised(case.question) for case in cases]
@@ -127,8 +130,8 @@ def leaks(cases: Sequence[Case], roles: Mapping[str, Role], vectors: Vectors | N
     for at, text in enumerate(texts):
         places[text].append(at)
     index = near_index(texts)
-    tuning = [at for at, case in enumerate(cases) if roles[case.group] == "tuning"]
-    test = [at for at, case in enumerate(cases) if roles[case.group] != "tuning"]
+    tuning = [at for at, case in enumerate(cases) if roles[case.cluster] == "tuning"]
+    test = [at for at, case in enumerate(cases) if roles[case.cluster] != "tuning"]
     found: dict[tuple[int, int], float | None] = {}
     if vectors is not None:
         found.update(_near_vectors(tuning, test, vectors))

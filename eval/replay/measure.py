@@ -44,7 +44,7 @@ Numbers = NDArray[np.float64]
 class _Sample:
     """The probes of one slice that one method was asked, in every seed."""
 
-    groups: tuple[str, ...]
+    clusters: tuple[str, ...]
     seeds: NDArray[np.int64]  # (n,)
     before: Numbers  # (n, metrics)
     after: Numbers  # (n, metrics)
@@ -165,7 +165,7 @@ def _slices(
     parts = (*SLICES, ANSWERABLE) if gap else SLICES
     samples = {part: _sample(trials, part, likeness) for part in parts}
     return {
-        part: _compared(sample, resamples=resamples, seed=seed) for part, sample in samples.items() if sample.groups
+        part: _compared(sample, resamples=resamples, seed=seed) for part, sample in samples.items() if sample.clusters
     }
 
 
@@ -174,7 +174,7 @@ def _sample(trials: Sequence[Trial], part: str, likeness: Likeness) -> _Sample:
     before = [_scores(probe, trial.before[probe.query_id], likeness) for trial, probe in asked]
     after = [_scores(probe, trial.turns[-1][probe.query_id], likeness) for trial, probe in asked]
     return _Sample(
-        groups=tuple(probe.group for _, probe in asked),
+        clusters=tuple(probe.cluster for _, probe in asked),
         seeds=np.array([trial.seed for trial, _ in asked], dtype=np.int64),
         before=np.array(before, dtype=np.float64).reshape(len(asked), len(METRICS)),
         after=np.array(after, dtype=np.float64).reshape(len(asked), len(METRICS)),
@@ -183,7 +183,7 @@ def _sample(trials: Sequence[Trial], part: str, likeness: Likeness) -> _Sample:
 
 def _compared(sample: _Sample, *, resamples: int, seed: int) -> dict[str, dict[str, Any]]:
     shift = sample.after - sample.before
-    lows, highs = _intervals(shift, sample.groups, resamples=resamples, seed=seed)
+    lows, highs = _intervals(shift, sample.clusters, resamples=resamples, seed=seed)
     by_seed = np.array([shift[sample.seeds == one].mean(axis=0) for one in np.unique(sample.seeds)])
     spreads = by_seed.std(axis=0, ddof=1) if len(by_seed) > 1 else np.zeros(len(METRICS))
     found = {}
@@ -203,9 +203,9 @@ def _compared(sample: _Sample, *, resamples: int, seed: int) -> dict[str, dict[s
     return found
 
 
-def _intervals(shift: Numbers, groups: Sequence[str], *, resamples: int, seed: int) -> tuple[Numbers, Numbers]:
-    """Percentiles of the mean over the probes of groups that are drawn with replacement: (metrics,) each."""
-    _, of = np.unique(groups, return_inverse=True)
+def _intervals(shift: Numbers, clusters: Sequence[str], *, resamples: int, seed: int) -> tuple[Numbers, Numbers]:
+    """Percentiles of the mean over the probes of clusters that are drawn with replacement: (metrics,) each."""
+    _, of = np.unique(clusters, return_inverse=True)
     sizes = np.bincount(of).astype(np.float64)
     sums = np.stack([np.bincount(of, weights=column) for column in shift.T], axis=1)
     rng = np.random.default_rng(seed)

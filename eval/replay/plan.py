@@ -160,7 +160,7 @@ def _probes(
         probes += [
             Probe(
                 query_id=query.query_id,
-                group=query.cluster,
+                cluster=query.cluster,
                 question=query.text,
                 answer=query.answer,
                 slice=part,

@@ -16,7 +16,7 @@ class Probe:
     """A question that is asked before and after each turn, and that nothing ever learns from."""
 
     query_id: str
-    group: str  # wordings of one question share it
+    cluster: str  # wordings of one question share it
     question: str
     answer: str  # gold
     slice: Slice

@@ -126,8 +126,9 @@ def _kept(judged: Sequence[Judged]) -> tuple[list[Judged], list[dict[str, Any]]]
 
 def _plain(judged: Judged) -> dict[str, Any]:
     guarded = judged.comparison.role is not Role.TARGET and judged.finding is not Finding.NOT_TESTED
+    renamed = {"clusters": "groups"}  # as readers of report.json know it
     return {
-        **asdict(judged.comparison),
+        **{renamed.get(name, name): value for name, value in asdict(judged.comparison).items()},
         "slice": str(judged.comparison.slice),
         "role": judged.comparison.role.value,
         "finding": judged.finding.value,
@@ -179,7 +180,7 @@ def _agreed(agreement: Agreement) -> dict[str, Any]:
 
 
 def _told(case: Case) -> dict[str, Any]:
-    return {"case_id": case.case_id, "slice": case.slice.value, "group": case.group, "question": case.question}
+    return {"case_id": case.case_id, "slice": case.slice.value, "group": case.cluster, "question": case.question}
 
 
 def _sealed(cases: Sequence[Case], retired: Sequence[Case], changed: Sequence[Move]) -> dict[str, int] | None:

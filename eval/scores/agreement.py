@@ -57,18 +57,18 @@ def recorded(
     """The answers that both can judge: confirmed ones, and those behind accepted corrections.
 
     A corrected answer is compared with the correction. A confirmed one is compared with what people answered to its
-    question in another of the `cases` of its group: compared with itself it would always be right.
+    question in another of the `cases` of its cluster: compared with itself it would always be right.
     """
-    groups = {case.case_id: case.group for case in cases}
+    clusters = {case.case_id: case.cluster for case in cases}
     by_people = {
-        case.group: case.answer
+        case.cluster: case.answer
         for case in cases
         if case.answer is not None and not case.made and not case.case_id.startswith(_CONFIRMED)
     }
     good = [
         _recorded(
             interaction,
-            by_people.get(groups.get(f"{_CONFIRMED}{interaction.interaction_id}", normalised(interaction.query))),
+            by_people.get(clusters.get(f"{_CONFIRMED}{interaction.interaction_id}", normalised(interaction.query))),
             good=True,
         )
         for interaction in confirmed

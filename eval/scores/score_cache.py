@@ -51,7 +51,7 @@ def scored(
 
 
 def _key(case: Case, texts: Sequence[str], shared: Sequence[object]) -> str:
-    """A digest of all that the scores depend on. The slice, the group and the like are not: they only sort them."""
+    """A digest of all that the scores depend on. The slice, the cluster and the like are not: they only sort them."""
     about = [case.question, case.answer, judgements(case), case.answerable, case.sources_only]
     parts = json.dumps([shared, about, list(texts)], sort_keys=True)
     return "scores:" + hashlib.sha256(parts.encode()).hexdigest()

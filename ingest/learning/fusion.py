@@ -24,7 +24,7 @@ UNTUNED = 1.0  # the weight of reciprocal rank fusion that the learned weights a
 class Example:
     """A question's candidates as features, with which of them answer it."""
 
-    group: str
+    cluster: str
     weight: float  # how much the question counts
     values: NDArray[np.float64]  # (candidates, len(FEATURES))
     relevant: NDArray[np.bool_]  # (candidates,)
@@ -38,7 +38,7 @@ def examples(lessons: Iterable[Lesson], rank: Callable[[str], Sequence[Passage]]
         relevant = np.array([lesson.answered_by(passage.chunk) for passage in passages])
         if relevant.any() and not relevant.all():
             values = features([one.scores for one in passages])
-            made.append(Example(group=lesson.group, weight=lesson.weight, values=values, relevant=relevant))
+            made.append(Example(cluster=lesson.cluster, weight=lesson.weight, values=values, relevant=relevant))
     return made
 
 
@@ -52,9 +52,9 @@ def learn(
     reciprocal rank over the questions exceeds `errors` standard errors.
     """
     used = [at for at, name in enumerate(FEATURES) if name not in without]
-    groups = [example.group for example in known]
-    if len(set(groups)) < FOLDS:
-        return {}, f"only {len(set(groups))} questions whose answer was found, {FOLDS} needed"
+    clusters = [example.cluster for example in known]
+    if len(set(clusters)) < FOLDS:
+        return {}, f"only {len(set(clusters))} questions whose answer was found, {FOLDS} needed"
     before = np.array([_reciprocal_rank(example, baseline) for example in known])
     if RERANK not in without:
         rival = _cross_validated(known, [at for at in used if FEATURES[at] != RERANK])
@@ -104,9 +104,9 @@ def fit(known: Sequence[Example], used: Sequence[int]) -> dict[str, float]:
 
 
 def _cross_validated(known: Sequence[Example], used: Sequence[int]) -> NDArray[np.float64]:
-    """The reciprocal rank of each question by weights learned from the other folds; no group is in two."""
+    """The reciprocal rank of each question by weights learned from the other folds; no cluster is in two."""
     ranks = np.zeros(len(known))
-    for train, test in GroupKFold(FOLDS).split(known, groups=[example.group for example in known]):
+    for train, test in GroupKFold(FOLDS).split(known, groups=[example.cluster for example in known]):
         weights = fit([known[at] for at in train], used)
         for at in test:
             ranks[at] = _reciprocal_rank(known[at], weights)

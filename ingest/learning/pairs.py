@@ -17,7 +17,7 @@ class Lesson:
     """A question with what is known of its answer."""
 
     question: str
-    group: str  # wordings of one question share it
+    cluster: str  # wordings of one question share it
     answer: str | None
     documents: frozenset[DocumentId]  # whole documents that answer it
     evidence: tuple[Evidence, ...]  # spans that answer it
@@ -45,9 +45,9 @@ def pairs(lessons: Sequence[Lesson], rank: Callable[[str], Sequence[Passage]], *
         wrong = [chunk for chunk in passages if not lesson.answered_by(chunk)]
         wrong.sort(key=lambda chunk: not any(chunk.span.overlaps(span) for span in lesson.rejected))
         if right and wrong:
-            made += [Pair(query=lesson.question, text=text, relevant=True, group=lesson.group) for text in right]
+            made += [Pair(query=lesson.question, text=text, relevant=True, group=lesson.cluster) for text in right]
             made += [
-                Pair(query=lesson.question, text=chunk.text, relevant=False, group=lesson.group)
+                Pair(query=lesson.question, text=chunk.text, relevant=False, group=lesson.cluster)
                 for chunk in wrong[:negatives]
             ]
     return made

@@ -54,15 +54,15 @@ def learn(
     of the error, again in the new order first and then in the live one.
 
     `corrections` are those that the version holds, each a lesson; with the `others` they calibrate admission. `ranking`
-    are the lessons that fusion and reranker may learn from: none whose group the gate will test.
+    are the lessons that fusion and reranker may learn from: none whose cluster the gate will test.
     """
     questions = sorted({lesson.question for lesson in [*corrections, *others, *ranking]})
     encoded = searcher.encoder.encode_queries(questions)
     vectors = dict(zip(questions, encoded, strict=True))
     notes: list[str] = []
     real = [lesson for lesson in ranking if not lesson.made and (lesson.documents or lesson.evidence)]
-    groups = len({lesson.group for lesson in real})
-    enough = groups >= settings.minimum_groups
+    asked = len({lesson.cluster for lesson in real})
+    enough = asked >= settings.minimum_groups
 
     def ranked(question: str) -> list[Passage]:  # what is known of other questions alone may teach an order
         return list(rank(question, vectors[question], searcher=searcher, without=is_known).passages)
@@ -73,7 +73,7 @@ def learn(
         weights, note = fusion.learn(known, without=(RERANK,), baseline={}, errors=FUSION_ERRORS)
         notes.append(f"fusion: {note}")
     else:
-        notes.append(f"ranking left as it is: {groups} questions with a known answer, {settings.minimum_groups} needed")
+        notes.append(f"ranking left as it is: {asked} questions with a known answer, {settings.minimum_groups} needed")
     admissions = admission.calibrate(
         corrections,
         others,
@@ -111,12 +111,12 @@ def _reranker(
 
     What came of the same pairs and held-out rankings before, adopted or not, is not worked out again.
     """
-    held = {group for group in {lesson.group for lesson in real} if _unit(group, settings.seed) < 1 / 3}
-    training = pairs([one for one in real if one.group not in held], rank, negatives=settings.negatives)
+    held = {cluster for cluster in {lesson.cluster for lesson in real} if _unit(cluster, settings.seed) < 1 / 3}
+    training = pairs([one for one in real if one.cluster not in held], rank, negatives=settings.negatives)
     if not training or not held:
         return learned, "not tuned: no question's known answer was among its passages"
     training = training[:PAIRS_AT_MOST]
-    judging = [one for one in real if one.group in held][:HELD_AT_MOST]
+    judging = [one for one in real if one.cluster in held][:HELD_AT_MOST]
     found = {lesson.question: rank(lesson.question) for lesson in judging}
     recipe = [
         settings.model_dump(mode="json"),
@@ -154,9 +154,9 @@ def _scored(question: str, passages: Sequence[Passage], model: Reranker, candida
     return [*scored, *passages[candidates:]]
 
 
-def _unit(group: str, seed: int) -> float:
-    """A number in 0..1 that the group's name and the seed decide."""
-    return int.from_bytes(hashlib.sha256(f"{seed}:{group}".encode()).digest()[:8]) / 2**64
+def _unit(cluster: str, seed: int) -> float:
+    """A number in 0..1 that the cluster's name and the seed decide."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{cluster}".encode()).digest()[:8]) / 2**64
 
 
 def _admission_note(admissions: Sequence[Admission]) -> str:

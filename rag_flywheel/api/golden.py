@@ -168,7 +168,7 @@ def _item(listed: collection.Listed) -> GoldenItem:
         case_id=case.case_id,
         question=case.question,
         origin=listed.origin,
-        group=case.group,
+        group=case.cluster,
         role=listed.role,
         state=listed.state,
         reason=listed.reason,

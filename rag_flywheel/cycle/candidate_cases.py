@@ -36,7 +36,7 @@ def cases(
     neighbours_at_most: int = 0,
     reworded: bool = False,
 ) -> list[Case]:
-    """Every question whose answer is known, wordings of one question in one group.
+    """Every question whose answer is known, wordings of one question in one cluster.
 
     `corrections` are those that the candidate holds; the ones that the control does not hold are the target, the others
     guards. Questions are made from the chunks in `known`. A judgement of a document that was dropped as a duplicate
@@ -59,7 +59,7 @@ def cases(
         *items,
         *neighbours(known, near, known=items, limit=neighbours_at_most, seed=seed, rephrase=rephrase),
     ]
-    return _agreeing(golden.with_corrections(splits.regroup(found)), corrections)
+    return _agreeing(golden.with_corrections(splits.clustered(found)), corrections)
 
 
 def asked_by_the_gate(found: Sequence[Case], *, seed: int) -> list[Case]:
@@ -72,7 +72,7 @@ def asked_by_the_gate(found: Sequence[Case], *, seed: int) -> list[Case]:
     return [
         case
         for case in found
-        if case.slice in always or _is_correction(case) or not splits.is_tuning(case.group, seed=seed)
+        if case.slice in always or _is_correction(case) or not splits.is_tuning(case.cluster, seed=seed)
     ]
 
 
@@ -99,7 +99,7 @@ def lessons(
         for case in answerable
         if _is_correction(case)
     }
-    seen = [case for case in answerable if splits.is_tuning(case.group, seed=seed)]
+    seen = [case for case in answerable if splits.is_tuning(case.cluster, seed=seed)]
     others = [_lesson(case, weight=confirmed.get(case.case_id, 1.0)) for case in seen if case.case_id not in corrected]
     ranking = [corrected[case.case_id] for case in seen if case.case_id in corrected]
     return list(corrected.values()), others, [*ranking, *others]
@@ -165,7 +165,7 @@ def _same(case: Case, same: Mapping[DocumentId, DocumentId]) -> frozenset[Docume
 def _lesson(case: Case, *, weight: float) -> Lesson:
     return Lesson(
         question=case.question,
-        group=case.group,
+        cluster=case.cluster,
         answer=case.answer,
         documents=case.documents,
         evidence=case.evidence,

@@ -108,7 +108,7 @@ def listed(services: Services, held: Set[DocumentId]) -> list[Listed]:
     origins = judged(services)
     settings = services.config.gate
     cases = splits.seal(
-        splits.regroup([case for case, _ in origins]),
+        splits.clustered([case for case, _ in origins]),
         seed=settings.seed,
         sealed=settings.sealed,
         epoch=splits.epoch(services.ledger.count_decisions(), settings),
@@ -131,7 +131,7 @@ def listed(services: Services, held: Set[DocumentId]) -> list[Listed]:
 def _role(case: Case, *, seed: int) -> Role:
     if case.sealed:
         return "sealed"
-    return "tuning" if splits.is_tuning(case.group, seed=seed) else "test"
+    return "tuning" if splits.is_tuning(case.cluster, seed=seed) else "test"
 
 
 def _state(out: golden.Retired | None) -> State:
@@ -191,7 +191,7 @@ def add(
     case = Case(
         case_id="golden:added",
         question=asked,
-        group=group or normalised(asked),
+        cluster=group or normalised(asked),
         slice=Slice.GOLDEN,
         answer=said if answerable else None,
         documents=frozenset(documents),
@@ -266,7 +266,7 @@ def imported(
     return Case(
         case_id=f"golden:{name}",
         question=question,
-        group=group or normalised(question),
+        cluster=group or normalised(question),
         slice=Slice.GOLDEN,
         answer=(answer or None) if answerable else None,
         documents=frozenset(documents),
@@ -288,7 +288,7 @@ def read(path: Path) -> tuple[list[dict[str, Json]], list[str]]:
             "answer": case.answer,
             "documents": [*sorted(case.documents)],
             "answerable": case.answerable,
-            "cluster": None if case.group == normalised(case.question) else case.group,
+            "cluster": None if case.cluster == normalised(case.question) else case.cluster,
         }
         for case in cases
     ]
@@ -322,7 +322,7 @@ def _record(
                     who=by,
                     origin=origin,
                     question=case.question,
-                    group=case.group,
+                    group=case.cluster,
                     answer=case.answer,
                     documents=tuple(sorted(case.documents)),
                     evidence=case.evidence,
@@ -352,10 +352,10 @@ def masked(case: Case, redactor: Redactor) -> tuple[Case, Counter[str]]:
     answer = None if case.answer is None else redactor.redact(case.answer.strip())
     found = Counter(question.found) + Counter({} if answer is None else answer.found)
     group = normalised(question.text)
-    if case.group != normalised(case.question):
-        cluster = redactor.redact(case.group)
+    if case.cluster != normalised(case.question):
+        cluster = redactor.redact(case.cluster)
         group, found = cluster.text, found + Counter(cluster.found)
-    clean = replace(case, question=question.text, answer=None if answer is None else answer.text, group=group)
+    clean = replace(case, question=question.text, answer=None if answer is None else answer.text, cluster=group)
     return clean, found
 
 

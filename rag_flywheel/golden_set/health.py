@@ -81,7 +81,7 @@ def _leaks(used: Sequence[Listed], services: Services) -> Iterator[Finding]:
     if not cases:
         return
     vectors = services.encoders(services.config.embedder).encode_queries([case.question for case in cases])
-    for leak in splits.leaks(cases, {item.case.group: item.role for item in used}, vectors):
+    for leak in splits.leaks(cases, {item.case.cluster: item.role for item in used}, vectors):
         near = "nearly the same words" if leak.cosine is None else f"a cosine of {leak.cosine:.2f}"
         detail = (
             f"tuning sees the first and the gate the second, and they have {near}: give both one cluster, or retire one"

@@ -147,9 +147,9 @@ class _Simulation:
 
     def _own(self, probe: Probe) -> frozenset[DocumentId]:
         """The accepted correction of the probe's own question, unless it is hostile."""
-        if probe.group not in self.taught:
+        if probe.cluster not in self.taught:
             return frozenset()
-        ask, reviewed = self.taught[probe.group]
+        ask, reviewed = self.taught[probe.cluster]
         return frozenset({reviewed.correction.document_id}) if ask.hostile is None else frozenset()
 
     def _ask(self, ask: Ask) -> None:

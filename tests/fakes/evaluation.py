@@ -101,7 +101,7 @@ def case(
     question: str | None = None,
     evidence: Sequence[Evidence] = (),
     slice: Slice = Slice.GOLDEN,
-    group: str | None = None,
+    cluster: str | None = None,
     answer: str | None = None,
 ) -> Case:
     """A case that the documents or spans answer; without any it is one that nothing answers."""
@@ -109,7 +109,7 @@ def case(
     return Case(
         case_id=name,
         question=asked,
-        group=normalised(asked) if group is None else group,
+        cluster=normalised(asked) if cluster is None else cluster,
         slice=slice,
         answer=answer,
         documents=frozenset(DocumentId(document) for document in documents),

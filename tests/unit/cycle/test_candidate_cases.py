@@ -44,7 +44,7 @@ def test_a_new_correction_with_evidence_also_guards_what_search_makes_of_the_sou
     found = made(control=("c1",))
     assert "asked:c1" not in found  # its correction is live already, and guarded as such
     guard = found["asked:c2"]
-    assert (guard.slice, guard.sources_only, guard.group) == (Slice.CONFIRMED, True, found["correction:c2"].group)
+    assert (guard.slice, guard.sources_only, guard.cluster) == (Slice.CONFIRMED, True, found["correction:c2"].cluster)
     assert guard.documents == frozenset()
     assert guard.evidence == found["correction:c2"].evidence != ()
 
@@ -74,7 +74,7 @@ def test_the_gate_asks_the_half_that_tuning_does_not_see_and_every_correction() 
     asked = {one.case_id for one in asked_by_the_gate(found, seed=0)}
     assert {"correction:c1", "correction:c2"} <= asked
     half = {one.case_id for one in found if one.case_id in asked and one.case_id.startswith("g")}
-    assert half == {one.case_id for one in found if one.case_id.startswith("g") and not is_tuning(one.group, seed=0)}
+    assert half == {one.case_id for one in found if one.case_id.startswith("g") and not is_tuning(one.cluster, seed=0)}
     assert 5 < len(half) < 35
 
 
@@ -85,7 +85,7 @@ def test_no_group_that_the_gate_tests_is_among_the_lessons_of_the_ranking() -> N
         found, corrections=[reviewed("c1"), reviewed("c2")], interaction=asked, weights={}, seed=0
     )
     assert len(corrections) == 2
-    assert all(is_tuning(one.group, seed=0) for one in [*others, *ranking])
+    assert all(is_tuning(one.cluster, seed=0) for one in [*others, *ranking])
     assert not {other.question for other in others} & {correction.question for correction in corrections}
 
 
@@ -211,7 +211,7 @@ def test_other_wordings_of_a_new_correction_are_targets_of_its_group_and_the_gat
     [corrected] = [one for one in found if one.slice is Slice.CORRECTED]
     wordings = [one for one in found if one.slice is Slice.PARAPHRASE]
     assert wordings
-    assert {wording.group for wording in wordings} == {corrected.group}
+    assert {wording.cluster for wording in wordings} == {corrected.cluster}
     assert all(wording.documents == corrected.documents and wording.made for wording in wordings)
     assert set(wordings) <= set(asked_by_the_gate(found, seed=0))
     assert [one for one in told() if one.slice is Slice.PARAPHRASE] == []

@@ -62,8 +62,8 @@ def test_kappa_is_not_defined_where_both_say_one_thing_of_all() -> None:
         agreement.agreement([], metric="faithfulness", resamples=200, seed=0)
 
 
-def confirmed_case(name: str, group: str) -> Case:
-    return case(f"confirmed:{name}", "d", slice=Slice.CONFIRMED, group=group, answer="Itself.")
+def confirmed_case(name: str, cluster: str) -> Case:
+    return case(f"confirmed:{name}", "d", slice=Slice.CONFIRMED, cluster=cluster, answer="Itself.")
 
 
 def test_a_corrected_answer_is_compared_with_its_correction_and_a_confirmed_one_with_what_people_wrote() -> None:
@@ -74,7 +74,7 @@ def test_a_corrected_answer_is_compared_with_its_correction_and_a_confirmed_one_
         ],
         corrected=[(reviewed("c", wording="The reviewed one."), samples.interaction("wrong", answer="Wrong."))],
         cases=[
-            case("golden:1", "d", group="pairing", answer="The golden answer."),
+            case("golden:1", "d", cluster="pairing", answer="The golden answer."),
             confirmed_case("judged", "pairing"),
             confirmed_case("alone", "red"),
         ],

@@ -37,7 +37,7 @@ def case(
     return Case(
         case_id=name,
         question="How?",
-        group=name,
+        cluster=name,
         slice=Slice.GOLDEN,
         answer=None,
         documents=frozenset(DocumentId(document) for document in documents),

@@ -143,12 +143,12 @@ def test_the_interval_covers_the_true_difference_about_as_often_as_it_says() -> 
 def test_the_interval_covers_the_truth_where_wordings_of_one_question_share_their_fate() -> None:
     """20 questions of 5 wordings each; drawn one by one, the wordings would cover it in about two of three runs."""
     rng = np.random.default_rng(8)
-    cases = [case(f"{group}-{wording}", "d", group=str(group)) for group in range(20) for wording in range(5)]
+    cases = [case(f"{cluster}-{wording}", "d", cluster=str(cluster)) for cluster in range(20) for wording in range(5)]
     covered = 0
     for _ in range(100):
         fates = rng.choice([-1.0, 0.0, 1.0], size=20, p=[0.2, 0.4, 0.4])
         found = moved(cases, [float(fate) for fate in fates for _ in range(5)], resamples=400)[Slice.GOLDEN, "hit_at_1"]
-        assert (found.n, found.groups) == (100, 20)
+        assert (found.n, found.clusters) == (100, 20)
         assert found.low is not None
         assert found.high is not None
         covered += found.low <= 0.2 <= found.high
@@ -156,14 +156,14 @@ def test_the_interval_covers_the_truth_where_wordings_of_one_question_share_thei
 
 
 def test_wordings_of_one_question_are_drawn_together() -> None:
-    """Two groups: a resample has both, or one of them twice, so a quarter of the means is 0 and a quarter 1."""
-    cases = [case(f"{group}{wording}", "d", group=group) for group in "ab" for wording in range(5)]
+    """Two clusters: a resample has both, or one of them twice, so a quarter of the means is 0 and a quarter 1."""
+    cases = [case(f"{cluster}{wording}", "d", cluster=cluster) for cluster in "ab" for wording in range(5)]
     found = moved(cases, [1.0] * 5 + [0.0] * 5)[Slice.GOLDEN, "hit_at_1"]
-    assert (found.n, found.groups, found.low, found.high) == (10, 2, 0.0, 1.0)
+    assert (found.n, found.clusters, found.low, found.high) == (10, 2, 0.0, 1.0)
 
 
 def test_a_group_of_many_wordings_weighs_as_many_questions() -> None:
-    cases = [case(f"a{wording}", "d", group="a") for wording in range(3)] + [case("b", "d", group="b")]
+    cases = [case(f"a{wording}", "d", cluster="a") for wording in range(3)] + [case("b", "d", cluster="b")]
     found = moved(cases, [0.0] * 3 + [1.0])[Slice.GOLDEN, "hit_at_1"]
     assert (found.difference, found.low, found.high) == (0.25, 0.0, 1.0)
 
@@ -250,9 +250,9 @@ def test_a_p_value_from_random_signs_is_never_zero() -> None:
 
 
 def test_wordings_of_one_question_turn_their_signs_together() -> None:
-    cases = [case(str(at), "d", group="one") for at in range(12)]
+    cases = [case(str(at), "d", cluster="one") for at in range(12)]
     found = moved(cases, [-1.0] * 12)[Slice.GOLDEN, "hit_at_1"]
-    assert (found.n, found.groups, found.p_worse) == (12, 1, 0.5)
+    assert (found.n, found.clusters, found.p_worse) == (12, 1, 0.5)
 
 
 def test_two_versions_that_differ_by_chance_are_seldom_called_worse() -> None:

@@ -45,11 +45,11 @@ def test_a_beir_folder_becomes_cases_in_the_order_of_its_queries(tmp_path: Path)
             "d1",
             "d2",
             question="How do I pair it?",
-            group="pairing",
+            cluster="pairing",
             slice=Slice.GOLDEN,
             answer="Press both.",
         ),
-        case("golden:1", "d9", question="Where is the LOG?", group="where is the log", slice=Slice.GOLDEN),
+        case("golden:1", "d9", question="Where is the LOG?", cluster="where is the log", slice=Slice.GOLDEN),
     ]
 
 
@@ -106,7 +106,7 @@ def test_only_accepted_corrections_become_cases_with_the_reviewed_wording() -> N
     [only] = golden.from_corrections(some, slice=Slice.CORRECTED)
     assert only.answer == "As reviewed."
     assert only.relevant_documents == {"correction:a", "d1"}
-    assert (only.slice, only.group, only.made) == (Slice.CORRECTED, "what about a", False)
+    assert (only.slice, only.cluster, only.made) == (Slice.CORRECTED, "what about a", False)
 
 
 def interaction(name: str, *, answered: bool = True, consent: bool = True, cited: bool = True) -> Interaction:
@@ -137,7 +137,7 @@ def test_a_confirmed_answer_is_answered_by_the_spans_that_it_cited() -> None:
     assert only == Case(
         case_id="confirmed:i1",
         question="How do I pair it?",
-        group="how do i pair it",
+        cluster="how do i pair it",
         slice=Slice.CONFIRMED,
         answer="Press both. [1]",
         documents=frozenset(),
@@ -161,9 +161,9 @@ def test_a_correction_that_supersedes_the_evidence_takes_its_place() -> None:
     assert not golden.relevant(asked, correction_chunk("new", supersedes=[span("d1", 20, 30)]))
 
 
-def test_a_correction_answers_every_wording_of_its_group_and_no_other_question() -> None:
-    corrected = case("a", "correction:1", group="g", slice=Slice.CORRECTED)
-    wording, other, refusal = case("b", "d1", group="g"), case("c", "d1", group="h"), case("d", group="g")
+def test_a_correction_answers_every_wording_of_its_cluster_and_no_other_question() -> None:
+    corrected = case("a", "correction:1", cluster="g", slice=Slice.CORRECTED)
+    wording, other, refusal = case("b", "d1", cluster="g"), case("c", "d1", cluster="h"), case("d", cluster="g")
     found = golden.with_corrections([corrected, wording, other, refusal])
     assert [sorted(one.documents) for one in found] == [["correction:1"], ["correction:1", "d1"], ["d1"], []]
 
@@ -204,7 +204,7 @@ def test_the_golden_set_is_the_folder_and_what_the_ledger_has_besides() -> None:
             "d1",
             "d2",
             question="How do I pair it?",
-            group="pairing",
+            cluster="pairing",
             answer="Press both.",
             evidence=[span("d3", 0, 5)],
         ),
@@ -217,7 +217,7 @@ def test_the_content_of_a_case_differs_by_each_thing_that_it_says_and_not_by_the
     others = [
         replace(one, case_id="b"),
         replace(one, question="Other?"),
-        replace(one, group="other"),
+        replace(one, cluster="other"),
         replace(one, answer=None),
         replace(one, documents=frozenset({DocumentId("d1")})),
         replace(one, evidence=(span("e", 0, 6),)),
@@ -270,7 +270,7 @@ def test_a_case_names_what_answers_it_exactly_when_it_is_answerable() -> None:
         Case(
             case_id="c",
             question="Why?",
-            group="why",
+            cluster="why",
             slice=Slice.GOLDEN,
             answer=None,
             documents=frozenset(),

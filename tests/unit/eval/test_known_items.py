@@ -80,7 +80,7 @@ def test_a_chunk_with_a_hidden_part_is_answered_by_its_whole_span() -> None:
 def test_there_are_no_more_than_the_limit_and_no_question_twice() -> None:
     chunks = [chunk(f"d{number}", text(number)) for number in range(50)]
     cases = known_items(chunks, limit=20, seed=0)
-    assert len({case.case_id for case in cases}) == len({case.group for case in cases}) == 20
+    assert len({case.case_id for case in cases}) == len({case.cluster for case in cases}) == 20
     assert known_items(chunks, limit=0, seed=0) == []
 
 
@@ -130,12 +130,12 @@ def test_a_long_sentence_is_cut_at_its_comma_and_before_an_open_bracket() -> Non
     }
 
 
-def test_a_rephraser_words_the_question_and_leaves_group_and_evidence() -> None:
+def test_a_rephraser_words_the_question_and_leaves_cluster_and_evidence() -> None:
     chunks = [chunk("d1", text(1)), chunk("d2", text(2))]
     plain = known_items(chunks, limit=5, seed=0)
     other = known_items(chunks, limit=5, seed=0, rephrase=lambda asked, count: [f"Who said: {asked}?"][:count])
     assert [one.question for one in other] == [f"Who said: {one.question}?" for one in plain]
-    assert [(one.group, one.evidence) for one in other] == [(one.group, one.evidence) for one in plain]
+    assert [(one.cluster, one.evidence) for one in other] == [(one.cluster, one.evidence) for one in plain]
     assert not {one.case_id for one in other} & {one.case_id for one in plain}
     assert known_items(chunks, limit=5, seed=0, rephrase=lambda asked, count: []) == plain
 
@@ -203,7 +203,7 @@ def test_a_known_item_is_not_asked_again_as_a_neighbour() -> None:
     known = known_items(headed, limit=9, seed=0)
     found = neighbours(headed, [near(*headed)], known=known, limit=9, seed=0)
     assert len(found) == 6
-    assert not {one.group for one in found} & {one.group for one in known}
+    assert not {one.cluster for one in found} & {one.cluster for one in known}
 
 
 def test_a_question_that_the_correction_may_answer_is_no_neighbour() -> None:

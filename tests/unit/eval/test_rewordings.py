@@ -31,12 +31,12 @@ def test_a_corrected_question_is_also_asked_by_its_keywords_with_a_slip_and_with
     assert wordings["slip"] != "How do I pair the TV's remote, quickly?"
 
 
-def test_a_wording_keeps_group_and_judgements_and_says_that_it_is_made() -> None:
+def test_a_wording_keeps_cluster_and_judgements_and_says_that_it_is_made() -> None:
     original = corrected("How do I pair the TV's remote, quickly?")
     for rewording in rewordings([original], chunks=CHUNKS, seed=0, rephrase=None):
         assert (rewording.slice, rewording.made) == (Slice.PARAPHRASE, True)
-        assert (rewording.group, rewording.documents, rewording.answer) == (
-            original.group,
+        assert (rewording.cluster, rewording.documents, rewording.answer) == (
+            original.cluster,
             original.documents,
             original.answer,
         )

@@ -58,7 +58,7 @@ def test_a_version_is_asked_once_and_new_cases_join_what_is_kept() -> None:
 def test_what_only_sorts_a_case_changes_nothing() -> None:
     cache, asked = MemoryCache(), Asked({"hit_at_1": 1.0})
     scored([A], cache, asked)
-    sorted_otherwise = replace(A, case_id="z", slice=Slice.CONFIRMED, group="other", made=True)
+    sorted_otherwise = replace(A, case_id="z", slice=Slice.CONFIRMED, cluster="other", made=True)
     assert scored([sorted_otherwise], cache, asked).values == {"z": {"hit_at_1": 1.0}}
     assert asked.cases == ["a"]
 

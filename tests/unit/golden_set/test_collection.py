@@ -128,7 +128,7 @@ def test_wordings_of_one_question_have_one_group_and_one_role(made: Services) ->
     add(made, "Return to yesterday, please", group="rollback")
     corrected(made, question="how do i put the previous version back AGAIN")
     wordings = [one for name, one in by_id(made).items() if name != "golden:q1"]
-    assert [wording.case.group for wording in wordings] == ["rollback"] * 3
+    assert [wording.case.cluster for wording in wordings] == ["rollback"] * 3
     assert len({wording.role for wording in wordings}) == 1
 
 
@@ -305,7 +305,7 @@ def test_retiring_a_case_moves_no_other_wording_to_another_role(made: Services) 
     before = by_id(made)["golden:q6"]
     retire(made, "golden:q5")
     after = by_id(made)["golden:q6"]
-    assert (before.case.group, before.role) == (after.case.group, after.role) == ("a", after.role)
+    assert (before.case.cluster, before.role) == (after.case.cluster, after.role) == ("a", after.role)
 
 
 # --- checking -------------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ def lesson(
 ) -> Lesson:
     return Lesson(
         question=question,
-        group=question,
+        cluster=question,
         answer=answer,
         documents=frozenset(DocumentId(f"correction:{one}") for one in answered_by),
         evidence=tuple(evidence),

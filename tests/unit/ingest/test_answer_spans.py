@@ -67,7 +67,7 @@ def test_lessons_of_corrections_without_evidence_get_it_and_others_stay() -> Non
         [*SOURCES, correction_chunk("c1", "When?", "1973")], [corrected("1973")], {"i1": asked(LATER)}.__getitem__
     )
     bare = Lesson(
-        question="When?", group="g", answer="1973", documents=frozenset({chunks[-1].document_id}), evidence=()
+        question="When?", cluster="g", answer="1973", documents=frozenset({chunks[-1].document_id}), evidence=()
     )
     corrections = [replace(bare, corrected=True), replace(bare, corrected=True, evidence=(span("canal"),)), bare]
     found, told, other = with_evidence(corrections, chunks)

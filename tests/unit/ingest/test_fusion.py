@@ -21,7 +21,7 @@ def example(number: int, *, knows: str, weight: float = 1.0, passages: int = 12)
     dense, sparse = (known, unknown) if knows == DENSE else (unknown, known)
     scores = [Scores(dense=one, sparse=20 * other) for one, other in zip(dense, sparse, strict=True)]
     relevant = np.arange(passages) == right
-    return Example(group=str(number), weight=weight, values=features(scores), relevant=relevant)
+    return Example(cluster=str(number), weight=weight, values=features(scores), relevant=relevant)
 
 
 def test_the_channel_that_knows_weighs_more() -> None:
@@ -35,7 +35,7 @@ def test_what_a_known_question_led_to_is_no_example_of_what_the_channels_found()
     known = passage(confirmed_chunk(pieces[0], "Why?"), scores=Scores(question=0.9))
     found = [passage(piece, rank, scores=Scores(dense=1 / rank)) for rank, piece in enumerate(pieces, start=2)]
     asked = Lesson(
-        question="q", group="q", answer=None, documents=frozenset({pieces[0].document_id}), evidence=(), weight=1.0
+        question="q", cluster="q", answer=None, documents=frozenset({pieces[0].document_id}), evidence=(), weight=1.0
     )
     [with_it], [without] = (
         examples([asked], lambda question: [known, *found]),
@@ -60,7 +60,7 @@ def test_the_size_of_a_feature_does_not_matter() -> None:
     """A penalty on raw weights would hold back a channel whose scores lie close together."""
     known = [example(number, knows=DENSE) for number in range(30)]
     close = [
-        Example(group=one.group, weight=1.0, values=one.values * [1, 0.1, 1, 1, 1], relevant=one.relevant)
+        Example(cluster=one.cluster, weight=1.0, values=one.values * [1, 0.1, 1, 1, 1], relevant=one.relevant)
         for one in known
     ]
     assert fit(close, CHANNELS)[DENSE] == pytest.approx(10 * fit(known, CHANNELS)[DENSE], rel=0.02)
@@ -76,7 +76,7 @@ def test_a_question_of_double_weight_counts_like_two() -> None:
 def test_weights_are_left_out_where_they_are_no_better_on_questions_not_learned_from() -> None:
     both = [
         Example(
-            group=str(number),
+            cluster=str(number),
             weight=1.0,
             values=features([Scores(dense=0.9, sparse=19.0), Scores(dense=0.5, sparse=3.0)]),
             relevant=np.array([True, False]),
@@ -111,7 +111,7 @@ def test_known_questions_have_a_weight_only_where_they_tell_something(telling: b
         values[:, FEATURES.index(DENSE)] = random.uniform(0.5, 1.0, len(values))
         near = random.uniform(0.0, 0.6, len(values)) + 0.5 * one.relevant * telling
         values[:, FEATURES.index(KNOWN)] = near
-        known.append(Example(group=one.group, weight=1.0, values=values, relevant=one.relevant))
+        known.append(Example(cluster=one.cluster, weight=1.0, values=values, relevant=one.relevant))
     weights, _ = learn(known, without=(RERANK,), baseline={}, errors=0.0)
     assert (weights.get(KNOWN, 0.0) > 0.0) == telling
 
@@ -124,5 +124,5 @@ def test_known_questions_of_other_answers_never_count_against_a_passage() -> Non
         one = example(number, knows=DENSE)
         values = one.values.copy()
         values[:, FEATURES.index(KNOWN)] = random.uniform(0.4, 0.8, len(values)) * ~one.relevant
-        known.append(Example(group=one.group, weight=1.0, values=values, relevant=one.relevant))
+        known.append(Example(cluster=one.cluster, weight=1.0, values=values, relevant=one.relevant))
     assert fit(known, range(len(FEATURES) - 1))[KNOWN] == 0.0

@@ -12,7 +12,7 @@ from tests.fakes.samples import chunk, confirmed_chunk, correction_chunk, passag
 def lesson(
     question: str = "q",
     *,
-    group: str | None = None,
+    cluster: str | None = None,
     answer: str | None = None,
     documents: Sequence[str] = (),
     evidence: Sequence[Evidence] = (),
@@ -21,7 +21,7 @@ def lesson(
 ) -> Lesson:
     return Lesson(
         question=question,
-        group=group or question,
+        cluster=cluster or question,
         answer=answer,
         documents=frozenset(DocumentId(document) for document in documents),
         evidence=tuple(evidence),

@@ -24,7 +24,7 @@ SETTINGS = RerankerSettings(base="a cross-encoder", candidates=10, minimum_group
 def lesson(
     question: str,
     *,
-    group: str | None = None,
+    cluster: str | None = None,
     documents: Sequence[str] = (),
     evidence: Sequence[Evidence] = (),
     rejected: Sequence[Evidence] = (),
@@ -33,7 +33,7 @@ def lesson(
 ) -> Lesson:
     return Lesson(
         question=question,
-        group=group or question,
+        cluster=cluster or question,
         answer=None,
         documents=frozenset(DocumentId(document) for document in documents),
         evidence=tuple(evidence),
@@ -307,8 +307,8 @@ def test_the_reranker_is_judged_by_questions_that_it_did_not_learn_from() -> Non
     assert 15 <= len(taught) <= 35
     assert {pair.relevant for pair in pairs} == {True, False}
     again = MemoryRerankers(says_right)
-    held = [one for one in lessons if one.group not in taught]
-    without = learned_from(([one for one in lessons if one.group in taught], found), store=again)
+    held = [one for one in lessons if one.cluster not in taught]
+    without = learned_from(([one for one in lessons if one.cluster in taught], found), store=again)
     assert without.attempts[0].reranker is None  # nothing was left to judge by
     assert len(held) + len(taught) == 40
 

@@ -25,7 +25,7 @@ def probe(
     query_id: str,
     *,
     slice: Slice = "corrected",
-    group: str = "",
+    cluster: str = "",
     relevant: str = "d1",
     agreeing: str = "",
     turn: int = 1,
@@ -33,7 +33,7 @@ def probe(
 ) -> Probe:
     return Probe(
         query_id=query_id,
-        group=group or query_id,
+        cluster=cluster or query_id,
         question=f"What about {query_id}?",
         answer=GOLD,
         slice=slice,
@@ -120,7 +120,7 @@ def test_each_text_is_encoded_once_however_often_it_was_answered() -> None:
 
 def test_an_interval_resamples_whole_questions_and_not_their_wordings() -> None:
     alone = [probe(f"q{number}") for number in range(20)]
-    together = [replace(one, group="won" if number < 10 else "lost") for number, one in enumerate(alone)]
+    together = [replace(one, cluster="won" if number < 10 else "lost") for number, one in enumerate(alone)]
     before = hits({one.query_id: False for one in alone})
     after = hits({one.query_id: number < 10 for number, one in enumerate(alone)})
     free, tied = (
@@ -133,7 +133,7 @@ def test_an_interval_resamples_whole_questions_and_not_their_wordings() -> None:
 
 
 def test_a_larger_question_weighs_as_many_probes_as_it_has() -> None:
-    probes = [probe("a", group="large"), probe("b", group="large"), probe("c", group="large"), probe("d")]
+    probes = [probe("a", cluster="large"), probe("b", cluster="large"), probe("c", cluster="large"), probe("d")]
     names = [one.query_id for one in probes]
     found = measured(trial(probes, hits(dict.fromkeys(names, False)), hits({name: name != "d" for name in names})))
     hit = found["methods"]["flywheel"]["corrected"]["hit@1"]

@@ -35,7 +35,7 @@ def result(
     probes = tuple(
         Probe(
             query_id=name,
-            group=name,
+            cluster=name,
             question=name,
             answer="The answer of right",
             slice=SLICES[name],

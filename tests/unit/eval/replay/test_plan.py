@@ -42,8 +42,8 @@ def test_half_of_the_questions_with_several_wordings_are_corrected_and_the_rest_
     for plan in drawn(things):
         assert len(corrected(plan)) == 6
         assert not any(name.startswith("s") and name[1:].isdigit() for name in corrected(plan))
-        slices = {probe.group: probe.slice for probe in plan.probes}
-        assert {group for group, slice in slices.items() if slice == "corrected"} == corrected(plan)
+        slices = {probe.cluster: probe.slice for probe in plan.probes}
+        assert {cluster for cluster, slice in slices.items() if slice == "corrected"} == corrected(plan)
         assert set(slices.values()) == {"corrected", "untouched"}
 
 
@@ -55,7 +55,7 @@ def test_one_wording_of_a_corrected_question_is_asked_with_its_gold_answer_and_t
             others = {query.query_id for query in things.queries if query.cluster == ask.query.cluster} - {
                 ask.query.query_id
             }
-            assert {probe.query_id for probe in plan.probes if probe.group == ask.query.cluster} == others
+            assert {probe.query_id for probe in plan.probes if probe.cluster == ask.query.cluster} == others
             assert (ask.answer, ask.hostile) == (ask.query.answer, None)
 
 
@@ -101,8 +101,8 @@ def test_an_untouched_question_that_loses_all_its_documents_to_the_gap_is_no_lon
     sources = tuple(Source(document_id=DocumentId(name), title="", text=name) for name in ("shared", "other"))
     dataset = Dataset(name="gap", documents=sources, queries=(*queries, rich))
     for plan in drawn(dataset, mode="gap", accepted=0.0):
-        assert {probe.group for probe in plan.probes} == set("abcd") | {"rich"}
-        assert {probe.group for probe in plan.probes if probe.answerable} == {"rich"}
+        assert {probe.cluster for probe in plan.probes} == set("abcd") | {"rich"}
+        assert {probe.cluster for probe in plan.probes if probe.answerable} == {"rich"}
     for plan in drawn(dataset, accepted=0.0):
         assert all(probe.answerable for probe in plan.probes)
 
@@ -117,8 +117,8 @@ def test_a_share_of_the_corrections_is_wrong_or_poisoned_by_turns_and_disagrees_
             assert (wrong != ask.answer) == (ask.hostile == "poisoned")
             assert wrong in {query.answer for query in things.queries if query.cluster != ask.query.cluster}
         hostile = {ask.query.cluster for ask in bad}
-        assert {probe.group for probe in plan.probes if probe.slice == "adversarial"} == hostile
-        assert {probe.group for probe in plan.probes if probe.slice == "corrected"} == corrected(plan) - hostile
+        assert {probe.cluster for probe in plan.probes if probe.slice == "adversarial"} == hostile
+        assert {probe.cluster for probe in plan.probes if probe.slice == "corrected"} == corrected(plan) - hostile
 
 
 def test_a_hostile_share_changes_nothing_but_the_answers_of_the_corrections(things: Dataset) -> None:
@@ -147,7 +147,7 @@ def test_corrections_and_confirmations_are_dealt_evenly_over_the_turns(things: D
         for kind, each in (("correct", {2}), ("confirm", {4, 5})):
             assert {sum((ask.turn, ask.kind) == (turn, kind) for ask in plan.asks) for turn in (1, 2, 3)} == each
         turns = {ask.query.cluster: ask.turn for ask in plan.asks if ask.kind == "correct"}
-        assert all(probe.turn == turns.get(probe.group) for probe in plan.probes)
+        assert all(probe.turn == turns.get(probe.cluster) for probe in plan.probes)
 
 
 def test_the_seed_alone_decides(things: Dataset) -> None:
