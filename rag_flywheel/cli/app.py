@@ -370,10 +370,10 @@ def golden_import(
     url: Url = "",
 ) -> None:
     """Add the judged questions of a folder, all or none. Those that are there with the same content are skipped."""
-    from rag_flywheel.golden_set.collection import read
+    from rag_flywheel.golden_set.changes import read_folder
 
     asked = _asked(context, json, url)
-    cases, unjudged = read(folder)
+    cases, unjudged = read_folder(folder)
     reply = _send(asked, "POST", "/golden/import", body={"cases": cases, "who": who or _login()})
     _print(asked, {**reply, "unjudged": unjudged}, printed.taken_in)
 
