@@ -29,8 +29,8 @@ from rag_flywheel.cli import app
 from rag_flywheel.config import Config, Gate, Privacy, Secrets, known_keys
 from rag_flywheel.domain import CorrectionState, FeedbackKind, Outcome, Stage, VersionState
 from rag_flywheel.errors import FlywheelError
-from rag_flywheel.golden_set.collection import Origin, State
 from rag_flywheel.golden_set.health import Fault
+from rag_flywheel.golden_set.listing import Origin, State
 from tests.paths import ROOT
 
 PROGRAM = "rag-flywheel"

@@ -9,7 +9,7 @@ from pydantic import Field
 from rag_flywheel.api.models import Body, EvidenceBody, Name, Text
 from rag_flywheel.api.state import Shared
 from rag_flywheel.domain import DocumentId
-from rag_flywheel.golden_set import collection, health
+from rag_flywheel.golden_set import changes, health, listing
 
 routes = APIRouter(prefix="/golden", tags=["golden"])
 Documents = Annotated[tuple[Name, ...], Field(max_length=50)]
@@ -21,10 +21,10 @@ class GoldenItem(Body):
 
     case_id: str
     question: str
-    origin: collection.Origin
+    origin: listing.Origin
     group: str
     role: Literal["tuning", "test", "sealed"]
-    state: collection.State
+    state: listing.State
     reason: str | None
     answer: str | None
     documents: list[str]
@@ -95,15 +95,15 @@ class CheckReply(Body):
 @routes.get("")
 def golden(
     state: Shared,
-    origin: Annotated[collection.Origin | None, Query()] = None,
+    origin: Annotated[listing.Origin | None, Query()] = None,
     role: Annotated[Literal["tuning", "test", "sealed"] | None, Query()] = None,
-    use: Annotated[collection.State | None, Query(alias="state")] = None,
+    use: Annotated[listing.State | None, Query(alias="state")] = None,
 ) -> list[GoldenItem]:
     """The judged questions: the golden set, accepted corrections, confirmed answers."""
     return [
-        _item(listed)
-        for listed in collection.overview(state.services)
-        if origin in (None, listed.origin) and role in (None, listed.role) and use in (None, listed.state)
+        _item(judged)
+        for judged in listing.overview(state.services)
+        if origin in (None, judged.origin) and role in (None, judged.role) and use in (None, judged.state)
     ]
 
 
@@ -125,44 +125,44 @@ def check(state: Shared) -> CheckReply:
 @routes.post("", status_code=201)
 def add(body: GoldenBody, state: Shared, response: Response) -> TakenInReply:
     """Add a judged question. The very same one given again is skipped (200)."""
-    taken = collection.add(
-        body.question,
+    new = changes.NewQuestion(
+        question=body.question,
         answer=body.answer,
-        documents=[DocumentId(document) for document in body.documents],
-        evidence=[evidence_body.evidence() for evidence_body in body.evidence],
+        documents=tuple(DocumentId(document) for document in body.documents),
+        evidence=tuple(evidence_body.evidence() for evidence_body in body.evidence),
         answerable=body.answerable,
-        group=body.cluster,
-        who=body.who,
-        services=state.services,
+        cluster=body.cluster,
     )
-    return _taken_in(taken, response)
+    return _taken_in(changes.add(new, who=body.who, services=state.services), response)
 
 
 @routes.post("/import", status_code=201)
 def take_in(body: ImportBody, state: Shared, response: Response) -> TakenInReply:
     """Import judged questions, all or none. Those that are there with the same content are skipped (200: all were)."""
     cases = [
-        collection.imported(
+        changes.imported_case(
             imported_case.id,
-            imported_case.question,
-            answer=imported_case.answer,
-            documents=[DocumentId(name) for name in imported_case.documents],
-            answerable=imported_case.answerable,
-            group=imported_case.cluster,
+            changes.NewQuestion(
+                question=imported_case.question,
+                answer=imported_case.answer,
+                documents=tuple(DocumentId(name) for name in imported_case.documents),
+                answerable=imported_case.answerable,
+                cluster=imported_case.cluster,
+            ),
         )
         for imported_case in body.cases
     ]
-    return _taken_in(collection.take_in(cases, who=body.who, services=state.services), response)
+    return _taken_in(changes.import_cases(cases, who=body.who, services=state.services), response)
 
 
 @routes.post("/retire")
 def retire(body: RetireBody, state: Shared) -> RetiredReply:
     """Take a case of any origin out of use, for good: neither tuning nor the gate uses it any more."""
-    done = collection.retire(body.case_id, why=body.why, who=body.who, services=state.services)
+    done = changes.retire(body.case_id, why=body.why, who=body.who, services=state.services)
     return RetiredReply(case_id=done.case_id, retired=done.retired, who=done.who, why=done.why)
 
 
-def _item(listed: collection.Listed) -> GoldenItem:
+def _item(listed: listing.JudgedQuestion) -> GoldenItem:
     case = listed.case
     return GoldenItem(
         case_id=case.case_id,
@@ -179,7 +179,7 @@ def _item(listed: collection.Listed) -> GoldenItem:
     )
 
 
-def _taken_in(taken: collection.TakenIn, response: Response) -> TakenInReply:
+def _taken_in(taken: changes.Additions, response: Response) -> TakenInReply:
     if not taken.added:
         response.status_code = 200
     return TakenInReply(added=list(taken.added), skipped=list(taken.skipped), masked=dict(taken.masked))

@@ -129,7 +129,7 @@ def _cases(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
             "answer": case.answer,
             "documents": sorted(case.documents),
             "answerable": case.answerable,
-            "cluster": None if case.group == normalised(case.question) else case.group,
+            "cluster": None if case.cluster == normalised(case.question) else case.cluster,
         }
         for case in cases
     ]

@@ -11,7 +11,9 @@ from eval.questions.golden import Case, Slice
 from eval.questions.splits import Role
 from rag_flywheel.domain import CORRECTION_PREFIX, DocumentId
 from rag_flywheel.domain.equivalence import normalised
-from rag_flywheel.golden_set.collection import Listed, State, folder, held_documents, listed, masked
+from rag_flywheel.golden_set.changes import masked
+from rag_flywheel.golden_set.listing import JudgedQuestion, State, folder_cases, held_documents, judged_questions
+from rag_flywheel.ports import Encoder, GoldenCases, Redactor
 from rag_flywheel.services import Services
 
 
@@ -46,22 +48,24 @@ class Checkup:
 def check(services: Services) -> Checkup:
     """What is wrong with the golden set. Raises InvalidInput for a bad line in the folder, with file and line."""
     lengths = held_documents(services)
-    every = listed(services, lengths.keys())
-    used = [item for item in every if item.state is State.IN_USE]
+    in_folder, unjudged = folder_cases(services.config)
+    judged = judged_questions(services, lengths.keys())
+    used = [question for question in judged if question.state is State.IN_USE]
+    cases = [question.case for question in used]
     lost = [
-        golden.Retired(case=item.case, reason=str(item.reason), stale=True)
-        for item in every
-        if item.state is State.STALE
+        golden.Retired(case=question.case, reason=str(question.reason), stale=True)
+        for question in judged
+        if question.state is State.STALE
     ]
     roles: dict[Role, int] = {"tuning": 0, "test": 0, "sealed": 0}
-    roles.update(Counter(item.role for item in used))
+    roles.update(Counter(question.role for question in used))
     findings = [
-        *_leaks(used, services),
-        *_contradictions([item.case for item in used]),
-        *_twofold(services),
+        *(_leaks(used, services.encoders(services.config.embedder)) if used else ()),
+        *_contradictions(cases),
+        *_twofold(in_folder, services.ledger, services.redactor),
         *(Finding(fault=Fault.STALE, cases=(retired.case.case_id,), detail=retired.reason) for retired in lost),
-        *_past_end([item.case for item in used], lengths),
-        *_unjudged(services),
+        *_past_end(cases, lengths),
+        *_unjudged(unjudged),
     ]
     faulty = bool(findings)
     wanted = services.config.gate.minimum_cases
@@ -71,17 +75,15 @@ def check(services: Services) -> Checkup:
     return Checkup(
         outcome="faulty" if faulty else "undecided" if findings else "sound",
         roles=roles,
-        stale_share=golden.stale_share([item.case for item in used], lost),
+        stale_share=golden.stale_share(cases, lost),
         findings=tuple(findings),
     )
 
 
-def _leaks(used: Sequence[Listed], services: Services) -> Iterator[Finding]:
-    cases = [item.case for item in used]
-    if not cases:
-        return
-    vectors = services.encoders(services.config.embedder).encode_queries([case.question for case in cases])
-    for leak in splits.leaks(cases, {item.case.cluster: item.role for item in used}, vectors):
+def _leaks(used: Sequence[JudgedQuestion], encoder: Encoder) -> Iterator[Finding]:
+    cases = [question.case for question in used]
+    vectors = encoder.encode_queries([case.question for case in cases])
+    for leak in splits.leaks(cases, {question.case.cluster: question.role for question in used}, vectors):
         near = "nearly the same words" if leak.cosine is None else f"a cosine of {leak.cosine:.2f}"
         detail = (
             f"tuning sees the first and the gate the second, and they have {near}: give both one cluster, or retire one"
@@ -97,31 +99,31 @@ def _contradictions(cases: Sequence[Case]) -> Iterator[Finding]:
     same: dict[str, list[Case]] = defaultdict(list)
     for case in cases:
         same[normalised(case.question)].append(case)
-    for members in same.values():
-        others = [member for member in members[1:] if _differ(members[0], member)]
+    for first, *repeated in same.values():
+        others = [case for case in repeated if _differ(first, case)]
         if others:
-            ids = (members[0].case_id, *(member.case_id for member in others))
+            ids = (first.case_id, *(case.case_id for case in others))
             detail = "the same question with different judgements: retire all but one, or make them agree"
             yield Finding(fault=Fault.CONTRADICTION, cases=ids, detail=detail)
 
 
-def _differ(member: Case, other: Case) -> bool:
-    if member.answerable != other.answerable:
+def _differ(first: Case, second: Case) -> bool:
+    if first.answerable != second.answerable:
         return True
-    if member.slice is other.slice is Slice.GOLDEN:
-        return set(golden.judgements(member)) != set(golden.judgements(other))
-    mine, theirs = (
-        {name for name in case.relevant_documents if not name.startswith(CORRECTION_PREFIX)} for case in (member, other)
+    if first.slice is second.slice is Slice.GOLDEN:
+        return set(golden.judgements(first)) != set(golden.judgements(second))
+    documents, others = (
+        {name for name in case.relevant_documents if not name.startswith(CORRECTION_PREFIX)} for case in (first, second)
     )
-    return bool(mine and theirs) and not mine & theirs
+    return bool(documents and others) and not documents & others
 
 
-def _twofold(services: Services) -> Iterator[Finding]:
+def _twofold(in_folder: Sequence[Case], ledger: GoldenCases, redactor: Redactor) -> Iterator[Finding]:
     """Ids under which folder and ledger say different things."""
-    recorded = {stored.case_id: golden.from_record(stored) for stored in services.ledger.golden_cases()}
-    for case in folder(services)[0]:
+    recorded = {stored.case_id: golden.from_record(stored) for stored in ledger.golden_cases()}
+    for case in in_folder:
         other = recorded.get(case.case_id)
-        if other is not None and golden.content(masked(case, services.redactor)[0]) != golden.content(other):
+        if other is not None and golden.content(masked(case, redactor)[0]) != golden.content(other):
             detail = (
                 "the folder and the ledger say different things under this id; the folder's counts: rename it there"
             )
@@ -137,7 +139,7 @@ def _past_end(cases: Sequence[Case], lengths: Mapping[DocumentId, int | None]) -
                 yield Finding(fault=Fault.PAST_END, cases=(case.case_id,), detail=detail)
 
 
-def _unjudged(services: Services) -> Iterator[Finding]:
-    for name in folder(services)[1]:
+def _unjudged(names: Sequence[str]) -> Iterator[Finding]:
+    for name in names:
         detail = "no document is judged to answer it: judge one in qrels/test.tsv, or set answerable to false"
         yield Finding(fault=Fault.UNJUDGED, cases=(name,), detail=detail)

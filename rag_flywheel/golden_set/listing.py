@@ -1,0 +1,143 @@
+"""What the golden set holds: every judged question, where it comes from, its role in the gate, and its state."""
+
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from enum import StrEnum
+
+from eval.guardrails.injection import Place, signs
+from eval.questions import golden, splits
+from eval.questions.golden import Case, Slice
+from eval.questions.splits import Role
+from ingest import build
+from ingest.corrections import accepted
+from ingest.reading.sources import fingerprint, list_files
+from rag_flywheel.config import Config
+from rag_flywheel.domain import DocumentId, GoldenCase, Interaction
+from rag_flywheel.feedback.intake import confirmed
+from rag_flywheel.ports import Conversations
+from rag_flywheel.services import Services
+
+
+class Origin(StrEnum):
+    """Where a judged question comes from."""
+
+    FOLDER = "folder"  # the BEIR folder of the setting `golden`
+    ADDED = "added"  # by a person, one at a time
+    IMPORTED = "imported"  # by a person, a whole folder
+    CORRECTION = "correction"  # an accepted correction
+    CONFIRMED = "confirmed"  # an answer that people praised
+
+
+class State(StrEnum):
+    IN_USE = "in_use"
+    RETIRED = "retired"  # by a person
+    STALE = "stale"  # what answers it is gone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedQuestion:
+    """A judged question with its part in the gate."""
+
+    case: Case
+    origin: Origin
+    role: Role
+    state: State
+    reason: str | None  # why it is not in use
+
+
+def overview(services: Services) -> list[JudgedQuestion]:
+    """Every judged question: the golden set's, then those of corrections, then those of confirmed answers.
+
+    Reads the sources, as a reindex does: what has not changed comes from the cache. Raises InvalidInput for a bad line
+    in the folder.
+    """
+    return judged_questions(services, held_documents(services).keys())
+
+
+def judged_questions(services: Services, held: Set[DocumentId]) -> list[JudgedQuestion]:
+    """Every judged question; stale are those of which none of the documents that answer them is `held`."""
+    origins = judged_cases(services)
+    settings = services.config.gate
+    cases = splits.seal(
+        splits.clustered([case for case, _ in origins]),
+        seed=settings.seed,
+        sealed=settings.sealed,
+        epoch=splits.epoch(services.ledger.count_decisions(), settings),
+    )
+    retirements = {retirement.case_id: retirement for retirement in services.ledger.retirements()}
+    _, out_of_use = golden.settled(cases, document_ids=held, retired=retirements)
+    retired = {out.case.case_id: out for out in out_of_use}
+    return [
+        JudgedQuestion(
+            case=case,
+            origin=origin,
+            role=_role(case, seed=settings.seed),
+            state=_state(retired.get(case.case_id)),
+            reason=retired[case.case_id].reason if case.case_id in retired else None,
+        )
+        for case, (_, origin) in zip(cases, origins, strict=True)
+    ]
+
+
+def judged_cases(services: Services) -> list[tuple[Case, Origin]]:
+    """Every case that is not made, ungrouped, and where it comes from."""
+    ledger = services.ledger
+    in_folder, recorded = folder_cases(services.config)[0], ledger.golden_cases()
+    reviewed = ledger.corrections()
+    standing = {document.document_id for document in accepted(reviewed).documents}
+    corrections = [entry for entry in reviewed if entry.correction.document_id in standing]
+    return [
+        *_collected(in_folder, recorded),
+        *((case, Origin.CORRECTION) for case in golden.from_corrections(corrections, slice=Slice.CONFIRMED)),
+        *((case, Origin.CONFIRMED) for case in golden.from_confirmed(_praised(ledger))),
+    ]
+
+
+def folder_cases(config: Config) -> tuple[list[Case], list[str]]:
+    """The cases of the folder that the settings name, and the ids of its questions without a judgement."""
+    return golden.read_beir(config.resolve(config.golden)) if config.golden else ([], [])
+
+
+def held_documents(services: Services) -> dict[DocumentId, int | None]:
+    """Every document that the sources hold and every standing correction, with its length in characters.
+
+    Documents that were left out when they were read are there too, of unknown length, as a judgement of them may count
+    for the one that says the same.
+    """
+    files = list_files(services.config).files
+    documents, left_out = build.collect(
+        files,
+        fingerprint(files),
+        config=services.config,
+        cache=services.cache,
+        redactor=services.redactor,
+        on_step=lambda done, total: None,
+    )
+    lengths: dict[DocumentId, int | None] = {DocumentId(omitted.name): None for omitted in left_out}
+    corrections = accepted(services.ledger.corrections()).documents
+    return lengths | {document.document_id: len(document.text) for document in (*documents, *corrections)}
+
+
+def _collected(in_folder: Sequence[Case], recorded: Sequence[GoldenCase]) -> list[tuple[Case, Origin]]:
+    """The golden set's own: where folder and ledger use the same id, the folder's case counts."""
+    origins = {golden_case.case_id: Origin(golden_case.origin) for golden_case in recorded}
+    origins |= {case.case_id: Origin.FOLDER for case in in_folder}
+    return [(case, origins[case.case_id]) for case in golden.collected(in_folder, recorded)]
+
+
+def _praised(ledger: Conversations) -> list[Interaction]:
+    """Those whose answers people confirmed, but for questions that give orders: `snapshot` leaves them out as well."""
+    praised = [ledger.interaction(interaction_id) for interaction_id in confirmed(ledger.feedback())]
+    return [interaction for interaction in praised if not signs(interaction.query, place=Place.QUESTION)]
+
+
+def _role(case: Case, *, seed: int) -> Role:
+    if case.sealed:
+        return "sealed"
+    return "tuning" if splits.is_tuning(case.cluster, seed=seed) else "test"
+
+
+def _state(retired: golden.Retired | None) -> State:
+    if retired is None:
+        return State.IN_USE
+    return State.STALE if retired.stale else State.RETIRED
