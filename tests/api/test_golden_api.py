@@ -201,6 +201,18 @@ def test_a_folder_is_imported_and_a_second_time_skipped(run: Run, tmp_path: Path
     assert (code, json.loads(said)["error"]) == (6, "Conflict")
 
 
+def test_an_imported_question_keeps_its_answer_and_its_cluster(run: Run, made: Services, tmp_path: Path) -> None:
+    folder = beir(tmp_path / "more", ["One?", "Two?"], ["docs/rollback.md", "docs/rollback.md"])
+    lines = (
+        {"_id": "q0", "text": "One?", "answer": "Roll back.", "cluster": "counting"},
+        {"_id": "q1", "text": "Two?"},
+    )
+    (folder / "queries.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    assert run("golden", "import", str(folder))[0] == 0
+    kept = [(case.question, case.answer, case.group) for case in made.ledger.golden_cases()]
+    assert kept == [("One?", "Roll back.", "counting"), ("Two?", None, "two")]
+
+
 def test_an_import_with_a_bad_line_names_it_and_keeps_nothing(run: Run, made: Services, tmp_path: Path) -> None:
     folder = beir(tmp_path / "more", ["One?"], ["docs/rollback.md"])
     (folder / "queries.jsonl").write_text('{"_id": "q0", "text": "One?"}\n{"_id": 1}')

@@ -107,19 +107,7 @@ def test_what_cannot_be_judged_is_refused_and_nothing_is_kept(
 # --- importing ------------------------------------------------------------------------------------------------------
 
 
-def test_a_folder_is_imported_once_and_its_unjudged_questions_are_named(made: Services, tmp_path: Path) -> None:
-    texts = {"q5": {"text": "Copy?", "answer": "Yes", "cluster": "copying"}, "q6": "Odd?", "q7": "No judgement?"}
-    other = folder(tmp_path / "other", texts, {"q5": ["docs/backup.md"], "q6": ["b", "a"]})
-    bodies, unjudged = changes.read_folder(other)
-    assert unjudged == ["golden:q7"]
-    assert bodies[0] == {
-        "id": "q5",
-        "question": "Copy?",
-        "answer": "Yes",
-        "documents": ["docs/backup.md"],
-        "answerable": True,
-        "cluster": "copying",
-    }
+def test_cases_are_imported_once(made: Services) -> None:
     cases = [case("q5", "Copy?", "docs/backup.md", cluster="copying", answer="Yes"), case("q6", "Odd?", "b", "a")]
     assert import_cases(made, *cases).added == ("golden:q5", "golden:q6")
     assert import_cases(made, *cases).skipped == ("golden:q5", "golden:q6")
