@@ -162,7 +162,6 @@ class CanarySection(_Section):
     minimum_people: int = Field(50, ge=2)
     on_timeout: Literal["superior", "keep", "promote"] = "superior"
     margin: float = Field(0.1, gt=0)
-    interleaved: float = Field(0.0, ge=0, lt=0.5)
     significance: float = Field(0.05, gt=0, lt=0.5)
     slow_seconds: float = Field(10.0, gt=0)
     seconds_between_looks: float = Field(15.0, gt=0, le=60)

@@ -18,8 +18,6 @@ from rag_flywheel.rollout.sequential import Estimate, contrast, half_width, p_ab
 HOLDOUT = "holdout"
 WORSE_PART, STOP_PART, SPLIT_PART = 0.80, 0.18, 0.02
 """How `canary.significance` is shared by what may stop a version that is not worse."""
-CLICKS_PART = 0.2
-"""What clicks take of the part for "worse", where people see both rankings interleaved."""
 STOPS = {"failed": "got an answer that failed", "refused": "were refused an answer", "slow": "got a slow answer"}
 SCALE = 0.3
 """The differences looked for most, as a share of the expected rate. Fixed before there are data."""
@@ -76,8 +74,6 @@ def arm(unit: str, *, salt: bytes, canary: Canary | None, holdout: HoldOut | Non
         return Arm.HOLDOUT
     if canary is None or canary.state is not CanaryState.RUNNING:
         return Arm.CONTROL
-    if bucket(unit, salt=salt, experiment=f"{canary.canary_id}:{Arm.INTERLEAVED}") < canary.interleaved:
-        return Arm.INTERLEAVED
     return Arm.TREATMENT if bucket(unit, salt=salt, experiment=canary.canary_id) < canary.share else Arm.CONTROL
 
 
@@ -91,17 +87,15 @@ def decide(
     now: datetime,
     settings: CanarySection,
     trips: Sequence[str] = (),
-    wins: tuple[int, int] = (0, 0),
 ) -> Move:
     """What the outcomes of the canary's current step ask for. May be called as often as one likes.
 
-    `trips` are the guardrails that the candidate broke, in sentences. `wins` are the people who clicked a passage of
-    the candidate, and of the live version, first, in all steps, where the two were interleaved (`interleaving.wins`).
+    `trips` are the guardrails that the candidate broke, in sentences.
 
     The rules, of which the first that fits decides: roll back on a trip; on a broken split; where more people met
-    failed, refused or slow answers; where the candidate is shown to be worse, or its passages to be clicked less. At
-    the last step promote where it is shown to be not worse by `margin`. When the time is over do what `on_timeout`
-    says. At an earlier step go on after `minimum_hours` and `minimum_people`.
+    failed, refused or slow answers; where the candidate is shown to be worse. At the last step promote where it is
+    shown to be not worse by `margin`. When the time is over do what `on_timeout` says. At an earlier step go on after
+    `minimum_hours` and `minimum_people`.
 
     - Each step is a test by itself of the people and questions that came in it. Sums over steps would compare a
       treatment that met mostly the last step with a control that met mostly the first (Simpson's paradox).
@@ -119,8 +113,6 @@ def decide(
     """
     treatment, control = outcomes[Arm.TREATMENT], outcomes[Arm.CONTROL]
     tests = _tests(canary, treatment, control, settings)
-    if canary.interleaved:
-        tests["clicks"] = p_excess(wins[1], sum(wins), share=0.5)  # a sign test, exact
     last = canary.step == len(canary.shares) - 1
     waited = now - canary.stepped >= timedelta(hours=settings.minimum_hours)
     enough = min(treatment.people, control.people) >= settings.minimum_people
@@ -128,13 +120,11 @@ def decide(
 
     def move(action: Action, why: Mapping[str, str]) -> Move:
         evidence = _evidence(canary, treatment, control, tests)
-        clicked: dict[str, Json] = {"treatment": wins[0], "control": wins[1]}
-        more: dict[str, Json] = {"clicks": clicked} if canary.interleaved else {}
-        return Move(action=action, reasons=tuple(why.values()), evidence={**evidence, **more, "rules": list(why)})
+        return Move(action=action, reasons=tuple(why.values()), evidence={**evidence, "rules": list(why)})
 
     if trips:
         return move(Action.ROLL_BACK, {f"trip {number}": said for number, said in enumerate(trips, start=1)})
-    if stops := _stops(tests, treatment, control, wins, canary, settings):
+    if stops := _stops(tests, treatment, control, canary, settings):
         return move(Action.ROLL_BACK, stops)
     if last and waited and enough and (canary.shadow or tests["not_worse"] <= settings.significance):
         return move(Action.PROMOTE, _why_promoted(canary, tests, settings))
@@ -172,7 +162,6 @@ def _stops(
     tests: Mapping[str, float],
     treatment: Outcomes,
     control: Outcomes,
-    wins: tuple[int, int],
     canary: Canary,
     settings: CanarySection,
 ) -> dict[str, str]:
@@ -193,13 +182,7 @@ def _stops(
                 f"more people on the candidate {said}: {met} of {treatment.people}, "
                 f"against {others} of {control.people} on the live version (p {tests[name]:.2g})"
             )
-    clicks_part = CLICKS_PART * WORSE_PART if canary.interleaved else 0.0
-    if tests.get("clicks", 1.0) <= clicks_part * settings.significance:  # over all steps
-        found["clicks"] = (
-            f"people click the live version's passages more: {wins[1]} did so first, and {wins[0]} clicked the "
-            f"candidate's (p {tests['clicks']:.2g})"
-        )
-    if tests.get("worse", 1.0) <= (WORSE_PART - clicks_part) * allowed:
+    if tests.get("worse", 1.0) <= WORSE_PART * allowed:
         found["worse"] = (
             f"the candidate is worse: {treatment.bad / treatment.asked:.1%} of its {treatment.asked} answers were bad, "
             f"against {control.bad / control.asked:.1%} of the live version's {control.asked} (p {tests['worse']:.2g})"

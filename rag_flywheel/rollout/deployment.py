@@ -21,7 +21,6 @@ from rag_flywheel.domain import (
     CorrectionState,
     Decision,
     Exposure,
-    FeedbackKind,
     Json,
     Manifest,
     Outcomes,
@@ -29,12 +28,10 @@ from rag_flywheel.domain import (
 from rag_flywheel.errors import AlreadyRunning, NotFound
 from rag_flywheel.rollout import canary, promotion, sequential, tally, webhook_outbox
 from rag_flywheel.rollout.canary import Action, Move
-from rag_flywheel.rollout.interleaving import wins
 from rag_flywheel.rollout.shadow import Repeat, shadow
 from rag_flywheel.services import Services
 
 LOCK = "canary"
-CANDIDATES = (Arm.TREATMENT, Arm.INTERLEAVED)  # whose answers are the candidate's, or in part
 WHO = "reindex"
 RECENT = timedelta(days=7)  # of traffic, from which its rate is taken
 EFFECT = 0.3  # the relative rise of bad outcomes that a canary must be able to show in time
@@ -120,7 +117,6 @@ def deploy(manifest: Manifest, decision: Decision, services: Services) -> tuple[
         shares=SHADOWED if shadowed else settings.shares,
         superior=decision.report.get("better") is True,
         expected=way.expected,
-        interleaved=0.0 if shadowed else settings.interleaved,
         started=at,
         step=0,
         stepped=at,
@@ -206,22 +202,7 @@ def _judge(under_way: Canary, met: Sequence[Exposure], services: Services, *, tr
         now=services.now(),
         settings=services.config.canary,
         trips=trips,
-        wins=_wins(under_way, services) if under_way.interleaved else (0, 0),
     )
-
-
-def _wins(under_way: Canary, services: Services) -> tuple[int, int]:
-    """The people whose first click, in all steps, was on the candidate's passage, and on the live version's."""
-    ledger = services.ledger
-    met = ledger.exposures(canary_id=under_way.canary_id)
-    people = {exposure.interaction_id: exposure.unit for exposure in met if exposure.arm is Arm.INTERLEAVED}
-    clicks = []
-    for signal in ledger.feedback(since=under_way.started):
-        if signal.kind is FeedbackKind.CITATION_CLICK and signal.rank is not None and signal.interaction_id in people:
-            ranking = ledger.interaction(signal.interaction_id).ranking
-            team = next((shown.team for shown in ranking if shown.rank == signal.rank), None)
-            clicks += [] if team is None else [(people[signal.interaction_id], team)]
-    return wins(clicks)
 
 
 def _act(under_way: Canary, move: Move, services: Services) -> bool:
@@ -274,7 +255,7 @@ def _unchecked(met: Sequence[Exposure], services: Services) -> dict[str, served.
     names = [
         exposure.interaction_id
         for exposure in met
-        if exposure.arm in CANDIDATES and exposure.interaction_id is not None
+        if exposure.arm is Arm.TREATMENT and exposure.interaction_id is not None
     ]
     keys = {f"{CHECKED}:{name}": name for name in names[-CHECKED_AT_MOST:]}
     known = services.cache.get(list(keys))

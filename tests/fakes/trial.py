@@ -119,20 +119,5 @@ class Trial:
             )
         )
 
-    def click(self, of: InteractionId, rank: int) -> None:
-        """A click on the citation of the passage of this rank."""
-        self.made.ledger.add_feedback(
-            Feedback(
-                feedback_id=FeedbackId(f"word {next(self._numbers)}"),
-                interaction_id=of,
-                given=self.clock(),
-                user=None,
-                kind=FeedbackKind.CITATION_CLICK,
-                value=1,
-                rank=rank,
-                propensity=1 / rank,
-            )
-        )
-
     def look(self) -> deployment.Look:
         return deployment.look(self.made)

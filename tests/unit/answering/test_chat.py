@@ -582,38 +582,3 @@ def test_an_answer_and_what_its_person_met_are_recorded_together_or_not_at_all(t
     with pytest.raises(LedgerUnavailable):
         ask(made, "ada")
     assert ledger.interactions(limit=9) == []
-
-
-# --- interleaving ---------------------------------------------------------------------------------------------------
-
-
-def test_interleaved_people_get_the_passages_of_both_versions_by_turns(trial: Services) -> None:
-    promotion.start_canary(
-        canary("mixed", interleaved=0.49, started=trial.now()), index=trial.index, ledger=trial.ledger, who="test"
-    )
-    met = [ask(trial, user) for user in PEOPLE]
-    mixed = [one for one in met if one.arm == Arm.INTERLEAVED]
-    assert len(PEOPLE) / 4 < len(mixed) < len(PEOPLE) * 3 / 4
-    for one in mixed:
-        assert sorted(piece.team or "" for piece in one.ranking) == [Arm.CONTROL] * 3 + [Arm.TREATMENT] * 3
-        assert {(piece.document_id[:2], piece.team) for piece in one.ranking} == {
-            ("v1", Arm.CONTROL),
-            ("v2", Arm.TREATMENT),
-        }
-        assert [piece.rank for piece in one.ranking] == [1, 2, 3, 4, 5, 6]
-        assert one.version_id == "v1"
-    assert {one.ranking[0].team for one in mixed} == {Arm.CONTROL, Arm.TREATMENT}, "a coin says who picks first"
-    others = [piece for one in met if one.arm != Arm.INTERLEAVED for piece in one.ranking]
-    assert {piece.team for piece in others} == {None}
-
-
-def test_where_the_candidate_cannot_search_interleaved_people_get_the_live_version(trial: Services) -> None:
-    promotion.start_canary(
-        canary("mixed", interleaved=0.49, started=trial.now()), index=trial.index, ledger=trial.ledger, who="test"
-    )
-    user = on(trial, Arm.INTERLEAVED)
-    trial.index.delete(VersionId("v2"))
-    answered = ask(trial, user)
-    assert (answered.arm, answered.version_id) == (Arm.CONTROL, "v1")
-    assert {piece.team for piece in answered.ranking} == {None}
-    assert [(exposure.arm, exposure.failed) for exposure in trial.ledger.exposures()] == [(Arm.INTERLEAVED, True)]

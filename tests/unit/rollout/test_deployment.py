@@ -25,7 +25,7 @@ from rag_flywheel.domain import (
 from rag_flywheel.errors import AliasMoved, Conflict, Frozen, LedgerUnavailable
 from rag_flywheel.rollout import deployment, promotion
 from tests.fakes.ledger import MemoryLedger
-from tests.fakes.samples import correction, decision, interaction, shown
+from tests.fakes.samples import correction, decision, interaction
 from tests.fakes.services import publish, services
 from tests.fakes.trial import QUICK, Trial
 
@@ -607,26 +607,3 @@ def test_a_version_that_the_gate_did_not_pass_cannot_be_deployed(tmp_path: Path)
     trial.made.ledger.add_decision(refused)
     with pytest.raises(Conflict, match="has not passed the gate"):
         deployment.deploy(trial.made.ledger.version(VersionId("v3")).manifest, refused, trial.made)
-
-
-# --- clicks ---------------------------------------------------------------------------------------------------------
-
-
-def test_first_clicks_on_interleaved_passages_end_a_canary_whose_passages_are_liked_less(tmp_path: Path) -> None:
-    """A person's first click counts; clicks of other people, and on passages of no ranking, do not."""
-    trial = Trial(tmp_path, text="canary: {strategy: canary, interleaved: 0.4}")
-    trial.deploy()
-    ranking = [
-        replace(shown("new", 1), team=Arm.TREATMENT),
-        replace(shown("old", 2), team=Arm.CONTROL),
-    ]
-    for rank, people in ((2, 40), (1, 8)):
-        for name in trial.meet(Arm.INTERLEAVED, people, ranking=ranking):
-            trial.click(name, rank)
-            trial.click(name, 1)
-    for name in trial.meet(Arm.CONTROL, 5, ranking=[shown("old", 1)]):
-        trial.click(name, 1)
-    looked = trial.look()
-    assert (looked.action, looked.evidence["rules"]) == ("roll_back", ["clicks"])
-    assert looked.evidence["clicks"] == {"treatment": 8, "control": 40}
-    assert trial.live == "v1"
