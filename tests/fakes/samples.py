@@ -220,7 +220,7 @@ def manifest(
         inputs=f"inputs of {version}",
         sources=sources or {"guide.md": "00"},
         feedback_cutoff=cutoff or created,
-        corrections=tuple(CorrectionId(one) for one in corrections),
+        corrections=tuple(CorrectionId(correction_id) for correction_id in corrections),
         confirmed=(),
         embedder="all-MiniLM-L6-v2",
         learned=learned or LearnedRanking(),

@@ -89,7 +89,7 @@ def test_a_person_stands_always_in_one_place_of_an_experiment(unit: str, salt: b
 
 def test_places_are_spread_evenly_and_those_of_two_experiments_have_nothing_to_do_with_each_other() -> None:
     first, second = (
-        np.array([bucket(one, salt=SALT, experiment=name) for one in PEOPLE]) for name in ("canary1", "canary2")
+        np.array([bucket(person, salt=SALT, experiment=name) for person in PEOPLE]) for name in ("canary1", "canary2")
     )
     for places in (first, second):
         assert np.histogram(places, bins=10, range=(0, 1))[0] == pytest.approx(2000, abs=200)
@@ -109,28 +109,28 @@ def test_who_is_on_the_treatment_stays_there_in_later_steps(unit: str, salt: byt
 
 @pytest.mark.parametrize("step", range(3))
 def test_the_treatment_has_its_share_of_the_people(step: int) -> None:
-    arms = [arm(one, salt=SALT, canary=canary(step=step), holdout=None) for one in PEOPLE]
+    arms = [arm(person, salt=SALT, canary=canary(step=step), holdout=None) for person in PEOPLE]
     assert arms.count(Arm.TREATMENT) / len(PEOPLE) == pytest.approx(SHARES[step], abs=0.012)
 
 
 def test_the_hold_out_is_in_no_canary_and_the_rest_is_split_as_ever() -> None:
-    arms = [arm(one, salt=SALT, canary=canary(), holdout=holdout(0.1)) for one in PEOPLE]
+    arms = [arm(person, salt=SALT, canary=canary(), holdout=holdout(0.1)) for person in PEOPLE]
     assert arms.count(Arm.HOLDOUT) / len(PEOPLE) == pytest.approx(0.1, abs=0.01)
     assert arms.count(Arm.TREATMENT) / (len(PEOPLE) - arms.count(Arm.HOLDOUT)) == pytest.approx(0.5, abs=0.012)
-    other = [arm(one, salt=SALT, canary=canary(name="canary2"), holdout=holdout(0.1)) for one in PEOPLE]
-    assert [one is Arm.HOLDOUT for one in arms] == [one is Arm.HOLDOUT for one in other]
+    other = [arm(person, salt=SALT, canary=canary(name="canary2"), holdout=holdout(0.1)) for person in PEOPLE]
+    assert [side is Arm.HOLDOUT for side in arms] == [side is Arm.HOLDOUT for side in other]
 
 
 @pytest.mark.parametrize("state", [CanaryState.PROMOTED, CanaryState.ROLLED_BACK])
 def test_without_a_running_canary_everybody_is_on_the_live_version(state: CanaryState) -> None:
     over = replace(canary(), state=state)
-    assert {arm(one, salt=SALT, canary=over, holdout=None) for one in PEOPLE[:100]} == {Arm.CONTROL}
-    assert {arm(one, salt=SALT, canary=None, holdout=None) for one in PEOPLE[:100]} == {Arm.CONTROL}
+    assert {arm(person, salt=SALT, canary=over, holdout=None) for person in PEOPLE[:100]} == {Arm.CONTROL}
+    assert {arm(person, salt=SALT, canary=None, holdout=None) for person in PEOPLE[:100]} == {Arm.CONTROL}
 
 
 def test_a_hold_out_that_ended_holds_nobody() -> None:
     ended = holdout(0.9, version=None)
-    assert {arm(one, salt=SALT, canary=None, holdout=ended) for one in PEOPLE[:100]} == {Arm.CONTROL}
+    assert {arm(person, salt=SALT, canary=None, holdout=ended) for person in PEOPLE[:100]} == {Arm.CONTROL}
 
 
 # --- rules that stop --------------------------------------------------------------------------------------------------
