@@ -276,10 +276,14 @@ def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
 
 def shown(config: Config) -> dict[str, Any]:
     """The settings as JSON, passwords in URLs masked."""
-    settings = config.model_dump(mode="json")
-    for section in ("ledger", "index"):
-        settings[section]["url"] = masked_url(settings[section]["url"])
-    return settings
+    return masked(config).model_dump(mode="json")
+
+
+def masked(config: Config) -> Config:
+    """The settings, passwords in URLs masked."""
+    ledger = config.ledger.model_copy(update={"url": masked_url(config.ledger.url)})
+    index = config.index.model_copy(update={"url": masked_url(config.index.url)})
+    return config.model_copy(update={"ledger": ledger, "index": index})
 
 
 def masked_url(url: str) -> str:
