@@ -148,12 +148,12 @@ def play(world: World, settings: CanarySection, *, seed: Sequence[int], record: 
         if record:
             _compare(met, sums, settings)
         if move.action is not Action.ADVANCE:
-            return _ended(move.action, move.evidence["rules"], number + 1, begun, now, sums)
+            return _ended(move.action, move.rules, number + 1, begun, now, sums)
         now, begun = replace(now, step=now.step + 1, stepped=at), number + 1
         sides, arms = {arm: _Side(arm) for arm in Arm}, {}
         sums = {arm: side.outcomes() for arm, side in sides.items()}
         met.clear()
-    return _ended(Action.HOLD, [], world.limit, begun, now, sums)
+    return _ended(Action.HOLD, (), world.limit, begun, now, sums)
 
 
 def _draw(world: World, chance: np.random.Generator) -> _Draws:
@@ -191,16 +191,15 @@ def _begun(world: World, settings: CanarySection) -> Canary:
 
 
 def _ended(
-    action: Action, named: Json, questions: int, begun: int, canary: Canary, sums: dict[Arm, Outcomes]
+    action: Action, rules: tuple[str, ...], questions: int, begun: int, canary: Canary, sums: dict[Arm, Outcomes]
 ) -> Ending:
-    assert isinstance(named, list)
     control = sums[Arm.CONTROL]
     rate = (control.bad + 0.5) / (control.asked + 1)
     squares = control.bad_squared - 2 * rate * control.asked_bad + rate**2 * control.asked_squared
     design = squares / (max(control.asked, 1) * rate * (1 - rate))
     return Ending(
         action=action,
-        rules=tuple(map(str, named)),
+        rules=rules,
         questions=questions,
         in_step=questions - begun,
         step=canary.step,

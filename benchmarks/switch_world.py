@@ -95,7 +95,7 @@ def prepare(folder: Path) -> Path:
             _build(edition, services)
         live = VERSIONS[EDITIONS[0]]
         now, index, ledger = services.now(), services.index, services.ledger
-        promotion.promote(live, expected=None, index=index, ledger=ledger, who=WHO, why="begin", at=now)
+        promotion.promote(live, expected=None, index=index, ledger=ledger, act=promotion.act_of(WHO, "begin", at=now))
     return file
 
 
@@ -279,7 +279,7 @@ def _by_canary(live: VersionId, to: VersionId, *, due: float, period: float, ser
         "canary",
         lambda: _expect(
             promotion.finish(
-                canary, promoted=True, reasons=["better"], evidence={}, index=index, ledger=ledger, who=WHO, at=at
+                canary, promoted=True, index=index, ledger=ledger, act=promotion.act_of(WHO, "better", at=at)
             )
         ),
     )
@@ -287,12 +287,14 @@ def _by_canary(live: VersionId, to: VersionId, *, due: float, period: float, ser
 
 def _advanced(canary: Canary, services: Services) -> Canary:
     at, ledger = services.now(), services.ledger
-    _expect(_insist(lambda: promotion.advance(canary, reasons=["next"], evidence={}, ledger=ledger, at=at)))
+    _expect(_insist(lambda: promotion.advance(canary, ledger=ledger, act=promotion.act_of(WHO, "next", at=at))))
     return replace(canary, step=canary.step + 1, stepped=at, reasons=("next",))
 
 
 def _roll_back(to: VersionId, services: Services) -> None:
-    promotion.roll_back(to, index=services.index, ledger=services.ledger, who=WHO, why="turn", at=services.now())
+    promotion.roll_back(
+        to, index=services.index, ledger=services.ledger, act=promotion.act_of(WHO, "turn", at=services.now())
+    )
 
 
 def _timed(to: VersionId, by: Literal["canary", "rollback"], act: Callable[[], None]) -> Move:

@@ -162,7 +162,6 @@ class CanarySection(_Section):
     minimum_people: int = Field(50, ge=2)
     on_timeout: Literal["superior", "keep", "promote"] = "superior"
     margin: float = Field(0.1, gt=0)
-    interleaved: float = Field(0.0, ge=0, lt=0.5)
     significance: float = Field(0.05, gt=0, lt=0.5)
     slow_seconds: float = Field(10.0, gt=0)
     seconds_between_looks: float = Field(15.0, gt=0, le=60)
@@ -277,10 +276,14 @@ def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
 
 def shown(config: Config) -> dict[str, Any]:
     """The settings as JSON, passwords in URLs masked."""
-    settings = config.model_dump(mode="json")
-    for section in ("ledger", "index"):
-        settings[section]["url"] = masked_url(settings[section]["url"])
-    return settings
+    return masked(config).model_dump(mode="json")
+
+
+def masked(config: Config) -> Config:
+    """The settings, passwords in URLs masked."""
+    ledger = config.ledger.model_copy(update={"url": masked_url(config.ledger.url)})
+    index = config.index.model_copy(update={"url": masked_url(config.index.url)})
+    return config.model_copy(update={"ledger": ledger, "index": index})
 
 
 def masked_url(url: str) -> str:

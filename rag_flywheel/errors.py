@@ -18,8 +18,11 @@
     `- Damaged                          500     8   stored data is not what we wrote
 
 A message says what was found, what was expected and what to do. It never holds the text of a question, an answer or a
-correction. A refused or undecided gate is a result, not an error (exit codes 3 and 4).
+correction. A refused or undecided gate is a result, not an error (exit codes REFUSED and UNDECIDED).
 """
+
+REFUSED = 3
+UNDECIDED = 4
 
 
 class FlywheelError(Exception):
@@ -91,3 +94,10 @@ class LanguageModelUnavailable(Unavailable):
 
 class Damaged(FlywheelError):
     exit_code = 8
+
+
+def status_of_exit(code: int) -> int:
+    """The HTTP status for the exit code of a run in a process of its own: 200 for a result, whatever it says."""
+    if code in (0, REFUSED, UNDECIDED):
+        return 200
+    return {error.exit_code: error.http_status for error in (InvalidInput, Conflict, Unavailable)}.get(code, 500)

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from random import Random
 
 from rag_flywheel.config import Embedder, Privacy
 from rag_flywheel.domain import (
@@ -28,7 +27,6 @@ from rag_flywheel.errors import Damaged, FlywheelError, NotFound, NothingLive
 from rag_flywheel.ports import Encoder, Generator, Ledger, PassageIndex, Redactor, RerankerStore
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.rollout import canary, promotion
-from rag_flywheel.rollout.interleaving import team_draft
 from rag_flywheel.search.retrieval import retrieve
 from rag_flywheel.search.versions import OpenVersions, Searcher, open_version
 from rag_flywheel.services import Services
@@ -97,7 +95,7 @@ class Chat:
         version = None
         if arm is Arm.HOLDOUT and holdout is not None:
             version = holdout.version_id
-        elif arm in (Arm.TREATMENT, Arm.INTERLEAVED) and under_way is not None:
+        elif arm is Arm.TREATMENT and under_way is not None:
             version = under_way.treatment
         taking_part = None if arm is Arm.HOLDOUT else under_way
         return Place(
@@ -127,16 +125,15 @@ class Chat:
     def stream(self, question: Question, *, interaction_id: InteractionId) -> Iterator[str | Interaction]:
         """Pieces of the answer as they come, then the interaction, recorded under `interaction_id`.
 
-        One index version serves the whole answer, whatever the alias does meanwhile, but for an interleaved one, which
-        two serve by turns. Where a candidate cannot search, the live version answers instead. Raises NothingLive,
-        Unavailable.
+        One index version serves the whole answer, whatever the alias does meanwhile. Where a candidate cannot search,
+        the live version answers instead. Raises NothingLive, Unavailable.
         """
         started = time.perf_counter()
         asked = _masked(question, self.redactor)
         place = self.place(question)
         query = self.generator.rewrite(asked.text, asked.history)
         try:
-            place, searcher, passages = self._found(query, place, asked, started, Random(interaction_id))
+            place, searcher, passages = self._found(query, place, asked, started)
             for piece in self.generator.answer(query, passages[: searcher.shown]):
                 if isinstance(piece, str):
                     yield piece
@@ -152,16 +149,12 @@ class Chat:
             raise
 
     def _found(
-        self, query: str, place: Place, asked: Question, started: float, coin: Random
+        self, query: str, place: Place, asked: Question, started: float
     ) -> tuple[Place, Searcher, list[Passage]]:
         if place.version is None:
             return place, *self.search(query)
         try:
-            searcher, passages = self.search(query, on=place.version)
-            if place.arm is not Arm.INTERLEAVED:
-                return place, searcher, passages
-            live, others = self.search(query)
-            return place, live, _interleaved(others, passages, coin=coin)
+            return place, *self.search(query, on=place.version)
         except FlywheelError:  # nobody shall suffer from a candidate
             found = self.search(query)
             self._failed(place, asked, started)  # the canary hears of it, once: where this search failed too, from us
@@ -262,11 +255,6 @@ def _forgetful(interaction: Interaction) -> Interaction:
     return replace(interaction, user=None, session=None, group=None, question="", query="", answer="", citations=())
 
 
-def _interleaved(control: Sequence[Passage], treatment: Sequence[Passage], *, coin: Random) -> list[Passage]:
-    drafted = team_draft(control, treatment, key=lambda passage: passage.chunk.span, length=RECORDED, rng=coin)
-    return [replace(passage, rank=rank, team=arm) for rank, (passage, arm) in enumerate(drafted, start=1)]
-
-
 def _shown(passage: Passage) -> Shown:
     chunk = passage.chunk
     return Shown(
@@ -277,5 +265,4 @@ def _shown(passage: Passage) -> Shown:
         rank=passage.rank,
         score=passage.score,
         scores=passage.scores,
-        team=passage.team,
     )

@@ -326,7 +326,7 @@ def _kept_out(
     return ", and ".join(reasons)
 
 
-def _apart(one: float, other: float) -> tuple[str, str]:
+def _apart(value: float, other: float) -> tuple[str, str]:
     """Both numbers in two digits after the point, or in as many more as it takes to tell them apart."""
-    digits = next((digits for digits in range(2, 6) if round(one, digits) != round(other, digits)), 2)
-    return f"{one:.{digits}f}", f"{other:.{digits}f}"
+    digits = next((digits for digits in range(2, 6) if round(value, digits) != round(other, digits)), 2)
+    return f"{value:.{digits}f}", f"{other:.{digits}f}"

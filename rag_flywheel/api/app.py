@@ -4,19 +4,29 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from rag_flywheel import config
 from rag_flywheel.api import chat, corrections, deployment, explain, golden, openai, versions
+from rag_flywheel.api.models import Body, Failure
+from rag_flywheel.api.openai import CompletionFailure, FailureDetail
 from rag_flywheel.api.state import Shared, make_state
+from rag_flywheel.config import Config, masked
 from rag_flywheel.errors import FlywheelError
 from rag_flywheel.services import Services
 
 logger = logging.getLogger("rag_flywheel.api")
+
+STATUSES = (404, 409, 422, 500, 503)
+"""Of the errors of `errors`."""
+
+
+class HealthReply(Body):
+    status: Literal["ok"]
+    live: str | None
 
 
 def create_app(services: Services) -> FastAPI:
@@ -36,21 +46,27 @@ def create_app(services: Services) -> FastAPI:
     app.state.flywheel = make_state(services)
     app.add_exception_handler(FlywheelError, _our_error)
     app.add_exception_handler(RequestValidationError, _bad_request)
-    for doors in (chat, openai, explain, corrections, golden, versions, deployment):
-        app.include_router(doors.routes)
-    app.add_api_route("/config", settings, methods=["GET"], tags=["operation"])
-    app.add_api_route("/health", health, methods=["GET"], tags=["operation"])
+    failures = _failures(Failure)
+    for doors in (chat, explain, corrections, golden, versions, deployment):
+        app.include_router(doors.routes, responses=failures)
+    app.include_router(openai.routes, responses=_failures(CompletionFailure))
+    app.add_api_route("/config", settings, methods=["GET"], tags=["operation"], responses=failures)
+    app.add_api_route("/health", health, methods=["GET"], tags=["operation"], responses=failures)
     return app
 
 
-def health(state: Shared) -> dict[str, str | None]:
+def health(state: Shared) -> HealthReply:
     """Whether this process answers, and which version is live (null before the first reindex)."""
-    return {"status": "ok", "live": state.services.index.live()}
+    return HealthReply(status="ok", live=state.services.index.live())
 
 
-def settings(state: Shared) -> dict[str, Any]:
+def settings(state: Shared) -> Config:
     """The settings in force, passwords masked."""
-    return config.shown(state.services.config)
+    return masked(state.services.config)
+
+
+def _failures(model: type[Body]) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": model} for status in STATUSES}
 
 
 def _our_error(request: Request, error: Exception) -> JSONResponse:
@@ -63,7 +79,10 @@ def _our_error(request: Request, error: Exception) -> JSONResponse:
 def _bad_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     # What was sent is left out of the message: it may hold a person's text.
-    mistakes = [f"{'.'.join(str(part) for part in one['loc'][1:]) or 'body'}: {one['msg']}" for one in error.errors()]
+    mistakes = [
+        f"{'.'.join(str(place) for place in mistake['loc'][1:]) or 'body'}: {mistake['msg']}"
+        for mistake in error.errors()
+    ]
     return _reply(422, "InvalidInput", "; ".join(mistakes), openai_style=_openai_path(request))
 
 
@@ -72,9 +91,10 @@ def _openai_path(request: Request) -> bool:
 
 
 def _reply(status: int, kind: str, message: str, *, openai_style: bool) -> JSONResponse:
+    failure: Body = Failure(error=kind, detail=message)
     if openai_style:
-        shape = "invalid_request_error" if status < 500 else "server_error"
-        body: dict[str, object] = {"error": {"message": message, "type": shape, "code": kind, "param": None}}
-    else:
-        body = {"error": kind, "detail": message}
-    return JSONResponse(body, status_code=status)
+        shape: Literal["invalid_request_error", "server_error"] = (
+            "invalid_request_error" if status < 500 else "server_error"
+        )
+        failure = CompletionFailure(error=FailureDetail(message=message, type=shape, code=kind, param=None))
+    return JSONResponse(failure.model_dump(), status_code=status)

@@ -1,6 +1,7 @@
 """Feedback, corrections, their review, and the questions that need a person: gaps in knowledge, and suspects."""
 
 import hashlib
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query
@@ -22,7 +23,7 @@ from rag_flywheel.api.models import (
     review_item,
     suspect_reply,
 )
-from rag_flywheel.api.state import Recording, Shared, State, once
+from rag_flywheel.api.state import Once, Shared, State, once
 from rag_flywheel.domain import (
     Correction,
     CorrectionId,
@@ -30,7 +31,6 @@ from rag_flywheel.domain import (
     Feedback,
     FeedbackKind,
     InteractionId,
-    Json,
 )
 from rag_flywheel.feedback import intake as feedback_case
 from rag_flywheel.feedback import review as review_case
@@ -44,37 +44,38 @@ Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
 def feedback(body: FeedbackBody, state: Shared, key: Key = None) -> FeedbackReply:
     """Record a signal about an answer. A final edited text (`edited`) is taken as a correction too."""
 
-    def prepare() -> Recording:
+    def prepare() -> Callable[[], FeedbackReply]:
         given = _given(body, state)
         edited = given.kind is FeedbackKind.EDITED
         correction = _corrected(_correction_of(body), state, given) if edited else None
 
-        def record() -> dict[str, Json]:
+        def record() -> FeedbackReply:
             state.services.ledger.add_feedback(given)
             if correction is not None:
                 state.services.ledger.add_correction(correction)
-            reply: dict[str, Json] = feedback_reply(given, correction).model_dump(mode="json")
-            return reply
+            return feedback_reply(given, correction)
 
         return record
 
-    return FeedbackReply.model_validate(once(key, _digest(body), prepare, state=state, scope="feedback"))
+    request = Once(key=key, scope="feedback", digest=_digest(body))
+    return once(request, prepare, kind=FeedbackReply, state=state)
 
 
 @routes.post("/corrections", status_code=202, tags=["corrections"])
 def correct(body: CorrectionBody, state: Shared, key: Key = None) -> CorrectionReceipt:
     """Hand in a better answer. It is reviewed by a person, and goes live with an index version that passes the gate."""
 
-    def prepare() -> Recording:
+    def prepare() -> Callable[[], CorrectionReceipt]:
         correction = _corrected(body, state, None)
 
-        def record() -> dict[str, Json]:
+        def record() -> CorrectionReceipt:
             state.services.ledger.add_correction(correction)
-            return {"id": correction.correction_id, "status": CorrectionState.PENDING}
+            return CorrectionReceipt(id=correction.correction_id, status=CorrectionState.PENDING)
 
         return record
 
-    return CorrectionReceipt.model_validate(once(key, _digest(body), prepare, state=state, scope="corrections"))
+    request = Once(key=key, scope="corrections", digest=_digest(body))
+    return once(request, prepare, kind=CorrectionReceipt, state=state)
 
 
 @routes.get("/corrections/{correction_id}", tags=["corrections"])

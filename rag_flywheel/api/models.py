@@ -3,7 +3,16 @@
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PlainSerializer,
+    StringConstraints,
+    model_validator,
+)
 
 from rag_flywheel.domain import (
     GROUP,
@@ -30,8 +39,19 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Group = Annotated[str, StringConstraints(strip_whitespace=True, pattern=GROUP)]
 
 
+Instant = Annotated[datetime, PlainSerializer(datetime.isoformat, return_type=str)]
+"""Written as Python writes it, with +00:00."""
+
+
 class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Failure(Body):
+    """Why there is no answer, or why a streamed one broke off."""
+
+    error: str  # its name in `errors`
+    detail: str
 
 
 # --- chat -----------------------------------------------------------------------------------------------------------
@@ -69,13 +89,6 @@ class Delta(Body):
     """A piece of a streamed answer."""
 
     text: str
-
-
-class Failure(Body):
-    """Why a streamed answer broke off."""
-
-    error: str
-    detail: str
 
 
 class ChatReply(Body):

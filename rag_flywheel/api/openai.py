@@ -8,14 +8,14 @@ field of our own that clients pass over.
 
 import json
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from rag_flywheel.api.chat import started
-from rag_flywheel.api.models import TEXT_AT_MOST, Group, chat_reply
+from rag_flywheel.api.models import TEXT_AT_MOST, Body, CitationReply, Group, chat_reply
 from rag_flywheel.api.state import Shared, State
 from rag_flywheel.domain import Interaction, InteractionId, Question, Turn
 from rag_flywheel.errors import FlywheelError, InvalidInput
@@ -24,14 +24,14 @@ routes = APIRouter(prefix="/v1", tags=["OpenAI-compatible"])
 MODEL = "rag-flywheel"
 
 
-class Part(BaseModel):
+class ContentPart(BaseModel):
     type: str
     text: str = ""
 
 
 class Message(BaseModel):
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: str | list[Part] | None = None
+    content: str | list[ContentPart] | None = None
 
     @property
     def text(self) -> str:
@@ -63,36 +63,130 @@ class CompletionBody(BaseModel):
     metadata: Metadata | None = None
 
 
+class ModelReply(Body):
+    id: str
+    object: Literal["model"] = "model"
+    created: int = 0
+    owned_by: Literal["rag-flywheel"] = "rag-flywheel"
+
+
+class ModelsReply(Body):
+    object: Literal["list"] = "list"
+    data: list[ModelReply]
+
+
+class AnswerMessage(Body):
+    role: Literal["assistant"] = "assistant"
+    content: str
+    refusal: None = None
+
+
+class Choice(Body):
+    index: int = 0
+    message: AnswerMessage
+    finish_reason: Literal["stop"] = "stop"
+    logprobs: None = None
+
+
+class Usage(Body):
+    """Words, as a stand-in for tokens: retrieval has no tokenizer that a client would recognise."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class FlywheelFields(Body):
+    """What OpenAI has no place for: what `POST /chat` replies beside the answer."""
+
+    interaction_id: str
+    citations: list[CitationReply]
+    version: str
+    arm: str
+    canary: str | None
+    answered: bool
+
+
+class Completion(Body):
+    id: str
+    created: int  # seconds since 1970
+    model: str
+    object: Literal["chat.completion"] = "chat.completion"
+    choices: list[Choice]
+    usage: Usage
+    rag_flywheel: FlywheelFields
+
+
+class ChunkDelta(Body):
+    """What a chunk adds to the message: a field that is not set stays as it was."""
+
+    role: Literal["assistant"] = "assistant"
+    content: str = ""
+
+
+class ChunkChoice(Body):
+    index: int
+    delta: ChunkDelta
+    finish_reason: Literal["stop"] | None
+    logprobs: None
+
+
+class Chunk(Body):
+    """A piece of a streamed completion; the last one, or two, have the fields that are not set in the others."""
+
+    id: str
+    created: int
+    model: str
+    object: Literal["chat.completion.chunk"]
+    choices: list[ChunkChoice]
+    rag_flywheel: FlywheelFields | None = None
+    usage: Usage | None = None
+
+
+class FailureDetail(Body):
+    message: str
+    type: Literal["invalid_request_error", "server_error"]
+    code: str  # the error's name in `errors`
+    param: None = None
+
+
+class CompletionFailure(Body):
+    """Why there is no answer, as OpenAI says it."""
+
+    error: FailureDetail
+
+
 @routes.get("/models")
-def models(state: Shared) -> dict[str, Any]:
+def models(state: Shared) -> ModelsReply:
     """The one model there is."""
-    return {"object": "list", "data": [{"id": MODEL, "object": "model", "created": 0, "owned_by": "rag-flywheel"}]}
+    return ModelsReply(data=[ModelReply(id=MODEL)])
 
 
 @routes.get("/models/{model}")
-def model(model: str) -> dict[str, Any]:
+def model(model: str) -> ModelReply:
     """The one model there is, whatever it is called."""
-    return {"id": model, "object": "model", "created": 0, "owned_by": "rag-flywheel"}
+    return ModelReply(id=model)
 
 
-@routes.post("/chat/completions", response_model=None)
-def completions(body: CompletionBody, state: Shared) -> dict[str, Any] | StreamingResponse:
+@routes.post("/chat/completions", response_model=Completion)
+def completions(body: CompletionBody, state: Shared) -> Completion | StreamingResponse:
     """Answer the last user message, whole or as a stream of chunks that ends with `data: [DONE]`."""
     question = _question(body, state)
-    shape: dict[str, Any] = {
-        "id": state.services.new_id(),
-        "created": int(question.asked.timestamp()),
-        "model": body.model,
-    }
-    interaction_id = InteractionId(shape["id"])
+    interaction_id = InteractionId(state.services.new_id())
+    created = int(question.asked.timestamp())
     if body.stream:
         pieces = started(state, question, interaction_id)
-        return StreamingResponse(_chunks(pieces, body, shape), media_type="text/event-stream")
+        first = _chunk(interaction_id, created, body, ChunkDelta(role="assistant", content=""))
+        return StreamingResponse(_events(pieces, body, first), media_type="text/event-stream")
     interaction = state.chat.answer(question, interaction_id=interaction_id)
-    message = {"role": "assistant", "content": interaction.answer, "refusal": None}
-    choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
-    usage = _usage(body, interaction)
-    return {**shape, "object": "chat.completion", "choices": [choice], "usage": usage, **_ours(interaction)}
+    return Completion(
+        id=interaction_id,
+        created=created,
+        model=body.model,
+        choices=[Choice(message=AnswerMessage(content=interaction.answer))],
+        usage=_usage(body, interaction),
+        rag_flywheel=_ours(interaction),
+    )
 
 
 def _question(body: CompletionBody, state: State) -> Question:
@@ -112,36 +206,59 @@ def _question(body: CompletionBody, state: State) -> Question:
     )
 
 
-def _chunks(pieces: Iterator[str | Interaction], body: CompletionBody, shape: dict[str, Any]) -> Iterator[str]:
-    shape = {**shape, "object": "chat.completion.chunk"}
-    yield _data(shape | {"choices": [_choice({"role": "assistant", "content": ""}, None)]})
+def _events(pieces: Iterator[str | Interaction], body: CompletionBody, first: Chunk) -> Iterator[str]:
+    yield _event(first)
     try:
         for piece in pieces:
             if isinstance(piece, str):
-                yield _data(shape | {"choices": [_choice({"content": piece}, None)]})
+                yield _event(_with(first, delta=ChunkDelta(content=piece)))
             else:
-                yield _data(shape | {"choices": [_choice({}, "stop")], **_ours(piece)})
+                last = _with(first, delta=ChunkDelta(), finish_reason="stop")
+                yield _event(last.model_copy(update={"rag_flywheel": _ours(piece)}))
                 if body.stream_options is not None and body.stream_options.include_usage:
-                    yield _data(shape | {"choices": [], "usage": _usage(body, piece)})
+                    yield _event(first.model_copy(update={"choices": [], "usage": _usage(body, piece)}))
     except FlywheelError as error:
-        yield _data({"error": {"message": str(error), "type": "server_error", "code": type(error).__name__}})
+        detail = FailureDetail(message=str(error), type="server_error", code=type(error).__name__)
+        yield _event(CompletionFailure(error=detail))
     yield "data: [DONE]\n\n"
 
 
-def _choice(delta: dict[str, str], finish: str | None) -> dict[str, Any]:
-    return {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
+def _chunk(interaction_id: InteractionId, created: int, body: CompletionBody, delta: ChunkDelta) -> Chunk:
+    return Chunk(
+        id=interaction_id,
+        created=created,
+        model=body.model,
+        object="chat.completion.chunk",
+        choices=[_choice(delta, None)],
+    )
 
 
-def _ours(interaction: Interaction) -> dict[str, Any]:
-    return {"rag_flywheel": chat_reply(interaction).model_dump(mode="json", exclude={"answer"})}
+def _with(chunk: Chunk, *, delta: ChunkDelta, finish_reason: Literal["stop"] | None = None) -> Chunk:
+    return chunk.model_copy(update={"choices": [_choice(delta, finish_reason)]})
 
 
-def _usage(body: CompletionBody, interaction: Interaction) -> dict[str, int]:
-    """Words, as a stand-in for tokens: retrieval has no tokenizer that a client would recognise."""
+def _choice(delta: ChunkDelta, finish_reason: Literal["stop"] | None) -> ChunkChoice:
+    return ChunkChoice(index=0, delta=delta, finish_reason=finish_reason, logprobs=None)
+
+
+def _ours(interaction: Interaction) -> FlywheelFields:
+    reply = chat_reply(interaction)
+    return FlywheelFields(
+        interaction_id=reply.interaction_id,
+        citations=reply.citations,
+        version=reply.version,
+        arm=reply.arm,
+        canary=reply.canary,
+        answered=reply.answered,
+    )
+
+
+def _usage(body: CompletionBody, interaction: Interaction) -> Usage:
     asked = sum(len(message.text.split()) for message in body.messages)
     answered = len(interaction.answer.split())
-    return {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered}
+    return Usage(prompt_tokens=asked, completion_tokens=answered, total_tokens=asked + answered)
 
 
-def _data(value: dict[str, Any]) -> str:
-    return f"data: {json.dumps(value)}\n\n"
+def _event(value: Body) -> str:
+    """Only with the fields that were set: a client adds each of them to the message."""
+    return f"data: {json.dumps(value.model_dump(mode='json', exclude_unset=True))}\n\n"

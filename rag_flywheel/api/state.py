@@ -4,14 +4,15 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol, TypeVar
 
 from fastapi import Depends, Request
+from pydantic import BaseModel
 
 from rag_flywheel.answering.chat import Chat, open_chat
-from rag_flywheel.domain import DocumentId, Json, Passage, VersionId
+from rag_flywheel.domain import DocumentId, Passage, VersionId
 from rag_flywheel.errors import KeyReused
-from rag_flywheel.ports import Ledger
+from rag_flywheel.ports import Operations, Replies
 from rag_flywheel.services import Services
 
 
@@ -56,46 +57,67 @@ def _state(request: Request) -> State:
 Shared = Annotated[State, Depends(_state)]
 
 
-Recording = Callable[[], dict[str, Json]]
-"""Writes what was prepared, and returns the reply."""
+Reply = TypeVar("Reply", bound=BaseModel)
+
+
+class ReplyLedger(Operations, Replies, Protocol):
+    """Where replies are remembered, in one transaction with what they are about."""
 
 
 class _Taken(Exception):
     """Another request with this key was faster."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Once:
+    """A request that is to be done once, however often it comes: by its idempotency key, where it has one."""
+
+    key: str | None
+    scope: str  # keys of one scope have nothing to do with those of another
+    digest: str  # of the request's body
+
+    @property
+    def name(self) -> str:
+        return f"{self.scope}:{self.key}"
+
+
 def once(
-    key: str | None, digest: str, prepare: Callable[[], Recording], *, state: State, scope: str
-) -> dict[str, Json]:
+    request: Once,
+    prepare: Callable[[], Callable[[], Reply]],
+    *,
+    kind: type[Reply],
+    state: State,
+) -> Reply:
     """Record what `prepare` prepares, once for an idempotency key: a repeated request gets the first one's reply.
 
-    Nothing of a repeated request is kept. What takes long belongs into `prepare`: a search may load a model, and while
-    the recording runs nobody else can write. Raises KeyReused when the key came with another request. The header
-    follows draft-ietf-httpapi-idempotency-key-header.
+    `prepare` returns the recording, which returns the reply. Nothing of a repeated request is kept. What takes long
+    belongs into `prepare`: a search may load a model, and while the recording runs nobody else can write. Raises
+    KeyReused when the key came with another request. The header follows draft-ietf-httpapi-idempotency-key-header.
     """
-    ledger = state.services.ledger
-    name = f"{scope}:{key}"
-    known = None if key is None else _remembered(name, digest, ledger)
+    ledger: ReplyLedger = state.services.ledger
+    known = None if request.key is None else _remembered(request, kind, ledger)
     if known is not None:
         return known
     record = prepare()
     try:
         with ledger.transaction():
             reply = record()
-            if key is not None and not ledger.remember(name, digest=digest, reply=reply, at=state.services.now()):
+            if request.key is not None and not ledger.remember(
+                request.name, digest=request.digest, reply=reply.model_dump(mode="json"), at=state.services.now()
+            ):
                 raise _Taken
             return reply
     except _Taken:
-        known = _remembered(name, digest, ledger)
+        known = _remembered(request, kind, ledger)
         assert known is not None
         return known
 
 
-def _remembered(name: str, digest: str, ledger: Ledger) -> dict[str, Json] | None:
-    known = ledger.remembered(name)
+def _remembered(request: Once, kind: type[Reply], ledger: Replies) -> Reply | None:
+    known = ledger.remembered(request.name)
     if known is None:
         return None
-    if known[0] != digest:
+    digest, reply = known
+    if digest != request.digest:
         raise KeyReused("this Idempotency-Key came before with another request; use a new key for a new request")
-    assert isinstance(known[1], dict)
-    return known[1]
+    return kind.model_validate(reply)

@@ -3,13 +3,17 @@
 import asyncio
 import json
 import sys
-from typing import Annotated, Any, Literal
+from datetime import datetime
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, JSONResponse
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, Field
 
 from rag_flywheel.api.models import (
+    Body,
+    Failure,
+    Instant,
     PromoteBody,
     RollbackBody,
     SwitchReply,
@@ -18,13 +22,72 @@ from rag_flywheel.api.models import (
     version_reply,
 )
 from rag_flywheel.api.state import Shared
-from rag_flywheel.domain import VersionId, VersionRecord
+from rag_flywheel.domain import Counts, LearnedRanking, Manifest, Outcome, VersionId, VersionState
 from rag_flywheel.domain.supersession import replaced
-from rag_flywheel.errors import NotFound
+from rag_flywheel.errors import NotFound, status_of_exit
 from rag_flywheel.rollout import promotion
+from rag_flywheel.rollout.promotion import act_of
 
 routes = APIRouter(tags=["versions"])
-_RECORD = TypeAdapter(VersionRecord)
+
+
+class GateReply(Body):
+    outcome: Outcome
+    reasons: list[str]
+    decided: Instant
+
+
+class VersionDetailReply(Body):
+    """A version with its states, oldest first, and the gate's decision on it: null where there is none."""
+
+    version: str
+    state: VersionState
+    gate: GateReply | None
+    manifest: Manifest
+    states: list[tuple[datetime, VersionState]]
+
+
+class FilesChangedReply(Body):
+    added: list[str]
+    removed: list[str]
+    changed: list[str]
+
+
+class CorrectionsChangedReply(Body):
+    added: list[str]
+    removed: list[str]
+
+
+class DiffReply(Body):
+    """What the later version has otherwise than the earlier one; pairs are (earlier, later)."""
+
+    model_config = ConfigDict(validate_by_name=True)
+
+    earlier: str = Field(alias="from")
+    later: str = Field(alias="to")
+    sources: FilesChangedReply
+    corrections: CorrectionsChangedReply
+    superseded: dict[str, str]  # correction that went -> the one that took its place
+    counts: dict[str, tuple[int, int]]
+    learned: tuple[LearnedRanking, LearnedRanking]
+    settings: list[str]  # the sections that differ
+
+
+class SkippedReply(Body):
+    name: str
+    reason: str
+
+
+class CycleReply(Body):
+    """What a run of the cycle came to; `report` is the path of its report where the gate was reached."""
+
+    decision: str
+    version: str | None
+    reasons: list[str]
+    report: str | None
+    counts: Counts | None
+    skipped: list[SkippedReply]
+    seconds: float
 
 
 @routes.get("/versions")
@@ -35,19 +98,20 @@ def versions(state: Shared, deleted: bool = False) -> list[VersionReply]:
 
 
 @routes.get("/versions/{version}")
-def show(version: str, state: Shared) -> dict[str, Any]:
+def show(version: str, state: Shared) -> VersionDetailReply:
     """The manifest, the states and the gate's decision of a version."""
     record = state.services.ledger.version(VersionId(version))
     decision = state.services.ledger.decision(VersionId(version))
     gate = None
     if decision is not None:
-        gate = {"outcome": decision.outcome, "reasons": decision.reasons, "decided": decision.decided.isoformat()}
-    shown: dict[str, Any] = _RECORD.dump_python(record, mode="json")
-    return {"version": version, "state": record.state, "gate": gate, **shown}
+        gate = GateReply(outcome=decision.outcome, reasons=list(decision.reasons), decided=decision.decided)
+    return VersionDetailReply(
+        version=version, state=record.state, gate=gate, manifest=record.manifest, states=list(record.states)
+    )
 
 
 @routes.get("/versions/{version}/diff/{other}")
-def diff(version: str, other: str, state: Shared) -> dict[str, Any]:
+def diff(version: str, other: str, state: Shared) -> DiffReply:
     """What `other` has that `version` has not, and the reverse: files, corrections, counts, learned, settings.
 
     `superseded` names, for each correction that went because another one took its place, that other one.
@@ -58,27 +122,26 @@ def diff(version: str, other: str, state: Shared) -> dict[str, Any]:
     numbers = before.counts.__slots__
     removed = sorted(set(before.corrections) - set(after.corrections))
     by = replaced(state.services.ledger.corrections(until=after.feedback_cutoff))
-    return {
-        "from": version,
-        "to": other,
-        "sources": {
-            "added": sorted(set(after.sources) - files),
-            "removed": sorted(set(before.sources) - files),
-            "changed": sorted(name for name in files if before.sources[name] != after.sources[name]),
-        },
-        "corrections": {
-            "added": sorted(set(after.corrections) - set(before.corrections)),
-            "removed": removed,
-        },
-        "superseded": {name: by[name] for name in removed if name in by},
-        "counts": {name: [getattr(before.counts, name), getattr(after.counts, name)] for name in numbers},
-        "learned": [_plain(before.learned), _plain(after.learned)],
-        "settings": sorted(
+    return DiffReply(
+        earlier=version,
+        later=other,
+        sources=FilesChangedReply(
+            added=sorted(set(after.sources) - files),
+            removed=sorted(set(before.sources) - files),
+            changed=sorted(name for name in files if before.sources[name] != after.sources[name]),
+        ),
+        corrections=CorrectionsChangedReply(
+            added=sorted(set(after.corrections) - set(before.corrections)), removed=[*removed]
+        ),
+        superseded={name: by[name] for name in removed if name in by},
+        counts={name: (getattr(before.counts, name), getattr(after.counts, name)) for name in numbers},
+        learned=(before.learned, after.learned),
+        settings=sorted(
             name
             for name in {*before.settings, *after.settings}
             if before.settings.get(name) != after.settings.get(name)
         ),
-    }
+    )
 
 
 @routes.post("/promote")
@@ -91,9 +154,7 @@ def promote(body: PromoteBody, state: Shared) -> SwitchReply:
             expected=services.index.live(),
             index=services.index,
             ledger=services.ledger,
-            who=body.who,
-            why=body.why,
-            at=services.now(),
+            act=act_of(body.who, body.why, at=services.now()),
         )
     )
 
@@ -107,9 +168,7 @@ def rollback(body: RollbackBody, state: Shared) -> SwitchReply:
             None if body.to is None else VersionId(body.to),
             index=services.index,
             ledger=services.ledger,
-            who=body.who,
-            why=body.why,
-            at=services.now(),
+            act=act_of(body.who, body.why, at=services.now()),
         )
     )
 
@@ -127,8 +186,8 @@ def report(
     return FileResponse(file, media_type=kinds[format])
 
 
-@routes.post("/reindex", response_model=None)
-async def reindex(state: Shared, force: bool = False) -> JSONResponse:
+@routes.post("/reindex", response_model=CycleReply)
+async def reindex(state: Shared, force: bool = False) -> CycleReply | JSONResponse:
     """Run the cycle in a process of its own and reply with its result. A second run meanwhile is refused (409)."""
     command = [sys.executable, "-m", "rag_flywheel", "--config", str(state.config_file), "reindex", "--json"]
     process = await asyncio.create_subprocess_exec(
@@ -136,14 +195,9 @@ async def reindex(state: Shared, force: bool = False) -> JSONResponse:
     )
     output, _ = await process.communicate()
     try:
-        result = json.loads(output)
+        said = json.loads(output)
     except json.JSONDecodeError:
-        return JSONResponse({"error": "ReindexFailed", "detail": "the run ended without a result"}, status_code=500)
-    return JSONResponse(result, status_code=_STATUS.get(process.returncode or 0, 500))
-
-
-_STATUS = {0: 200, 3: 200, 4: 200, 2: 422, 6: 409, 7: 503}
-
-
-def _plain(value: object) -> Any:
-    return TypeAdapter(type(value)).dump_python(value, mode="json")
+        failure = Failure(error="ReindexFailed", detail="the run ended without a result")
+        return JSONResponse(failure.model_dump(), status_code=500)
+    status = status_of_exit(process.returncode or 0)
+    return CycleReply.model_validate(said) if status == 200 else JSONResponse(said, status_code=status)

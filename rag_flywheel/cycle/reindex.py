@@ -226,10 +226,10 @@ def conclude(manifest: Manifest, decision: Decision, services: Services, *, step
 
 def _deployed(manifest: Manifest, decision: Decision, services: Services) -> tuple[str, list[str]]:
     try:
-        outcome, why = deployment.deploy(manifest, decision, services)
+        deployed = deployment.deploy(manifest, decision, services)
     except Frozen as error:  # while the version was built
         return "frozen", [str(error)]
-    return outcome, [why]
+    return deployed.outcome, [deployed.why]
 
 
 def _result(

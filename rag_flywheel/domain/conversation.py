@@ -8,7 +8,6 @@ from rag_flywheel.domain.checks import aware, named
 from rag_flywheel.domain.documents import Evidence
 from rag_flywheel.domain.ids import CanaryId, ChunkId, DocumentId, InteractionId, VersionId
 from rag_flywheel.domain.ranking import Scores
-from rag_flywheel.domain.rollouts import Arm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +70,6 @@ class Shown:
     rank: int
     score: float
     scores: Scores
-    team: Arm | None = None  # of an interleaved ranking: whose passage it is
 
     @property
     def span(self) -> Evidence:

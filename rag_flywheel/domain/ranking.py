@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rag_flywheel.domain.documents import Chunk
-from rag_flywheel.domain.rollouts import Arm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +34,6 @@ class Passage:
     rank: int  # from 1
     score: float  # higher is better; comparable within one ranking only
     scores: Scores
-    team: Arm | None = None  # of an interleaved ranking: whose passage it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,6 @@ class Arm(StrEnum):
     CONTROL = "control"  # the live version
     TREATMENT = "treatment"  # the candidate of the canary that is running
     HOLDOUT = "holdout"  # the old version that the gain of the whole flywheel is measured against
-    INTERLEAVED = "interleaved"  # the passages of both by turns, so that clicks compare them
 
 
 class CanaryState(StrEnum):
@@ -35,7 +34,6 @@ class Canary:
     shares: tuple[float, ...]  # of the people who are on the treatment, step by step; each above the one before
     superior: bool  # whether the gate showed the candidate to be better, and not only not worse
     expected: float  # the rate of bad outcomes before the canary began, 0..1
-    interleaved: float = 0.0  # of the people, who see both versions' passages by turns and are in no other arm
     started: datetime
     step: int  # from 0, within `shares`
     stepped: datetime  # when this step began

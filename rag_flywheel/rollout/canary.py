@@ -1,6 +1,6 @@
 """Who meets which version, and when enough is known to move on: the rules of a canary. Pure.
 
-The tests behind a verdict are in `sequential`, the numbers that they take in `outcomes`.
+The tests behind a verdict are in `sequential`, the numbers that they take in `tally`.
 """
 
 import hashlib
@@ -18,8 +18,6 @@ from rag_flywheel.rollout.sequential import Estimate, contrast, half_width, p_ab
 HOLDOUT = "holdout"
 WORSE_PART, STOP_PART, SPLIT_PART = 0.80, 0.18, 0.02
 """How `canary.significance` is shared by what may stop a version that is not worse."""
-CLICKS_PART = 0.2
-"""What clicks take of the part for "worse", where people see both rankings interleaved."""
 STOPS = {"failed": "got an answer that failed", "refused": "were refused an answer", "slow": "got a slow answer"}
 SCALE = 0.3
 """The differences looked for most, as a share of the expected rate. Fixed before there are data."""
@@ -35,12 +33,35 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What came of a canary's present step: the numbers that a move is decided by."""
+
+    step: int  # from 0
+    share: float  # of the people who were to be on the treatment
+    treatment: Outcomes
+    control: Outcomes
+    p: Mapping[str, float]  # always-valid p by test; those on rates only where there are people enough
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
     """What is to be done about a canary, and why."""
 
     action: Action
-    reasons: tuple[str, ...]  # in plain sentences
-    evidence: Mapping[str, Json]  # the numbers that it was decided by
+    rules: tuple[str, ...]  # the names of those that decided it
+    reasons: tuple[str, ...]  # what each of them says, in a plain sentence
+    measured: Measured
+
+    @property
+    def evidence(self) -> dict[str, Json]:
+        """The numbers and the rules as the audit log, webhooks and the API show them."""
+        measured = self.measured
+        arms: dict[str, Json] = {
+            outcomes.arm.value: {"people": outcomes.people, "asked": outcomes.asked, "bad": outcomes.bad}
+            for outcomes in (measured.treatment, measured.control)
+        }
+        step: dict[str, Json] = {"step": measured.step, "share": measured.share}
+        return {**step, **arms, "p": dict(measured.p), "rules": list(self.rules)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +97,6 @@ def arm(unit: str, *, salt: bytes, canary: Canary | None, holdout: HoldOut | Non
         return Arm.HOLDOUT
     if canary is None or canary.state is not CanaryState.RUNNING:
         return Arm.CONTROL
-    if bucket(unit, salt=salt, experiment=f"{canary.canary_id}:{Arm.INTERLEAVED}") < canary.interleaved:
-        return Arm.INTERLEAVED
     return Arm.TREATMENT if bucket(unit, salt=salt, experiment=canary.canary_id) < canary.share else Arm.CONTROL
 
 
@@ -91,17 +110,15 @@ def decide(
     now: datetime,
     settings: CanarySection,
     trips: Sequence[str] = (),
-    wins: tuple[int, int] = (0, 0),
 ) -> Move:
     """What the outcomes of the canary's current step ask for. May be called as often as one likes.
 
-    `trips` are the guardrails that the candidate broke, in sentences. `wins` are the people who clicked a passage of
-    the candidate, and of the live version, first, in all steps, where the two were interleaved (`interleaving.wins`).
+    `trips` are the guardrails that the candidate broke, in sentences.
 
     The rules, of which the first that fits decides: roll back on a trip; on a broken split; where more people met
-    failed, refused or slow answers; where the candidate is shown to be worse, or its passages to be clicked less. At
-    the last step promote where it is shown to be not worse by `margin`. When the time is over do what `on_timeout`
-    says. At an earlier step go on after `minimum_hours` and `minimum_people`.
+    failed, refused or slow answers; where the candidate is shown to be worse. At the last step promote where it is
+    shown to be not worse by `margin`. When the time is over do what `on_timeout` says. At an earlier step go on after
+    `minimum_hours` and `minimum_people`.
 
     - Each step is a test by itself of the people and questions that came in it. Sums over steps would compare a
       treatment that met mostly the last step with a control that met mostly the first (Simpson's paradox).
@@ -117,103 +134,89 @@ def decide(
     - In a shadow canary people judge the live version's answers alone. So a candidate is not called worse or not worse,
       and is promoted at the end of the last step unless something stopped it.
     """
-    treatment, control = outcomes[Arm.TREATMENT], outcomes[Arm.CONTROL]
-    tests = _tests(canary, treatment, control, settings)
-    if canary.interleaved:
-        tests["clicks"] = p_excess(wins[1], sum(wins), share=0.5)  # a sign test, exact
+    measured = _measured(canary, outcomes[Arm.TREATMENT], outcomes[Arm.CONTROL], settings)
+    if trips:
+        action, why = Action.ROLL_BACK, {f"trip {number}": said for number, said in enumerate(trips, start=1)}
+    elif stops := _stops(measured, canary, settings):
+        action, why = Action.ROLL_BACK, stops
+    else:
+        action, why = _gone_on(measured, canary, now, settings)
+    return Move(action=action, rules=tuple(why), reasons=tuple(why.values()), measured=measured)
+
+
+def _gone_on(
+    measured: Measured, canary: Canary, now: datetime, settings: CanarySection
+) -> tuple[Action, dict[str, str]]:
+    """What is to be done where nothing stops the candidate, and why, by rule."""
+    people = measured.treatment.people, measured.control.people
     last = canary.step == len(canary.shares) - 1
     waited = now - canary.stepped >= timedelta(hours=settings.minimum_hours)
-    enough = min(treatment.people, control.people) >= settings.minimum_people
-    over = now - canary.started >= timedelta(hours=settings.maximum_hours)
-
-    def move(action: Action, why: Mapping[str, str]) -> Move:
-        evidence = _evidence(canary, treatment, control, tests)
-        clicked: dict[str, Json] = {"treatment": wins[0], "control": wins[1]}
-        more: dict[str, Json] = {"clicks": clicked} if canary.interleaved else {}
-        return Move(action=action, reasons=tuple(why.values()), evidence={**evidence, **more, "rules": list(why)})
-
-    if trips:
-        return move(Action.ROLL_BACK, {f"trip {number}": said for number, said in enumerate(trips, start=1)})
-    if stops := _stops(tests, treatment, control, wins, canary, settings):
-        return move(Action.ROLL_BACK, stops)
-    if last and waited and enough and (canary.shadow or tests["not_worse"] <= settings.significance):
-        return move(Action.PROMOTE, _why_promoted(canary, tests, settings))
-    if over:
+    enough = min(people) >= settings.minimum_people
+    if last and waited and enough and (canary.shadow or measured.p["not_worse"] <= settings.significance):
+        return Action.PROMOTE, _why_promoted(measured, canary, settings)
+    if now - canary.started >= timedelta(hours=settings.maximum_hours):
         action, said = _timeout(canary, settings)
-        return move(action, {"timeout": said})
+        return action, {"timeout": said}
     if not last and waited and enough:
         said = f"step {canary.step + 1} of {len(canary.shares)} is over, and nothing speaks against the candidate"
-        return move(Action.ADVANCE, {"step": said})
+        return Action.ADVANCE, {"step": said}
     if not enough:
-        found = f"{treatment.people} people on the candidate and {control.people} on the live version"
-        return move(Action.HOLD, {"people": f"{found} so far; {settings.minimum_people} are needed on each side"})
+        found = f"{people[0]} people on the candidate and {people[1]} on the live version"
+        return Action.HOLD, {"people": f"{found} so far; {settings.minimum_people} are needed on each side"}
     if not waited:
-        return move(Action.HOLD, {"hours": f"the step lasts {settings.minimum_hours:g} hours at least"})
-    return move(Action.HOLD, {"open": "neither worse nor not worse is shown yet"})
+        return Action.HOLD, {"hours": f"the step lasts {settings.minimum_hours:g} hours at least"}
+    return Action.HOLD, {"open": "neither worse nor not worse is shown yet"}
 
 
-def _tests(canary: Canary, treatment: Outcomes, control: Outcomes, settings: CanarySection) -> dict[str, float]:
-    """Always-valid p by test; those on the rate of bad outcomes only where there are people enough."""
+def _measured(canary: Canary, treatment: Outcomes, control: Outcomes, settings: CanarySection) -> Measured:
     share = canary.share
-    found = {"split": p_split(treatment.people, treatment.people + control.people, share=share)}
+    p = {"split": p_split(treatment.people, treatment.people + control.people, share=share)}
     for name in STOPS:
         met, others = getattr(treatment, name), getattr(control, name)
-        found[name] = p_excess(met, met + others, share=share)
+        p[name] = p_excess(met, met + others, share=share)
     if not canary.shadow and min(treatment.people, control.people) >= settings.minimum_people:
         scale = _scale(canary.expected)
         difference = contrast(treatment, control)
-        found["worse"] = p_above(difference, scale=scale)
-        found["better"] = p_above(_turned(difference), scale=scale)
-        found["not_worse"] = p_above(_turned(contrast(treatment, control, times=1.0 + settings.margin)), scale=scale)
-    return found
+        p["worse"] = p_above(difference, scale=scale)
+        p["better"] = p_above(_turned(difference), scale=scale)
+        p["not_worse"] = p_above(_turned(contrast(treatment, control, times=1.0 + settings.margin)), scale=scale)
+    return Measured(step=canary.step, share=share, treatment=treatment, control=control, p=p)
 
 
-def _stops(
-    tests: Mapping[str, float],
-    treatment: Outcomes,
-    control: Outcomes,
-    wins: tuple[int, int],
-    canary: Canary,
-    settings: CanarySection,
-) -> dict[str, str]:
+def _stops(measured: Measured, canary: Canary, settings: CanarySection) -> dict[str, str]:
     """Why the candidate has to go, by rule; empty where it has not."""
+    treatment, control, p = measured.treatment, measured.control, measured.p
     allowed = settings.significance / len(canary.shares)
     found = {}
-    if tests["split"] <= SPLIT_PART * allowed:
+    if p["split"] <= SPLIT_PART * allowed:
         people = treatment.people + control.people
         found["split"] = (
             f"the split is broken: {treatment.people} of {people} people are on the candidate, where "
-            f"{canary.share:.0%} should be (p {tests['split']:.2g}); "
+            f"{canary.share:.0%} should be (p {p['split']:.2g}); "
             "look for answers that are lost or recorded on one side only"
         )
     for name, said in STOPS.items():
-        if tests[name] <= STOP_PART * allowed / len(STOPS):
+        if p[name] <= STOP_PART * allowed / len(STOPS):
             met, others = getattr(treatment, name), getattr(control, name)
             found[name] = (
                 f"more people on the candidate {said}: {met} of {treatment.people}, "
-                f"against {others} of {control.people} on the live version (p {tests[name]:.2g})"
+                f"against {others} of {control.people} on the live version (p {p[name]:.2g})"
             )
-    clicks_part = CLICKS_PART * WORSE_PART if canary.interleaved else 0.0
-    if tests.get("clicks", 1.0) <= clicks_part * settings.significance:  # over all steps
-        found["clicks"] = (
-            f"people click the live version's passages more: {wins[1]} did so first, and {wins[0]} clicked the "
-            f"candidate's (p {tests['clicks']:.2g})"
-        )
-    if tests.get("worse", 1.0) <= (WORSE_PART - clicks_part) * allowed:
+    if p.get("worse", 1.0) <= WORSE_PART * allowed:
         found["worse"] = (
             f"the candidate is worse: {treatment.bad / treatment.asked:.1%} of its {treatment.asked} answers were bad, "
-            f"against {control.bad / control.asked:.1%} of the live version's {control.asked} (p {tests['worse']:.2g})"
+            f"against {control.bad / control.asked:.1%} of the live version's {control.asked} (p {p['worse']:.2g})"
         )
     return found
 
 
-def _why_promoted(canary: Canary, tests: Mapping[str, float], settings: CanarySection) -> dict[str, str]:
+def _why_promoted(measured: Measured, canary: Canary, settings: CanarySection) -> dict[str, str]:
     if canary.shadow:
         return {"shadow": "the candidate answered beside the live version in all steps, and nothing stopped it"}
     margin = f"by more than {settings.margin:.0%} of the live version's rate"
-    found = {"not_worse": f"the rate of bad outcomes did not rise {margin} (p {tests['not_worse']:.2g})"}
-    if tests["better"] <= settings.significance:
-        found["better"] = f"the candidate has fewer bad outcomes (p {tests['better']:.2g})"
+    found = {"not_worse": f"the rate of bad outcomes did not rise {margin} (p {measured.p['not_worse']:.2g})"}
+    if measured.p["better"] <= settings.significance:
+        found["better"] = f"the candidate has fewer bad outcomes (p {measured.p['better']:.2g})"
     return found
 
 
@@ -228,18 +231,6 @@ def _timeout(canary: Canary, settings: CanarySection) -> tuple[Action, str]:
             return Action.ROLL_BACK, f"{over}, and the gate had not shown the candidate to be better"
         case _:
             return Action.ROLL_BACK, f"{over}, and canary.on_timeout says keep the live version"
-
-
-def _evidence(canary: Canary, treatment: Outcomes, control: Outcomes, tests: Mapping[str, float]) -> dict[str, Json]:
-    return {
-        "step": canary.step,
-        "share": canary.share,
-        **{
-            outcomes.arm.value: {"people": outcomes.people, "asked": outcomes.asked, "bad": outcomes.bad}
-            for outcomes in (treatment, control)
-        },
-        "p": dict(tests),
-    }
 
 
 def _turned(estimate: Estimate) -> Estimate:
@@ -271,11 +262,11 @@ def questions_needed(
     times = 1.0 if effect > 0.0 else 1.0 + settings.margin
     gap = treated - expected if effect > 0.0 else times * expected - treated
     allowed = settings.significance * (WORSE_PART / steps if effect > 0.0 else 1.0)
-    one = design * (treated * (1 - treated) / share + times**2 * expected * (1 - expected) / (1 - share))
+    variance = design * (treated * (1 - treated) / share + times**2 * expected * (1 - expected) / (1 - share))
     likely = NormalDist().inv_cdf(power)
 
     def shown(questions: float) -> bool:
-        seen = Estimate(gap - likely * math.sqrt(one / questions), one / questions)
+        seen = Estimate(gap - likely * math.sqrt(variance / questions), variance / questions)
         return p_above(seen, scale=_scale(expected)) <= allowed
 
     low, high = 1.0, 2.0

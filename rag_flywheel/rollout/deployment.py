@@ -7,9 +7,10 @@ does `rag-flywheel canary tick`: whoever comes second finds the work done.
 import contextlib
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from eval.guardrails import memorisation, safety, served
 from rag_flywheel.config import Embedder
@@ -21,20 +22,18 @@ from rag_flywheel.domain import (
     CorrectionState,
     Decision,
     Exposure,
-    FeedbackKind,
-    Json,
     Manifest,
     Outcomes,
+    VersionId,
 )
 from rag_flywheel.errors import AlreadyRunning, NotFound
 from rag_flywheel.rollout import canary, promotion, sequential, tally, webhook_outbox
-from rag_flywheel.rollout.canary import Action, Move
-from rag_flywheel.rollout.interleaving import wins
+from rag_flywheel.rollout.canary import Action, Interval, Move
+from rag_flywheel.rollout.promotion import Act, act_of
 from rag_flywheel.rollout.shadow import Repeat, shadow
 from rag_flywheel.services import Services
 
 LOCK = "canary"
-CANDIDATES = (Arm.TREATMENT, Arm.INTERLEAVED)  # whose answers are the candidate's, or in part
 WHO = "reindex"
 RECENT = timedelta(days=7)  # of traffic, from which its rate is taken
 EFFECT = 0.3  # the relative rise of bad outcomes that a canary must be able to show in time
@@ -50,9 +49,17 @@ USUAL = 0.1  # the rate of bad outcomes where it is not known
 class Way:
     """Which strategy a candidate goes by, and why that one."""
 
-    strategy: str  # direct, shadow or canary
+    strategy: Literal["direct", "shadow", "canary"]
     why: str
     expected: float  # the rate of bad outcomes lately, 0..1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """Which way a version went that had passed the gate, and why that way."""
+
+    outcome: Literal["promoted", "shadow", "canary"]
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +67,21 @@ class Look:
     """What a look at the canary found and did."""
 
     canary: Canary | None  # as it was found; None: none is running
-    action: str  # hold, advance, promote, roll_back; none: there was nothing to judge, or another was faster
+    action: Action | None  # what was done; None: there was nothing to decide, or another was faster
     reasons: tuple[str, ...]
-    evidence: Mapping[str, Json]
+    verdict: Move | None  # what the outcomes asked for; None where nothing was decided
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gain:
+    """What the flywheel is worth: the people of the hold-out, and everybody else since it began."""
+
+    version: VersionId  # that the hold-out is on
+    since: datetime
+    share: float  # of the people, 0..1
+    holdout: Outcomes
+    others: Outcomes
+    difference: Interval | None  # the others' rate of bad outcomes less that of the hold-out; None: too few people
 
 
 def choose(services: Services) -> Way:
@@ -95,8 +114,8 @@ def choose(services: Services) -> Way:
     return Way(strategy="canary" if fits else "direct", why=why, expected=expected)
 
 
-def deploy(manifest: Manifest, decision: Decision, services: Services) -> tuple[str, str]:
-    """Let a version that passed the gate go its way: (promoted, canary or shadow, why that way).
+def deploy(manifest: Manifest, decision: Decision, services: Services) -> Deployed:
+    """Let a version that passed the gate go its way.
 
     The first version has nothing to be compared with, so it goes live at once. A canary that is running gives way.
     Raises Frozen, AliasMoved, and AlreadyRunning when somebody else moves the alias right now.
@@ -106,10 +125,9 @@ def deploy(manifest: Manifest, decision: Decision, services: Services) -> tuple[
     at = services.now()
     if decision.control is None or way.strategy == "direct":
         why = "passed the gate" if decision.control is None else f"passed the gate; {way.why}"
-        promotion.promote(
-            manifest.version_id, expected=decision.control, index=index, ledger=ledger, who=WHO, why=why, at=at
-        )
-        return "promoted", why
+        act = act_of(WHO, why, at=at)
+        promotion.promote(manifest.version_id, expected=decision.control, index=index, ledger=ledger, act=act)
+        return Deployed(outcome="promoted", why=why)
     settings = services.config.canary
     shadowed = way.strategy == "shadow"
     started = Canary(
@@ -120,7 +138,6 @@ def deploy(manifest: Manifest, decision: Decision, services: Services) -> tuple[
         shares=SHADOWED if shadowed else settings.shares,
         superior=decision.report.get("better") is True,
         expected=way.expected,
-        interleaved=0.0 if shadowed else settings.interleaved,
         started=at,
         step=0,
         stepped=at,
@@ -128,7 +145,7 @@ def deploy(manifest: Manifest, decision: Decision, services: Services) -> tuple[
         reasons=(f"passed the gate; {way.why}",),
     )
     promotion.start_canary(started, index=index, ledger=ledger, who=WHO)
-    return way.strategy, way.why
+    return Deployed(outcome=way.strategy, why=way.why)
 
 
 def look(services: Services) -> Look:
@@ -143,7 +160,7 @@ def look(services: Services) -> Look:
             found = promotion.running(services.ledger)  # it may have changed while another was looking
             if found is not None:
                 return _look(found, services)
-    return Look(canary=found, action="none", reasons=(), evidence={})
+    return Look(canary=found, action=None, reasons=(), verdict=None)
 
 
 def deliver(services: Services) -> int:
@@ -151,95 +168,64 @@ def deliver(services: Services) -> int:
     return webhook_outbox.deliver(services.ledger, services.webhooks, at=services.now())
 
 
-def judged(newest: Canary, services: Services) -> dict[str, Json]:
-    """What the people of each arm met in the canary's present step, and what a look would do about it now."""
-    met = _compared(newest, services)
-    move = _judge(newest, met, services)
-    going = newest.state is CanaryState.RUNNING
-    return {"next": {"action": move.action.value, "reasons": list(move.reasons)} if going else None, **move.evidence}
+def verdict(newest: Canary, services: Services) -> Move:
+    """What a look would do about the canary now, by what the people of each arm met in its present step."""
+    return _verdict(newest, _compared(newest, services), services)
 
 
-def gain(services: Services) -> dict[str, Json] | None:
+def gain(services: Services) -> Gain | None:
     """What the flywheel is worth: everybody else against the people of the hold-out. None without a hold-out."""
     held = services.ledger.holdout()
     if held is None or held.version_id is None:
         return None
     met = _tally(list(tally.outside_holdout(_answered(services, since=held.since))), services)
-    others, theirs = met[Arm.CONTROL], met[Arm.HOLDOUT]
-    found = canary.gain(met, expected=USUAL, significance=services.config.canary.significance)
-    return {
-        "version": held.version_id,
-        "since": held.since.isoformat(),
-        "share": held.share,
-        "holdout": {"people": theirs.people, "asked": theirs.asked, "bad": theirs.bad},
-        "others": {"people": others.people, "asked": others.asked, "bad": others.bad},
-        "difference": None if found is None else dataclasses.asdict(found),
-    }
+    return Gain(
+        version=held.version_id,
+        since=held.since,
+        share=held.share,
+        holdout=met[Arm.HOLDOUT],
+        others=met[Arm.CONTROL],
+        difference=canary.gain(met, expected=USUAL, significance=services.config.canary.significance),
+    )
 
 
 def _look(under_way: Canary, services: Services) -> Look:
     index, ledger = services.index, services.ledger
     ended = promotion.settle(under_way, index=index, ledger=ledger, at=services.now())
     if ended is not None:
-        return Look(canary=under_way, action="none", reasons=(ended,), evidence={})
+        return Look(canary=under_way, action=None, reasons=(ended,), verdict=None)
     repeats = shadow(under_way, services) if under_way.shadow else []
     met = _compared(under_way, services, repeats)
     said = [(repeat.draft.text, repeat.draft.citations) for repeat in repeats if repeat.draft is not None]
     unchecked = {} if under_way.shadow else _unchecked(met, services)
     trips = _trips([*said, *unchecked.values()], services)
-    move = _judge(under_way, met, services, trips=trips)
+    move = _verdict(under_way, met, services, trips=trips)
     acted = _act(under_way, move, services)
     if acted or not trips:  # else, and where this process dies before, the next look has to find them again
         _remember(repeats, unchecked, services)
-    return Look(
-        canary=under_way,
-        action=move.action.value if acted else "none",
-        reasons=move.reasons,
-        evidence=move.evidence,
-    )
+    return Look(canary=under_way, action=move.action if acted else None, reasons=move.reasons, verdict=move)
 
 
-def _judge(under_way: Canary, met: Sequence[Exposure], services: Services, *, trips: Sequence[str] = ()) -> Move:
+def _verdict(under_way: Canary, met: Sequence[Exposure], services: Services, *, trips: Sequence[str] = ()) -> Move:
     return canary.decide(
         under_way,
         _tally(met, services),
         now=services.now(),
         settings=services.config.canary,
         trips=trips,
-        wins=_wins(under_way, services) if under_way.interleaved else (0, 0),
     )
-
-
-def _wins(under_way: Canary, services: Services) -> tuple[int, int]:
-    """The people whose first click, in all steps, was on the candidate's passage, and on the live version's."""
-    ledger = services.ledger
-    met = ledger.exposures(canary_id=under_way.canary_id)
-    people = {exposure.interaction_id: exposure.unit for exposure in met if exposure.arm is Arm.INTERLEAVED}
-    clicks = []
-    for signal in ledger.feedback(since=under_way.started):
-        if signal.kind is FeedbackKind.CITATION_CLICK and signal.rank is not None and signal.interaction_id in people:
-            ranking = ledger.interaction(signal.interaction_id).ranking
-            team = next((shown.team for shown in ranking if shown.rank == signal.rank), None)
-            clicks += [] if team is None else [(people[signal.interaction_id], team)]
-    return wins(clicks)
 
 
 def _act(under_way: Canary, move: Move, services: Services) -> bool:
-    at, ledger = services.now(), services.ledger
+    """Do what the verdict says; False where the canary is not as it was decided on, or promotions are frozen."""
+    ledger = services.ledger
+    act = Act(who=promotion.WHO, at=services.now(), reasons=move.reasons, evidence=move.evidence)
     if move.action is Action.HOLD:
         return True
     if move.action is Action.ADVANCE:
-        return promotion.advance(under_way, reasons=move.reasons, evidence=move.evidence, ledger=ledger, at=at)
-    return promotion.finish(
-        under_way,
-        promoted=move.action is Action.PROMOTE,
-        reasons=move.reasons,
-        evidence=move.evidence,
-        index=services.index,
-        ledger=ledger,
-        who=promotion.WHO,
-        at=at,
-    )
+        return promotion.advance(under_way, ledger=ledger, act=act)
+    promoted = move.action is Action.PROMOTE
+    return promotion.finish(under_way, promoted=promoted, index=services.index, ledger=ledger, act=act)
 
 
 def _compared(under_way: Canary, services: Services, repeats: Sequence[Repeat] = ()) -> list[Exposure]:
@@ -254,7 +240,7 @@ def _compared(under_way: Canary, services: Services, repeats: Sequence[Repeat] =
 
 def _answered(services: Services, *, since: datetime) -> list[Exposure]:
     """What people met since then, without what shadows would have told them."""
-    unseen = {one.canary_id for one in services.ledger.canaries() if one.shadow}
+    unseen = {under_way.canary_id for under_way in services.ledger.canaries() if under_way.shadow}
     met = services.ledger.exposures(since=since)
     return [exposure for exposure in met if not (exposure.arm is Arm.TREATMENT and exposure.canary_id in unseen)]
 
@@ -274,7 +260,7 @@ def _unchecked(met: Sequence[Exposure], services: Services) -> dict[str, served.
     names = [
         exposure.interaction_id
         for exposure in met
-        if exposure.arm in CANDIDATES and exposure.interaction_id is not None
+        if exposure.arm is Arm.TREATMENT and exposure.interaction_id is not None
     ]
     keys = {f"{CHECKED}:{name}": name for name in names[-CHECKED_AT_MOST:]}
     known = services.cache.get(list(keys))

@@ -8,9 +8,10 @@ judged the same canary the second finds it changed and does nothing.
 import contextlib
 import hashlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Protocol
 
 from rag_flywheel.domain import (
     AuditEntry,
@@ -26,11 +27,34 @@ from rag_flywheel.domain import (
     VersionState,
 )
 from rag_flywheel.errors import AlreadyRunning, Conflict, Frozen, NotFound, NothingLive
-from rag_flywheel.ports import Ledger, PassageIndex
+from rag_flywheel.ports import Operations, Outbox, PassageIndex, Rollouts, Versions
 
 LOCK = "promotion"
 PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds between attempts to get the lock
 WHO = "canary"  # in the audit log, where nobody asked for it
+
+
+class RolloutLedger(Operations, Versions, Rollouts, Outbox, Protocol):
+    """What a change of who is on which version is written to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """Who changes what people are on, when, and on what grounds: what the audit log and the webhooks say of it."""
+
+    who: str
+    at: datetime
+    reasons: tuple[str, ...]  # in plain sentences
+    evidence: Mapping[str, Json] | None = None  # the numbers behind a verdict; None where a person decided
+
+    @property
+    def why(self) -> str:
+        return "; ".join(self.reasons)
+
+
+def act_of(who: str, why: str, *, at: datetime) -> Act:
+    """A person's act, with the one reason that they gave."""
+    return Act(who=who, at=at, reasons=(why,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +66,7 @@ class Switch:
 
 
 def promote(
-    to: VersionId,
-    *,
-    expected: VersionId | None,
-    index: PassageIndex,
-    ledger: Ledger,
-    who: str,
-    why: str,
-    at: datetime,
+    to: VersionId, *, expected: VersionId | None, index: PassageIndex, ledger: RolloutLedger, act: Act
 ) -> Switch:
     """Move the alias to `to`, which was live before or has passed the gate; else it raises Conflict.
 
@@ -58,10 +75,10 @@ def promote(
     """
     with alone(ledger):
         _check_thawed(ledger)
-        return _move(to, expected, "promote", VersionState.RETIRED, index, ledger, who, {"why": why}, at)
+        return _move(to, expected=expected, leaves_as=VersionState.RETIRED, index=index, ledger=ledger, act=act)
 
 
-def roll_back(to: VersionId | None, *, index: PassageIndex, ledger: Ledger, who: str, why: str, at: datetime) -> Switch:
+def roll_back(to: VersionId | None, *, index: PassageIndex, ledger: RolloutLedger, act: Act) -> Switch:
     """Put a kept version back: `to`, or else the nearest kept ancestor of the live one. A canary ends with it.
 
     A freeze does not forbid it, but for a version that was never live: that would be a promotion, and raises Frozen.
@@ -74,23 +91,23 @@ def roll_back(to: VersionId | None, *, index: PassageIndex, ledger: Ledger, who:
         target = to or _ancestor(live, index=index, ledger=ledger)
         if target == live:
             with ledger.transaction():
-                _end_for(live, [why], ledger, who, at)
+                _end_for(live, ledger, act)
             return Switch(live=live, was=live)
         if ledger.version(target).went_live is None:
             _check_thawed(ledger)
-        return _move(target, live, "roll back", VersionState.ROLLED_BACK, index, ledger, who, {"why": why}, at)
+        return _move(target, expected=live, leaves_as=VersionState.ROLLED_BACK, index=index, ledger=ledger, act=act)
 
 
 # --- a canary -------------------------------------------------------------------------------------------------------
 
 
-def running(ledger: Ledger) -> Canary | None:
+def running(ledger: Rollouts) -> Canary | None:
     """The canary that is under way."""
     newest = ledger.canary()
     return newest if newest is not None and newest.state is CanaryState.RUNNING else None
 
 
-def newest(ledger: Ledger) -> Canary:
+def newest(ledger: Rollouts) -> Canary:
     """The newest canary, running or not. Raises NotFound before the first one."""
     found = ledger.canary()
     if found is None:
@@ -98,7 +115,7 @@ def newest(ledger: Ledger) -> Canary:
     return found
 
 
-def start_canary(canary: Canary, *, index: PassageIndex, ledger: Ledger, who: str) -> None:
+def start_canary(canary: Canary, *, index: PassageIndex, ledger: RolloutLedger, who: str) -> None:
     """Let the treatment, which has passed the gate, take its first share of the traffic.
 
     One that is running ends with it. Raises Conflict when the control is not live, NotFound when the treatment is not
@@ -111,38 +128,27 @@ def start_canary(canary: Canary, *, index: PassageIndex, ledger: Ledger, who: st
             raise Conflict(f"the canary compares {canary.treatment} with {canary.control}, and {live} is live by now")
         _check_kept(canary.treatment, index, ledger)
         with ledger.transaction():
-            _end_for(canary.control, [f"{canary.treatment} is newer and takes its place"], ledger, who, canary.started)
+            newer = act_of(who, f"{canary.treatment} is newer and takes its place", at=canary.started)
+            _end_for(canary.control, ledger, newer)
             ledger.set_state(canary.treatment, VersionState.CANARY, at=canary.started)
             ledger.add_canary(canary)
-            _record("start canary", canary.treatment, _about(canary), ledger, who, canary.started)
+            _record("start canary", canary.treatment, _about(canary), ledger, newer)
 
 
-def advance(
-    canary: Canary, *, reasons: Sequence[str], evidence: Mapping[str, Json], ledger: Ledger, at: datetime
-) -> bool:
+def advance(canary: Canary, *, ledger: RolloutLedger, act: Act) -> bool:
     """Go to the canary's next step. False where the canary is not as it was judged, or promotions are frozen."""
     with alone(ledger):
         if ledger.canary() != canary or frozen(ledger):
             return False
-        further = replace(canary, step=canary.step + 1, stepped=at, reasons=tuple(reasons))
+        further = replace(canary, step=canary.step + 1, stepped=act.at, reasons=act.reasons)
         with ledger.transaction():
             ledger.add_canary(further)
-            detail = {**_about(further), "evidence": dict(evidence)}
-            _record("advance canary", canary.treatment, detail, ledger, WHO, at)
+            detail = {**_about(further), "evidence": dict(act.evidence or {})}
+            _record("advance canary", canary.treatment, detail, ledger, act)
         return True
 
 
-def finish(
-    canary: Canary,
-    *,
-    promoted: bool,
-    reasons: Sequence[str],
-    evidence: Mapping[str, Json],
-    index: PassageIndex,
-    ledger: Ledger,
-    who: str,
-    at: datetime,
-) -> bool:
+def finish(canary: Canary, *, promoted: bool, index: PassageIndex, ledger: RolloutLedger, act: Act) -> bool:
     """End a canary by its verdict, or by a person's word: everybody on the treatment, or nobody.
 
     False, and nothing is done, where the canary is not as it was judged, or promotions are frozen.
@@ -151,47 +157,40 @@ def finish(
         if ledger.canary() != canary or (promoted and frozen(ledger)):
             return False
         if promoted:
-            detail: dict[str, Json] = {"why": "; ".join(reasons), "evidence": dict(evidence)}
-            _move(canary.treatment, canary.control, "promote", VersionState.RETIRED, index, ledger, who, detail, at)
+            was, leaves_as = canary.control, VersionState.RETIRED
+            _move(canary.treatment, expected=was, leaves_as=leaves_as, index=index, ledger=ledger, act=act)
         else:
             with ledger.transaction():
-                _stop(canary, reasons, evidence, ledger, who, at)
+                _stop(canary, ledger, act)
         return True
 
 
 # --- the freeze and the hold-out ------------------------------------------------------------------------------------
 
 
-def frozen(ledger: Ledger) -> Freeze | None:
+def frozen(ledger: Rollouts) -> Freeze | None:
     """The freeze that is in force."""
     newest = ledger.freeze()
     return newest if newest is not None and newest.frozen else None
 
 
-def freeze(on: bool, *, ledger: Ledger, who: str, why: str, at: datetime) -> Freeze:
+def freeze(on: bool, *, ledger: RolloutLedger, act: Act) -> Freeze:
     """Forbid every promotion and every further step of a canary, or allow them again. Rolling back stays allowed."""
-    change = Freeze(at=at, frozen=on, who=who, why=why)
+    change = Freeze(at=act.at, frozen=on, who=act.who, why=act.why)
     with alone(ledger), ledger.transaction():
         ledger.add_freeze(change)
-        _record("freeze" if on else "unfreeze", "promotions", {"why": why}, ledger, who, at)
+        _record("freeze" if on else "unfreeze", "promotions", {"why": act.why}, ledger, act)
     return change
 
 
 def hold_out(
-    version: VersionId | None,
-    *,
-    share: float,
-    index: PassageIndex,
-    ledger: Ledger,
-    who: str,
-    why: str,
-    at: datetime,
+    version: VersionId | None, *, share: float, index: PassageIndex, ledger: RolloutLedger, act: Act
 ) -> HoldOut:
     """Keep `share` of the people on a version that was live before; None ends that.
 
     Raises NotFound when the version is not kept, and Conflict when it was never live.
     """
-    change = HoldOut(since=at, version_id=version, share=share, who=who, why=why)
+    change = HoldOut(since=act.at, version_id=version, share=share, who=act.who, why=act.why)
     with alone(ledger):
         if version is not None:
             if version not in index.versions():
@@ -200,15 +199,15 @@ def hold_out(
                 raise Conflict(f"version {version} was never live, so it is no baseline: name one that was")
         with ledger.transaction():
             ledger.add_holdout(change)
-            detail: dict[str, Json] = {"why": why, "share": share}
-            _record("end hold-out" if version is None else "start hold-out", version or "", detail, ledger, who, at)
+            detail: dict[str, Json] = {"why": act.why, "share": share}
+            _record("end hold-out" if version is None else "start hold-out", version or "", detail, ledger, act)
     return change
 
 
 # --- webhooks ---------------------------------------------------------------------------------------------------------
 
 
-def tell(event: str, subject: str, data: Mapping[str, Json], *, ledger: Ledger, at: datetime) -> None:
+def tell(event: str, subject: str, data: Mapping[str, Json], *, ledger: Outbox, at: datetime) -> None:
     """Leave a notice for the webhooks. One event has one id, however often it is told."""
     kind = event.replace(" ", "_").replace("-", "")
     digest = hashlib.sha256(f"{kind}:{subject}:{at.isoformat()}".encode()).hexdigest()
@@ -219,7 +218,7 @@ def tell(event: str, subject: str, data: Mapping[str, Json], *, ledger: Ledger, 
 
 
 @contextlib.contextmanager
-def alone(ledger: Ledger) -> Iterator[None]:
+def alone(ledger: Operations) -> Iterator[None]:
     """Hold the lock under which the alias, and who is on which version, may change.
 
     Whoever has it is done in a moment, and nobody's rollback shall fail for that: so it is waited for, 1.5 seconds at
@@ -242,28 +241,30 @@ def alone(ledger: Ledger) -> Iterator[None]:
 
 def _move(
     to: VersionId,
+    *,
     expected: VersionId | None,
-    action: str,
     leaves_as: VersionState,
     index: PassageIndex,
-    ledger: Ledger,
-    who: str,
-    detail: Mapping[str, Json],
-    at: datetime,
+    ledger: RolloutLedger,
+    act: Act,
 ) -> Switch:
     """Under the lock. The alias moves last: what fails before it, or in it, leaves nothing behind."""
     _check_kept(to, index, ledger)
+    action = "roll back" if leaves_as is VersionState.ROLLED_BACK else "promote"
+    detail: dict[str, Json] = {"was": expected, "why": act.why}
+    if act.evidence is not None:
+        detail["evidence"] = dict(act.evidence)
     with ledger.transaction():
-        _end_for(to, [str(detail["why"])], ledger, who, at)
+        _end_for(to, ledger, replace(act, reasons=(act.why,)))
         if expected is not None and expected != to:
-            ledger.set_state(expected, leaves_as, at=at)
-        ledger.set_state(to, VersionState.LIVE, at=at)
-        _record(action, to, {"was": expected, **detail}, ledger, who, at)
+            ledger.set_state(expected, leaves_as, at=act.at)
+        ledger.set_state(to, VersionState.LIVE, at=act.at)
+        _record(action, to, detail, ledger, act)
         index.move_live(to, expected=expected)
     return Switch(live=to, was=expected)
 
 
-def settle(canary: Canary, *, index: PassageIndex, ledger: Ledger, at: datetime) -> str | None:
+def settle(canary: Canary, *, index: PassageIndex, ledger: RolloutLedger, at: datetime) -> str | None:
     """End a canary that cannot go on, because the alias moved without it or its candidate is gone; says so in words.
 
     Whoever moved the alias died before that was recorded, so what the alias says is recorded now.
@@ -275,14 +276,15 @@ def settle(canary: Canary, *, index: PassageIndex, ledger: Ledger, at: datetime)
             return None
         won = index.live() == canary.treatment
         why = "its move of the alias was not recorded" if won else "it lost its control or its candidate"
+        act = act_of(WHO, why, at=at)
         with ledger.transaction():
             if won:
-                _end(canary, CanaryState.PROMOTED, [why], ledger, at)
+                _end(canary, CanaryState.PROMOTED, ledger, act)
                 ledger.set_state(canary.control, VersionState.RETIRED, at=at)
                 ledger.set_state(canary.treatment, VersionState.LIVE, at=at)
-                _record("promote", canary.treatment, {"was": canary.control, "why": why}, ledger, WHO, at)
+                _record("promote", canary.treatment, {"was": canary.control, "why": why}, ledger, act)
             else:
-                _stop(canary, [why], {}, ledger, WHO, at)
+                _stop(canary, ledger, act)
         return f"ended the canary of {canary.treatment}: {why}"
 
 
@@ -293,34 +295,32 @@ def _can_go_on(canary: Canary, index: PassageIndex) -> bool:
     return live == canary.control and canary.treatment in index.versions()
 
 
-def _end_for(to: VersionId, reasons: Sequence[str], ledger: Ledger, who: str, at: datetime) -> None:
+def _end_for(to: VersionId, ledger: RolloutLedger, act: Act) -> None:
     """In a transaction: the canary that is running, if any, ends because everybody is to be on `to`."""
     canary = running(ledger)
     if canary is None:
         return
     if to == canary.treatment:
-        _end(canary, CanaryState.PROMOTED, reasons, ledger, at)
+        _end(canary, CanaryState.PROMOTED, ledger, act)
     else:
-        _stop(canary, reasons, {}, ledger, who, at)
+        _stop(canary, ledger, replace(act, evidence=None))  # the numbers, if any, are about another candidate
 
 
-def _stop(
-    canary: Canary, reasons: Sequence[str], evidence: Mapping[str, Json], ledger: Ledger, who: str, at: datetime
-) -> None:
-    _end(canary, CanaryState.ROLLED_BACK, reasons, ledger, at)
-    ledger.set_state(canary.treatment, VersionState.ROLLED_BACK, at=at)
-    detail = {**_about(canary), "why": "; ".join(reasons), "evidence": dict(evidence)}
-    _record("stop canary", canary.treatment, detail, ledger, who, at)
+def _stop(canary: Canary, ledger: RolloutLedger, act: Act) -> None:
+    _end(canary, CanaryState.ROLLED_BACK, ledger, act)
+    ledger.set_state(canary.treatment, VersionState.ROLLED_BACK, at=act.at)
+    detail = {**_about(canary), "why": act.why, "evidence": dict(act.evidence or {})}
+    _record("stop canary", canary.treatment, detail, ledger, act)
 
 
-def _end(canary: Canary, state: CanaryState, reasons: Sequence[str], ledger: Ledger, at: datetime) -> None:
-    ledger.add_canary(replace(canary, state=state, reasons=tuple(reasons)))
+def _end(canary: Canary, state: CanaryState, ledger: Rollouts, act: Act) -> None:
+    ledger.add_canary(replace(canary, state=state, reasons=act.reasons))
 
 
-def _record(action: str, subject: str, detail: Mapping[str, Json], ledger: Ledger, who: str, at: datetime) -> None:
+def _record(action: str, subject: str, detail: Mapping[str, Json], ledger: RolloutLedger, act: Act) -> None:
     """The audit log's entry, and the same for webhooks."""
-    ledger.add_audit(AuditEntry(at=at, who=who, action=action, subject=subject, detail=detail))
-    tell(action, subject, {"who": who, **detail}, ledger=ledger, at=at)
+    ledger.add_audit(AuditEntry(at=act.at, who=act.who, action=action, subject=subject, detail=detail))
+    tell(action, subject, {"who": act.who, **detail}, ledger=ledger, at=act.at)
 
 
 def _about(canary: Canary) -> dict[str, Json]:
@@ -334,7 +334,7 @@ def _about(canary: Canary) -> dict[str, Json]:
     }
 
 
-def _check_thawed(ledger: Ledger) -> None:
+def _check_thawed(ledger: Rollouts) -> None:
     found = frozen(ledger)
     if found is not None:
         raise Frozen(
@@ -343,7 +343,7 @@ def _check_thawed(ledger: Ledger) -> None:
         )
 
 
-def _check_kept(version: VersionId, index: PassageIndex, ledger: Ledger) -> None:
+def _check_kept(version: VersionId, index: PassageIndex, ledger: Versions) -> None:
     if version not in index.versions():
         raise _not_kept(version)
     _check_tried(version, ledger)
@@ -353,7 +353,7 @@ def _not_kept(version: VersionId) -> NotFound:
     return NotFound(f"version {version} is not kept; `rag-flywheel versions list` shows those that are")
 
 
-def _check_tried(version: VersionId, ledger: Ledger) -> None:
+def _check_tried(version: VersionId, ledger: Versions) -> None:
     """Raises Conflict unless the version was live before, or has passed the gate: there is no side door."""
     if ledger.version(version).went_live is not None:
         return
@@ -362,7 +362,7 @@ def _check_tried(version: VersionId, ledger: Ledger) -> None:
         raise Conflict(f"version {version} has not passed the gate, so it cannot go live: reindex decides on it")
 
 
-def _ancestor(live: VersionId, *, index: PassageIndex, ledger: Ledger) -> VersionId:
+def _ancestor(live: VersionId, *, index: PassageIndex, ledger: Versions) -> VersionId:
     kept = set(index.versions())
     records: dict[VersionId, VersionRecord] = {record.manifest.version_id: record for record in ledger.versions()}
     parent = records[live].manifest.parent if live in records else None

@@ -57,22 +57,22 @@ def _open(canary: Canary, services: Services) -> Searcher | None:
         return None
 
 
-def _repeat(one: Exposure, canary: Canary, searcher: Searcher | None, services: Services) -> Repeat | None:
+def _repeat(asked: Exposure, canary: Canary, searcher: Searcher | None, services: Services) -> Repeat | None:
     """None where the interaction was erased meanwhile."""
-    assert one.interaction_id is not None  # `_due` took those that have one
+    assert asked.interaction_id is not None  # `_due` took those that have one
     try:
-        interaction = services.ledger.interaction(one.interaction_id)
+        interaction = services.ledger.interaction(asked.interaction_id)
     except NotFound:
         return None
     started = time.perf_counter()
     draft = None if searcher is None else _draft(interaction, searcher, services)
     exposure = Exposure(
-        at=one.at,
-        unit=one.unit,
+        at=asked.at,
+        unit=asked.unit,
         arm=Arm.TREATMENT,
         canary_id=canary.canary_id,
         step=canary.step,
-        interaction_id=one.interaction_id,
+        interaction_id=asked.interaction_id,
         answered=draft is not None and draft.answered,
         failed=draft is None,
         seconds=time.perf_counter() - started,

@@ -45,7 +45,7 @@ def tally(
         person.failed |= exposure.failed
         person.refused |= not (exposure.failed or exposure.answered)
         person.slow |= not exposure.failed and exposure.seconds > slow_seconds
-    return {arm: _summed(arm, [one for (its, _), one in people.items() if its is arm]) for arm in Arm}
+    return {arm: _summed(arm, [person for (its, _), person in people.items() if its is arm]) for arm in Arm}
 
 
 def outside_holdout(exposures: Iterable[Exposure]) -> Iterator[Exposure]:

@@ -60,7 +60,7 @@ def fits(known: Sequence[Candidate], passages: Sequence[Candidate], admission: A
         cosine = candidate.scores.question or 0.0
         fit = cosine + words * (candidate.scores.words or 0.0) - passage * max(best, 0.0)
         fitting.append(Fitting(candidate=candidate, fit=fit, nearest=cosine > best))
-    return sorted(fitting, key=lambda one: (-one.fit, one.candidate.chunk.chunk_id))
+    return sorted(fitting, key=lambda found: (-found.fit, found.candidate.chunk.chunk_id))
 
 
 def best_cosine(passages: Sequence[Candidate]) -> float | None:

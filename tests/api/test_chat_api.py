@@ -47,7 +47,7 @@ def test_a_reply_has_exactly_the_promised_fields(http: TestClient) -> None:
     assert reply.status_code == 200
     said = reply.json()
     assert set(said) == FIELDS
-    assert [set(one) for one in said["citations"]] == [CITATION_FIELDS]
+    assert [set(citation) for citation in said["citations"]] == [CITATION_FIELDS]
     assert (said["version"], said["arm"], said["canary"], said["answered"]) == ("v1", "control", None, True)
     assert "run rag-flywheel rollback" in said["answer"]
     [citation] = said["citations"]

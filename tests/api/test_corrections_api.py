@@ -70,9 +70,9 @@ def test_an_implicit_signal_is_recorded_with_its_rank_and_propensity(http: TestC
 
 def test_a_final_edited_text_is_a_correction_too(http: TestClient, made: Services) -> None:
     reply = http.post("/feedback", json={"interaction_id": asked(http), "kind": "edited", "value": BETTER}).json()
-    [one] = made.ledger.corrections()
-    assert reply["correction_id"] == one.correction.correction_id
-    assert (one.correction.answer, one.correction.feedback_id) == (BETTER, reply["id"])
+    [reviewed] = made.ledger.corrections()
+    assert reply["correction_id"] == reviewed.correction.correction_id
+    assert (reviewed.correction.answer, reviewed.correction.feedback_id) == (BETTER, reply["id"])
     assert http.get(f"/corrections/{reply['correction_id']}").json()["status"] == "pending"
 
 
@@ -192,7 +192,7 @@ def test_a_decided_correction_moves_to_its_own_list(http: TestClient, verdict: s
     decided = http.post(f"/review/{name}", json={"verdict": verdict, "reviewer": "grace"})
     assert (decided.status_code, decided.json()["status"], decided.json()["reviewer"]) == (200, status, "grace")
     assert http.get("/review").json() == []
-    assert [one["id"] for one in http.get("/review", params={"status": status}).json()] == [name]
+    assert [item["id"] for item in http.get("/review", params={"status": status}).json()] == [name]
 
 
 def test_a_reviewer_may_accept_in_other_words(http: TestClient) -> None:
@@ -221,16 +221,16 @@ def test_a_conflict_is_shown_from_both_sides_and_first(http: TestClient) -> None
     calm = http.post("/corrections", json={"interaction_id": agreed, "answer": "Copy the file."}).json()["id"]
     first, second = corrected(http), corrected(http, answer="Ask the vendor to do it.")
     http.post(f"/review/{first}", json={"verdict": "accept"})
-    assert [one["id"] for one in http.get("/review").json()] == [second, calm]
-    assert [one["id"] for one in http.get("/review", params={"limit": 1}).json()] == [second]
+    assert [item["id"] for item in http.get("/review").json()] == [second, calm]
+    assert [item["id"] for item in http.get("/review", params={"limit": 1}).json()] == [second]
     assert http.get("/review", params={"limit": 0}).status_code == 422
     both = http.get("/review", params={"conflicts": True}).json()
-    assert [(one["id"], one["status"]) for one in both] == [(first, "accepted"), (second, "pending")]
+    assert [(item["id"], item["status"]) for item in both] == [(first, "accepted"), (second, "pending")]
     assert both[1]["conflicts"] == [
         {"id": first, "status": "accepted", "same_question": True, "question": QUESTION, "answer": BETTER}
     ]
     pending = http.get("/review", params={"conflicts": True, "status": "pending"}).json()
-    assert [one["id"] for one in pending] == [second]
+    assert [item["id"] for item in pending] == [second]
 
 
 def test_the_older_answer_names_the_one_that_superseded_it(http: TestClient) -> None:

@@ -47,10 +47,10 @@ def test_before_the_first_canary_there_is_none_to_show(tmp_path: Path) -> None:
 def test_the_canary_is_shown_with_what_its_people_met_and_what_comes_next(http: TestClient, trial: Trial) -> None:
     worse(trial)
     said = http.get("/canary").json()
-    one = said["canary"]
-    assert (one["control"], one["treatment"], one["state"], one["shadow"]) == ("v1", "v2", "running", False)
-    assert (one["step"], one["steps"], one["share"]) == (1, [0.25, 0.5], 0.25)
-    assert one["id"] == trial.canary.canary_id
+    shown = said["canary"]
+    assert (shown["control"], shown["treatment"], shown["state"], shown["shadow"]) == ("v1", "v2", "running", False)
+    assert (shown["step"], shown["steps"], shown["share"]) == (1, [0.25, 0.5], 0.25)
+    assert shown["id"] == trial.canary.canary_id
     assert said["treatment"] == {"people": 100, "asked": 100, "bad": 60}
     assert said["control"] == {"people": 300, "asked": 300, "bad": 30}
     assert said["next"]["action"] == "roll_back"

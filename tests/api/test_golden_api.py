@@ -104,7 +104,7 @@ def test_the_list_is_narrowed_by_origin_role_and_state(http: TestClient) -> None
         found: list[Any] = http.get("/golden", params=params).json()
         return found
 
-    assert [one["origin"] for one in narrowed(origin="added")] == ["added"]
+    assert [item["origin"] for item in narrowed(origin="added")] == ["added"]
     assert len(narrowed(state="stale")) == len(narrowed(origin="imported", state="stale")) == 8
     assert 0 < len(narrowed(role="tuning")) < len(every)
     assert narrowed(role="tuning") + narrowed(role="test") != []
@@ -141,7 +141,7 @@ def test_an_import_with_one_conflict_keeps_nothing(http: TestClient, made: Servi
     assert (reply.status_code, reply.json()["error"]) == (409, "Conflict")
     assert "golden:q1" in reply.json()["detail"]
     assert "Else?" not in reply.text
-    assert [one.case_id for one in made.ledger.golden_cases()] == ["golden:q1"]
+    assert [case.case_id for case in made.ledger.golden_cases()] == ["golden:q1"]
 
 
 def test_a_check_tells_what_is_wrong_by_ids(http: TestClient) -> None:
@@ -165,7 +165,7 @@ def test_a_question_is_added_with_documents_and_spans(run: Run, made: Services) 
     [kept] = made.ledger.golden_cases()
     assert (code, json.loads(said)["added"]) == (0, [kept.case_id])
     assert (kept.who, kept.group, kept.documents) == ("ann", "rollback", ("docs/rollback.md",))
-    assert [(one.document_id, one.start, one.end) for one in kept.evidence] == [("docs/rollback.md", 3, 12)]
+    assert [(span.document_id, span.start, span.end) for span in kept.evidence] == [("docs/rollback.md", 3, 12)]
 
 
 def test_a_document_whose_name_has_colons_is_no_span(run: Run, made: Services, tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_the_list_is_a_table_with_the_reasons_below(run: Run, http: TestClient) 
     assert code == 0
     assert f"{name}: retired by rita: asked twice" in said
     assert "no judged question is like this" in run("golden", "list", "--origin", "confirmed")[1]
-    assert [one["case_id"] for one in told(run("golden", "list", "--json"))] == [name]
+    assert [item["case_id"] for item in told(run("golden", "list", "--json"))] == [name]
     assert run("golden", "retire", name, "--why", "again")[0] == 6
     assert run("golden", "retire", "golden:none", "--why", "so")[0] == 5
 

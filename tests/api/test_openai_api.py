@@ -124,7 +124,7 @@ def test_a_conversation_is_history(client: openai.OpenAI, made: Services) -> Non
 
 
 def test_the_official_client_lists_the_one_model(client: openai.OpenAI) -> None:
-    assert [one.id for one in client.models.list()] == ["rag-flywheel"]
+    assert [model.id for model in client.models.list()] == ["rag-flywheel"]
     assert client.models.retrieve("rag-flywheel").id == "rag-flywheel"
 
 

@@ -36,7 +36,7 @@ def http(made: Services) -> TestClient:
 
 def test_versions_are_listed_oldest_first(http: TestClient) -> None:
     found = http.get("/versions").json()
-    assert [(one["version"], one["state"], one["parent"]) for one in found] == [
+    assert [(version["version"], version["state"], version["parent"]) for version in found] == [
         ("v1", "retired", None),
         ("v2", "live", "v1"),
         ("v3", "built", "v2"),
@@ -47,7 +47,7 @@ def test_versions_are_listed_oldest_first(http: TestClient) -> None:
 
 def test_deleted_versions_are_listed_when_asked_for(http: TestClient, made: Services) -> None:
     made.ledger.set_state(VersionId("v1"), VersionState.DELETED, at=made.now())
-    assert [one["version"] for one in http.get("/versions").json()] == ["v2", "v3"]
+    assert [version["version"] for version in http.get("/versions").json()] == ["v2", "v3"]
     assert len(http.get("/versions", params={"deleted": True}).json()) == 3
 
 
@@ -78,7 +78,10 @@ def test_a_difference_names_what_came_and_went(http: TestClient) -> None:
     assert there["corrections"] == {"added": ["c1"], "removed": []}
     assert back["corrections"] == {"added": [], "removed": ["c1"]}
     assert there["counts"]["corrections"] == [0, 1]
-    assert [one["admission"] for one in there["learned"]] == [None, {"threshold": 0.8, "words": 0.5, "passage": 0.5}]
+    assert [learned["admission"] for learned in there["learned"]] == [
+        None,
+        {"threshold": 0.8, "words": 0.5, "passage": 0.5},
+    ]
     assert (there["sources"], there["settings"]) == ({"added": [], "removed": [], "changed": []}, [])
     assert (there["superseded"], back["superseded"]) == ({}, {})
 
@@ -112,7 +115,7 @@ def test_a_version_is_promoted_and_rolled_back(http: TestClient, made: Services)
     assert http.post("/promote", json={"version": "v3", "who": "ada"}).json() == {"live": "v3", "was": "v2"}
     assert http.post("/rollback", json={}).json() == {"live": "v2", "was": "v3"}
     assert http.post("/rollback", json={"to": "v3"}).json() == {"live": "v3", "was": "v2"}
-    assert [one.action for one in made.ledger.audit(limit=3)] == ["roll back", "roll back", "promote"]
+    assert [entry.action for entry in made.ledger.audit(limit=3)] == ["roll back", "roll back", "promote"]
     assert made.ledger.audit(limit=3)[2].who == "ada"
 
 

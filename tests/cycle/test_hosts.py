@@ -88,16 +88,8 @@ def test_a_person_is_on_the_same_arm_on_every_host(hosts: Hosts) -> None:
         made = canary("c1", control=live, treatment=other, shares=(0.5,), started=opened.now())
         promotion.start_canary(made, index=opened.index, ledger=opened.ledger, who="test")
         arms = [[_arm(url, person) for person in PEOPLE] for url in (hosts.first, hosts.second)]
-        promotion.finish(
-            made,
-            promoted=False,
-            reasons=["seen"],
-            evidence={},
-            index=opened.index,
-            ledger=opened.ledger,
-            who="test",
-            at=opened.now(),
-        )
+        act = promotion.act_of("test", "seen", at=opened.now())
+        promotion.finish(made, promoted=False, index=opened.index, ledger=opened.ledger, act=act)
     assert arms[0] == arms[1]
     assert set(arms[0]) == {("control", live), ("treatment", other)}
 

@@ -65,9 +65,7 @@ def switch(to: str, opened: Services) -> None:
         expected=opened.index.live(),
         index=opened.index,
         ledger=opened.ledger,
-        who="test",
-        why="test",
-        at=opened.now(),
+        act=promotion.act_of("test", "test", at=opened.now()),
     )
 
 

@@ -82,7 +82,7 @@ def correction_chunk(name: str, text: str = "The right answer.", *, supersedes: 
 
 def passages(*chunks: Chunk) -> tuple[Passage, ...]:
     return tuple(
-        Passage(chunk=one, rank=rank, score=1.0 / rank, scores=Scores()) for rank, one in enumerate(chunks, start=1)
+        Passage(chunk=piece, rank=rank, score=1.0 / rank, scores=Scores()) for rank, piece in enumerate(chunks, start=1)
     )
 
 
@@ -167,7 +167,7 @@ def manifest(
         sources=dict.fromkeys(sources, "0" * 64),
         feedback_cutoff=NOW,
         corrections=(CorrectionId("c1"),),
-        confirmed=tuple(InteractionId(one) for one in confirmed),
+        confirmed=tuple(InteractionId(interaction_id) for interaction_id in confirmed),
         embedder="hashing",
         learned=LearnedRanking(
             admission=Admission(threshold=0.81, words=0.5, passage=0.5), fusion={"dense_margin": 0.4, "rerank": 1.2}

@@ -10,7 +10,7 @@ from rag_flywheel.adapters.web.webhooks import HttpWebhooks
 from rag_flywheel.answering.extractive import Extractive
 from rag_flywheel.domain import Chunk, DocumentId, LearnedRanking, VersionId
 from rag_flywheel.ports import Encoder, Entry, Generator, Ledger, PassageIndex
-from rag_flywheel.rollout.promotion import promote
+from rag_flywheel.rollout.promotion import act_of, promote
 from rag_flywheel.services import Services
 from tests.fakes.encoder import HashingEncoder
 from tests.fakes.index import MemoryIndex
@@ -81,9 +81,7 @@ def publish(
             expected=parent,
             index=services.index,
             ledger=services.ledger,
-            who="test",
-            why="test",
-            at=services.now(),
+            act=act_of("test", "test", at=services.now()),
         )
 
 
@@ -97,8 +95,8 @@ def build(
 ) -> None:
     """A version in the index that the ledger does not know of."""
     chunks = [chunk(name, text) for name, text in (HANDBOOK if texts is None else texts).items()]
-    chunks += [correction_chunk(name, *one) for name, one in (corrections or {}).items()]
-    answers = {one.document_id: one for one in chunks}
+    chunks += [correction_chunk(name, *asked_and_answered) for name, asked_and_answered in (corrections or {}).items()]
+    answers = {piece.document_id: piece for piece in chunks}
     for name, (question, document) in (confirmed or {}).items():
         chunks.append(confirmed_chunk(answers[DocumentId(document)], question, by=name))
     index.build(VersionId(version), dimension=DIMENSION, batches=[entries(chunks, HashingEncoder(DIMENSION))])
@@ -106,7 +104,7 @@ def build(
 
 def entries(chunks: Sequence[Chunk], encoder: Encoder) -> list[Entry]:
     made = []
-    for one in chunks:
-        question = None if one.question is None else encoder.encode_queries([one.question])[0]
-        made.append(Entry(chunk=one, vector=encoder.encode_documents([one.text])[0], question_vector=question))
+    for piece in chunks:
+        question = None if piece.question is None else encoder.encode_queries([piece.question])[0]
+        made.append(Entry(chunk=piece, vector=encoder.encode_documents([piece.text])[0], question_vector=question))
     return made

@@ -20,6 +20,7 @@ from rag_flywheel.domain import (
 )
 from rag_flywheel.ports import Ledger
 from rag_flywheel.rollout import deployment, promotion
+from rag_flywheel.rollout.promotion import act_of
 from rag_flywheel.services import Services
 from tests.fakes.samples import NOON, decision, interaction
 from tests.fakes.services import publish, services
@@ -51,11 +52,20 @@ class Trial:
         for name in ("v0", "v1", "v2"):
             publish(self.made, name, live=name != "v2")
 
-    def deploy(self, version: str = "v2", *, better: bool = False) -> tuple[str, str]:
+    def deploy(self, version: str = "v2", *, better: bool = False) -> deployment.Deployed:
         """What the gate passed against the live version goes its way."""
-        judged = replace(decision(version), control=VersionId("v1"), decided=self.clock(), report={"better": better})
-        self.made.ledger.add_decision(judged)
-        return deployment.deploy(self.made.ledger.version(VersionId(version)).manifest, judged, self.made)
+        passed = replace(decision(version), control=VersionId("v1"), decided=self.clock(), report={"better": better})
+        self.made.ledger.add_decision(passed)
+        return deployment.deploy(self.made.ledger.version(VersionId(version)).manifest, passed, self.made)
+
+    def last_step(self) -> None:
+        """Two hours later, in the second of two steps."""
+        self.clock.wait(2)
+        act = act_of("canary", "so far so good", at=self.clock())
+        assert promotion.advance(self.canary, ledger=self.made.ledger, act=act)
+
+    def freeze(self, on: bool = True) -> None:
+        promotion.freeze(on, ledger=self.made.ledger, act=act_of("grace", "launch", at=self.clock()))
 
     @property
     def canary(self) -> Canary:
@@ -116,21 +126,6 @@ class Trial:
                 user=None,
                 kind=FeedbackKind.THUMB,
                 value=value,
-            )
-        )
-
-    def click(self, of: InteractionId, rank: int) -> None:
-        """A click on the citation of the passage of this rank."""
-        self.made.ledger.add_feedback(
-            Feedback(
-                feedback_id=FeedbackId(f"word {next(self._numbers)}"),
-                interaction_id=of,
-                given=self.clock(),
-                user=None,
-                kind=FeedbackKind.CITATION_CLICK,
-                value=1,
-                rank=rank,
-                propensity=1 / rank,
             )
         )
 

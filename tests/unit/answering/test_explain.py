@@ -68,7 +68,7 @@ def test_the_recorded_ranking_is_told_with_its_texts_and_its_use(made: Services)
     assert (said.question, said.query, said.version, said.live) == (ASKED, ASKED, "v1", True)
     assert (said.repeated, said.notes) == (True, ())
     assert [(passage.rank, passage.score, passage.scores) for passage in said.passages] == [
-        (one.rank, one.score, one.scores) for one in recorded.ranking
+        (shown.rank, shown.score, shown.scores) for shown in recorded.ranking
     ]
     assert [passage.text for passage in said.passages] == [HANDBOOK[passage.document_id] for passage in said.passages]
     assert [passage.cited for passage in said.passages] == [True, False, False]
@@ -101,8 +101,8 @@ def test_with_learned_weights_the_contributions_make_the_scores(made: Services) 
     assert (correction.correction_id, correction.features) == ("near", ())
     assert {source.correction_id for source in sources} == {None}
     sums = [sum(part.contribution for part in source.features) for source in sources]
-    whole = sum(math.exp(one) for one in sums)
-    assert [source.score for source in sources] == pytest.approx([math.exp(one) / whole for one in sums])
+    whole = sum(math.exp(fused) for fused in sums)
+    assert [source.score for source in sources] == pytest.approx([math.exp(fused) / whole for fused in sums])
     for source in sources:
         assert [part.contribution for part in source.features] == pytest.approx(
             [part.value * part.weight for part in source.features]
@@ -335,7 +335,7 @@ def test_a_ranking_that_does_not_come_out_again_is_reported_with_the_place(made:
     assert said.repeated is False
     assert "searched again, version v1 ranks otherwise from rank 2 on" in said.notes[0]
     assert [(passage.rank, passage.document_id, passage.score) for passage in said.passages] == [
-        (one.rank, one.document_id, one.score) for one in other
+        (shown.rank, shown.document_id, shown.score) for shown in other
     ]
 
 
@@ -343,7 +343,7 @@ def test_the_last_digits_of_a_score_may_differ(made: Services) -> None:
     publish(made, "v1")
     asked(made)
     recorded = made.ledger.interaction(InteractionId("i1"))
-    other = tuple(replace(one, score=one.score + 1e-6) for one in recorded.ranking)
+    other = tuple(replace(shown, score=shown.score + 1e-6) for shown in recorded.ranking)
     assert explained(rewritten(made, replace(recorded, ranking=other))).repeated
 
 

@@ -490,17 +490,14 @@ def stopped(made: Services) -> None:
     assert promotion.finish(
         promotion.newest(made.ledger),
         promoted=False,
-        reasons=["worse"],
-        evidence={},
         index=made.index,
         ledger=made.ledger,
-        who="test",
-        at=made.now(),
+        act=promotion.act_of("test", "worse", at=made.now()),
     )
 
 
 def frozen(made: Services, on: bool = True) -> None:
-    promotion.freeze(on, ledger=made.ledger, who="grace", why="launch", at=made.now())
+    promotion.freeze(on, ledger=made.ledger, act=promotion.act_of("grace", "launch", at=made.now()))
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -542,9 +539,8 @@ def test_a_person_who_moves_the_alias_while_a_version_is_built_keeps_it_from_goi
 
     def moving(name: str, done: int, total: int) -> None:
         if name == "learning" and household.index.live() == second["version"]:
-            promotion.roll_back(
-                None, index=household.index, ledger=household.ledger, who="ada", why="x", at=household.now()
-            )
+            act = promotion.act_of("ada", "x", at=household.now())
+            promotion.roll_back(None, index=household.index, ledger=household.ledger, act=act)
 
     with pytest.raises(AliasMoved):
         reindex(household, force=False, steps=moving)

@@ -36,7 +36,7 @@ def reviewed(
 
 def conflicts(some: Sequence[ReviewedCorrection], name: str) -> list[tuple[str, bool]]:
     found = disagreements(CorrectionId(name), survey(some))
-    return [(one.other.correction.correction_id, one.same_question) for one in found]
+    return [(disagreement.other.correction.correction_id, disagreement.same_question) for disagreement in found]
 
 
 # --- who replaced whom ----------------------------------------------------------------------------------------------

@@ -377,7 +377,7 @@ def test_a_question_whose_answers_are_used_more_than_left_is_no_suspect() -> Non
     say(ledger, "used", True, of="i2")
     assert triage(ledger=ledger, limit=10) == []
     say(ledger, "regenerated", True, of="i1")
-    assert [one.score for one in triage(ledger=ledger, limit=10)] == [1]
+    assert [suspect.score for suspect in triage(ledger=ledger, limit=10)] == [1]
 
 
 def test_what_is_cited_far_down_is_more_suspicious_and_the_list_is_cut_at_the_limit() -> None:

@@ -110,7 +110,7 @@ def listed(
     ledger: MemoryLedger, state: CorrectionState | None, *, conflicting: bool = False, limit: int = 100
 ) -> list[str]:
     found = queue(ledger=ledger, live=None, state=state, conflicting=conflicting, limit=limit)
-    return [one.reviewed.correction.correction_id for one in found]
+    return [shown.reviewed.correction.correction_id for shown in found]
 
 
 # --- submit ---------------------------------------------------------------------------------------------------------
@@ -168,10 +168,10 @@ def test_an_answer_that_no_document_holds_is_missing(ledger: MemoryLedger) -> No
 
 @pytest.mark.parametrize("kind", ["evidence", "supersedes"])
 def test_a_span_must_lie_in_a_document_of_the_live_version(ledger: MemoryLedger, kind: str) -> None:
-    for one, said in ((span("gone"), "'gone'"), (span("guide", 95, 101), "100 characters")):
+    for wrong, said in ((span("gone"), "'gone'"), (span("guide", 95, 101), "100 characters")):
         with pytest.raises(InvalidInput, match=said):
             hand_in(
-                ledger, evidence=[one] if kind == "evidence" else [], supersedes=[] if kind == "evidence" else [one]
+                ledger, evidence=[wrong] if kind == "evidence" else [], supersedes=[] if kind == "evidence" else [wrong]
             )
     assert ledger.corrections() == []
 
@@ -313,7 +313,7 @@ def test_a_flood_of_answers_to_one_question_shows_a_few_with_each(ledger: Memory
     for at in range(CONFLICTS_AT_MOST + 5):
         ledger.add_correction(correction(f"c{at}", answer=f"{at}"))
     found = queue(ledger=ledger, live=None, state=None, conflicting=True, limit=100)
-    assert [len(one.conflicts) for one in found] == [CONFLICTS_AT_MOST] * (CONFLICTS_AT_MOST + 5)
+    assert [len(entry.conflicts) for entry in found] == [CONFLICTS_AT_MOST] * (CONFLICTS_AT_MOST + 5)
 
 
 # --- progress -------------------------------------------------------------------------------------------------------

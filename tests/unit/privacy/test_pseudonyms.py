@@ -30,8 +30,8 @@ def test_one_name_gives_one_stand_in_of_32_hexadecimal_digits(name: str, salt: b
 
 
 @given(NAMES, NAMES)
-def test_two_names_have_two_stand_ins(one: str, other: str) -> None:
-    assert (pseudonym(one, b"salt") == pseudonym(other, b"salt")) is (one == other)
+def test_two_names_have_two_stand_ins(name: str, other: str) -> None:
+    assert (pseudonym(name, b"salt") == pseudonym(other, b"salt")) is (name == other)
 
 
 def test_another_deployment_has_other_stand_ins() -> None:

@@ -195,9 +195,9 @@ def test_looking_after_every_observation_seldom_shows_a_rise_that_is_not_there_a
 
 
 def test_a_true_rise_is_shown_sooner_than_by_the_two_sided_test() -> None:
-    one = Estimate(0.1, 0.1**2 / 9)
-    assert p_above(one, scale=0.1) <= 0.055
-    assert half_width(one.variance, scale=0.1, significance=0.055) > one.value
+    estimate = Estimate(0.1, 0.1**2 / 9)
+    assert p_above(estimate, scale=0.1) <= 0.055
+    assert half_width(estimate.variance, scale=0.1, significance=0.055) > estimate.value
 
 
 # --- rates ------------------------------------------------------------------------------------------------------------
@@ -218,12 +218,12 @@ def test_the_variance_agrees_with_drawing_people_again() -> None:
     chance = np.random.default_rng(3)
     asked = chance.geometric(0.2, 400)
     bad = chance.binomial(asked, chance.beta(1, 4, 400))
-    one, other = (outcomes(asked[half].tolist(), bad[half].tolist()) for half in (slice(0, 200), slice(200, 400)))
+    left, right = (outcomes(asked[half].tolist(), bad[half].tolist()) for half in (slice(0, 200), slice(200, 400)))
     drawn = []
     for _ in range(4000):
         first, second = chance.integers(0, 200, 200), chance.integers(200, 400, 200)
         drawn.append(bad[first].sum() / asked[first].sum() - bad[second].sum() / asked[second].sum())
-    assert contrast(one, other).variance == pytest.approx(float(np.var(drawn)), rel=0.15)
+    assert contrast(left, right).variance == pytest.approx(float(np.var(drawn)), rel=0.15)
 
 
 def test_people_who_ask_often_and_alike_make_the_variance_larger_than_so_many_people_would() -> None:

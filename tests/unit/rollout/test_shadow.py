@@ -64,7 +64,7 @@ class World(Trial):
         self.generator = Retelling()
         self.made = replace(self.made, generator=self.generator)
         publish(self.made, "v3", {"tomorrow": "the weather of tomorrow"}, live=False, learned=learned)
-        assert self.deploy("v3")[0] == "shadow"
+        assert self.deploy("v3").outcome == "shadow"
 
     def ask(self, text: str = "How do I put the previous version back?", *, user: str = "ada") -> str:
         asked = Question(text=text, asked=self.clock(), user=user)
@@ -100,38 +100,40 @@ def test_the_candidate_is_asked_what_people_asked_and_nobody_is_told(world: Worl
 def test_a_look_records_what_the_candidate_met_and_asks_nothing_twice(world: World) -> None:
     names = {world.ask(), world.ask("And on Linux?", user="bob")}
     world.look()
-    assert {one.interaction_id for one in world.met(Arm.TREATMENT)} == names
+    assert {exposure.interaction_id for exposure in world.met(Arm.TREATMENT)} == names
     asked = len(world.generator.queries)
     world.look()
     assert len(world.generator.queries) == asked
     names.add(world.ask(user="carl"))
     world.look()
-    assert {one.interaction_id for one in world.met(Arm.TREATMENT)} == names
+    assert {exposure.interaction_id for exposure in world.met(Arm.TREATMENT)} == names
 
 
 def test_a_look_asks_only_so_many_questions_the_oldest_first(world: World) -> None:
     names = [world.ask(user=f"person {number}") for number in range(AT_A_LOOK + 5)]
     world.look()
-    assert [one.interaction_id for one in world.met(Arm.TREATMENT)] == names[:AT_A_LOOK]
+    assert [exposure.interaction_id for exposure in world.met(Arm.TREATMENT)] == names[:AT_A_LOOK]
     world.look()
-    assert [one.interaction_id for one in world.met(Arm.TREATMENT)] == names
+    assert [exposure.interaction_id for exposure in world.met(Arm.TREATMENT)] == names
 
 
 def test_what_was_erased_meanwhile_is_passed_over(world: World) -> None:
     world.ask(user="ada")
     kept = world.ask(user="bob")
     world.made.ledger.erase_user(pseudonym("ada", world.made.ledger.salt()) or "")
-    assert [one.exposure.interaction_id for one in shadow(world.canary, world.made)] == [kept]
+    assert [repeat.exposure.interaction_id for repeat in shadow(world.canary, world.made)] == [kept]
 
 
 def test_a_service_that_is_down_is_no_fault_of_the_candidate_and_the_rest_waits(world: World) -> None:
     names = [world.ask(user=f"person {number}") for number in range(3)]
     world.generator.down_after = len(world.generator.queries) + 1
     world.look()
-    assert [(one.interaction_id, one.failed) for one in world.met(Arm.TREATMENT)] == [(names[0], False)]
+    assert [(exposure.interaction_id, exposure.failed) for exposure in world.met(Arm.TREATMENT)] == [(names[0], False)]
     world.generator.down_after = None
     world.look()
-    assert [(one.interaction_id, one.failed) for one in world.met(Arm.TREATMENT)] == [(name, False) for name in names]
+    assert [(exposure.interaction_id, exposure.failed) for exposure in world.met(Arm.TREATMENT)] == [
+        (name, False) for name in names
+    ]
 
 
 def test_a_shadow_whose_model_stays_down_ends_when_its_time_is_over(world: World) -> None:
@@ -146,7 +148,7 @@ def test_a_candidate_that_cannot_be_opened_failed_and_its_shadow_ends(tmp_path: 
     for number in range(30):
         world.ask(user=f"person {number}")
     looked = world.look()
-    assert {one.failed for one in world.met(Arm.TREATMENT)} == {True}
+    assert {exposure.failed for exposure in world.met(Arm.TREATMENT)} == {True}
     assert looked.action == "roll_back"
     assert "failed" in looked.reasons[0]
 

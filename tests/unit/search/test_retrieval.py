@@ -146,10 +146,13 @@ def test_no_correction_is_shown_before_a_threshold_was_learned() -> None:
 
 def test_a_correction_is_shown_above_the_threshold_and_not_at_it() -> None:
     candidates = [correction("at", 0.8), correction("above", 0.8000001), correction("below", 0.79)]
-    one = searcher(candidates, LearnedRanking(admission=above(0.8)))
-    ranking = rank("q", one.encoder.encode_queries(["q"])[0], searcher=one)
+    searching = searcher(candidates, LearnedRanking(admission=above(0.8)))
+    ranking = rank("q", searching.encoder.encode_queries(["q"])[0], searcher=searching)
     assert documents(ranking.passages) == ["correction:above"]
-    assert [one.candidate.chunk.document_id for one in ranking.kept_out] == ["correction:at", "correction:below"]
+    assert [fitting.candidate.chunk.document_id for fitting in ranking.kept_out] == [
+        "correction:at",
+        "correction:below",
+    ]
 
 
 def test_the_best_fit_comes_first_and_names_decide_a_tie() -> None:
@@ -160,10 +163,13 @@ def test_the_best_fit_comes_first_and_names_decide_a_tie() -> None:
 
 def test_fit_is_cosine_and_shared_words_less_the_best_passages_cosine() -> None:
     passages = [found("a", dense=0.6), found("b", dense=0.2), found("c", sparse=9.0)]
-    [one, other] = fits(
+    [fitting, other] = fits(
         [correction("x", 0.7, words=0.5), correction("y", 0.8)], passages, above(0.0, words=0.4, passage=0.5)
     )
-    assert (one.candidate.chunk.document_id, one.fit) == ("correction:x", pytest.approx(0.7 + 0.4 * 0.5 - 0.5 * 0.6))
+    assert (fitting.candidate.chunk.document_id, fitting.fit) == (
+        "correction:x",
+        pytest.approx(0.7 + 0.4 * 0.5 - 0.5 * 0.6),
+    )
     assert (other.candidate.chunk.document_id, other.fit) == ("correction:y", pytest.approx(0.8 - 0.5 * 0.6))
 
 
@@ -212,8 +218,8 @@ def test_a_confirmed_passage_that_no_other_channel_found_comes_first_too() -> No
 
 def test_another_piece_of_the_confirmed_passages_document_is_still_listed() -> None:
     other = Candidate(chunk=chunk("b", "text", start=100), scores=Scores(dense=0.2))
-    one = searcher([found("b", dense=0.3), other, confirmed("b", 0.7)], LearnedRanking(admission=above(0.6)))
-    assert [piece.chunk.start for piece in retrieve("q", searcher=one)] == [0, 100]
+    searching = searcher([found("b", dense=0.3), other, confirmed("b", 0.7)], LearnedRanking(admission=above(0.6)))
+    assert [piece.chunk.start for piece in retrieve("q", searcher=searching)] == [0, 100]
 
 
 def test_the_reranker_does_not_score_a_passage_that_a_known_question_put_first() -> None:
@@ -228,8 +234,8 @@ def test_of_two_known_questions_of_one_answer_the_better_one_gives_it_its_only_p
     fixed = correction("c", 0.8)
     wording = replace(fixed, chunk=confirmed_chunk(fixed.chunk, "p", by="i9"), scores=Scores(question=0.95))
     candidates = [confirmed("b", 0.7, by="i1"), confirmed("b", 0.9, by="i2"), fixed, wording, found("b", dense=0.1)]
-    one = searcher(candidates, LearnedRanking(admission=above(0.6)))
-    ranking = rank("q", one.encoder.encode_queries(["q"])[0], searcher=one)
+    searching = searcher(candidates, LearnedRanking(admission=above(0.6)))
+    ranking = rank("q", searching.encoder.encode_queries(["q"])[0], searcher=searching)
     assert documents(ranking.passages) == ["correction:c", "b"]
     assert [piece.chunk.confirmed for piece in ranking.passages] == ["i9", "i2"]
     assert [piece.scores.question for piece in ranking.passages] == [0.95, 0.9]
@@ -238,8 +244,8 @@ def test_of_two_known_questions_of_one_answer_the_better_one_gives_it_its_only_p
 
 def test_the_nearest_passage_counts_against_the_known_question_that_leads_to_it() -> None:
     """A passage that is as near as the question needs no help, and is told among the source passages."""
-    one = searcher([found("b", dense=0.7), confirmed("b", 0.7)], LearnedRanking(admission=above(0.0)))
-    ranking = rank("q", one.encoder.encode_queries(["q"])[0], searcher=one)
+    searching = searcher([found("b", dense=0.7), confirmed("b", 0.7)], LearnedRanking(admission=above(0.0)))
+    ranking = rank("q", searching.encoder.encode_queries(["q"])[0], searcher=searching)
     assert (ranking.admitted, ranking.nearest) == ((), 0.7)
     assert [piece.chunk.confirmed for piece in ranking.passages] == [None]
 
@@ -258,10 +264,10 @@ def test_as_new_leaves_out_what_was_confirmed_for_this_very_question_and_nothing
         correction("c", 0.8),  # its question is "q": a correction is meant to be found by it
         found("a", dense=0.1),
     ]
-    one = searcher(candidates, LearnedRanking(admission=above(0.6)))
-    assert documents(retrieve("q", searcher=one)) == ["a", "b", "correction:c"]
-    vector = one.encoder.encode_queries(["q"])[0]
-    assert documents(rank("q", vector, searcher=one, without=is_confirmed).passages) == ["b", "correction:c", "a"]
+    searching = searcher(candidates, LearnedRanking(admission=above(0.6)))
+    assert documents(retrieve("q", searcher=searching)) == ["a", "b", "correction:c"]
+    vector = searching.encoder.encode_queries(["q"])[0]
+    assert documents(rank("q", vector, searcher=searching, without=is_confirmed).passages) == ["b", "correction:c", "a"]
 
 
 # --- retrieve -------------------------------------------------------------------------------------------------------
@@ -284,10 +290,10 @@ def test_learned_weights_decide_the_order() -> None:
 
 
 def test_each_channel_brings_what_the_version_was_built_for() -> None:
-    one = searcher([found("a", dense=0.5)])
-    retrieve("q", searcher=replace(one, candidates=7))
-    assert isinstance(one.index, ScriptedIndex)
-    assert one.index.searches == [("q", 7)]
+    searching = searcher([found("a", dense=0.5)])
+    retrieve("q", searcher=replace(searching, candidates=7))
+    assert isinstance(searching.index, ScriptedIndex)
+    assert searching.index.searches == [("q", 7)]
 
 
 def test_nothing_found_is_an_empty_ranking_with_a_reranker_too() -> None:
@@ -327,7 +333,7 @@ def built(index: MemoryIndex, version: str, *texts: str) -> None:
     encoder = HashingEncoder()
     chunks = [chunk(f"{version}-{at}", text) for at, text in enumerate(texts)]
     vectors = encoder.encode_documents(texts)
-    entries = [Entry(chunk=one, vector=vector) for one, vector in zip(chunks, vectors, strict=True)]
+    entries = [Entry(chunk=piece, vector=vector) for piece, vector in zip(chunks, vectors, strict=True)]
     index.build(VersionId(version), dimension=encoder.dimension, batches=[entries])
 
 
@@ -336,24 +342,24 @@ def test_a_searcher_finds_in_its_own_version_whatever_the_alias_names() -> None:
     built(index, "v1", "the old manual")
     built(index, "v2", "the new manual")
     index.move_live(VersionId("v2"), expected=None)
-    one = open_version(
+    searching = open_version(
         manifest("v1"), index=index, encoders=lambda settings: HashingEncoder(), rerankers=MemoryRerankers()
     )
-    assert documents(retrieve("manual", searcher=one)) == ["v1-0"]
+    assert documents(retrieve("manual", searcher=searching)) == ["v1-0"]
     index.delete(VersionId("v1"))
     with pytest.raises(NotFound):
-        retrieve("manual", searcher=one)
+        retrieve("manual", searcher=searching)
 
 
 def test_a_searcher_has_the_settings_that_its_version_was_built_with() -> None:
     shaped = settings(retrieval=Retrieval(candidates=7, passages=3), reranker=RerankerSettings(candidates=4))
-    one = open_version(
+    searching = open_version(
         manifest("v1", shaped=shaped),
         index=MemoryIndex(),
         encoders=lambda settings: HashingEncoder(),
         rerankers=MemoryRerankers(),
     )
-    assert (one.candidates, one.shown, one.reranked) == (7, 3, 4)
+    assert (searching.candidates, searching.shown, searching.reranked) == (7, 3, 4)
 
 
 def test_a_version_whose_reranker_is_gone_cannot_be_opened() -> None:
@@ -392,8 +398,8 @@ def holding(name: str, cosine: float, *holders: Candidate) -> Candidate:
 def test_a_passage_is_as_near_as_the_nearest_known_question_that_it_answers() -> None:
     a, b, c = (found(name, dense=0.5) for name in "abc")
     candidates = [a, b, c, confirmed("a", 0.4), holding("c1", 0.6, a), holding("c2", 0.7, b), correction("c3", 0.9)]
-    one = searcher(candidates, LearnedRanking(fusion={KNOWN: 1.0}))
-    passages = retrieve("q", searcher=one)
+    searching = searcher(candidates, LearnedRanking(fusion={KNOWN: 1.0}))
+    passages = retrieve("q", searcher=searching)
     assert {piece.chunk.document_id: piece.scores.known for piece in passages} == {"b": 0.7, "a": 0.6, "c": None}
     assert documents(passages) == ["b", "a", "c"]
 
@@ -406,6 +412,6 @@ def test_known_questions_order_nothing_before_it_is_learned_how_much_they_tell()
 def test_what_is_known_of_this_very_question_can_be_left_out() -> None:
     a, b = found("a", dense=0.5), found("b", dense=0.4)
     candidates = [a, b, holding("c", 1.0, b), confirmed("a", 1.0, question="Q!"), confirmed("a", 0.3, question="p")]
-    one = searcher(candidates, LearnedRanking(fusion={KNOWN: 1.0}))
-    ranking = rank("q", one.encoder.encode_queries(["q"])[0], searcher=one, without=is_known)
+    searching = searcher(candidates, LearnedRanking(fusion={KNOWN: 1.0}))
+    ranking = rank("q", searching.encoder.encode_queries(["q"])[0], searcher=searching, without=is_known)
     assert [(piece.chunk.document_id, piece.scores.known) for piece in ranking.passages] == [("a", 0.3), ("b", None)]
