@@ -322,7 +322,7 @@ def _record(
                     who=by,
                     origin=origin,
                     question=case.question,
-                    group=case.group,
+                    cluster=case.group,
                     answer=case.answer,
                     documents=tuple(sorted(case.documents)),
                     evidence=case.evidence,

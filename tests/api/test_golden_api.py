@@ -164,7 +164,7 @@ def test_a_question_is_added_with_documents_and_spans(run: Run, made: Services) 
     )  # fmt: skip
     [kept] = made.ledger.golden_cases()
     assert (code, json.loads(said)["added"]) == (0, [kept.case_id])
-    assert (kept.who, kept.group, kept.documents) == ("ann", "rollback", ("docs/rollback.md",))
+    assert (kept.who, kept.cluster, kept.documents) == ("ann", "rollback", ("docs/rollback.md",))
     assert [(one.document_id, one.start, one.end) for one in kept.evidence] == [("docs/rollback.md", 3, 12)]
 
 
