@@ -169,7 +169,7 @@ def from_record(recorded: GoldenCase) -> Case:
     return Case(
         case_id=recorded.case_id,
         question=recorded.question,
-        cluster=recorded.group,
+        cluster=recorded.cluster,
         slice=Slice.GOLDEN,
         answer=recorded.answer,
         documents=frozenset(recorded.documents),

@@ -45,9 +45,9 @@ def pairs(lessons: Sequence[Lesson], rank: Callable[[str], Sequence[Passage]], *
         wrong = [chunk for chunk in passages if not lesson.answered_by(chunk)]
         wrong.sort(key=lambda chunk: not any(chunk.span.overlaps(span) for span in lesson.rejected))
         if right and wrong:
-            made += [Pair(query=lesson.question, text=text, relevant=True, group=lesson.cluster) for text in right]
+            made += [Pair(query=lesson.question, text=text, relevant=True, cluster=lesson.cluster) for text in right]
             made += [
-                Pair(query=lesson.question, text=chunk.text, relevant=False, group=lesson.cluster)
+                Pair(query=lesson.question, text=chunk.text, relevant=False, cluster=lesson.cluster)
                 for chunk in wrong[:negatives]
             ]
     return made

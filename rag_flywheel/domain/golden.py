@@ -18,7 +18,7 @@ class GoldenCase:
     who: str
     origin: Literal["added", "imported"]
     question: str
-    group: str  # wordings of one question share it
+    cluster: str  # wordings of one question share it
     answer: str | None  # the reference answer, where there is one
     documents: tuple[DocumentId, ...]  # whole documents that answer it
     evidence: tuple[Evidence, ...]  # spans that answer it

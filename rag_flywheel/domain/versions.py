@@ -34,6 +34,10 @@ class Counts:
                 raise ValueError(f"counts are at least 0, got {name}={getattr(self, name)}")
 
 
+MANIFEST_FORM = 1
+"""The form of the manifests that this release writes: one more with every change that an older release misreads."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """What an index version is made of. Immutable; the version's state and its gate decision are recorded beside it."""
@@ -53,6 +57,7 @@ class Manifest:
     settings: Mapping[str, Json]  # the config sections that shaped it
     counts: Counts
     notes: tuple[str, ...]  # what a reader of the report should know: skipped files, what tuning tried and kept
+    form: int = MANIFEST_FORM  # of what is recorded here
 
     def __post_init__(self) -> None:
         aware("created", self.created)

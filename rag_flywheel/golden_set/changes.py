@@ -197,7 +197,7 @@ def _golden_case(case: Case, *, added: datetime, who: str, origin: Literal["adde
         who=who,
         origin=origin,
         question=case.question,
-        group=case.cluster,
+        cluster=case.cluster,
         answer=case.answer,
         documents=tuple(sorted(case.documents)),
         evidence=case.evidence,

@@ -34,12 +34,12 @@ class Reranker(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """A training pair for the reranker. Pairs of one `group` are wordings of one question and never cross a split."""
+    """A training pair for the reranker. Pairs of one `cluster` are wordings of one question and never cross a split."""
 
     query: str
     text: str
     relevant: bool
-    group: str
+    cluster: str
 
 
 class RerankerStore(Protocol):

@@ -164,7 +164,7 @@ def test_a_question_is_added_with_documents_and_spans(run: Run, made: Services) 
     )  # fmt: skip
     [kept] = made.ledger.golden_cases()
     assert (code, json.loads(said)["added"]) == (0, [kept.case_id])
-    assert (kept.who, kept.group, kept.documents) == ("ann", "rollback", ("docs/rollback.md",))
+    assert (kept.who, kept.cluster, kept.documents) == ("ann", "rollback", ("docs/rollback.md",))
     assert [(span.document_id, span.start, span.end) for span in kept.evidence] == [("docs/rollback.md", 3, 12)]
 
 
@@ -209,7 +209,7 @@ def test_an_imported_question_keeps_its_answer_and_its_cluster(run: Run, made: S
     )
     (folder / "queries.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     assert run("golden", "import", str(folder))[0] == 0
-    kept = [(case.question, case.answer, case.group) for case in made.ledger.golden_cases()]
+    kept = [(case.question, case.answer, case.cluster) for case in made.ledger.golden_cases()]
     assert kept == [("One?", "Roll back.", "counting"), ("Two?", None, "two")]
 
 

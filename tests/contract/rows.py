@@ -161,7 +161,7 @@ def a_golden_case(name: str = "golden:q1", *, added: datetime = NOON, answerable
         who="ann",
         origin="imported",
         question="Wie geht das?",
-        group="wie geht das",
+        cluster="wie geht das",
         answer="so" if answerable else None,
         documents=(DocumentId("d2"), DocumentId("d1")) if answerable else (),
         evidence=(Evidence(document_id=DocumentId("d3"), start=3, end=9),) if answerable else (),

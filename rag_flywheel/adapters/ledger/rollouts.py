@@ -11,6 +11,8 @@ from rag_flywheel.domain import Arm, Canary, CanaryId, Exposure, Freeze, HoldOut
 from rag_flywheel.ports.ledger import Rollouts
 
 _ARMS = {arm.value: arm for arm in Arm}
+_NO_ARM = "interleaved"
+"""Of people who saw both versions' passages by turns, in releases that had this: they compare no versions."""
 
 
 class SqlRollouts(InDatabase, Rollouts):
@@ -46,7 +48,8 @@ class SqlRollouts(InDatabase, Rollouts):
             rows.answered,
             rows.failed,
             rows.seconds,
-        ).order_by(rows.at, rows.sequence)
+        )
+        wanted = wanted.where(rows.arm != _NO_ARM).order_by(rows.at, rows.sequence)
         if canary_id is not None:
             wanted = wanted.where(rows.canary_id == canary_id)
         if step is not None:

@@ -26,6 +26,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
+from rag_flywheel.adapters.ledger.forms import present
 from rag_flywheel.domain import (
     AuditEntry,
     Canary,
@@ -62,7 +63,8 @@ class Instant(TypeDecorator[datetime]):
 class Value(TypeDecorator[Any]):
     """A frozen dataclass of the domain as JSON. Reading checks it; raises Damaged when it is not what was written.
 
-    Rows are never rewritten, so a field that is added to the domain later needs a default for the rows before it.
+    Rows are never rewritten: `forms` brings those of an older form to the present one, a field that is added to the
+    domain later needs a default for the rows before it, and one that is no longer in the domain is passed over.
     JSON rather than JSONB on PostgreSQL: it keeps the text as it was given, so numbers, the order of keys and the
     character NUL come back the same on both databases.
     """
@@ -82,9 +84,9 @@ class Value(TypeDecorator[Any]):
         if value is None:  # an outer join that found no row
             return None
         try:
-            return self._adapter.validate_python(value)
+            return self._adapter.validate_python(present(self.kind, value))
         except ValidationError as error:
-            wrong = ", ".join(".".join(map(str, one["loc"])) or "all of it" for one in error.errors())
+            wrong = ", ".join(".".join(map(str, found["loc"])) or "all of it" for found in error.errors())
             # Without its cause: pydantic's message quotes what it found, and that can be a person's text.
             raise Damaged(
                 f"a stored {self.kind.__name__} is not what was written (wrong: {wrong}): restore the ledger from a "

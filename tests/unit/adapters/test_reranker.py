@@ -13,7 +13,7 @@ from rag_flywheel.ports import Pair
 
 COLOURS = ("red", "green", "blue", "white", "black", "pink")
 PAIRS = [
-    Pair(query=f"the {asked} lamp", text=f"a lamp that shines {told}", relevant=asked == told, group=asked)
+    Pair(query=f"the {asked} lamp", text=f"a lamp that shines {told}", relevant=asked == told, cluster=asked)
     for asked in COLOURS
     for told in COLOURS
 ]
@@ -118,7 +118,7 @@ def test_a_broken_one_is_damaged(tmp_path: Path) -> None:
 def test_pairs_of_one_kind_cannot_be_learned_from(tmp_path: Path, relevant: bool) -> None:
     with pytest.raises(ValueError, match="relevant and irrelevant"):
         folder(tmp_path).tune(
-            [Pair(query="q", text="t", relevant=relevant, group="g")], seed=0, on_step=lambda done, total: None
+            [Pair(query="q", text="t", relevant=relevant, cluster="g")], seed=0, on_step=lambda done, total: None
         )
 
 

@@ -303,7 +303,7 @@ def test_the_reranker_is_judged_by_questions_that_it_did_not_learn_from() -> Non
     lessons, found = script(40, nobody_knows)
     learned_from((lessons, found), store=store)
     [pairs] = store.tuned.values()
-    taught = {pair.group for pair in pairs}
+    taught = {pair.cluster for pair in pairs}
     assert 15 <= len(taught) <= 35
     assert {pair.relevant for pair in pairs} == {True, False}
     again = MemoryRerankers(says_right)
