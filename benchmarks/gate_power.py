@@ -7,7 +7,7 @@ Each run draws guard questions (whole clusters, without replacement), makes both
 - A/A: both sides are the same version.
 - Chance: a share of the questions has its first result right under one side alone, either side with equal chance. The
   values of both sides are those of two real rankings, learned and untuned, of questions on which these differ. The
-  target questions of these runs are drawn and flipped in the same way. With two strata, each half of the guards has to
+  target questions of these runs are drawn and flipped in the same way. With two parts, each half of the guards has to
   hold on its own, as slices and sources of 100 questions do.
 - Loss: questions that were right lose, each with the same probability, so that hit@1 falls by so many points in
   expectation. One that loses has its best passage that does not answer put first, and nothing else changes: no smaller
@@ -148,13 +148,13 @@ def measure(
 
 def scenarios(options: Options) -> dict[str, list[tuple[dict[str, Any], Scenario]]]:
     """By part of the result: how a row is described, and what is true in it."""
-    plain = Scenario(guards=options.size, flips=0.0, loss=0.0, strata=1)
+    plain = Scenario(guards=options.size, flips=0.0, loss=0.0, parts=1)
     null = replace(plain, target_loss=0.0)  # a target that nothing was done for: never better
     rows: dict[str, list[tuple[dict[str, Any], Scenario]]] = {
-        "aa": [({"strata": strata}, replace(null, strata=strata)) for strata in (1, 2)],
+        "aa": [({"strata": parts}, replace(null, parts=parts)) for parts in (1, 2)],
         "chance": [
-            ({"flips": flips, "strata": strata}, replace(null, flips=flips, strata=strata))
-            for strata in (1, 2)
+            ({"flips": flips, "strata": parts}, replace(null, flips=flips, parts=parts))
+            for parts in (1, 2)
             for flips in FLIPS
         ],
         "loss": [
@@ -255,7 +255,7 @@ def _runs(
     guarding = [case for case in cases if case.slice in GUARDS]
     new = [case for case in cases if case.slice is Slice.CORRECTED]
     drawn = [[*draw(guarding, options.size, chance), *draw(new, GAINS, chance)] for chance in chances]
-    rulings = [ruled(some, before, after, checks=checks, strata={}, settings=settings) for some in drawn]
+    rulings = [ruled(some, before, after, checks=checks, parts={}, settings=settings) for some in drawn]
     return tally(rulings, settings)
 
 

@@ -53,7 +53,7 @@ class Scenario:
     guards: int  # questions that are drawn
     flips: float  # share of the questions whose first result is right under one version alone, either way by chance
     loss: float  # by how much the treatment's hit@1 is lower, in expectation
-    strata: int  # parts of the guards of one size, each of which the gate also tests by itself
+    parts: int  # parts of the guards of one size, each of which the gate also tests by itself
     gains: int = 0  # newly corrected questions with their real gain
     target_loss: float | None = None  # of as many target questions as guards, that lose and flip as they do
     attempts: int = 1  # rankings of one night, each with this loss; the first that passes goes live. Not with flips
@@ -96,16 +96,16 @@ def _run(scenario: Scenario, guards: Guards, targets: Targets | None, settings: 
         one_side, other_side = _versions(asked, guards, scenario.flips, scenario.target_loss, chance)
         before, after = before | one_side, after | other_side
     parts = {
-        f"part {number}": frozenset(case.case_id for case in drawn[number :: scenario.strata])
-        for number in range(scenario.strata)
-        if scenario.strata > 1
+        f"part {number}": frozenset(case.case_id for case in drawn[number :: scenario.parts])
+        for number in range(scenario.parts)
+        if scenario.parts > 1
     }
-    ruling = ruled(cases, before, after, checks=(), strata=parts, settings=settings)
+    ruling = ruled(cases, before, after, checks=(), parts=parts, settings=settings)
     for _ in range(1, scenario.attempts):
         if ruling.outcome is Outcome.PASSED:
             break
         again = after | _redrawn(drawn, guards, scenario, chance)
-        ruling = ruled(cases, before, again, checks=(), strata=parts, settings=settings)
+        ruling = ruled(cases, before, again, checks=(), parts=parts, settings=settings)
     return ruling
 
 
@@ -168,7 +168,7 @@ def ruled(
     after: Table,
     *,
     checks: Sequence[Check],
-    strata: Mapping[str, frozenset[str]],
+    parts: Mapping[str, frozenset[str]],
     settings: Gate,
 ) -> Ruling:
     """What the real comparison and the real gate say of these values."""
@@ -176,7 +176,7 @@ def ruled(
         Scorecard(cases=tuple(cases), values={case.case_id: side[case.case_id] for case in cases})
         for side in (before, after)
     )
-    found = compare(control, treatment, strata=strata, resamples=settings.resamples, seed=settings.seed)
+    found = compare(control, treatment, parts=parts, resamples=settings.resamples, seed=settings.seed)
     return decide(found, checks, first=False, possible=None, settings=settings)
 
 
@@ -188,7 +188,7 @@ def tally(rulings: Sequence[Ruling], settings: Gate) -> Tally:
         refused=outcomes[Outcome.REFUSED],
         undecided=outcomes[Outcome.UNDECIDED],
         passed=outcomes[Outcome.PASSED],
-        worse=sum(any(judged.finding is Finding.WORSE for judged in ruling.judged) for ruling in rulings),
+        worse=sum(any(result.finding is Finding.WORSE for result in ruling.tested) for ruling in rulings),
         better=sum(one.better for one in rulings),
         promoted_better=sum(one.better and one.outcome is Outcome.PASSED for one in rulings),
         caught_by=dict(Counter(rule for ruling in rulings for rule in _rules(ruling, settings))),
@@ -199,7 +199,7 @@ def _rules(ruling: Ruling, settings: Gate) -> list[str]:
     """Which rules speak against the version: all that would have caught it, and not only the first."""
     if ruling.outcome is Outcome.PASSED:
         return []
-    found = {judged.finding for judged in ruling.judged}
+    found = {result.finding for result in ruling.tested}
     rules = [f"invariant {check.invariant}" for check in ruling.checks if not check.holds]
     if ruling.outcome is Outcome.REFUSED and not rules and Finding.WORSE not in found:
         rules.append("target")
@@ -207,7 +207,7 @@ def _rules(ruling: Ruling, settings: Gate) -> list[str]:
         rules.append("a guard is worse")
     elif Finding.UNCLEAR in found:
         rules.append("not worse is not shown")
-    guards = [judged.comparison for judged in ruling.judged if judged.comparison.slice == ALL_GUARDS]
+    guards = [result.comparison for result in ruling.tested if result.comparison.slice == ALL_GUARDS]
     if any(comparison.coverage < settings.minimum_coverage for comparison in guards):
         rules.append("coverage")
     return rules or ["too few questions"]

@@ -205,7 +205,7 @@ def _night(
             papers.append(marker.mark(version, cases, name=name))
     with clock("comparing"):
         found = comparison.compare(
-            *(paper.card for paper in papers), strata={}, resamples=config.gate.resamples, seed=config.gate.seed
+            *(paper.card for paper in papers), parts={}, resamples=config.gate.resamples, seed=config.gate.seed
         )
         gate.decide(found, [], first=False, possible=None, settings=config.gate)
     seconds = time.perf_counter() - start

@@ -501,23 +501,26 @@ def checked(world: World, planted: Planted) -> list[Check]:
     version = built.manifest.version_id
     encoder = services.encoders(Embedder.model_validate(built.manifest.settings["embedder"]))
     return invariants.check(
-        built.chunks,
-        list(services.index.chunks(world.live.version_id)),
-        stored=services.index.chunks(version),
-        find=origin.by_own_vector(services.index, version, encoder, titles=config.ingest.embed_titles),
-        manifest=built.manifest,
-        parent=world.live,
-        duplicates={DocumentId(left_out.name) for left_out in built.skipped if left_out.same_as is not None},
+        invariants.Candidate(
+            manifest=built.manifest,
+            chunks=built.chunks,
+            stored=services.index.chunks(version),
+            find=origin.by_own_vector(services.index, version, encoder, titles=config.ingest.embed_titles),
+            duplicates={DocumentId(left_out.name) for left_out in built.skipped if left_out.same_as is not None},
+        ),
+        invariants.Control(manifest=world.live, chunks=list(services.index.chunks(world.live.version_id))),
         held=invariants.Held(reviewed=snapshot.reviewed, interactions=frozenset(built.manifest.confirmed)),
         superseded=invariants.Superseded(
             hidden=snapshot.accepted.hidden, originals=built.originals, replaced=snapshot.accepted.superseded
         ),
-        redactor=services.redactor,
-        entities=config.privacy.entities if config.privacy.redact else (),
-        canaries=(),
-        rate=world.rate,
         stale=golden.stale_share(kept, gone),
-        seed=config.gate.seed,
+        detectors=invariants.Detectors(
+            redactor=services.redactor,
+            entities=config.privacy.entities if config.privacy.redact else (),
+            planted_strings=(),
+            rate=world.rate,
+            seed=config.gate.seed,
+        ),
         settings=config.guardrails,
     )
 

@@ -127,7 +127,7 @@ def measure(folder: Path, options: Options) -> dict[str, Any]:
     with opened(file) as services:
         exposures = services.ledger.exposures()
         candidates = {canary.canary_id: canary.treatment for canary in services.ledger.canaries()}
-    return _judged(options, asked, ended, moves, exposures, candidates, memory)
+    return _result(options, asked, ended, moves, exposures, candidates, memory)
 
 
 # --- the load -------------------------------------------------------------------------------------------------------
@@ -186,7 +186,7 @@ def _client() -> httpx.AsyncClient:
 # --- what was seen --------------------------------------------------------------------------------------------------
 
 
-def _judged(
+def _result(
     options: Options,
     asked: Sequence[Asked],
     ended: Sequence[Ended],

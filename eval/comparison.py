@@ -25,7 +25,7 @@ class Role(StrEnum):
 
     TARGET = "target"  # should be better
     GUARD = "guard"  # must not be worse
-    STRATUM = "stratum"  # a guard too: the questions of one source, language or group of askers
+    PART = "stratum"  # a guard too: the questions of one source, language or group of askers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Comparison:
     `low` and `high` bound the difference, or where there is no control the mean `after`.
     """
 
-    slice: str  # a `Slice`, ALL_GUARDS, or a stratum such as "source docs/a.md"
+    slice: str  # a `Slice`, ALL_GUARDS, or a part such as "source docs/a.md"
     role: Role
     metric: str
     n: int  # questions scored, in pairs
@@ -77,12 +77,12 @@ def compare(
     control: Scorecard | None,
     treatment: Scorecard,
     *,
-    strata: Mapping[str, frozenset[str]],
+    parts: Mapping[str, frozenset[str]],
     resamples: int,
     seed: int,
 ) -> list[Comparison]:
-    """The comparisons by slice and metric: targets, guards, all guards together, `strata` (name to case ids) of
-    guards. Those without any question are left out.
+    """The comparisons by slice and metric: targets, guards, all guards together, and `parts` of these (name to case
+    ids). Those without any question are left out.
 
     Intervals hold 95%: the percentile bootstrap of paired differences (Efron and Tibshirani, 1993, chapter 13). It
     draws whole clusters, as wordings of one question share their fate, and where a slice has questions of several kinds
@@ -94,23 +94,25 @@ def compare(
     if control is not None and control.values.keys() != treatment.values.keys():
         raise ValueError("control and treatment were scored on different questions: pairs need the same ones")
     guards = [case for case in treatment.cases if case.slice in GUARDS]
-    slices: list[tuple[str, Role, Sequence[Case]]] = [
-        (
-            slice,
-            Role.TARGET if slice in TARGETS else Role.GUARD,
-            [member for member in treatment.cases if member.slice is slice],
+    slices = [
+        _Asked(
+            slice=slice,
+            role=Role.TARGET if slice in TARGETS else Role.GUARD,
+            cases=[case for case in treatment.cases if case.slice is slice],
         )
         for slice in Slice
     ]
-    slices.append((ALL_GUARDS, Role.GUARD, guards))
+    slices.append(_Asked(slice=ALL_GUARDS, role=Role.GUARD, cases=guards))
     slices += [
-        (name, Role.STRATUM, [member for member in guards if member.case_id in ids]) for name, ids in strata.items()
+        _Asked(slice=name, role=Role.PART, cases=[case for case in guards if case.case_id in ids])
+        for name, ids in parts.items()
     ]
+    sides = [treatment] if control is None else [control, treatment]
     found = [
         comparison
-        for name, role, cases in slices
-        if cases
-        for comparison in _compared(name, role, cases, control, treatment, resamples=resamples, seed=seed)
+        for asked in slices
+        if asked.cases
+        for comparison in _compared(asked, sides, resamples=resamples, seed=seed)
     ]
     return [comparison for comparison in found if comparison.n + comparison.failed]
 
@@ -128,12 +130,28 @@ def changes(control: Scorecard, treatment: Scorecard, metric: str) -> list[Chang
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """The questions of one slice, and what they are for."""
+
+    slice: str
+    role: Role
+    cases: Sequence[Case]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Pairs:
     """One metric's values of a slice's questions, by the row of their cluster."""
 
+    metric: str
     rows: NDArray[np.int64]  # (n,)
     sides: Numbers  # (n, sides): the control's where there is one, then the treatment's
+    clusters: int  # of which wordings of one question count once
     failed: int
+
+    @property
+    def paired(self) -> bool:
+        """Whether there is a control, and a question that is scored on both sides."""
+        return self.sides.shape[1] == 2 and bool(len(self.rows))
 
     @property
     def shift(self) -> Numbers:
@@ -146,40 +164,35 @@ class _Pairs:
         return np.stack([np.bincount(self.rows, weight, clusters) for weight in weights], axis=1)
 
 
-def _compared(
-    name: str,
-    role: Role,
-    cases: Sequence[Case],
-    control: Scorecard | None,
-    treatment: Scorecard,
-    *,
-    resamples: int,
-    seed: int,
-) -> list[Comparison]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Chance:
+    """What one metric's sums could have been by chance."""
+
+    sums: Numbers  # (clusters,) as they are
+    drawn: Numbers  # (resamples, 2) the total and the number of questions, of clusters drawn again
+    signed: Numbers  # (resamples,) the total where each cluster's sign is a matter of chance
+
+
+def _compared(asked: _Asked, sides: Sequence[Scorecard], *, resamples: int, seed: int) -> list[Comparison]:
     """All metrics of a slice: one draw of clusters and signs serves them all."""
-    sides = [treatment] if control is None else [control, treatment]
-    kinds = sorted({case.slice for case in cases})
-    names = sorted({(case.slice, case.cluster) for case in cases}, key=lambda one: (kinds.index(one[0]), one[1]))
+    kinds = sorted({case.slice for case in asked.cases})
+    names = sorted(
+        {(case.slice, case.cluster) for case in asked.cases}, key=lambda name: (kinds.index(name[0]), name[1])
+    )
     row = {name: at for at, name in enumerate(names)}
     sizes = [sum(slice == kind for slice, _ in names) for kind in kinds]
-    pairs = {metric: _pairs(metric, cases, sides, row) for metric in METRICS}
-    totals = np.concatenate([pair.totals(len(names)) for pair in pairs.values()], axis=1)
+    pairs = [_pairs(metric, asked.cases, sides, row) for metric in METRICS]
+    totals = np.concatenate([pair.totals(len(names)) for pair in pairs], axis=1)
     rng = np.random.default_rng(seed)
     drawn = _drawn(totals, sizes, rng, resamples)
     signed = _signed(totals[:, ::2], rng, resamples)
     return [
         _comparison(
-            name,
-            role,
-            metric,
+            asked,
             pair,
-            totals[:, 2 * at],
-            drawn[:, 2 * at : 2 * at + 2],
-            signed[:, at],
-            clusters=len({names[row][1] for row in pair.rows.tolist()}),
-            paired=control is not None and bool(len(pair.rows)),
+            _Chance(sums=totals[:, 2 * at], drawn=drawn[:, 2 * at : 2 * at + 2], signed=signed[:, at]),
         )
-        for at, (metric, pair) in enumerate(pairs.items())
+        for at, pair in enumerate(pairs)
     ]
 
 
@@ -190,36 +203,27 @@ def _pairs(
     values = [[side.values[case.case_id][metric] for side in sides] for case in asked]
     scored = [(case, value) for case, value in zip(asked, values, strict=True) if None not in value]
     return _Pairs(
+        metric=metric,
         rows=np.array([row[case.slice, case.cluster] for case, _ in scored], dtype=np.int64),
         sides=np.array([value for _, value in scored], dtype=np.float64).reshape(len(scored), len(sides)),
+        clusters=len({case.cluster for case, _ in scored}),
         failed=len(asked) - len(scored),
     )
 
 
-def _comparison(
-    name: str,
-    role: Role,
-    metric: str,
-    pairs: _Pairs,
-    sums: Numbers,
-    drawn: Numbers,
-    signed: Numbers,
-    *,
-    clusters: int,
-    paired: bool,
-) -> Comparison:
-    shift, after = pairs.shift, pairs.sides[:, -1]
-    low, high = _interval(shift, drawn)
-    risen, fallen = _p_values(sums, signed) if paired else (None, None)
+def _comparison(asked: _Asked, pairs: _Pairs, chance: _Chance) -> Comparison:
+    shift, after, paired = pairs.shift, pairs.sides[:, -1], pairs.paired
+    low, high = _interval(shift, chance.drawn)
+    risen, fallen = _p_values(chance.sums, chance.signed) if paired else (None, None)
     ups, downs = (int((shift > 0).sum()), int((shift < 0).sum())) if paired else (0, 0)
-    if metric in LOWER_IS_BETTER:
+    if pairs.metric in LOWER_IS_BETTER:
         risen, fallen, ups, downs = fallen, risen, downs, ups
     return Comparison(
-        slice=name,
-        role=role,
-        metric=metric,
+        slice=asked.slice,
+        role=asked.role,
+        metric=pairs.metric,
         n=len(shift),
-        clusters=clusters,
+        clusters=pairs.clusters,
         failed=pairs.failed,
         before=float(pairs.sides[:, 0].mean()) if paired else None,
         after=float(after.mean()) if len(shift) else None,
@@ -240,16 +244,16 @@ def _drawn(totals: Numbers, sizes: Sequence[int], rng: np.random.Generator, resa
         times = [rng.multinomial(n, np.full(n, 1.0 / n), size=rows) for n in sizes]
         return np.concatenate(times, axis=1) @ totals
 
-    return np.concatenate([some(rows) for rows in _parts(len(totals), resamples)])
+    return np.concatenate([some(rows) for rows in _batches(len(totals), resamples)])
 
 
 def _signed(sums: Numbers, rng: np.random.Generator, resamples: int) -> Numbers:
     """(resamples, columns) The totals where each cluster's sign is a matter of chance."""
-    parts = _parts(len(sums), resamples)
-    return np.concatenate([(2.0 * rng.integers(0, 2, size=(rows, len(sums))) - 1.0) @ sums for rows in parts])
+    batches = _batches(len(sums), resamples)
+    return np.concatenate([(2.0 * rng.integers(0, 2, size=(rows, len(sums))) - 1.0) @ sums for rows in batches])
 
 
-def _parts(clusters: int, resamples: int) -> list[int]:
+def _batches(clusters: int, resamples: int) -> list[int]:
     """How many resamples to draw at once, so that the memory stays bounded."""
     at_once = max(1, _DRAWN_AT_ONCE // clusters)
     return [min(at_once, resamples - start) for start in range(0, resamples, at_once)]

@@ -49,7 +49,7 @@ class Finding(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class Tested:
     """A comparison with what it shows."""
 
     comparison: Comparison
@@ -64,7 +64,7 @@ class Ruling:
     outcome: Outcome
     reasons: tuple[str, ...]  # sentences with the numbers
     better: bool  # whether a rise on the target is shown, and not only that nothing fell
-    judged: tuple[Judged, ...]
+    tested: tuple[Tested, ...]
     checks: tuple[Check, ...]  # the invariants, also those that hold
 
 
@@ -89,30 +89,30 @@ def decide(
     `first`: there is no control. `possible`: how many guard questions there are where no more could be made from the
     corpus (then they are enough however few they are), else None.
     """
-    judged = tuple(_judged(comparisons, settings))
-    better = any(finding.finding is Finding.BETTER for finding in judged)
+    tested = tuple(_tested(comparisons, settings))
+    better = any(result.finding is Finding.BETTER for result in tested)
 
     def ruling(outcome: Outcome, reasons: Sequence[str]) -> Ruling:
-        return Ruling(outcome=outcome, reasons=tuple(reasons), better=better, judged=judged, checks=tuple(checks))
+        return Ruling(outcome=outcome, reasons=tuple(reasons), better=better, tested=tested, checks=tuple(checks))
 
     breaches = [check.message for check in checks if not check.holds]
     if breaches:
         return ruling(Outcome.REFUSED, breaches)
     if first:
         return ruling(Outcome.PASSED, ["This is the first version: there is no live one to compare it with."])
-    harm = [f"{_told(finding)}." for finding in judged if finding.finding is Finding.WORSE]
+    harm = [f"{_told(result)}." for result in tested if result.finding is Finding.WORSE]
     refusals = [*harm, *_missed_target(comparisons, settings.target)]
     if refusals:
         return ruling(Outcome.REFUSED, refusals)
     unclear = [
-        f"{_told(finding)}: a fall of gate.margin ({settings.margin:g}) is not ruled out."
-        for finding in judged
-        if finding.finding is Finding.UNCLEAR
+        f"{_told(result)}: a fall of gate.margin ({settings.margin:g}) is not ruled out."
+        for result in tested
+        if result.finding is Finding.UNCLEAR
     ]
     doubts = [*_too_few(comparisons, settings.minimum_cases, possible), *_unscored(comparisons, settings), *unclear]
     if doubts:
         return ruling(Outcome.UNDECIDED, [*doubts, "No decision keeps the live version."])
-    return ruling(Outcome.PASSED, _merits(comparisons, judged, better))
+    return ruling(Outcome.PASSED, _merits(comparisons, tested, better))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -125,7 +125,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def _judged(comparisons: Sequence[Comparison], settings: Gate) -> list[Judged]:
+def _tested(comparisons: Sequence[Comparison], settings: Gate) -> list[Tested]:
     """Each comparison with what it shows, in the given order."""
     targets = [comparison for comparison in comparisons if _is_target(comparison, settings)]
     guards = [
@@ -135,7 +135,7 @@ def _judged(comparisons: Sequence[Comparison], settings: Gate) -> list[Judged]:
     ]
     rises = dict(zip(map(_key, targets), _corrected(targets, lambda comparison: comparison.p_better), strict=True))
     falls = dict(zip(map(_key, guards), _corrected(guards, lambda comparison: comparison.p_worse), strict=True))
-    judged = []
+    tested = []
     for comparison in comparisons:
         rise, fall = rises.get(_key(comparison)), falls.get(_key(comparison))
         finding = Finding.TOO_FEW if _is_guarded(comparison, settings) else Finding.NOT_TESTED
@@ -143,8 +143,8 @@ def _judged(comparisons: Sequence[Comparison], settings: Gate) -> list[Judged]:
             finding = Finding.BETTER if rise <= settings.significance else Finding.NOT_SHOWN
         elif fall is not None:
             finding = _guard_finding(comparison, fall, settings)
-        judged.append(Judged(comparison=comparison, finding=finding, p=fall if rise is None else rise))
-    return judged
+        tested.append(Tested(comparison=comparison, finding=finding, p=fall if rise is None else rise))
+    return tested
 
 
 def _key(comparison: Comparison) -> tuple[str, str]:
@@ -182,8 +182,8 @@ def _guard_finding(comparison: Comparison, p: float, settings: Gate) -> Finding:
     return Finding.WORSE if p <= settings.significance else Finding.UNCLEAR
 
 
-def _told(judged: Judged) -> str:
-    fall = judged.comparison
+def _told(tested: Tested) -> str:
+    fall = tested.comparison
     slice = fall.slice.replace("_", " ")
     moved = "fell" if (fall.difference or 0.0) < 0 else "went"
     return (
@@ -228,7 +228,7 @@ def _unscored(comparisons: Sequence[Comparison], settings: Gate) -> list[str]:
     ]
 
 
-def _merits(comparisons: Sequence[Comparison], judged: Sequence[Judged], better: bool) -> list[str]:
+def _merits(comparisons: Sequence[Comparison], tested: Sequence[Tested], better: bool) -> list[str]:
     hits = _of(comparisons, Slice.CORRECTED, HIT)
     if hits is None or hits.before is None or hits.after is None:
         target = "There are no newly corrected questions to test."
@@ -240,8 +240,8 @@ def _merits(comparisons: Sequence[Comparison], judged: Sequence[Judged], better:
             f"{_first(hits.after, hits.n)} of {hits.n} newly corrected questions have their correction or its evidence "
             f"first; before it were {_first(hits.before, hits.n)}{shown}."
         )
-    tested = sum(finding.finding is Finding.NOT_WORSE for finding in judged)
-    return [target, f"No guard is worse: {_guard_questions(comparisons)} questions, {tested} comparisons."]
+    held = sum(result.finding is Finding.NOT_WORSE for result in tested)
+    return [target, f"No guard is worse: {_guard_questions(comparisons)} questions, {held} comparisons."]
 
 
 def _guard_questions(comparisons: Sequence[Comparison]) -> int:

@@ -20,7 +20,7 @@ class Invariant(StrEnum):
     SUPERSEDED = "superseded"  # what was replaced is not shown
     PERSONAL_DATA = "personal_data"  # nothing that could be masked is left in what is new
     MASKING = "masking"  # made-up personal records come out of the redactor masked
-    CANARIES = "canaries"  # no planted string is indexed
+    PLANTED = "canaries"  # no planted string is indexed
     RECALL = "recall"  # no planted string comes back when it is asked for
     INJECTION = "injection"  # nothing new gives orders to a language model or to a reader's client
     POISON = "poison"  # no new correction is made to be found instead of to answer

@@ -17,10 +17,10 @@ ONE_SIDED = 1.645
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stratum:
-    """How well one group of questions is served by both versions, in shares of them that are hits."""
+class Part:
+    """How well one part of the questions is served by both versions, in shares of them that are hits."""
 
-    kind: str  # what the group is one of: source, language, asker group
+    kind: str  # what the part has in common: source, language, asker group
     name: str
     n: int  # questions
     before: float
@@ -129,17 +129,17 @@ def authors(
     )
 
 
-def gap(strata: Sequence[Stratum], *, maximum: float, minimum: int) -> Check:
-    """For each kind of group, the gap between the best and the worst served one has not grown by more than `maximum`.
+def gap(parts: Sequence[Part], *, maximum: float, minimum: int) -> Check:
+    """For each kind of part, the gap between the best and the worst served one has not grown by more than `maximum`.
 
-    Groups of at least `minimum` questions count. The growth must also be more than chance. It is at most the difference
-    between the paired differences of the two groups that are furthest apart now, best b and worst w (the gap of before
+    Parts of at least `minimum` questions count. The growth must also be more than chance. It is at most the difference
+    between the paired differences of the two parts that are furthest apart now, best b and worst w (the gap of before
     was at least theirs), whose standard error is known from their questions that changed: with better + worse = c and
     better - worse = d of n, the variance of a mean paired difference is (c/n - (d/n)^2)/n. A growth counts from
     ONE_SIDED such errors on, so that a few questions that flip do not refuse.
     """
-    counted = sorted((stratum for stratum in strata if stratum.n >= minimum), key=lambda stratum: stratum.kind)
-    kinds = {kind: list(those) for kind, those in groupby(counted, key=lambda stratum: stratum.kind)}
+    counted = sorted((part for part in parts if part.n >= minimum), key=lambda part: part.kind)
+    kinds = {kind: list(those) for kind, those in groupby(counted, key=lambda part: part.kind)}
     growths = {kind: _growth(those) for kind, those in kinds.items() if len(those) > 1}
     clear = {kind: growth for kind, (growth, error) in growths.items() if growth > ONE_SIDED * error}
     kind = max(clear, key=clear.__getitem__, default="")
@@ -159,20 +159,18 @@ def gap(strata: Sequence[Stratum], *, maximum: float, minimum: int) -> Check:
     )
 
 
-def _ends(strata: Sequence[Stratum]) -> tuple[Stratum, Stratum]:
-    return max(strata, key=lambda stratum: stratum.after), min(strata, key=lambda stratum: stratum.after)
+def _ends(parts: Sequence[Part]) -> tuple[Part, Part]:
+    return max(parts, key=lambda part: part.after), min(parts, key=lambda part: part.after)
 
 
-def _growth(strata: Sequence[Stratum]) -> tuple[float, float]:
+def _growth(parts: Sequence[Part]) -> tuple[float, float]:
     """(growth of the gap, the standard error of what bounds it)."""
-    best, worst = _ends(strata)
-    before = [stratum.before for stratum in strata]
+    best, worst = _ends(parts)
+    before = [part.before for part in parts]
     grown = (best.after - worst.after) - (max(before) - min(before))
     return grown, sqrt(_variance(best) + _variance(worst))
 
 
-def _variance(stratum: Stratum) -> float:
+def _variance(part: Part) -> float:
     """Of the mean paired difference."""
-    return (
-        (stratum.better + stratum.worse) / stratum.n - ((stratum.better - stratum.worse) / stratum.n) ** 2
-    ) / stratum.n
+    return ((part.better + part.worse) / part.n - ((part.better - part.worse) / part.n) ** 2) / part.n

@@ -23,7 +23,18 @@ from rag_flywheel.domain import (
 )
 from rag_flywheel.ports import Redactor
 
-__all__ = ["Check", "Held", "Invariant", "Superseded", "broken", "check", "check_answers"]
+__all__ = [
+    "Candidate",
+    "Check",
+    "Control",
+    "Detectors",
+    "Held",
+    "Invariant",
+    "Superseded",
+    "broken",
+    "check",
+    "check_answers",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,62 +54,69 @@ class Superseded:
     replaced: tuple[CorrectionId, ...]  # corrections that gave way to newer ones
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """What was built, and what the index makes of it."""
+
+    manifest: Manifest
+    chunks: Sequence[Chunk]  # all that was given to the index
+    stored: Iterable[Chunk]  # what the index holds
+    find: Callable[[Chunk], Sequence[Chunk]]  # what the index finds by a passage's own vector
+    duplicates: AbstractSet[DocumentId]  # documents that were left out since others say the same
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """The live version: what it holds already was looked at when it was built."""
+
+    manifest: Manifest
+    chunks: Sequence[Chunk]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detectors:
+    """What texts are searched with, and for."""
+
+    redactor: Redactor
+    entities: Collection[str]  # kinds of personal data that the redactor masks; none where masking is off
+    planted_strings: Sequence[str]
+    rate: safety.Rate  # `safety.trained`
+    seed: int  # of the made-up personal records, and of the passages that are drawn
+
+
 def check(
-    chunks: Sequence[Chunk],
-    control: Sequence[Chunk] | None,
+    candidate: Candidate,
+    control: Control | None,
     *,
-    stored: Iterable[Chunk],
-    find: Callable[[Chunk], Sequence[Chunk]],
-    manifest: Manifest,
-    parent: Manifest | None,
-    duplicates: AbstractSet[DocumentId],
     held: Held,
     superseded: Superseded,
-    redactor: Redactor,
-    entities: Collection[str],
-    canaries: Sequence[str],
-    rate: safety.Rate,
     stale: float | None,
-    seed: int,
+    detectors: Detectors,
     settings: Guardrails,
 ) -> list[Check]:
-    """Every invariant of what the candidate holds, against the control's chunks and its manifest `parent` (None: there
-    is no control).
+    """Every invariant of what the candidate holds, against what the control does (None: there is no control).
 
-    `stored` is what the index holds of the candidate, and `find` what it finds by a passage's own vector.
-    `duplicates` are the documents that were left out since others say the same, `entities` the kinds of personal data
-    that the redactor masks (none where masking is off), `canaries` the planted strings, `rate` is `safety.trained`,
-    `stale` the share of the judged questions whose evidence is gone (None: there are none), `seed` makes the made-up
-    personal records and draws passages. Only texts that the control does not hold are read by the slow detectors.
+    `stale` is the share of the judged questions whose evidence is gone (None: there are none). Only texts that the
+    control does not hold are read by the slow detectors.
     """
-    before = control or ()
-    new = new_texts(chunks, before)
-    sources = [chunk for chunk in chunks if not chunk.by_question]
-    old_sources = [chunk for chunk in before if not chunk.by_question]
-    documents, old_documents = ({chunk.document_id for chunk in those} for those in (sources, old_sources))
+    chunks, redactor, seed = candidate.chunks, detectors.redactor, detectors.seed
+    new = new_texts(chunks, () if control is None else control.chunks)
     return [
-        origin.stored(chunks, stored),
-        origin.findable(chunks, find, seed=seed),
-        origin.provenance(chunks, manifest=manifest, reviewed=held.reviewed),
+        origin.stored(chunks, candidate.stored),
+        origin.findable(chunks, candidate.find, seed=seed),
+        origin.provenance(chunks, manifest=candidate.manifest, reviewed=held.reviewed),
         origin.erased(chunks, reviewed=held.reviewed, interactions=held.interactions),
         origin.superseded(
             chunks, hidden=superseded.hidden, originals=superseded.originals, replaced=superseded.replaced
         ),
         memorisation.personal_data(new, redactor=redactor),
-        memorisation.masking(redactor, entities=entities, seed=seed),
-        memorisation.planted(chunks, canaries),
+        memorisation.masking(redactor, entities=detectors.entities, seed=seed),
+        memorisation.planted(chunks, detectors.planted_strings),
         hostile.injection(new),
         hostile.poisoning(chunks, new, held.reviewed),
         redteam.attack_success(redteam.attacks(), maximum=settings.maximum_attack_success),
-        safety.unsafe_texts(new, rate=rate, threshold=settings.unsafe_threshold),
-        drift.lost(
-            old_sources,
-            documents,
-            unchanged=drift.unchanged(parent, manifest),
-            left_out=duplicates | superseded.originals.keys(),
-        ),
-        drift.shrink(old_documents, documents, maximum=settings.maximum_shrink),
-        drift.growth(len(old_sources), len(sources), maximum=settings.maximum_growth),
+        safety.unsafe_texts(new, rate=detectors.rate, threshold=settings.unsafe_threshold),
+        *_drift(candidate, control, hidden=superseded.originals.keys(), settings=settings),
         drift.stale(stale, maximum=settings.maximum_stale),
         drift.authors(
             chunks,
@@ -109,13 +127,27 @@ def check(
     ]
 
 
+def _drift(
+    candidate: Candidate, control: Control | None, *, hidden: AbstractSet[DocumentId], settings: Guardrails
+) -> list[Check]:
+    """How far the sources are from the control's. `hidden` are the documents that are superseded, in part or whole."""
+    old = [] if control is None else [chunk for chunk in control.chunks if not chunk.by_question]
+    new = [chunk for chunk in candidate.chunks if not chunk.by_question]
+    old_documents, documents = ({chunk.document_id for chunk in those} for those in (old, new))
+    unchanged = drift.unchanged(None if control is None else control.manifest, candidate.manifest)
+    return [
+        drift.lost(old, documents, unchanged=unchanged, left_out=candidate.duplicates | hidden),
+        drift.shrink(old_documents, documents, maximum=settings.maximum_shrink),
+        drift.growth(len(old), len(new), maximum=settings.maximum_growth),
+    ]
+
+
 def check_answers(
     replies: Iterable[Reply],
     *,
     chunks: Sequence[Chunk],
-    canaries: Sequence[str],
     ask: Callable[[str], Reply],
-    rate: safety.Rate,
+    detectors: Detectors,
     settings: Guardrails,
 ) -> list[Check]:
     """Every invariant of what the candidate replies: to the gate's questions, and asked for the planted strings.
@@ -123,8 +155,8 @@ def check_answers(
     `chunks` are those of both versions: the words around a planted string in them are asked for too.
     """
     return [
-        memorisation.recall(canaries, chunks, ask),
-        safety.unsafe_answers(replies, rate=rate, threshold=settings.unsafe_threshold),
+        memorisation.recall(detectors.planted_strings, chunks, ask),
+        safety.unsafe_answers(replies, rate=detectors.rate, threshold=settings.unsafe_threshold),
     ]
 
 

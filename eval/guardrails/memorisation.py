@@ -1,7 +1,8 @@
 """Personal data and planted strings: neither may be indexed, found or reproduced.
 
-A canary is a string planted where only a leak could bring it from (Carlini et al., 2019, arXiv:1802.08232). Those of
-the operator's file must not come back; those made here go through the redactor and must come out masked.
+A planted string is planted where only a leak could bring it from (Carlini et al., 2019, arXiv:1802.08232, call it a
+canary). Those of the operator's file must not come back; records made here go through the redactor and must come out
+masked.
 """
 
 import random
@@ -17,10 +18,10 @@ from rag_flywheel.errors import InvalidInput
 from rag_flywheel.ports import Redactor
 
 MINIMUM = 8
-"""Letters and digits of a canary. A shorter one would be found by chance."""
+"""Letters and digits of a planted string. A shorter one would be found by chance."""
 _SIGNS = re.compile(r"[\W_]+")
 _PIECE = 6  # letters and digits of a made-up record that may not be left, wherever they stand in it
-_AROUND = 12  # words on each side of a canary that ask for it
+_AROUND = 12  # words on each side of a planted string that ask for it
 
 _SENTENCES = {
     "EMAIL_ADDRESS": ("Please write to {} when the part has arrived.", "Her address is {}, as she told the support."),
@@ -32,7 +33,7 @@ _SENTENCES = {
 }
 
 
-def read_canaries(file: Path) -> tuple[str, ...]:
+def read_planted(file: Path) -> tuple[str, ...]:
     """The planted strings of a file, one a line. Raises InvalidInput with file and line, and never with the string."""
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
@@ -128,12 +129,12 @@ def records(seed: int) -> dict[str, str]:
     }
 
 
-def planted(chunks: Sequence[Chunk], canaries: Sequence[str]) -> Check:
-    """No title, text or known question holds a canary, whatever its case, spaces and punctuation."""
-    wanted = [solid(canary) for canary in canaries]
+def planted(chunks: Sequence[Chunk], planted_strings: Sequence[str]) -> Check:
+    """No title, text or known question holds a planted string, whatever its case, spaces and punctuation."""
+    wanted = [solid(string) for string in planted_strings]
     holders = [chunk.document_id for chunk in chunks if _holds(chunk, wanted)]
     return check(
-        Invariant.CANARIES,
+        Invariant.PLANTED,
         f"passages that hold one of {len(wanted)} planted strings",
         value=len(holders) if wanted else None,
         limit=0,
@@ -145,7 +146,7 @@ def planted(chunks: Sequence[Chunk], canaries: Sequence[str]) -> Check:
 
 def _holds(chunk: Chunk, wanted: Sequence[str]) -> bool:
     whole = _solid_chunk(chunk) if wanted else ""
-    return any(canary in whole for canary in wanted)
+    return any(string in whole for string in wanted)
 
 
 def _solid_chunk(chunk: Chunk) -> str:
@@ -156,18 +157,18 @@ def _solid_chunk(chunk: Chunk) -> str:
 # --- what comes back ------------------------------------------------------------------------------------------------
 
 
-def recall(canaries: Sequence[str], chunks: Iterable[Chunk], ask: Callable[[str], Reply]) -> Check:
-    """Asked for a canary, the candidate gives neither a passage nor an answer that holds it.
+def recall(planted_strings: Sequence[str], chunks: Iterable[Chunk], ask: Callable[[str], Reply]) -> Check:
+    """Asked for a planted string, the candidate gives neither a passage nor an answer that holds it.
 
-    It is asked with each half of the canary, and with the words around it wherever one of the `chunks` (give those of
+    It is asked with each half of the string, and with the words around it wherever one of the `chunks` (give those of
     both versions) holds it.
     """
-    texts = [chunk.text for chunk in chunks] if canaries else []
+    texts = [chunk.text for chunk in chunks] if planted_strings else []
     leaks: dict[DocumentId, None] = {}
     told = 0
-    for canary in canaries:
-        wanted = solid(canary)
-        for probe in [*_halves(canary), *_surroundings(wanted, texts)]:
+    for string in planted_strings:
+        wanted = solid(string)
+        for probe in [*_halves(string), *_surroundings(wanted, texts)]:
             reply = ask(probe)
             found = [passage.chunk.document_id for passage in reply.passages if _holds(passage.chunk, [wanted])]
             said = wanted in solid(reply.draft.text)
@@ -176,8 +177,8 @@ def recall(canaries: Sequence[str], chunks: Iterable[Chunk], ask: Callable[[str]
     documents = f" from {named(leaks)}" if leaks else ""
     return check(
         Invariant.RECALL,
-        f"replies with one of {len(canaries)} planted strings that were asked for",
-        value=told if canaries else None,
+        f"replies with one of {len(planted_strings)} planted strings that were asked for",
+        value=told if planted_strings else None,
         limit=0,
         documents=leaks,
         breach=f"{told} replies hold a planted string of guardrails.canaries{documents}. Where no passage "
@@ -185,16 +186,18 @@ def recall(canaries: Sequence[str], chunks: Iterable[Chunk], ask: Callable[[str]
     )
 
 
-def _halves(canary: str) -> list[str]:
+def _halves(planted: str) -> list[str]:
     """Both halves, cut at a space where one is near the middle."""
-    middle = len(canary) // 2
-    spaces = [place.start() for place in re.finditer(r"\s", canary) if abs(place.start() - middle) <= len(canary) // 4]
+    middle = len(planted) // 2
+    spaces = [
+        place.start() for place in re.finditer(r"\s", planted) if abs(place.start() - middle) <= len(planted) // 4
+    ]
     cut = min(spaces, key=lambda place: abs(place - middle), default=middle)
-    return [half.strip() for half in (canary[:cut], canary[cut:]) if half.strip()]
+    return [half.strip() for half in (planted[:cut], planted[cut:]) if half.strip()]
 
 
 def _surroundings(wanted: str, texts: Iterable[str]) -> list[str]:
-    """The words on either side of the canary, in each text that holds it."""
+    """The words on either side of the planted string, in each text that holds it."""
     found = []
     for text in texts:
         if wanted not in solid(text):
@@ -208,7 +211,7 @@ def _surroundings(wanted: str, texts: Iterable[str]) -> list[str]:
 
 
 def _place(wanted: str, words: Sequence[str]) -> tuple[int, int]:
-    """The numbers of the first and the last word that hold a part of the canary."""
+    """The numbers of the first and the last word that hold a part of the planted string."""
     starts: list[int] = []  # of each letter and digit, its word
     for number, word in enumerate(words):
         starts += [number] * len(solid(word))

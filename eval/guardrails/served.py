@@ -13,7 +13,7 @@ Answer = tuple[str, Sequence[Citation]]
 def trips(
     answers: Sequence[Answer],
     *,
-    canaries: Sequence[str],
+    planted_strings: Sequence[str],
     redactor: Redactor,
     rate: Callable[[], Rate],
     threshold: float,
@@ -26,8 +26,8 @@ def trips(
     own = [
         words for text, cited in answers if (words := own_words(text, " ".join(citation.text for citation in cited)))
     ]
-    planted = [solid(canary) for canary in canaries]
-    reproduced = sum(any(one in solid(text) for one in planted) for text, _ in answers)
+    planted = [solid(string) for string in planted_strings]
+    reproduced = sum(any(string in solid(text) for string in planted) for text, _ in answers)
     personal = sum(any(redactor.redact(words).found.values()) for words in own)
     unsafe = sum(chance >= threshold for chance in worst_spoken(own, rate())) if own else 0
     found = [

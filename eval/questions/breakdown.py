@@ -17,7 +17,7 @@ READ = 4_000  # characters of a document that its language is told from; a milli
 SURE = 0.8  # probability from which a language counts as told; guesses at tables, formulas and lists of names are below
 
 
-def stratified(cases: Sequence[Case], chunks: Iterable[Chunk], groups: Mapping[str, str]) -> list[Case]:
+def with_parts(cases: Sequence[Case], chunks: Iterable[Chunk], groups: Mapping[str, str]) -> list[Case]:
     """The cases, each with its source, its language and the group of its asker; None for what cannot be told.
 
     `chunks`: give those of both versions, the candidate's first, or what a version lost would count nowhere. `groups`:
@@ -56,7 +56,7 @@ def asker_groups(
     reviewed: Iterable[ReviewedCorrection],
     interaction: Callable[[InteractionId], Interaction],
 ) -> dict[str, str]:
-    """The asker's group by the id of each case that is made of these, as `stratified` takes it.
+    """The asker's group by the id of each case that is made of these, as `with_parts` takes it.
 
     A correction's is the group of whoever asked, and not of whoever corrected. Raises what `interaction` raises.
     """
@@ -67,26 +67,26 @@ def asker_groups(
     return {case_id: group for case_id, group in found.items() if group is not None}
 
 
-def strata(cases: Sequence[Case], minimum: int) -> Mapping[str, frozenset[str]]:
-    """The ids of the cases in each stratum of at least `minimum`: "source docs/a.md", "language de", "group beta".
+def parts(cases: Sequence[Case], minimum: int) -> Mapping[str, frozenset[str]]:
+    """The ids of the cases in each part of at least `minimum`: "source docs/a.md", "language de", "group beta".
 
     A file with fewer questions is counted with the other such files of its folder, as "source docs/", and a folder with
     too few with its parent's. Where all have one source, language or group there is nothing to tell apart, and no
-    stratum of that kind; askers whose group is not known count as a group for that, but are no stratum.
+    part of that kind; askers whose group is not known count as a group for that, but are no part.
     """
     kinds = {
-        "source": _rolled_up(_parts(cases, lambda case: case.source), minimum),
-        "language": _parts(cases, lambda case: case.language),
-        "group": _parts(cases, lambda case: case.asker_group),
+        "source": _rolled_up(_by_value(cases, lambda case: case.source), minimum),
+        "language": _by_value(cases, lambda case: case.language),
+        "group": _by_value(cases, lambda case: case.asker_group),
     }
-    alone = {kind for kind, parts in kinds.items() if len(parts) == 1}
+    alone = {kind for kind, values in kinds.items() if len(values) == 1}
     if any(case.asker_group is None for case in cases):
         alone.discard("group")
     return {
         f"{kind} {name}": ids
-        for kind, parts in kinds.items()
+        for kind, values in kinds.items()
         if kind not in alone
-        for name, ids in sorted(parts.items())
+        for name, ids in sorted(values.items())
         if len(ids) >= minimum
     }
 
@@ -121,13 +121,13 @@ def _only(values: Iterable[str | None]) -> str | None:
     return distinct.pop() if len(distinct) == 1 else None
 
 
-def _parts(cases: Sequence[Case], value: Callable[[Case], str | None]) -> dict[str, frozenset[str]]:
+def _by_value(cases: Sequence[Case], value: Callable[[Case], str | None]) -> dict[str, frozenset[str]]:
     """The ids of the cases by the value they have; cases without one are left out."""
-    parts: dict[str, set[str]] = defaultdict(set)
+    found: dict[str, set[str]] = defaultdict(set)
     for case in cases:
-        if (found := value(case)) is not None:
-            parts[found].add(case.case_id)
-    return {name: frozenset(ids) for name, ids in parts.items()}
+        if (has := value(case)) is not None:
+            found[has].add(case.case_id)
+    return {name: frozenset(ids) for name, ids in found.items()}
 
 
 def _rolled_up(files: Mapping[str, frozenset[str]], minimum: int) -> dict[str, frozenset[str]]:
@@ -135,10 +135,10 @@ def _rolled_up(files: Mapping[str, frozenset[str]], minimum: int) -> dict[str, f
 
     A folder's name ends with a slash.
     """
-    parts = {PurePosixPath(name): ids for name, ids in files.items()}
-    whole = set(parts)
-    for depth in range(max((len(path.parts) for path in parts), default=0), 0, -1):
-        for path in [path for path, ids in parts.items() if len(path.parts) == depth and len(ids) < minimum]:
-            ids = parts.pop(path)
-            parts[path.parent] = parts.get(path.parent, frozenset()) | ids
-    return {f"{path}" if path in whole else f"{path}/": ids for path, ids in parts.items()}
+    found = {PurePosixPath(name): ids for name, ids in files.items()}
+    whole = set(found)
+    for depth in range(max((len(path.parts) for path in found), default=0), 0, -1):
+        for path in [path for path, ids in found.items() if len(path.parts) == depth and len(ids) < minimum]:
+            ids = found.pop(path)
+            found[path.parent] = found.get(path.parent, frozenset()) | ids
+    return {f"{path}" if path in whole else f"{path}/": ids for path, ids in found.items()}

@@ -1,13 +1,22 @@
 """What a version is made of and what changed since its parent, as plain values for the report."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from rag_flywheel.domain import Manifest, ReviewedCorrection
 
 _NAMED = 20  # sources, or corrections, that a change since the parent names; all are counted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lineage:
+    """Which version the report is about, and where it comes from."""
+
+    manifest: Manifest
+    parent: Manifest | None = None  # of the version that it is compared with
+    reviewed: Sequence[ReviewedCorrection] = ()  # corrections with their reviews: they name the reviewers
 
 
 def origin(manifest: Manifest, reviewed: Sequence[ReviewedCorrection]) -> dict[str, Any]:

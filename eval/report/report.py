@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -10,20 +10,20 @@ from typing import Any
 
 from eval.comparison import ALL_GUARDS, Role, changes
 from eval.comparison import Change as Move
-from eval.gate import Finding, Judged, Ruling
+from eval.gate import Finding, Ruling, Tested
 from eval.guardrails.checks import Check
 from eval.questions.golden import Case, Retired, Slice
 from eval.report.biggest_changes import swings
 from eval.report.churn import Churn, Kind
 from eval.report.forest import panels
 from eval.report.legend import CHANGES, METRICS, SLICES
-from eval.report.lineage import origin, since
+from eval.report.lineage import Lineage, origin, since
 from eval.report.rendering import environment, number, signed
 from eval.scores import scorecard
 from eval.scores.agreement import Agreement
 from eval.scores.scorecard import Reply, Scorecard
 from rag_flywheel.config import Gate
-from rag_flywheel.domain import Manifest, Outcome, ReviewedCorrection, VersionId
+from rag_flywheel.domain import Outcome
 
 FILES = ("report.json", "report.md", "report.html")
 _OPTIONAL = ("small_strata", "swings", "churn", "sealed", "since_parent", "agreement", "costs")
@@ -32,70 +32,88 @@ Replies = tuple[Mapping[str, Reply], Mapping[str, Reply]]
 """The control's and the treatment's, by case id."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """What both versions made of the gate's questions."""
+
+    control: Scorecard | None  # None for the first version
+    treatment: Scorecard
+    retired: Sequence[Retired]  # questions that were not asked any more
+    replies: Replies | None = None  # the questions most won and lost show their rankings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judging:
+    """Who scored what no rule can, and how far that is to be believed."""
+
+    model: str
+    agreement: Agreement | None = None  # of the judge with people
+    costs: Mapping[str, float | str | None] | None = None  # as of `judge.Costs`; what is None is absent
+
+
 def assemble(
     ruling: Ruling,
+    lineage: Lineage,
+    scored: Scored,
     *,
-    manifest: Manifest,
     decided: datetime,
-    control: Scorecard | None,
-    treatment: Scorecard,
-    compared_with: VersionId | None,
-    retired: Sequence[Retired],
-    judge: str | None,
     settings: Gate,
-    parent: Manifest | None = None,
-    reviewed: Sequence[ReviewedCorrection] = (),
-    replies: Replies | None = None,
+    judging: Judging | None = None,
     churn: Churn | None = None,
-    agreement: Agreement | None = None,
-    costs: Mapping[str, float | str | None] | None = None,
 ) -> dict[str, Any]:
     """All that the report says, as plain JSON values: the argument of `write` and `rows`.
 
-    `control` and `treatment` are the scorecards, `compared_with` is the control's version, `parent` its manifest, and
-    `judge` the judging model. `reviewed` are the corrections with their reviews: they name the reviewers. Questions are
-    in it as the ledger stores them, masked, but for sealed ones, of which it has totals only. What is not given or
-    has nothing to tell is absent:
-
-    - `replies`: both versions' replies, of which the questions most won and lost show their rankings.
-    - `churn`: what changes for recent real questions.
-    - `agreement`: of the judge with people.
-    - `costs`: name to number or text, as of `judge.Costs`; what is None is absent.
+    Questions are in it as the ledger stores them, masked, but for sealed ones, of which it has totals only. What is not
+    given or has nothing to tell is absent: the judge, and `churn`, what changes for recent real questions.
     """
-    open_cases = {case.case_id: case for case in treatment.cases if not case.sealed}
-    changed = [] if control is None else changes(control, treatment, scorecard.HIT)
-    comparisons, small = _kept(ruling.judged)
+    manifest, cases = lineage.manifest, scored.treatment.cases
+    open_cases = {case.case_id: case for case in cases if not case.sealed}
+    changed = [] if scored.control is None else changes(scored.control, scored.treatment, scorecard.HIT)
+    comparisons, small = _kept(ruling.tested)
     told = {
         "version": manifest.version_id,
-        "compared_with": compared_with,
+        "compared_with": manifest.parent,
         "decided": decided.isoformat(timespec="seconds"),
         "outcome": ruling.outcome.value,
         "better": ruling.better,
-        "verdict": _verdict(ruling, first=compared_with is None),
+        "verdict": _verdict(ruling, first=manifest.parent is None),
         "reasons": list(ruling.reasons),
-        "comparisons": [_plain(judged) for judged in comparisons],
-        "slices": [_slice(slice, meaning, treatment.cases) for slice, meaning in SLICES.items()],
+        "comparisons": [_plain(tested) for tested in comparisons],
+        "slices": [_slice(slice, meaning, cases) for slice, meaning in SLICES.items()],
         "checks": [_checked(check) for check in ruling.checks],
         "changed": [
             {**_told(open_cases[change.case_id]), "before": change.before, "after": change.after}
             for change in changed
             if change.case_id in open_cases
         ],
-        "retired": [{**_told(gone.case), "reason": gone.reason} for gone in retired if not gone.case.sealed],
-        "judge": judge,
+        "retired": [{**_told(out.case), "reason": out.reason} for out in scored.retired if not out.case.sealed],
+        "judge": judging and judging.model,
         "gate": settings.model_dump(mode="json"),
-        "manifest": origin(manifest, reviewed),
+        "manifest": origin(manifest, lineage.reviewed),
     }
     optional = {
         "small_strata": small,
-        "swings": None if control is None or replies is None else swings(control, treatment, replies),
+        "swings": _swings(scored),
         "churn": _churn(churn) if churn and churn.asked else None,
-        "sealed": _sealed(treatment.cases, [gone.case for gone in retired], changed),
-        "since_parent": parent and since(parent, manifest),
-        "agreement": agreement and _agreed(agreement),
-        "costs": costs and {name: amount for name, amount in costs.items() if amount is not None},
+        "sealed": _sealed(cases, [out.case for out in scored.retired], changed),
+        "since_parent": lineage.parent and since(lineage.parent, manifest),
+        **({} if judging is None else _judging(judging)),
     }
     return told | {name: value for name, value in optional.items() if value}
+
+
+def _swings(scored: Scored) -> dict[str, Any] | None:
+    if scored.control is None or scored.replies is None:
+        return None
+    return swings(scored.control, scored.treatment, scored.replies)
+
+
+def _judging(judging: Judging) -> dict[str, Any]:
+    costs = judging.costs or {}
+    return {
+        "agreement": judging.agreement and _agreed(judging.agreement),
+        "costs": {name: amount for name, amount in costs.items() if amount is not None},
+    }
 
 
 def _verdict(ruling: Ruling, *, first: bool) -> str:
@@ -108,31 +126,29 @@ def _verdict(ruling: Ruling, *, first: bool) -> str:
     return "Passed as better" if ruling.better else "Passed as not worse"
 
 
-def _kept(judged: Sequence[Judged]) -> tuple[list[Judged], list[dict[str, Any]]]:
-    """(comparisons, strata of too few questions): what no rule asks of a stratum would make the report long and say
-    nothing, as there may be as many strata as sources.
+def _kept(tested: Sequence[Tested]) -> tuple[list[Tested], list[dict[str, Any]]]:
+    """(comparisons, parts of too few questions): what no rule asks of a part would make the report long and say
+    nothing, as there may be as many parts as sources.
     """
     kept, small = [], []
-    for (slice, role), members in groupby(
-        judged, key=lambda finding: (finding.comparison.slice, finding.comparison.role)
-    ):
+    for (slice, role), members in groupby(tested, key=lambda result: (result.comparison.slice, result.comparison.role)):
         those = list(members)
-        if role is Role.STRATUM and all(finding.finding in (Finding.TOO_FEW, Finding.NOT_TESTED) for finding in those):
-            small.append({"slice": slice, "questions": max(finding.comparison.n for finding in those)})
+        if role is Role.PART and all(result.finding in (Finding.TOO_FEW, Finding.NOT_TESTED) for result in those):
+            small.append({"slice": slice, "questions": max(result.comparison.n for result in those)})
         else:
             kept += those
     return kept, small
 
 
-def _plain(judged: Judged) -> dict[str, Any]:
-    guarded = judged.comparison.role is not Role.TARGET and judged.finding is not Finding.NOT_TESTED
+def _plain(tested: Tested) -> dict[str, Any]:
+    guarded = tested.comparison.role is not Role.TARGET and tested.finding is not Finding.NOT_TESTED
     renamed = {"clusters": "groups"}  # as readers of report.json know it
     return {
-        **{renamed.get(name, name): value for name, value in asdict(judged.comparison).items()},
-        "slice": str(judged.comparison.slice),
-        "role": judged.comparison.role.value,
-        "finding": judged.finding.value,
-        "p": judged.p,
+        **{renamed.get(name, name): value for name, value in asdict(tested.comparison).items()},
+        "slice": str(tested.comparison.slice),
+        "role": tested.comparison.role.value,
+        "finding": tested.finding.value,
+        "p": tested.p,
         "guarded": guarded,
     }
 
@@ -243,7 +259,7 @@ def _by_slice(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     known[ALL_GUARDS] = "Every guard question together."
     return [
         {"slice": slice, "meaning": known.get(slice, "The guard questions of this part."), "comparisons": list(members)}
-        for slice, members in groupby(report["comparisons"], key=lambda one: one["slice"])
+        for slice, members in groupby(report["comparisons"], key=lambda comparison: comparison["slice"])
     ]
 
 
@@ -256,9 +272,9 @@ def _metrics(report: Mapping[str, Any]) -> dict[str, str]:
 # --- texts ----------------------------------------------------------------------------------------------------------
 
 
-def _interval(one: Mapping[str, Any]) -> str:
-    text = number if one["before"] is None else signed
-    return "–" if one["low"] is None else f"{text(one['low'])} to {text(one['high'])}"
+def _interval(comparison: Mapping[str, Any]) -> str:
+    text = number if comparison["before"] is None else signed
+    return "–" if comparison["low"] is None else f"{text(comparison['low'])} to {text(comparison['high'])}"
 
 
 def _moment(instant: str) -> str:

@@ -113,21 +113,21 @@ def scorecard(
 
     Ranking metrics and `refusal_correct` are exact; the others come from RAGAS, and may fail where a judge does.
     """
-    judged = {case.case_id: _judged(case, replies[case.case_id]) for case in cases}
-    samples = [_sample(case, judged[case.case_id], references.get(case.case_id, ())) for case in cases]
+    scored_on = {case.case_id: _scored_on(case, replies[case.case_id]) for case in cases}
+    samples = [_sample(case, scored_on[case.case_id], references.get(case.case_id, ())) for case in cases]
     free = ragas_metrics.score(samples, encoder=encoder, on_step=on_step)
     asked: list[dict[str, Score]] = [{} for _ in samples]
     if judge is not None:
         names = ragas_metrics.JUDGED
         asked = judged_metrics.score(samples, judge=judge, encoder=encoder, names=names, on_step=on_step)
     values = {
-        case.case_id: {**_exact(case, judged[case.case_id]), **scored, **said}
+        case.case_id: {**_exact(case, scored_on[case.case_id]), **scored, **said}
         for case, scored, said in zip(cases, free, asked, strict=True)
     }
     return Scorecard(cases=tuple(cases), values=values)
 
 
-def _judged(case: Case, reply: Reply) -> Reply:
+def _scored_on(case: Case, reply: Reply) -> Reply:
     """The reply, without the corrections in its ranking where the case is about the sources alone."""
     if not case.sources_only:
         return reply

@@ -23,7 +23,7 @@ PAIRS_AT_MOST = 400  # those of corrections come first; half a minute of trainin
 FUSION_ERRORS = 0.0  # standard errors by which learned weights must be better: they are drawn to the untuned ones
 RERANKER_ERRORS = 2.0  # and a reranker, which starts from nothing and costs time at every question
 CAUTION = (1.0, 1.5, 2.0, 4.0)  # what the admission error is divided by, attempt by attempt
-HELD_AT_MOST = 40  # questions that judge the reranker: each has all its candidates scored
+HELD_AT_MOST = 40  # held-out questions that the reranker is tested on: each has all its candidates scored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +116,8 @@ def _reranker(
     if not training or not held:
         return learned, "not tuned: no question's known answer was among its passages"
     training = training[:PAIRS_AT_MOST]
-    judging = [one for one in real if one.cluster in held][:HELD_AT_MOST]
-    found = {lesson.question: rank(lesson.question) for lesson in judging}
+    testing = [lesson for lesson in real if lesson.cluster in held][:HELD_AT_MOST]
+    found = {lesson.question: rank(lesson.question) for lesson in testing}
     recipe = [
         settings.model_dump(mode="json"),
         [(pair.query, pair.text, pair.relevant) for pair in training],
@@ -132,10 +132,10 @@ def _reranker(
     if outcome is None or not (outcome["digest"] is None or store.has(outcome["digest"])):
         digest = store.tune(training, seed=settings.seed, on_step=on_step)
         model = store.load(digest)
-        judged = fusion.examples(
-            judging, lambda question: _scored(question, found[question], model, settings.candidates)
+        tested = fusion.examples(
+            testing, lambda question: _scored(question, found[question], model, settings.candidates)
         )
-        weights, note = fusion.learn(judged, without=(), baseline=learned.fusion, errors=RERANKER_ERRORS)
+        weights, note = fusion.learn(tested, without=(), baseline=learned.fusion, errors=RERANKER_ERRORS)
         outcome = {"digest": digest if weights else None, "fusion": weights, "note": note}
         cache.put({key: json.dumps(outcome).encode()})
     if outcome["digest"] is None:

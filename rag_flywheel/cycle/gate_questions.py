@@ -20,7 +20,7 @@ class Questions:
     open: tuple[Case, ...]
     sealed: tuple[Case, ...]
     retired: tuple[Retired, ...]
-    strata: Mapping[str, frozenset[str]]
+    parts: Mapping[str, frozenset[str]]
     possible: int | None  # guard questions there are, where the corpus gives no more; None where it could
     stale: float  # share of the judged questions whose evidence is gone
 
@@ -56,7 +56,7 @@ def gather(
             found, candidate_cases.moved(before, built.chunks, sources=(control.sources, manifest.sources))
         )
     groups = breakdown.asker_groups(snapshot.confirmed, snapshot.held(manifest), snapshot.corrected.__getitem__)
-    found = breakdown.stratified(found, [*built.chunks, *before], groups)
+    found = breakdown.with_parts(found, [*built.chunks, *before], groups)
     epoch = splits.epoch(services.ledger.count_decisions(), settings)
     found = splits.seal(found, seed=settings.seed, sealed=settings.sealed, epoch=epoch)
     held = {chunk.document_id for chunk in built.chunks} | {DocumentId(left_out.name) for left_out in built.skipped}
@@ -69,7 +69,7 @@ def gather(
         open=tuple(case for case in asked if not case.sealed),
         sealed=tuple(case for case in asked if case.sealed),
         retired=tuple(retired),
-        strata=breakdown.strata(guards, settings.minimum_slice),
+        parts=breakdown.parts(guards, settings.minimum_slice),
         possible=sum(not case.sealed for case in guards) if made < settings.known_items else None,
         stale=golden.stale_share(asked, retired),
     )

@@ -13,8 +13,9 @@ from eval.guardrails import drift, invariants, memorisation, origin, safety
 from eval.guardrails.checks import Check
 from eval.questions.known_items import Rephrase
 from eval.report import churn, report
+from eval.report.lineage import Lineage
 from eval.scores import agreement, scorecard
-from eval.scores.judge import open_judge
+from eval.scores.judge import Judge, open_judge
 from rag_flywheel.config import Embedder
 from rag_flywheel.cycle import gate_questions
 from rag_flywheel.cycle.gate_questions import Questions
@@ -67,8 +68,7 @@ class _Examination:
     marker: Marker
     live: Paper | None  # the control's, of the open questions
     recent: Sequence[Interaction]
-    canaries: Sequence[str]
-    rate: safety.Rate
+    detectors: invariants.Detectors
     checks: Sequence[Check]  # of what the candidate holds
     sealed: list[Paper] = field(default_factory=list)  # the control's, once they are asked
 
@@ -88,20 +88,19 @@ class _Examination:
         decided = services.now()
         told = report.assemble(
             ruling,
-            manifest=manifest,
+            Lineage(manifest=manifest, parent=control, reviewed=self.snapshot.held(manifest)),
+            report.Scored(
+                control=None if live is None else live.card,
+                treatment=mine.card,
+                retired=self.questions.retired,
+                replies=None if live is None else (live.replies, mine.replies),
+            ),
             decided=decided,
-            control=None if live is None else live.card,
-            treatment=mine.card,
-            compared_with=manifest.parent,
-            retired=self.questions.retired,
-            judge=None if judge is None else judge.model,
             settings=services.config.gate,
-            parent=control,
-            reviewed=self.snapshot.held(manifest),
-            replies=None if live is None else (live.replies, mine.replies),
             churn=None if control is None else self._churn(control, manifest),
-            agreement=self._agreement(),
-            costs=None if judge is None else asdict(judge.costs),
+            judging=None
+            if judge is None
+            else report.Judging(model=judge.model, agreement=self._agreement(judge), costs=asdict(judge.costs)),
         )
         return Decision(
             version_id=manifest.version_id,
@@ -117,7 +116,7 @@ class _Examination:
         compared = comparison.compare(
             None if live is None else live.card,
             mine.card,
-            strata=self.questions.strata,
+            parts=self.questions.parts,
             resamples=config.gate.resamples,
             seed=config.gate.seed,
         )
@@ -134,9 +133,8 @@ class _Examination:
         return invariants.check_answers(
             mine.replies.values(),
             chunks=[*self.built.chunks, *self.before],
-            canaries=self.canaries,
             ask=self.marker.asker(manifest, as_new=False),
-            rate=self.rate,
+            detectors=self.detectors,
             settings=self.services.config.guardrails,
         )
 
@@ -144,11 +142,9 @@ class _Examination:
         replies = [self.marker.replay(version, self.recent) for version in (control, manifest)]
         return churn.churn(self.recent, *replies)
 
-    def _agreement(self) -> agreement.Agreement | None:
+    def _agreement(self, judge: Judge) -> agreement.Agreement | None:
         """Of judge and people, by the metric that most answers have a value of."""
-        judge, config, snapshot = self.marker.judge, self.services.config, self.snapshot
-        if judge is None:
-            return None
+        config, snapshot = self.services.config, self.snapshot
         reviewed = snapshot.held(self.built.manifest)
         answers = agreement.recorded(
             confirmed=snapshot.confirmed,
@@ -181,29 +177,32 @@ def _prepare(
         steps=steps,
     )
     limits = config.guardrails
-    canaries = memorisation.read_canaries(config.resolve(limits.canaries)) if limits.canaries else ()
-    rate = safety.trained(services.encoders(Embedder()))  # whose figures are known, whatever embeds the passages
+    planted_strings = memorisation.read_planted(config.resolve(limits.canaries)) if limits.canaries else ()
+    detectors = invariants.Detectors(
+        redactor=services.redactor,
+        entities=config.privacy.entities if config.privacy.redact else (),
+        planted_strings=planted_strings,
+        rate=safety.trained(services.encoders(Embedder())),  # whose figures are known, whatever embeds the passages
+        seed=config.gate.seed,
+    )
     steps("checking the guardrails", 0, 1)
     version = built.manifest.version_id
     encoder = services.encoders(Embedder.model_validate(built.manifest.settings["embedder"]))
     checks = invariants.check(
-        built.chunks,
-        None if control is None else before,
-        stored=services.index.chunks(version),
-        find=origin.by_own_vector(services.index, version, encoder, titles=config.ingest.embed_titles),
-        manifest=built.manifest,
-        parent=control,
-        duplicates={DocumentId(left_out.name) for left_out in built.skipped if left_out.same_as is not None},
+        invariants.Candidate(
+            manifest=built.manifest,
+            chunks=built.chunks,
+            stored=services.index.chunks(version),
+            find=origin.by_own_vector(services.index, version, encoder, titles=config.ingest.embed_titles),
+            duplicates={DocumentId(left_out.name) for left_out in built.skipped if left_out.same_as is not None},
+        ),
+        None if control is None else invariants.Control(manifest=control, chunks=before),
         held=_held(built.manifest, snapshot, services),
         superseded=invariants.Superseded(
             hidden=snapshot.accepted.hidden, originals=built.originals, replaced=snapshot.accepted.superseded
         ),
-        redactor=services.redactor,
-        entities=config.privacy.entities if config.privacy.redact else (),
-        canaries=canaries,
-        rate=rate,
         stale=asked.stale,
-        seed=config.gate.seed,
+        detectors=detectors,
         settings=limits,
     )
     return _Examination(
@@ -216,8 +215,7 @@ def _prepare(
         marker=marker,
         live=None if control is None else marker.mark(control, asked.open, name=LIVE),
         recent=_recent(asked, services),
-        canaries=canaries,
-        rate=rate,
+        detectors=detectors,
         checks=checks,
     )
 
@@ -247,9 +245,9 @@ def _held(manifest: Manifest, snapshot: Snapshot, services: Services) -> invaria
     )
 
 
-def _served(compared: Sequence[comparison.Comparison]) -> list[drift.Stratum]:
+def _served(compared: Sequence[comparison.Comparison]) -> list[drift.Part]:
     return [
-        drift.Stratum(
+        drift.Part(
             kind=one.slice.partition(" ")[0],
             name=one.slice.partition(" ")[2],
             n=one.n,
@@ -259,6 +257,6 @@ def _served(compared: Sequence[comparison.Comparison]) -> list[drift.Stratum]:
             worse=one.worse,
         )
         for one in compared
-        if one.role is comparison.Role.STRATUM and one.metric == scorecard.HIT
+        if one.role is comparison.Role.PART and one.metric == scorecard.HIT
         if one.before is not None and one.after is not None
     ]

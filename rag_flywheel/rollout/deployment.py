@@ -281,10 +281,10 @@ def _remember(repeats: Sequence[Repeat], unchecked: Iterable[str], services: Ser
 
 def _trips(answers: Sequence[served.Answer], services: Services) -> list[str]:
     limits = services.config.guardrails
-    planted = memorisation.read_canaries(services.config.resolve(limits.canaries)) if limits.canaries else ()
+    planted = memorisation.read_planted(services.config.resolve(limits.canaries)) if limits.canaries else ()
     return served.trips(
         answers,
-        canaries=planted,
+        planted_strings=planted,
         redactor=services.redactor,
         rate=lambda: safety.trained(services.encoders(Embedder())),
         threshold=limits.unsafe_threshold,

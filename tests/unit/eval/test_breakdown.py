@@ -1,4 +1,4 @@
-"""Strata: which file, language and group of askers a question belongs to, and which of these must hold on their own."""
+"""Which file, language and group of askers a question belongs to, and which of these parts must hold on their own."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from eval.questions import golden
-from eval.questions.breakdown import asker_groups, language_of, strata, stratified
+from eval.questions.breakdown import asker_groups, language_of, parts, with_parts
 from eval.questions.golden import Case, Slice
 from rag_flywheel.domain import DocumentId, Evidence, ReviewedCorrection
 from tests.fakes.samples import (
@@ -67,27 +67,27 @@ def ids(some: Sequence[Case]) -> frozenset[str]:
 
 def test_a_case_has_the_file_and_the_language_of_its_evidence() -> None:
     chunks = [chunk("en", ENGLISH), chunk("de", GERMAN)]
-    by_span, by_document = stratified([case(evidence=[span("de", 3, 9)]), case(documents=["en"])], chunks, {})
+    by_span, by_document = with_parts([case(evidence=[span("de", 3, 9)]), case(documents=["en"])], chunks, {})
     assert (by_span.source, by_span.language) == ("de.md", "de")
     assert (by_document.source, by_document.language) == ("en.md", "en")
 
 
 def test_a_case_whose_answer_is_in_several_files_has_no_source_and_keeps_the_language_they_share() -> None:
     chunks = [chunk("a", ENGLISH), chunk("b", ENGLISH.replace("version", "release")), chunk("c", GERMAN)]
-    same, mixed = stratified([case(documents=["a", "b"]), case(documents=["a", "c"])], chunks, {})
+    same, mixed = with_parts([case(documents=["a", "b"]), case(documents=["a", "c"])], chunks, {})
     assert (same.source, same.language) == (None, "en")
     assert (mixed.source, mixed.language) == (None, None)
 
 
 def test_a_file_that_holds_many_documents_is_one_source() -> None:
     lines = [replace(chunk(name, ENGLISH), source="faq.jsonl") for name in ("q1", "q2")]
-    [one] = stratified([case(documents=["q1"], evidence=[span("q2")])], lines, {})
+    [one] = with_parts([case(documents=["q1"], evidence=[span("q2")])], lines, {})
     assert one.source == "faq.jsonl"
 
 
 def test_a_correction_is_no_source_and_does_not_hide_the_file_that_answers_too() -> None:
     chunks = [chunk("a", ENGLISH), correction_chunk("k", "Wie?", GERMAN)]
-    both, alone = stratified([case(documents=["correction:k", "a"]), case(documents=["correction:k"])], chunks, {})
+    both, alone = with_parts([case(documents=["correction:k", "a"]), case(documents=["correction:k"])], chunks, {})
     assert (both.source, both.language) == ("a.md", "en")
     assert (alone.source, alone.language) == (None, "de")
 
@@ -95,24 +95,24 @@ def test_a_correction_is_no_source_and_does_not_hide_the_file_that_answers_too()
 def test_known_questions_in_the_index_do_not_count_as_text_of_the_document() -> None:
     answer = chunk("a", ENGLISH)
     asked = replace(confirmed_chunk(answer, "Wie?"), text=GERMAN * 9)
-    [one] = stratified([case(documents=["a"])], [asked, answer], {})
+    [one] = with_parts([case(documents=["a"])], [asked, answer], {})
     assert (one.source, one.language) == ("a.md", "en")
 
 
 def test_the_language_is_that_of_the_whole_document_in_its_order_however_the_chunks_come() -> None:
     pieces = [chunk("a", ENGLISH * 50), chunk("a", GERMAN * 50, start=5_000)]
-    told = {stratified([case(documents=["a"])], some, {})[0].language for some in (pieces, pieces[::-1])}
+    told = {with_parts([case(documents=["a"])], some, {})[0].language for some in (pieces, pieces[::-1])}
     assert told == {"en"}
 
 
 def test_what_answers_nothing_or_is_in_no_version_has_neither_source_nor_language() -> None:
-    for one in stratified([case(), case(documents=["gone"])], [chunk("a", ENGLISH)], {}):
+    for one in with_parts([case(), case(documents=["gone"])], [chunk("a", ENGLISH)], {}):
         assert (one.source, one.language, one.asker_group) == (None, None, None)
 
 
-def test_stratified_changes_nothing_else_and_keeps_the_order() -> None:
+def test_with_parts_changes_nothing_else_and_keeps_the_order() -> None:
     given = [case("b", documents=["a"]), case("a")]
-    told = stratified(given, [chunk("a", ENGLISH)], {"b": "beta"})
+    told = with_parts(given, [chunk("a", ENGLISH)], {"b": "beta"})
     assert [replace(one, source=None, language=None, asker_group=None) for one in told] == given
     assert [one.asker_group for one in told] == ["beta", None]
 
@@ -136,7 +136,7 @@ def test_confirmed_and_corrected_questions_carry_the_group_of_whoever_asked_them
         *golden.from_corrections(reviewed, slice=Slice.CORRECTED),
         *golden.by_evidence(reviewed),
     ]
-    assert {one.case_id: one.asker_group for one in stratified(found, [], groups)} == {
+    assert {one.case_id: one.asker_group for one in with_parts(found, [], groups)} == {
         "confirmed:i1": "beta",
         "confirmed:i2": None,
         "correction:k1": "eu",
@@ -147,13 +147,13 @@ def test_confirmed_and_corrected_questions_carry_the_group_of_whoever_asked_them
     assert None not in groups.values()
 
 
-# --- strata ---------------------------------------------------------------------------------------------------------
+# --- parts ---------------------------------------------------------------------------------------------------------
 
 
-def test_each_source_language_and_group_with_enough_questions_is_a_stratum() -> None:
+def test_each_source_language_and_group_with_enough_questions_is_a_part() -> None:
     a = cases(3, source="docs/a.md", language="en", group="beta")
     b = cases(4, source="docs/b.md", language="de", group="plan-s")
-    assert strata([*a, *b], 3) == {
+    assert parts([*a, *b], 3) == {
         "source docs/a.md": ids(a),
         "source docs/b.md": ids(b),
         "language de": ids(b),
@@ -163,32 +163,32 @@ def test_each_source_language_and_group_with_enough_questions_is_a_stratum() -> 
     }
 
 
-def test_a_value_with_too_few_questions_is_no_stratum_but_shows_that_there_are_several() -> None:
+def test_a_value_with_too_few_questions_is_no_part_but_shows_that_there_are_several() -> None:
     many, few = cases(5, language="en"), cases(4, language="de")
-    assert strata([*many, *few], 5) == {"language en": ids(many)}
-    assert strata([*many, *few], 6) == {}
+    assert parts([*many, *few], 5) == {"language en": ids(many)}
+    assert parts([*many, *few], 6) == {}
 
 
 def test_where_all_questions_are_of_one_kind_there_is_nothing_to_tell_apart() -> None:
-    assert strata(cases(9, source="docs/a.md", language="en", group="beta"), 3) == {}
-    assert strata(cases(9), 3) == {}
-    assert strata([], 3) == {}
+    assert parts(cases(9, source="docs/a.md", language="en", group="beta"), 3) == {}
+    assert parts(cases(9), 3) == {}
+    assert parts([], 3) == {}
 
 
 def test_questions_whose_source_or_language_is_not_told_make_no_second_kind() -> None:
-    assert strata([*cases(5, source="a.md", language="en"), *cases(5)], 3) == {}
+    assert parts([*cases(5, source="a.md", language="en"), *cases(5)], 3) == {}
 
 
 def test_the_one_group_that_is_named_must_hold_beside_the_askers_of_whom_none_is_known() -> None:
     beta = cases(3, group="beta")
-    assert strata([*beta, *cases(9)], 3) == {"group beta": ids(beta)}
+    assert parts([*beta, *cases(9)], 3) == {"group beta": ids(beta)}
 
 
 def test_files_with_too_few_questions_count_together_with_the_others_of_their_folder() -> None:
     big = cases(5, source="docs/big.md")
     small = [one for name in "abc" for one in cases(2, source=f"docs/{name}.md")]
     other = cases(5, source="faq.jsonl")
-    assert strata([*big, *small, *other], 5) == {
+    assert parts([*big, *small, *other], 5) == {
         "source docs/": ids(small),
         "source docs/big.md": ids(big),
         "source faq.jsonl": ids(other),
@@ -199,22 +199,22 @@ def test_folders_with_too_few_questions_count_with_their_parent_and_those_with_e
     deep = [one for name in "ab" for one in cases(2, source=f"docs/api/v2/{name}.md")]
     thin = [one for folder in ("tips", "news") for one in cases(2, source=f"docs/{folder}/a.md")]
     top = cases(3, source="README.md")
-    assert strata([*deep, *thin, *top], 4) == {"source docs/": ids(thin), "source docs/api/v2/": ids(deep)}
-    assert strata([*deep, *thin, *top], 3) == {
+    assert parts([*deep, *thin, *top], 4) == {"source docs/": ids(thin), "source docs/api/v2/": ids(deep)}
+    assert parts([*deep, *thin, *top], 3) == {
         "source README.md": ids(top),
         "source docs/": ids(thin),
         "source docs/api/v2/": ids(deep),
     }
 
 
-def test_one_folder_of_small_files_is_one_source_and_so_no_stratum() -> None:
-    assert strata([one for name in "abcdef" for one in cases(2, source=f"docs/{name}.md")], 4) == {}
+def test_one_folder_of_small_files_is_one_source_and_so_no_part() -> None:
+    assert parts([one for name in "abcdef" for one in cases(2, source=f"docs/{name}.md")], 4) == {}
 
 
 def test_files_beside_and_above_the_settings_count_with_their_common_top_at_last() -> None:
     some = [*cases(2, source="a.md"), *cases(2, source="../b.md")]
     rest = cases(4, source="c/c.md")
-    assert strata([*some, *rest], 4) == {"source ./": ids(some), "source c/c.md": ids(rest)}
+    assert parts([*some, *rest], 4) == {"source ./": ids(some), "source c/c.md": ids(rest)}
 
 
 # --- languages ------------------------------------------------------------------------------------------------------

@@ -30,11 +30,11 @@ def compared(
     control: Scorecard | None,
     treatment: Scorecard,
     *,
-    strata: Mapping[str, frozenset[str]] | None = None,
+    parts: Mapping[str, frozenset[str]] | None = None,
     resamples: int = 2000,
     seed: int = 0,
 ) -> dict[tuple[str, str], Comparison]:
-    found = compare(control, treatment, strata=strata or {}, resamples=resamples, seed=seed)
+    found = compare(control, treatment, parts=parts or {}, resamples=resamples, seed=seed)
     return {(one.slice, one.metric): one for one in found}
 
 
@@ -116,12 +116,12 @@ def test_slices_are_compared_apart_and_the_guards_also_together() -> None:
     }
 
 
-def test_a_stratum_has_its_guard_questions_and_no_target() -> None:
+def test_a_part_has_its_guard_questions_and_no_target() -> None:
     still = Scorecard(cases=tuple(MIXED), values={one.case_id: {"hit_at_1": 1.0} for one in MIXED})
-    strata = {"source a.md": frozenset({"c", "p", "g"}), "source b.md": frozenset({"c"})}
-    found = compared(still, still, strata=strata)
+    parts = {"source a.md": frozenset({"c", "p", "g"}), "source b.md": frozenset({"c"})}
+    found = compared(still, still, parts=parts)
     one = found["source a.md", "hit_at_1"]
-    assert (one.role, one.n) == (Role.STRATUM, 1)
+    assert (one.role, one.n) == (Role.PART, 1)
     assert ("source b.md", "hit_at_1") not in found
 
 

@@ -25,7 +25,7 @@ def compared(
     hits: Values,
     *,
     faithful: Sequence[tuple[Score, Score]] = (),
-    strata: Mapping[str, frozenset[str]] | None = None,
+    parts: Mapping[str, frozenset[str]] | None = None,
 ) -> list[Comparison]:
     """Comparisons of hit_at_1 pairs by slice; every refusal was right. `faithful` pairs go with the golden slice."""
     cases = tuple(case(f"{slice}{at}", "d", slice=slice) for slice, pairs in hits.items() for at in range(len(pairs)))
@@ -39,7 +39,7 @@ def compared(
         for at, scores in enumerate(faithful):
             values[f"{Slice.GOLDEN}{at}"]["faithfulness"] = scores[side]
         sides.append(Scorecard(cases=cases, values=values))
-    return compare(sides[0], sides[1], strata=strata or {}, resamples=2000, seed=0)
+    return compare(sides[0], sides[1], parts=parts or {}, resamples=2000, seed=0)
 
 
 def pairs(n: int, *, lost: int = 0, won: int = 0) -> Pairs:
@@ -51,11 +51,11 @@ def ruled(
     hits: Values,
     *,
     faithful: Sequence[tuple[Score, Score]] = (),
-    strata: Mapping[str, frozenset[str]] | None = None,
+    parts: Mapping[str, frozenset[str]] | None = None,
     possible: int | None = None,
     config: Gate | None = None,
 ) -> Ruling:
-    comparisons = compared(hits, faithful=faithful, strata=strata)
+    comparisons = compared(hits, faithful=faithful, parts=parts)
     return decide(comparisons, [], first=False, possible=possible, settings=config or Gate())
 
 
@@ -64,7 +64,7 @@ def outcome(hits: Values, *, possible: int | None = None) -> Outcome:
 
 
 def findings(ruling: Ruling, metric: str = "hit_at_1") -> dict[str, Finding]:
-    return {one.comparison.slice: one.finding for one in ruling.judged if one.comparison.metric == metric}
+    return {one.comparison.slice: one.finding for one in ruling.tested if one.comparison.metric == metric}
 
 
 # --- what comes first -----------------------------------------------------------------------------------------------
@@ -80,11 +80,11 @@ def test_any_breach_refuses_even_a_first_version() -> None:
 
 def test_a_first_version_passes_with_nothing_to_compare_it_with() -> None:
     alone = Scorecard(cases=(case("a", "d"),), values={"a": {"hit_at_1": 0.0}})
-    comparisons = compare(None, alone, strata={}, resamples=100, seed=0)
+    comparisons = compare(None, alone, parts={}, resamples=100, seed=0)
     told = decide(comparisons, [], first=True, possible=0, settings=Gate())
     assert (told.outcome, told.better) == (Outcome.PASSED, False)
     assert "first version" in told.reasons[0]
-    assert {one.finding for one in told.judged} == {Finding.NOT_TESTED}
+    assert {one.finding for one in told.tested} == {Finding.NOT_TESTED}
 
 
 # --- better, or not worse -------------------------------------------------------------------------------------------
@@ -224,10 +224,10 @@ def test_a_small_slice_that_is_ruined_shows_among_all_guards() -> None:
 @pytest.mark.parametrize(
     ("size", "expected", "finding"), [(200, Outcome.REFUSED, Finding.WORSE), (199, Outcome.PASSED, Finding.TOO_FEW)]
 )
-def test_a_stratum_that_is_large_enough_has_to_hold_on_its_own(size: int, expected: Outcome, finding: Finding) -> None:
+def test_a_part_that_is_large_enough_has_to_hold_on_its_own(size: int, expected: Outcome, finding: Finding) -> None:
     """20 of its questions are lost, of 1,000 in all."""
     own = frozenset(f"{Slice.GOLDEN}{at}" for at in range(size))
-    told = ruled({Slice.GOLDEN: pairs(1000, lost=20)}, strata={"source docs/a.md": own})
+    told = ruled({Slice.GOLDEN: pairs(1000, lost=20)}, parts={"source docs/a.md": own})
     assert told.outcome is expected
     assert findings(told)["source docs/a.md"] is finding
     assert findings(told)[ALL_GUARDS] is Finding.NOT_WORSE

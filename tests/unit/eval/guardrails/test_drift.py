@@ -5,16 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-from eval.guardrails.drift import Stratum, authors, gap, growth, lost, unchanged
+from eval.guardrails.drift import Part, authors, gap, growth, lost, unchanged
 from rag_flywheel.domain import DocumentId, Json, Manifest, ReviewedCorrection
 from tests.fakes.evaluation import chunk, correction_chunk, manifest, reviewed
 
 
-def stratum(name: str, before: float, after: float, *, n: int = 200, kind: str = "source") -> Stratum:
-    """A group of which as few questions as possible changed."""
+def part(name: str, before: float, after: float, *, n: int = 200, kind: str = "source") -> Part:
+    """A part of which as few questions as possible changed."""
     moved = round(abs(after - before) * n)
     better, worse = (moved, 0) if after > before else (0, moved)
-    return Stratum(kind=kind, name=name, n=n, before=before, after=after, better=better, worse=worse)
+    return Part(kind=kind, name=name, n=n, before=before, after=after, better=better, worse=worse)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_the_author_is_not_named() -> None:
 
 
 def test_a_gap_that_grows_beyond_chance_and_the_limit_is_a_breach_that_names_both_ends() -> None:
-    check = gap([stratum("a.md", 0.8, 0.8), stratum("b.md", 0.75, 0.55)], maximum=0.1, minimum=100)
+    check = gap([part("a.md", 0.8, 0.8), part("b.md", 0.75, 0.55)], maximum=0.1, minimum=100)
     assert not check.holds
     assert check.value == pytest.approx(0.2)
     assert "a.md" in check.message
@@ -109,22 +109,22 @@ def test_a_gap_that_grows_beyond_chance_and_the_limit_is_a_breach_that_names_bot
 
 
 @pytest.mark.parametrize(
-    "strata",
+    "parts",
     [
-        [stratum("a", 0.8, 0.6), stratum("b", 0.5, 0.3)],  # all lose alike: for the gate to see
-        [stratum("a", 0.8, 0.85), stratum("b", 0.5, 0.5)],  # grows, but by less
-        [stratum("a", 0.5, 0.9), stratum("b", 0.8, 0.8)],  # the worst becomes the best
-        [stratum("a", 0.8, 0.8), stratum("b", 0.8, 0.3, n=20)],  # too few to tell
-        [stratum("a", 0.8, 0.8), stratum("b", 0.8, 0.3, kind="language")],  # nothing to compare with
+        [part("a", 0.8, 0.6), part("b", 0.5, 0.3)],  # all lose alike: for the gate to see
+        [part("a", 0.8, 0.85), part("b", 0.5, 0.5)],  # grows, but by less
+        [part("a", 0.5, 0.9), part("b", 0.8, 0.8)],  # the worst becomes the best
+        [part("a", 0.8, 0.8), part("b", 0.8, 0.3, n=20)],  # too few to tell
+        [part("a", 0.8, 0.8), part("b", 0.8, 0.3, kind="language")],  # nothing to compare with
         [],
     ],
 )
-def test_a_gap_that_does_not_grow_or_that_few_questions_make_is_none(strata: list[Stratum]) -> None:
-    assert gap(strata, maximum=0.1, minimum=100).holds
+def test_a_gap_that_does_not_grow_or_that_few_questions_make_is_none(parts: list[Part]) -> None:
+    assert gap(parts, maximum=0.1, minimum=100).holds
 
 
 def test_a_growth_made_of_questions_that_flip_both_ways_is_chance() -> None:
-    steady = stratum("a", 0.7, 0.7, n=100)
-    restless = replace(stratum("b", 0.7, 0.59, n=100), better=24, worse=35)
+    steady = part("a", 0.7, 0.7, n=100)
+    restless = replace(part("b", 0.7, 0.59, n=100), better=24, worse=35)
     assert gap([steady, restless], maximum=0.1, minimum=100).holds
     assert not gap([steady, replace(restless, better=0, worse=11)], maximum=0.1, minimum=100).holds

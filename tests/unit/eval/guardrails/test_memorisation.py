@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from presidio_analyzer.predefined_recognizers import CreditCardRecognizer, IbanRecognizer
 
-from eval.guardrails.memorisation import masking, read_canaries, recall, records
+from eval.guardrails.memorisation import masking, read_planted, recall, records
 from eval.scores.scorecard import Reply
 from rag_flywheel.adapters.privacy.redactor import NoRedactor, PresidioRedactor
 from rag_flywheel.config import Privacy
 from rag_flywheel.errors import InvalidInput
 from tests.fakes.evaluation import chunk, reply
 
-CANARY = "Zephyr-Quartz 4417 Lantern"
+PLANTED = "Zephyr-Quartz 4417 Lantern"
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -51,28 +51,28 @@ def test_records_follow_from_their_seed() -> None:
     assert records(1) == records(1) != records(2)
 
 
-def test_canaries_are_read_one_a_line_and_never_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    file = tmp_path / "canaries.txt"
-    file.write_text(f"{CANARY}\n\n  Second planted string \n{CANARY}\n", encoding="utf-8")
+def test_planted_strings_are_read_one_a_line_and_never_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "planted.txt"
+    file.write_text(f"{PLANTED}\n\n  Second planted string \n{PLANTED}\n", encoding="utf-8")
     with caplog.at_level(logging.DEBUG):
-        assert read_canaries(file) == (CANARY, "Second planted string")
+        assert read_planted(file) == (PLANTED, "Second planted string")
     assert caplog.text == ""
 
 
-def test_a_canary_that_chance_would_find_is_refused_without_being_shown(tmp_path: Path) -> None:
-    file = tmp_path / "canaries.txt"
+def test_a_planted_string_that_chance_would_find_is_refused_without_being_shown(tmp_path: Path) -> None:
+    file = tmp_path / "planted.txt"
     file.write_text("long enough indeed\nsho-rt 1\n", encoding="utf-8")
-    with pytest.raises(InvalidInput, match=r"canaries\.txt:2: .*8 letters and digits.*found 6") as caught:
-        read_canaries(file)
+    with pytest.raises(InvalidInput, match=r"planted\.txt:2: .*8 letters and digits.*found 6") as caught:
+        read_planted(file)
     assert "sho-rt" not in str(caught.value)
 
 
-def test_a_file_of_canaries_that_is_missing_is_told(tmp_path: Path) -> None:
+def test_a_file_of_planted_strings_that_is_missing_is_told(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"guardrails\.canaries.*FileNotFoundError"):
-        read_canaries(tmp_path / "none.txt")
+        read_planted(tmp_path / "none.txt")
 
 
-def test_a_canary_is_asked_for_by_its_halves_and_by_the_words_around_it() -> None:
+def test_a_planted_string_is_asked_for_by_its_halves_and_by_the_words_around_it() -> None:
     asked: list[str] = []
 
     def ask(question: str) -> Reply:
@@ -80,11 +80,11 @@ def test_a_canary_is_asked_for_by_its_halves_and_by_the_words_around_it() -> Non
         return reply(chunk("d1", "Harmless."))
 
     held = chunk("d2", "The lamp code of the attic is zephyr QUARTZ 4417 lantern, says the plan.")
-    assert recall([CANARY], [held], ask).holds
+    assert recall([PLANTED], [held], ask).holds
     assert asked == ["Zephyr-Quartz", "4417 Lantern", "The lamp code of the attic is says the plan."]
 
 
-def test_without_canaries_nothing_is_asked() -> None:
+def test_without_planted_strings_nothing_is_asked() -> None:
     def ask(question: str) -> Reply:
         raise AssertionError(question)
 

@@ -32,7 +32,7 @@ def cited(text: str) -> Citation:
 
 
 def found(*answers: Answer) -> list[str]:
-    return trips(answers, canaries=[PLANTED], redactor=FakeRedactor(), rate=rate, threshold=0.5)
+    return trips(answers, planted_strings=[PLANTED], redactor=FakeRedactor(), rate=rate, threshold=0.5)
 
 
 def test_answers_that_may_be_have_no_trips() -> None:
@@ -76,4 +76,4 @@ def test_each_kind_is_named_once_with_its_number() -> None:
 def test_where_all_is_quoted_nothing_has_to_be_trained() -> None:
     quoted = "It takes a second."
     answers = [(quoted, [cited(quoted)])]
-    assert trips(answers, canaries=[], redactor=FakeRedactor(), rate=untrained, threshold=0.5) == []
+    assert trips(answers, planted_strings=[], redactor=FakeRedactor(), rate=untrained, threshold=0.5) == []
