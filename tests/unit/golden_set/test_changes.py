@@ -40,7 +40,7 @@ def test_an_added_question_is_kept_with_who_and_when(made: Services) -> None:
     [kept] = made.ledger.golden_cases()
     assert taken == Additions(added=(kept.case_id,), skipped=(), masked={})
     assert (kept.who, kept.origin, kept.added.date()) == ("ann", "added", NOON.date())
-    assert (kept.question, kept.answer, kept.group) == (
+    assert (kept.question, kept.answer, kept.cluster) == (
         "How do I put the version back?",
         "Run it.",
         "how do i put the version back",
@@ -76,7 +76,7 @@ def test_personal_data_is_masked_before_it_is_kept_and_told_by_kind(made: Servic
     [kept] = made.ledger.golden_cases()
     assert taken.masked == {"EMAIL_ADDRESS": 3}
     assert "example.org" not in str(kept)
-    assert (kept.question, kept.group) == ("Is <EMAIL_ADDRESS> the owner?", "owner of <EMAIL_ADDRESS>")
+    assert (kept.question, kept.cluster) == ("Is <EMAIL_ADDRESS> the owner?", "owner of <EMAIL_ADDRESS>")
     assert "example.org" not in str(made.ledger.audit(limit=9))
 
 
