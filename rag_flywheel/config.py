@@ -344,7 +344,7 @@ def known_keys() -> list[str]:
 
 def _explain(error: ValidationError) -> Iterator[str]:
     for mistake in error.errors(include_url=False):
-        name = ".".join(str(part) for part in mistake["loc"])
+        name = ".".join(str(step) for step in mistake["loc"])
         if mistake["type"] == "extra_forbidden":
             near = _nearest(name)
             yield f"  `{name}`: unknown key" + (f"; did you mean `{near}`?" if near else "")

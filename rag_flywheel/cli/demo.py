@@ -108,8 +108,8 @@ def _first_half(stage: Stage, url: str) -> dict[str, Any]:
     receipt = client.call("POST", "/corrections", to=url, body=body).json()
     stage.say(f"correction {receipt['id']}: {receipt['status']}")
     decided = {"verdict": "accept", "reviewer": "demo-reviewer", "note": "checked"}
-    item = client.call("POST", f"/review/{receipt['id']}", to=url, body=decided).json()
-    stage.say(f"reviewed: {item['status']}; where the answer failed: {item['stage']}")
+    correction = client.call("POST", f"/review/{receipt['id']}", to=url, body=decided).json()
+    stage.say(f"reviewed: {correction['status']}; where the answer failed: {correction['stage']}")
     return before
 
 

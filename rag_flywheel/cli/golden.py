@@ -141,23 +141,23 @@ def _judgement(text: str) -> str | dict[str, Any]:
     return span(text) if all(number.isdigit() for number in [*text.rsplit(":", 2), ""][1:3]) else text
 
 
-def _golden_table(items: Sequence[Mapping[str, Any]]) -> None:
+def _golden_table(cases: Sequence[Mapping[str, Any]]) -> None:
     columns = ("id", "origin", "role", "state", "group", "question")
     rows = (
         [
-            item["case_id"],
-            item["origin"],
-            item["role"],
-            item["state"].replace("_", " "),
-            item["group"],
-            item["question"],
+            case["case_id"],
+            case["origin"],
+            case["role"],
+            case["state"].replace("_", " "),
+            case["group"],
+            case["question"],
         ]
-        for item in items
+        for case in cases
     )
     terminal.rows("Judged questions", columns, rows, "no judged question is like this")
-    for item in items:
-        if item["reason"]:
-            terminal.line(f"{item['case_id']}: {item['reason']}", style="dim")
+    for case in cases:
+        if case["reason"]:
+            terminal.line(f"{case['case_id']}: {case['reason']}", style="dim")
 
 
 def _taken_in(result: Mapping[str, Any]) -> None:

@@ -59,23 +59,26 @@ def review_decide(
     show(invocation, send(invocation, "POST", f"/review/{id}", body=body), _review_item)
 
 
-def _review_table(items: Sequence[Mapping[str, Any]]) -> None:
+def _review_table(corrections: Sequence[Mapping[str, Any]]) -> None:
     columns = ("id", "status", "stage", "question", "was answered", "correction")
-    rows = ([item[name] for name in ("id", "status", "stage", "question", "answered", "answer")] for item in items)
+    rows = (
+        [correction[name] for name in ("id", "status", "stage", "question", "answered", "answer")]
+        for correction in corrections
+    )
     terminal.rows("Corrections", columns, rows, "no correction is in this state")
-    for item in items:
-        _conflicts(item)
+    for correction in corrections:
+        _conflicts(correction)
 
 
-def _review_item(item: Mapping[str, Any]) -> None:
-    terminal.fields({name: value for name, value in item.items() if name != "conflicts"})
-    _conflicts(item)
+def _review_item(correction: Mapping[str, Any]) -> None:
+    terminal.fields({name: value for name, value in correction.items() if name != "conflicts"})
+    _conflicts(correction)
 
 
-def _conflicts(item: Mapping[str, Any]) -> None:
-    for other in item["conflicts"]:
+def _conflicts(correction: Mapping[str, Any]) -> None:
+    for other in correction["conflicts"]:
         same = "the very same question: the one accepted last supersedes the other"
         near = f"nearly the same question: both stay until one is rejected: {other['question']}"
-        said = f"{item['id']} is in conflict with {other['id']} ({other['status']}): {other['answer']}"
+        said = f"{correction['id']} is in conflict with {other['id']} ({other['status']}): {other['answer']}"
         terminal.line(said)
         terminal.line(f"  {same if other['same_question'] else near}", style="dim")

@@ -1,0 +1,61 @@
+"""The program as its entry point runs it, and a server for it to talk to."""
+
+import contextlib
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from rag_flywheel.api.app import create_app
+from rag_flywheel.cli import app
+from rag_flywheel.services import Services
+from tests.fakes.services import publish, services
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """`rag-flywheel ARGUMENTS` as the entry point runs it; gives the exit code, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["rag-flywheel", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            app.main()
+        said = capsys.readouterr()
+        code = ended.value.code
+        return code if isinstance(code, int) else 0, said.out, said.err
+
+    return call
+
+
+@contextlib.contextmanager
+def serving(server: uvicorn.Server) -> Iterator[str]:
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Services:
+    made = services(tmp_path_factory.mktemp("service"))
+    publish(made, "v1")
+    publish(made, "v2")
+    return made
+
+
+@pytest.fixture(scope="module")
+def url(made: Services) -> Iterator[str]:
+    with serving(uvicorn.Server(uvicorn.Config(create_app(made), port=0, log_level="error"))) as address:
+        yield address

@@ -1,0 +1,39 @@
+"""A correction on its way from the command to the reviewer."""
+
+import json
+
+from rag_flywheel.services import Services
+from tests.unit.cli.conftest import Run
+
+QUESTION = "How do I put the previous version back?"
+
+
+def test_a_correction_goes_from_the_command_to_the_reviewer(run: Run, url: str, made: Services) -> None:
+    name = json.loads(run("--url", url, "ask", QUESTION, "--json")[1])["interaction_id"]
+    spans = ("--evidence", "rollback:0:10", "--supersedes", "rollback:0:10")
+    code, out, _ = run("--url", url, "--json", "correct", name, "--answer", "Do it.", "--user", "ada", *spans)
+    taken = json.loads(out)
+    assert (code, set(taken), taken["status"]) == (0, {"id", "status"}, "pending")
+    listed = json.loads(run("--url", url, "--json", "review", "list")[1])
+    assert taken["id"] in [correction["id"] for correction in listed]
+    assert "Do it." in run("--url", url, "review", "show", taken["id"])[1]
+    decided = run("--url", url, "--json", "review", "decide", taken["id"], "--verdict", "accept", "--reviewer", "grace")
+    assert json.loads(decided[1])["status"] == "accepted"
+    followed = json.loads(run("--url", url, "--json", "correction", taken["id"])[1])
+    assert (followed["id"], followed["status"]) == (taken["id"], "accepted")
+    assert made.ledger.audit(limit=1)[0].who == "grace"
+
+
+def test_a_conflict_is_put_before_the_reviewer(run: Run, url: str) -> None:
+    asked = json.loads(run("--url", url, "ask", "How is a backup of the ledger made?", "--json")[1])["interaction_id"]
+    first, second = (
+        json.loads(run("--url", url, "--json", "correct", asked, "--answer", answer)[1])["id"]
+        for answer in ("Copy the database file.", "Nobody knows how.")
+    )
+    listed = json.loads(run("--url", url, "--json", "review", "list", "--conflicts")[1])
+    assert [correction["id"] for correction in listed] == [first, second]
+    for arguments in (("review", "list", "--conflicts"), ("review", "show", second)):
+        said = run("--url", url, *arguments)[1]
+        assert f"{second} is in conflict with {first} (pending): Copy the database file." in said
+        assert "the very same question: the one accepted last supersedes the other" in said
+    assert json.loads(run("--url", url, "--json", "review", "list", "--conflicts", "--status", "rejected")[1]) == []
