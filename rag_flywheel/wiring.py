@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from rag_flywheel.adapters.cache import SqliteCache
+from rag_flywheel.adapters.cache import ForgivingCache, SqliteCache
 from rag_flywheel.adapters.index import qdrant_index
 from rag_flywheel.adapters.index.edge_index import EdgeIndex
 from rag_flywheel.adapters.ledger.engine import sqlite_url
@@ -49,7 +49,7 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
         opened.callback(ledger.close)
         index = _index(config, secrets)
         opened.callback(index.close)
-        cache = SqliteCache(data / "cache.db")
+        cache = ForgivingCache(SqliteCache(data / "cache.db"))
         opened.callback(cache.close)
         encoders = functools.cache(functools.partial(_encoder, cache=cache))
         generator = _generator(config, secrets, encoders(config.embedder))
