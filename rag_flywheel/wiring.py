@@ -14,7 +14,7 @@ from rag_flywheel.adapters.ledger.sql_ledger import open_ledger
 from rag_flywheel.adapters.models.cached_encoder import CachedEncoder
 from rag_flywheel.adapters.models.cached_rephraser import CachedRephraser
 from rag_flywheel.adapters.models.encoder import SentenceEncoder
-from rag_flywheel.adapters.models.llm import OpenAILikeGenerator
+from rag_flywheel.adapters.models.llm import LanguageModel, OpenAILikeGenerator
 from rag_flywheel.adapters.models.reranker import RerankerFolder
 from rag_flywheel.adapters.privacy.redactor import NoRedactor, PresidioRedactor
 from rag_flywheel.adapters.web.webhooks import HttpWebhooks
@@ -107,8 +107,8 @@ def _generator(config: Config, secrets: Secrets, encoder: Encoder) -> Generator:
         raise ConfigError(
             "generator.kind is openai_like, which needs " + " and ".join(f"generator.{name}" for name in missing)
         )
-    return OpenAILikeGenerator(
-        model=settings.model,
+    model = LanguageModel(
+        name=settings.model,
         url=settings.url,
         api_key=secrets.llm_api_key,
         timeout=settings.timeout,
@@ -116,8 +116,8 @@ def _generator(config: Config, secrets: Secrets, encoder: Encoder) -> Generator:
         context_window=settings.context_window,
         max_tokens=settings.max_tokens,
         temperature=settings.temperature,
-        fallback=standalone,
     )
+    return OpenAILikeGenerator(model, fallback=standalone)
 
 
 def _redactor(config: Config) -> Redactor:
