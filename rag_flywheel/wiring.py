@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from rag_flywheel.adapters.cache import ForgivingCache, SqliteCache
-from rag_flywheel.adapters.index import qdrant_index
 from rag_flywheel.adapters.index.edge_index import EdgeIndex
 from rag_flywheel.adapters.ledger.engine import sqlite_url
 from rag_flywheel.adapters.ledger.sql_ledger import open_ledger
@@ -79,6 +78,9 @@ def _index(config: Config, secrets: Secrets) -> PassageIndex:
     settings, titles = config.index, config.ingest.embed_titles
     if not settings.url:
         return EdgeIndex(config.data / "index", titles=titles)
+    # A second's work for the processor: its client makes a class for each thing that a server can be told.
+    from rag_flywheel.adapters.index import qdrant_index
+
     return qdrant_index.connect(
         settings.url,
         api_key=secrets.qdrant_api_key,
