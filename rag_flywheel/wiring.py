@@ -6,15 +6,14 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from rag_flywheel.adapters.cache import SqliteCache
-from rag_flywheel.adapters.index import qdrant_index
+from rag_flywheel.adapters.cache import ForgivingCache, SqliteCache
 from rag_flywheel.adapters.index.edge_index import EdgeIndex
 from rag_flywheel.adapters.ledger.engine import sqlite_url
 from rag_flywheel.adapters.ledger.sql_ledger import open_ledger
 from rag_flywheel.adapters.models.cached_encoder import CachedEncoder
 from rag_flywheel.adapters.models.cached_rephraser import CachedRephraser
 from rag_flywheel.adapters.models.encoder import SentenceEncoder
-from rag_flywheel.adapters.models.llm import OpenAILikeGenerator
+from rag_flywheel.adapters.models.llm import LanguageModel, OpenAILikeGenerator
 from rag_flywheel.adapters.models.reranker import RerankerFolder
 from rag_flywheel.adapters.privacy.redactor import NoRedactor, PresidioRedactor
 from rag_flywheel.adapters.web.webhooks import HttpWebhooks
@@ -49,7 +48,7 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
         opened.callback(ledger.close)
         index = _index(config, secrets)
         opened.callback(index.close)
-        cache = SqliteCache(data / "cache.db")
+        cache = ForgivingCache(SqliteCache(data / "cache.db"))
         opened.callback(cache.close)
         encoders = functools.cache(functools.partial(_encoder, cache=cache))
         generator = _generator(config, secrets, encoders(config.embedder))
@@ -79,6 +78,9 @@ def _index(config: Config, secrets: Secrets) -> PassageIndex:
     settings, titles = config.index, config.ingest.embed_titles
     if not settings.url:
         return EdgeIndex(config.data / "index", titles=titles)
+    # A second's work for the processor: its client makes a class for each thing that a server can be told.
+    from rag_flywheel.adapters.index import qdrant_index
+
     return qdrant_index.connect(
         settings.url,
         api_key=secrets.qdrant_api_key,
@@ -107,8 +109,8 @@ def _generator(config: Config, secrets: Secrets, encoder: Encoder) -> Generator:
         raise ConfigError(
             "generator.kind is openai_like, which needs " + " and ".join(f"generator.{name}" for name in missing)
         )
-    return OpenAILikeGenerator(
-        model=settings.model,
+    model = LanguageModel(
+        name=settings.model,
         url=settings.url,
         api_key=secrets.llm_api_key,
         timeout=settings.timeout,
@@ -116,8 +118,8 @@ def _generator(config: Config, secrets: Secrets, encoder: Encoder) -> Generator:
         context_window=settings.context_window,
         max_tokens=settings.max_tokens,
         temperature=settings.temperature,
-        fallback=standalone,
     )
+    return OpenAILikeGenerator(model, fallback=standalone)
 
 
 def _redactor(config: Config) -> Redactor:

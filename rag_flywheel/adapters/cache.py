@@ -1,12 +1,16 @@
-"""A cache of bytes in one SQLite file."""
+"""A cache of bytes in one SQLite file, and one that costs time and never fails."""
 
 import contextlib
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rag_flywheel.errors import Damaged, Unavailable
+from rag_flywheel.ports import Cache
+
+_log = logging.getLogger(__name__)
 
 
 class SqliteCache:
@@ -55,6 +59,32 @@ class SqliteCache:
             ) from error
         except sqlite3.DatabaseError as error:
             raise Damaged(f"the cache {self._file} is broken ({error}): delete it, it is made again") from error
+
+
+class ForgivingCache:
+    """The cache below; while it is unavailable nothing is found in it and nothing is kept, which costs time only.
+
+    Raises Damaged where the cache below does.
+    """
+
+    def __init__(self, below: Cache) -> None:
+        self._below = below
+
+    def get(self, keys: Sequence[str]) -> dict[str, bytes]:
+        try:
+            return self._below.get(keys)
+        except Unavailable as error:
+            _log.warning("going on without the cache: %s", error)
+            return {}
+
+    def put(self, values: Mapping[str, bytes]) -> None:
+        try:
+            self._below.put(values)
+        except Unavailable as error:
+            _log.warning("going on without the cache: %s", error)
+
+    def close(self) -> None:
+        self._below.close()
 
 
 def _open(file: Path, patience: float) -> sqlite3.Connection:

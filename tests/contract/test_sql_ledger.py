@@ -15,12 +15,13 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from rag_flywheel.adapters.ledger import tables
 from rag_flywheel.adapters.ledger.database import Database
-from rag_flywheel.adapters.ledger.engine import MIGRATIONS, open_engine, sqlite_url
+from rag_flywheel.adapters.ledger.engine import HEAD, MIGRATIONS, open_engine, sqlite_url
 from rag_flywheel.adapters.ledger.sql_ledger import SqlLedger, open_ledger
 from rag_flywheel.domain import FeedbackId, FeedbackKind, InteractionId
 from rag_flywheel.errors import AlreadyRunning, Damaged, InvalidInput, NotFound
@@ -96,6 +97,10 @@ def test_the_migrated_schema_equals_the_tables_in_the_code(engine: Engine) -> No
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, tables.metadata) == []
         assert set(inspect(connection).get_table_names()) == {*tables.metadata.tables, "alembic_version"}
+
+
+def test_the_newest_revision_is_the_one_that_needs_no_migration() -> None:
+    assert ScriptDirectory(str(MIGRATIONS)).get_current_head() == HEAD
 
 
 def test_the_database_itself_refuses_to_update_a_row_of_any_table(engine: Engine, ledger: SqlLedger) -> None:

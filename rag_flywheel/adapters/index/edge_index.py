@@ -20,11 +20,11 @@ import contextlib
 import os
 import shutil
 import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import qdrant_edge as edge
+from cachetools import LRUCache
 from filelock import FileLock, Timeout
 
 from rag_flywheel.adapters.index import points
@@ -50,7 +50,7 @@ class EdgeIndex:
     def __init__(self, folder: Path, *, titles: bool = True) -> None:
         self._folder = folder
         self._sparse = Sparse(titles=titles)
-        self._shards: OrderedDict[VersionId, edge.EdgeShard] = OrderedDict()  # the last used one last
+        self._shards: LRUCache[VersionId, edge.EdgeShard] = LRUCache(OPEN_AT_ONCE)
         self._guard = threading.Lock()  # of _shards; held for a moment only
         self._loading = threading.Lock()  # so that a version is opened once, however many threads ask for it
         folder.mkdir(parents=True, exist_ok=True)
@@ -194,7 +194,6 @@ class EdgeIndex:
             raise
         with self._guard:
             if version in self._shards:
-                self._shards.move_to_end(version)
                 return self._shards[version]
         with self._loading:
             with self._guard:
@@ -208,8 +207,6 @@ class EdgeIndex:
                 raise
             with self._guard:
                 self._shards[version] = shard
-                if len(self._shards) > OPEN_AT_ONCE:
-                    self._shards.popitem(last=False)
         return shard
 
     def _existing(self, version: VersionId) -> Path:

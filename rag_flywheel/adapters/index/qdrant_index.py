@@ -137,7 +137,7 @@ class QdrantIndex:
         ]
         with _translated(version):
             found = self._client.query_batch_points(self._complete(version), requests)
-        channels = {name: one.points for name, one in zip(queries, found, strict=True)}
+        channels = {name: response.points for name, response in zip(queries, found, strict=True)}
         return points.candidates(channels, version, self._sparse.shared(words))
 
     def chunks(self, version: VersionId) -> Iterator[Chunk]:

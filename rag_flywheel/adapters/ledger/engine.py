@@ -8,12 +8,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, InterfaceError, OperationalError
@@ -23,6 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from rag_flywheel.errors import ConfigError, Damaged, InvalidInput, LedgerUnavailable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+HEAD = "0005_deployment"  # the newest revision there, so that a ledger which is at it needs no Alembic
 MIGRATION_LOCK = 4_746_494_957_231_001  # PostgreSQL's advisory lock while the schema changes; any number that stays
 CONNECTIONS = 10  # kept open; PostgreSQL allows 100 to all processes together by default
 MORE_CONNECTIONS = 10  # opened under load; a thread beyond them waits for its turn
@@ -109,25 +106,37 @@ def migrate(engine: Engine, *, timeout: float, lock_folder: Path) -> None:
 
     Raises LedgerUnavailable, and Damaged when a newer release has already been here.
     """
-    scripts = ScriptDirectory(str(MIGRATIONS))
     in_turn = (
         _one_opener(engine.url, timeout=timeout, lock_folder=lock_folder)
         if is_sqlite(engine.url)
         else contextlib.nullcontext()
     )
     with translated(engine.url), in_turn:
-        _upgrade(engine, scripts)
+        with engine.connect() as connection:
+            revision = _revision(connection)
+        if revision != HEAD:
+            _upgrade(engine, revision)
 
 
-def _upgrade(engine: Engine, scripts: ScriptDirectory) -> None:
-    with engine.connect() as connection:
-        revision = MigrationContext.configure(connection).get_current_revision()
-    if revision == scripts.get_current_head():
-        return
-    if revision is not None and revision not in {script.revision for script in scripts.walk_revisions()}:
+def _revision(connection: Connection) -> str | None:
+    """The revision of the schema, None before the first one."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision
+
+
+def _upgrade(engine: Engine, revision: str | None) -> None:
+    # Nearly every opening finds the newest schema, and Alembic takes longer to import than a ledger to open.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    known = {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+    if revision is not None and revision not in known:
         raise Damaged(
             f"the ledger at {shown(engine.url)} is at revision {revision}, which this release does not know; its "
-            f"newest is {scripts.get_current_head()}: use the release that wrote it, or a newer one"
+            f"newest is {HEAD}: use the release that wrote it, or a newer one"
         )
     with writing(engine).begin() as connection:
         if not is_sqlite(engine.url):

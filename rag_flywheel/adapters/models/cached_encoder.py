@@ -3,26 +3,22 @@ those of queries: an answer needs its question's more than once.
 """
 
 import hashlib
-import logging
 import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 
 import numpy as np
+from cachetools import LRUCache
 
-from rag_flywheel.errors import Unavailable
 from rag_flywheel.ports import Cache, Encoder, Vectors
 
 LATELY = 1000  # queries whose vectors are at hand; more than are answered at a time, and most golden sets
-
-logger = logging.getLogger(__name__)
 
 
 class CachedEncoder:
     """The same vectors as the encoder below, from the cache where a document's text was embedded before.
 
     `model` names the encoder with all that changes its vectors. Queries are what people typed: the latest few are
-    remembered in memory, and none in the cache. A cache that cannot be used costs time and is no failure.
+    remembered in memory, and none in the cache.
     """
 
     def __init__(self, below: Encoder, *, model: str, cache: Cache) -> None:
@@ -30,7 +26,7 @@ class CachedEncoder:
         self._below = below
         self._model = model
         self._cache = cache
-        self._lately: OrderedDict[str, Vectors] = OrderedDict()  # the latest one last
+        self._lately: LRUCache[str, Vectors] = LRUCache(LATELY)
         self._guard = threading.Lock()
 
     @property
@@ -46,35 +42,18 @@ class CachedEncoder:
         if missing:
             found |= dict(zip(missing, self._below.encode_queries(missing), strict=True))
         with self._guard:
-            for text in texts:
-                self._lately[text] = found[text]
-                self._lately.move_to_end(text)
-            while len(self._lately) > LATELY:
-                self._lately.popitem(last=False)
+            self._lately.update((text, found[text]) for text in texts)
         return np.stack([found[text] for text in texts]) if texts else np.zeros((0, self.dimension), dtype=np.float32)
 
     def encode_documents(self, texts: Sequence[str]) -> Vectors:
         keys = [self._key(text) for text in texts]
-        vectors = {key: np.frombuffer(value, dtype=np.float32) for key, value in self._get(keys).items()}
+        vectors = {key: np.frombuffer(value, dtype=np.float32) for key, value in self._cache.get(keys).items()}
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in vectors}
         if missing:
             made = dict(zip(missing, self._below.encode_documents(list(missing.values())), strict=True))
-            self._put({key: vector.tobytes() for key, vector in made.items()})
+            self._cache.put({key: vector.tobytes() for key, vector in made.items()})
             vectors |= made
         return np.stack([vectors[key] for key in keys]) if keys else np.zeros((0, self.dimension), dtype=np.float32)
 
     def _key(self, text: str) -> str:
         return "vector:" + hashlib.sha256(f"{self._model}\0{text}".encode()).hexdigest()
-
-    def _get(self, keys: Sequence[str]) -> dict[str, bytes]:
-        try:
-            return self._cache.get(keys)
-        except Unavailable as error:
-            logger.warning("going on without the cache: %s", error)
-            return {}
-
-    def _put(self, values: dict[str, bytes]) -> None:
-        try:
-            self._cache.put(values)
-        except Unavailable as error:
-            logger.warning("going on without the cache: %s", error)

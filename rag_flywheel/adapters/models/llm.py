@@ -4,7 +4,7 @@ import html
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -46,62 +46,66 @@ _LONGEST_BACKOFF = 8.0  # seconds
 _TOKENS_AROUND = 16  # tokens that the chat template and the delimiters add to a text, generously
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanguageModel:
+    """A model behind a server, and how it is asked."""
+
+    url: str  # the server's base, such as http://localhost:11434/v1
+    name: str  # of the model there
+    api_key: str = field(repr=False)  # an empty one is sent as "none"
+    timeout: float  # the longest silence in seconds: to the connection, to the first piece, between two pieces
+    retries: int  # after a lost connection, a time-out, 429 and 5xx, as long as nothing was said yet
+    context_window: int  # tokens
+    max_tokens: int  # of an answer
+    temperature: float
+
+
 class OpenAILikeGenerator:
     """Answers from numbered passages with [n] markers, streamed; safe under threads.
 
-    `url` is the server's base, such as http://localhost:11434/v1; an empty `api_key` is sent as "none". `timeout` is
-    the longest silence in seconds: to the connection, to the first piece, between two pieces. A lost connection, a
-    time-out, 429 and 5xx are tried again `retries` times, as long as nothing was said yet. `fallback` makes the
-    standalone query when the model's own is unusable. Raises ConfigError when the model's name or the window cannot
-    work.
+    `fallback` makes the standalone query when the model's own is unusable. Raises ConfigError when the model's name or
+    the window cannot work.
     """
 
     def __init__(
         self,
+        model: LanguageModel,
         *,
-        url: str,
-        model: str,
-        api_key: str,
-        timeout: float,
-        retries: int,
-        context_window: int,
-        max_tokens: int,
-        temperature: float,
         fallback: Callable[[str, Sequence[Turn]], str],
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         from llama_index.llms.openai_like import OpenAILike  # type: ignore[import-untyped]
 
-        self.name = f"openai_like:{model}"
-        self._host = urlsplit(url).netloc.rpartition("@")[2] or url
-        self._timeout = timeout
-        self._retries = retries
+        self.name = f"openai_like:{model.name}"
+        self._host = urlsplit(model.url).netloc.rpartition("@")[2] or model.url
+        self._timeout = model.timeout
+        self._retries = model.retries
         self._fallback = fallback
         self._pause = pause
-        self._room = context_window - max_tokens - max(map(_tokens, (ANSWERING, REWRITING, REPHRASING)))
+        self._room = model.context_window - model.max_tokens - max(map(_tokens, (ANSWERING, REWRITING, REPHRASING)))
         if self._room < _TOKENS_AROUND:
             raise ConfigError(
-                f"generator.context_window: {context_window} tokens leave no room for passages beside "
-                f"generator.max_tokens ({max_tokens}) and the instructions; raise the one or lower the other"
+                f"generator.context_window: {model.context_window} tokens leave no room for passages beside "
+                f"generator.max_tokens ({model.max_tokens}) and the instructions; raise the one or lower the other"
             )
-        self._http = httpx.Client(timeout=timeout, follow_redirects=True, event_hooks={"response": [self._watch]})
+        self._http = httpx.Client(timeout=model.timeout, follow_redirects=True, event_hooks={"response": [self._watch]})
         try:
             self._llm = OpenAILike(
-                model=model,
-                api_base=url,
-                api_key=api_key or "none",
+                model=model.name,
+                api_base=model.url,
+                api_key=model.api_key or "none",
                 is_chat_model=True,
-                context_window=context_window,
-                max_tokens=max_tokens,
-                temperature=temperature,
-                timeout=timeout,
+                context_window=model.context_window,
+                max_tokens=model.max_tokens,
+                temperature=model.temperature,
+                timeout=model.timeout,
                 max_retries=0,  # LlamaIndex and the openai client would each retry this often; we do it once
                 default_headers={"Accept-Encoding": "identity"},  # the watch reads what passes by
                 http_client=self._http,
             )
         except ValueError as error:  # a known OpenAI model without chat completions
             self._http.close()
-            raise ConfigError(f"generator.model: {model!r} cannot be used over chat completions") from error
+            raise ConfigError(f"generator.model: {model.name!r} cannot be used over chat completions") from error
 
     def rewrite(self, question: str, history: Sequence[Turn]) -> str:
         """A standalone query, by the model. Raises LanguageModelUnavailable."""
@@ -277,7 +281,7 @@ def _fitting(passages: Sequence[Passage], room: int) -> Iterator[str]:
 def _citations(text: str, passages: Sequence[Passage]) -> tuple[Citation, ...]:
     """The passages that the markers name, in order of first mention; a marker that names none is passed over. An
     answer without markers cites nothing: which passages it rests on is not known, and a guess would be a lie."""
-    named = [int(number) for group in _MARKERS.findall(text) for number in group.split(",")]
+    named = [int(number) for marked in _MARKERS.findall(text) for number in marked.split(",")]
     return tuple(
         Citation(
             number=number,

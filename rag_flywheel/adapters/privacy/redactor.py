@@ -90,7 +90,7 @@ def _disjoint(results: Sequence["RecognizerResult"]) -> list[tuple[int, int, str
     for result in sorted(results, key=lambda result: (result.start, -result.end)):
         if joined and result.start < joined[-1][1]:
             start, end, best = joined[-1]
-            surer = max(best, result, key=lambda one: (one.score, one.end - one.start))
+            surer = max(best, result, key=lambda span: (span.score, span.end - span.start))
             joined[-1] = (start, max(end, result.end), surer)
         else:
             joined.append((result.start, result.end, result))

@@ -1,5 +1,6 @@
-"""The cache in one SQLite file."""
+"""The cache in one SQLite file, and the forgiving one over it."""
 
+import logging
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rag_flywheel.adapters.cache import SqliteCache
+from rag_flywheel.adapters.cache import ForgivingCache, SqliteCache
 from rag_flywheel.errors import Damaged, Unavailable
 
 
@@ -109,9 +110,51 @@ def test_threads_share_it(tmp_path: Path) -> None:
 
 
 def test_processes_share_it(tmp_path: Path) -> None:
-    one, other = SqliteCache(tmp_path / "cache.db"), SqliteCache(tmp_path / "cache.db")
-    one.put({"a": b"1"})
-    other.put({"b": b"2"})
-    assert one.get(["a", "b"]) == other.get(["a", "b"]) == {"a": b"1", "b": b"2"}
-    one.close()
-    other.close()
+    first, second = SqliteCache(tmp_path / "cache.db"), SqliteCache(tmp_path / "cache.db")
+    first.put({"a": b"1"})
+    second.put({"b": b"2"})
+    assert first.get(["a", "b"]) == second.get(["a", "b"]) == {"a": b"1", "b": b"2"}
+    first.close()
+    second.close()
+
+
+class Full:
+    """A cache that cannot be used."""
+
+    closed = False
+
+    def get(self, keys: object) -> dict[str, bytes]:
+        raise Unavailable("the disk is full")
+
+    def put(self, values: object) -> None:
+        raise Unavailable("the disk is full")
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_cache_that_cannot_be_used_costs_time_only_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    below = Full()
+    cache = ForgivingCache(below)
+    with caplog.at_level(logging.WARNING):
+        cache.put({"a": b"1"})
+        assert cache.get(["a"]) == {}
+    assert caplog.messages == ["going on without the cache: the disk is full"] * 2
+    cache.close()
+    assert below.closed
+
+
+def test_a_forgiving_cache_that_can_be_used_keeps_what_was_put(tmp_path: Path) -> None:
+    cache = ForgivingCache(SqliteCache(tmp_path / "cache.db"))
+    cache.put({"a": b"1"})
+    assert cache.get(["a", "b"]) == {"a": b"1"}
+    cache.close()
+
+
+def test_a_forgiving_cache_does_not_forgive_damage() -> None:
+    class Broken(Full):
+        def get(self, keys: object) -> dict[str, bytes]:
+            raise Damaged("the cache is broken")
+
+    with pytest.raises(Damaged):
+        ForgivingCache(Broken()).get(["a"])

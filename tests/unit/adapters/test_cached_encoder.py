@@ -5,7 +5,6 @@ import pytest
 
 from rag_flywheel.adapters.cache import SqliteCache
 from rag_flywheel.adapters.models.cached_encoder import LATELY, CachedEncoder
-from rag_flywheel.errors import Unavailable
 from tests.fakes.encoder import HashingEncoder
 
 
@@ -67,17 +66,3 @@ def test_no_texts_give_no_rows(cache: SqliteCache) -> None:
     encoder = CachedEncoder(HashingEncoder(64), model="m", cache=cache)
     assert encoder.encode_documents([]).shape == (0, 64)
     assert encoder.encode_queries([]).shape == (0, 64)
-
-
-def test_a_cache_that_cannot_be_used_costs_time_only() -> None:
-    class Broken:
-        def get(self, keys: object) -> dict[str, bytes]:
-            raise Unavailable("the disk is full")
-
-        def put(self, values: object) -> None:
-            raise Unavailable("the disk is full")
-
-        def close(self) -> None: ...
-
-    vectors = CachedEncoder(HashingEncoder(64), model="m", cache=Broken()).encode_documents(["one"])
-    assert np.array_equal(vectors, HashingEncoder(64).encode_documents(["one"]))

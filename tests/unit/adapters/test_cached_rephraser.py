@@ -6,7 +6,7 @@ import pytest
 
 from rag_flywheel.adapters.models.cached_rephraser import CachedRephraser
 from rag_flywheel.config import load, secrets
-from rag_flywheel.errors import LanguageModelUnavailable, Unavailable
+from rag_flywheel.errors import LanguageModelUnavailable
 from rag_flywheel.wiring import services
 from tests.fakes.rankings import MemoryCache
 from tests.fakes.rephraser import ScriptedRephraser
@@ -45,20 +45,6 @@ def test_the_cache_holds_no_text_that_was_asked_in_its_keys() -> None:
     cache = MemoryCache()
     CachedRephraser(ScriptedRephraser(WORDINGS), cache=cache).rephrase("How?", 2)
     assert not any("How" in key for key in cache.values)
-
-
-def test_a_cache_that_cannot_be_used_costs_time_only() -> None:
-    class Broken:
-        def get(self, keys: object) -> dict[str, bytes]:
-            raise Unavailable("the disk is full")
-
-        def put(self, values: object) -> None:
-            raise Unavailable("the disk is full")
-
-        def close(self) -> None: ...
-
-    said = CachedRephraser(ScriptedRephraser(WORDINGS), cache=Broken()).rephrase("How?", 2)
-    assert said == ["In what way?", "By which means?"]
 
 
 @pytest.mark.parametrize(("kind", "name"), [("extractive", None), ("openai_like", "openai_like:small")])

@@ -62,7 +62,7 @@ def search_live(index: EdgeIndex) -> VersionId:
     assert live is not None
     found = index.search(live, text=live, vector=QUERY, limit=10)
     assert found
-    assert {one.chunk.text.split()[0] for one in found} == {live}, "an answer mixes versions"
+    assert {candidate.chunk.text.split()[0] for candidate in found} == {live}, "an answer mixes versions"
     return live
 
 
@@ -210,9 +210,9 @@ def test_an_index_that_was_closed_opens_its_versions_again(index: EdgeIndex) -> 
 
 def test_more_versions_than_are_kept_open_can_be_searched_in_turn(index: EdgeIndex) -> None:
     built = [build(index, number) for number in range(OPEN_AT_ONCE + 2)]
-    for one in [*built, *built]:
-        found = index.search(one, text=one, vector=QUERY, limit=3)
-        assert {candidate.chunk.text.split()[0] for candidate in found} == {one}
+    for version in [*built, *built]:
+        found = index.search(version, text=version, vector=QUERY, limit=3)
+        assert {candidate.chunk.text.split()[0] for candidate in found} == {version}
 
 
 # --- damage ---------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import openai
 import pytest
 
-from rag_flywheel.adapters.models.llm import REFUSAL, OpenAILikeGenerator
+from rag_flywheel.adapters.models.llm import REFUSAL, LanguageModel, OpenAILikeGenerator
 from rag_flywheel.domain import (
     Chunk,
     ChunkId,
@@ -47,17 +47,18 @@ class Models:
         context_window: int = 4096,
         max_tokens: int = 256,
     ) -> OpenAILikeGenerator:
-        generator = OpenAILikeGenerator(
+        asked = LanguageModel(
             url=url,
-            model=model,
+            name=model,
             api_key=api_key,
             timeout=timeout,
             retries=retries,
             context_window=context_window,
             max_tokens=max_tokens,
             temperature=0.0,
-            fallback=lambda question, history: f"{history[0].text} {question}",
-            pause=self.pauses.append,
+        )
+        generator = OpenAILikeGenerator(
+            asked, fallback=lambda question, history: f"{history[0].text} {question}", pause=self.pauses.append
         )
         self._made.append(generator)
         return generator
@@ -164,8 +165,8 @@ def test_passages_are_numbered_and_the_settings_are_sent(models: Models) -> None
         [received] = server.requests
     body = received.body
     assert (body["model"], body["max_tokens"], body["temperature"], body["stream"]) == ("test-model", 256, 0.0, True)
-    for number, one in enumerate(PASSAGES, start=1):
-        assert f'<passage number="{number}" title="Title {number} &gt; Part">\n{one.chunk.text}\n</passage>' in (
+    for number, known in enumerate(PASSAGES, start=1):
+        assert f'<passage number="{number}" title="Title {number} &gt; Part">\n{known.chunk.text}\n</passage>' in (
             received.prompt
         )
     assert body["messages"][-1]["content"].endswith(f"<question>{QUESTION}</question>")
