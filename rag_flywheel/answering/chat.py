@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Protocol
 
 from rag_flywheel.config import Embedder, Privacy
 from rag_flywheel.domain import (
@@ -24,7 +25,17 @@ from rag_flywheel.domain import (
     VersionId,
 )
 from rag_flywheel.errors import Damaged, FlywheelError, NotFound, NothingLive
-from rag_flywheel.ports import Encoder, Generator, Ledger, PassageIndex, Redactor, RerankerStore
+from rag_flywheel.ports import (
+    Conversations,
+    Encoder,
+    Generator,
+    Operations,
+    PassageIndex,
+    Redactor,
+    RerankerStore,
+    Rollouts,
+    Versions,
+)
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.rollout import canary, promotion
 from rag_flywheel.search.retrieval import retrieve
@@ -32,6 +43,10 @@ from rag_flywheel.search.versions import OpenVersions, Searcher, open_version
 from rag_flywheel.services import Services
 
 RECORDED = 50  # passages of a ranking that the ledger keeps, for attribution and hard negatives
+
+
+class ChatLedger(Operations, Conversations, Versions, Rollouts, Protocol):
+    """What an answer is recorded in, and what says who meets which version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +64,20 @@ EVERYBODY = Place(arm=Arm.CONTROL, version=None, unit=None, canary_id=None, step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a question's search came to: the version that answers, its ranking, and where the asker stands with it."""
+
+    place: Place
+    searcher: Searcher
+    passages: Sequence[Passage]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Chat:
     """What answering needs. The one state is which versions are open, by id: they are immutable."""
 
     index: PassageIndex
-    ledger: Ledger
+    ledger: ChatLedger
     encoders: Callable[[Embedder], Encoder]
     rerankers: RerankerStore
     generator: Generator
@@ -133,32 +157,31 @@ class Chat:
         place = self.place(question)
         query = self.generator.rewrite(asked.text, asked.history)
         try:
-            place, searcher, passages = self._found(query, place, asked, started)
-            for piece in self.generator.answer(query, passages[: searcher.shown]):
+            found = self._found(query, place, asked, started)
+            place = found.place
+            for piece in self.generator.answer(query, found.passages[: found.searcher.shown]):
                 if isinstance(piece, str):
                     yield piece
                 else:
                     seconds = time.perf_counter() - started
-                    interaction = self._interaction(
-                        interaction_id, asked, query, passages, piece, searcher, place, seconds
-                    )
+                    interaction = self._interaction(interaction_id, asked, query, found, piece, seconds)
                     self._keep(interaction, place)
                     yield interaction
         except FlywheelError:
             self._failed(place, asked, started)
             raise
 
-    def _found(
-        self, query: str, place: Place, asked: Question, started: float
-    ) -> tuple[Place, Searcher, list[Passage]]:
+    def _found(self, query: str, place: Place, asked: Question, started: float) -> Found:
         if place.version is None:
-            return place, *self.search(query)
+            searcher, passages = self.search(query)
+            return Found(place=place, searcher=searcher, passages=passages)
         try:
-            return place, *self.search(query, on=place.version)
+            searcher, passages = self.search(query, on=place.version)
+            return Found(place=place, searcher=searcher, passages=passages)
         except FlywheelError:  # nobody shall suffer from a candidate
-            found = self.search(query)
+            searcher, passages = self.search(query)
             self._failed(place, asked, started)  # the canary hears of it, once: where this search failed too, from us
-            return EVERYBODY, *found
+            return Found(place=EVERYBODY, searcher=searcher, passages=passages)
 
     def _keep(self, interaction: Interaction, place: Place) -> None:
         with self.ledger.transaction():
@@ -199,13 +222,11 @@ class Chat:
         interaction_id: InteractionId,
         asked: Question,
         query: str,
-        passages: Sequence[Passage],
+        found: Found,
         draft: Draft,
-        searcher: Searcher,
-        place: Place,
         seconds: float,
     ) -> Interaction:
-        salt = self.ledger.salt()
+        salt, place, searcher = self.ledger.salt(), found.place, found.searcher
         return Interaction(
             interaction_id=interaction_id,
             asked=asked.asked,
@@ -218,8 +239,8 @@ class Chat:
             version_id=searcher.version,
             arm=place.arm,
             generator=self.generator.name,
-            ranking=tuple(_shown(passage) for passage in passages[:RECORDED]),
-            shown=min(searcher.shown, len(passages)),
+            ranking=tuple(_shown(passage) for passage in found.passages[:RECORDED]),
+            shown=min(searcher.shown, len(found.passages)),
             citations=draft.citations,
             consent=asked.consent,
             seconds=seconds,

@@ -34,7 +34,7 @@ from rag_flywheel.domain import (
 )
 from rag_flywheel.errors import Damaged, NotFound
 from rag_flywheel.feedback.implicit import rank_cited
-from rag_flywheel.ports import Ledger
+from rag_flywheel.ports import Versions
 from rag_flywheel.search.admission import Fitting, is_admitted
 from rag_flywheel.search.fusion import FEATURES, RRF
 from rag_flywheel.search.retrieval import Ranking, rank
@@ -133,7 +133,7 @@ def explain(interaction_id: InteractionId, *, chat: Chat, limit: int) -> Explana
     )
 
 
-def _version(version: VersionId, ledger: Ledger) -> VersionRecord:
+def _version(version: VersionId, ledger: Versions) -> VersionRecord:
     try:
         return ledger.version(version)
     except NotFound as error:

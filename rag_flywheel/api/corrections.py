@@ -32,6 +32,8 @@ from rag_flywheel.domain import (
     FeedbackKind,
     InteractionId,
 )
+from rag_flywheel.feedback import corrections as correction_case
+from rag_flywheel.feedback import gaps as gap_case
 from rag_flywheel.feedback import intake as feedback_case
 from rag_flywheel.feedback import review as review_case
 
@@ -117,10 +119,7 @@ def decide(correction_id: str, body: ReviewBody, state: Shared) -> ReviewItem:
     services = state.services
     review_case.decide(
         CorrectionId(correction_id),
-        body.verdict,
-        reviewer=body.reviewer,
-        answer=body.answer,
-        note=body.note,
+        review_case.Ruling(verdict=body.verdict, reviewer=body.reviewer, answer=body.answer, note=body.note),
         ledger=services.ledger,
         redactor=services.redactor,
         at=services.now(),
@@ -132,22 +131,21 @@ def decide(correction_id: str, body: ReviewBody, state: Shared) -> ReviewItem:
 @routes.get("/gaps", tags=["feedback"])
 def gaps(state: Shared, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[GapReply]:
     """Questions that the documents could not answer, most frequent first."""
-    return [gap_reply(gap) for gap in feedback_case.gaps(ledger=state.services.ledger, limit=limit)]
+    return [gap_reply(gap) for gap in gap_case.gaps(ledger=state.services.ledger, limit=limit)]
 
 
 @routes.get("/triage", tags=["feedback"])
 def triage(state: Shared, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[SuspectReply]:
     """Questions whose answers people turned away from without a word, the most suspicious first."""
-    return [suspect_reply(suspect) for suspect in feedback_case.triage(ledger=state.services.ledger, limit=limit)]
+    return [suspect_reply(suspect) for suspect in gap_case.triage(ledger=state.services.ledger, limit=limit)]
 
 
 def _given(body: FeedbackBody, state: State) -> Feedback:
     services = state.services
     return feedback_case.prepare(
-        InteractionId(body.interaction_id),
-        body.kind,
-        body.value,
-        user=body.user_id,
+        feedback_case.Signal(
+            interaction_id=InteractionId(body.interaction_id), kind=body.kind, value=body.value, user=body.user_id
+        ),
         ledger=services.ledger,
         redactor=services.redactor,
         minimum_similarity=services.config.generator.minimum_similarity,
@@ -162,13 +160,15 @@ def _correction_of(body: FeedbackBody) -> CorrectionBody:
 
 def _corrected(body: CorrectionBody, state: State, feedback: Feedback | None) -> Correction:
     services = state.services
-    return review_case.prepare(
-        InteractionId(body.interaction_id),
-        body.answer,
-        evidence=[span.evidence() for span in body.evidence],
-        supersedes=[span.evidence() for span in body.supersedes],
-        user=body.user_id,
-        feedback_id=None if feedback is None else feedback.feedback_id,
+    return correction_case.prepare(
+        correction_case.Submission(
+            interaction_id=InteractionId(body.interaction_id),
+            answer=body.answer,
+            evidence=tuple(span.evidence() for span in body.evidence),
+            supersedes=tuple(span.evidence() for span in body.supersedes),
+            user=body.user_id,
+            feedback_id=None if feedback is None else feedback.feedback_id,
+        ),
         ledger=services.ledger,
         redactor=services.redactor,
         find=state.find,

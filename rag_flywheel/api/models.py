@@ -29,7 +29,7 @@ from rag_flywheel.domain import (
     VersionRecord,
 )
 from rag_flywheel.feedback.conflicts import Disagreement
-from rag_flywheel.feedback.intake import Gap, Suspect
+from rag_flywheel.feedback.gaps import Gap, Suspect
 from rag_flywheel.feedback.review import Progress
 from rag_flywheel.rollout.promotion import Switch
 

@@ -9,7 +9,7 @@ from rag_flywheel.domain.feedback import CorrectionState, ReviewedCorrection
 from rag_flywheel.domain.ids import CORRECTION_PREFIX, CorrectionId
 
 
-def replaced(reviewed: Sequence[ReviewedCorrection]) -> dict[CorrectionId, CorrectionId]:
+def replaced(corrections: Sequence[ReviewedCorrection]) -> dict[CorrectionId, CorrectionId]:
     """Each accepted correction that another one took the place of, with that other one.
 
     The newest accepted one wins, by the time of its latest review (then by its id): it replaces those that were
@@ -19,9 +19,9 @@ def replaced(reviewed: Sequence[ReviewedCorrection]) -> dict[CorrectionId, Corre
     found: dict[CorrectionId, CorrectionId] = {}
     latest: dict[str, CorrectionId] = {}
     before: set[CorrectionId] = set()
-    for entry in sorted(_accepted(reviewed), key=_accepted_at):
-        this, question = entry.correction.correction_id, same_question(entry.correction.question)
-        older = (named_by(entry) & before) | ({latest[question]} if question in latest else set())
+    for reviewed in sorted(_accepted(corrections), key=_accepted_at):
+        this, question = reviewed.correction.correction_id, same_question(reviewed.correction.question)
+        older = (named_by(reviewed) & before) | ({latest[question]} if question in latest else set())
         for name in older:
             found.setdefault(name, this)  # who came first took the place; a third finds it taken
         latest[question] = this
@@ -52,8 +52,8 @@ def predecessors(
     return tuple(found)
 
 
-def _accepted(reviewed: Sequence[ReviewedCorrection]) -> list[ReviewedCorrection]:
-    return [entry for entry in reviewed if entry.verdict_state is CorrectionState.ACCEPTED]
+def _accepted(corrections: Sequence[ReviewedCorrection]) -> list[ReviewedCorrection]:
+    return [reviewed for reviewed in corrections if reviewed.verdict_state is CorrectionState.ACCEPTED]
 
 
 def _accepted_at(reviewed: ReviewedCorrection) -> tuple[datetime, CorrectionId]:

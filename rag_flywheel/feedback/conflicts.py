@@ -30,15 +30,18 @@ class Standing:
     near: NearIndex  # of those texts
 
 
-def survey(reviewed: Sequence[ReviewedCorrection]) -> Standing:
+def survey(corrections: Sequence[ReviewedCorrection]) -> Standing:
     """Who stands, by question: what `disagreements` looks through, made once for any number of them."""
-    gone = replaced(reviewed)
-    standing = {entry.correction.correction_id: entry for entry in reviewed if _stands(entry, gone)}
+    replaced_by = replaced(corrections)
+    standing = {
+        reviewed.correction.correction_id: reviewed for reviewed in corrections if _stands(reviewed, replaced_by)
+    }
     asked: dict[str, dict[str, list[CorrectionId]]] = defaultdict(lambda: defaultdict(list))
-    for entry in sorted(standing.values(), key=lambda entry: entry.review is None):  # accepted ones are found first
-        asked[normalised(entry.correction.question)][entry.answer].append(entry.correction.correction_id)
+    accepted_first = sorted(standing.values(), key=lambda reviewed: reviewed.review is None)
+    for reviewed in accepted_first:
+        asked[normalised(reviewed.correction.question)][reviewed.answer].append(reviewed.correction.correction_id)
     return Standing(
-        replaced=gone,
+        replaced=replaced_by,
         corrections=standing,
         asked={text: {answer: tuple(names) for answer, names in answers.items()} for text, answers in asked.items()},
         near=near_index(asked),
@@ -61,8 +64,8 @@ def disagreements(correction_id: CorrectionId, known: Standing) -> Iterator[Disa
                     yield Disagreement(other=other, same_question=same_question(other.correction.question) == question)
 
 
-def _stands(reviewed: ReviewedCorrection, gone: Mapping[CorrectionId, CorrectionId]) -> bool:
-    return reviewed.correction.correction_id not in gone and reviewed.verdict_state in (
+def _stands(reviewed: ReviewedCorrection, replaced_by: Mapping[CorrectionId, CorrectionId]) -> bool:
+    return reviewed.correction.correction_id not in replaced_by and reviewed.verdict_state in (
         CorrectionState.PENDING,
         CorrectionState.ACCEPTED,
     )

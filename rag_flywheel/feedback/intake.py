@@ -1,8 +1,9 @@
-"""Signals about an answer, recorded; and the questions that they show to a person: gaps in knowledge, and suspects."""
+"""Signals about an answer: checked, masked, and given the stage that failed, or the rank that they are about."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from rag_flywheel.domain import (
     IMPLICIT,
@@ -19,76 +20,60 @@ from rag_flywheel.domain import (
 from rag_flywheel.errors import Conflict, InvalidInput
 from rag_flywheel.feedback import implicit
 from rag_flywheel.feedback.attribution import attribute, attribute_without_evidence
-from rag_flywheel.ports import Ledger, Redactor
+from rag_flywheel.ports import Conversations, Operations, Redactor
 from rag_flywheel.privacy.pseudonyms import pseudonym
 
 TEXT_AT_MOST = 20_000  # characters
 GOOD_STARS = 4  # from here on stars confirm an answer
-RECENT = 10_000  # interactions, the newest ones, that gaps and suspects are looked for in
 _FLAGS = {FeedbackKind.USED, FeedbackKind.ABANDONED, FeedbackKind.REGENERATED}
 _TEXTS = {FeedbackKind.COMMENT, FeedbackKind.ISSUE, FeedbackKind.EDITED}
-_JUDGEMENTS = set(FeedbackKind) - IMPLICIT - {FeedbackKind.COMMENT}
 _THUMBS: Mapping[str | int, str] = {"up": "up", "down": "down", True: "up", False: "down", -1: "down"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gap:
-    """A question that the corpus could not answer, with how often it came up. Its text is masked."""
-
-    question: str
-    times: int
-    last: datetime
-    interaction_ids: tuple[InteractionId, ...]
+class SignalLedger(Operations, Conversations, Protocol):
+    """The interactions that signals are about, and the salt of pseudonyms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Suspect:
-    """A question whose answers people turned away from, going by what they did. Its text is masked.
+class Signal:
+    """What a caller says about an answer, as it comes in: neither checked nor masked."""
 
-    It is for a person to look at: nothing is learned from it.
-    """
-
-    question: str
-    score: float  # how much the implicit signals about its answers speak against them, above 0
-    times: int  # answers whose signals speak against them
-    last: datetime  # the latest of these answers
-    interaction_ids: tuple[InteractionId, ...]  # of these answers, the most suspicious first
+    interaction_id: InteractionId
+    kind: str
+    value: Json
+    user: str | None  # as the caller names the person
 
 
 def prepare(
-    interaction_id: InteractionId,
-    kind: str,
-    value: Json,
+    signal: Signal,
     *,
-    user: str | None,
-    ledger: Ledger,
+    ledger: SignalLedger,
     redactor: Redactor,
     minimum_similarity: float,
     at: datetime,
     new_id: Callable[[], str],
 ) -> Feedback:
-    """One signal, checked and masked, for the caller to record.
+    """The signal, checked and masked, for the caller to record.
 
     A thumbs-down has the stage that most likely failed, an implicit signal the rank and the propensity of its passage.
     Raises NotFound for an unknown interaction, InvalidInput for an unknown kind or a value that does not fit it,
     and Conflict for a text on an interaction without consent.
     """
-    interaction = ledger.interaction(interaction_id)
-    known = checked_kind(kind)
-    if isinstance(value, str) and known in _TEXTS | {FeedbackKind.MISSING_KNOWLEDGE} and not interaction.consent:
+    interaction, kind = ledger.interaction(signal.interaction_id), checked_kind(signal.kind)
+    if isinstance(signal.value, str) and kind in _TEXTS | {FeedbackKind.MISSING_KNOWLEDGE} and not interaction.consent:
         raise Conflict(
-            f"interaction {interaction_id} was held without consent to keep texts, so {known} cannot be kept"
+            f"interaction {signal.interaction_id} was held without consent to keep texts, so {kind} cannot be kept"
         )
-    fitting = _checked_value(known, value, interaction, redactor)
-    down = known is FeedbackKind.THUMB and fitting == "down"
-    rank = implicit.rank_of(known, fitting, interaction) if known in IMPLICIT else None
+    value = _checked_value(kind, signal.value, interaction, redactor)
+    down = kind is FeedbackKind.THUMB and value == "down"
+    rank = implicit.rank_of(kind, value, interaction) if kind in IMPLICIT else None
     return Feedback(
         feedback_id=FeedbackId(new_id()),
-        interaction_id=interaction_id,
+        interaction_id=signal.interaction_id,
         given=at,
-        user=pseudonym(user, ledger.salt()),
-        kind=known,
-        value=fitting,
+        user=pseudonym(signal.user, ledger.salt()),
+        kind=kind,
+        value=value,
         stage=_stage(interaction, ledger, minimum_similarity) if down else None,
         rank=rank,
         propensity=None if rank is None else implicit.propensity(rank),
@@ -118,77 +103,7 @@ def confirmed(feedback: Sequence[Feedback]) -> list[InteractionId]:
     return [interaction for interaction in good if interaction not in bad]
 
 
-def gaps(*, ledger: Ledger, limit: int) -> list[Gap]:
-    """Questions without an answer, most frequent first: refused ones, and those reported as missing knowledge."""
-    found = {
-        interaction.interaction_id: interaction for interaction in ledger.interactions(answered=False, limit=RECENT)
-    }
-    for signal in ledger.feedback():
-        if signal.kind is FeedbackKind.MISSING_KNOWLEDGE and signal.value is not False:
-            found.setdefault(signal.interaction_id, ledger.interaction(signal.interaction_id))
-    made = [_gap(group) for group in _by_query(found.values())]
-    return sorted(made, key=lambda gap: (-gap.times, gap.question))[:limit]
-
-
-def triage(*, ledger: Ledger, limit: int) -> list[Suspect]:
-    """Questions whose answers nobody judged or corrected and people turned away from, the most suspicious first.
-
-    The score of a question is the sum over its answers of `implicit.balances`, turned round: abandoned, regenerated,
-    edited and unused answers count up, used ones and clicks on a citation down. It takes in the RECENT newest answers.
-    """
-    given = ledger.feedback()
-    judged = {signal.interaction_id for signal in given if signal.kind in _JUDGEMENTS}
-    judged |= {reviewed.correction.interaction_id for reviewed in ledger.corrections()}
-    found = implicit.balances(signal for signal in given if signal.interaction_id not in judged)
-    scores = {name: -balance for name, balance in found.items()}
-    answered = [
-        interaction
-        for interaction in ledger.interactions(answered=True, limit=RECENT)
-        if interaction.interaction_id in scores
-    ]
-    made = [_suspect(group, scores) for group in _by_query(answered) if _score(group, scores) > 0]
-    return sorted(made, key=lambda suspect: (-suspect.score, suspect.question))[:limit]
-
-
-def _by_query(interactions: Iterable[Interaction]) -> list[list[Interaction]]:
-    """Interactions of one query in one group; those without consent are left out, for they have no text."""
-    groups: dict[str, list[Interaction]] = {}
-    for interaction in interactions:
-        if interaction.question:
-            groups.setdefault(" ".join(interaction.query.casefold().split()), []).append(interaction)
-    return list(groups.values())
-
-
-def _gap(group: Sequence[Interaction]) -> Gap:
-    newest = max(group, key=lambda interaction: interaction.asked)
-    return Gap(
-        question=newest.query,
-        times=len(group),
-        last=newest.asked,
-        interaction_ids=tuple(interaction.interaction_id for interaction in group),
-    )
-
-
-def _score(group: Sequence[Interaction], scores: Mapping[InteractionId, float]) -> float:
-    return sum(scores[interaction.interaction_id] for interaction in group)
-
-
-def _suspect(group: Sequence[Interaction], scores: Mapping[InteractionId, float]) -> Suspect:
-    against = sorted(
-        (interaction for interaction in group if scores[interaction.interaction_id] > 0),
-        key=lambda interaction: -scores[interaction.interaction_id],
-    )
-    newest = max(against, key=lambda interaction: interaction.asked)
-    return Suspect(
-        question=newest.query,
-        score=_score(group, scores),
-        times=len(against),
-        last=newest.asked,
-        interaction_ids=tuple(interaction.interaction_id for interaction in against),
-    )
-
-
-def _stage(interaction: Interaction, ledger: Ledger, minimum_similarity: float) -> Stage:
+def _stage(interaction: Interaction, ledger: Conversations, minimum_similarity: float) -> Stage:
     spans = [
         span
         for signal in ledger.feedback(interaction_id=interaction.interaction_id)

@@ -28,7 +28,7 @@ from rag_flywheel.domain import (
 )
 from rag_flywheel.domain.equivalence import agree
 from rag_flywheel.errors import Conflict
-from rag_flywheel.feedback import intake, review
+from rag_flywheel.feedback import corrections, intake, review
 from rag_flywheel.ports import Vectors
 from rag_flywheel.search.retrieval import retrieve_by_vector
 from rag_flywheel.services import Services
@@ -178,10 +178,7 @@ class _Simulation:
     def _say(self, ask: Ask, interaction: Interaction, kind: str, value: str | bool) -> None:
         services = self.services
         signal = intake.prepare(
-            interaction.interaction_id,
-            kind,
-            value,
-            user=_name(ask),
+            intake.Signal(interaction_id=interaction.interaction_id, kind=kind, value=value, user=_name(ask)),
             ledger=services.ledger,
             redactor=services.redactor,
             minimum_similarity=services.config.generator.minimum_similarity,
@@ -192,13 +189,8 @@ class _Simulation:
 
     def _correct(self, ask: Ask, interaction: Interaction) -> None:
         services = self.services
-        correction = review.prepare(
-            interaction.interaction_id,
-            ask.answer,
-            evidence=(),
-            supersedes=(),
-            user=_name(ask),
-            feedback_id=None,
+        correction = corrections.prepare(
+            corrections.Submission(interaction_id=interaction.interaction_id, answer=ask.answer, user=_name(ask)),
             ledger=services.ledger,
             redactor=services.redactor,
             find=lambda text: self.chat.search(text)[1],
@@ -215,10 +207,7 @@ class _Simulation:
         services = self.services
         return review.decide(
             correction.correction_id,
-            Verdict.ACCEPT,
-            reviewer=WHO,
-            answer=None,
-            note=None,
+            review.Ruling(verdict=Verdict.ACCEPT, reviewer=WHO),
             ledger=services.ledger,
             redactor=services.redactor,
             at=services.now(),

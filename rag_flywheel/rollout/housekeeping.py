@@ -5,14 +5,15 @@ from datetime import datetime, timedelta
 
 from rag_flywheel.domain import VersionId, VersionRecord, VersionState
 from rag_flywheel.errors import Damaged
-from rag_flywheel.ports import Ledger, PassageIndex
+from rag_flywheel.ports import PassageIndex
 from rag_flywheel.rollout import promotion
+from rag_flywheel.rollout.promotion import RolloutLedger
 
 GONE = (VersionState.DELETED,)
 IN_TRAFFIC = (VersionState.LIVE, VersionState.CANARY)
 
 
-def reconcile(*, index: PassageIndex, ledger: Ledger, at: datetime) -> list[str]:
+def reconcile(*, index: PassageIndex, ledger: RolloutLedger, at: datetime) -> list[str]:
     """Bring the ledger up to the alias and clear what a dead run left. Call it only under the reindex lock.
 
     Returns what was done, in words. A version that was built and never decided on is deleted: its run is dead. Raises
@@ -53,7 +54,9 @@ def reconcile(*, index: PassageIndex, ledger: Ledger, at: datetime) -> list[str]
     return done
 
 
-def retire(*, index: PassageIndex, ledger: Ledger, keep: int, unread_after: timedelta, at: datetime) -> list[VersionId]:
+def retire(
+    *, index: PassageIndex, ledger: RolloutLedger, keep: int, unread_after: timedelta, at: datetime
+) -> list[VersionId]:
     """Delete all but the `keep` newest versions that were ever live, the live one always among those kept.
 
     A refused version goes at once: nobody can want it back, and its report stays. A version that served waits until it
@@ -77,7 +80,7 @@ def retire(*, index: PassageIndex, ledger: Ledger, keep: int, unread_after: time
     return [version for version in old if _deleted(version, index=index, ledger=ledger, at=at)]
 
 
-def _deleted(version: VersionId, *, index: PassageIndex, ledger: Ledger, at: datetime) -> bool:
+def _deleted(version: VersionId, *, index: PassageIndex, ledger: RolloutLedger, at: datetime) -> bool:
     """Delete it unless it is live or held out, which it may be again since it was chosen."""
     with promotion.alone(ledger):
         held = ledger.holdout()

@@ -9,10 +9,11 @@ when the process dies between the reply and its record, or when a later notice i
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import Protocol
 
 from rag_flywheel.domain import Delivery, Notice
 from rag_flywheel.errors import AlreadyRunning
-from rag_flywheel.ports import Ledger, Webhooks
+from rag_flywheel.ports import Operations, Outbox, Webhooks
 
 LOCK = "webhooks"
 ATTEMPTS = 8
@@ -23,7 +24,11 @@ AT_ONCE = 10  # notices for one receiver in one pass, so that a pass ends while 
 GONE = 410  # HTTP: the receiver wants no more of this
 
 
-def deliver(ledger: Ledger, webhooks: Webhooks, *, at: datetime) -> int:
+class DeliveryLedger(Operations, Outbox, Protocol):
+    """The notices, and the lock under which they are sent."""
+
+
+def deliver(ledger: DeliveryLedger, webhooks: Webhooks, *, at: datetime) -> int:
     """Send what is due at `at`, which is now, and record each attempt; returns how many deliveries succeeded.
 
     Any number of processes may call it: while one is at it, the others return 0. A receiver whose attempt fails is
@@ -44,7 +49,7 @@ def wait(attempts: int) -> timedelta:
     return FIRST_WAIT * LONGER ** (attempts - 1)
 
 
-def _pass(ledger: Ledger, webhooks: Webhooks, *, at: datetime) -> int:
+def _pass(ledger: Outbox, webhooks: Webhooks, *, at: datetime) -> int:
     waiting = {
         receiver: islice(_due(ledger.undelivered(receiver, attempts=ATTEMPTS), at=at), AT_ONCE)
         for receiver in webhooks.receivers
@@ -67,7 +72,7 @@ def _due(undelivered: Sequence[tuple[Notice, tuple[Delivery, ...]]], *, at: date
             yield notice
 
 
-def _tell(notice: Notice, receiver: str, *, ledger: Ledger, webhooks: Webhooks, at: datetime) -> bool:
+def _tell(notice: Notice, receiver: str, *, ledger: Outbox, webhooks: Webhooks, at: datetime) -> bool:
     status = webhooks.send(notice, receiver=receiver, at=at)
     delivered = status is not None and 200 <= status < 300
     ledger.add_delivery(

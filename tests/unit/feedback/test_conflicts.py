@@ -78,9 +78,9 @@ def test_of_the_accepted_answers_to_one_question_exactly_the_latest_stands(hours
 
 
 def test_predecessors_are_followed_through_others_the_latest_first() -> None:
-    gone = replaced([reviewed("c1", hour=1), reviewed("c2", hour=2), reviewed("c3", hour=3)])
-    assert predecessors(CorrectionId("c3"), gone) == ("c2", "c1")
-    assert predecessors(CorrectionId("c1"), gone) == ()
+    replaced_by = replaced([reviewed("c1", hour=1), reviewed("c2", hour=2), reviewed("c3", hour=3)])
+    assert predecessors(CorrectionId("c3"), replaced_by) == ("c2", "c1")
+    assert predecessors(CorrectionId("c1"), replaced_by) == ()
 
 
 # --- who contradicts whom -------------------------------------------------------------------------------------------

@@ -1,18 +1,14 @@
-"""Signals about an answer, and the questions that they show to a person: gaps in knowledge, and suspects."""
-
-import itertools
-from datetime import timedelta
-from typing import Any
+"""Signals about an answer: checked, masked, and what each of them is about."""
 
 import pytest
 
 from rag_flywheel.domain import Feedback, FeedbackId, FeedbackKind, InteractionId, Json, Scores, Stage
 from rag_flywheel.errors import InvalidInput, NotFound
-from rag_flywheel.feedback.intake import checked_text, confirmed, gaps, prepare, triage
+from rag_flywheel.feedback.intake import checked_text, confirmed
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from tests.fakes.ledger import MemoryLedger
-from tests.fakes.redactor import FakeRedactor
-from tests.fakes.samples import NOON, correction, interaction, shown
+from tests.fakes.samples import NOON, interaction, shown
+from tests.fakes.signals import say
 
 RANKING = [shown("a", 1), shown("b", 2), shown("c", 3)]
 
@@ -22,23 +18,6 @@ def ledger() -> MemoryLedger:
     made = MemoryLedger()
     made.add_interaction(interaction("i1", ranking=RANKING, citations=2))
     return made
-
-
-def say(ledger: MemoryLedger, kind: str, value: Any, *, of: str = "i1", user: str | None = None) -> Feedback:
-    numbers = itertools.count(len(ledger.feedback()))
-    given = prepare(
-        InteractionId(of),
-        kind,
-        value,
-        user=user,
-        ledger=ledger,
-        redactor=FakeRedactor(),
-        minimum_similarity=0.35,
-        at=NOON + timedelta(seconds=len(ledger.feedback())),
-        new_id=lambda: f"f{next(numbers)}",
-    )
-    ledger.add_feedback(given)
-    return given
 
 
 RELEVANT = {"document_id": "guide", "relevant": True}
@@ -287,139 +266,6 @@ def test_an_answer_is_confirmed_by_praise_that_nobody_contradicts() -> None:
     ]
     assert confirmed(signals) == ["praised", "liked"]
     assert confirmed([]) == []
-
-
-# --- gaps -----------------------------------------------------------------------------------------------------------
-
-
-def test_gaps_are_grouped_by_the_query_and_the_most_frequent_come_first() -> None:
-    ledger = MemoryLedger()
-    asked = [("i1", "How to clean it?"), ("i2", "Is it round?"), ("i3", "how to  CLEAN it?")]
-    for at, (name, text) in enumerate(asked):
-        ledger.add_interaction(interaction(name, question=text, answered=False, asked=NOON + timedelta(minutes=at)))
-    ledger.add_interaction(interaction("good", question="Is it good?"))
-    first, second = gaps(ledger=ledger, limit=10)
-    assert (first.question, first.times, first.last) == ("how to  CLEAN it?", 2, NOON + timedelta(minutes=2))
-    assert set(first.interaction_ids) == {"i1", "i3"}
-    assert (second.question, second.times) == ("Is it round?", 1)
-    assert gaps(ledger=ledger, limit=1) == [first]
-
-
-def test_a_follow_up_is_a_gap_by_the_query_that_it_became() -> None:
-    ledger = MemoryLedger()
-    ledger.add_interaction(interaction(question="and how?", query="How to clean it?", answered=False))
-    assert [gap.question for gap in gaps(ledger=ledger, limit=10)] == ["How to clean it?"]
-
-
-@pytest.mark.parametrize(("value", "times"), [(True, 1), ("how to clean it", 1), (False, 0)])
-def test_knowledge_reported_missing_is_a_gap_though_it_was_answered(
-    ledger: MemoryLedger, value: Json, times: int
-) -> None:
-    say(ledger, "missing_knowledge", value)
-    assert len(gaps(ledger=ledger, limit=10)) == times
-
-
-def test_a_refused_question_that_was_reported_too_counts_once() -> None:
-    ledger = MemoryLedger()
-    ledger.add_interaction(interaction(answered=False))
-    say(ledger, "missing_knowledge", True)
-    assert [gap.times for gap in gaps(ledger=ledger, limit=10)] == [1]
-
-
-def test_a_question_without_consent_is_no_gap_that_could_be_shown() -> None:
-    ledger = MemoryLedger()
-    ledger.add_interaction(interaction(question="", answered=False, consent=False))
-    assert gaps(ledger=ledger, limit=10) == []
-
-
-# --- triage ---------------------------------------------------------------------------------------------------------
-
-
-def asked(*names: str, question: str = "Is it round?", ledger: MemoryLedger | None = None) -> MemoryLedger:
-    ledger = ledger or MemoryLedger()
-    for at, name in enumerate(names):
-        ledger.add_interaction(interaction(name, question=question, asked=NOON + timedelta(minutes=at)))
-    return ledger
-
-
-@pytest.mark.parametrize(
-    ("kind", "value"), [("abandoned", True), ("regenerated", True), ("used", False), ("edited", "Better.")]
-)
-def test_an_answer_that_a_person_turned_away_from_is_a_suspect(kind: str, value: Json) -> None:
-    ledger = asked("i1")
-    say(ledger, kind, value)
-    [suspect] = triage(ledger=ledger, limit=10)
-    assert (suspect.question, suspect.score, suspect.times, suspect.interaction_ids) == ("Is it round?", 1, 1, ("i1",))
-
-
-@pytest.mark.parametrize(("kind", "value"), [("abandoned", False), ("regenerated", False), ("used", True)])
-def test_an_answer_that_nobody_turned_away_from_is_none(kind: str, value: Json) -> None:
-    ledger = asked("i1")
-    say(ledger, kind, value)
-    assert triage(ledger=ledger, limit=10) == []
-
-
-def test_answers_to_one_query_are_weighed_together_and_the_suspicious_ones_are_named_worst_first() -> None:
-    ledger = asked("i1", "i2", "i3")
-    ledger = asked("i4", question="is it  ROUND?", ledger=ledger)
-    say(ledger, "abandoned", True, of="i2")
-    say(ledger, "abandoned", True, of="i4")
-    say(ledger, "regenerated", True, of="i4")
-    say(ledger, "used", True, of="i1")
-    [suspect] = triage(ledger=ledger, limit=10)
-    assert (suspect.score, suspect.times, suspect.interaction_ids) == (2, 2, ("i4", "i2"))
-    assert (suspect.question, suspect.last) == ("Is it round?", NOON + timedelta(minutes=1))
-
-
-def test_a_question_whose_answers_are_used_more_than_left_is_no_suspect() -> None:
-    ledger = asked("i1", "i2")
-    say(ledger, "abandoned", True, of="i1")
-    say(ledger, "used", True, of="i2")
-    assert triage(ledger=ledger, limit=10) == []
-    say(ledger, "regenerated", True, of="i1")
-    assert [suspect.score for suspect in triage(ledger=ledger, limit=10)] == [1]
-
-
-def test_what_is_cited_far_down_is_more_suspicious_and_the_list_is_cut_at_the_limit() -> None:
-    ledger = asked("i1")
-    ledger.add_interaction(interaction("i2", question="Is it flat?", ranking=CITED))
-    say(ledger, "abandoned", True, of="i1")
-    say(ledger, "abandoned", True, of="i2")
-    flat, plain = triage(ledger=ledger, limit=10)
-    assert (flat.question, flat.score) == ("Is it flat?", 2)
-    assert (plain.question, plain.score) == ("Is it round?", 1)
-    assert triage(ledger=ledger, limit=1) == [flat]
-
-
-@pytest.mark.parametrize(("kind", "value"), [("thumb", "down"), ("thumb", "up"), ("stars", 3), ("issue", "wrong")])
-def test_an_answer_that_somebody_judged_needs_no_triage(kind: str, value: Json) -> None:
-    ledger = asked("i1")
-    say(ledger, "abandoned", True)
-    say(ledger, kind, value)
-    assert triage(ledger=ledger, limit=10) == []
-
-
-def test_a_comment_is_no_judgement() -> None:
-    ledger = asked("i1")
-    say(ledger, "abandoned", True)
-    say(ledger, "comment", "hm")
-    assert len(triage(ledger=ledger, limit=10)) == 1
-
-
-def test_a_corrected_answer_is_in_the_review_queue_and_needs_no_triage() -> None:
-    ledger = asked("i1")
-    say(ledger, "abandoned", True)
-    ledger.add_correction(correction("c1", of="i1"))
-    assert triage(ledger=ledger, limit=10) == []
-
-
-def test_a_refusal_is_a_gap_and_no_suspect_and_without_consent_there_is_nothing_to_show() -> None:
-    ledger = MemoryLedger()
-    ledger.add_interaction(interaction("i1", answered=False))
-    ledger.add_interaction(interaction("i2", question="", consent=False))
-    say(ledger, "abandoned", True, of="i1")
-    say(ledger, "abandoned", True, of="i2")
-    assert triage(ledger=ledger, limit=10) == []
 
 
 def test_no_implicit_signal_ever_confirms_an_answer(ledger: MemoryLedger) -> None:

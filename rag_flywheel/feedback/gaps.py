@@ -1,0 +1,111 @@
+"""The questions that signals show to a person: gaps in knowledge, and suspicious answers."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from rag_flywheel.domain import IMPLICIT, FeedbackKind, Interaction, InteractionId
+from rag_flywheel.feedback import implicit
+from rag_flywheel.ports import Conversations, Corrections
+
+RECENT = 10_000  # interactions, the newest ones, that gaps and suspects are looked for in
+_JUDGEMENTS = set(FeedbackKind) - IMPLICIT - {FeedbackKind.COMMENT}
+
+
+class TriageLedger(Conversations, Corrections, Protocol):
+    """What was said and done about answers, and which of them were corrected."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """A question that the corpus could not answer, with how often it came up. Its text is masked."""
+
+    question: str
+    times: int
+    last: datetime
+    interaction_ids: tuple[InteractionId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspect:
+    """A question whose answers people turned away from, going by what they did. Its text is masked.
+
+    It is for a person to look at: nothing is learned from it.
+    """
+
+    question: str
+    score: float  # how much the implicit signals about its answers speak against them, above 0
+    times: int  # answers whose signals speak against them
+    last: datetime  # the latest of these answers
+    interaction_ids: tuple[InteractionId, ...]  # of these answers, the most suspicious first
+
+
+def gaps(*, ledger: Conversations, limit: int) -> list[Gap]:
+    """Questions without an answer, most frequent first: refused ones, and those reported as missing knowledge."""
+    found = {
+        interaction.interaction_id: interaction for interaction in ledger.interactions(answered=False, limit=RECENT)
+    }
+    for signal in ledger.feedback():
+        if signal.kind is FeedbackKind.MISSING_KNOWLEDGE and signal.value is not False:
+            found.setdefault(signal.interaction_id, ledger.interaction(signal.interaction_id))
+    made = [_gap(alike) for alike in _by_query(found.values())]
+    return sorted(made, key=lambda gap: (-gap.times, gap.question))[:limit]
+
+
+def triage(*, ledger: TriageLedger, limit: int) -> list[Suspect]:
+    """Questions whose answers nobody judged or corrected and people turned away from, the most suspicious first.
+
+    The score of a question is the sum over its answers of `implicit.balances`, turned round: abandoned, regenerated,
+    edited and unused answers count up, used ones and clicks on a citation down. It takes in the RECENT newest answers.
+    """
+    given = ledger.feedback()
+    judged = {signal.interaction_id for signal in given if signal.kind in _JUDGEMENTS}
+    judged |= {reviewed.correction.interaction_id for reviewed in ledger.corrections()}
+    found = implicit.balances(signal for signal in given if signal.interaction_id not in judged)
+    scores = {name: -balance for name, balance in found.items()}
+    answered = [
+        interaction
+        for interaction in ledger.interactions(answered=True, limit=RECENT)
+        if interaction.interaction_id in scores
+    ]
+    made = [_suspect(alike, scores) for alike in _by_query(answered) if _score(alike, scores) > 0]
+    return sorted(made, key=lambda suspect: (-suspect.score, suspect.question))[:limit]
+
+
+def _by_query(interactions: Iterable[Interaction]) -> list[list[Interaction]]:
+    """The interactions of each query; those without consent are left out, for they have no text."""
+    by_query: dict[str, list[Interaction]] = {}
+    for interaction in interactions:
+        if interaction.question:
+            by_query.setdefault(" ".join(interaction.query.casefold().split()), []).append(interaction)
+    return list(by_query.values())
+
+
+def _gap(alike: Sequence[Interaction]) -> Gap:
+    newest = max(alike, key=lambda interaction: interaction.asked)
+    return Gap(
+        question=newest.query,
+        times=len(alike),
+        last=newest.asked,
+        interaction_ids=tuple(interaction.interaction_id for interaction in alike),
+    )
+
+
+def _score(alike: Sequence[Interaction], scores: Mapping[InteractionId, float]) -> float:
+    return sum(scores[interaction.interaction_id] for interaction in alike)
+
+
+def _suspect(alike: Sequence[Interaction], scores: Mapping[InteractionId, float]) -> Suspect:
+    against = sorted(
+        (interaction for interaction in alike if scores[interaction.interaction_id] > 0),
+        key=lambda interaction: -scores[interaction.interaction_id],
+    )
+    newest = max(against, key=lambda interaction: interaction.asked)
+    return Suspect(
+        question=newest.query,
+        score=_score(alike, scores),
+        times=len(against),
+        last=newest.asked,
+        interaction_ids=tuple(interaction.interaction_id for interaction in against),
+    )
