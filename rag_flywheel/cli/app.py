@@ -118,7 +118,7 @@ def reindex(
         from rag_flywheel.cycle.reindex import reindex as run
 
         with _local(context) as services, shown(err) as steps:
-            result = run(services, force=force, steps=steps)
+            result = run(services, force=force, steps=steps).as_json()
     _print(asked, result, printed.reindex_table)
     raise typer.Exit({"refused": REFUSED, "undecided": UNDECIDED}.get(result["decision"], DONE))
 

@@ -12,8 +12,10 @@ from eval.guardrails import safety
 from eval.guardrails.checks import Invariant
 from eval.questions import splits
 from rag_flywheel.answering.extractive import Extractive
-from rag_flywheel.cycle.gate_run import judge_candidate
-from rag_flywheel.cycle.reindex import build_version, reindex
+from rag_flywheel.cycle.candidate import build_version
+from rag_flywheel.cycle.gate_run import decide_on
+from rag_flywheel.cycle.reindex import reindex
+from rag_flywheel.cycle.result import CycleResult
 from rag_flywheel.cycle.snapshot import take_snapshot
 from rag_flywheel.domain import (
     Candidate,
@@ -84,7 +86,7 @@ class House:
     index: NotingIndex
     steps: list[tuple[str, int, int]] = field(default_factory=list)  # of the last cycle
 
-    def cycle(self, *, force: bool = False) -> dict[str, Any]:
+    def cycle(self, *, force: bool = False) -> CycleResult:
         self.steps.clear()
         self.index.asked.clear()
         return reindex(self.services, force=force, steps=self.step)
@@ -181,7 +183,7 @@ def test_one_correction_where_nothing_is_judged_is_decided_by_made_questions(hou
     house.cycle()
     house.correct("c1", FENCE, VARNISH)
     result = house.cycle()
-    assert result["decision"] == "promoted", result["reasons"]
+    assert result.decision == "promoted", result.reasons
     questions = {one["slice"]: (one["questions"], one["made"]) for one in house.report()["slices"]}
     assert questions["corrected"] == (1, 0)
     assert questions["golden"] == questions["confirmed"] == (0, 0)
@@ -194,7 +196,7 @@ def test_the_same_version_twice_passes_as_not_worse(house: House) -> None:
     house.correct("c1", FENCE, VARNISH)
     first = house.cycle()
     again = house.cycle(force=True)
-    assert (again["decision"], again["version"] == first["version"]) == ("promoted", False)
+    assert (again.decision, again.version == first.version) == ("promoted", False)
     told = house.report()
     assert (told["verdict"], told["better"], told["changed"]) == ("Passed as not worse", False, [])
     assert {comparison["difference"] for comparison in told["comparisons"]} <= {0.0, None}
@@ -206,7 +208,7 @@ def test_a_language_models_wordings_are_asked_and_where_it_is_down_the_cycle_goe
     house.correct("c1", FENCE, VARNISH)
     rephraser = ScriptedRephraser({FENCE: [REWORDED]}, down=down)
     made = replace(house, services=replace(house.services, rephraser=rephraser))
-    assert made.cycle()["decision"] == "promoted"
+    assert made.cycle().decision == "promoted"
     assert (REWORDED in made.searched()) == (not down)
     questions = {one["slice"]: one["questions"] for one in made.report()["slices"]}
     assert questions["paraphrase"] > 0, "made wordings stand in"
@@ -340,7 +342,7 @@ def test_sealed_questions_have_the_last_word_and_may_turn_a_pass_into_a_refusal(
     for part in PARTS:
         sealed.write(f"decoy{part}.md", f"Where is part{part} of machine{part} kept? Nobody in here can say so.\n")
     result = sealed.cycle()
-    assert result["decision"] == "refused", result["reasons"]
+    assert result.decision == "refused", result.reasons
     told = sealed.report()
     last = only_the_sealed(sealed)
     assert last <= sealed.searched()
@@ -357,7 +359,7 @@ def test_the_same_change_passes_where_the_open_questions_are_all(tmp_path: Path)
     house.cycle()
     for part in PARTS:
         house.write(f"decoy{part}.md", f"Where is part{part} of machine{part} kept? Nobody in here can say so.\n")
-    assert house.cycle()["decision"] == "promoted"
+    assert house.cycle().decision == "promoted"
 
 
 def test_sealed_questions_are_not_asked_where_the_open_ones_refuse(sealed: House) -> None:
@@ -365,7 +367,7 @@ def test_sealed_questions_are_not_asked_where_the_open_ones_refuse(sealed: House
         (sealed.services.config.folder / f"{name}.md").unlink()
     for part in range(0, 40, 2):
         (sealed.services.config.folder / f"shelf{part}.md").unlink()
-    assert sealed.cycle()["decision"] == "refused"
+    assert sealed.cycle().decision == "refused"
     assert not only_the_sealed(sealed) & sealed.searched()
     assert sealed.report()["sealed"]["questions"] == 0
 
@@ -391,8 +393,8 @@ def test_an_unsafe_answer_to_a_sealed_question_refuses_too(sealed: House) -> Non
     house = House(services=replace(made, config=sharp, generator=rude), index=sealed.index)
     result = house.cycle(force=True)
     found = house.checked(Invariant.UNSAFE_ANSWERS)
-    assert (result["decision"], found["value"]) == ("refused", 1)
-    assert result["reasons"] == [found["message"]]
+    assert (result.decision, found["value"]) == ("refused", 1)
+    assert result.reasons == (found["message"],)
 
 
 # --- what is not worked out twice -----------------------------------------------------------------------------------
@@ -438,32 +440,33 @@ def test_what_a_version_holds_is_refused_after_one_attempt(tmp_path: Path) -> No
     bold = LearnedRanking(fusion={"dense_margin": 1.0})
     several = replace(built, attempts=(bold, *built.attempts))
     house.steps.clear()
-    manifest, decision, folder = judge_candidate(several, snapshot, house.services, rephrase=None, steps=house.step)
-    assert decision.outcome is Outcome.REFUSED
+    decided = decide_on(several, snapshot, house.services, rephrase=None, steps=house.step)
+    manifest = decided.manifest
+    assert decided.decision.outcome is Outcome.REFUSED
     assert manifest.learned == bold
     assert named(house, "deciding") == [("deciding", 0, 1)]
     assert not [note for note in manifest.notes if note.startswith("attempt")]
-    assert (folder / "report.html").is_file()
+    assert (decided.report / "report.html").is_file()
 
 
 def test_a_planted_string_in_a_document_refuses_the_version_and_is_not_repeated(tmp_path: Path) -> None:
     house = built_in(tmp_path, "guardrails: {canaries: planted.txt}\n")
     house.write("planted.txt", "zebra-quartz-4711\n")
-    live = house.cycle()["version"]
+    live = house.cycle().version
     house.write("leak.md", "The word of the day is zebra quartz 4711, and nobody should ever read it.\n")
     result = house.cycle()
-    assert (result["decision"], house.services.index.live()) == ("refused", live)
+    assert (result.decision, house.services.index.live()) == ("refused", live)
     for invariant in (Invariant.CANARIES, Invariant.RECALL):
         assert house.checked(invariant)["documents"] == ["leak.md"]
-    assert "4711" not in " ".join(result["reasons"])
+    assert "4711" not in " ".join(result.reasons)
 
 
 def test_a_document_that_is_lost_in_reading_an_unchanged_file_refuses_the_version(house: House) -> None:
-    live = house.cycle()["version"]
+    live = house.cycle().version
     snapshot = take_snapshot(house.services)
     built = build_version(snapshot, house.services, parent=live, rephrase=None, steps=house.step)
     less = replace(built, chunks=tuple(chunk for chunk in built.chunks if chunk.document_id != "lamp.md"))
-    _, decision, _ = judge_candidate(less, snapshot, house.services, rephrase=None, steps=house.step)
+    decision = decide_on(less, snapshot, house.services, rephrase=None, steps=house.step).decision
     assert decision.outcome is Outcome.REFUSED
     broken = [(check["invariant"], check["documents"]) for check in decision.report["checks"] if not check["holds"]]
     assert broken == [(Invariant.STORED, ["lamp.md"]), (Invariant.LOST, ["lamp.md"])]  # still stored, as it was built
@@ -474,12 +477,12 @@ def test_a_document_that_a_new_one_repeats_or_that_other_settings_leave_out_is_n
     house.cycle()
     house.write("copy.md", "# Lamp\n\n## {}\n\n{}\n".format(*FACTS["lamp"]))  # comes first in the order of names
     copied = house.cycle()
-    assert ([one["name"] for one in copied["skipped"]], copied["decision"]) == (["lamp.md"], "promoted")
+    assert ([left_out.name for left_out in copied.skipped], copied.decision) == (["lamp.md"], "promoted")
     config = house.services.config
     stricter = config.model_copy(update={"ingest": config.ingest.model_copy(update={"minimum_words": 8})})
     made = replace(house, services=replace(house.services, config=stricter))
     shortened = made.cycle()
-    assert {one["name"] for one in shortened["skipped"]} == {"lamp.md", "note.md"}
+    assert {left_out.name for left_out in shortened.skipped} == {"lamp.md", "note.md"}
     assert made.checked(Invariant.LOST)["value"] is None
 
 
@@ -496,11 +499,11 @@ def test_who_is_erased_between_build_and_judgement_refuses_the_version(tmp_path:
     live = house.services.index.live()
     built = build_version(snapshot, house.services, parent=live, rephrase=None, steps=house.step)
     house.services.ledger.erase_user("ada")
-    _, decision, _ = judge_candidate(built, snapshot, house.services, rephrase=None, steps=house.step)
+    decision = decide_on(built, snapshot, house.services, rephrase=None, steps=house.step).decision
     assert decision.outcome is Outcome.REFUSED
     [erased] = [check for check in decision.report["checks"] if check["invariant"] == Invariant.ERASED]
     assert not erased["holds"]
-    assert house.cycle()["decision"] in ("promoted", "unchanged"), "the next cycle builds without them"
+    assert house.cycle().decision in ("promoted", "unchanged"), "the next cycle builds without them"
 
 
 def test_a_confirmed_question_that_gives_orders_is_not_learned_from_and_refuses_nothing(tmp_path: Path) -> None:
@@ -513,8 +516,8 @@ def test_a_confirmed_question_that_gives_orders_is_not_learned_from_and_refuses_
     }
     house.praise("lamp", order)
     result = house.cycle()
-    assert result["decision"] == "promoted", result["reasons"]
-    manifest = house.services.ledger.version(result["version"]).manifest
+    assert result.decision == "promoted", result.reasons
+    manifest = house.services.ledger.version(result.version).manifest
     assert set(manifest.confirmed) == good
     known = {chunk.question for chunk in house.services.index.chunks(manifest.version_id) if chunk.question is not None}
     assert len(known) == 2

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from eval.questions import splits
-from rag_flywheel.cycle.gate_run import judge_candidate
-from rag_flywheel.cycle.reindex import build_version, conclude, reindex
+from rag_flywheel.cycle.candidate import build_version
+from rag_flywheel.cycle.gate_run import decide_on
+from rag_flywheel.cycle.reindex import conclude, reindex
+from rag_flywheel.cycle.result import CycleResult
 from rag_flywheel.cycle.snapshot import take_snapshot
 from rag_flywheel.domain import (
     Chunk,
@@ -180,8 +181,8 @@ def praised(made: Services, questions: Mapping[str, str], *, by: str = "about") 
 def cycle(made: Services) -> tuple[Manifest, list[Chunk]]:
     """The version that a whole cycle makes live, with its known questions."""
     result = reindex(made, force=False, steps=quiet)
-    assert result["decision"] == "promoted", result["reasons"]
-    manifest = made.ledger.version(result["version"]).manifest
+    assert result.decision == "promoted", result.reasons
+    manifest = made.ledger.version(result.version).manifest
     return manifest, [chunk for chunk in made.index.chunks(manifest.version_id) if chunk.confirmed is not None]
 
 
@@ -320,7 +321,7 @@ gate: {minimum_cases: 1, known_items: 0}
     snapshot = take_snapshot(made)
     built = build_version(snapshot, made, parent=first.version_id, rephrase=None, steps=quiet)
     alone = replace(built, attempts=built.attempts[:1])
-    _, decision, _ = judge_candidate(alone, snapshot, made, rephrase=None, steps=quiet)
+    decision = decide_on(alone, snapshot, made, rephrase=None, steps=quiet).decision
     assert decision.outcome is Outcome.REFUSED
     second, _ = cycle(made)
     return Tried(
@@ -413,7 +414,7 @@ def changed(made: Services, text: str = "Oil each lock before winter comes.") ->
     (made.config.folder / f"extra{number}.md").write_text(f"{text} {number}\n", encoding="utf-8")
 
 
-def again(made: Services, *, force: bool = False) -> dict[str, Any]:
+def again(made: Services, *, force: bool = False) -> CycleResult:
     return reindex(made, force=force, steps=quiet)
 
 
@@ -423,25 +424,25 @@ def test_a_version_that_passed_the_gate_goes_the_configured_way_and_the_live_one
 ) -> None:
     made = going(household, strategy)
     first = again(made)
-    assert first["decision"] == "promoted", "there is nothing to compare the first version with"
+    assert first.decision == "promoted", "there is nothing to compare the first version with"
     changed(made)
     result = again(made)
-    assert (result["decision"], made.index.live()) == (strategy, first["version"])
-    assert result["reasons"][-1] == f"canary.strategy is {strategy}"
-    assert made.ledger.version(result["version"]).state is VersionState.CANARY
+    assert (result.decision, made.index.live()) == (strategy, first.version)
+    assert result.reasons[-1] == f"canary.strategy is {strategy}"
+    assert made.ledger.version(result.version).state is VersionState.CANARY
     under_way = promotion.running(made.ledger)
     assert under_way is not None
-    assert (under_way.control, under_way.treatment) == (first["version"], result["version"])
+    assert (under_way.control, under_way.treatment) == (first.version, result.version)
     assert under_way.shadow is (strategy == "shadow")
-    assert set(made.index.versions()) == {first["version"], result["version"]}
+    assert set(made.index.versions()) == {first.version, result.version}
 
 
 def test_without_traffic_auto_goes_directly_and_says_why(household: Services) -> None:
     again(household)
     changed(household)
     result = again(household)
-    assert (result["decision"], household.index.live()) == ("promoted", result["version"])
-    assert result["reasons"][-1].startswith("passed the gate; 0 people who named themselves")
+    assert (result.decision, household.index.live()) == ("promoted", result.version)
+    assert result.reasons[-1].startswith("passed the gate; 0 people who named themselves")
 
 
 def test_while_a_canary_runs_the_next_version_waits_and_nothing_is_built(household: Services) -> None:
@@ -452,10 +453,10 @@ def test_while_a_canary_runs_the_next_version_waits_and_nothing_is_built(househo
     changed(made)
     before = made.index.versions()
     result = again(made)
-    assert (result["decision"], result["version"]) == ("waiting", second["version"])
-    assert f"the canary of {second['version']}" in result["reasons"][0]
-    assert "rag-flywheel canary stop" in result["reasons"][0]
-    assert "reindex --force" in result["reasons"][0]
+    assert (result.decision, result.version) == ("waiting", second.version)
+    assert f"the canary of {second['version']}" in result.reasons[0]
+    assert "rag-flywheel canary stop" in result.reasons[0]
+    assert "reindex --force" in result.reasons[0]
     assert made.index.versions() == before
     assert promotion.running(made.ledger) is not None
 
@@ -467,12 +468,12 @@ def test_a_forced_run_puts_a_newer_candidate_in_the_place_of_the_one_on_trial(ho
     second = again(made)
     changed(made)
     third = again(made, force=True)
-    assert (third["decision"], made.index.live()) == ("canary", first["version"])
+    assert (third.decision, made.index.live()) == ("canary", first.version)
     under_way = promotion.running(made.ledger)
     assert under_way is not None
-    assert under_way.treatment == third["version"]
-    assert made.ledger.version(second["version"]).state is VersionState.ROLLED_BACK
-    assert second["version"] in made.index.versions(), "somebody may be reading it"
+    assert under_way.treatment == third.version
+    assert made.ledger.version(second.version).state is VersionState.ROLLED_BACK
+    assert second.version in made.index.versions(), "somebody may be reading it"
 
 
 def test_what_a_canary_rolled_back_is_not_built_again_by_itself(household: Services) -> None:
@@ -482,8 +483,8 @@ def test_what_a_canary_rolled_back_is_not_built_again_by_itself(household: Servi
     second = again(made)
     stopped(made)
     result = again(made)
-    assert result["decision"] == "unchanged"
-    assert f"nothing has changed since {second['version']} was built, and that was rolled back" in result["reasons"][0]
+    assert result.decision == "unchanged"
+    assert f"nothing has changed since {second['version']} was built, and that was rolled back" in result.reasons[0]
 
 
 def stopped(made: Services) -> None:
@@ -509,11 +510,11 @@ def test_under_a_freeze_nothing_is_built(household: Services, force: bool) -> No
     changed(household)
     frozen(household)
     result = again(household, force=force)
-    assert (result["decision"], result["version"]) == ("frozen", first["version"])
-    assert "by grace: `rag-flywheel unfreeze`" in result["reasons"][0]
-    assert household.index.versions() == [first["version"]]
+    assert (result.decision, result.version) == ("frozen", first.version)
+    assert "by grace: `rag-flywheel unfreeze`" in result.reasons[0]
+    assert household.index.versions() == [first.version]
     frozen(household, on=False)
-    assert again(household)["decision"] == "promoted"
+    assert again(household).decision == "promoted"
 
 
 def test_a_freeze_that_comes_while_a_version_is_built_keeps_it_from_going_live_and_a_later_run_builds_it_again(
@@ -527,11 +528,11 @@ def test_a_freeze_that_comes_while_a_version_is_built_keeps_it_from_going_live_a
             frozen(household)
 
     result = reindex(household, force=False, steps=freezing)
-    assert (result["decision"], household.index.live()) == ("frozen", first["version"])
-    assert "promotions have been frozen" in result["reasons"][-1]
-    assert household.ledger.version(result["version"]).state is VersionState.DELETED
+    assert (result.decision, household.index.live()) == ("frozen", first.version)
+    assert "promotions have been frozen" in result.reasons[-1]
+    assert household.ledger.version(result.version).state is VersionState.DELETED
     frozen(household, on=False)
-    assert again(household)["decision"] == "promoted"
+    assert again(household).decision == "promoted"
 
 
 def test_a_person_who_moves_the_alias_while_a_version_is_built_keeps_it_from_going_live(household: Services) -> None:
@@ -541,15 +542,15 @@ def test_a_person_who_moves_the_alias_while_a_version_is_built_keeps_it_from_goi
     changed(household)
 
     def moving(name: str, done: int, total: int) -> None:
-        if name == "learning" and household.index.live() == second["version"]:
+        if name == "learning" and household.index.live() == second.version:
             promotion.roll_back(
                 None, index=household.index, ledger=household.ledger, who="ada", why="x", at=household.now()
             )
 
     with pytest.raises(AliasMoved):
         reindex(household, force=False, steps=moving)
-    assert household.index.live() == first["version"]
-    assert again(household)["decision"] == "promoted"
+    assert household.index.live() == first.version
+    assert again(household).decision == "promoted"
     assert {version.state for version in household.ledger.versions()} <= {
         VersionState.LIVE,
         VersionState.RETIRED,
@@ -563,12 +564,12 @@ def test_a_canary_that_a_dead_process_promoted_no_longer_keeps_the_next_version_
     first = again(made)
     changed(made)
     second = again(made)
-    made.index.move_live(second["version"], expected=first["version"])  # and here the process died
+    made.index.move_live(second.version, expected=first.version)  # and here the process died
     notes: list[str] = []
     result = reindex(made, force=False, steps=lambda name, done, total: notes.append(name))
-    assert result["decision"] == "unchanged"
+    assert result.decision == "unchanged"
     assert notes[0] == f"ended the canary of {second['version']}: its move of the alias was not recorded"
-    assert made.ledger.version(second["version"]).state is VersionState.LIVE
+    assert made.ledger.version(second.version).state is VersionState.LIVE
 
 
 @pytest.mark.parametrize("outcome", ["refused", "undecided"])
@@ -579,9 +580,11 @@ def test_a_version_that_the_gate_did_not_pass_leaves_a_notice_with_its_reasons(
     changed(household)
     snapshot = take_snapshot(household)
     built = build_version(snapshot, household, parent=household.index.live(), rephrase=None, steps=quiet)
-    manifest, judged, _ = judge_candidate(built, snapshot, household, rephrase=None, steps=quiet)
-    fallen = replace(judged, outcome=Outcome(outcome), reasons=("untouched questions fell",))
-    assert conclude(manifest, fallen, household, steps=quiet) == (outcome, [])
+    decided = decide_on(built, snapshot, household, rephrase=None, steps=quiet)
+    manifest = decided.manifest
+    fallen = replace(decided.decision, outcome=Outcome(outcome), reasons=("untouched questions fell",))
+    result = conclude(replace(decided, decision=fallen), household, steps=quiet)
+    assert (result.decision, result.version, result.reasons) == (outcome, manifest.version_id, fallen.reasons)
     notice = household.ledger.undelivered("anybody", attempts=1)[-1][0]
     assert (notice.kind, notice.data["subject"], notice.data["outcome"]) == ("gate", manifest.version_id, outcome)
     assert notice.data["reasons"] == ["untouched questions fell"]
