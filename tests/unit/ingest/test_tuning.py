@@ -1,7 +1,8 @@
 """What a version learns, and that it keeps the untuned ranking where nothing better is shown."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from copy import deepcopy
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from tests.fakes.rankings import MemoryCache, MemoryRerankers, ScriptedIndex
 from tests.fakes.samples import chunk, confirmed_chunk, correction_chunk, span
 
 Script = tuple[list[Lesson], dict[str, list[Candidate]]]
+MANY = 20  # questions, from which anything can be learned
 SETTINGS = RerankerSettings(base="a cross-encoder", candidates=10, minimum_groups=10, negatives=3)
 
 
@@ -121,7 +123,7 @@ def test_the_first_attempt_is_the_boldest_and_the_next_ones_admit_less() -> None
 
 
 def test_each_admission_is_tried_in_the_learned_order_and_then_in_the_live_one() -> None:
-    attempts = attempted(ranking=script(40, nobody_knows), live=LIVE)
+    attempts = attempted(ranking=script(MANY, nobody_knows), live=LIVE)
     learned, live = attempts[::2], attempts[1::2]
     assert len(learned) == len(live) == len(CAUTION)
     assert [attempt.admission for attempt in learned] == [attempt.admission for attempt in live]
@@ -148,7 +150,7 @@ def test_without_corrections_and_other_questions_there_is_one_attempt(live: Lear
 
 
 def test_without_known_questions_a_learned_ranking_and_the_live_one_are_the_attempts() -> None:
-    learned, last = attempted(strange=0, ranking=script(40, dense_knows), live=LIVE)
+    learned, last = attempted(strange=0, ranking=script(MANY, dense_knows), live=LIVE)
     assert learned.fusion
     assert last == LearnedRanking(fusion=LIVE.fusion, reranker=LIVE.reranker)
 
@@ -160,7 +162,7 @@ def script(
     count: int,
     scores: Callable[[np.random.Generator, bool], Scores],
     *,
-    passages: int = 10,
+    passages: int = 6,
     answers: int = 1,
     seed: int = 3,
 ) -> Script:
@@ -254,37 +256,62 @@ def test_questions_made_from_the_corpus_teach_no_ranking() -> None:
 
 
 def test_fusion_is_learned_where_a_channel_knows_more_and_ranks_new_questions_better() -> None:
-    tuned = learned_from(script(40, dense_knows))
+    tuned = learned_from(script(MANY, dense_knows))
     fusion = tuned.attempts[0].fusion
     assert set(fusion) == {RRF, DENSE, SPARSE}
     assert fusion[DENSE] > abs(fusion[SPARSE])
-    new = script(40, dense_knows, seed=4)
+    new = script(MANY, dense_knows, seed=4)
     before, after = reciprocal_ranks(new, LearnedRanking()), reciprocal_ranks(new, tuned.attempts[0])
     assert after.mean() > before.mean() + 0.1
 
 
 def test_fusion_is_left_out_where_it_is_not_better() -> None:
-    tuned = learned_from(script(40, both_know))
+    tuned = learned_from(script(MANY, both_know))
     assert tuned.attempts[0] == LearnedRanking()
     assert any(note.startswith("fusion: untuned is as good") for note in tuned.notes)
 
 
-def test_a_reranker_that_knows_is_used_with_the_weight_it_earned() -> None:
-    store, steps = MemoryRerankers(says_right), []
+@dataclass(frozen=True)
+class Trained:
+    """What was learned of questions of which only the reranker knows the answers."""
+
+    written: Script
+    store: MemoryRerankers
+    training: RerankerTraining
+    steps: list[tuple[int, int]]
+    tuned: Tuned
+
+    def again(self, settings: RerankerSettings = SETTINGS) -> Tuned:
+        """What is learned of the same questions."""
+        return learned_from(self.written, replace(self.training, settings=settings))
+
+
+@pytest.fixture(scope="module")
+def once() -> Trained:
+    store, steps, written = MemoryRerankers(says_right), list[tuple[int, int]](), script(MANY, nobody_knows)
     given = training(store, on_step=lambda done, total: steps.append((done, total)))
-    tuned = learned_from(script(40, nobody_knows), given)
-    [digest] = store.tuned
-    assert tuned.attempts[0].reranker == digest
-    fusion = tuned.attempts[0].fusion
-    assert fusion[RERANK] > max(abs(fusion[DENSE]), abs(fusion[SPARSE]))
-    assert steps == [(1, 1)]
+    tuned = learned_from(written, given)
+    return Trained(written=written, store=store, training=given, steps=steps, tuned=tuned)
+
+
+@pytest.fixture
+def trained(once: Trained) -> Trained:
+    return deepcopy(once)
+
+
+def test_a_reranker_that_knows_is_used_with_the_weight_it_earned(trained: Trained) -> None:
+    [digest] = trained.store.tuned
+    [learned] = trained.tuned.attempts
+    assert learned.reranker == digest
+    assert learned.fusion[RERANK] > max(abs(learned.fusion[DENSE]), abs(learned.fusion[SPARSE]))
+    assert trained.steps == [(1, 1)]
 
 
 @pytest.mark.parametrize("scores", [nobody_knows, dense_knows, both_know])
 def test_a_reranker_that_knows_nothing_is_not_praised_for_what_the_other_features_know(
     scores: Callable[[np.random.Generator, bool], Scores],
 ) -> None:
-    tuned = learned_from(script(40, scores))
+    tuned = learned_from(script(MANY, scores))
     assert tuned.attempts[0].reranker is None
     assert RERANK not in tuned.attempts[0].fusion
     assert "left out" in tuned.notes[-1]
@@ -293,50 +320,38 @@ def test_a_reranker_that_knows_nothing_is_not_praised_for_what_the_other_feature
 def test_without_a_base_the_weights_alone_are_learned() -> None:
     store = MemoryRerankers(says_right)
     settings = SETTINGS.model_copy(update={"base": ""})
-    tuned = learned_from(script(40, dense_knows), training(store, settings=settings))
+    tuned = learned_from(script(MANY, dense_knows), training(store, settings=settings))
     assert set(tuned.attempts[0].fusion) == {RRF, DENSE, SPARSE}
     assert (tuned.attempts[0].reranker, store.runs) == (None, 0)
 
 
-def test_the_reranker_is_judged_by_questions_that_it_did_not_learn_from() -> None:
-    store = MemoryRerankers(says_right)
-    lessons, found = script(40, nobody_knows)
-    learned_from((lessons, found), training(store))
-    [pairs] = store.tuned.values()
+def test_the_reranker_is_tried_on_questions_that_it_did_not_learn_from(trained: Trained) -> None:
+    lessons, found = trained.written
+    [pairs] = trained.store.tuned.values()
     taught = {pair.group for pair in pairs}
-    assert 15 <= len(taught) <= 35
+    assert MANY / 3 < len(taught) < MANY
     assert {pair.relevant for pair in pairs} == {True, False}
     without_held = [asked for asked in lessons if asked.group in taught]
     tuned = learned_from((without_held, found), training(MemoryRerankers(says_right)))
-    assert tuned.attempts[0].reranker is None  # nothing was left to judge by
+    assert tuned.attempts[0].reranker is None  # nothing was left to try it on
 
 
-def test_the_same_lessons_are_not_tuned_on_twice() -> None:
-    store, written = MemoryRerankers(says_right), script(40, nobody_knows)
-    given = training(store)
-    first, second = (learned_from(written, given) for _ in range(2))
-    assert (first, store.runs) == (second, 1)
+def test_the_same_lessons_are_not_tuned_on_twice(trained: Trained) -> None:
+    assert (trained.again(), trained.store.runs) == (trained.tuned, 1)
 
 
-def test_a_remembered_reranker_that_is_gone_is_tuned_again() -> None:
-    store, written = MemoryRerankers(says_right), script(40, nobody_knows)
-    given = training(store)
-    first = learned_from(written, given)
-    store.keep_only(set())
-    assert learned_from(written, given) == first
-    assert store.runs == 2
+def test_a_remembered_reranker_that_is_gone_is_tuned_again(trained: Trained) -> None:
+    trained.store.keep_only(set())
+    assert (trained.again(), trained.store.runs) == (trained.tuned, 2)
 
 
-def test_other_settings_make_another_reranker() -> None:
-    store, written = MemoryRerankers(says_right), script(40, nobody_knows)
-    given = training(store)
-    learned_from(written, given)
-    learned_from(written, replace(given, settings=SETTINGS.model_copy(update={"epochs": 3})))
-    assert store.runs == 2
+def test_other_settings_make_another_reranker(trained: Trained) -> None:
+    trained.again(SETTINGS.model_copy(update={"epochs": 3}))
+    assert trained.store.runs == 2
 
 
 @pytest.mark.parametrize(("passages", "answers"), [(1, 1), (4, 4), (4, 0)])
 def test_a_corpus_in_which_nothing_can_be_told_apart_teaches_nothing(passages: int, answers: int) -> None:
-    lessons, found = script(40, nobody_knows, passages=passages, answers=answers)
+    lessons, found = script(MANY, nobody_knows, passages=passages, answers=answers)
     known = [replace(asked, documents=asked.documents | {DocumentId("elsewhere")}) for asked in lessons]
     assert learned_from((known, found)).attempts[0] == LearnedRanking()
