@@ -612,7 +612,7 @@ def replay(
     from eval.replay import page
     from rag_flywheel import wiring
     from rag_flywheel.cli.progress import shown
-    from rag_flywheel.replay.replay import Options
+    from rag_flywheel.replay.replay import Options, Playground
     from rag_flywheel.replay.replay import replay as run
     from rag_flywheel.replay.simulation import METHODS
 
@@ -623,17 +623,19 @@ def replay(
     with shown(err) as steps:
         result = run(
             dataset,
-            config=config,
-            secrets=config_file.secrets(),
             options=Options(
                 mode=mode, accepted=accepted, hostile=hostile, noise=noise, turns=turns, titles=not no_titles
             ),
             methods=METHODS if methods is None else [name.strip() for name in methods.split(",")],
             seeds=range(seeds),
-            work=config.data / "replay" if work is None else work,
-            opened=wiring.services,
+            playground=Playground(
+                config=config,
+                secrets=config_file.secrets(),
+                work=config.data / "replay" if work is None else work,
+                opened=wiring.services,
+            ),
             steps=steps,
-        )
+        ).as_json()
     if html is not None:
         html.write_text(page.render(result), encoding="utf-8")
     _print(asked, result, printed.replay_table)

@@ -454,7 +454,7 @@ def test_while_a_canary_runs_the_next_version_waits_and_nothing_is_built(househo
     before = made.index.versions()
     result = again(made)
     assert (result.decision, result.version) == ("waiting", second.version)
-    assert f"the canary of {second['version']}" in result.reasons[0]
+    assert f"the canary of {second.version}" in result.reasons[0]
     assert "rag-flywheel canary stop" in result.reasons[0]
     assert "reindex --force" in result.reasons[0]
     assert made.index.versions() == before
@@ -484,7 +484,7 @@ def test_what_a_canary_rolled_back_is_not_built_again_by_itself(household: Servi
     stopped(made)
     result = again(made)
     assert result.decision == "unchanged"
-    assert f"nothing has changed since {second['version']} was built, and that was rolled back" in result.reasons[0]
+    assert f"nothing has changed since {second.version} was built, and that was rolled back" in result.reasons[0]
 
 
 def stopped(made: Services) -> None:
@@ -568,7 +568,7 @@ def test_a_canary_that_a_dead_process_promoted_no_longer_keeps_the_next_version_
     notes: list[str] = []
     result = reindex(made, force=False, steps=lambda name, done, total: notes.append(name))
     assert result.decision == "unchanged"
-    assert notes[0] == f"ended the canary of {second['version']}: its move of the alias was not recorded"
+    assert notes[0] == f"ended the canary of {second.version}: its move of the alias was not recorded"
     assert made.ledger.version(second.version).state is VersionState.LIVE
 
 

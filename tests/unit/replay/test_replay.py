@@ -15,7 +15,7 @@ from rag_flywheel.config import Config, Secrets
 from rag_flywheel.domain import IMPLICIT, FeedbackKind
 from rag_flywheel.errors import AlreadyRunning, InvalidInput
 from rag_flywheel.replay import replay
-from rag_flywheel.replay.replay import Options
+from rag_flywheel.replay.replay import Options, Playground
 from rag_flywheel.replay.simulation import METHODS
 from rag_flywheel.services import Services
 from tests.fakes import beir
@@ -68,15 +68,17 @@ def play(
     file.write_text(SETTINGS, encoding="utf-8")
     return replay.replay(
         data,
-        config=config.load(file, WITHOUT_MEANING),
-        secrets=config.secrets({}),
         options=options or Options(),
         methods=methods,
         seeds=range(seeds),
-        work=data.parent / "work",
+        playground=Playground(
+            config=config.load(file, WITHOUT_MEANING),
+            secrets=config.secrets({}),
+            work=data.parent / "work",
+            opened=workshop.open,
+        ),
         steps=silent,
-        opened=workshop.open,
-    )
+    ).as_json()
 
 
 def test_every_method_is_measured_on_both_halves_before_and_after(data: Path, workshop: Workshop) -> None:
@@ -240,14 +242,16 @@ def test_two_runs_of_one_replay_in_one_folder_do_not_meet(data: Path, workshop: 
     with ledger.lock(replay.LOCK), pytest.raises(AlreadyRunning):
         replay.replay(
             data,
-            config=config.load(data.parent / "config.yaml", {}),
-            secrets=config.secrets({}),
             options=Options(),
             methods=METHODS,
             seeds=[0],
-            work=data.parent / "work",
+            playground=Playground(
+                config=config.load(data.parent / "config.yaml", {}),
+                secrets=config.secrets({}),
+                work=data.parent / "work",
+                opened=busy,
+            ),
             steps=silent,
-            opened=busy,
         )
 
 
