@@ -112,8 +112,8 @@ def test_where_the_gate_refuses_the_first_attempt_and_passes_the_second_the_seco
     assert tried.second.learned == tried.first.learned == LearnedRanking()
     assert tried.made.index.live() == tried.second.version_id
     assert tried.made.ledger.version(tried.second.version_id).state is VersionState.LIVE
-    served = [one.chunk.chunk_id for one in ranked(tried.made, tried.second, question_about(3))]
-    assert served == [one.chunk.chunk_id for one in ranked(tried.made, tried.first, question_about(3))]
+    served = [passage.chunk.chunk_id for passage in ranked(tried.made, tried.second, question_about(3))]
+    assert served == [passage.chunk.chunk_id for passage in ranked(tried.made, tried.first, question_about(3))]
 
 
 def test_the_notes_of_the_attempt_that_passed_name_why_the_one_before_was_refused(tried: Tried) -> None:

@@ -119,8 +119,10 @@ def test_with_too_few_confirmed_answers_no_question_is_known(household: Services
 def test_with_enough_confirmed_answers_other_wordings_find_the_confirmed_passage_first(household: Services) -> None:
     praised(household, ASKED)
     manifest, known = cycle(household)
-    assert {one.question: one.document_id for one in known} == {question: name for name, question in ASKED.items()}
-    assert {one.confirmed for one in known} == set(manifest.confirmed)
+    assert {chunk.question: chunk.document_id for chunk in known} == {
+        question: name for name, question in ASKED.items()
+    }
+    assert {chunk.confirmed for chunk in known} == set(manifest.confirmed)
     first, *others = ranked(household, manifest, REWORDED)
     assert (first.chunk.document_id, first.chunk.confirmed) == ("boiler.md", "about boiler.md")
     assert "boiler.md" not in {other.chunk.document_id for other in others}
@@ -151,7 +153,7 @@ def test_a_confirmed_answer_of_a_correction_leaves_the_versions_corrections_as_t
     household.ledger.add_interaction(replace(asked, citations=(cited,)))
     said(household, "i9", FeedbackKind.THUMB, "up")
     manifest, known = cycle(household)
-    assert [one.provenance is not None for one in known if one.confirmed == "i9"] == [True]
+    assert [chunk.provenance is not None for chunk in known if chunk.confirmed == "i9"] == [True]
     assert (manifest.corrections, manifest.counts.corrections) == (("c1",), 1)
 
 
@@ -169,5 +171,5 @@ def test_a_page_that_gains_text_above_what_was_confirmed_leaves_the_threshold_wh
     page = made.config.file.parent / "boiler.md"
     page.write_text(f"{NEWS}\n\n{ANSWERS['boiler.md']}\n", encoding="utf-8")
     after, known = cycle(made)
-    assert {one.start for one in known if one.document_id == "boiler.md"} == {len(NEWS) + 2}
+    assert {chunk.start for chunk in known if chunk.document_id == "boiler.md"} == {len(NEWS) + 2}
     assert after.learned.admission == before.learned.admission is not None

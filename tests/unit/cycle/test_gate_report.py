@@ -23,12 +23,12 @@ def test_strata_churn_neighbours_wordings_and_judged_questions_of_the_ledger_rea
     house.correct("c1", FENCE, VARNISH)
     house.cycle()
     told = house.report()
-    asked = {one["slice"]: one["questions"] for one in told["slices"]}
+    asked = {slice["slice"]: slice["questions"] for slice in told["slices"]}
     assert min(asked.values()) > 0, asked
     strata = {comparison["slice"] for comparison in told["comparisons"] if comparison["role"] == "stratum"}
     assert {"source boiler.md", "source pump.md", "group alpha", "group beta"} <= strata
     assert told["churn"]["asked"] == 25
-    [changed] = [one for one in told["churn"]["changed"] if one["question"] == FENCE]
+    [changed] = [reply for reply in told["churn"]["changed"] if reply["question"] == FENCE]
     assert changed["after"]["document_id"] == "correction:c1"
     assert house.checked(Invariant.GAP)["value"] is not None
 
@@ -42,8 +42,8 @@ def test_a_question_whose_evidence_is_gone_is_listed_as_retired_and_counted(tmp_
     house.cycle()
     told = house.report()
     open_to_the_gate = {question for question in lost if not splits.is_tuning(normalised(question), seed=0)}
-    assert {one["question"] for one in told["retired"]} == open_to_the_gate != set()
-    assert all("nowhere.md" in one["reason"] for one in told["retired"])
+    assert {case["question"] for case in told["retired"]} == open_to_the_gate != set()
+    assert all("nowhere.md" in case["reason"] for case in told["retired"])
     assert house.checked(Invariant.STALE)["value"] > 0.5
 
 
@@ -96,8 +96,8 @@ def test_a_retired_correction_stays_in_the_version_and_is_asked_no_more(house: H
     house.cycle()
     told = house.report()
     assert told["manifest"]["counts"]["corrections"] == 1
-    assert {one["slice"]: one["questions"] for one in told["slices"]}["corrected"] == 0
-    assert "correction:c1" in {one["case_id"] for one in told["retired"]}
+    assert {slice["slice"]: slice["questions"] for slice in told["slices"]}["corrected"] == 0
+    assert "correction:c1" in {case["case_id"] for case in told["retired"]}
 
 
 # --- what is not worked out twice -----------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ def test_one_correction_where_nothing_is_judged_is_decided_by_made_questions(hou
     house.correct("c1", FENCE, VARNISH)
     result = house.cycle()
     assert result.decision == "promoted", result.reasons
-    questions = {one["slice"]: (one["questions"], one["made"]) for one in house.report()["slices"]}
+    questions = {row["slice"]: (row["questions"], row["made"]) for row in house.report()["slices"]}
     assert questions["corrected"] == (1, 0)
     assert questions["golden"] == questions["confirmed"] == (0, 0)
     for slice in ("paraphrase", "neighbour", "known_item"):
@@ -50,7 +50,7 @@ def test_a_language_models_wordings_are_asked_and_where_it_is_down_the_cycle_goe
     made = replace(house, services=replace(house.services, rephraser=rephraser))
     assert made.cycle().decision == "promoted"
     assert (REWORDED in made.searched()) == (not down)
-    questions = {one["slice"]: one["questions"] for one in made.report()["slices"]}
+    questions = {row["slice"]: row["questions"] for row in made.report()["slices"]}
     assert questions["paraphrase"] > 0, "made wordings stand in"
 
 

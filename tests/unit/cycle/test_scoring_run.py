@@ -43,7 +43,7 @@ def test_coming_questions_are_prepared_together_and_answered_one_by_one(tmp_path
     assert generator.prepared == []  # nothing before the first is asked
     first = ask(questions[0])
     assert (generator.prepared, generator.asked) == ([AHEAD], questions[:1])
-    assert [ask(one) for one in [*questions, questions[0]]][-1] == first
+    assert [ask(question) for question in [*questions, questions[0]]][-1] == first
     assert (generator.prepared, generator.asked) == ([AHEAD, AHEAD, 3], questions)
     assert first.draft.text == "Press the plus key for more volume."
 

@@ -62,7 +62,7 @@ def test_sealed_questions_have_the_last_word_and_may_turn_a_pass_into_a_refusal(
     assert last <= sealed.searched()
     assert told["sealed"]["questions"] == len(last)
     assert told["sealed"]["lost"] >= 0.9 * len(last)
-    assert [one for one in told["changed"] if one["question"] in last] == []
+    assert [case for case in told["changed"] if case["question"] in last] == []
 
 
 def test_the_same_change_passes_where_the_open_questions_are_all(tmp_path: Path) -> None:

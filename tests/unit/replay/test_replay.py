@@ -43,7 +43,7 @@ class Workshop:
 
     @property
     def played(self) -> list[Services]:
-        return [one for one in self.opened if one.ledger.versions()]
+        return [made for made in self.opened if made.ledger.versions()]
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_people_ask_correct_and_confirm_through_the_ledger_and_probes_leave_no_t
     assert len(interactions) == 9  # 6 corrected, and half of the 6 others
     assert len(corrections) == 6
     assert {correction.verdict_state for correction in corrections} == {"accepted"}
-    assert {one.interaction_id for one in made.ledger.feedback()} <= {
+    assert {signal.interaction_id for signal in made.ledger.feedback()} <= {
         interaction.interaction_id for interaction in interactions
     }
 
@@ -135,9 +135,9 @@ def test_signals_by_chance_are_recorded_beside_what_people_say(data: Path, works
     play(data, workshop, options=Options(noise=1.0))
     (made,) = workshop.played
     said = made.ledger.feedback()
-    noise = [one for one in said if one.kind in IMPLICIT]
-    assert len({one.interaction_id for one in noise}) == len(noise) == len(made.ledger.interactions(limit=100))
-    assert {one.kind for one in said} - IMPLICIT == {FeedbackKind.THUMB}
+    noise = [signal for signal in said if signal.kind in IMPLICIT]
+    assert len({signal.interaction_id for signal in noise}) == len(noise) == len(made.ledger.interactions(limit=100))
+    assert {signal.kind for signal in said} - IMPLICIT == {FeedbackKind.THUMB}
 
 
 def test_corrections_arrive_over_several_cycles(data: Path, workshop: Workshop) -> None:
