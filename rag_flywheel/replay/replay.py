@@ -23,8 +23,9 @@ from eval.replay.measure import measure
 from eval.replay.plan import Mode, Plan, draw
 from eval.replay.trial import Trial
 from rag_flywheel.config import Config, Secrets
+from rag_flywheel.cycle.scoring_run import Steps
 from rag_flywheel.errors import InvalidInput
-from rag_flywheel.replay.simulation import FLYWHEEL, METHODS, Steps, simulate
+from rag_flywheel.replay.simulation import FLYWHEEL, METHODS, simulate
 from rag_flywheel.services import Services
 
 LOCK = "replay"

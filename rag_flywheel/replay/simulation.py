@@ -4,7 +4,7 @@ Everything between is real: the chat, the ledger, the reviews, the index, the ga
 and of its rivals alike and leave no trace, so that nothing learns from them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from eval.replay.plan import Ask, Plan
@@ -15,6 +15,7 @@ from ingest.reading.sources import fingerprint, list_files
 from rag_flywheel.answering.chat import Chat, open_chat
 from rag_flywheel.cycle.reindex import reindex
 from rag_flywheel.cycle.result import CycleDecision
+from rag_flywheel.cycle.scoring_run import Steps
 from rag_flywheel.domain import (
     Correction,
     DocumentId,
@@ -38,8 +39,6 @@ FLYWHEEL = "flywheel"
 METHODS = (FLYWHEEL, *RIVALS)
 RANKED = 100  # documents of a ranking that are kept
 WHO = "replay"
-
-Steps = Callable[[str, int, int], None]
 
 
 def simulate(plan: Plan, *, methods: Sequence[str], services: Services, steps: Steps) -> list[Trial]:

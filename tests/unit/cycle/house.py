@@ -123,7 +123,7 @@ class House:
         self.services.ledger.add_feedback(thumb)
         return asked.interaction_id
 
-    def judge(self, name: str, question: str, document: str) -> None:
+    def add_golden(self, name: str, question: str, document: str) -> None:
         """A question of the golden set that the ledger holds."""
         case = GoldenCase(
             case_id=f"golden:{name}",

@@ -17,7 +17,7 @@ def test_strata_churn_neighbours_wordings_and_judged_questions_of_the_ledger_rea
     pages = list(FACTS)
     for number in range(24):
         page = pages[number % 2]
-        house.judge(f"q{number}", f"What of matter {number} does somebody look up?", f"{page}.md")
+        house.add_golden(f"q{number}", f"What of matter {number} does somebody look up?", f"{page}.md")
         house.praise(page, f"Say, which case number {number} was it?", group=("alpha", "beta")[number % 2])
     house.cycle()
     house.correct("c1", FENCE, VARNISH)
@@ -35,10 +35,10 @@ def test_strata_churn_neighbours_wordings_and_judged_questions_of_the_ledger_rea
 
 def test_a_question_whose_evidence_is_gone_is_listed_as_retired_and_counted(tmp_path: Path) -> None:
     house = built_in(tmp_path, "gate: {sealed: 0}\nguardrails: {maximum_stale: 1.0}\n")
-    house.judge("kept", "What of matter 0 does somebody look up?", "boiler.md")
+    house.add_golden("kept", "What of matter 0 does somebody look up?", "boiler.md")
     lost = [f"What of matter {number} does somebody look up?" for number in range(1, 9)]
     for number, question in enumerate(lost):
-        house.judge(f"lost{number}", question, "nowhere.md")
+        house.add_golden(f"lost{number}", question, "nowhere.md")
     house.cycle()
     told = house.report()
     open_to_the_gate = {question for question in lost if not splits.is_tuning(normalised(question), seed=0)}
@@ -73,7 +73,7 @@ def test_a_retired_question_is_used_neither_for_tuning_nor_for_the_gate(tmp_path
     house = built_in(tmp_path, "reranker: {minimum_groups: 2}\ngate: {sealed: 0}\n")
     asked = {number: f"What of matter {number} does somebody look up?" for number in range(12)}
     for number, question in asked.items():
-        house.judge(f"q{number}", question, "boiler.md")
+        house.add_golden(f"q{number}", question, "boiler.md")
     house.cycle()
     assert set(asked.values()) <= house.searched()
     seen = next(number for number, question in asked.items() if splits.is_tuning(normalised(question), seed=0))

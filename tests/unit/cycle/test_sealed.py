@@ -34,7 +34,7 @@ def sealed(tmp_path: Path) -> House:
     house = built_in(tmp_path, "reranker: {minimum_groups: 100}\ngate: {sealed: 0.99, known_items: 60}\n")
     for part in PARTS:
         house.write(f"shelf{part}.md", f"Colleagues put part{part} of machine{part} beside window number {part}.\n")
-        house.judge(f"part{part}", where(part), f"shelf{part}.md")
+        house.add_golden(f"part{part}", where(part), f"shelf{part}.md")
     house.cycle()
     return house
 

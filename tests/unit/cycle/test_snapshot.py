@@ -50,7 +50,7 @@ def praise(made: Services, name: str, question: str, *, consent: bool = True) ->
     )
 
 
-def judge(made: Services, name: str, question: str, *, document: str = "boiler.md") -> None:
+def add_golden(made: Services, name: str, question: str, *, document: str = "boiler.md") -> None:
     made.ledger.add_golden_case(
         GoldenCase(
             case_id=f"golden:{name}",
@@ -120,15 +120,15 @@ def test_the_golden_set_is_the_folders_cases_and_those_that_only_the_ledger_has(
     asked = [{"_id": "both", "text": "As the folder has it?"}]
     beir.write(tmp_path / "golden", asked=asked, judged=[("both", "boiler.md", 1)])
     made = services(tmp_path, text="sources: [boiler.md]\ngolden: golden\n")
-    judge(made, "both", "As the ledger has it?")
-    judge(made, "own", "What else is asked?")
+    add_golden(made, "both", "As the ledger has it?")
+    add_golden(made, "own", "What else is asked?")
     found = {case.case_id: case.question for case in take_snapshot(made).golden}
     assert found == {"golden:both": "As the folder has it?", "golden:own": "What else is asked?"}
 
 
 def test_a_judged_question_and_its_retirement_are_inputs_of_the_next_version(made: Services) -> None:
     inputs = [take_snapshot(made).inputs]
-    judge(made, "q1", "How do I light the boiler?")
+    add_golden(made, "q1", "How do I light the boiler?")
     inputs.append(take_snapshot(made).inputs)
     retire(made, "golden:q1")
     taken = take_snapshot(made)
