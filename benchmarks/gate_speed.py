@@ -3,7 +3,7 @@
 The corpus is a BEIR data set's own documents, and passages of its sentences put together anew until there are as many
 as wanted. Their vectors are the means of their sentences' vectors, so that no hour goes by with embedding; a search
 takes as long as with any other. Two versions of it are built, and the data set's judged questions asked of both, by the
-cycle's own `Marker`. Three nights are timed:
+cycle's own `ScoringRun`. Three nights are timed:
 
 - first: both versions, and no sentence was ever embedded before;
 - next: the version that went live keeps the scores of the first night (`eval.scores.score_cache`), the new one is
@@ -44,7 +44,7 @@ from rag_flywheel.answering.extractive import Extractive
 from rag_flywheel.cli import progress
 from rag_flywheel.cli.progress import Steps
 from rag_flywheel.config import Config, Secrets
-from rag_flywheel.cycle.scoring_run import Marker
+from rag_flywheel.cycle.scoring_run import ScoringRun
 from rag_flywheel.domain import Chunk, ChunkId, Counts, DocumentId, LearnedRanking, Manifest, VersionId
 from rag_flywheel.ports import Encoder, Entry, Vectors
 from rag_flywheel.search.fusion import DENSE, RRF, SPARSE
@@ -198,14 +198,14 @@ def _night(
     start, used = time.perf_counter(), time.process_time()
     with clock("references"):
         references = scorecard.reference_texts(cases, chunks)
-    marker = Marker(services=timed, references=references, judge=None, steps=steps)
-    papers = []
+    run = ScoringRun(services=timed, references=references, judge=None, steps=steps)
+    scored = []
     for name, version in (("live", live), ("candidate", new)):
         with clock(name):
-            papers.append(marker.mark(version, cases, name=name))
+            scored.append(run.score(version, cases, name=name))
     with clock("comparing"):
         found = comparison.compare(
-            *(paper.card for paper in papers), parts={}, resamples=config.gate.resamples, seed=config.gate.seed
+            *(version.card for version in scored), parts={}, resamples=config.gate.resamples, seed=config.gate.seed
         )
         gate.decide(found, [], first=False, possible=None, settings=config.gate)
     seconds = time.perf_counter() - start

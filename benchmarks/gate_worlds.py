@@ -24,8 +24,10 @@ from ingest import build
 from ingest.corrections import accepted
 from rag_flywheel.cli.progress import Steps
 from rag_flywheel.config import Config, Embedder
-from rag_flywheel.cycle import candidate_cases, reindex
-from rag_flywheel.cycle.snapshot import Built, Snapshot, take_snapshot
+from rag_flywheel.cycle import candidate_cases
+from rag_flywheel.cycle.candidate import Built, build_version
+from rag_flywheel.cycle.candidate_cases import FromCorpus, FromPeople
+from rag_flywheel.cycle.snapshot import Snapshot, take_snapshot
 from rag_flywheel.domain import (
     Chunk,
     ChunkId,
@@ -99,7 +101,7 @@ def begin(services: Services, steps: Steps) -> World:
     known = services.encoders
     services = replace(services, encoders=functools.cache(lambda settings: Remembering(known(settings))))
     snapshot = take_snapshot(services)
-    built = reindex.build_version(snapshot, services, parent=None, rephrase=None, steps=steps)
+    built = build_version(snapshot, services, parent=None, rephrase=None, steps=steps)
     services.ledger.add_version(built.manifest)
     return World(
         services=services,
@@ -184,15 +186,10 @@ def questions(world: World, built: Built, snapshot: Snapshot) -> list[Case]:
 
 def _settled(world: World, built: Built, snapshot: Snapshot) -> tuple[list[Case], list[Retired]]:
     found = candidate_cases.cases(
-        corrections=snapshot.held(built.manifest),
-        confirmed=snapshot.confirmed,
-        judged=snapshot.golden,
-        known=(),
-        known_at_most=0,
+        FromPeople(corrections=snapshot.held(built.manifest), confirmed=snapshot.confirmed, judged=snapshot.golden),
+        FromCorpus(chunks=(), known_items=0, seed=0, rephrase=None),
         control=world.live,
         skipped=built.skipped,
-        seed=0,
-        rephrase=None,
     )
     held = {chunk.document_id for chunk in built.chunks} | {DocumentId(left_out.name) for left_out in built.skipped}
     return golden.settled(found, document_ids=held, retired=snapshot.retired)
@@ -203,9 +200,7 @@ def _settled(world: World, built: Built, snapshot: Snapshot) -> tuple[list[Case]
 
 def built_from(world: World, snapshot: Snapshot) -> Planted:
     """A candidate without a fault, with its boldest ranking alone."""
-    built = reindex.build_version(
-        snapshot, world.services, parent=world.live.version_id, rephrase=None, steps=world.steps
-    )
+    built = build_version(snapshot, world.services, parent=world.live.version_id, rephrase=None, steps=world.steps)
     return Planted(built=replace(built, attempts=built.attempts[:1]), snapshot=snapshot, services=world.services)
 
 

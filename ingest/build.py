@@ -13,7 +13,7 @@ from ingest.reading import screening
 from ingest.reading.raw import Skipped
 from ingest.reading.screening import clean, deduplicate
 from ingest.reading.sources import SourceFile, read, unique
-from rag_flywheel.config import Config, Ingest
+from rag_flywheel.config import Ingest
 from rag_flywheel.domain import Chunk, Counts, Document
 from rag_flywheel.ports import Cache, Encoder, Entry, Redactor
 from rag_flywheel.search.texts import searched_text
@@ -40,7 +40,7 @@ def collect(
     files: Sequence[SourceFile],
     digests: Mapping[str, str],
     *,
-    config: Config,
+    settings: Ingest,
     cache: Cache,
     redactor: Redactor,
     on_step: Step,
@@ -52,17 +52,17 @@ def collect(
     documents: list[Document] = []
     skipped: list[Skipped] = []
     for done, file in enumerate(files, start=1):
-        rules = f"{RULES}|{redactor.name}|{config.ingest.model_dump_json()}"
+        rules = f"{RULES}|{redactor.name}|{settings.model_dump_json()}"
         key = "read:" + _digest(rules, file.name, digests[file.name])
         known = cache.get([key]).get(key)
-        result = _read(file, config.ingest, redactor) if known is None else _READ.validate_json(known)
+        result = _read(file, settings, redactor) if known is None else _READ.validate_json(known)
         if known is None:
             cache.put({key: _READ.dump_json(result)})
         documents += result.documents
         skipped += result.skipped
         on_step(done, len(files))
     named, clashes = unique(documents)
-    kept, duplicates = deduplicate(named, config.ingest.near_duplicate)
+    kept, duplicates = deduplicate(named, settings.near_duplicate)
     return kept, [*skipped, *clashes, *duplicates]
 
 

@@ -27,30 +27,32 @@ class Accepted:
     superseded: tuple[CorrectionId, ...]  # accepted once, replaced by a newer one
 
 
-def accepted(reviewed: Sequence[ReviewedCorrection]) -> Accepted:
-    """What the accepted corrections among `reviewed` (oldest first) come to.
+def accepted(corrections: Sequence[ReviewedCorrection]) -> Accepted:
+    """What the accepted ones among the `corrections` (oldest first) come to.
 
     The newest accepted one answers a question, as `supersession.replaced` tells. Its provenance names what it took the
     place of, so that judgements and the lineage follow.
     """
     chosen = {
-        entry.correction.correction_id: entry for entry in reviewed if entry.verdict_state is CorrectionState.ACCEPTED
+        reviewed.correction.correction_id: reviewed
+        for reviewed in corrections
+        if reviewed.verdict_state is CorrectionState.ACCEPTED
     }
-    gone = replaced(reviewed)
+    successors = replaced(corrections)
     hidden = [
         span
-        for entry in chosen.values()  # replaced ones too: a newer answer does not bring the old text back
-        for span in entry.correction.supersedes
+        for reviewed in chosen.values()  # replaced ones too: a newer answer does not bring the old text back
+        for span in reviewed.correction.supersedes
         if not span.document_id.startswith(CORRECTION_PREFIX)
     ]
     return Accepted(
         documents=tuple(
-            _document(entry, [chosen[older] for older in predecessors(name, gone)])
-            for name, entry in chosen.items()
-            if name not in gone
+            _document(reviewed, [chosen[older] for older in predecessors(name, successors)])
+            for name, reviewed in chosen.items()
+            if name not in successors
         ),
         hidden=tuple(hidden),
-        superseded=tuple(sorted(gone)),
+        superseded=tuple(sorted(successors)),
     )
 
 

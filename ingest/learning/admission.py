@@ -88,12 +88,12 @@ def calibrate(
     strange = [found for lesson in lessons if (found := _strange(lesson, searcher, vectors)) is not None]
     if not strange:
         return []
-    asked = [one for one in strange if not one.lesson.made]
+    asked = [found for found in strange if not found.lesson.made]
     weights = Admission(threshold=0.0, words=_words_weight(asked), passage=PASSAGE)
     own = [found for lesson in corrections if (found := _own(lesson, searcher, vectors)) is not None]
-    nearest = max(one.fit(weights) for one in strange)
-    widest = (nearest + min((one.fit(weights) for one in own), default=nearest)) / 2.0
-    intrusions = sorted(one.intrusion(weights) for one in asked)
+    nearest = max(found.fit(weights) for found in strange)
+    widest = (nearest + min((found.fit(weights) for found in own), default=nearest)) / 2.0
+    intrusions = sorted(found.intrusion(weights) for found in asked)
     gain = _to_gain(own, fusion)
 
     def threshold(error: float) -> float:
@@ -102,8 +102,8 @@ def calibrate(
         place = min(math.ceil((len(asked) + 1) * (1.0 - error * gain)), len(asked))
         return (intrusions[place - 1] + intrusions[min(place, len(asked) - 1)]) / 2.0
 
-    rising = accumulate((threshold(error) for error in errors), max)
-    return [replace(weights, threshold=one) for one in rising]
+    thresholds = accumulate((threshold(error) for error in errors), max)  # a smaller error never admits more
+    return [replace(weights, threshold=rising) for rising in thresholds]
 
 
 def _to_gain(own: Sequence[_Found], fusion: Mapping[str, float]) -> float:

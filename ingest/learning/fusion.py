@@ -37,7 +37,7 @@ def examples(lessons: Iterable[Lesson], rank: Callable[[str], Sequence[Passage]]
         passages = [passage for passage in rank(lesson.question) if not passage.chunk.by_question]
         relevant = np.array([lesson.answered_by(passage.chunk) for passage in passages])
         if relevant.any() and not relevant.all():
-            values = features([one.scores for one in passages])
+            values = features([passage.scores for passage in passages])
             made.append(Example(cluster=lesson.cluster, weight=lesson.weight, values=values, relevant=relevant))
     return made
 

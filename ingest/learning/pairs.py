@@ -31,6 +31,15 @@ class Lesson:
         return chunk.document_id in self.documents or any(chunk.span.overlaps(span) for span in self.evidence)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lessons:
+    """What a version may learn from."""
+
+    corrections: tuple[Lesson, ...]  # those that it holds
+    others: tuple[Lesson, ...]  # questions of other answers: with the corrections they calibrate admission
+    ranking: tuple[Lesson, ...]  # for fusion and reranker: none whose group the gate will test
+
+
 def pairs(lessons: Sequence[Lesson], rank: Callable[[str], Sequence[Passage]], *, negatives: int) -> list[Pair]:
     """Training pairs: every text known to answer, and for each lesson its `negatives` hardest passages that do not.
 

@@ -9,8 +9,9 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from ingest.learning import admission, fusion
-from ingest.learning.pairs import Lesson, pairs
+from ingest.learning import fusion
+from ingest.learning.admission import calibrate
+from ingest.learning.pairs import Lesson, Lessons, pairs
 from rag_flywheel.config import Reranker as RerankerSettings
 from rag_flywheel.domain import Admission, LearnedRanking, Passage
 from rag_flywheel.ports import Cache, Reranker, RerankerStore
@@ -23,7 +24,7 @@ PAIRS_AT_MOST = 400  # those of corrections come first; half a minute of trainin
 FUSION_ERRORS = 0.0  # standard errors by which learned weights must be better: they are drawn to the untuned ones
 RERANKER_ERRORS = 2.0  # and a reranker, which starts from nothing and costs time at every question
 CAUTION = (1.0, 1.5, 2.0, 4.0)  # what the admission error is divided by, attempt by attempt
-HELD_AT_MOST = 40  # held-out questions that the reranker is tested on: each has all its candidates scored
+HELD_AT_MOST = 40  # held-out questions that the reranker is tried on: each has all its candidates scored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,35 +35,38 @@ class Tuned:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RerankerTraining:
+    """How rerankers are trained, and where they and what came of earlier trainings are kept."""
+
+    store: RerankerStore
+    cache: Cache
+    settings: RerankerSettings
+    on_step: Callable[[int, int], None]
+
+
 def learn(
-    corrections: Sequence[Lesson],
-    others: Sequence[Lesson],
-    ranking: Sequence[Lesson],
+    lessons: Lessons,
     *,
     searcher: Searcher,
-    store: RerankerStore,
-    cache: Cache,
-    settings: RerankerSettings,
+    training: RerankerTraining,
     admission_error: float,
     live: LearnedRanking | None,
-    on_step: Callable[[int, int], None],
 ) -> Tuned:
     """Learn from lessons on one untuned version.
 
     The first attempt takes all that was learned, and the second ranks as the `live` version does: a new order of the
     passages that does not prove itself is no reason to admit fewer corrections. The next ones do so, for less and less
     of the error, again in the new order first and then in the live one.
-
-    `corrections` are those that the version holds, each a lesson; with the `others` they calibrate admission. `ranking`
-    are the lessons that fusion and reranker may learn from: none whose cluster the gate will test.
     """
-    questions = sorted({lesson.question for lesson in [*corrections, *others, *ranking]})
+    settings = training.settings
+    questions = sorted({lesson.question for lesson in [*lessons.corrections, *lessons.others, *lessons.ranking]})
     encoded = searcher.encoder.encode_queries(questions)
     vectors = dict(zip(questions, encoded, strict=True))
     notes: list[str] = []
-    real = [lesson for lesson in ranking if not lesson.made and (lesson.documents or lesson.evidence)]
-    asked = len({lesson.cluster for lesson in real})
-    enough = asked >= settings.minimum_groups
+    real = [lesson for lesson in lessons.ranking if not lesson.made and (lesson.documents or lesson.evidence)]
+    groups = len({lesson.cluster for lesson in real})
+    enough = groups >= settings.minimum_groups
 
     def ranked(question: str) -> list[Passage]:  # what is known of other questions alone may teach an order
         return list(rank(question, vectors[question], searcher=searcher, without=is_known).passages)
@@ -73,10 +77,10 @@ def learn(
         weights, note = fusion.learn(known, without=(RERANK,), baseline={}, errors=FUSION_ERRORS)
         notes.append(f"fusion: {note}")
     else:
-        notes.append(f"ranking left as it is: {asked} questions with a known answer, {settings.minimum_groups} needed")
-    admissions = admission.calibrate(
-        corrections,
-        others,
+        notes.append(f"ranking left as it is: {groups} questions with a known answer, {settings.minimum_groups} needed")
+    admissions = calibrate(
+        lessons.corrections,
+        lessons.others,
         searcher=searcher,
         vectors=vectors,
         fusion=weights,
@@ -85,42 +89,39 @@ def learn(
     notes.append(_admission_note(admissions))
     learned = LearnedRanking(fusion=weights)
     if enough and settings.base:
-        learned, note = _reranker(real, ranked, learned, store=store, cache=cache, settings=settings, on_step=on_step)
+        learned, note = _reranker(real, ranked, learned, training)
         notes.append(f"reranker: {note}")
     orders = [learned] if live is None else [learned, live]
     admitted: Sequence[Admission | None] = admissions or [None]
-    attempts = [replace(order, admission=one) for one in admitted for order in orders]
+    attempts = [replace(order, admission=admission) for admission in admitted for order in orders]
     return Tuned(attempts=tuple(_distinct(attempts)), notes=tuple(notes))
 
 
 def _distinct(attempts: Sequence[LearnedRanking]) -> list[LearnedRanking]:
-    return [learned_ranking for at, learned_ranking in enumerate(attempts) if learned_ranking not in attempts[:at]]
+    return [attempt for at, attempt in enumerate(attempts) if attempt not in attempts[:at]]
 
 
 def _reranker(
     real: Sequence[Lesson],
     rank: Callable[[str], list[Passage]],
     learned: LearnedRanking,
-    *,
-    store: RerankerStore,
-    cache: Cache,
-    settings: RerankerSettings,
-    on_step: Callable[[int, int], None],
+    training: RerankerTraining,
 ) -> tuple[LearnedRanking, str]:
     """`learned` with a tuned reranker where it ranks held-out questions better, else `learned` as it is.
 
     What came of the same pairs and held-out rankings before, adopted or not, is not worked out again.
     """
+    store, settings = training.store, training.settings
     held = {cluster for cluster in {lesson.cluster for lesson in real} if _unit(cluster, settings.seed) < 1 / 3}
-    training = pairs([one for one in real if one.cluster not in held], rank, negatives=settings.negatives)
-    if not training or not held:
+    taught = pairs([lesson for lesson in real if lesson.cluster not in held], rank, negatives=settings.negatives)
+    if not taught or not held:
         return learned, "not tuned: no question's known answer was among its passages"
-    training = training[:PAIRS_AT_MOST]
-    testing = [lesson for lesson in real if lesson.cluster in held][:HELD_AT_MOST]
-    found = {lesson.question: rank(lesson.question) for lesson in testing}
+    taught = taught[:PAIRS_AT_MOST]
+    asked = [lesson for lesson in real if lesson.cluster in held][:HELD_AT_MOST]
+    found = {lesson.question: rank(lesson.question) for lesson in asked}
     recipe = [
         settings.model_dump(mode="json"),
-        [(pair.query, pair.text, pair.relevant) for pair in training],
+        [(pair.query, pair.text, pair.relevant) for pair in taught],
         [
             [(passage.chunk.text, passage.scores.dense, passage.scores.sparse) for passage in passages]
             for passages in found.values()
@@ -128,28 +129,28 @@ def _reranker(
         dict(learned.fusion),
     ]
     key = "reranker:" + hashlib.sha256(json.dumps(recipe).encode()).hexdigest()
-    outcome = json.loads(cache.get([key]).get(key, b"null"))
+    outcome = json.loads(training.cache.get([key]).get(key, b"null"))
     if outcome is None or not (outcome["digest"] is None or store.has(outcome["digest"])):
-        digest = store.tune(training, seed=settings.seed, on_step=on_step)
+        digest = store.tune(taught, seed=settings.seed, on_step=training.on_step)
         model = store.load(digest)
-        tested = fusion.examples(
-            testing, lambda question: _scored(question, found[question], model, settings.candidates)
+        examples = fusion.examples(
+            asked, lambda question: _scored(question, found[question], model, settings.candidates)
         )
-        weights, note = fusion.learn(tested, without=(), baseline=learned.fusion, errors=RERANKER_ERRORS)
+        weights, note = fusion.learn(examples, without=(), baseline=learned.fusion, errors=RERANKER_ERRORS)
         outcome = {"digest": digest if weights else None, "fusion": weights, "note": note}
-        cache.put({key: json.dumps(outcome).encode()})
+        training.cache.put({key: json.dumps(outcome).encode()})
     if outcome["digest"] is None:
-        return learned, f"tuned on {len(training)} pairs and left out: {outcome['note']}"
+        return learned, f"tuned on {len(taught)} pairs and left out: {outcome['note']}"
     adopted = replace(learned, fusion=outcome["fusion"], reranker=outcome["digest"])
-    return adopted, f"tuned on {len(training)} pairs and used: {outcome['note']}"
+    return adopted, f"tuned on {len(taught)} pairs and used: {outcome['note']}"
 
 
 def _scored(question: str, passages: Sequence[Passage], model: Reranker, candidates: int) -> list[Passage]:
     """The passages, the first `candidates` of them with the reranker's score."""
     scores = model.score(question, [passage.chunk.text for passage in passages[:candidates]])
     scored = [
-        replace(one, scores=replace(one.scores, rerank=float(score)))
-        for one, score in zip(passages[:candidates], scores, strict=True)
+        replace(passage, scores=replace(passage.scores, rerank=float(score)))
+        for passage, score in zip(passages[:candidates], scores, strict=True)
     ]
     return [*scored, *passages[candidates:]]
 

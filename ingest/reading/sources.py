@@ -157,6 +157,6 @@ def _regex(parts: Sequence[str]) -> str:
         if part == "**":
             pieces.append(".*" if last else "(?:[^/]+/)*")
         else:
-            one = fnmatch.translate(part).removeprefix("(?s:").removesuffix(r")\Z")
-            pieces.append(one.replace(".*", "[^/]*") + ("" if last else "/"))
+            segment = fnmatch.translate(part).removeprefix("(?s:").removesuffix(r")\Z")
+            pieces.append(segment.replace(".*", "[^/]*") + ("" if last else "/"))
     return "".join(pieces)

@@ -55,7 +55,7 @@ def reindex(
         from rag_flywheel.cycle.reindex import reindex as run
 
         with local_services(invocation) as services, shown(terminal.console(stderr=True)) as steps:
-            result = run(services, force=force, steps=steps)
+            result = run(services, force=force, steps=steps).as_json()
     show(invocation, result, _reindex_table)
     raise typer.Exit({"refused": REFUSED, "undecided": UNDECIDED}.get(result["decision"], DONE))
 

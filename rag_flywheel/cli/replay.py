@@ -52,7 +52,7 @@ def replay(
     from rag_flywheel import config as settings
     from rag_flywheel import wiring
     from rag_flywheel.cli.progress import shown
-    from rag_flywheel.replay.replay import Options
+    from rag_flywheel.replay.replay import Options, Playground
     from rag_flywheel.replay.replay import replay as run
     from rag_flywheel.replay.simulation import METHODS
 
@@ -64,15 +64,17 @@ def replay(
     with shown(terminal.console(stderr=True)) as steps:
         result = run(
             dataset,
-            config=config,
-            secrets=settings.secrets(),
             options=options,
             methods=METHODS if methods is None else [name.strip() for name in methods.split(",")],
             seeds=range(seeds),
-            work=config.data / "replay" if work is None else work,
-            opened=wiring.services,
+            playground=Playground(
+                config=config,
+                secrets=settings.secrets(),
+                work=config.data / "replay" if work is None else work,
+                opened=wiring.services,
+            ),
             steps=steps,
-        )
+        ).as_json()
     if html is not None:
         html.write_text(page.render(result), encoding="utf-8")
     show(invocation, result, _replay_table)

@@ -1,13 +1,13 @@
 """A candidate's questions: what tuning may learn from, and what the gate tests it on against the live version."""
 
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from eval.questions import golden, splits
 from eval.questions.golden import TARGETS, Case, Slice
 from eval.questions.known_items import Nearby, Rephrase, known_items, neighbours
 from eval.questions.rewordings import rewordings
-from ingest.learning.pairs import Lesson
+from ingest.learning.pairs import Lesson, Lessons
 from ingest.reading.raw import Skipped
 from rag_flywheel.domain import (
     Chunk,
@@ -21,45 +21,54 @@ from rag_flywheel.domain import (
 from rag_flywheel.domain.equivalence import agree
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FromPeople:
+    """Questions whose answer people gave or judged."""
+
+    corrections: Sequence[ReviewedCorrection]  # those that the candidate holds
+    confirmed: Sequence[Interaction]
+    judged: Sequence[Case]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FromCorpus:
+    """How questions are made of a version's own passages. Tuning sees neither neighbours nor rewordings."""
+
+    chunks: Sequence[Chunk]
+    known_items: int  # at most; as many are made where the corpus gives them
+    neighbours: int = 0  # questions about passages that are near a new correction, at most
+    near: Sequence[Nearby] = ()  # what is near the new corrections
+    reworded: bool = False  # whether other wordings of the new corrections' questions are made
+    seed: int
+    rephrase: Rephrase | None  # where a language model may word them
+
+
 def cases(
-    *,
-    corrections: Sequence[ReviewedCorrection],
-    confirmed: Sequence[Interaction],
-    judged: Sequence[Case],
-    known: Sequence[Chunk],
-    known_at_most: int,
-    control: Manifest | None,
-    skipped: Sequence[Skipped],
-    seed: int,
-    rephrase: Rephrase | None,
-    near: Sequence[Nearby] = (),
-    neighbours_at_most: int = 0,
-    reworded: bool = False,
+    people: FromPeople, corpus: FromCorpus, *, control: Manifest | None, skipped: Sequence[Skipped]
 ) -> list[Case]:
     """Every question whose answer is known, wordings of one question in one cluster.
 
-    `corrections` are those that the candidate holds; the ones that the control does not hold are the target, the others
-    guards. Questions are made from the chunks in `known`. A judgement of a document that was dropped as a duplicate
-    counts for the one that says the same. For the gate also questions about passages `near` the new corrections, and
-    other wordings of these where `reworded` is true: tuning sees neither.
+    Corrections that the control does not hold are the target, the others guards. A judgement of a document that was
+    dropped as a duplicate counts for the one that says the same.
     """
     before: set[CorrectionId] = set() if control is None else set(control.corrections)
-    new = [reviewed for reviewed in corrections if reviewed.correction.correction_id not in before]
-    old = [reviewed for reviewed in corrections if reviewed.correction.correction_id in before]
+    new = [reviewed for reviewed in people.corrections if reviewed.correction.correction_id not in before]
+    old = [reviewed for reviewed in people.corrections if reviewed.correction.correction_id in before]
     same = {DocumentId(left_out.name): left_out.same_as for left_out in skipped if left_out.same_as is not None}
     target = golden.from_corrections(new, slice=Slice.CORRECTED)
-    items = known_items(known, limit=known_at_most, seed=seed, rephrase=rephrase)
+    chunks, seed, rephrase = corpus.chunks, corpus.seed, corpus.rephrase
+    items = known_items(chunks, limit=corpus.known_items, seed=seed, rephrase=rephrase)
     found = [
         *target,
-        *(rewordings(target, chunks=known, seed=seed, rephrase=rephrase) if reworded else ()),
+        *(rewordings(target, chunks=chunks, seed=seed, rephrase=rephrase) if corpus.reworded else ()),
         *golden.from_corrections(old, slice=Slice.CONFIRMED),
         *golden.by_evidence(new),
-        *(replace(case, documents=case.documents | _same(case, same)) for case in judged),
-        *golden.from_confirmed(confirmed),
+        *(replace(case, documents=case.documents | _same(case, same)) for case in people.judged),
+        *golden.from_confirmed(people.confirmed),
         *items,
-        *neighbours(known, near, known=items, limit=neighbours_at_most, seed=seed, rephrase=rephrase),
+        *neighbours(chunks, corpus.near, known=items, limit=corpus.neighbours, seed=seed, rephrase=rephrase),
     ]
-    return _agreeing(golden.with_corrections(splits.clustered(found)), corrections)
+    return _agreeing(golden.with_corrections(splits.clustered(found)), people.corrections)
 
 
 def asked_by_the_gate(found: Sequence[Case], *, seed: int) -> list[Case]:
@@ -83,9 +92,8 @@ def lessons(
     interaction: Callable[[InteractionId], Interaction],
     weights: Mapping[InteractionId, float],
     seed: int,
-) -> tuple[list[Lesson], list[Lesson], list[Lesson]]:
-    """(corrections, other questions, those that the ranking may learn from), as `ingest.learning.tuning.learn` takes
-    them.
+) -> Lessons:
+    """What the half of the cases that tuning sees teaches, and what all corrections do.
 
     `weights`: how much to trust that an interaction's answer was good, as `implicit.weights` tells; 1 where none is
     given. The lesson of a confirmed answer weighs that much. The lesson of a correction, which says the contrary of the
@@ -102,7 +110,7 @@ def lessons(
     seen = [case for case in answerable if splits.is_tuning(case.cluster, seed=seed)]
     others = [_lesson(case, weight=confirmed.get(case.case_id, 1.0)) for case in seen if case.case_id not in corrected]
     ranking = [corrected[case.case_id] for case in seen if case.case_id in corrected]
-    return list(corrected.values()), others, [*ranking, *others]
+    return Lessons(corrections=tuple(corrected.values()), others=tuple(others), ranking=(*ranking, *others))
 
 
 def moved(

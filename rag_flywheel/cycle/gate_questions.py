@@ -7,14 +7,17 @@ from eval.questions import breakdown, golden, splits
 from eval.questions.golden import GUARDS, Case, Retired, Slice
 from eval.questions.known_items import Nearby, Rephrase
 from rag_flywheel.cycle import candidate_cases
-from rag_flywheel.cycle.snapshot import Built, Snapshot
-from rag_flywheel.domain import Chunk, DocumentId, Manifest
+from rag_flywheel.cycle.candidate import Built
+from rag_flywheel.cycle.candidate_cases import FromCorpus, FromPeople
+from rag_flywheel.cycle.snapshot import Snapshot
+from rag_flywheel.domain import Chunk, DocumentId, Manifest, ReviewedCorrection
 from rag_flywheel.search.retrieval import retrieve
+from rag_flywheel.search.versions import Searcher
 from rag_flywheel.services import Services
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Questions:
+class GateQuestions:
     """What both versions are asked."""
 
     open: tuple[Case, ...]
@@ -32,40 +35,40 @@ def gather(
     snapshot: Snapshot,
     services: Services,
     rephrase: Rephrase | None,
-) -> Questions:
+) -> GateQuestions:
     """The questions about a candidate, with the live version as `control`, whose chunks are those of `before`."""
     manifest, settings = built.manifest, services.config.gate
     lived = set(before)
     shared = built.chunks if control is None else [chunk for chunk in built.chunks if chunk in lived]
-    found = candidate_cases.cases(
-        corrections=snapshot.held(manifest),
-        confirmed=snapshot.confirmed,
-        judged=snapshot.golden,
-        known=shared,
-        known_at_most=settings.known_items,
+    corrections = snapshot.held(manifest)
+    cases = candidate_cases.cases(
+        FromPeople(corrections=corrections, confirmed=snapshot.confirmed, judged=snapshot.golden),
+        FromCorpus(
+            chunks=shared,
+            known_items=settings.known_items,
+            neighbours=settings.neighbours,
+            near=() if control is None else _near(control, corrections, services.open(control)),
+            reworded=True,
+            seed=settings.seed,
+            rephrase=rephrase,
+        ),
         control=control,
         skipped=built.skipped,
-        seed=settings.seed,
-        rephrase=rephrase,
-        near=() if control is None else _near(control, snapshot, manifest, services),
-        neighbours_at_most=settings.neighbours,
-        reworded=True,
     )
     if control is not None:
-        found = candidate_cases.widened(
-            found, candidate_cases.moved(before, built.chunks, sources=(control.sources, manifest.sources))
-        )
-    groups = breakdown.asker_groups(snapshot.confirmed, snapshot.held(manifest), snapshot.corrected.__getitem__)
-    found = breakdown.with_parts(found, [*built.chunks, *before], groups)
+        changed = candidate_cases.moved(before, built.chunks, sources=(control.sources, manifest.sources))
+        cases = candidate_cases.widened(cases, changed)
+    groups = breakdown.asker_groups(snapshot.confirmed, corrections, snapshot.corrected.__getitem__)
+    cases = breakdown.with_parts(cases, [*built.chunks, *before], groups)
     epoch = splits.epoch(services.ledger.count_decisions(), settings)
-    found = splits.seal(found, seed=settings.seed, sealed=settings.sealed, epoch=epoch)
+    cases = splits.seal(cases, seed=settings.seed, sealed=settings.sealed, epoch=epoch)
     held = {chunk.document_id for chunk in built.chunks} | {DocumentId(left_out.name) for left_out in built.skipped}
     asked, retired = golden.settled(
-        candidate_cases.asked_by_the_gate(found, seed=settings.seed), document_ids=held, retired=snapshot.retired
+        candidate_cases.asked_by_the_gate(cases, seed=settings.seed), document_ids=held, retired=snapshot.retired
     )
-    made = sum(case.slice is Slice.KNOWN_ITEM for case in found)
+    made = sum(case.slice is Slice.KNOWN_ITEM for case in cases)
     guards = [case for case in asked if case.slice in GUARDS]
-    return Questions(
+    return GateQuestions(
         open=tuple(case for case in asked if not case.sealed),
         sealed=tuple(case for case in asked if case.sealed),
         retired=tuple(retired),
@@ -75,14 +78,9 @@ def gather(
     )
 
 
-def _near(control: Manifest, snapshot: Snapshot, manifest: Manifest, services: Services) -> list[Nearby]:
-    """What the live version finds for each new correction's question."""
-    searcher = services.open(control)
-    new = [
-        reviewed
-        for reviewed in snapshot.held(manifest)
-        if reviewed.correction.correction_id not in set(control.corrections)
-    ]
+def _near(control: Manifest, corrections: Sequence[ReviewedCorrection], searcher: Searcher) -> list[Nearby]:
+    """What the live version, which `searcher` searches, finds for each question that is newly corrected."""
+    held = set(control.corrections)
     return [
         Nearby(
             question=reviewed.correction.question,
@@ -90,5 +88,6 @@ def _near(control: Manifest, snapshot: Snapshot, manifest: Manifest, services: S
             spans=(*reviewed.correction.evidence, *reviewed.correction.supersedes),
             chunks=tuple(found.chunk.chunk_id for found in retrieve(reviewed.correction.question, searcher=searcher)),
         )
-        for reviewed in new
+        for reviewed in corrections
+        if reviewed.correction.correction_id not in held
     ]

@@ -18,12 +18,14 @@ from eval.scores import agreement, scorecard
 from eval.scores.judge import Judge, open_judge
 from rag_flywheel.config import Embedder
 from rag_flywheel.cycle import gate_questions
-from rag_flywheel.cycle.gate_questions import Questions
-from rag_flywheel.cycle.scoring_run import Marker, Paper, Steps
-from rag_flywheel.cycle.snapshot import Built, Snapshot
+from rag_flywheel.cycle.candidate import Built
+from rag_flywheel.cycle.gate_questions import GateQuestions
+from rag_flywheel.cycle.scoring_run import Scored, ScoringRun, Steps
+from rag_flywheel.cycle.snapshot import Snapshot
 from rag_flywheel.domain import Chunk, Decision, DocumentId, Interaction, InteractionId, Manifest, Outcome
 from rag_flywheel.domain.equivalence import same_question
 from rag_flywheel.errors import NotFound
+from rag_flywheel.ports import Conversations, Ledger
 from rag_flywheel.services import Services
 
 AGREEMENT_AT_MOST = 50  # recorded answers that the judge is compared with people on
@@ -32,31 +34,39 @@ LIVE = "live version"
 CANDIDATE = "candidate"
 
 
-def judge_candidate(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """The gate's word on a candidate."""
+
+    manifest: Manifest  # with the ranking of the last attempt
+    decision: Decision
+    report: Path  # the report's folder
+
+
+def decide_on(
     built: Built, snapshot: Snapshot, services: Services, *, rephrase: Rephrase | None, steps: Steps
-) -> tuple[Manifest, Decision, Path]:
-    """Let the gate decide on each attempt until one passes; returns the last one with its decision and its report's
-    folder.
+) -> Decided:
+    """Let the gate decide on each attempt until one passes; the last one counts.
 
     The boldest attempt comes first, and the report of the last one tells of the others. What the candidate holds is the
     same in all: where that breaks an invariant, the first attempt is the last.
     """
-    examination = _prepare(built, snapshot, services, rephrase, steps)
-    broken = invariants.broken(examination.checks)
+    run = _prepare(built, snapshot, services, rephrase, steps)
+    broken = invariants.broken(run.checks)
     notes = built.manifest.notes
     for number, learned in enumerate(built.attempts, start=1):
         manifest = replace(built.manifest, learned=learned, notes=notes)
-        decision = examination.decide(manifest)
+        decision = run.decide(manifest)
         if decision.outcome is Outcome.PASSED or broken:
             break
         notes = (*notes, f"attempt {number} of {len(built.attempts)} was {decision.outcome}: {decision.reasons[0]}")
     folder = services.reports / manifest.version_id
     report.write(decision.report, folder)
-    return manifest, decision, folder
+    return Decided(manifest=manifest, decision=decision, report=folder)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Examination:
+class _GateRun:
     """What does not depend on the candidate's ranking, worked out once."""
 
     built: Built
@@ -64,27 +74,27 @@ class _Examination:
     services: Services
     control: Manifest | None
     before: Sequence[Chunk]  # the control's
-    questions: Questions
-    marker: Marker
-    live: Paper | None  # the control's, of the open questions
+    questions: GateQuestions
+    scoring: ScoringRun
+    live: Scored | None  # the control, on the open questions
     recent: Sequence[Interaction]
     detectors: invariants.Detectors
     checks: Sequence[Check]  # of what the candidate holds
-    sealed: list[Paper] = field(default_factory=list)  # the control's, once they are asked
+    sealed: list[Scored] = field(default_factory=list)  # the control on the sealed questions, once they are asked
 
     def decide(self, manifest: Manifest) -> Decision:
         """The gate's word on the candidate with one ranking, and the report."""
         control, services = self.control, self.services
-        live, mine = self.live, self.marker.mark(manifest, self.questions.open, name=CANDIDATE)
-        self.marker.steps("deciding", 0, 1)
+        live, mine = self.live, self.scoring.score(manifest, self.questions.open, name=CANDIDATE)
+        self.scoring.steps("deciding", 0, 1)
         ruling = self._ruling(manifest, live, mine)
         if ruling.outcome is Outcome.PASSED and control is not None and live is not None and self.questions.sealed:
             if not self.sealed:
-                self.sealed.append(self.marker.mark(control, self.questions.sealed, name=LIVE))
+                self.sealed.append(self.scoring.score(control, self.questions.sealed, name=LIVE))
             live = live.with_more(self.sealed[0])
-            mine = mine.with_more(self.marker.mark(manifest, self.questions.sealed, name=CANDIDATE))
+            mine = mine.with_more(self.scoring.score(manifest, self.questions.sealed, name=CANDIDATE))
             ruling = self._ruling(manifest, live, mine)
-        judge = self.marker.judge
+        judge = self.scoring.judge
         decided = services.now()
         told = report.assemble(
             ruling,
@@ -111,7 +121,7 @@ class _Examination:
             report=told,
         )
 
-    def _ruling(self, manifest: Manifest, live: Paper | None, mine: Paper) -> gate.Ruling:
+    def _ruling(self, manifest: Manifest, live: Scored | None, mine: Scored) -> gate.Ruling:
         config = self.services.config
         compared = comparison.compare(
             None if live is None else live.card,
@@ -129,17 +139,17 @@ class _Examination:
             settings=config.gate,
         )
 
-    def _answered(self, manifest: Manifest, mine: Paper) -> list[Check]:
+    def _answered(self, manifest: Manifest, mine: Scored) -> list[Check]:
         return invariants.check_answers(
             mine.replies.values(),
             chunks=[*self.built.chunks, *self.before],
-            ask=self.marker.asker(manifest, as_new=False),
+            ask=self.scoring.asker(manifest, as_new=False),
             detectors=self.detectors,
             settings=self.services.config.guardrails,
         )
 
     def _churn(self, control: Manifest, manifest: Manifest) -> churn.Churn:
-        replies = [self.marker.replay(version, self.recent) for version in (control, manifest)]
+        replies = [self.scoring.replay(version, self.recent) for version in (control, manifest)]
         return churn.churn(self.recent, *replies)
 
     def _agreement(self, judge: Judge) -> agreement.Agreement | None:
@@ -157,20 +167,18 @@ class _Examination:
             encoder=self.services.encoders(config.embedder),
             resamples=config.gate.resamples,
             seed=config.gate.seed,
-            on_step=lambda done, total: self.marker.steps("comparing the judge with people", done, total),
+            on_step=lambda done, total: self.scoring.steps("comparing the judge with people", done, total),
         )
-        return max(found, key=lambda one: one.n, default=None)
+        return max(found, key=lambda agreed: agreed.n, default=None)
 
 
-def _prepare(
-    built: Built, snapshot: Snapshot, services: Services, rephrase: Rephrase | None, steps: Steps
-) -> _Examination:
+def _prepare(built: Built, snapshot: Snapshot, services: Services, rephrase: Rephrase | None, steps: Steps) -> _GateRun:
     config, ledger, parent = services.config, services.ledger, built.manifest.parent
     control = None if parent is None else ledger.version(parent).manifest
     before = [] if control is None else list(services.index.chunks(control.version_id))
     asked = gate_questions.gather(built, control, before, snapshot, services, rephrase)
     sources = [chunk for chunk in built.chunks if chunk.confirmed is None]
-    marker = Marker(
+    scoring = ScoringRun(
         services=services,
         references=scorecard.reference_texts([*asked.open, *asked.sealed], sources),
         judge=open_judge(config.judge, key=services.secrets.judge_api_key, cache=services.cache),
@@ -197,7 +205,7 @@ def _prepare(
             duplicates={DocumentId(left_out.name) for left_out in built.skipped if left_out.same_as is not None},
         ),
         None if control is None else invariants.Control(manifest=control, chunks=before),
-        held=_held(built.manifest, snapshot, services),
+        held=_held(built.manifest, snapshot, ledger),
         superseded=invariants.Superseded(
             hidden=snapshot.accepted.hidden, originals=built.originals, replaced=snapshot.accepted.superseded
         ),
@@ -205,58 +213,62 @@ def _prepare(
         detectors=detectors,
         settings=limits,
     )
-    return _Examination(
+    return _GateRun(
         built=built,
         snapshot=snapshot,
         services=services,
         control=control,
         before=before,
         questions=asked,
-        marker=marker,
-        live=None if control is None else marker.mark(control, asked.open, name=LIVE),
-        recent=_recent(asked, services),
+        scoring=scoring,
+        live=None if control is None else scoring.score(control, asked.open, name=LIVE),
+        recent=_recent(asked, ledger, limit=config.gate.replayed),
         detectors=detectors,
         checks=checks,
     )
 
 
-def _recent(asked: Questions, services: Services) -> list[Interaction]:
+def _recent(asked: GateQuestions, ledger: Conversations, *, limit: int) -> list[Interaction]:
     """The newest real questions, but for sealed ones: of these the report may tell nothing."""
-    limit = services.config.gate.replayed
     if not limit:
         return []
     sealed = {same_question(case.question) for case in asked.sealed}
-    asked_lately = services.ledger.interactions(limit=RECENT * limit)
+    lately = ledger.interactions(limit=RECENT * limit)
     return churn.recent(
-        [interaction for interaction in asked_lately if same_question(interaction.query) not in sealed], limit=limit
+        [interaction for interaction in lately if same_question(interaction.query) not in sealed], limit=limit
     )
 
 
-def _held(manifest: Manifest, snapshot: Snapshot, services: Services) -> invariants.Held:
-    def is_there(name: InteractionId) -> bool:
-        try:
-            return bool(services.ledger.interaction(name).query)
-        except NotFound:
-            return False
-
+def _held(manifest: Manifest, snapshot: Snapshot, ledger: Ledger) -> invariants.Held:
     return invariants.Held(
-        reviewed=tuple(services.ledger.corrections(until=snapshot.cutoff)),
-        interactions={name for name in manifest.confirmed if is_there(name)},
+        reviewed=tuple(ledger.corrections(until=snapshot.cutoff)),
+        interactions={name for name in manifest.confirmed if _is_there(name, ledger)},
     )
+
+
+def _is_there(name: InteractionId, ledger: Conversations) -> bool:
+    try:
+        return bool(ledger.interaction(name).query)
+    except NotFound:
+        return False
 
 
 def _served(compared: Sequence[comparison.Comparison]) -> list[drift.Part]:
+    parts = [
+        on_metric
+        for on_metric in compared
+        if on_metric.role is comparison.Role.PART and on_metric.metric == scorecard.HIT
+    ]
     return [
         drift.Part(
-            kind=one.slice.partition(" ")[0],
-            name=one.slice.partition(" ")[2],
-            n=one.n,
-            before=one.before,
-            after=one.after,
-            better=one.better,
-            worse=one.worse,
+            kind=part.slice.partition(" ")[0],
+            name=part.slice.partition(" ")[2],
+            n=part.n,
+            before=part.before,
+            after=part.after,
+            better=part.better,
+            worse=part.worse,
         )
-        for one in compared
-        if one.role is comparison.Role.PART and one.metric == scorecard.HIT
-        if one.before is not None and one.after is not None
+        for part in parts
+        if part.before is not None and part.after is not None
     ]

@@ -23,20 +23,20 @@ _LEARNED = TypeAdapter(LearnedRanking)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Paper:
-    """What a version makes of some questions."""
+class Scored:
+    """What a version replied to some questions, and how good that is."""
 
     card: Scorecard
     replies: Mapping[str, Reply]  # by case id
 
-    def with_more(self, other: "Paper") -> "Paper":
+    def with_more(self, other: "Scored") -> "Scored":
         """Both, of different questions."""
         card = Scorecard(cases=(*self.card.cases, *other.card.cases), values={**self.card.values, **other.card.values})
-        return Paper(card=card, replies={**self.replies, **other.replies})
+        return Scored(card=card, replies={**self.replies, **other.replies})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Marker:
+class ScoringRun:
     """Asks and scores for one cycle. What grows: vectors, answers and scores that were made once."""
 
     services: Services
@@ -45,13 +45,13 @@ class Marker:
     steps: Steps
     vectors: dict[tuple[Encoder, str], Vectors] = field(default_factory=dict)  # of questions
     drafts: dict[tuple[object, ...], Draft] = field(default_factory=dict)
-    scored: dict[tuple[object, ...], Mapping[str, Score]] = field(default_factory=dict)
+    scores: dict[tuple[object, ...], Mapping[str, Score]] = field(default_factory=dict)
 
-    def mark(self, version: Manifest, cases: Sequence[Case], *, name: str) -> Paper:
+    def score(self, version: Manifest, cases: Sequence[Case], *, name: str) -> Scored:
         """The version's replies and scores. It is called `name` where progress is shown.
 
         A case stands for other wordings of its question, so the version is asked as if nobody had confirmed an answer
-        to this very one. Scores of a version that was marked in an earlier cycle come from the cache.
+        to this very one. Scores of a version that was scored in an earlier cycle come from the cache.
         """
         replies = scorecard.answer_all(
             cases,
@@ -66,12 +66,12 @@ class Marker:
             cache=self.services.cache,
             score=lambda new: self._scored(new, replies, name),
         )
-        self.scored.update(
+        self.scores.update(
             (_key(case, replies[case.case_id]), card.values[case.case_id])
             for case in cases
             if None not in card.values[case.case_id].values()
         )
-        return Paper(card=card, replies=replies)
+        return Scored(card=card, replies=replies)
 
     def replay(self, version: Manifest, interactions: Sequence[Interaction]) -> dict[InteractionId, Reply]:
         """What the version replies to real questions."""
@@ -91,13 +91,13 @@ class Marker:
 
         def look_up(question: str) -> None:
             start = coming.index(question) if question in coming else len(coming)
-            some = coming[start : start + AHEAD] or [question]
-            self._encode(encoder, some)
-            for one in some:
-                vector = self.vectors[encoder, one]
-                found[one] = rank(one, vector, searcher=searcher, without=is_confirmed if as_new else None).passages
-            seen = {one: found[one][: searcher.shown] for one in some}
-            services.generator.prepare([those for one, those in seen.items() if _asked(one, those) not in self.drafts])
+            due = coming[start : start + AHEAD] or [question]
+            self._encode(encoder, due)
+            for text in due:
+                vector = self.vectors[encoder, text]
+                found[text] = rank(text, vector, searcher=searcher, without=is_confirmed if as_new else None).passages
+            shown = {text: found[text][: searcher.shown] for text in due}
+            services.generator.prepare([seen for text, seen in shown.items() if _asked(text, seen) not in self.drafts])
 
         def ask(question: str) -> Reply:
             if question not in found:
@@ -115,19 +115,21 @@ class Marker:
     def _encode(self, encoder: Encoder, questions: Sequence[str]) -> None:
         new = [question for question in dict.fromkeys(questions) if (encoder, question) not in self.vectors]
         if new:
-            self.vectors.update(zip([(encoder, one) for one in new], encoder.encode_queries(new), strict=True))
+            self.vectors.update(
+                zip([(encoder, question) for question in new], encoder.encode_queries(new), strict=True)
+            )
 
     def _scored(self, cases: Sequence[Case], replies: Mapping[str, Reply], name: str) -> Scorecard:
         keys = {case.case_id: _key(case, replies[case.case_id]) for case in cases}
         new = scorecard.scorecard(
-            [case for case in cases if keys[case.case_id] not in self.scored],
+            [case for case in cases if keys[case.case_id] not in self.scores],
             replies,
             references=self.references,
             encoder=self.services.encoders(self.services.config.embedder),
             judge=self.judge,
             on_step=lambda done, total: self.steps(f"scoring the {name}", done, total),
         )
-        known = {name: self.scored[key] for name, key in keys.items() if key in self.scored}
+        known = {name: self.scores[key] for name, key in keys.items() if key in self.scores}
         return Scorecard(cases=tuple(cases), values={**known, **new.values})
 
     def _settings(self, version: Manifest) -> dict[str, Json]:

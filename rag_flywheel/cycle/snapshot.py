@@ -14,12 +14,9 @@ from ingest.corrections import Accepted, accepted
 from ingest.reading.raw import Skipped
 from ingest.reading.sources import SourceFile, fingerprint, list_files
 from rag_flywheel.domain import (
-    Chunk,
-    DocumentId,
     Interaction,
     InteractionId,
     Json,
-    LearnedRanking,
     Manifest,
     Retirement,
     ReviewedCorrection,
@@ -58,17 +55,6 @@ class Snapshot:
         return [
             reviewed for reviewed in self.reviewed if reviewed.correction.correction_id in set(manifest.corrections)
         ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
-    """A candidate in the index."""
-
-    manifest: Manifest  # with the ranking of the first attempt
-    attempts: tuple[LearnedRanking, ...]  # rankings for the gate to decide on, the boldest first
-    chunks: tuple[Chunk, ...]  # all that was indexed
-    originals: Mapping[DocumentId, str]  # the whole texts of the documents of which a part is hidden
-    skipped: tuple[Skipped, ...]  # what was left out
 
 
 def take_snapshot(services: Services) -> Snapshot:

@@ -108,7 +108,7 @@ def held_documents(services: Services) -> dict[DocumentId, int | None]:
     documents, left_out = build.collect(
         files,
         fingerprint(files),
-        config=services.config,
+        settings=services.config.ingest,
         cache=services.cache,
         redactor=services.redactor,
         on_step=lambda done, total: None,

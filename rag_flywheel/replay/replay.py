@@ -9,7 +9,7 @@ import importlib.resources
 import json
 import shutil
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,8 +23,9 @@ from eval.replay.measure import measure
 from eval.replay.plan import Mode, Plan, draw
 from eval.replay.trial import Trial
 from rag_flywheel.config import Config, Secrets
+from rag_flywheel.cycle.scoring_run import Steps
 from rag_flywheel.errors import InvalidInput
-from rag_flywheel.replay.simulation import FLYWHEEL, METHODS, Steps, simulate
+from rag_flywheel.replay.simulation import FLYWHEEL, METHODS, simulate
 from rag_flywheel.services import Services
 
 LOCK = "replay"
@@ -56,37 +57,65 @@ class Options:
 Opened = Callable[[Config, Secrets], AbstractContextManager[Services]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Playground:
+    """Where it is played, and with what."""
+
+    config: Config  # the user's: all of it holds but for what `_project` puts in its place
+    secrets: Secrets
+    work: Path  # projects and finished seeds are kept below this folder until all are finished
+    opened: Opened
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayResult:
+    """What was played, what was measured, and what the gate decided."""
+
+    dataset: str
+    seeds: tuple[int, ...]
+    options: Options
+    measured: Mapping[str, Any]  # as `eval.replay.measure.measure` gives it
+    decisions: Mapping[int, tuple[str, ...]]  # by seed: what came of each turn, in words
+
+    def as_json(self) -> dict[str, Any]:
+        """As the command shows it."""
+        return {
+            "dataset": self.dataset,
+            "seeds": list(self.seeds),
+            "mode": self.options.mode,
+            "options": dataclasses.asdict(self.options),
+            **self.measured,
+            "decisions": {str(seed): list(notes) for seed, notes in self.decisions.items()},
+        }
+
+
 def replay(
     folder: Path,
     *,
-    config: Config,
-    secrets: Secrets,
     options: Options,
     methods: Sequence[str],
     seeds: Sequence[int],
-    work: Path,
+    playground: Playground,
     steps: Steps,
-    opened: Opened,
-) -> dict[str, Any]:
+) -> ReplayResult:
     """Play the data set of a BEIR folder once for each seed, and measure every method on the same questions.
 
-    Returns what `eval.replay.measure.measure` does, with `dataset`, `seeds`, `mode`, `options` and, by seed,
-    `decisions` of the gate. Finished seeds are kept in `work` until all are, so that a run that was interrupted goes on
-    where it was. Raises InvalidInput for an unusable data set or an unknown method, and AlreadyRunning when the same
-    replay is on in `work`.
+    A run that was interrupted goes on where it was. Raises InvalidInput for an unusable data set or an unknown method,
+    and AlreadyRunning when the same replay is on in the same work folder.
     """
     chosen = _checked(methods)
     dataset = load(folder)
-    place = work / _digest(folder, config, options, chosen)
-    with opened(_project(config, place / "home", options), secrets) as home, home.ledger.lock(LOCK):
+    config, secrets = playground.config, playground.secrets
+    place = playground.work / _digest(folder, config, options, chosen)
+    with playground.opened(_project(config, place / "home", options), secrets) as home, home.ledger.lock(LOCK):
         trials: list[Trial] = []
         for done, seed in enumerate(seeds):
             steps("seeds", done, len(seeds))
-            kept = place / f"seed-{seed}.json"
-            if not kept.exists():
-                project = _project(config, place / "project", options)
-                _keep(kept, _play(_plan(dataset, seed, options), dataset, project, secrets, chosen, steps, opened))
-            trials += _TRIALS.validate_json(kept.read_bytes())
+            finished = place / f"seed-{seed}.json"
+            if not finished.exists():
+                project = replace(playground, config=_project(config, place / "project", options))
+                _keep(finished, _play(_plan(dataset, seed, options), dataset, chosen, project, steps))
+            trials += _TRIALS.validate_json(finished.read_bytes())
         steps("seeds", len(seeds), len(seeds))
         steps("measuring", 0, 1)
         measured = measure(
@@ -97,15 +126,14 @@ def replay(
         )
     shutil.rmtree(place)
     with suppress(OSError):  # it is not empty: another replay is kept there
-        work.rmdir()
-    return {
-        "dataset": dataset.name,
-        "seeds": list(seeds),
-        "mode": options.mode,
-        "options": dataclasses.asdict(options),
-        **measured,
-        "decisions": {str(trial.seed): list(trial.notes) for trial in trials if trial.method == FLYWHEEL},
-    }
+        playground.work.rmdir()
+    return ReplayResult(
+        dataset=dataset.name,
+        seeds=tuple(seeds),
+        options=options,
+        measured=measured,
+        decisions={trial.seed: trial.notes for trial in trials if trial.method == FLYWHEEL},
+    )
 
 
 def _checked(methods: Sequence[str]) -> tuple[str, ...]:
@@ -162,19 +190,11 @@ def _plan(dataset: Dataset, seed: int, options: Options) -> Plan:
     )
 
 
-def _play(
-    plan: Plan,
-    dataset: Dataset,
-    project: Config,
-    secrets: Secrets,
-    methods: Sequence[str],
-    steps: Steps,
-    opened: Opened,
-) -> list[Trial]:
-    _prepare(plan, dataset, project)
+def _play(plan: Plan, dataset: Dataset, methods: Sequence[str], playground: Playground, steps: Steps) -> list[Trial]:
+    _prepare(plan, dataset, playground.config)
     chance = Random(plan.seed)  # ids of the seed's own, so that the same command gives the same numbers
-    with opened(project, secrets) as parts:
-        services = replace(parts, new_id=lambda: uuid.UUID(int=chance.getrandbits(128), version=4).hex)
+    with playground.opened(playground.config, playground.secrets) as opened:
+        services = replace(opened, new_id=lambda: uuid.UUID(int=chance.getrandbits(128), version=4).hex)
         return simulate(plan, methods=methods, services=services, steps=steps)
 
 

@@ -4,7 +4,7 @@ Everything between is real: the chat, the ledger, the reviews, the index, the ga
 and of its rivals alike and leave no trace, so that nothing learns from them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from eval.replay.plan import Ask, Plan
@@ -14,6 +14,8 @@ from ingest import build
 from ingest.reading.sources import fingerprint, list_files
 from rag_flywheel.answering.chat import Chat, open_chat
 from rag_flywheel.cycle.reindex import reindex
+from rag_flywheel.cycle.result import CycleDecision
+from rag_flywheel.cycle.scoring_run import Steps
 from rag_flywheel.domain import (
     Correction,
     DocumentId,
@@ -38,8 +40,6 @@ METHODS = (FLYWHEEL, *RIVALS)
 RANKED = 100  # documents of a ranking that are kept
 WHO = "replay"
 
-Steps = Callable[[str, int, int], None]
-
 
 def simulate(plan: Plan, *, methods: Sequence[str], services: Services, steps: Steps) -> list[Trial]:
     """Play the plan on empty services whose sources are in place; a trial for each method, all on the same probes.
@@ -47,8 +47,8 @@ def simulate(plan: Plan, *, methods: Sequence[str], services: Services, steps: S
     Raises Conflict when the first version does not go live, and what the cycle raises.
     """
     first = reindex(services, force=False, steps=steps)
-    if first["decision"] != "promoted":
-        reasons = "; ".join(first["reasons"])
+    if first.decision is not CycleDecision.PROMOTED:
+        reasons = "; ".join(first.reasons)
         raise Conflict(f"the first version of a replay did not go live ({reasons}): make the gate's settings milder")
     game = _begin(plan, services, steps)
     before = {method: game.probe(method) for method in methods}
@@ -96,8 +96,8 @@ class _Simulation:
         result = reindex(self.services, force=False, steps=self.steps)
         corrections = len(self.taught) - corrected
         confirmed = len(self.signals) - said - corrections
-        reasons = " ".join(result["reasons"])
-        return f"turn {turn}: {corrections} corrections, {confirmed} confirmed answers; {result['decision']}: {reasons}"
+        reasons = " ".join(result.reasons)
+        return f"turn {turn}: {corrections} corrections, {confirmed} confirmed answers; {result.decision}: {reasons}"
 
     def probe(self, method: str) -> dict[str, Seen]:
         """What the method finds and answers now, by query id."""
@@ -268,7 +268,7 @@ def _duplicates(services: Services) -> dict[DocumentId, DocumentId]:
     _, skipped = build.collect(
         files,
         fingerprint(files),
-        config=services.config,
+        settings=services.config.ingest,
         cache=services.cache,
         redactor=services.redactor,
         on_step=lambda done, total: None,

@@ -50,7 +50,7 @@ def praise(made: Services, name: str, question: str, *, consent: bool = True) ->
     )
 
 
-def judge(made: Services, name: str, question: str, *, document: str = "boiler.md") -> None:
+def add_golden(made: Services, name: str, question: str, *, document: str = "boiler.md") -> None:
     made.ledger.add_golden_case(
         GoldenCase(
             case_id=f"golden:{name}",
@@ -88,7 +88,7 @@ def test_a_confirmed_question_that_gives_orders_to_a_model_is_left_out_and_chang
     before = take_snapshot(made)
     praise(made, "order", question)
     after = take_snapshot(made)
-    assert [one.interaction_id for one in after.confirmed] == ["good"]
+    assert [praised.interaction_id for praised in after.confirmed] == ["good"]
     assert after.inputs == before.inputs
 
 
@@ -112,7 +112,7 @@ def test_corrections_that_a_version_holds_are_told_from_the_others(made: Service
         made.ledger.add_correction(correction(name, of=f"asked {name}", question=f"What of {name}?"))
         made.ledger.add_review(review(name))
     held = take_snapshot(made).held(manifest("v1", corrections=["c2"]))
-    assert [one.correction.correction_id for one in held] == [CorrectionId("c2")]
+    assert [reviewed.correction.correction_id for reviewed in held] == [CorrectionId("c2")]
 
 
 def test_the_golden_set_is_the_folders_cases_and_those_that_only_the_ledger_has(tmp_path: Path) -> None:
@@ -120,15 +120,15 @@ def test_the_golden_set_is_the_folders_cases_and_those_that_only_the_ledger_has(
     asked = [{"_id": "both", "text": "As the folder has it?"}]
     beir.write(tmp_path / "golden", asked=asked, judged=[("both", "boiler.md", 1)])
     made = services(tmp_path, text="sources: [boiler.md]\ngolden: golden\n")
-    judge(made, "both", "As the ledger has it?")
-    judge(made, "own", "What else is asked?")
-    found = {one.case_id: one.question for one in take_snapshot(made).golden}
+    add_golden(made, "both", "As the ledger has it?")
+    add_golden(made, "own", "What else is asked?")
+    found = {case.case_id: case.question for case in take_snapshot(made).golden}
     assert found == {"golden:both": "As the folder has it?", "golden:own": "What else is asked?"}
 
 
 def test_a_judged_question_and_its_retirement_are_inputs_of_the_next_version(made: Services) -> None:
     inputs = [take_snapshot(made).inputs]
-    judge(made, "q1", "How do I light the boiler?")
+    add_golden(made, "q1", "How do I light the boiler?")
     inputs.append(take_snapshot(made).inputs)
     retire(made, "golden:q1")
     taken = take_snapshot(made)
@@ -136,7 +136,7 @@ def test_a_judged_question_and_its_retirement_are_inputs_of_the_next_version(mad
     assert len(set(inputs)) == 3
     assert taken.inputs == take_snapshot(made).inputs
     assert set(taken.retired) == {"golden:q1"}
-    assert [one.case_id for one in taken.golden] == ["golden:q1"], "it keeps its place in the split"
+    assert [case.case_id for case in taken.golden] == ["golden:q1"], "it keeps its place in the split"
 
 
 def test_what_comes_after_the_cutoff_waits_for_the_next_cycle(made: Services) -> None:

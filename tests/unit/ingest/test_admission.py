@@ -27,7 +27,7 @@ def lesson(
         question=question,
         cluster=question,
         answer=answer,
-        documents=frozenset(DocumentId(f"correction:{one}") for one in answered_by),
+        documents=frozenset(DocumentId(f"correction:{name}") for name in answered_by),
         evidence=tuple(evidence),
         made=made,
     )
@@ -109,7 +109,7 @@ def test_the_error_is_spent_in_proportion_to_what_there_is_to_gain() -> None:
     corrections = [
         replace(
             lesson(name, answered_by=names),
-            documents=frozenset({DocumentId(f"correction:{one}") for one in names} | {DocumentId("right")}),
+            documents=frozenset({DocumentId(f"correction:{known}") for known in names} | {DocumentId("right")}),
         )
         for name in names
     ]
@@ -176,7 +176,7 @@ def test_made_questions_do_not_count_where_enough_were_asked() -> None:
     asked = [lesson(f"o{tenth}") for tenth in range(1, 10)]
     made = [lesson(f"m{number}", made=True) for number in range(20)]
     found = ITSELF | {f"o{tenth}": [correction("c", tenth / 10)] for tenth in range(1, 10)}
-    found |= {one.question: [correction("c", 0.05)] for one in made}
+    found |= {question.question: [correction("c", 0.05)] for question in made}
     # With the made ones the quantile of error 0.2 would be the ceil(30 * 0.8) = 24th of 29, which is 0.4.
     admission = learned([OWN], [*asked, *made], found, error=0.2)
     assert admission is not None
@@ -260,8 +260,8 @@ def test_words_get_the_say_that_their_spread_gives_them() -> None:
     others = [lesson(f"o{number}") for number in range(400)]
     words = random.uniform(0, 1, size=len(others))
     found = ITSELF | {
-        one.question: [correction("c", float(0.8 + share / 10), float(share))]
-        for one, share in zip(others, words, strict=True)
+        other.question: [correction("c", float(0.8 + share / 10), float(share))]
+        for other, share in zip(others, words, strict=True)
     }
     admission = learned([OWN], others, found, error=0.1)
     assert admission is not None
@@ -304,7 +304,7 @@ def test_each_error_has_the_admission_that_it_would_have_alone() -> None:
     errors = [0.2, 0.1, 0.05]
     together = calibrated([OWN], others, found, errors=errors)
     assert together == [learned([OWN], others, found, error=error) for error in errors]
-    assert [one.threshold for one in together] == pytest.approx([0.805, 0.905, 0.955])
+    assert [admission.threshold for admission in together] == pytest.approx([0.805, 0.905, 0.955])
 
 
 def test_errors_differ_in_the_threshold_alone() -> None:

@@ -20,7 +20,9 @@ def corrected(answer: str, *evidence: Evidence) -> ReviewedCorrection:
 
 
 def asked(*ranking: Chunk) -> Interaction:
-    spans = [shown(one.document_id, rank, start=one.start, end=one.end) for rank, one in enumerate(ranking, start=1)]
+    spans = [
+        shown(place.document_id, rank, start=place.start, end=place.end) for rank, place in enumerate(ranking, start=1)
+    ]
     return interaction("i1", ranking=spans)
 
 

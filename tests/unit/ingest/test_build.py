@@ -23,7 +23,12 @@ def collect(folder: Path, cache: MemoryCache, redactor: FakeRedactor) -> tuple[l
     config = Config(file=folder / "config.yaml", sources=("pages",))
     files = list_files(config).files
     return build.collect(
-        files, fingerprint(files), config=config, cache=cache, redactor=redactor, on_step=lambda done, total: None
+        files,
+        fingerprint(files),
+        settings=config.ingest,
+        cache=cache,
+        redactor=redactor,
+        on_step=lambda done, total: None,
     )
 
 
@@ -59,7 +64,7 @@ def test_what_is_left_out_is_named(tmp_path: Path) -> None:
     write(tmp_path, "empty.md", "")
     documents, skipped = collect(tmp_path, MemoryCache(), FakeRedactor())
     assert [document.document_id for document in documents] == ["pages/a.md"]
-    assert {one.name for one in skipped} == {"pages/b.md", "pages/empty.md"}
+    assert {left_out.name for left_out in skipped} == {"pages/b.md", "pages/empty.md"}
 
 
 def test_superseded_spans_are_hidden_and_counted(tmp_path: Path) -> None:

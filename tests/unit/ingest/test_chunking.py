@@ -42,10 +42,10 @@ def correction(answer: str) -> Document:
 
 def assert_exact(text: str, chunks: list[Chunk]) -> None:
     covered: set[int] = set()
-    for one in chunks:
-        assert text[one.start : one.end] == one.text
-        assert one.chunk_id == f"a#{one.start}-{one.end}"
-        covered.update(range(one.start, one.end))
+    for piece in chunks:
+        assert text[piece.start : piece.end] == piece.text
+        assert piece.chunk_id == f"a#{piece.start}-{piece.end}"
+        covered.update(range(piece.start, piece.end))
     assert "".join(letter for place, letter in enumerate(text) if place not in covered).strip() == ""
 
 
@@ -55,8 +55,8 @@ SENTENCES = " ".join(f"Sentence number {number} tells of part {number * 7}." for
 def test_chunks_are_spans_of_the_text_that_leave_nothing_out_and_overlap() -> None:
     chunks = chunk(document(SENTENCES), Ingest(chunk_words=30, chunk_overlap_words=8))
     assert_exact(SENTENCES, chunks)
-    assert all(len(one.text.split()) <= 30 for one in chunks)
-    assert all(one.text.startswith("Sentence") and one.text.endswith(".") for one in chunks)
+    assert all(len(piece.text.split()) <= 30 for piece in chunks)
+    assert all(piece.text.startswith("Sentence") and piece.text.endswith(".") for piece in chunks)
     assert all(later.start < earlier.end for earlier, later in pairwise(chunks))
 
 
@@ -75,14 +75,14 @@ def test_a_word_without_end_is_divided() -> None:
     text = "x" * 5000
     chunks = chunk(document(text), SMALL)
     assert_exact(text, chunks)
-    assert max(len(one.text) for one in chunks) <= 20 * 24
+    assert max(len(piece.text) for piece in chunks) <= 20 * 24
 
 
 def test_a_chunk_stays_below_one_heading_and_carries_the_path_of_headings() -> None:
     text = "Before.\n\n# Pump\n\nIt pumps.\n\n## Reset\n\nHold it.\n\n### Fast ###\n\nBoth.\n\n## Clean\n\nRinse it.\n"
     chunks = chunk(document(text), Ingest())
     assert_exact(text, chunks)
-    assert [one.headings for one in chunks] == [
+    assert [piece.headings for piece in chunks] == [
         (),
         ("Pump",),
         ("Pump", "Reset"),
@@ -94,19 +94,19 @@ def test_a_chunk_stays_below_one_heading_and_carries_the_path_of_headings() -> N
 
 def test_a_heading_with_nothing_below_it_goes_with_the_next_one() -> None:
     chunks = chunk(document("# Pump\n\n## Reset\n\nHold it."), Ingest())
-    assert [(one.headings, one.text) for one in chunks] == [(("Pump", "Reset"), "# Pump\n\n## Reset\n\nHold it.")]
+    assert [(piece.headings, piece.text) for piece in chunks] == [(("Pump", "Reset"), "# Pump\n\n## Reset\n\nHold it.")]
 
 
 @pytest.mark.parametrize("fence", ["```", "~~~~"])
 def test_a_comment_in_code_is_no_heading(fence: str) -> None:
     text = f"# Pump\n\n{fence}sh\n# comment\n`` #x\nrun\n{fence}\n\nEnd.\n\n## Next\n\nMore."
-    assert [one.headings for one in chunk(document(text), Ingest())] == [("Pump",), ("Pump", "Next")]
+    assert [piece.headings for piece in chunk(document(text), Ingest())] == [("Pump",), ("Pump", "Next")]
 
 
 def test_a_plain_text_has_no_headings() -> None:
-    assert [one.headings for one in chunk(document("# a comment\n\nText.\n\n# more\n\nText.", "a.txt"), Ingest())] == [
-        ()
-    ]
+    assert [
+        piece.headings for piece in chunk(document("# a comment\n\nText.\n\n# more\n\nText.", "a.txt"), Ingest())
+    ] == [()]
 
 
 def test_a_chunk_of_a_pdf_says_on_which_page_it_begins() -> None:
@@ -115,15 +115,15 @@ def test_a_chunk_of_a_pdf_says_on_which_page_it_begins() -> None:
     )
     chunks = chunk(document(text, "a.pdf"), SMALL)
     assert_exact(text, chunks)
-    assert [one.headings for one in chunks] == [("page 1",), ("page 2",), ("page 3",)]
+    assert [piece.headings for piece in chunks] == [("page 1",), ("page 2",), ("page 3",)]
 
 
 def test_a_correction_is_one_chunk_with_its_question_and_provenance_however_long_it_is() -> None:
-    one = correction(f"# Answer\n\n{SENTENCES}")
-    chunks = chunk(one, SMALL)
-    assert [(piece.text, piece.start, piece.end) for piece in chunks] == [(one.text, 0, len(one.text))]
-    assert (chunks[0].question, chunks[0].provenance) == ("How?", one.provenance)
-    assert chunks[0].chunk_id == f"correction:c1#0-{len(one.text)}"
+    answer = correction(f"# Answer\n\n{SENTENCES}")
+    chunks = chunk(answer, SMALL)
+    assert [(piece.text, piece.start, piece.end) for piece in chunks] == [(answer.text, 0, len(answer.text))]
+    assert (chunks[0].question, chunks[0].provenance) == ("How?", answer.provenance)
+    assert chunks[0].chunk_id == f"correction:c1#0-{len(answer.text)}"
 
 
 def test_the_same_document_gives_the_same_chunks() -> None:
@@ -174,8 +174,8 @@ def test_spans_that_overlap_touch_or_reach_beyond_the_chunk_are_cut_once() -> No
         span("for five seconds."),
         Evidence(document_id=DocumentId("a"), start=60, end=900),
     ]
-    assert [one.text for one in hide([ONE], spans, 4)] == ["The pump is fast."]
-    assert [one.text for one in hide([ONE], [span("The pump is fast.")], 4)] == [
+    assert [piece.text for piece in hide([ONE], spans, 4)] == ["The pump is fast."]
+    assert [piece.text for piece in hide([ONE], [span("The pump is fast.")], 4)] == [
         TEXT.removeprefix("The pump is fast. ")
     ]
 
@@ -184,13 +184,13 @@ def test_lines_stay_divided_where_a_line_is_cut() -> None:
     text = "Line one is here.\nLine two is old.\nLine three is here."
     (whole,) = chunk(document(text), Ingest())
     old = Evidence(document_id=DocumentId("a"), start=18, end=34)
-    assert [one.text for one in hide([whole], [old], 4)] == ["Line one is here.\nLine three is here."]
+    assert [piece.text for piece in hide([whole], [old], 4)] == ["Line one is here.\nLine three is here."]
 
 
 def test_a_chunk_with_too_few_words_left_is_dropped() -> None:
     spans = [span("The pump is fast. Hold it for five seconds. It then")]
     assert hide([ONE], spans, 4) == []
-    assert [one.text for one in hide([ONE], spans, 3)] == ["restarts by itself."]
+    assert [piece.text for piece in hide([ONE], spans, 3)] == ["restarts by itself."]
 
 
 def test_spans_of_other_documents_or_other_places_change_nothing() -> None:

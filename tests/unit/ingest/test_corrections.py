@@ -10,22 +10,22 @@ from tests.fakes.samples import NOON, correction, review, span
 
 
 def reviewed(
-    one: Correction, verdict: Verdict | None = Verdict.ACCEPT, answer: str | None = None
+    given: Correction, verdict: Verdict | None = Verdict.ACCEPT, answer: str | None = None
 ) -> ReviewedCorrection:
-    given: Review | None = None if verdict is None else review(one.correction_id, verdict, answer=answer)
-    return ReviewedCorrection(correction=one, review=given)
+    decided: Review | None = None if verdict is None else review(given.correction_id, verdict, answer=answer)
+    return ReviewedCorrection(correction=given, review=decided)
 
 
 def test_an_accepted_correction_becomes_a_document_with_its_provenance() -> None:
-    one = correction("c1", feedback="f1", supersedes=[span("guide", 5, 9)])
-    [document] = accepted([reviewed(one)]).documents
+    better = correction("c1", feedback="f1", supersedes=[span("guide", 5, 9)])
+    [document] = accepted([reviewed(better)]).documents
     assert document.document_id == "correction:c1"
-    assert (document.title, document.question, document.text) == (one.question, one.question, one.answer)
+    assert (document.title, document.question, document.text) == (better.question, better.question, better.answer)
     assert document.source == "correction"
     provenance = document.provenance
     assert provenance is not None
     assert (provenance.correction_id, provenance.interaction_id, provenance.feedback_ids) == ("c1", "i1", ("f1",))
-    assert (provenance.reviewer, provenance.reviewed, provenance.supersedes) == ("grace", NOON, one.supersedes)
+    assert (provenance.reviewer, provenance.reviewed, provenance.supersedes) == ("grace", NOON, better.supersedes)
 
 
 @pytest.mark.parametrize("verdict", [None, Verdict.REJECT, Verdict.QUARANTINE])

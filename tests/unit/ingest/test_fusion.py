@@ -19,7 +19,7 @@ def example(number: int, *, knows: str, weight: float = 1.0, passages: int = 12)
     known, unknown = random.uniform(0, 0.7, passages), random.uniform(0, 0.7, passages)
     known[right] = random.uniform(0.6, 0.9)
     dense, sparse = (known, unknown) if knows == DENSE else (unknown, known)
-    scores = [Scores(dense=one, sparse=20 * other) for one, other in zip(dense, sparse, strict=True)]
+    scores = [Scores(dense=cosine, sparse=20 * other) for cosine, other in zip(dense, sparse, strict=True)]
     relevant = np.arange(passages) == right
     return Example(cluster=str(number), weight=weight, values=features(scores), relevant=relevant)
 
@@ -50,7 +50,7 @@ def test_with_few_questions_the_weights_stay_near_the_untuned_ranking() -> None:
     few, many = ([example(number, knows=DENSE) for number in range(count)] for count in (2, 80))
     shares = []
     for known in (few, many):
-        deviations = np.mean([one.values[:, CHANNELS].std(axis=0) for one in known], axis=0)
+        deviations = np.mean([asked.values[:, CHANNELS].std(axis=0) for asked in known], axis=0)
         scaled = dict(zip((RRF, DENSE, SPARSE), deviations * list(fit(known, CHANNELS).values()), strict=True))
         shares.append(abs(scaled[DENSE]) / abs(scaled[RRF]))
     assert shares[0] < 0.5 * shares[1]
@@ -60,8 +60,8 @@ def test_the_size_of_a_feature_does_not_matter() -> None:
     """A penalty on raw weights would hold back a channel whose scores lie close together."""
     known = [example(number, knows=DENSE) for number in range(30)]
     close = [
-        Example(cluster=one.cluster, weight=1.0, values=one.values * [1, 0.1, 1, 1, 1], relevant=one.relevant)
-        for one in known
+        Example(group=asked.group, weight=1.0, values=asked.values * [1, 0.1, 1, 1, 1], relevant=asked.relevant)
+        for asked in known
     ]
     assert fit(close, CHANNELS)[DENSE] == pytest.approx(10 * fit(known, CHANNELS)[DENSE], rel=0.02)
 
@@ -106,12 +106,12 @@ def test_known_questions_have_a_weight_only_where_they_tell_something(telling: b
     random = np.random.default_rng(7)
     known = []
     for number in range(40):
-        one = example(number, knows=DENSE)
-        values = one.values.copy()
+        asked = example(number, knows=DENSE)
+        values = asked.values.copy()
         values[:, FEATURES.index(DENSE)] = random.uniform(0.5, 1.0, len(values))
-        near = random.uniform(0.0, 0.6, len(values)) + 0.5 * one.relevant * telling
+        near = random.uniform(0.0, 0.6, len(values)) + 0.5 * asked.relevant * telling
         values[:, FEATURES.index(KNOWN)] = near
-        known.append(Example(cluster=one.cluster, weight=1.0, values=values, relevant=one.relevant))
+        known.append(Example(group=asked.group, weight=1.0, values=values, relevant=asked.relevant))
     weights, _ = learn(known, without=(RERANK,), baseline={}, errors=0.0)
     assert (weights.get(KNOWN, 0.0) > 0.0) == telling
 
@@ -121,8 +121,8 @@ def test_known_questions_of_other_answers_never_count_against_a_passage() -> Non
     random = np.random.default_rng(3)
     known = []
     for number in range(40):
-        one = example(number, knows=DENSE)
-        values = one.values.copy()
-        values[:, FEATURES.index(KNOWN)] = random.uniform(0.4, 0.8, len(values)) * ~one.relevant
-        known.append(Example(cluster=one.cluster, weight=1.0, values=values, relevant=one.relevant))
+        asked = example(number, knows=DENSE)
+        values = asked.values.copy()
+        values[:, FEATURES.index(KNOWN)] = random.uniform(0.4, 0.8, len(values)) * ~asked.relevant
+        known.append(Example(group=asked.group, weight=1.0, values=values, relevant=asked.relevant))
     assert fit(known, range(len(FEATURES) - 1))[KNOWN] == 0.0

@@ -27,14 +27,14 @@ def confirmed(name: str, question: str, *cited: Chunk, minute: int = 0, text: st
     citations = tuple(
         Citation(
             number=number,
-            document_id=one.document_id,
-            title=one.title,
-            text=one.text if text is None else text,
-            start=one.start,
-            end=one.end,
+            document_id=passage.document_id,
+            title=passage.title,
+            text=passage.text if text is None else text,
+            start=passage.start,
+            end=passage.end,
             score=0.5,
         )
-        for number, one in enumerate(cited, start=1)
+        for number, passage in enumerate(cited, start=1)
     )
     asked = NOON + timedelta(minutes=minute)
     return replace(interaction(name, question=question, asked=asked), citations=citations)
@@ -55,7 +55,7 @@ def test_a_question_in_a_conversation_is_known_as_it_was_searched_for() -> None:
 
 def test_the_ids_of_a_passage_and_of_the_questions_that_lead_to_it_differ() -> None:
     known = known_questions([confirmed("i1", "One?", BOILER), confirmed("i2", "Two?", BOILER)], CHUNKS)
-    assert len({one.chunk_id for one in [*CHUNKS, *known]}) == 4
+    assert len({piece.chunk_id for piece in [*CHUNKS, *known]}) == 4
 
 
 @pytest.mark.parametrize("backwards", [False, True])
@@ -111,7 +111,7 @@ def test_a_confirmation_follows_its_text_to_another_chunk_when_documents_are_cut
     [before], [after] = known_questions([given], whole), known_questions([given], small)
     assert (before.start, before.end) == (whole[0].start, whole[0].end)
     assert pages[9] in after.text
-    assert (after.start, after.end) in {(one.start, one.end) for one in small}
+    assert (after.start, after.end) in {(piece.start, piece.end) for piece in small}
 
 
 def test_where_a_text_stands_twice_the_nearest_place_to_where_it_stood_counts() -> None:

@@ -31,42 +31,42 @@ def lesson(
 
 
 def ranks(*found: Chunk) -> Callable[[str], list[Passage]]:
-    return lambda question: [passage(one, rank) for rank, one in enumerate(found, start=1)]
+    return lambda question: [passage(piece, rank) for rank, piece in enumerate(found, start=1)]
 
 
 A, B, C, D = (chunk(name, f"text of {name}") for name in "abcd")
 
 
 def test_a_lesson_is_answered_by_its_documents_and_by_what_overlaps_its_evidence() -> None:
-    one = lesson(documents=["a"], evidence=[span("b", 5, 8)])
-    assert one.answered_by(A)
-    assert one.answered_by(chunk("b", "x" * 6))
-    assert not one.answered_by(chunk("b", "x" * 5))
-    assert not one.answered_by(C)
+    learned = lesson(documents=["a"], evidence=[span("b", 5, 8)])
+    assert learned.answered_by(A)
+    assert learned.answered_by(chunk("b", "x" * 6))
+    assert not learned.answered_by(chunk("b", "x" * 5))
+    assert not learned.answered_by(C)
 
 
 def test_answering_passages_are_positives_and_the_best_others_hard_negatives() -> None:
     made = pairs([lesson("q", documents=["b"])], ranks(A, B, C, D), negatives=2)
-    assert [(one.text, one.relevant) for one in made] == [(B.text, True), (A.text, False), (C.text, False)]
-    assert {(one.query, one.cluster) for one in made} == {("q", "q")}
+    assert [(pair.text, pair.relevant) for pair in made] == [(B.text, True), (A.text, False), (C.text, False)]
+    assert {(pair.query, pair.group) for pair in made} == {("q", "q")}
 
 
 def test_rejected_passages_come_before_other_near_misses() -> None:
     made = pairs([lesson(documents=["b"], rejected=[span("d", 0, 5)])], ranks(A, B, C, D), negatives=2)
-    assert [one.text for one in made if not one.relevant] == [D.text, A.text]
+    assert [pair.text for pair in made if not pair.relevant] == [D.text, A.text]
 
 
 def test_a_passage_that_a_known_question_led_to_is_no_candidate() -> None:
     known = confirmed_chunk(A, "Why?")
     made = pairs([lesson(documents=["b"])], ranks(known, B, C), negatives=2)
-    assert [(one.text, one.relevant) for one in made] == [(B.text, True), (C.text, False)]
+    assert [(pair.text, pair.relevant) for pair in made] == [(B.text, True), (C.text, False)]
     assert pairs([lesson(documents=["a"])], ranks(known, B, C), negatives=2) == []
 
 
 def test_a_correction_is_a_positive_by_its_answer_and_is_no_candidate_itself() -> None:
     shown = correction_chunk("c1", "q", "The correct answer.")
     made = pairs([lesson("q", answer="The correct answer.", corrected=True)], ranks(shown, A), negatives=4)
-    assert [(one.text, one.relevant) for one in made] == [("The correct answer.", True), (A.text, False)]
+    assert [(pair.text, pair.relevant) for pair in made] == [("The correct answer.", True), (A.text, False)]
 
 
 def test_a_confirmed_answer_is_no_passage_and_so_no_positive() -> None:

@@ -132,13 +132,13 @@ LONG = (
 
 def test_the_first_of_documents_with_the_same_words_stays() -> None:
     kept, skipped = deduplicate([document("a", LONG), document("b", LONG.upper()), document("c", "Other text.")], 0.9)
-    assert [one.document_id for one in kept] == ["a", "c"]
-    assert [(one.name, one.same_as) for one in skipped] == [("b", "a")]
+    assert [copy.document_id for copy in kept] == ["a", "c"]
+    assert [(left_out.name, left_out.same_as) for left_out in skipped] == [("b", "a")]
 
 
 def test_a_document_that_differs_in_a_word_or_two_is_a_near_duplicate() -> None:
     kept, skipped = deduplicate([document("a", LONG), document("b", LONG.replace("a minute", "the minute"))], 0.9)
-    assert [one.document_id for one in kept] == ["a"]
+    assert [copy.document_id for copy in kept] == ["a"]
     assert "0.9" in skipped[0].reason
     assert skipped[0].same_as == "a"
 
@@ -158,9 +158,9 @@ def test_sections_that_differ_in_a_number_or_a_negation_are_both_kept(old: str, 
 
 
 def test_numbers_that_change_places_say_something_else() -> None:
-    one = f"{LONG} Low is 5 watts and high is 9 watts."
+    text = f"{LONG} Low is 5 watts and high is 9 watts."
     kept, _ = deduplicate(
-        [document("a", one), document("b", one.replace("5", "x").replace("9", "5").replace("x", "9"))], 0.7
+        [document("a", text), document("b", text.replace("5", "x").replace("9", "5").replace("x", "9"))], 0.7
     )
     assert len(kept) == 2
 
@@ -170,19 +170,19 @@ def test_the_same_text_under_two_headings_is_no_duplicate_but_under_two_file_nam
     assert len(kept) == 2
     copies = [replace(document(name, "Hold it down.", name), source=f"x/{name}.txt") for name in ("a", "b")]
     kept, skipped = deduplicate(copies, 0.9)
-    assert ([one.document_id for one in kept], [one.same_as for one in skipped]) == (["a"], ["a"])
+    assert ([copy.document_id for copy in kept], [left_out.same_as for left_out in skipped]) == (["a"], ["a"])
 
 
 def test_documents_of_one_or_two_words_are_compared_by_their_words() -> None:
     texts = ["Reset", "Reset it", "reset", "Reset me"]
     kept, _ = deduplicate([document(str(number), text) for number, text in enumerate(texts)], 0.5)
-    assert [one.document_id for one in kept] == ["0", "1", "3"]
+    assert [copy.document_id for copy in kept] == ["0", "1", "3"]
 
 
 def test_a_copy_of_a_near_duplicate_names_the_document_that_stayed() -> None:
     near = LONG.replace("a minute", "the minute")
     _, skipped = deduplicate([document("a", LONG), document("b", near), document("c", near)], 0.9)
-    assert [one.same_as for one in skipped] == ["a", "a"]
+    assert [left_out.same_as for left_out in skipped] == ["a", "a"]
 
 
 def test_every_near_duplicate_that_comparing_all_pairs_finds_is_found() -> None:
@@ -203,11 +203,14 @@ def test_every_near_duplicate_that_comparing_all_pairs_finds_is_found() -> None:
 
     expected = []
     kept_texts: list[str] = []
-    for one in documents:
-        if any(len(grams(one.text) & grams(text)) >= 0.9 * len(grams(one.text) | grams(text)) for text in kept_texts):
-            expected.append(one.document_id)
+    for original in documents:
+        if any(
+            len(grams(original.text) & grams(text)) >= 0.9 * len(grams(original.text) | grams(text))
+            for text in kept_texts
+        ):
+            expected.append(original.document_id)
         else:
-            kept_texts.append(one.text)
+            kept_texts.append(original.text)
     _, skipped = deduplicate(documents, 0.9)
-    assert [one.name for one in skipped] == expected
+    assert [left_out.name for left_out in skipped] == expected
     assert len(expected) >= 20

@@ -24,13 +24,13 @@ Write = Callable[[str, str | bytes], Path]
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    def one(name: str, content: str | bytes) -> Path:
+    def file(name: str, content: str | bytes) -> Path:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
 
-    return one
+    return file
 
 
 def listing(folder: Path, *sources: str) -> Listing:
@@ -51,7 +51,7 @@ def read_one(path: Path) -> RawDocument:
 def reason(path: Path) -> str:
     documents, skipped = read(SourceFile(name=path.name, path=path))
     assert documents == []
-    assert [one.name for one in skipped] == [path.name]
+    assert [left_out.name for left_out in skipped] == [path.name]
     return skipped[0].reason
 
 
@@ -106,7 +106,7 @@ def test_sources_that_give_nothing_are_reported_by_their_entry(tmp_path: Path, w
     write("image.png", "x")
     write("pictures/a.png", "x")
     found = listing(tmp_path, "nowhere", "none/*.md", "image.png", "pictures")
-    assert [one.name for one in found.skipped] == ["nowhere", "none/*.md", "image.png", "pictures"]
+    assert [left_out.name for left_out in found.skipped] == ["nowhere", "none/*.md", "image.png", "pictures"]
     assert "suffix .png" in found.skipped[2].reason
     assert ".docx" in found.skipped[2].reason
     assert found.ignored == 1
@@ -148,12 +148,13 @@ def test_a_file_that_vanished_has_an_empty_fingerprint_and_is_reported_when_it_i
     gone = SourceFile(name="gone.md", path=tmp_path / "gone.md")
     assert fingerprint([gone]) == {"gone.md": ""}
     documents, skipped = read(gone)
-    assert (documents, [one.name for one in skipped]) == ([], ["gone.md"])
+    assert (documents, [left_out.name for left_out in skipped]) == ([], ["gone.md"])
 
 
 def test_listing_and_fingerprinting_load_no_reader() -> None:
     code = (
-        "import ingest.sources, sys; print([m for m in ('llama_index', 'bs4', 'pypdf', 'numpy') if m in sys.modules])"
+        "import ingest.reading.sources, sys; "
+        "print([m for m in ('llama_index', 'bs4', 'pypdf', 'numpy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -288,8 +289,8 @@ def test_broken_jsonl_lines_are_reported_by_number_without_their_text_and_the_ot
     ]
     documents, skipped = read(SourceFile(name="c.jsonl", path=write("c.jsonl", b"\n".join(lines))))
     assert [document.document_id for document in documents] == ["1", "10"]
-    assert [one.name for one in skipped] == [f"c.jsonl:{number}" for number in range(2, 10)]
-    assert not any("secret" in one.reason for one in skipped)
+    assert [left_out.name for left_out in skipped] == [f"c.jsonl:{number}" for number in range(2, 10)]
+    assert not any("secret" in left_out.reason for left_out in skipped)
 
 
 def test_a_second_document_with_the_same_id_is_reported_and_left_out() -> None:
@@ -297,7 +298,7 @@ def test_a_second_document_with_the_same_id_is_reported_and_left_out() -> None:
     second = RawDocument(document_id="a", title="", text="two", source="y.jsonl")  # type: ignore[arg-type]
     kept, skipped = unique([first, second])
     assert kept == [first]
-    assert [one.name for one in skipped] == ["a in y.jsonl"]
+    assert [left_out.name for left_out in skipped] == ["a in y.jsonl"]
     assert "x.jsonl" in skipped[0].reason
 
 
@@ -370,7 +371,7 @@ def test_damaged_office_files_are_reported(write: Write) -> None:
 
 def test_the_office_readers_leave_the_programs_logging_alone() -> None:
     code = (
-        "import logging; from ingest.office import _llama_readers; _llama_readers().PptxReader; "
+        "import logging; from ingest.reading.office import _llama_readers; _llama_readers().PptxReader; "
         "print(logging.getLogger().handlers, logging.getLogger().level == logging.WARNING)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -387,4 +388,4 @@ def test_one_bad_file_among_good_ones_stops_nothing(tmp_path: Path, write: Write
         [],
         ["docs/c.txt"],
     ]
-    assert [type(one) for _, skipped in results for one in skipped] == [Skipped]
+    assert [type(left_out) for _, skipped in results for left_out in skipped] == [Skipped]

@@ -1,13 +1,15 @@
 """What a version learns, and that it keeps the untuned ranking where nothing better is shown."""
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ingest.learning.pairs import Lesson
-from ingest.learning.tuning import CAUTION, Tuned, learn
+from ingest.learning.pairs import Lesson, Lessons
+from ingest.learning.tuning import CAUTION, RerankerTraining, Tuned, learn
 from rag_flywheel.config import Reranker as RerankerSettings
 from rag_flywheel.domain import Admission, Candidate, DocumentId, Evidence, LearnedRanking, Scores, VersionId
 from rag_flywheel.search.fusion import DENSE, RERANK, RRF, SPARSE
@@ -18,6 +20,7 @@ from tests.fakes.rankings import MemoryCache, MemoryRerankers, ScriptedIndex
 from tests.fakes.samples import chunk, confirmed_chunk, correction_chunk, span
 
 Script = tuple[list[Lesson], dict[str, list[Candidate]]]
+MANY = 20  # questions, from which anything can be learned
 SETTINGS = RerankerSettings(base="a cross-encoder", candidates=10, minimum_groups=10, negatives=3)
 
 
@@ -52,28 +55,28 @@ def test_confirmed_questions_alone_get_an_admission_that_lets_in_their_other_wor
 
     def found(question: str, cosine: float) -> list[Candidate]:
         """The known question itself with this cosine, the others far off, and a passage that does not answer."""
-        cosines = {one: cosine if one == question else 0.1 for one in known}
-        nearest = Candidate(chunk=chunk("other", "text"), scores=Scores(dense=0.2))
-        return [nearest, *(Candidate(chunk=known[one], scores=Scores(question=cosines[one])) for one in known)]
+        far = Candidate(chunk=chunk("other", "text"), scores=Scores(dense=0.2))
+        return [
+            far,
+            *(
+                Candidate(chunk=piece, scores=Scores(question=cosine if name == question else 0.1))
+                for name, piece in known.items()
+            ),
+        ]
 
     others = [lesson(question, evidence=[span(piece.document_id, 0, 6)]) for question, piece in asked.items()]
     script = {question: found(question, 1.0) for question in asked} | {"another wording of q2": found("q2", 0.7)}
     tuned = learn(
-        [],
-        others,
-        [],
+        Lessons(corrections=(), others=tuple(others), ranking=()),
         searcher=searcher(script),
-        store=MemoryRerankers(),
-        cache=MemoryCache(),
-        settings=SETTINGS,
+        training=training(MemoryRerankers()),
         admission_error=0.05,
         live=None,
-        on_step=lambda done, total: None,
     )
     assert tuned.attempts[0].admission is not None
     first, *rest = retrieve("another wording of q2", searcher=searcher(script, tuned.attempts[0]))
     assert (first.chunk.document_id, first.chunk.confirmed) == ("d2", "i q2")
-    assert [one.chunk.document_id for one in rest] == ["other"]
+    assert [passage.chunk.document_id for passage in rest] == ["other"]
 
 
 # --- attempts -------------------------------------------------------------------------------------------------------
@@ -94,23 +97,23 @@ def attempted(
         other.question: [Candidate(chunk=known, scores=Scores(question=place / 100))]
         for place, other in enumerate(others)
     }
-    corrections = [lesson("c", documents=["correction:c1"], corrected=True)]
+    corrections = (lesson("c", documents=["correction:c1"], corrected=True),) if strange else ()
     return learn(
-        corrections if strange else [],
-        others,
-        lessons,
+        Lessons(corrections=corrections, others=tuple(others), ranking=tuple(lessons)),
         searcher=searcher(searches),
-        store=MemoryRerankers(says_right),
-        cache=MemoryCache(),
-        settings=SETTINGS,
+        training=training(MemoryRerankers(says_right)),
         admission_error=ERROR,
         live=live,
-        on_step=lambda done, total: None,
     ).attempts
 
 
 def thresholds(attempts: Sequence[LearnedRanking]) -> list[float]:
     return [attempt.admission.threshold for attempt in attempts if attempt.admission is not None]
+
+
+def order(attempt: LearnedRanking) -> tuple[object, ...]:
+    """What ranks the passages, whatever is admitted beside them."""
+    return (tuple(attempt.fusion.items()), attempt.reranker)
 
 
 def test_the_first_attempt_is_the_boldest_and_the_next_ones_admit_less() -> None:
@@ -120,12 +123,12 @@ def test_the_first_attempt_is_the_boldest_and_the_next_ones_admit_less() -> None
 
 
 def test_each_admission_is_tried_in_the_learned_order_and_then_in_the_live_one() -> None:
-    attempts = attempted(ranking=script(40, nobody_knows), live=LIVE)
+    attempts = attempted(ranking=script(MANY, nobody_knows), live=LIVE)
     learned, live = attempts[::2], attempts[1::2]
     assert len(learned) == len(live) == len(CAUTION)
-    assert [one.admission for one in learned] == [one.admission for one in live]
-    assert {(tuple(one.fusion.items()), one.reranker) for one in live} == {(tuple(LIVE.fusion.items()), LIVE.reranker)}
-    assert len({(tuple(one.fusion.items()), one.reranker) for one in learned}) == 1
+    assert [attempt.admission for attempt in learned] == [attempt.admission for attempt in live]
+    assert {order(attempt) for attempt in live} == {order(LIVE)}
+    assert len({order(attempt) for attempt in learned}) == 1
     assert learned[0].reranker not in (None, LIVE.reranker)
 
 
@@ -147,7 +150,7 @@ def test_without_corrections_and_other_questions_there_is_one_attempt(live: Lear
 
 
 def test_without_known_questions_a_learned_ranking_and_the_live_one_are_the_attempts() -> None:
-    learned, last = attempted(strange=0, ranking=script(40, dense_knows), live=LIVE)
+    learned, last = attempted(strange=0, ranking=script(MANY, dense_knows), live=LIVE)
     assert learned.fusion
     assert last == LearnedRanking(fusion=LIVE.fusion, reranker=LIVE.reranker)
 
@@ -159,7 +162,7 @@ def script(
     count: int,
     scores: Callable[[np.random.Generator, bool], Scores],
     *,
-    passages: int = 10,
+    passages: int = 6,
     answers: int = 1,
     seed: int = 3,
 ) -> Script:
@@ -193,26 +196,24 @@ def searcher(found: dict[str, list[Candidate]], learned: LearnedRanking | None =
     )
 
 
-def learned_from(
-    written: Script,
+def training(
+    store: MemoryRerankers,
     *,
-    store: MemoryRerankers | None = None,
     cache: MemoryCache | None = None,
-    on_step: Callable[[int, int], None] = lambda done, total: None,
     settings: RerankerSettings = SETTINGS,
-) -> Tuned:
+    on_step: Callable[[int, int], None] = lambda done, total: None,
+) -> RerankerTraining:
+    return RerankerTraining(store=store, cache=cache or MemoryCache(), settings=settings, on_step=on_step)
+
+
+def learned_from(written: Script, given: RerankerTraining | None = None) -> Tuned:
     lessons, found = written
     return learn(
-        [],
-        [],
-        lessons,
+        Lessons(corrections=(), others=(), ranking=tuple(lessons)),
         searcher=searcher(found),
-        store=store or MemoryRerankers(),
-        cache=cache or MemoryCache(),
-        settings=settings,
+        training=given or training(MemoryRerankers()),
         admission_error=0.02,
         live=None,
-        on_step=on_step,
     )
 
 
@@ -236,9 +237,9 @@ def says_right(query: str, text: str) -> float:
 def reciprocal_ranks(written: Script, learned: LearnedRanking) -> NDArray[np.float64]:
     lessons, found = written
     ranks = []
-    for one in lessons:
-        passages = retrieve(one.question, searcher=searcher(found, learned))
-        ranks.append(next(1 / passage.rank for passage in passages if one.answered_by(passage.chunk)))
+    for asked in lessons:
+        passages = retrieve(asked.question, searcher=searcher(found, learned))
+        ranks.append(next(1 / passage.rank for passage in passages if asked.answered_by(passage.chunk)))
     return np.array(ranks)
 
 
@@ -250,41 +251,67 @@ def test_too_few_questions_leave_the_ranking_as_it_is() -> None:
 
 def test_questions_made_from_the_corpus_teach_no_ranking() -> None:
     lessons, found = script(20, dense_knows)
-    made = [lesson(one.question, documents=list(one.documents), made=True) for one in lessons]
+    made = [replace(asked, made=True) for asked in lessons]
     assert learned_from((made, found)).attempts[0] == LearnedRanking()
 
 
 def test_fusion_is_learned_where_a_channel_knows_more_and_ranks_new_questions_better() -> None:
-    tuned = learned_from(script(40, dense_knows))
+    tuned = learned_from(script(MANY, dense_knows))
     fusion = tuned.attempts[0].fusion
     assert set(fusion) == {RRF, DENSE, SPARSE}
     assert fusion[DENSE] > abs(fusion[SPARSE])
-    new = script(40, dense_knows, seed=4)
+    new = script(MANY, dense_knows, seed=4)
     before, after = reciprocal_ranks(new, LearnedRanking()), reciprocal_ranks(new, tuned.attempts[0])
     assert after.mean() > before.mean() + 0.1
 
 
 def test_fusion_is_left_out_where_it_is_not_better() -> None:
-    tuned = learned_from(script(40, both_know))
+    tuned = learned_from(script(MANY, both_know))
     assert tuned.attempts[0] == LearnedRanking()
     assert any(note.startswith("fusion: untuned is as good") for note in tuned.notes)
 
 
-def test_a_reranker_that_knows_is_used_with_the_weight_it_earned() -> None:
-    store, steps = MemoryRerankers(says_right), []
-    tuned = learned_from(script(40, nobody_knows), store=store, on_step=lambda done, total: steps.append((done, total)))
-    [digest] = store.tuned
-    assert tuned.attempts[0].reranker == digest
-    fusion = tuned.attempts[0].fusion
-    assert fusion[RERANK] > max(abs(fusion[DENSE]), abs(fusion[SPARSE]))
-    assert steps == [(1, 1)]
+@dataclass(frozen=True)
+class Trained:
+    """What was learned of questions of which only the reranker knows the answers."""
+
+    written: Script
+    store: MemoryRerankers
+    training: RerankerTraining
+    steps: list[tuple[int, int]]
+    tuned: Tuned
+
+    def again(self, settings: RerankerSettings = SETTINGS) -> Tuned:
+        """What is learned of the same questions."""
+        return learned_from(self.written, replace(self.training, settings=settings))
+
+
+@pytest.fixture(scope="module")
+def once() -> Trained:
+    store, steps, written = MemoryRerankers(says_right), list[tuple[int, int]](), script(MANY, nobody_knows)
+    given = training(store, on_step=lambda done, total: steps.append((done, total)))
+    tuned = learned_from(written, given)
+    return Trained(written=written, store=store, training=given, steps=steps, tuned=tuned)
+
+
+@pytest.fixture
+def trained(once: Trained) -> Trained:
+    return deepcopy(once)
+
+
+def test_a_reranker_that_knows_is_used_with_the_weight_it_earned(trained: Trained) -> None:
+    [digest] = trained.store.tuned
+    [learned] = trained.tuned.attempts
+    assert learned.reranker == digest
+    assert learned.fusion[RERANK] > max(abs(learned.fusion[DENSE]), abs(learned.fusion[SPARSE]))
+    assert trained.steps == [(1, 1)]
 
 
 @pytest.mark.parametrize("scores", [nobody_knows, dense_knows, both_know])
 def test_a_reranker_that_knows_nothing_is_not_praised_for_what_the_other_features_know(
     scores: Callable[[np.random.Generator, bool], Scores],
 ) -> None:
-    tuned = learned_from(script(40, scores), store=MemoryRerankers())
+    tuned = learned_from(script(MANY, scores))
     assert tuned.attempts[0].reranker is None
     assert RERANK not in tuned.attempts[0].fusion
     assert "left out" in tuned.notes[-1]
@@ -293,49 +320,38 @@ def test_a_reranker_that_knows_nothing_is_not_praised_for_what_the_other_feature
 def test_without_a_base_the_weights_alone_are_learned() -> None:
     store = MemoryRerankers(says_right)
     settings = SETTINGS.model_copy(update={"base": ""})
-    tuned = learned_from(script(40, dense_knows), store=store, settings=settings)
+    tuned = learned_from(script(MANY, dense_knows), training(store, settings=settings))
     assert set(tuned.attempts[0].fusion) == {RRF, DENSE, SPARSE}
     assert (tuned.attempts[0].reranker, store.runs) == (None, 0)
 
 
-def test_the_reranker_is_judged_by_questions_that_it_did_not_learn_from() -> None:
-    store = MemoryRerankers(says_right)
-    lessons, found = script(40, nobody_knows)
-    learned_from((lessons, found), store=store)
-    [pairs] = store.tuned.values()
-    taught = {pair.cluster for pair in pairs}
-    assert 15 <= len(taught) <= 35
+def test_the_reranker_is_tried_on_questions_that_it_did_not_learn_from(trained: Trained) -> None:
+    lessons, found = trained.written
+    [pairs] = trained.store.tuned.values()
+    taught = {pair.group for pair in pairs}
+    assert MANY / 3 < len(taught) < MANY
     assert {pair.relevant for pair in pairs} == {True, False}
-    again = MemoryRerankers(says_right)
-    held = [one for one in lessons if one.cluster not in taught]
-    without = learned_from(([one for one in lessons if one.cluster in taught], found), store=again)
-    assert without.attempts[0].reranker is None  # nothing was left to judge by
-    assert len(held) + len(taught) == 40
+    without_held = [asked for asked in lessons if asked.group in taught]
+    tuned = learned_from((without_held, found), training(MemoryRerankers(says_right)))
+    assert tuned.attempts[0].reranker is None  # nothing was left to try it on
 
 
-def test_the_same_lessons_are_not_tuned_on_twice() -> None:
-    store, cache, written = MemoryRerankers(says_right), MemoryCache(), script(40, nobody_knows)
-    first, second = (learned_from(written, store=store, cache=cache) for _ in range(2))
-    assert (first, store.runs) == (second, 1)
+def test_the_same_lessons_are_not_tuned_on_twice(trained: Trained) -> None:
+    assert (trained.again(), trained.store.runs) == (trained.tuned, 1)
 
 
-def test_a_remembered_reranker_that_is_gone_is_tuned_again() -> None:
-    store, cache, written = MemoryRerankers(says_right), MemoryCache(), script(40, nobody_knows)
-    first = learned_from(written, store=store, cache=cache)
-    store.keep_only(set())
-    assert learned_from(written, store=store, cache=cache) == first
-    assert store.runs == 2
+def test_a_remembered_reranker_that_is_gone_is_tuned_again(trained: Trained) -> None:
+    trained.store.keep_only(set())
+    assert (trained.again(), trained.store.runs) == (trained.tuned, 2)
 
 
-def test_other_settings_make_another_reranker() -> None:
-    store, cache, written = MemoryRerankers(says_right), MemoryCache(), script(40, nobody_knows)
-    learned_from(written, store=store, cache=cache)
-    learned_from(written, store=store, cache=cache, settings=SETTINGS.model_copy(update={"epochs": 3}))
-    assert store.runs == 2
+def test_other_settings_make_another_reranker(trained: Trained) -> None:
+    trained.again(SETTINGS.model_copy(update={"epochs": 3}))
+    assert trained.store.runs == 2
 
 
 @pytest.mark.parametrize(("passages", "answers"), [(1, 1), (4, 4), (4, 0)])
 def test_a_corpus_in_which_nothing_can_be_told_apart_teaches_nothing(passages: int, answers: int) -> None:
-    lessons, found = script(40, nobody_knows, passages=passages, answers=answers)
-    known = [lesson(one.question, documents=[*one.documents, "elsewhere"]) for one in lessons]
+    lessons, found = script(MANY, nobody_knows, passages=passages, answers=answers)
+    known = [replace(asked, documents=asked.documents | {DocumentId("elsewhere")}) for asked in lessons]
     assert learned_from((known, found)).attempts[0] == LearnedRanking()

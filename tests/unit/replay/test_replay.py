@@ -15,7 +15,7 @@ from rag_flywheel.config import Config, Secrets
 from rag_flywheel.domain import IMPLICIT, FeedbackKind
 from rag_flywheel.errors import AlreadyRunning, InvalidInput
 from rag_flywheel.replay import replay
-from rag_flywheel.replay.replay import Options
+from rag_flywheel.replay.replay import Options, Playground
 from rag_flywheel.replay.simulation import METHODS
 from rag_flywheel.services import Services
 from tests.fakes import beir
@@ -43,7 +43,7 @@ class Workshop:
 
     @property
     def played(self) -> list[Services]:
-        return [one for one in self.opened if one.ledger.versions()]
+        return [made for made in self.opened if made.ledger.versions()]
 
 
 @pytest.fixture
@@ -68,15 +68,17 @@ def play(
     file.write_text(SETTINGS, encoding="utf-8")
     return replay.replay(
         data,
-        config=config.load(file, WITHOUT_MEANING),
-        secrets=config.secrets({}),
         options=options or Options(),
         methods=methods,
         seeds=range(seeds),
-        work=data.parent / "work",
+        playground=Playground(
+            config=config.load(file, WITHOUT_MEANING),
+            secrets=config.secrets({}),
+            work=data.parent / "work",
+            opened=workshop.open,
+        ),
         steps=silent,
-        opened=workshop.open,
-    )
+    ).as_json()
 
 
 def test_every_method_is_measured_on_both_halves_before_and_after(data: Path, workshop: Workshop) -> None:
@@ -110,7 +112,7 @@ def test_people_ask_correct_and_confirm_through_the_ledger_and_probes_leave_no_t
     assert len(interactions) == 9  # 6 corrected, and half of the 6 others
     assert len(corrections) == 6
     assert {correction.verdict_state for correction in corrections} == {"accepted"}
-    assert {one.interaction_id for one in made.ledger.feedback()} <= {
+    assert {signal.interaction_id for signal in made.ledger.feedback()} <= {
         interaction.interaction_id for interaction in interactions
     }
 
@@ -133,9 +135,9 @@ def test_signals_by_chance_are_recorded_beside_what_people_say(data: Path, works
     play(data, workshop, options=Options(noise=1.0))
     (made,) = workshop.played
     said = made.ledger.feedback()
-    noise = [one for one in said if one.kind in IMPLICIT]
-    assert len({one.interaction_id for one in noise}) == len(noise) == len(made.ledger.interactions(limit=100))
-    assert {one.kind for one in said} - IMPLICIT == {FeedbackKind.THUMB}
+    noise = [signal for signal in said if signal.kind in IMPLICIT]
+    assert len({signal.interaction_id for signal in noise}) == len(noise) == len(made.ledger.interactions(limit=100))
+    assert {signal.kind for signal in said} - IMPLICIT == {FeedbackKind.THUMB}
 
 
 def test_corrections_arrive_over_several_cycles(data: Path, workshop: Workshop) -> None:
@@ -240,14 +242,16 @@ def test_two_runs_of_one_replay_in_one_folder_do_not_meet(data: Path, workshop: 
     with ledger.lock(replay.LOCK), pytest.raises(AlreadyRunning):
         replay.replay(
             data,
-            config=config.load(data.parent / "config.yaml", {}),
-            secrets=config.secrets({}),
             options=Options(),
             methods=METHODS,
             seeds=[0],
-            work=data.parent / "work",
+            playground=Playground(
+                config=config.load(data.parent / "config.yaml", {}),
+                secrets=config.secrets({}),
+                work=data.parent / "work",
+                opened=busy,
+            ),
             steps=silent,
-            opened=busy,
         )
 
 
