@@ -41,16 +41,14 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from gate_faults import FAULTS, failing_judge, no_fault
 from gate_runs import Guards, Scenario, Table, Tally, Targets, draw, play, ruled, tally
 from gate_worlds import (
-    FAULTS,
     Planted,
     World,
     begin,
     checked,
-    failing_judge,
     guards,
-    no_fault,
     questions,
     settings_for,
     values,
