@@ -231,7 +231,7 @@ def _usage(response: httpx.Response, prompt: int) -> tuple[int, int]:
         counted = usage["prompt_tokens"], usage["completion_tokens"]
     except (ValueError, TypeError, LookupError):
         return prompt, _estimate(response.content)
-    whole = all(isinstance(one, int) and one >= 0 for one in counted)
+    whole = all(isinstance(count, int) and count >= 0 for count in counted)
     return counted if whole else (prompt, _estimate(response.content))
 
 
