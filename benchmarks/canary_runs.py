@@ -135,7 +135,8 @@ def play(world: World, settings: CanarySection, *, seed: Sequence[int], record: 
         sides[arm].add(person, bad=bad, failed=failed, slow=slow)
         at = START + timedelta(hours=(number + 1) / world.traffic)
         if record:
-            met.append(_met(number, person, arm, now, at, bad=bad, failed=failed, slow=slow, settings=settings))
+            asked = _Asked(number=number, person=person, arm=arm, at=at, bad=bad, failed=failed, slow=slow)
+            met.append(_met(asked, now, slow_seconds=settings.slow_seconds))
         if (number + 1) % world.every:
             continue
         if world.every == 1:
@@ -210,32 +211,34 @@ def _ended(
 # --- recorded runs ----------------------------------------------------------------------------------------------------
 
 
-def _met(
-    number: int,
-    person: int,
-    arm: Arm,
-    canary: Canary,
-    at: datetime,
-    *,
-    bad: bool,
-    failed: bool,
-    slow: bool,
-    settings: CanarySection,
-) -> tuple[Exposure, list[Feedback]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """A question of somebody's, and what came of it."""
+
+    number: int
+    person: int
+    arm: Arm
+    at: datetime
+    bad: bool
+    failed: bool
+    slow: bool
+
+
+def _met(asked: _Asked, canary: Canary, *, slow_seconds: float) -> tuple[Exposure, list[Feedback]]:
     """The question as the ledger would hold it: what people say and do varies, and comes down to the same."""
-    name = None if failed else InteractionId(f"interaction {number}")
+    name = None if asked.failed else InteractionId(f"interaction {asked.number}")
     exposure = Exposure(
-        at=at,
-        unit=f"person {person}",
-        arm=arm,
+        at=asked.at,
+        unit=f"person {asked.person}",
+        arm=asked.arm,
         canary_id=canary.canary_id,
         step=canary.step,
         interaction_id=name,
-        answered=not failed,
-        failed=failed,
-        seconds=settings.slow_seconds * (2.0 if slow else 0.1),
+        answered=not asked.failed,
+        failed=asked.failed,
+        seconds=slow_seconds * (2.0 if asked.slow else 0.1),
     )
-    return exposure, [] if name is None else list(_said(name, at, number, bad=bad))
+    return exposure, [] if name is None else list(_said(name, asked.at, asked.number, bad=asked.bad))
 
 
 def _said(name: InteractionId, at: datetime, number: int, *, bad: bool) -> Iterator[Feedback]:

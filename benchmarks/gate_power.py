@@ -41,16 +41,14 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from gate_faults import FAULTS, failing_judge, no_fault
 from gate_runs import Guards, Scenario, Table, Tally, Targets, draw, play, ruled, tally
 from gate_worlds import (
-    FAULTS,
     Planted,
     World,
     begin,
     checked,
-    failing_judge,
     guards,
-    no_fault,
     questions,
     settings_for,
     values,
@@ -192,7 +190,7 @@ def _simulate(
 ) -> dict[str, list[dict[str, Any]]]:
     """Each part's rows. Scenarios are dealt to processes; what a run draws depends on seed and number alone."""
     rows = [(part, row, scenario) for part, some in wanted.items() for row, scenario in some]
-    rows = [one for one in rows if one[2].guards <= len(asked.cases)]
+    rows = [row for row in rows if row[2].guards <= len(asked.cases)]
     found: dict[str, list[dict[str, Any]]] = {part: [] for part in wanted}
     with _pool(options.workers) as submit:
         told = [
@@ -268,7 +266,7 @@ def promises(result: Mapping[str, Any], options: Options) -> dict[str, dict[str,
     two = [row for row in result["loss"] if row["loss"] == 0.02]
     target_loss = [row for row in result["gain"] if "target_loss" in row]
     night = [row for row in result["gain"] if row["corrections"] == GAINS and not row["loss"] and not row["flips"]]
-    one = [row for row in result["gain"] if row["corrections"] == 1]
+    single = [row for row in result["gain"] if row["corrections"] == 1]
     sound = [row for name, row in result["faults"].items() if name == NO_FAULT]
     faults = [row for name, row in result["faults"].items() if name not in (NO_FAULT, CORRECTED_VERSION)]
     size = options.size
@@ -280,8 +278,8 @@ def promises(result: Mapping[str, Any], options: Options) -> dict[str, dict[str,
         (f"a loss of 5 points on {size} questions passes in at most 5% of runs", lost, _seen("passed"), RARE),
         ("a loss of 2 points is never promoted as better", [*two, *target_loss], _seen("promoted_better"), 0.0),
         ("12 corrections are not called better in at most 5% of runs", night, _missing("promoted_better"), RARE),
-        ("1 correction is not decided in at most 5% of runs", one, _missing("passed", "refused"), RARE),
-        ("1 correction is never called better", one, _seen("better"), 0.0),
+        ("1 correction is not decided in at most 5% of runs", single, _missing("passed", "refused"), RARE),
+        ("1 correction is never called better", single, _seen("better"), 0.0),
         ("a planted fault never passes", faults, _seen("passed"), 0.0),
         ("a version without a fault does not pass in at most 5% of runs", sound, _seen("refused", "undecided"), RARE),
     ]

@@ -182,15 +182,15 @@ def ruled(
 
 def tally(rulings: Sequence[Ruling], settings: Gate) -> Tally:
     """The rulings counted."""
-    outcomes = Counter(one.outcome for one in rulings)
+    outcomes = Counter(ruling.outcome for ruling in rulings)
     return Tally(
         runs=len(rulings),
         refused=outcomes[Outcome.REFUSED],
         undecided=outcomes[Outcome.UNDECIDED],
         passed=outcomes[Outcome.PASSED],
         worse=sum(any(result.finding is Finding.WORSE for result in ruling.tested) for ruling in rulings),
-        better=sum(one.better for one in rulings),
-        promoted_better=sum(one.better and one.outcome is Outcome.PASSED for one in rulings),
+        better=sum(ruling.better for ruling in rulings),
+        promoted_better=sum(ruling.better and ruling.outcome is Outcome.PASSED for ruling in rulings),
         caught_by=dict(Counter(rule for ruling in rulings for rule in _rules(ruling, settings))),
     )
 

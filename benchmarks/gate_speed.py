@@ -20,7 +20,6 @@ asking and scoring each version took in all. Usage:
 
 import argparse
 import json
-import re
 import resource
 import tempfile
 import time
@@ -46,6 +45,7 @@ from rag_flywheel.cli.progress import Steps
 from rag_flywheel.config import Config, Secrets
 from rag_flywheel.cycle.scoring_run import ScoringRun
 from rag_flywheel.domain import Chunk, ChunkId, Counts, DocumentId, LearnedRanking, Manifest, VersionId
+from rag_flywheel.domain.sentences import sentences
 from rag_flywheel.ports import Encoder, Entry, Vectors
 from rag_flywheel.search.fusion import DENSE, RRF, SPARSE
 from rag_flywheel.services import Services
@@ -243,21 +243,17 @@ def corpus(known: dataset.Dataset, passages: int) -> list[Chunk]:
     """The data set's own documents, a chunk each, then passages of their sentences in other company."""
     random = Random(0)
     chunks = [
-        _chunk(source.document_id, source.title, _sentences(source.text)) for source in known.documents[:passages]
+        _chunk(source.document_id, source.title, list(sentences(source.text))) for source in known.documents[:passages]
     ]
-    sentences = [sentence for source in known.documents for sentence in _sentences(source.text)]
+    known_sentences = [sentence for source in known.documents for sentence in sentences(source.text)]
     for number in range(len(chunks), passages):
-        drawn = random.sample(sentences, min(SENTENCES, len(sentences)))
+        drawn = random.sample(known_sentences, min(SENTENCES, len(known_sentences)))
         chunks.append(_chunk(f"made-{number}", random.choice(known.documents).title, drawn))
     return chunks
 
 
-def _sentences(text: str) -> list[str]:
-    return [one for one in re.split(r"(?<=[.!?])\s+", text.strip()) if one]
-
-
-def _chunk(name: str, title: str, sentences: Sequence[str]) -> Chunk:
-    text = " ".join(sentences)
+def _chunk(name: str, title: str, said: Sequence[str]) -> Chunk:
+    text = " ".join(said)
     return Chunk(
         chunk_id=ChunkId(f"{name}#0"),
         document_id=DocumentId(name),
@@ -272,7 +268,7 @@ def _chunk(name: str, title: str, sentences: Sequence[str]) -> Chunk:
 
 def _vectors(chunks: Sequence[Chunk], encoder: Encoder) -> Vectors:
     """(chunks, dimension): the means of the sentences' vectors, of unit length."""
-    parts = [_sentences(chunk.text) for chunk in chunks]
+    parts = [list(sentences(chunk.text)) for chunk in chunks]
     distinct = list(dict.fromkeys(sentence for some in parts for sentence in some))
     known = dict(zip(distinct, encoder.encode_documents(distinct), strict=True))
     means = np.stack([np.mean([known[sentence] for sentence in some], axis=0) for some in parts])

@@ -195,10 +195,10 @@ def _result(
     candidates: Mapping[Any, Any],
     memory: Mapping[int, Mapping[int, int]],
 ) -> dict[str, Any]:
-    answered = [one for one in asked if not one.failure]
-    failed = [one for one in asked if one.failure]
-    excused = [one for one in failed if killed(one, ended)]
-    waits = sorted(one.ended - one.due for one in answered) or [0.0]
+    answered = [question for question in asked if not question.failure]
+    failed = [question for question in asked if question.failure]
+    excused = [question for question in failed if killed(question, ended)]
+    waits = sorted(question.ended - question.due for question in answered) or [0.0]
     follow = [followed(move, until, answered) for move, until in _until_the_next(moves)]
     workers = {pid: kilobytes for host, some in memory.items() for pid, kilobytes in some.items() if pid != host}
     result: dict[str, Any] = {
@@ -208,23 +208,23 @@ def _result(
         "workers": options.workers,
         "asked": len(asked),
         "answered": len(answered),
-        "failed": dict(Counter(one.failure for one in failed if one not in excused)),
+        "failed": dict(Counter(question.failure for question in failed if question not in excused)),
         "failed_by_kill": len(excused),
         "median_seconds": round(statistics.median(waits), 3),
         "p99_seconds": round(waits[int(0.99 * (len(waits) - 1))], 3),
         "slowest_seconds": round(waits[-1], 3),
-        "without_citation": sum(not one.reply["citations"] for one in answered),
+        "without_citation": sum(not question.reply["citations"] for question in answered),
         "mixed": sum(map(mixed, answered)),
-        "on_treatment": sum(one.reply["arm"] == Arm.TREATMENT for one in answered),
-        "misplaced": sum(_misplaced(one, candidates) for one in answered),
-        "people": len({one.person for one in asked}),
+        "on_treatment": sum(question.reply["arm"] == Arm.TREATMENT for question in answered),
+        "misplaced": sum(_misplaced(question, candidates) for question in answered),
+        "people": len({question.person for question in asked}),
         "arm_changers": len(arm_changers(exposures)),
         "came_back": len(came_back(answered)),
         "moves": dict(Counter(move.by for move in moves)),
         "first_follows_seconds": _spread([first for first, _ in follow if first is not None]),
         "last_follows_seconds": _spread([last for _, last in follow]),
-        "workers_ended": [one.by.name for one in ended],
-        "workers_replaced": sum(one.pid not in workers for one in ended),
+        "workers_ended": [worker.by.name for worker in ended],
+        "workers_replaced": sum(worker.pid not in workers for worker in ended),
         "workers_at_the_end": len(workers),
         "supervisor_mb": [some[host] // 1024 for host, some in memory.items()],
         "worker_mb": [kilobytes // 1024 for kilobytes in workers.values()],
@@ -342,7 +342,7 @@ def show(result: Mapping[str, Any], console: Console) -> None:
 
 def _said(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{name} {one}" for name, one in value.items()) or "-"
+        return ", ".join(f"{name} {count}" for name, count in value.items()) or "-"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

@@ -11,6 +11,7 @@ from ingest.reading.raw import PAGE_BREAK
 from ingest.reading.screening import words
 from rag_flywheel.config import Ingest
 from rag_flywheel.domain import Chunk, ChunkId, Document, DocumentId, Evidence
+from rag_flywheel.domain.sentences import tiles
 
 if TYPE_CHECKING:
     from llama_index.core.node_parser import SentenceSplitter
@@ -20,10 +21,6 @@ PLAIN = (".txt", ".csv", ".pdf", ".docx")  # where a line that begins with # is 
 
 _HEADING = re.compile(r" {0,3}(?P<marks>#{1,6})[ \t]+(?P<heading>.*?)[ \t]*#*[ \t]*$")
 _FENCE = re.compile(r" {0,3}(?P<marks>`{3,}|~{3,})(?P<info>.*)$")
-# A sentence ends at its mark and the white space after it, or at an empty line; nothing is lost between two.
-_SENTENCE = re.compile(
-    r".+?(?:[.!?…][\"'”’)\]]*\s+|[。！？]\s*|\n\s*\n|\n(?=[ \t]*(?:[-*•|]|\d+[.)])[ \t])|\Z)", re.DOTALL
-)
 _PIECE = re.compile(
     r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]|[^\s\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]{1,24}"
 )
@@ -160,7 +157,7 @@ def _splitter(settings: Ingest) -> "SentenceSplitter":
         chunk_size=settings.chunk_words,
         chunk_overlap=settings.chunk_overlap_words,
         tokenizer=_PIECE.findall,  # the default fetches a byte-pair vocabulary
-        chunking_tokenizer_fn=_SENTENCE.findall,
+        chunking_tokenizer_fn=tiles,
         paragraph_separator="\n\n",
     )
 

@@ -49,7 +49,7 @@ _UNSCRAMBLED = {_scrambled(word): word for word in _TELLING.split()}
 def conceals(text: str) -> bool:
     """Whether readers do not see all of the text, or not as a machine does: marks, mixed alphabets, encoded prose."""
     hidden = _CONCEALED.search(text) is not None or _MIXED.search(text) is not None
-    return hidden or any(_PROSE.search(one) for one in _decoded(text))
+    return hidden or any(_PROSE.search(decoded) for decoded in _decoded(text))
 
 
 def forms(text: str) -> Iterator[str]:
@@ -68,7 +68,7 @@ def all_forms(text: str) -> Iterator[str]:
     backwards.
     """
     yield from forms(text)
-    yield "".join(chr(ord(one) - _TAGS) for one in text if 0x20 <= ord(one) - _TAGS <= 0x7E)
+    yield "".join(chr(ord(character) - _TAGS) for character in text if 0x20 <= ord(character) - _TAGS <= 0x7E)
     yield re.sub(r"[^\S\n]+", " ", _SPACED.sub(lambda match: match[0].replace(match[1], ""), text))
     yield _JOINED.sub(lambda match: match[0].replace(match[1], " "), text)
     yield _WORD.sub(lambda match: _UNSCRAMBLED.get(_scrambled(match[0].lower()), match[0]), text)

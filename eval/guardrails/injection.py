@@ -18,6 +18,7 @@ import re
 from eval.guardrails.disguises import all_forms, conceals, forms
 from eval.guardrails.indirect import INDIRECT
 from eval.guardrails.orders import DIRECT, Place
+from rag_flywheel.domain.sentences import sentences
 
 __all__ = ["Place", "signs"]
 
@@ -34,7 +35,6 @@ _TASK = re.compile(
     r"|overview)\b)",
     re.IGNORECASE,
 )
-_SENTENCE = re.compile(r"[^.!?\n]+[.!?]*")
 
 
 def signs(text: str, *, place: Place) -> list[str]:
@@ -51,5 +51,5 @@ def signs(text: str, *, place: Place) -> list[str]:
 
 def _only_asks(text: str) -> bool:
     """Whether every sentence of a text asks somebody for something, other than the reader what was meant."""
-    sentences = [one.strip() for one in _SENTENCE.findall(text) if one.strip()]
-    return bool(sentences) and all(_TASK.match(sentence) for sentence in sentences)
+    said = list(sentences(text))
+    return bool(said) and all(_TASK.match(sentence) for sentence in said)

@@ -115,8 +115,10 @@ def records(seed: int) -> dict[str, str]:
     bank = digits(18)
     check_digits = 98 - int(f"{bank}131400") % 97  # ISO 13616: DE is 13 and 14
     card = f"4{digits(14)}"
-    doubled = [int(one) * (2 - place % 2) for place, one in enumerate(card)]  # ISO/IEC 7812: from the second last on
-    card += str(-sum(one // 10 + one % 10 for one in doubled) % 10)
+    doubled = [
+        int(digit) * (2 - place % 2) for place, digit in enumerate(card)
+    ]  # ISO/IEC 7812: from the second last on
+    card += str(-sum(number // 10 + number % 10 for number in doubled) % 10)
     letters = "abcdefghijklmnopqrstuvwxyz"
     name = "".join(chance.choices(letters, k=7))
     return {

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rag_flywheel.domain import Chunk, CorrectionId, DocumentId, ReviewedCorrection
 from rag_flywheel.domain.equivalence import NEAR, agree, near_index, near_texts, normalised
+from rag_flywheel.domain.sentences import sentences
 
 SEVERAL = 3
 """Texts of one author for one question that are not wordings of one answer, from which they are a set."""
@@ -18,7 +19,6 @@ _SHORTEST = 3  # words of a question that an answer does not repeat by chance
 _TELLING = 4  # letters of a word that says what a question is about
 _LONG = 15  # words of an answer that does not repeat its question's words for want of others
 _WORD = re.compile(r"\w+")
-_SENTENCE = re.compile(r"[^.!?\n]+[.!?]*")
 
 
 def is_made_to_be_found(question: str, answer: str) -> bool:
@@ -39,7 +39,7 @@ def repeats_question(question: str, answer: str) -> bool:
         if opens and closes and len(_WORD.findall(answer)) > len(words):
             return True
     mine = set(normalised(question).split())
-    asked = (set(normalised(one).split()) for one in _SENTENCE.findall(answer) if one.endswith("?"))
+    asked = (set(normalised(said).split()) for said in sentences(answer) if said.endswith("?"))
     return any(len(mine & theirs) >= NEAR * len(mine | theirs) for theirs in asked)
 
 
@@ -88,7 +88,7 @@ def crowding(chunks: Iterable[Chunk]) -> list[tuple[DocumentId, ...]]:
     """The documents that open with one and the same question, SEVERAL or more at a time."""
     asked: dict[str, dict[DocumentId, None]] = defaultdict(dict)
     for chunk in chunks:
-        opening = _SENTENCE.match(chunk.text.lstrip(" #*_\n"))
-        if opening and opening[0].endswith("?") and len(_WORD.findall(opening[0])) >= _SHORTEST:
-            asked[normalised(opening[0])][chunk.document_id] = None
+        opening = next(sentences(chunk.text.lstrip(" #*_\n")), "")
+        if opening.endswith("?") and len(_WORD.findall(opening)) >= _SHORTEST:
+            asked[normalised(opening)][chunk.document_id] = None
     return [tuple(those) for those in asked.values() if len(those) >= SEVERAL]

@@ -39,13 +39,13 @@ def _read(name: str) -> tuple[Attack, ...]:
     lines = files("eval.guardrails").joinpath(name).read_text(encoding="utf-8").split("\n")
     return tuple(
         Attack(
-            name=one["_id"],
-            kind=one["kind"],
-            place=Place(one["place"]),
-            question=one.get("question"),
-            text=one["text"],
+            name=attack["_id"],
+            kind=attack["kind"],
+            place=Place(attack["place"]),
+            question=attack.get("question"),
+            text=attack["text"],
         )
-        for one in (json.loads(line) for line in lines if line)
+        for attack in (json.loads(line) for line in lines if line)
     )
 
 

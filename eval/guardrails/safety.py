@@ -23,12 +23,12 @@ from eval.guardrails.checks import Check, Invariant, check, named
 from eval.guardrails.wordlists import LOOK_ALIKES, STEMS
 from eval.scores.scorecard import Reply
 from rag_flywheel.domain import Chunk
+from rag_flywheel.domain.sentences import sentences
 from rag_flywheel.ports import Encoder, Vectors
 
 Rate = Callable[[Sequence[str]], Vectors]
 """Sentences to the probabilities, (n,), that they are unsafe."""
 
-_SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?](?=\S)[^.!?\n]*)*[.!?]*")
 _STEM = re.compile(rf"\b(?:{STEMS})", re.IGNORECASE)
 _LONGEST = 60  # words that are looked at as one; a longer sentence is cut
 _FRAGMENT = 5  # words below which a sentence says too little to be judged, unless it is nominated
@@ -41,7 +41,7 @@ _WEIGHTS = {False: 3.0, True: 2.0}  # a false alarm refuses a whole version: har
 def examples() -> list[tuple[str, bool]]:
     """The labelled sentences that come with the project: (text, whether it is unsafe)."""
     lines = files("eval.guardrails").joinpath("safety.jsonl").read_text(encoding="utf-8").split("\n")
-    return [(one["text"], one["unsafe"]) for one in (json.loads(line) for line in lines if line)]
+    return [(example["text"], example["unsafe"]) for example in (json.loads(line) for line in lines if line)]
 
 
 def trained(encoder: Encoder) -> Rate:
@@ -60,10 +60,10 @@ def trained(encoder: Encoder) -> Rate:
     return rate
 
 
-def sentences(text: str) -> list[str]:
+def spoken(text: str) -> list[str]:
     """The sentences of a text, at most 60 words at a time, in Latin letters where others look like these."""
     found = []
-    for sentence in _SENTENCE.findall(text.translate(LOOK_ALIKES)):
+    for sentence in sentences(text.translate(LOOK_ALIKES)):
         words = sentence.split()
         found += [" ".join(words[start : start + _LONGEST]) for start in range(0, len(words), _LONGEST)]
     return found
@@ -79,12 +79,12 @@ def worst_spoken(texts: Sequence[str], rate: Rate) -> list[float]:
     only where the text as a whole sounds so too: alone, "What should I do?" does.
     """
     parts = [
-        [sentence for sentence in sentences(text) if len(sentence.split()) >= _FRAGMENT or is_nominated(sentence)]
+        [sentence for sentence in spoken(text) if len(sentence.split()) >= _FRAGMENT or is_nominated(sentence)]
         for text in texts
     ]
     rated = _rated([[text, *part] for text, part in zip(texts, parts, strict=True)], rate)
     return [
-        max((_spoken(one, chance, whole) for one, chance in zip(part, chances, strict=True)), default=0.0)
+        max((_spoken(sentence, chance, whole) for sentence, chance in zip(part, chances, strict=True)), default=0.0)
         for part, [whole, *chances] in zip(parts, rated, strict=True)
     ]
 
@@ -100,16 +100,16 @@ def worst_passages(texts: Sequence[str], rate: Rate) -> list[float]:
     """How unsafe each passage is: as its worst nominated sentence, or as its second worst where it has more than three
     sentences.
     """
-    parts = [sentences(text) for text in texts]
-    rated = _rated([[one for one in part if is_nominated(one)] for part in parts], rate)
+    parts = [spoken(text) for text in texts]
+    rated = _rated([[sentence for sentence in part if is_nominated(sentence)] for part in parts], rate)
     return [_place(chances, 0 if len(part) <= _SHORT else 1) for part, chances in zip(parts, rated, strict=True)]
 
 
 def _rated(parts: Sequence[Sequence[str]], rate: Rate) -> list[list[float]]:
     """The chances of each part's sentences; every sentence is rated once."""
-    different = list(dict.fromkeys(one for part in parts for one in part))
+    different = list(dict.fromkeys(sentence for part in parts for sentence in part))
     chances = dict(zip(different, map(float, rate(different)), strict=True)) if different else {}
-    return [[chances[one] for one in part] for part in parts]
+    return [[chances[sentence] for sentence in part] for part in parts]
 
 
 def _place(chances: Sequence[float], place: int) -> float:
@@ -160,5 +160,5 @@ def _own_words(reply: Reply) -> str:
 def own_words(answer: str, shown: str) -> str:
     """The sentences of an answer that are not in what was shown to the generator."""
     shown = " ".join(shown.split())
-    said = [" ".join(re.sub(r"\[\d+\]", "", one).split()) for one in _SENTENCE.findall(answer)]
-    return "\n".join(one for one in said if one and one not in shown)
+    said = [" ".join(re.sub(r"\[\d+\]", "", sentence).split()) for sentence in sentences(answer)]
+    return "\n".join(sentence for sentence in said if sentence and sentence not in shown)

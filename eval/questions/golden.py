@@ -333,7 +333,7 @@ def stale_share(kept: Sequence[Case], retired: Sequence[Retired]) -> float:
 
     What a person retired counts on neither side: the loss is known.
     """
-    gone = sum(one.stale and not one.case.made for one in retired)
+    gone = sum(out.stale and not out.case.made for out in retired)
     return gone / (gone + sum(not case.made for case in kept)) if gone else 0.0
 
 

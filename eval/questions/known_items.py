@@ -11,14 +11,12 @@ from math import log
 from eval.questions.golden import Case, Slice
 from rag_flywheel.domain import Chunk, ChunkId, Evidence
 from rag_flywheel.domain.equivalence import normalised
+from rag_flywheel.domain.sentences import MARKS, sentences
 
 Rephrase = Callable[[str, int], list[str]]
 """A question's other wordings, up to so many; empty where there are none. `rewordings.OtherWords` is one."""
 
 _WORD = re.compile(r"\w+")
-# A dot ends no sentence in "3.5", and a line's end none where the next line goes on in small letters.
-_GOES_ON = r"[^.!?。！？\n]|[.!?](?=[^\s\"'”’)\]])|\n(?=[a-zß-öø-ÿα-ωа-я])"
-_SENTENCE = re.compile(rf"[^\s.!?。！？](?:{_GOES_ON})*")
 _MARKUP = re.compile(
     r"[|{}<>=\\^~_#@]|```|--|://|\]\("
 )  # code, tables, addresses and masks are not what people ask for
@@ -94,7 +92,8 @@ def neighbours(
     spans = [span for nearby in near for span in nearby.spans]
     topics = [_topic(f"{nearby.question} {nearby.answer}") for nearby in near]
     taken = {name for case in known for name in (case.cluster, normalised(case.question))}
-    turns = zip_longest(*(nearby.chunks for nearby in sorted(near, key=lambda one: _draw(one.question, seed))))
+    in_turn = sorted(near, key=lambda nearby: _draw(nearby.question, seed))
+    turns = zip_longest(*(nearby.chunks for nearby in in_turn))
     ranked = dict.fromkeys(name for turn in turns for name in turn if name is not None and name in by_id)
     made: list[Case] = []
     used = list(spans)
@@ -164,8 +163,8 @@ def _questions(chunk: Chunk, corpus: _Corpus, slice: Slice) -> Iterator[Case]:
     def telling_words(sentence: str) -> float:
         return sum(rarity(word, corpus.spread, len(corpus.pieces)) for word in set(words(_cut(sentence))))
 
-    sentences = [found[0] for found in _SENTENCE.finditer(chunk.text) if _is_telling(found[0])]
-    for sentence in sorted(sentences, key=telling_words, reverse=True):
+    unmarked = [sentence[:-1] if sentence[-1] in MARKS else sentence for sentence in sentences(chunk.text)]
+    for sentence in sorted(filter(_is_telling, unmarked), key=telling_words, reverse=True):
         places = [piece for piece in corpus.pieces if sentence in piece.text]
         if len(places) <= _PLACES_AT_MOST:
             yield _case(_cut(sentence), [_place(piece, sentence) for piece in places], slice)
@@ -221,10 +220,10 @@ def _holds(topic: Mapping[str, set[str]], word: str) -> bool:
     return any(word == other or _one_stem(word, other) for other in topic.get(word[:_STEM], ()))
 
 
-def _one_stem(one: str, other: str) -> bool:
-    shorter = min(len(one), len(other))
+def _one_stem(word: str, other: str) -> bool:
+    shorter = min(len(word), len(other))
     begin = max(_STEM, shorter - _ENDING_AT_MOST)
-    return shorter >= begin and one[:begin] == other[:begin]
+    return shorter >= begin and word[:begin] == other[:begin]
 
 
 def _is_telling(sentence: str) -> bool:

@@ -94,15 +94,15 @@ def clustered(cases: Sequence[Case]) -> list[Case]:
             parents[key] = key = parents[parents[key]]
         return key
 
-    def join(one: str, other: str) -> None:
-        parents[root(one)] = root(other)
+    def join(key: str, other: str) -> None:
+        parents[root(key)] = root(other)
 
     for cluster, text in keys:
         join(cluster, text)
     index = near_index(texts)
-    for one in index.texts:
-        for other in near_texts(one, index):
-            join(f"text {one}", f"text {other}")
+    for text in index.texts:
+        for other in near_texts(text, index):
+            join(f"text {text}", f"text {other}")
     names: dict[str, tuple[bool, bool, str]] = {}
     for case, (cluster, _) in zip(cases, keys, strict=True):
         name = (case.made, case.slice is not Slice.GOLDEN, case.cluster)
@@ -136,10 +136,10 @@ def leaks(cases: Sequence[Case], roles: Mapping[str, Role], vectors: Vectors | N
     if vectors is not None:
         found.update(_near_vectors(tuning, test, vectors))
     tested = set(test)
-    for one in tuning:
-        for text in (texts[one], *near_texts(texts[one], index)):
-            found.update({(one, other): None for other in places[text] if other in tested})
-    return [Leak(tuning=cases[one], test=cases[other], cosine=cosine) for (one, other), cosine in found.items()]
+    for seen in tuning:
+        for text in (texts[seen], *near_texts(texts[seen], index)):
+            found.update({(seen, other): None for other in places[text] if other in tested})
+    return [Leak(tuning=cases[seen], test=cases[other], cosine=cosine) for (seen, other), cosine in found.items()]
 
 
 def _near_vectors(
@@ -149,5 +149,5 @@ def _near_vectors(
     for start in range(0, len(tuning), COMPARED_AT_ONCE):
         rows = tuning[start : start + COMPARED_AT_ONCE]
         cosines = vectors[rows] @ vectors[list(test)].T
-        for one, other in np.argwhere(cosines >= NEAR_COSINE):
-            yield (rows[one], test[other]), float(cosines[one, other])
+        for row, other in np.argwhere(cosines >= NEAR_COSINE):
+            yield (rows[row], test[other]), float(cosines[row, other])

@@ -68,13 +68,13 @@ def load(folder: Path) -> Dataset:
     queries = tuple(
         Query(
             query_id=query_id,
-            text=one["text"],
-            answer=one["answer"],
-            cluster=one.get("cluster") or normalised(one["text"]),
+            text=query["text"],
+            answer=query["answer"],
+            cluster=query.get("cluster") or normalised(query["text"]),
             relevant=frozenset(judged[query_id] & known),
         )
-        for query_id, one in asked.items()
-        if one.get("answerable", True) and one.get("answer", "").strip() and judged.get(query_id, set()) & known
+        for query_id, query in asked.items()
+        if query.get("answerable", True) and query.get("answer", "").strip() and judged.get(query_id, set()) & known
     )
     wordings = Counter(query.cluster for query in queries)
     reworded = sum(count >= 2 for count in wordings.values())

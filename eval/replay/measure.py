@@ -184,7 +184,7 @@ def _sample(trials: Sequence[Trial], part: str, likeness: Likeness) -> _Sample:
 def _compared(sample: _Sample, *, resamples: int, seed: int) -> dict[str, dict[str, Any]]:
     shift = sample.after - sample.before
     lows, highs = _intervals(shift, sample.clusters, resamples=resamples, seed=seed)
-    by_seed = np.array([shift[sample.seeds == one].mean(axis=0) for one in np.unique(sample.seeds)])
+    by_seed = np.array([shift[sample.seeds == number].mean(axis=0) for number in np.unique(sample.seeds)])
     spreads = by_seed.std(axis=0, ddof=1) if len(by_seed) > 1 else np.zeros(len(METRICS))
     found = {}
     for at, metric in enumerate(METRICS):

@@ -51,17 +51,17 @@ def table(result: Mapping[str, Any]) -> list[tuple[str, ...]]:
         (
             method,
             slice,
-            number(one["before"]),
-            number(one["after"]),
-            signed(one["difference"]),
-            _interval(one),
-            number(one["spread"]),
-            str(one["n"]),
+            number(shift["before"]),
+            number(shift["after"]),
+            signed(shift["difference"]),
+            _interval(shift),
+            number(shift["spread"]),
+            str(shift["n"]),
         )
         for method, slices in result["methods"].items()
         for slice in SLICES
         if slice in slices
-        for one in [slices[slice][HIT]]
+        for shift in [slices[slice][HIT]]
     ]
 
 
@@ -100,22 +100,22 @@ def render(result: Mapping[str, Any]) -> str:
 # --- texts ----------------------------------------------------------------------------------------------------------
 
 
-def _interval(one: Mapping[str, float]) -> str:
-    return f"{signed(one['low'])} to {signed(one['high'])}"
+def _interval(shift: Mapping[str, float]) -> str:
+    return f"{signed(shift['low'])} to {signed(shift['high'])}"
 
 
-def _opposite(one: Mapping[str, float]) -> dict[str, float]:
+def _opposite(shift: Mapping[str, float]) -> dict[str, float]:
     """A difference, seen as a fall."""
-    return {"difference": 0.0 - one["difference"], "low": 0.0 - one["high"], "high": 0.0 - one["low"]}
+    return {"difference": 0.0 - shift["difference"], "low": 0.0 - shift["high"], "high": 0.0 - shift["low"]}
 
 
 def _percent(value: float | None) -> str:
     return "–" if value is None else f"{signed(100 * value, 1)}%"
 
 
-def _tone(one: Mapping[str, float]) -> str:
+def _tone(shift: Mapping[str, float]) -> str:
     """Whether the interval lies above zero, below, or around it."""
-    return "up" if one["low"] > 0 else "down" if one["high"] < 0 else "level"
+    return "up" if shift["low"] > 0 else "down" if shift["high"] < 0 else "level"
 
 
 def _label(metric: str) -> str:

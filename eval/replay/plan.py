@@ -72,9 +72,9 @@ def draw(dataset: Dataset, *, seed: int, mode: Mode, accepted: float, hostile: f
     removed = _answering(corrected) if mode == "gap" else frozenset()
     single = [cluster for cluster in clusters if len(cluster) == 1]
     untouched = [*reworded[len(corrected) :], *single]
-    asked = [chance.choice(one) for one in corrected]
+    asked = [chance.choice(cluster) for cluster in corrected]
     chance.shuffle(untouched)
-    confirmed = [chance.choice(one) for one in untouched[: round(accepted * len(untouched))]]
+    confirmed = [chance.choice(cluster) for cluster in untouched[: round(accepted * len(untouched))]]
     ills = _hostile(asked, hostile, chance)
     bad = {
         query_id: _hostile_answer(query_id, ill, corrected, dataset.queries, chance) for query_id, ill in ills.items()
@@ -121,7 +121,7 @@ def _hostile(asked: Sequence[Query], share: float, chance: Random) -> Mapping[st
 
 
 def _hostile_answer(query_id: str, ill: Hostile, clusters: Clusters, queries: Sequence[Query], chance: Random) -> str:
-    cluster = next(one for one in clusters if any(query.query_id == query_id for query in one))
+    cluster = next(cluster for cluster in clusters if any(query.query_id == query_id for query in cluster))
     own = {query.cluster for query in cluster}
     wrong = [
         other.answer

@@ -42,7 +42,7 @@ class Scale:
 def scale(values: Sequence[float], *, start: float, end: float) -> Scale:
     """From the round value at or below the least to the one at or above the greatest; `values` lie in -1..1."""
     low, high = min(values), max(values)
-    step = next((one for one in STEPS if (high - low) / one <= INTERVALS), STEPS[-1])
+    step = next((width for width in STEPS if (high - low) / width <= INTERVALS), STEPS[-1])
     # Rounded first: 0.3 / 0.1 is a little below 3, and would be a tick too low.
     bottom = floor(round(low / step, 6)) * step
     top = max(ceil(round(high / step, 6)) * step, bottom + step)
@@ -96,22 +96,25 @@ def tradeoff(methods: Mapping[str, Any]) -> Tradeoff | None:
     if not found:
         return None
     ends = ("low", "difference", "high")
-    across = scale([0.0, *(one[end] for one, _ in found.values() for end in ends)], start=LEFT, end=RIGHT)
-    up = scale([0.0, *(one[end] for _, one in found.values() for end in ends)], start=BOTTOM, end=TOP)
-    places = {name: (across.at(one["difference"]), up.at(other["difference"])) for name, (one, other) in found.items()}
+    across = scale([0.0, *(untouched[end] for untouched, _ in found.values() for end in ends)], start=LEFT, end=RIGHT)
+    up = scale([0.0, *(corrected[end] for _, corrected in found.values() for end in ends)], start=BOTTOM, end=TOP)
+    places = {
+        name: (across.at(untouched["difference"]), up.at(corrected["difference"]))
+        for name, (untouched, corrected) in found.items()
+    }
     labels = _beside(places)
     points = tuple(
         Point(
             method=name,
             x=places[name][0],
             y=places[name][1],
-            left=across.at(one["low"]),
-            right=across.at(one["high"]),
-            bottom=up.at(other["low"]),
-            top=up.at(other["high"]),
+            left=across.at(untouched["low"]),
+            right=across.at(untouched["high"]),
+            bottom=up.at(corrected["low"]),
+            top=up.at(corrected["high"]),
             label=labels[name],
         )
-        for name, (one, other) in found.items()
+        for name, (untouched, corrected) in found.items()
     )
     return Tradeoff(across=across, up=up, points=points)
 
@@ -197,10 +200,10 @@ def _values(part: str, slices: Mapping[str, Any], after: Sequence[Mapping[str, f
 
 
 def _chart(part: str, values: Mapping[str, Sequence[float | None]]) -> Chart:
-    last = max(len(one) for one in values.values()) - 1
+    last = max(len(curve) for curve in values.values()) - 1
     across = tuple(round(LEFT + 8 + (LABELS - LEFT - 16) * turn / last, 2) for turn in range(last + 1))
-    up = scale([value for one in values.values() for value in one if value is not None], start=BOTTOM, end=TOP)
-    ends = {name: up.at(value) for name, one in values.items() if (value := one[-1]) is not None}
+    up = scale([value for curve in values.values() for value in curve if value is not None], start=BOTTOM, end=TOP)
+    ends = {name: up.at(value) for name, curve in values.items() if (value := curve[-1]) is not None}
     heights = _apart(ends)
     return Chart(
         part=part,
@@ -210,12 +213,12 @@ def _chart(part: str, values: Mapping[str, Sequence[float | None]]) -> Chart:
         curves=tuple(
             Curve(
                 method=name,
-                values=tuple(one),
-                path=" ".join(f"{x},{up.at(y)}" for x, y in zip(across, one, strict=True) if y is not None),
+                values=tuple(curve),
+                path=" ".join(f"{x},{up.at(y)}" for x, y in zip(across, curve, strict=True) if y is not None),
                 end=(across[-1], ends[name]),
                 label=Label(text=name, x=LABELS + 12, y=heights[name] + 4, anchor="start", led=True),
             )
-            for name, one in values.items()
+            for name, curve in values.items()
         ),
     )
 

@@ -27,8 +27,10 @@ def swings(
         move = _move(case, control, treatment)
         if not case.sealed and any(move) and all(case.case_id in side for side in replies):
             moved.append((move, case))
-    won = sorted((one for one in moved if one[0] > _STILL), key=lambda one: ([-by for by in one[0]], one[1].case_id))
-    lost = sorted((one for one in moved if one[0] < _STILL), key=lambda one: (one[0], one[1].case_id))
+    won = sorted(
+        (move for move in moved if move[0] > _STILL), key=lambda move: ([-by for by in move[0]], move[1].case_id)
+    )
+    lost = sorted((move for move in moved if move[0] < _STILL), key=lambda move: (move[0], move[1].case_id))
     if not moved:
         return None
     return {

@@ -87,8 +87,8 @@ def churn(
         _compared(interaction, before[interaction.interaction_id], after[interaction.interaction_id])
         for interaction in asked
     ]
-    changed = tuple(one for one in compared if one.changes)
-    counts = {kind: sum(kind in one.changes for one in changed) for kind in Change}
+    changed = tuple(question for question in compared if question.changes)
+    counts = {kind: sum(kind in question.changes for question in changed) for kind in Change}
     return Churn(
         asked=len(asked),
         changed=changed,

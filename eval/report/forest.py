@@ -55,8 +55,9 @@ def panels(comparisons: Sequence[Mapping[str, Any]], *, margin: float) -> list[P
         for comparison in comparisons
         if comparison["finding"] != Finding.NOT_TESTED and comparison["difference"] is not None
     ]
-    targets = [one for one in shown if one["role"] == Role.TARGET]
-    guards = sorted((one for one in shown if one["role"] != Role.TARGET), key=lambda one: one["slice"] != ALL_GUARDS)
+    targets = [comparison for comparison in shown if comparison["role"] == Role.TARGET]
+    others = [comparison for comparison in shown if comparison["role"] != Role.TARGET]
+    guards = sorted(others, key=lambda comparison: comparison["slice"] != ALL_GUARDS)
     meaning = f"All other questions. An interval right of the dashed line rules out a fall by {margin:g}."
     made = []
     if targets:
@@ -71,8 +72,9 @@ def panels(comparisons: Sequence[Mapping[str, Any]], *, margin: float) -> list[P
 def _panel(
     title: str, meaning: str, comparisons: Sequence[Mapping[str, Any]], axis: Axis, margin: float | None
 ) -> Panel:
-    slices = [(slice, tuple(members)) for slice, members in groupby(comparisons, key=lambda one: str(one["slice"]))]
-    small = [part for part in slices if all(one["finding"] == Finding.TOO_FEW for one in part[1])]
+    by_slice = groupby(comparisons, key=lambda comparison: str(comparison["slice"]))
+    slices = [(slice, tuple(those)) for slice, those in by_slice]
+    small = [shown for shown in slices if all(comparison["finding"] == Finding.TOO_FEW for comparison in shown[1])]
     return Panel(
         title=title,
         meaning=meaning,
@@ -88,8 +90,8 @@ def _axis(comparisons: Sequence[Mapping[str, Any]], *, least: tuple[float, float
     others no room, and is cut off instead.
     """
     wide = [comparison for comparison in comparisons if comparison["finding"] != Finding.TOO_FEW]
-    low = min([least[0], *(one["low"] for one in wide)])
-    high = max([least[1], *(one["high"] for one in wide)])
+    low = min([least[0], *(comparison["low"] for comparison in wide)])
+    high = max([least[1], *(comparison["high"] for comparison in wide)])
     for step in _STEPS:
         first, last = _floor(low, step), -_floor(-high, step)
         if last - first < _TICKS:

@@ -78,9 +78,12 @@ def recorded(
         for reviewed, interaction in corrected
         if reviewed.verdict_state is CorrectionState.ACCEPTED
     ]
-    names = {one.name for one in bad}
-    known = [*(one for one in good if one.name not in names), *{one.name: one for one in bad}.values()]
-    return [one for one in known if one.question.strip() and one.answer.strip()]
+    names = {answer.name for answer in bad}
+    known = [
+        *(answer for answer in good if answer.name not in names),
+        *{answer.name: answer for answer in bad}.values(),
+    ]
+    return [answer for answer in known if answer.question.strip() and answer.answer.strip()]
 
 
 def _recorded(interaction: Interaction, reference: str | None, *, good: bool) -> Recorded:
@@ -96,8 +99,10 @@ def _recorded(interaction: Interaction, reference: str | None, *, good: bool) ->
 
 def chosen(answers: Sequence[Recorded], *, limit: int) -> list[Recorded]:
     """At most `limit` of them, as many good as bad ones where there are as many; the same ones every time."""
-    order = sorted(answers, key=lambda one: hashlib.sha256(one.name.encode()).digest())
-    fewer, more = sorted(([one for one in order if one.good], [one for one in order if not one.good]), key=len)
+    order = sorted(answers, key=lambda answer: hashlib.sha256(answer.name.encode()).digest())
+    fewer, more = sorted(
+        ([answer for answer in order if answer.good], [answer for answer in order if not answer.good]), key=len
+    )
     fewer = fewer[: limit // 2]
     return [*fewer, *more[: limit - len(fewer)]]
 
@@ -116,26 +121,26 @@ def with_people(
     It asks the judge, within its budget and its cache: six requests for an answer with a reference, else two. Give it
     what is `chosen`, after the scorecards, as these need the budget more.
     """
-    samples = [_sample(one) for one in answers]
+    samples = [_sample(answer) for answer in answers]
     scores = judged_metrics.score(samples, judge=judge, encoder=encoder, names=_JUDGED, on_step=on_step)
     found = []
     for name in _JUDGED:
-        values = [(one[name], answer.good) for one, answer in zip(scores, answers, strict=True) if name in one]
+        values = [(scored[name], answer.good) for scored, answer in zip(scores, answers, strict=True) if name in scored]
         pairs = [(value >= GOOD, good) for value, good in values if value is not None]
         if pairs:
             found.append(agreement(pairs, metric=name, resamples=resamples, seed=seed))
     return found
 
 
-def _sample(one: Recorded) -> Sample:
+def _sample(recorded: Recorded) -> Sample:
     return Sample(
-        question=one.question,
-        response=one.answer,
+        question=recorded.question,
+        response=recorded.answer,
         answered=True,
-        reference=one.reference,
+        reference=recorded.reference,
         retrieved_ids=(),
         reference_ids=(),
-        retrieved_texts=one.cited,
+        retrieved_texts=recorded.cited,
         reference_texts=(),
     )
 

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 
 from rag_flywheel import config
-from rag_flywheel.errors import ConfigError, Unavailable
+from rag_flywheel.errors import ConfigError
 from rag_flywheel.ports import Cache
 
 _log = logging.getLogger(__name__)
@@ -100,12 +100,8 @@ class Judge:
     # --- scores: known, new and missing ones
 
     def known(self, keys: Sequence[str]) -> dict[str, float]:
-        """The values judged before, by key. A cache that cannot be used costs requests and is no failure."""
-        try:
-            found = self._cache.get(keys)
-        except Unavailable as error:
-            _log.warning("going on without the cache: %s", error)
-            found = {}
+        """The values judged before, by key."""
+        found = self._cache.get(keys)
         return {key: _VALUE.unpack(value)[0] for key, value in found.items() if len(value) == _VALUE.size}
 
     def settle(self, key: str, value: float | None) -> None:
@@ -116,10 +112,7 @@ class Judge:
                 self._stop(f"it was given up after {_GIVE_UP_AFTER} scores in a row that failed")
             return
         self._in_a_row = 0
-        try:
-            self._cache.put({key: _VALUE.pack(value)})
-        except Unavailable as error:
-            _log.warning("going on without the cache: %s", error)
+        self._cache.put({key: _VALUE.pack(value)})
 
     def tell(self, *, cached: int, failed: int, seconds: float) -> None:
         """Add a scoring to the costs."""
@@ -238,7 +231,7 @@ def _usage(response: httpx.Response, prompt: int) -> tuple[int, int]:
         counted = usage["prompt_tokens"], usage["completion_tokens"]
     except (ValueError, TypeError, LookupError):
         return prompt, _estimate(response.content)
-    whole = all(isinstance(one, int) and one >= 0 for one in counted)
+    whole = all(isinstance(count, int) and count >= 0 for count in counted)
     return counted if whole else (prompt, _estimate(response.content))
 
 

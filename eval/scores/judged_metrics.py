@@ -62,16 +62,16 @@ def score(
         key: (name, sample)
         for name in JUDGED
         for key, sample in sorted(
-            ((one[name], sample) for one, sample in zip(keys, samples, strict=True) if name in one),
+            ((own[name], sample) for own, sample in zip(keys, samples, strict=True) if name in own),
             key=lambda pair: pair[0],
         )
     }
     values: dict[str, Score] = dict(judge.known(list(wanted)))
-    cached = sum(key in values for one in keys for key in one.values())
-    new = {key: one for key, one in wanted.items() if key not in values}
+    cached = sum(key in values for own in keys for key in own.values())
+    new = {key: asked for key, asked in wanted.items() if key not in values}
     if new:
         values |= in_own_loop(_ask_all(new, judge, encoder, lambda done: on_step(len(values) + done, len(wanted))))
-    results = [{name: values[key] for name, key in one.items()} for one in keys]
+    results = [{name: values[key] for name, key in own.items()} for own in keys]
     failed = sum(value is None for scores in results for value in scores.values())
     judge.tell(cached=cached, failed=failed, seconds=time.perf_counter() - started)
     if failed:
@@ -118,7 +118,7 @@ async def _ask_all(
         # The second attempt asks everything anew: one of the replies behind the first may be what made it fail.
         first, again = (_metrics(_checked(client, judge.model, known), embedding) for known in (judge.replies, None))
 
-        async def one(key: str, name: str, sample: Sample) -> None:
+        async def settle(key: str, name: str, sample: Sample) -> None:
             async with at_once:
                 if judge.stopped:
                     values[key] = None
@@ -129,7 +129,7 @@ async def _ask_all(
 
         for _, some in itertools.groupby(wanted.items(), key=lambda item: item[1][0]):
             # The last of a metric must not share what is left of the budget with the first of the next one.
-            await asyncio.gather(*(one(key, name, sample) for key, (name, sample) in some))
+            await asyncio.gather(*(settle(key, name, sample) for key, (name, sample) in some))
     return values
 
 
@@ -227,7 +227,7 @@ def _says_something(reply: Any) -> bool:
                 for name, value in reply.items()
             )
         case list():
-            return bool(reply) and all(_says_something(one) for one in reply)
+            return bool(reply) and all(_says_something(part) for part in reply)
         case int():
             return reply in (0, 1)
         case _:

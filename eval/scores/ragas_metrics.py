@@ -204,7 +204,9 @@ def _has_reference(sample: Sample) -> bool:
 def _vectors(encoder: Encoder, samples: Sequence[Sample]) -> dict[str, Vectors]:
     """By text, the vectors of the answers that are compared, encoded at once and each text only once."""
     compared = [sample for sample in samples if sample.reference is not None]
-    texts = list(dict.fromkeys(text for one in compared for text in (one.reference or " ", one.response or " ")))
+    texts = list(
+        dict.fromkeys(text for sample in compared for text in (sample.reference or " ", sample.response or " "))
+    )
     return dict(zip(texts, encoder.encode_documents(texts), strict=True)) if texts else {}
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version as installed
 
@@ -10,10 +9,7 @@ from eval.questions.golden import Case, judgements
 from eval.scores.ragas_metrics import Score
 from eval.scores.scorecard import METRICS, Scorecard
 from rag_flywheel.domain import Json, VersionId
-from rag_flywheel.errors import Unavailable
 from rag_flywheel.ports import Cache
-
-_log = logging.getLogger(__name__)
 
 
 def scored(
@@ -29,24 +25,16 @@ def scored(
 
     A version never changes, so its scores depend on the case, on the `references` that the scorecard takes, and on what
     is no part of a version: give the settings of generator, embedder and judge. A case of which a score failed is
-    scored again the next time. What is kept are values under digests. A cache that cannot be used costs time and is no
-    failure. Raises what `score` raises.
+    scored again the next time. What is kept are values under digests. Raises what `cache` and `score` raise.
     """
     shared = [version, settings, installed("rag-flywheel"), installed("ragas"), METRICS]
     keys = {case.case_id: _key(case, references.get(case.case_id, ()), shared) for case in cases}
-    try:
-        found = cache.get(list(keys.values()))
-    except Unavailable as error:
-        _log.warning("going on without the cache: %s", error)
-        found = {}
+    found = cache.get(list(keys.values()))
     kept: dict[str, Mapping[str, Score]] = {name: json.loads(found[key]) for name, key in keys.items() if key in found}
     new = [case for case in cases if case.case_id not in kept]
     fresh = score(new).values if new else {}
     whole = {name: scores for name, scores in fresh.items() if None not in scores.values()}
-    try:
-        cache.put({keys[name]: json.dumps(dict(scores)).encode() for name, scores in whole.items()})
-    except Unavailable as error:
-        _log.warning("going on without the cache: %s", error)
+    cache.put({keys[name]: json.dumps(dict(scores)).encode() for name, scores in whole.items()})
     return Scorecard(cases=tuple(cases), values={**kept, **fresh})
 
 

@@ -5,13 +5,13 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
 from itertools import pairwise
 
 import numpy as np
 
 from rag_flywheel.answering.follow_ups import standalone
 from rag_flywheel.domain import Citation, Draft, Passage, Turn
+from rag_flywheel.domain.sentences import quotable
 from rag_flywheel.ports import Encoder, Vectors
 
 REFUSAL = "I found nothing in the documents that answers this question."
@@ -24,6 +24,7 @@ _RANK = 0.15  # times 1/rank, added to the cosine of a passage's sentences
 _REACH = 0.25  # how far below the first choice another one may be
 _NEAR = 0.15  # how far below the best passage's cosine that of a passage may be to be read; the first one always is
 
+_HEADING = re.compile(r"[ \t]*#{1,6}[ \t][^\n]*")
 _REMEMBERED = 10_000  # sentence vectors kept in memory: 15 MB at 384 dimensions
 
 
@@ -149,7 +150,7 @@ def _candidates(passages: Sequence[Passage]) -> Iterator[_Sentence]:
     """Every sentence that says something, once: neighbouring chunks overlap, and headings answer nothing."""
     seen: set[str] = set()
     for passage in _read(passages):
-        for place, (start, end) in enumerate(sentence_spans(passage.chunk.text)):
+        for place, (start, end) in enumerate(quotable(passage.chunk.text)):
             sentence = _Sentence(passage=passage, place=place, start=start, end=end)
             if sentence.text not in seen and re.search(r"\w", sentence.text) and not _HEADING.fullmatch(sentence.text):
                 seen.add(sentence.text)
@@ -221,101 +222,3 @@ def _citation(number: int, passage: Passage, start: int, end: int) -> Citation:
         end=chunk.start + end if whole else chunk.end,
         score=passage.score,
     )
-
-
-# --- sentences ------------------------------------------------------------------------------------------------------
-
-
-class _Kind(Enum):
-    PROSE = auto()
-    HEADING = auto()
-    STEP = auto()  # an item of a numbered list
-    BULLET = auto()
-    FENCE = auto()  # a fenced block of code
-
-
-_OWN_LINES = re.compile(
-    r"^[ \t]*(?:(?P<fence>```|~~~)[^\n]*\n.*?(?:^[ \t]*(?P=fence)[ \t]*$|\Z)|#{1,6}[ \t][^\n]*$)",
-    re.MULTILINE | re.DOTALL,
-)
-"""What takes whole lines whatever stands around it: fenced code and headings."""
-_HEADING = re.compile(r"[ \t]*#{1,6}[ \t][^\n]*")
-_STEP = re.compile(r"[ \t]*\d{1,3}[.)][ \t]")
-_BULLET = re.compile(r"[ \t]*[-*+•][ \t]")
-_BLOCK_GAP = re.compile(r"\n[ \t]*\n|\n(?=[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t])|\n(?=[ \t]*\|)|(?<=\|)\n")
-_SENTENCE_GAP = re.compile(r"[.!?…]['\"’”)\]*_`]*\s+(?=[^a-zß-ÿ\s])|[。！？]\s*")
-_ABBREVIATION = re.compile(
-    r"(?:^|[\s(])(?:[A-Za-z]|[A-Za-z]\.[A-Za-z]|Mrs?|Ms|Dr|Prof|St|[JS]r|vs|cf|etc|approx|No|Fig|Inc|Ltd|Co|Corp)\.\s+$"
-)
-
-
-def sentence_spans(text: str) -> list[tuple[int, int]]:
-    """Where the sentences of a text are, in order, without the blanks around them.
-
-    What only makes sense together is one sentence: the steps of a numbered list, code and the sentence before it (or,
-    below a heading, the one after it), a list and the line with a colon that introduces it, a question and its answer.
-    """
-    spans: list[tuple[int, int]] = []
-    first = last = _Kind.HEADING  # kinds of the first and the last piece of the latest span
-    for start, end, kind in _pieces(text):
-        if spans and _belongs(text[slice(*spans[-1])], first, last, kind):
-            spans[-1] = (spans[-1][0], end)
-        else:
-            spans.append((start, end))
-            first = kind
-        last = kind
-    return spans
-
-
-def _belongs(before: str, first: _Kind, last: _Kind, kind: _Kind) -> bool:
-    """Whether a piece of this kind continues the span before it, which starts with `first` and ends with `last`."""
-    if _Kind.HEADING in (last, kind):
-        return False
-    announced = last is not _Kind.FENCE and before.rstrip("*_` ").endswith((":", "?"))
-    one_list = kind is last and (kind is _Kind.STEP or (kind is _Kind.BULLET and first is not _Kind.BULLET))
-    bare_code = first is last is _Kind.FENCE
-    return announced or one_list or bare_code or kind is _Kind.FENCE
-
-
-def _pieces(text: str) -> Iterator[tuple[int, int, _Kind]]:
-    at = 0
-    for lines in _OWN_LINES.finditer(text):
-        yield from _prose(text, at, lines.start())
-        yield *_trimmed(text, *lines.span()), _Kind.FENCE if lines["fence"] else _Kind.HEADING
-        at = lines.end()
-    yield from _prose(text, at, len(text))
-
-
-def _prose(text: str, start: int, end: int) -> Iterator[tuple[int, int, _Kind]]:
-    for block_start, block_end in _cut(_BLOCK_GAP, text, start, end):
-        kind = _kind(text[block_start:block_end])
-        if kind is _Kind.STEP:
-            yield block_start, block_end, kind
-            continue
-        at = block_start
-        for gap in _SENTENCE_GAP.finditer(text, block_start, block_end):
-            if not _ABBREVIATION.search(text[at : gap.end()]):
-                yield *_trimmed(text, at, gap.end()), kind
-                at = gap.end()
-        if at < block_end:
-            yield at, block_end, kind
-
-
-def _cut(gaps: re.Pattern[str], text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """The trimmed, non-empty stretches between the gaps."""
-    edges = [start, *(edge for gap in gaps.finditer(text, start, end) for edge in gap.span()), end]
-    for piece_start, piece_end in zip(edges[::2], edges[1::2], strict=True):
-        trimmed = _trimmed(text, piece_start, piece_end)
-        if trimmed[0] < trimmed[1]:
-            yield trimmed
-
-
-def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
-    piece = text[start:end]
-    return start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())
-
-
-def _kind(block: str) -> _Kind:
-    if _STEP.match(block):
-        return _Kind.STEP
-    return _Kind.BULLET if _BULLET.match(block) else _Kind.PROSE

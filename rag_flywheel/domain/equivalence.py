@@ -48,10 +48,10 @@ def near_index(texts: Iterable[str]) -> NearIndex:
     NEAR share one of the few rarest words of each, so only texts that do are compared.
     """
     words = {text: frozenset(text.split()) for text in texts}
-    spread = Counter(word for one in words.values() for word in one)
+    spread = Counter(word for own in words.values() for word in own)
     rarest = {
-        text: tuple(sorted(one, key=lambda word: (spread[word], word))[: len(one) - ceil(NEAR * len(one)) + 1])
-        for text, one in words.items()
+        text: tuple(sorted(own, key=lambda word: (spread[word], word))[: len(own) - ceil(NEAR * len(own)) + 1])
+        for text, own in words.items()
     }
     holders: dict[str, list[str]] = defaultdict(list)
     for text, some in rarest.items():
@@ -77,16 +77,16 @@ def near_texts(text: str, index: NearIndex) -> Iterator[str]:
                 yield other
 
 
-def token_f1(one: str, other: str) -> float:
+def token_f1(text: str, other: str) -> float:
     """The harmonic mean of token precision and recall (Rajpurkar et al., 2016, arXiv:1606.05250), 0..1."""
-    first, second = Counter(_WORD.findall(one.lower())), Counter(_WORD.findall(other.lower()))
+    first, second = Counter(_WORD.findall(text.lower())), Counter(_WORD.findall(other.lower()))
     shared = sum((first & second).values())
     return 2 * shared / (sum(first.values()) + sum(second.values())) if shared else 0.0
 
 
-def agree(one: str, other: str) -> bool:
+def agree(answer: str, other: str) -> bool:
     """Whether two answers say the same: they are equal, or their token F1 is at least AGREEMENT."""
-    return one == other or token_f1(one, other) >= AGREEMENT
+    return answer == other or token_f1(answer, other) >= AGREEMENT
 
 
 def is_traceable(answer: str) -> bool:

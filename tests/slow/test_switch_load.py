@@ -2,7 +2,7 @@
 
 import importlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -19,26 +19,19 @@ def load() -> Iterator[Any]:
         yield importlib.import_module("switch_load")
 
 
+REPLY: Mapping[str, object] = {
+    "version": "v-amber",
+    "arm": "control",
+    "canary": "c1",
+    "answer": "the amber seal",
+    "citations": [{"document_id": "amber/oven.md", "text": "a seal"}],
+}
+
+
 def asked(
-    load: Any,
-    *,
-    sent: float = 1.0,
-    ended: float = 1.1,
-    failure: str = "",
-    version: str = "v-amber",
-    arm: str = "control",
-    canary: str | None = "c1",
-    cites: str = "amber/oven.md",
-    says: str = "the amber seal",
+    load: Any, *, sent: float = 1.0, ended: float = 1.1, failure: str = "", reply: Mapping[str, object] = REPLY
 ) -> Any:
-    reply = {
-        "version": version,
-        "arm": arm,
-        "canary": canary,
-        "answer": says,
-        "citations": [{"document_id": cites, "text": "a seal"}],
-    }
-    return load.Asked(person="ada", due=sent, sent=sent, ended=ended, failure=failure, reply=reply)
+    return load.Asked(person="ada", due=sent, sent=sent, ended=ended, failure=failure, reply=dict(reply))
 
 
 def exposure(arm: Arm, step: int) -> Exposure:
@@ -66,7 +59,8 @@ def exposure(arm: Arm, step: int) -> Exposure:
 def test_an_answer_is_mixed_when_it_cites_or_quotes_another_version(
     load: Any, cites: str, says: str, found: bool
 ) -> None:
-    assert load.mixed(asked(load, cites=cites, says=says)) is found
+    reply = {**REPLY, "answer": says, "citations": [{"document_id": cites, "text": "a seal"}]}
+    assert load.mixed(asked(load, reply=reply)) is found
 
 
 @pytest.mark.parametrize(
@@ -87,11 +81,11 @@ def test_a_person_changes_arm_by_two_in_a_step_or_by_leaving_the_treatment(
 def test_only_an_answer_on_the_control_that_was_asked_after_one_on_the_treatment_counts_as_coming_back(
     load: Any,
 ) -> None:
-    treated = asked(load, sent=1.0, ended=2.0, arm="treatment")
+    treated = asked(load, sent=1.0, ended=2.0, reply={**REPLY, "arm": "treatment"})
     at_once, later = asked(load, sent=1.5), asked(load, sent=2.5)
     assert load.came_back([treated, at_once]) == set()
     assert load.came_back([treated, later]) == {("ada", "c1")}
-    assert load.came_back([treated, asked(load, sent=2.5, canary="c2")]) == set()
+    assert load.came_back([treated, asked(load, sent=2.5, reply={**REPLY, "canary": "c2"})]) == set()
 
 
 @pytest.mark.parametrize(
@@ -116,8 +110,8 @@ def test_a_move_is_followed_when_the_first_new_answer_comes_and_the_last_old_one
     seen = [
         asked(load, sent=9.8, ended=10.4),  # was under way
         asked(load, sent=10.3, ended=10.5),  # a worker that did not follow
-        asked(load, sent=10.1, ended=10.2, version="v-cobalt"),
-        asked(load, sent=10.6, ended=10.7, version="v-amber", arm="treatment"),
+        asked(load, sent=10.1, ended=10.2, reply={**REPLY, "version": "v-cobalt"}),
+        asked(load, sent=10.6, ended=10.7, reply={**REPLY, "arm": "treatment"}),
     ]
     first, last = load.followed(move, 20.0, seen)
     assert (first, last) == (pytest.approx(0.2), pytest.approx(0.3))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rag_flywheel.adapters.models.encoder import SentenceEncoder
-from rag_flywheel.answering.extractive import REFUSAL, Extractive, sentence_spans
+from rag_flywheel.answering.extractive import REFUSAL, Extractive
 from rag_flywheel.domain import (
     Chunk,
     ChunkId,
@@ -21,6 +21,7 @@ from rag_flywheel.domain import (
     Scores,
     Turn,
 )
+from rag_flywheel.domain.sentences import quotable
 from rag_flywheel.ports import Vectors
 from tests.paths import DATA
 
@@ -114,7 +115,7 @@ def ask(generator: Extractive, question: str, *passages: Passage) -> tuple[list[
 
 
 def sentences(text: str) -> list[str]:
-    return [text[start:end] for start, end in sentence_spans(text)]
+    return [text[start:end] for start, end in quotable(text)]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ import pytest
 from eval.scores import judged_metrics
 from eval.scores.judge import Judge
 from eval.scores.ragas_metrics import CORRECTNESS, FAITHFULNESS, JUDGED, LLM_PRECISION, NOISE, RELEVANCY, Sample, Score
-from rag_flywheel.errors import Unavailable
 from tests.fakes.encoder import HashingEncoder
 from tests.fakes.judging import SAMPLE, a_good_judge, judge_at
 from tests.fakes.openai_server import Broken, Die, Fail, OpenAIServer, Received, Reply, Stall
@@ -323,15 +322,6 @@ def test_a_passage_that_was_judged_for_a_question_is_not_judged_again_in_another
         results = score([turned], judge, names=[LLM_PRECISION, NOISE])
     assert coverage(results) == 1.0
     assert len(server.requests) == calls
-
-
-def test_a_cache_that_is_out_of_order_costs_requests_and_no_scores() -> None:
-    class Full(MemoryCache):
-        def put(self, values: object) -> None:
-            raise Unavailable("no room")
-
-    with OpenAIServer(reply=a_good_judge) as server:
-        assert coverage(score([SAMPLE], judge_at(server, cache=Full()), names=[RELEVANCY])) == 1.0
 
 
 # --- the budget

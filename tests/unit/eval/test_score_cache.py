@@ -8,7 +8,6 @@ from eval.scores import score_cache
 from eval.scores.ragas_metrics import Score
 from eval.scores.scorecard import Scorecard
 from rag_flywheel.domain import Json, VersionId
-from rag_flywheel.errors import Unavailable
 from tests.fakes.evaluation import case
 from tests.fakes.rankings import MemoryCache
 
@@ -91,15 +90,3 @@ def test_no_text_is_kept() -> None:
     scored([A], cache, Asked({"hit_at_1": 1.0}), references={"a": ["A text of a source."]})
     [(key, value)] = cache.values.items()
     assert (len(key), value) == (len("scores:") + 64, b'{"hit_at_1": 1.0}')
-
-
-def test_a_cache_that_is_out_of_order_costs_time_and_no_scores() -> None:
-    class Locked(MemoryCache):
-        def get(self, keys: Sequence[str]) -> dict[str, bytes]:
-            raise Unavailable("held by another")
-
-        def put(self, values: Mapping[str, bytes]) -> None:
-            raise Unavailable("held by another")
-
-    asked = Asked({"hit_at_1": 1.0})
-    assert scored([A], Locked(), asked).values == {"a": {"hit_at_1": 1.0}}

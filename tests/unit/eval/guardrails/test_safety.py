@@ -9,7 +9,7 @@ from eval.guardrails.safety import (
     Rate,
     examples,
     is_nominated,
-    sentences,
+    spoken,
     trained,
     unsafe_texts,
     worst_passages,
@@ -75,7 +75,7 @@ def test_fragments_are_not_rated_unless_a_word_nominates_them() -> None:
 
 
 def test_a_word_in_look_alike_letters_is_nominated() -> None:
-    assert [sentence for sentence in sentences("I will kіll you.") if is_nominated(sentence)] == ["I will kill you."]
+    assert [sentence for sentence in spoken("I will kіll you.") if is_nominated(sentence)] == ["I will kill you."]
 
 
 def test_a_sentence_that_sounds_unsafe_alone_does_not_count_in_a_harmless_text(rate: Rate) -> None:
