@@ -8,8 +8,8 @@ from eval.questions.splits import is_tuning
 from ingest.reading.raw import Skipped
 from rag_flywheel.cycle.candidate_cases import asked_by_the_gate, cases, lessons, moved, widened
 from rag_flywheel.domain import CorrectionId, DocumentId, Interaction, InteractionId
-from tests.fakes.evaluation import case, chunk, manifest, reviewed, span
-from tests.fakes.samples import interaction, shown
+from tests.fakes.evaluation import case, chunk, manifest
+from tests.fakes.samples import interaction, reviewed, shown, span
 
 
 def made(*, control: tuple[str, ...] | None = None, judged=(), skipped=(), known=()):  # type: ignore[no-untyped-def]

@@ -22,8 +22,9 @@ from eval.scores.ragas_metrics import FAITHFULNESS, JUDGE_FREE, JUDGED
 from eval.scores.scorecard import METRICS, Reply, Scorecard
 from rag_flywheel.config import Gate
 from rag_flywheel.domain import CorrectionId, DocumentId, InteractionId, Outcome, VersionId
-from tests.fakes.evaluation import NOW, case, chunk, correction_chunk, manifest, reply, reviewed
+from tests.fakes.evaluation import case, chunk, manifest, reply
 from tests.fakes.page import Page
+from tests.fakes.samples import NOON, correction_chunk, reviewed
 
 HOSTILE = 'Is <script>alert("1 | 2")</script> `safe`?'
 CASES = (
@@ -85,7 +86,7 @@ def document(*, first: bool = False) -> dict[str, Any]:
     return report.assemble(
         ruling(control),
         manifest=manifest(notes=["scan.pdf: no text was found"]),
-        decided=NOW,
+        decided=NOON,
         control=control,
         treatment=AFTER,
         compared_with=None if first else VersionId("v1"),
@@ -110,7 +111,7 @@ def full() -> dict[str, Any]:
     return report.assemble(
         ruling(BEFORE),
         manifest=manifest(notes=["scan.pdf: no text was found"]),
-        decided=NOW,
+        decided=NOON,
         control=BEFORE,
         treatment=AFTER,
         compared_with=VersionId("v1"),
@@ -169,7 +170,7 @@ def test_the_verdict_stands_first_with_its_reasons(
     told = report.assemble(
         Ruling(outcome=outcome, reasons=("One & only reason.",), better=better, judged=(), checks=()),
         manifest=manifest(),
-        decided=NOW,
+        decided=NOON,
         control=None,
         treatment=Scorecard(cases=(), values={}),
         compared_with=None if first else VersionId("v1"),
@@ -238,14 +239,14 @@ def test_a_part_that_has_nothing_is_not_on_the_page(heading: str, tmp_path: Path
 def test_the_origin_names_reviewers_and_what_changed_since_the_parent(tmp_path: Path) -> None:
     told = full()
     assert told["manifest"]["corrections"] == [
-        {"correction_id": "c1", "reviewer": "Rita <R>", "reviewed": "2025-06-01T03:00:00+00:00"}
+        {"correction_id": "c1", "reviewer": "Rita <R>", "reviewed": "2026-05-01T12:00:00+00:00"}
     ]
     assert told["since_parent"] == {
         "sources changed": {"count": 1, "names": ["guide.md"]},
         "sources removed": {"count": 1, "names": ["gone.md"]},
         "corrections added": {"count": 1, "names": ["c1"]},
     }
-    assert "reviewed by Rita &lt;R> at 2025-06-01 03:00 UTC" in written(told, tmp_path)["report.md"]
+    assert "reviewed by Rita &lt;R> at 2026-05-01 12:00 UTC" in written(told, tmp_path)["report.md"]
 
 
 def test_a_correction_whose_review_is_not_known_has_no_reviewer() -> None:
@@ -259,7 +260,7 @@ def test_the_questions_won_and_lost_show_both_rankings_and_what_answers() -> Non
     [won], [lost] = full()["swings"]["won"], full()["swings"]["lost"]
     assert (won["case_id"], won["before"]["answered"], won["after"]["answered"]) == ("won", False, True)
     assert won["after"]["ranking"] == [
-        {"title": "", "document_id": "correction:c1", "score": 1.0, "answers": True},
+        {"title": "What is right?", "document_id": "correction:c1", "score": 1.0, "answers": True},
         {"title": "Deep", "document_id": "other", "score": 0.5, "answers": False},
     ]
     assert [(one["document_id"], one["answers"]) for one in lost["before"]["ranking"]] == [
@@ -279,7 +280,7 @@ def swung(cases: Sequence[Case], before: Mapping[str, Any], after: Mapping[str, 
     told = report.assemble(
         ruling(control, treatment),
         manifest=manifest(),
-        decided=NOW,
+        decided=NOON,
         control=control,
         treatment=treatment,
         compared_with=VersionId("v1"),
@@ -326,7 +327,7 @@ def test_where_only_the_sources_count_the_ranking_is_shown_without_corrections()
     told = report.assemble(
         ruling(control, treatment),
         manifest=manifest(),
-        decided=NOW,
+        decided=NOON,
         control=control,
         treatment=treatment,
         compared_with=VersionId("v1"),
@@ -405,7 +406,7 @@ def test_the_page_of_a_first_version_has_means_and_no_forest(tmp_path: Path) -> 
 def test_text_and_page_hold_reasons_breaches_changes_retired_cases_and_notes(tmp_path: Path, first: bool) -> None:
     files = written(document(first=first), tmp_path)
     for name in ("report.md", "report.html"):
-        for told in ("3 of 4 are gone.", "What was it?", "scan.pdf: no text was found", "hit_at_1", "2025-06-01 03:00"):
+        for told in ("3 of 4 are gone.", "What was it?", "scan.pdf: no text was found", "hit_at_1", "2026-05-01 12:00"):
             assert told.replace("_", " ") in files[name].replace("_", " "), f"{name} lacks {told}"
 
 
@@ -438,7 +439,7 @@ def test_a_judge_that_was_not_stopped_says_nothing_of_it(tmp_path: Path) -> None
     told = report.assemble(
         ruling(BEFORE),
         manifest=manifest(),
-        decided=NOW,
+        decided=NOON,
         control=BEFORE,
         treatment=AFTER,
         compared_with=VersionId("v1"),
@@ -499,7 +500,7 @@ def test_a_report_of_five_hundred_questions_from_as_many_files_stays_small(tmp_p
     told = report.assemble(
         decide(comparisons, [], first=False, possible=None, settings=Gate()),
         manifest=replace(manifest(), corrections=tuple(CorrectionId(f"c{at}") for at in range(1000))),
-        decided=NOW,
+        decided=NOON,
         control=sides[0],
         treatment=sides[1],
         compared_with=VersionId("v1"),
