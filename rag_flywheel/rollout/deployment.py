@@ -1,6 +1,6 @@
 """How a version that passed the gate gets to the people: the strategy, and what a look at its canary does.
 
-A look reads what the people of both arms met in this step, judges it, and acts. Every process of the API looks, and so
+A look reads what the people of both arms met in this step, decides, and acts. Every process of the API looks, and so
 does `rag-flywheel canary tick`: whoever comes second finds the work done.
 """
 

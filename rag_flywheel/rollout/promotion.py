@@ -2,7 +2,7 @@
 
 The alias is the truth and the ledger its history. A process that dies between the two leaves the alias right, and
 `settle` and `housekeeping.reconcile` bring the history up to it. Every change is made under one lock, and of two that
-judged the same canary the second finds it changed and does nothing.
+looked at the same canary the second finds it changed and does nothing.
 """
 
 import contextlib
@@ -136,7 +136,7 @@ def start_canary(canary: Canary, *, index: PassageIndex, ledger: RolloutLedger, 
 
 
 def advance(canary: Canary, *, ledger: RolloutLedger, act: Act) -> bool:
-    """Go to the canary's next step. False where the canary is not as it was judged, or promotions are frozen."""
+    """Go to the canary's next step. False where the canary is not as it was seen, or promotions are frozen."""
     with alone(ledger):
         if ledger.canary() != canary or frozen(ledger):
             return False
@@ -151,7 +151,7 @@ def advance(canary: Canary, *, ledger: RolloutLedger, act: Act) -> bool:
 def finish(canary: Canary, *, promoted: bool, index: PassageIndex, ledger: RolloutLedger, act: Act) -> bool:
     """End a canary by its verdict, or by a person's word: everybody on the treatment, or nobody.
 
-    False, and nothing is done, where the canary is not as it was judged, or promotions are frozen.
+    False, and nothing is done, where the canary is not as it was seen, or promotions are frozen.
     """
     with alone(ledger):
         if ledger.canary() != canary or (promoted and frozen(ledger)):

@@ -1,17 +1,13 @@
-"""Short ways to make the values that evaluation works on: chunks, passages, cases, replies, reviewed corrections."""
+"""What evaluation alone works on: cases, replies, and a candidate that was built on `v1` from one file."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
 
 from eval.questions.golden import Case, Slice
 from eval.scores.scorecard import Reply
 from rag_flywheel.domain import (
-    CORRECTION_PREFIX,
     Admission,
     Chunk,
-    ChunkId,
-    Correction,
-    CorrectionId,
     Counts,
     DocumentId,
     Draft,
@@ -19,22 +15,10 @@ from rag_flywheel.domain import (
     InteractionId,
     LearnedRanking,
     Manifest,
-    Passage,
-    Provenance,
-    Review,
-    ReviewedCorrection,
     Scores,
-    Stage,
-    Verdict,
-    VersionId,
 )
 from rag_flywheel.domain.equivalence import normalised
-
-NOW = datetime(2025, 6, 1, 3, 0, tzinfo=UTC)
-
-
-def span(document: str, start: int, end: int) -> Evidence:
-    return Evidence(document_id=DocumentId(document), start=start, end=end)
+from tests.fakes import samples
 
 
 def chunk(
@@ -46,50 +30,14 @@ def chunk(
     headings: tuple[str, ...] = (),
     source: str = "guide.md",
 ) -> Chunk:
-    return Chunk(
-        chunk_id=ChunkId(f"{document}#{start}-{start + len(text)}"),
-        document_id=DocumentId(document),
-        title=title,
-        headings=headings,
-        text=text,
-        start=start,
-        end=start + len(text),
-        source=source,
-    )
-
-
-def correction_chunk(name: str, text: str = "The right answer.", *, supersedes: Sequence[Evidence] = ()) -> Chunk:
-    return Chunk(
-        chunk_id=ChunkId(f"{CORRECTION_PREFIX}{name}#0"),
-        document_id=DocumentId(f"{CORRECTION_PREFIX}{name}"),
-        title="",
-        headings=(),
-        text=text,
-        start=0,
-        end=len(text),
-        source="correction",
-        question="What is right?",
-        provenance=Provenance(
-            correction_id=CorrectionId(name),
-            interaction_id=InteractionId("i1"),
-            feedback_ids=(),
-            reviewer="rita",
-            reviewed=NOW,
-            supersedes=tuple(supersedes),
-        ),
-    )
-
-
-def passages(*chunks: Chunk) -> tuple[Passage, ...]:
-    return tuple(
-        Passage(chunk=piece, rank=rank, score=1.0 / rank, scores=Scores()) for rank, piece in enumerate(chunks, start=1)
-    )
+    """A chunk of the one file that all documents come from, by default."""
+    return samples.chunk(document, text, start=start, title=title, headings=headings, source=source)
 
 
 def reply(*chunks: Chunk, answer: str | None = "An answer.", shown: int = 5) -> Reply:
     """A reply from these chunks in this order; without an answer it is a refusal."""
     return Reply(
-        passages=passages(*chunks),
+        passages=tuple(samples.passage(piece, rank, scores=Scores()) for rank, piece in enumerate(chunks, start=1)),
         shown=shown,
         draft=Draft(text=answer or "I do not know.", answered=answer is not None, citations=()),
     )
@@ -119,39 +67,6 @@ def case(
     )
 
 
-def reviewed(
-    name: str,
-    *,
-    verdict: Verdict | None = Verdict.ACCEPT,
-    reviewer: str = "rita",
-    wording: str | None = None,
-    evidence: Sequence[Evidence] = (),
-) -> ReviewedCorrection:
-    correction = Correction(
-        correction_id=CorrectionId(name),
-        interaction_id=InteractionId("i1"),
-        submitted=NOW,
-        user=None,
-        question=f"What about {name}?",
-        answer=f"The author's answer about {name}.",
-        evidence=tuple(evidence),
-        supersedes=(),
-        stage=Stage.MISSING,
-    )
-    if verdict is None:
-        return ReviewedCorrection(correction=correction, review=None)
-    review = Review(
-        review_id=f"review-{name}",
-        correction_id=CorrectionId(name),
-        reviewed=NOW,
-        reviewer=reviewer,
-        verdict=verdict,
-        answer=wording,
-        note=None,
-    )
-    return ReviewedCorrection(correction=correction, review=review)
-
-
 def manifest(
     *,
     parent: str | None = "v1",
@@ -159,19 +74,17 @@ def manifest(
     confirmed: Sequence[str] = (),
     notes: Sequence[str] = (),
 ) -> Manifest:
-    return Manifest(
-        version_id=VersionId("v2"),
-        parent=None if parent is None else VersionId(parent),
-        created=NOW,
+    learned = LearnedRanking(
+        admission=Admission(threshold=0.81, words=0.5, passage=0.5), fusion={"dense_margin": 0.4, "rerank": 1.2}
+    )
+    made = samples.manifest(
+        "v2", parent=parent, sources=dict.fromkeys(sources, "0" * 64), corrections=["c1"], learned=learned
+    )
+    return replace(
+        made,
         inputs="0" * 64,
-        sources=dict.fromkeys(sources, "0" * 64),
-        feedback_cutoff=NOW,
-        corrections=(CorrectionId("c1"),),
         confirmed=tuple(InteractionId(interaction_id) for interaction_id in confirmed),
         embedder="hashing",
-        learned=LearnedRanking(
-            admission=Admission(threshold=0.81, words=0.5, passage=0.5), fusion={"dense_margin": 0.4, "rerank": 1.2}
-        ),
         settings={},
         counts=Counts(documents=3, passages=6, corrections=1, superseded=1, skipped=0),
         notes=tuple(notes),

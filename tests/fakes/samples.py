@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from rag_flywheel.config import Embedder, Ingest, Privacy, Reranker, Retrieval
 from rag_flywheel.domain import (
+    CORRECTION_PREFIX,
     Arm,
     Canary,
     CanaryId,
@@ -30,6 +31,7 @@ from rag_flywheel.domain import (
     Passage,
     Provenance,
     Review,
+    ReviewedCorrection,
     Scores,
     Shown,
     Stage,
@@ -51,31 +53,46 @@ def span(document: str, start: int = 0, end: int = 10) -> Evidence:
     return Evidence(document_id=DocumentId(document), start=start, end=end)
 
 
-def chunk(document: str, text: str, *, start: int = 0) -> Chunk:
+def chunk(
+    document: str,
+    text: str = "Some text of a source.",
+    *,
+    start: int = 0,
+    title: str | None = None,
+    headings: tuple[str, ...] = (),
+    source: str | None = None,
+) -> Chunk:
+    """A chunk of a source, which is named after the document as the title is."""
     return Chunk(
         chunk_id=ChunkId(f"{document}#{start}"),
         document_id=DocumentId(document),
-        title=document.title(),
-        headings=(),
+        title=document.title() if title is None else title,
+        headings=headings,
         text=text,
         start=start,
         end=start + len(text),
-        source=f"{document}.md",
+        source=source or f"{document}.md",
     )
 
 
-def correction_chunk(correction: str, question: str, answer: str) -> Chunk:
+def correction_chunk(
+    correction: str,
+    question: str = "What is right?",
+    answer: str = "The right answer.",
+    *,
+    supersedes: Sequence[Evidence] = (),
+) -> Chunk:
     provenance = Provenance(
         correction_id=CorrectionId(correction),
         interaction_id=InteractionId("i1"),
         feedback_ids=(),
         reviewer="grace",
         reviewed=NOON,
-        supersedes=(),
+        supersedes=tuple(supersedes),
     )
     return Chunk(
-        chunk_id=ChunkId(f"correction:{correction}#0"),
-        document_id=DocumentId(f"correction:{correction}"),
+        chunk_id=ChunkId(f"{CORRECTION_PREFIX}{correction}#0"),
+        document_id=DocumentId(f"{CORRECTION_PREFIX}{correction}"),
         title=question,
         headings=(),
         text=answer,
@@ -178,16 +195,33 @@ def review(
     answer: str | None = None,
     reviewed: datetime = NOON,
     name: str | None = None,
+    reviewer: str = "grace",
 ) -> Review:
     return Review(
         review_id=name or f"review of {of}",
         correction_id=CorrectionId(of),
         reviewed=reviewed,
-        reviewer="grace",
+        reviewer=reviewer,
         verdict=verdict,
         answer=answer,
         note=None,
     )
+
+
+def reviewed(
+    name: str,
+    *,
+    verdict: Verdict | None = Verdict.ACCEPT,
+    reviewer: str = "grace",
+    wording: str | None = None,
+    evidence: Sequence[Evidence] = (),
+) -> ReviewedCorrection:
+    """A correction of a question about its name; pending without a verdict."""
+    given = correction(
+        name, question=f"What about {name}?", answer=f"The author's answer about {name}.", evidence=evidence
+    )
+    word = None if verdict is None else review(name, verdict, answer=wording, reviewer=reviewer)
+    return ReviewedCorrection(correction=given, review=word)
 
 
 def settings(*, retrieval: Retrieval | None = None, reranker: Reranker | None = None) -> dict[str, Json]:

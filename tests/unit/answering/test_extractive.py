@@ -289,10 +289,10 @@ def test_many_threads_get_the_answers_that_one_gets(encoder: SentenceEncoder) ->
     shared = Extractive(encoder, minimum_similarity=0.2, sentences=3)
     got: dict[int, tuple[list[str], Draft]] = {}
 
-    def one(number: int) -> None:
+    def ask_shared(number: int) -> None:
         got[number] = ask(shared, *asked[number])
 
-    threads = [threading.Thread(target=one, args=(number,)) for number in range(len(asked))]
+    threads = [threading.Thread(target=ask_shared, args=(number,)) for number in range(len(asked))]
     for thread in threads:
         thread.start()
     for thread in threads:

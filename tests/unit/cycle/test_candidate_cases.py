@@ -17,8 +17,8 @@ from rag_flywheel.cycle.candidate_cases import (
     widened,
 )
 from rag_flywheel.domain import CorrectionId, DocumentId, Interaction, InteractionId, Manifest, ReviewedCorrection
-from tests.fakes.evaluation import case, chunk, manifest, reviewed, span
-from tests.fakes.samples import interaction, shown
+from tests.fakes.evaluation import case, chunk, manifest
+from tests.fakes.samples import interaction, reviewed, shown, span
 
 NOTHING = FromCorpus(chunks=(), known_items=0, seed=0, rephrase=None)
 

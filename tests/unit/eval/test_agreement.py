@@ -8,9 +8,10 @@ from eval.scores.agreement import Recorded
 from rag_flywheel.domain import Verdict
 from tests.fakes import samples
 from tests.fakes.encoder import HashingEncoder
-from tests.fakes.evaluation import case, reviewed
+from tests.fakes.evaluation import case
 from tests.fakes.judging import a_good_judge, judge_at
 from tests.fakes.openai_server import Fail, OpenAIServer, Received, Reply
+from tests.fakes.samples import reviewed
 
 
 def pairs(both: int, judge_only: int, people_only: int, neither: int) -> list[tuple[bool, bool]]:

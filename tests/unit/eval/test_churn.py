@@ -5,8 +5,8 @@ from datetime import timedelta
 from eval.report.churn import Change, Churn, Kind, churn, recent
 from eval.scores.scorecard import Reply
 from rag_flywheel.domain import Chunk, Interaction, InteractionId
-from tests.fakes.evaluation import chunk, correction_chunk, reply
-from tests.fakes.samples import NOON, confirmed_chunk, interaction
+from tests.fakes.evaluation import chunk, reply
+from tests.fakes.samples import NOON, confirmed_chunk, correction_chunk, interaction
 
 GUIDE, MANUAL, RIGHT = chunk("guide"), chunk("manual"), correction_chunk("c1")
 

@@ -22,7 +22,8 @@ from rag_flywheel.domain import (
     VersionId,
 )
 from rag_flywheel.errors import InvalidInput
-from tests.fakes.evaluation import NOW, case, chunk, correction_chunk, reviewed, span
+from tests.fakes.evaluation import case, chunk
+from tests.fakes.samples import NOON, correction_chunk, reviewed, span
 
 
 def beir(folder: Path, queries: list[object], qrels: str) -> Path:
@@ -178,7 +179,7 @@ def test_a_case_is_retired_when_all_that_answers_it_is_gone_but_never_a_refusal(
 def recorded(name: str, *, question: str = "How do I pair it?", answer: str | None = None) -> GoldenCase:
     return GoldenCase(
         case_id=name,
-        added=NOW,
+        added=NOON,
         who="ann",
         origin="added",
         question=question,
@@ -191,7 +192,7 @@ def recorded(name: str, *, question: str = "How do I pair it?", answer: str | No
 
 
 def retirement(of: str, *, why: str = "asked twice") -> Retirement:
-    return Retirement(case_id=of, retired=NOW, who="rita", why=why)
+    return Retirement(case_id=of, retired=NOON, who="rita", why=why)
 
 
 def test_the_golden_set_is_the_folder_and_what_the_ledger_has_besides() -> None:

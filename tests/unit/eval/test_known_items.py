@@ -8,8 +8,8 @@ import pytest
 from eval.questions.golden import Case, Slice, relevant
 from eval.questions.known_items import Nearby, known_items, neighbours
 from rag_flywheel.domain import Chunk, Evidence
-from tests.fakes.evaluation import chunk, correction_chunk
-from tests.fakes.samples import confirmed_chunk
+from tests.fakes.evaluation import chunk
+from tests.fakes.samples import confirmed_chunk, correction_chunk
 
 WORDS = ["amber", "birch", "cedar", "dune", "ember", "fjord"]
 

@@ -8,9 +8,10 @@ from eval.questions.golden import Slice
 from eval.scores import scorecard
 from eval.scores.scorecard import Summary
 from tests.fakes.encoder import HashingEncoder
-from tests.fakes.evaluation import case, chunk, correction_chunk, reply, span
+from tests.fakes.evaluation import case, chunk, reply
 from tests.fakes.judging import a_good_judge, judge_at
 from tests.fakes.openai_server import OpenAIServer
+from tests.fakes.samples import correction_chunk, span
 
 
 def ignore(done: int, total: int) -> None:
@@ -153,7 +154,7 @@ def test_a_summary_counts_failures_and_averages_only_what_was_scored() -> None:
 def test_reference_texts_are_those_of_every_chunk_that_answers_in_a_fixed_order() -> None:
     old = span("d1", 0, 10)
     chunks = [
-        correction_chunk("new", "What is right now.", supersedes=[old]),
+        correction_chunk("new", answer="What is right now.", supersedes=[old]),
         chunk("d2", "The second.", start=50),
         chunk("d2", "The first.", start=0),
         chunk("d1", "Mostly old."),

@@ -3,25 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from rag_flywheel.config import Reranker as RerankerSettings
-from rag_flywheel.config import Retrieval
-from rag_flywheel.domain import Admission, Candidate, Chunk, LearnedRanking, Passage, Scores, VersionId
-from rag_flywheel.errors import NotFound
-from rag_flywheel.ports import Entry, Reranker
+from rag_flywheel.domain import Admission, Candidate, LearnedRanking, Passage, Scores, VersionId
+from rag_flywheel.ports import Reranker
 from rag_flywheel.search.admission import fits, is_confirmed, is_known
-from rag_flywheel.search.fusion import DENSE, FEATURES, KNOWN, RERANK, RRF, SPARSE, features, fuse
+from rag_flywheel.search.fusion import DENSE, KNOWN, RERANK, SPARSE
 from rag_flywheel.search.retrieval import rank, retrieve
-from rag_flywheel.search.texts import searched_text
-from rag_flywheel.search.versions import Searcher, open_version
+from rag_flywheel.search.versions import Searcher
 from tests.fakes.encoder import HashingEncoder
-from tests.fakes.index import MemoryIndex
-from tests.fakes.rankings import MemoryRerankers, ScriptedIndex, ScriptedReranker
-from tests.fakes.samples import chunk, confirmed_chunk, correction_chunk, manifest, settings
+from tests.fakes.rankings import ScriptedIndex, ScriptedReranker
+from tests.fakes.samples import chunk, confirmed_chunk, correction_chunk
 
 
 def found(name: str, *, dense: float | None = None, sparse: float | None = None, text: str = "text") -> Candidate:
@@ -63,78 +55,6 @@ def searcher(
 
 def documents(passages: Sequence[Passage]) -> list[str]:
     return [passage.chunk.document_id for passage in passages]
-
-
-# --- features and fusion --------------------------------------------------------------------------------------------
-
-COSINES = st.none() | st.floats(-1, 1)
-BM25 = st.none() | st.floats(0, 100)
-LOGITS = st.none() | st.floats(-30, 30)
-SCORES = st.builds(Scores, dense=COSINES, sparse=BM25, rerank=LOGITS)
-
-
-def test_reciprocal_rank_fusion_is_the_papers_over_its_greatest_value() -> None:
-    # Ranks by dense: a 1, b 2, c absent; by BM25: b 1, c 2, a absent. Greatest possible: 2 / 61.
-    scores = [Scores(dense=0.9), Scores(dense=0.5, sparse=7.0), Scores(sparse=3.0)]
-    expected = [1 / 61, 1 / 62 + 1 / 61, 1 / 62]
-    assert features(scores)[:, FEATURES.index(RRF)] == pytest.approx(np.array(expected) * 61 / 2)
-
-
-def test_the_first_of_both_channels_has_the_greatest_fused_score() -> None:
-    assert fuse(features([Scores(dense=0.2, sparse=1.0), Scores(dense=0.1)]), {})[0] == pytest.approx(1.0)
-
-
-def test_each_feature_by_hand() -> None:
-    made = features([Scores(dense=0.9, sparse=4.0, rerank=0.0), Scores(dense=0.6), Scores(sparse=8.0, rerank=-2.0)])
-    assert made[:, FEATURES.index(DENSE)] == pytest.approx([1.0, 0.7, 0.7])  # absent: the lowest seen
-    assert made[:, FEATURES.index(SPARSE)] == pytest.approx([0.5, 0.0, 1.0])  # absent: 0
-    absent = 1 / (1 + np.exp(2.0))
-    assert made[:, FEATURES.index(RERANK)] == pytest.approx([0.5, absent, absent])
-
-
-def test_features_of_nothing_are_an_empty_table() -> None:
-    assert features([]).shape == (0, len(FEATURES))
-    assert fuse(features([]), {}).shape == fuse(features([]), {DENSE: 1.0}).shape == (0,)
-
-
-@given(st.lists(SCORES, min_size=1, max_size=30))
-def test_features_are_finite_and_in_their_ranges(scores: list[Scores]) -> None:
-    made = features(scores)
-    assert made.shape == (len(scores), len(FEATURES))
-    assert np.isfinite(made).all()
-    for name, least in ((RRF, 0.0), (DENSE, -1.0), (SPARSE, 0.0), (RERANK, 0.0)):
-        column = made[:, FEATURES.index(name)]
-        assert column.min() >= least - 1e-9, name
-        assert column.max() <= 1.0 + 1e-9, name
-
-
-@given(st.lists(SCORES, min_size=1, max_size=30))
-def test_the_order_of_the_candidates_changes_no_feature_that_is_no_rank(scores: list[Scores]) -> None:
-    backwards = features(scores[::-1])[::-1]
-    for name in (DENSE, SPARSE, RERANK):
-        at = FEATURES.index(name)
-        assert features(scores)[:, at] == pytest.approx(backwards[:, at])
-
-
-@given(
-    st.lists(SCORES, min_size=1, max_size=20),
-    st.dictionaries(st.sampled_from(FEATURES), st.floats(-50, 50), min_size=1),
-)
-def test_fused_scores_are_probabilities(scores: list[Scores], fusion: dict[str, float]) -> None:
-    fused = fuse(features(scores), fusion)
-    assert ((fused >= 0.0) & (fused <= 1.0)).all()
-
-
-def test_fusion_is_the_softmax_of_the_weighted_sum() -> None:
-    values = np.array([[0.5, 1.0, 0.25, 0.0, 0.75], [0.0, 1.0, 1.0, 0.0, 0.0]])
-    odds = np.exp([2 * 0.5 - 1 * 0.25, -1.0])
-    assert fuse(values, {RRF: 2.0, SPARSE: -1.0}) == pytest.approx(odds / odds.sum())
-
-
-def test_great_weights_tell_apart_what_is_nearly_alike() -> None:
-    values = np.array([[1.0, 0.90, 0.0, 0.0, 0.0], [1.0, 0.95, 0.0, 0.0, 0.0]])
-    low, high = fuse(values, {RRF: 500.0, DENSE: 9.0})
-    assert low < high
 
 
 # --- admission ------------------------------------------------------------------------------------------------------
@@ -324,64 +244,6 @@ def test_a_reranker_and_its_digest_go_together() -> None:
         searcher([], LearnedRanking(reranker="digest"))
     with pytest.raises(ValueError, match="go together"):
         searcher([], reranker=ScriptedReranker(lambda query, text: 0.0))
-
-
-# --- a version as it was built --------------------------------------------------------------------------------------
-
-
-def built(index: MemoryIndex, version: str, *texts: str) -> None:
-    encoder = HashingEncoder()
-    chunks = [chunk(f"{version}-{at}", text) for at, text in enumerate(texts)]
-    vectors = encoder.encode_documents(texts)
-    entries = [Entry(chunk=piece, vector=vector) for piece, vector in zip(chunks, vectors, strict=True)]
-    index.build(VersionId(version), dimension=encoder.dimension, batches=[entries])
-
-
-def test_a_searcher_finds_in_its_own_version_whatever_the_alias_names() -> None:
-    index = MemoryIndex()
-    built(index, "v1", "the old manual")
-    built(index, "v2", "the new manual")
-    index.move_live(VersionId("v2"), expected=None)
-    searching = open_version(
-        manifest("v1"), index=index, encoders=lambda settings: HashingEncoder(), rerankers=MemoryRerankers()
-    )
-    assert documents(retrieve("manual", searcher=searching)) == ["v1-0"]
-    index.delete(VersionId("v1"))
-    with pytest.raises(NotFound):
-        retrieve("manual", searcher=searching)
-
-
-def test_a_searcher_has_the_settings_that_its_version_was_built_with() -> None:
-    shaped = settings(retrieval=Retrieval(candidates=7, passages=3), reranker=RerankerSettings(candidates=4))
-    searching = open_version(
-        manifest("v1", shaped=shaped),
-        index=MemoryIndex(),
-        encoders=lambda settings: HashingEncoder(),
-        rerankers=MemoryRerankers(),
-    )
-    assert (searching.candidates, searching.shown, searching.reranked) == (7, 3, 4)
-
-
-def test_a_version_whose_reranker_is_gone_cannot_be_opened() -> None:
-    lost = manifest("v1", learned=LearnedRanking(fusion={RERANK: 1.0}, reranker="gone"))
-    with pytest.raises(NotFound):
-        open_version(lost, index=MemoryIndex(), encoders=lambda settings: HashingEncoder(), rerankers=MemoryRerankers())
-
-
-@pytest.mark.parametrize(
-    ("title", "headings", "titles", "expected"),
-    [
-        ("Guide", ("Install", "Linux"), True, "Guide > Install > Linux\ntext"),
-        ("Guide", ("Guide", "Linux"), True, "Guide > Linux\ntext"),
-        ("", (), True, "text"),
-        ("Guide", ("Install",), False, "text"),
-    ],
-)
-def test_a_chunk_is_embedded_under_its_title_and_headings(
-    title: str, headings: tuple[str, ...], titles: bool, expected: str
-) -> None:
-    piece: Chunk = replace(chunk("guide", "text"), title=title, headings=headings)
-    assert searched_text(piece, titles=titles) == expected
 
 
 # --- what known questions that are not meant tell of passages -------------------------------------------------------

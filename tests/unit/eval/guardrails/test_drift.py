@@ -7,7 +7,8 @@ import pytest
 
 from eval.guardrails.drift import Part, authors, gap, growth, lost, unchanged
 from rag_flywheel.domain import DocumentId, Json, Manifest, ReviewedCorrection
-from tests.fakes.evaluation import chunk, correction_chunk, manifest, reviewed
+from tests.fakes.evaluation import chunk, manifest
+from tests.fakes.samples import correction_chunk, reviewed
 
 
 def part(name: str, before: float, after: float, *, n: int = 200, kind: str = "source") -> Part:

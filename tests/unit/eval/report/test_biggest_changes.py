@@ -17,7 +17,7 @@ def test_the_questions_won_and_lost_show_both_rankings_and_what_answers() -> Non
     [won], [lost] = full()["swings"]["won"], full()["swings"]["lost"]
     assert (won["case_id"], won["before"]["answered"], won["after"]["answered"]) == ("won", False, True)
     assert won["after"]["ranking"] == [
-        {"title": "", "document_id": "correction:c1", "score": 1.0, "answers": True},
+        {"title": "What is right?", "document_id": "correction:c1", "score": 1.0, "answers": True},
         {"title": "Deep", "document_id": "other", "score": 0.5, "answers": False},
     ]
     assert [(one["document_id"], one["answers"]) for one in lost["before"]["ranking"]] == [

@@ -14,16 +14,17 @@ from eval.report.report import Judging, Scored
 from eval.scores.scorecard import METRICS, Scorecard
 from rag_flywheel.config import Gate
 from rag_flywheel.domain import CorrectionId
-from tests.fakes.evaluation import case, chunk, manifest, reply, reviewed
+from tests.fakes.evaluation import case, chunk, manifest, reply
 from tests.fakes.page import Page
 from tests.fakes.reports import AFTER, BEFORE, assembled, document, full, ruling, written
+from tests.fakes.samples import reviewed
 
 
 @pytest.mark.parametrize("first", [False, True])
 def test_text_and_page_hold_reasons_breaches_changes_retired_cases_and_notes(tmp_path: Path, first: bool) -> None:
     files = written(document(first=first), tmp_path)
     for name in ("report.md", "report.html"):
-        for told in ("3 of 4 are gone.", "What was it?", "scan.pdf: no text was found", "hit_at_1", "2025-06-01 03:00"):
+        for told in ("3 of 4 are gone.", "What was it?", "scan.pdf: no text was found", "hit_at_1", "2026-05-01 12:00"):
             assert told.replace("_", " ") in files[name].replace("_", " "), f"{name} lacks {told}"
 
 

@@ -122,14 +122,14 @@ def test_a_part_that_has_nothing_is_not_on_the_page(heading: str, tmp_path: Path
 def test_the_origin_names_reviewers_and_what_changed_since_the_parent(tmp_path: Path) -> None:
     told = full()
     assert told["manifest"]["corrections"] == [
-        {"correction_id": "c1", "reviewer": "Rita <R>", "reviewed": "2025-06-01T03:00:00+00:00"}
+        {"correction_id": "c1", "reviewer": "Rita <R>", "reviewed": "2026-05-01T12:00:00+00:00"}
     ]
     assert told["since_parent"] == {
         "sources changed": {"count": 1, "names": ["guide.md"]},
         "sources removed": {"count": 1, "names": ["gone.md"]},
         "corrections added": {"count": 1, "names": ["c1"]},
     }
-    assert "reviewed by Rita &lt;R> at 2025-06-01 03:00 UTC" in written(told, tmp_path)["report.md"]
+    assert "reviewed by Rita &lt;R> at 2026-05-01 12:00 UTC" in written(told, tmp_path)["report.md"]
 
 
 def test_a_correction_whose_review_is_not_known_has_no_reviewer() -> None:
