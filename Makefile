@@ -1,4 +1,4 @@
-# make setup | demo | test | check | bench. PYTHON chooses the interpreter (3.11 or newer).
+# make setup | demo | test | test-slow | check | bench. PYTHON chooses the interpreter (3.11 or newer).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: setup demo test check bench
+.PHONY: setup demo test test-slow check bench
 setup: $(VENV)/.ready
 
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -17,9 +17,15 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/rag-flywheel demo
 
-# Two at a time: the tests that start servers and commands wait for them most of the time.
+# Two at a time, with one thread each: more would only wait for each other.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
 test: setup
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+	$(PYTEST) --ignore tests/slow
+
+# Whole manuals and replays, people by the hundred, and what the benchmarks measure.
+test-slow: setup
+	$(PYTEST) tests/slow
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -2,9 +2,11 @@
 
 import pytest
 
-pytest_plugins = ["tests.postgres", "tests.qdrant"]
+pytest_plugins = ["tests.postgres", "tests.qdrant", "tests.cycle.pages"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those of whole cycles take minutes: they begin first, so that none is left over when all others are done."""
-    items.sort(key=lambda one: "cycle" not in one.path.parts)
+    """Those of whole cycles take longest. They begin first, so that none is left over when all others are done, and
+    that they share one worker, which is given the first half of the tests, and what it starts once.
+    """
+    items.sort(key=lambda item: "cycle" not in item.path.parts)

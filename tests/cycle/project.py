@@ -1,20 +1,78 @@
-"""A project folder of its own, driven by the real commands in processes of their own."""
+"""A project folder of its own, driven by the program's commands, each in a process of its own.
+
+The processes are forked from one that has imported everything, since the imports take longer than what most commands do
+on a small corpus. `Project.command` is for tests that want the program as a shell starts it.
+"""
 
 import contextlib
+import io
 import json
+import multiprocessing
 import os
+import shutil
 import signal
-import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import httpx
 
+from rag_flywheel.cli import app
+
 SECONDS = 300  # for one command, on a busy machine
 LESS = {"RAG_FLYWHEEL_GATE__KNOWN_ITEMS": "80", "RAG_FLYWHEEL_GATE__NEIGHBOURS": "10"}  # questions, to save time
+
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(
+    [
+        "tests.cycle.project",
+        "rag_flywheel.cycle.reindex",
+        "rag_flywheel.replay.replay",
+        "rag_flywheel.api.server",
+        "rag_flywheel.adapters.privacy.recognizers",
+        "llama_index.core.node_parser",
+        "ragas.metrics.collections",
+        "sentence_transformers",
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """A signal that a process gets as soon as it says on standard error that `stage` begins."""
+
+    stage: str
+    number: signal.Signals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A command of the program that was started, and what it says."""
+
+    process: ForkServerProcess
+    out: TextIO
+    err: TextIO
+
+    def ended(self) -> tuple[int, str, str]:
+        """Its exit code, its output and its messages; it is killed where it takes too long."""
+        with contextlib.closing(self.out), contextlib.closing(self.err):
+            late = threading.Timer(SECONDS, self.process.kill)
+            late.start()
+            out, err = self.out.read(), self.err.read()
+            self.process.join()
+            late.cancel()
+        assert self.process.exitcode is not None
+        return self.process.exitcode, out, err
+
+    def go_on(self) -> None:
+        """After SIGSTOP."""
+        assert self.process.pid is not None
+        os.kill(self.process.pid, signal.SIGCONT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,69 +87,75 @@ class Project:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
 
+    def copy(self, folder: Path) -> "Project":
+        """The same project, with all that it has indexed, in another folder."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        return Project(folder=folder, variables=dict(self.variables))
+
+    def arguments(self, *words: str) -> list[str]:
+        return ["--config", str(self.folder / "config.yaml"), *words]
+
     def command(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "rag_flywheel", "--config", str(self.folder / "config.yaml"), *words]
+        return [sys.executable, "-m", "rag_flywheel", *self.arguments(*words)]
 
     @property
     def environment(self) -> dict[str, str]:
         return {**os.environ, "HF_HUB_OFFLINE": "1", **LESS, **self.variables}
 
+    def start(self, *words: str, at: Signal | None = None) -> Command:
+        """Start a command, which gets a signal when it comes to a stage."""
+        out, written_out = FORKS.Pipe(duplex=False)
+        err, written_err = FORKS.Pipe(duplex=False)
+        process = FORKS.Process(
+            target=_run, args=(self.arguments(*words), self.environment, written_out, written_err, at)
+        )
+        process.start()
+        written_out.close()
+        written_err.close()
+        return Command(process=process, out=_text(out), err=_text(err))
+
     def run(self, *words: str, code: int = 0) -> Any:
         """Run a command with --json; returns its one document. The exit code must be `code`."""
-        done = subprocess.run(
-            self.command(*words, "--json"), env=self.environment, capture_output=True, text=True, timeout=SECONDS
-        )
-        assert done.returncode == code, f"{words}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return json.loads(done.stdout)
+        ended, out, err = self.start(*words, "--json").ended()
+        assert ended == code, f"{words}: exit code {ended}\n{out}\n{err}"
+        return json.loads(out)
 
-    def exit_code(self, *words: str) -> int:
-        """Run a command; returns its exit code."""
-        return subprocess.run(
-            self.command(*words, "--json"), env=self.environment, capture_output=True, timeout=SECONDS
-        ).returncode
+    def kill_at(self, stage: str, *words: str) -> None:
+        """Run a command, and kill -9 it as soon as it says on standard error that `stage` begins."""
+        ended, _, err = self.start(*words, "--json", at=Signal(stage=stage, number=signal.SIGKILL)).ended()
+        assert ended == -signal.SIGKILL, f"{words} came to {stage!r} never, and ended with {ended}\n{err}"
 
-    def kill_at(self, stage: str, *words: str) -> bool:
-        """Run a command and kill -9 it as soon as it says on standard error that `stage` begins; whether it did."""
-        with subprocess.Popen(
-            self.command(*words, "--json"),
-            env=self.environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
-            assert process.stderr is not None
-            for line in process.stderr:
-                if line.startswith(stage):
-                    process.send_signal(signal.SIGKILL)
-                    return True
-        return False
+    @contextlib.contextmanager
+    def stopped_at(self, stage: str, *words: str) -> Iterator[Command]:
+        """A command that has come to a stage and does not go on before it is told to."""
+        command = self.start(*words, "--json", at=Signal(stage=stage, number=signal.SIGSTOP))
+        try:
+            assert any(line.startswith(stage) for line in command.err), f"the stage {stage!r} never came"
+            yield command
+        finally:
+            command.process.kill()
 
     @contextlib.contextmanager
     def server(self) -> Iterator["Server"]:
         """A server process on a free loopback port."""
-        process = subprocess.Popen(
-            self.command("serve", "--port", "0"), env=self.environment, stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout is not None
+        command = self.start("serve", "--port", "0")
         try:
-            line = process.stdout.readline()
+            line = command.out.readline()
             assert "http://" in line, f"the server did not start: {line!r}"
             with httpx.Client(base_url="http://" + line.rpartition("http://")[2].strip(), timeout=120) as client:
-                yield Server(client=client, process=process)
+                yield Server(client=client)
         finally:
-            process.terminate()
-            process.wait(timeout=30)
-            process.stdout.close()
+            command.process.terminate()
+            command.ended()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
     client: httpx.Client
-    process: "subprocess.Popen[str]"
 
     @property
     def url(self) -> str:
-        return str(self.client.base_url)
+        return str(self.client.base_url).rstrip("/")
 
     def get(self, path: str) -> Any:
         return self.client.get(path).raise_for_status().json()
@@ -103,3 +167,62 @@ class Server:
 
     def ask(self, question: str) -> Any:
         return self.post("/chat", {"question": question, "user_id": "ada"})
+
+
+def killed_at(stages: Sequence[str], project: Project) -> None:
+    """Kill a run at each of these stages: the live version goes on answering, and the next run clears up and succeeds.
+
+    `project` has the pages of `tests.cycle.pages`, indexed.
+    """
+    with project.server() as server:
+        live = server.get("/health")["live"]
+        for number, stage in enumerate(stages):
+            project.write(
+                f"pages/extra{number}.md", f"# Extra {number}\n\nPart number {number} needs {number} new screws.\n"
+            )
+            project.kill_at(stage, "reindex")
+            reply = server.ask("How do I clean the filter?")
+            assert "rinse it under cold water" in reply["answer"]
+            assert reply["version"] == live
+            result = project.run("reindex")
+            assert result["decision"] == "promoted", (stage, result)
+            live = server.get("/health")["live"]
+            assert live == result["version"]
+            kept = {version["version"] for version in server.get("/versions")}
+            assert {path.name for path in (project.folder / "data/index").glob("v*")} == kept
+
+
+def _text(reader: Connection) -> TextIO:
+    """What comes out of a pipe, line by line."""
+    with reader:
+        return os.fdopen(os.dup(reader.fileno()), encoding="utf-8")
+
+
+def _run(
+    arguments: list[str], environment: dict[str, str], out: Connection, err: Connection, at: Signal | None
+) -> None:
+    """In the new process: be the program."""
+    os.dup2(out.fileno(), 1)
+    os.dup2(err.fileno(), 2)
+    out.close()
+    err.close()
+    os.environ.clear()
+    os.environ.update(environment)
+    if at is not None:
+        sys.stderr = _Signalling(at)
+    sys.argv = ["rag-flywheel", *arguments]
+    app.main()
+
+
+class _Signalling(io.TextIOWrapper):
+    """Standard error that sends its own process a signal."""
+
+    def __init__(self, at: Signal) -> None:
+        super().__init__(io.FileIO(2, "w"), encoding="utf-8", write_through=True)
+        self.at = at
+
+    def write(self, text: str) -> int:
+        written = super().write(text)
+        if text.startswith(self.at.stage):
+            os.kill(os.getpid(), self.at.number)
+        return written

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.cycle.pages import ANSWER, ASKED, REWORDED
 from tests.cycle.project import Project, Server
-from tests.cycle.test_loop import ANSWER, ASKED, PAGES, REWORDED
 
 PEOPLE = 240  # at most; the verdict comes after about 80
 SETTINGS = """
@@ -25,12 +25,9 @@ canary:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    made = Project(folder=tmp_path)
-    for name, text in PAGES.items():
-        made.write(f"pages/{name}", text)
+def project(indexed: Project, tmp_path: Path) -> Project:
+    made = indexed.copy(tmp_path)
     made.write("config.yaml", SETTINGS)
-    made.variables["RAG_FLYWHEEL_PRIVACY__REDACT"] = "false"  # loading Presidio is half of a run as small as these
     return made
 
 
@@ -72,23 +69,22 @@ def judged(server: Server, likes: Callable[[Any], bool], *, round: str) -> dict[
 
 
 def test_a_server_rolls_back_the_candidate_that_people_dislike_and_promotes_the_one_they_like(project: Project) -> None:
-    first = project.run("reindex")
-    assert first["decision"] == "promoted"
     with project.server() as server:
+        first = server.get("/health")["live"]
         correct(server, ASKED, ANSWER)
         second = project.run("reindex")
         assert second["decision"] == "canary", second["reasons"]
-        assert server.get("/health")["live"] == first["version"]
+        assert server.get("/health")["live"] == first
 
         met = judged(server, lambda reply: reply["arm"] == "control", round="first")
-        assert {one["version"] for one in met["control"]} == {first["version"]}
-        assert {one["version"] for one in met["treatment"]} == {second["version"]}
-        assert {one["answer"] for one in met["treatment"]} == {ANSWER}
-        assert ANSWER not in {one["answer"] for one in met["control"]}
+        assert {reply["version"] for reply in met["control"]} == {first}
+        assert {reply["version"] for reply in met["treatment"]} == {second["version"]}
+        assert {reply["answer"] for reply in met["treatment"]} == {ANSWER}
+        assert ANSWER not in {reply["answer"] for reply in met["control"]}
         ended = server.get("/canary")["canary"]
         assert ended["state"] == "rolled_back"
         assert "the candidate is worse" in ended["reasons"][0]
-        assert server.ask(REWORDED)["version"] == first["version"]
+        assert server.ask(REWORDED)["version"] == first
 
         correct(server, "Who may open the boiler?", "Only a certified fitter may open it.")
         third = project.run("reindex")
@@ -105,8 +101,8 @@ def test_a_server_rolls_back_the_candidate_that_people_dislike_and_promotes_the_
             "control",
             None,
         )
-    states = {one["version"]: one["state"] for one in project.run("versions", "list")}
-    assert states == {first["version"]: "retired", second["version"]: "rolled_back", third["version"]: "live"}
+    states = {version["version"]: version["state"] for version in project.run("versions", "list")}
+    assert states == {first: "retired", second["version"]: "rolled_back", third["version"]: "live"}
 
 
 def correct(server: Server, question: str, answer: str) -> None:

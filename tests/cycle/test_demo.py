@@ -1,26 +1,26 @@
-"""The demo on the project's own handbook."""
+"""The demo, as a shell starts it, on a few pages."""
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 from rag_flywheel.cli.demo import ASKED, CORRECTION, REWORDED
-from tests.cycle.project import SECONDS
-from tests.paths import ROOT
+from tests.cycle.pages import PAGES
+from tests.cycle.project import SECONDS, Project
 
 
-def test_the_demo_turns_the_loop_on_the_handbook_and_ends(tmp_path: Path) -> None:
+def test_the_demo_turns_the_loop_and_ends(tmp_path: Path) -> None:
+    project = Project(folder=tmp_path, variables={"RAG_FLYWHEEL_PRIVACY__REDACT": "false"})
+    for name, text in PAGES.items():
+        project.write(f"pages/{name}", text)
+    project.write("config.yaml", "sources: [pages]\ngolden: ''\n")
+    demonstrated(project)
+
+
+def demonstrated(project: Project) -> None:
     """It ends with an error unless the correction went live, was answered in other words, and was rolled back."""
-    quicker = {
-        "RAG_FLYWHEEL_DATA_DIR": str(tmp_path),
-        "RAG_FLYWHEEL_GATE__KNOWN_ITEMS": "30",
-        "RAG_FLYWHEEL_RERANKER__MINIMUM_GROUPS": "1000",  # tuning has tests of its own
-        "COLUMNS": "400",
-    }
     done = subprocess.run(
-        [sys.executable, "-m", "rag_flywheel", "--config", str(ROOT / "config.yaml"), "demo", "--no-serve"],
-        env={**os.environ, "HF_HUB_OFFLINE": "1", **quicker},
+        project.command("demo", "--no-serve"),
+        env={**project.environment, "COLUMNS": "400"},
         capture_output=True,
         text=True,
         timeout=2 * SECONDS,

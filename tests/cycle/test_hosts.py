@@ -13,7 +13,7 @@ from rag_flywheel.domain import VersionId
 from rag_flywheel.rollout import housekeeping, promotion
 from rag_flywheel.services import Services
 from tests.cycle.project import Project
-from tests.cycle.test_workers import QUESTION, SECONDS, ask, asking, build, services, serving, soon, switch
+from tests.cycle.test_workers import QUESTION, SECONDS, ask, asking, build, services, soon, switch
 from tests.fakes.qdrant_server import QdrantServer
 from tests.fakes.samples import canary
 from tests.postgres import PostgresServer
@@ -57,8 +57,8 @@ def hosts(tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresSer
                 build("v1", opened)
                 build("v2", opened)
                 switch("v1", opened)
-            with serving(projects[0]) as (first, _), serving(projects[1]) as (second, _):
-                yield Hosts(first=first, second=second, third=projects[2], qdrant=qdrant)
+            with projects[0].server() as first, projects[1].server() as second:
+                yield Hosts(first=first.url, second=second.url, third=projects[2], qdrant=qdrant)
     postgres_server.drop(database)
 
 
