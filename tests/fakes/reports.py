@@ -18,7 +18,8 @@ from eval.scores.ragas_metrics import FAITHFULNESS
 from eval.scores.scorecard import Reply, Scorecard
 from rag_flywheel.config import Gate
 from rag_flywheel.domain import DocumentId, InteractionId, VersionId
-from tests.fakes.evaluation import NOW, case, chunk, correction_chunk, manifest, reply, reviewed
+from tests.fakes.evaluation import case, chunk, manifest, reply
+from tests.fakes.samples import NOON, correction_chunk, reviewed
 
 HOSTILE = 'Is <script>alert("1 | 2")</script> `safe`?'
 CASES = (
@@ -103,7 +104,7 @@ def full() -> dict[str, Any]:
             reviewed=[reviewed("c1", reviewer="Rita <R>")],
         ),
         Scored(control=BEFORE, treatment=AFTER, retired=retired, replies=REPLIES),
-        decided=NOW,
+        decided=NOON,
         settings=Gate(),
         judging=Judging(
             model="a-judge",
@@ -117,7 +118,7 @@ def full() -> dict[str, Any]:
 
 
 def assembled(ruling: Ruling, lineage: Lineage, scored: Scored, *, judging: Judging | None = None) -> dict[str, Any]:
-    return report.assemble(ruling, lineage, scored, decided=NOW, settings=Gate(), judging=judging)
+    return report.assemble(ruling, lineage, scored, decided=NOON, settings=Gate(), judging=judging)
 
 
 def written(told: Mapping[str, Any], folder: Path) -> dict[str, str]:

@@ -131,7 +131,7 @@ class House:
             who="rita",
             origin="added",
             question=question,
-            group=normalised(question),
+            cluster=normalised(question),
             answer=None,
             documents=(DocumentId(document),),
             evidence=(),

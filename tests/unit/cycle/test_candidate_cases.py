@@ -60,7 +60,7 @@ def test_a_new_correction_with_evidence_also_guards_what_search_makes_of_the_sou
     by_id = made(control=("c1",))
     assert "asked:c1" not in by_id  # its correction is live already, and guarded as such
     guard = by_id["asked:c2"]
-    assert (guard.slice, guard.sources_only, guard.group) == (Slice.CONFIRMED, True, by_id["correction:c2"].group)
+    assert (guard.slice, guard.sources_only, guard.cluster) == (Slice.CONFIRMED, True, by_id["correction:c2"].cluster)
     assert guard.documents == frozenset()
     assert guard.evidence == by_id["correction:c2"].evidence != ()
 

@@ -83,7 +83,7 @@ def test_a_planted_string_in_a_document_refuses_the_version_and_is_not_repeated(
     house.write("leak.md", "The word of the day is zebra quartz 4711, and nobody should ever read it.\n")
     result = house.cycle()
     assert (result.decision, house.services.index.live()) == ("refused", live)
-    for invariant in (Invariant.CANARIES, Invariant.RECALL):
+    for invariant in (Invariant.PLANTED, Invariant.RECALL):
         assert house.checked(invariant)["documents"] == ["leak.md"]
     assert "4711" not in " ".join(result.reasons)
 

@@ -187,9 +187,8 @@ def test_a_person_who_moves_the_alias_while_a_version_is_built_keeps_it_from_goi
 
     def moving(name: str, done: int, total: int) -> None:
         if name == "learning" and household.index.live() == second.version:
-            promotion.roll_back(
-                None, index=household.index, ledger=household.ledger, who="ada", why="x", at=household.now()
-            )
+            act = promotion.act_of("ada", "x", at=household.now())
+            promotion.roll_back(None, index=household.index, ledger=household.ledger, act=act)
 
     with pytest.raises(AliasMoved):
         reindex(household, force=False, steps=moving)

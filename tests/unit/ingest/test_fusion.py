@@ -60,7 +60,7 @@ def test_the_size_of_a_feature_does_not_matter() -> None:
     """A penalty on raw weights would hold back a channel whose scores lie close together."""
     known = [example(number, knows=DENSE) for number in range(30)]
     close = [
-        Example(group=asked.group, weight=1.0, values=asked.values * [1, 0.1, 1, 1, 1], relevant=asked.relevant)
+        Example(cluster=asked.cluster, weight=1.0, values=asked.values * [1, 0.1, 1, 1, 1], relevant=asked.relevant)
         for asked in known
     ]
     assert fit(close, CHANNELS)[DENSE] == pytest.approx(10 * fit(known, CHANNELS)[DENSE], rel=0.02)
@@ -111,7 +111,7 @@ def test_known_questions_have_a_weight_only_where_they_tell_something(telling: b
         values[:, FEATURES.index(DENSE)] = random.uniform(0.5, 1.0, len(values))
         near = random.uniform(0.0, 0.6, len(values)) + 0.5 * asked.relevant * telling
         values[:, FEATURES.index(KNOWN)] = near
-        known.append(Example(group=asked.group, weight=1.0, values=values, relevant=asked.relevant))
+        known.append(Example(cluster=asked.cluster, weight=1.0, values=values, relevant=asked.relevant))
     weights, _ = learn(known, without=(RERANK,), baseline={}, errors=0.0)
     assert (weights.get(KNOWN, 0.0) > 0.0) == telling
 
@@ -124,5 +124,5 @@ def test_known_questions_of_other_answers_never_count_against_a_passage() -> Non
         asked = example(number, knows=DENSE)
         values = asked.values.copy()
         values[:, FEATURES.index(KNOWN)] = random.uniform(0.4, 0.8, len(values)) * ~asked.relevant
-        known.append(Example(group=asked.group, weight=1.0, values=values, relevant=asked.relevant))
+        known.append(Example(cluster=asked.cluster, weight=1.0, values=values, relevant=asked.relevant))
     assert fit(known, range(len(FEATURES) - 1))[KNOWN] == 0.0

@@ -48,7 +48,7 @@ def test_a_lesson_is_answered_by_its_documents_and_by_what_overlaps_its_evidence
 def test_answering_passages_are_positives_and_the_best_others_hard_negatives() -> None:
     made = pairs([lesson("q", documents=["b"])], ranks(A, B, C, D), negatives=2)
     assert [(pair.text, pair.relevant) for pair in made] == [(B.text, True), (A.text, False), (C.text, False)]
-    assert {(pair.query, pair.group) for pair in made} == {("q", "q")}
+    assert {(pair.query, pair.cluster) for pair in made} == {("q", "q")}
 
 
 def test_rejected_passages_come_before_other_near_misses() -> None:

@@ -328,10 +328,10 @@ def test_without_a_base_the_weights_alone_are_learned() -> None:
 def test_the_reranker_is_tried_on_questions_that_it_did_not_learn_from(trained: Trained) -> None:
     lessons, found = trained.written
     [pairs] = trained.store.tuned.values()
-    taught = {pair.group for pair in pairs}
+    taught = {pair.cluster for pair in pairs}
     assert MANY / 3 < len(taught) < MANY
     assert {pair.relevant for pair in pairs} == {True, False}
-    without_held = [asked for asked in lessons if asked.group in taught]
+    without_held = [asked for asked in lessons if asked.cluster in taught]
     tuned = learned_from((without_held, found), training(MemoryRerankers(says_right)))
     assert tuned.attempts[0].reranker is None  # nothing was left to try it on
 
