@@ -9,6 +9,9 @@ from pathlib import Path
 from tests.paths import ROOT
 
 OURS = ("rag_flywheel", "ingest", "eval")
+LINES = 400  # of a file, at most
+FUNCTION = 60  # lines of a function, at most
+PARAMETERS = 7  # of a function, at most
 
 FOUNDATION = ("domain", "errors")
 PORTS = (*FOUNDATION, "ports", "config")
@@ -103,6 +106,29 @@ def test_the_foundation_needs_the_standard_library_only() -> None:
 def test_the_top_level_is_the_fixed_one() -> None:
     for name in ("rag_flywheel", "ingest", "eval", "tests", "config.yaml", "pyproject.toml", "README.md"):
         assert (ROOT / name).exists(), f"{name} is missing at the top level"
+
+
+def test_files_and_functions_can_be_read_in_one_sitting() -> None:
+    long = [f"{path} has {count} lines" for path in _paths() if (count := len(path.read_text().splitlines())) > LINES]
+    long += [
+        f"{path}:{node.lineno} {node.name} has {lines} lines"
+        for path in _paths()
+        for node in _functions(path)
+        if (lines := (node.end_lineno or node.lineno) - node.lineno + 1) > FUNCTION
+    ]
+    assert long == []
+
+
+def test_calls_take_few_parameters() -> None:
+    """But for commands, whose parameters are their options."""
+    many = []
+    for path in _paths():
+        for node in _functions(path):
+            names = [given.arg for given in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+            count = len([name for name in names if name not in ("self", "cls")])
+            if count > PARAMETERS and "context" not in names:
+                many.append(f"{path}:{node.lineno} {node.name} takes {count}")
+    assert many == []
 
 
 def test_no_signature_takes_keyword_catch_alls() -> None:
