@@ -98,7 +98,7 @@ def served(app: ASGIApp, *, threads: int, until_the_end: AbstractContextManager[
 class Patient(H11Protocol):
     """uvicorn's, but a connection that has sent nothing yet is not closed the moment the worker is told to end.
 
-    Whoever opened it is about to send a request, which would be lost.
+    uvicorn closes it at once (0.54, and there is no setting), although its request is on the way and would be lost.
     """
 
     def shutdown(self) -> None:
@@ -115,8 +115,8 @@ class Patient(H11Protocol):
 class Supervisor(Multiprocess):
     """uvicorn's, but only a worker that is dead is replaced.
 
-    uvicorn would also ask each worker for a sign of life, twice a second, and wait for the answer. One that is ending
-    or still importing gives none, so that neither a dead worker nor a signal would be noticed for as long.
+    uvicorn (0.54) also asks each worker for a sign of life and waits for it as long as it lets a successor warm up. One
+    that is ending gives none: measured, a worker that SIGTERM ended was replaced after 110 s, and after 1 s like this.
     """
 
     def keep_subprocess_alive(self) -> None:
@@ -147,7 +147,10 @@ def _supervise(config: Config, bound: socket.socket, workers: int) -> None:
 
 
 def end_with_the_parent() -> None:
-    """End this process when the one that started it dies: nobody would look after it, and it would keep the port."""
+    """End this process when the one that started it dies: nobody would look after it, and it would keep the port.
+
+    uvicorn's workers do not notice: each holds both ends of the pipe to its supervisor.
+    """
     parent = multiprocessing.parent_process()
     if parent is None:
         return
