@@ -98,22 +98,26 @@ def checks(
 
 
 def broken(those: Sequence[Check]) -> list[tuple[Invariant, tuple[str, ...]]]:
-    return [(one.invariant, one.documents) for one in invariants.broken(those)]
+    return [(check.invariant, check.documents) for check in invariants.broken(those)]
 
 
 def test_a_clean_version_gives_every_check_and_breaks_none() -> None:
     those = checks([*CLEAN, chunk("d3", "A new text.")], CLEAN, stale=0.0, using=detectors(planted_strings=[PLANTED]))
     assert broken(those) == []
-    assert [one.invariant for one in those] == [
-        one for one in Invariant if one not in (Invariant.RECALL, Invariant.UNSAFE_ANSWERS, Invariant.GAP)
+    assert [check.invariant for check in those] == [
+        invariant
+        for invariant in Invariant
+        if invariant not in (Invariant.RECALL, Invariant.UNSAFE_ANSWERS, Invariant.GAP)
     ]
-    assert all(one.message and one.measured for one in those)
+    assert all(check.message and check.measured for check in those)
 
 
 def test_the_first_version_has_nothing_to_shrink_or_grow_from() -> None:
     by_name = {check.invariant: check for check in checks(CLEAN)}
     assert broken(list(by_name.values())) == []
-    assert [by_name[one].value for one in (Invariant.SHRINK, Invariant.GROWTH, Invariant.STALE)] == [None] * 3
+    assert [by_name[invariant].value for invariant in (Invariant.SHRINK, Invariant.GROWTH, Invariant.STALE)] == [
+        None
+    ] * 3
 
 
 # --- whether it is there --------------------------------------------------------------------------------------------
@@ -132,10 +136,10 @@ def test_an_index_that_finds_passages_by_other_vectors_than_their_own_is_refused
     encoder, index = HashingEncoder(64), MemoryIndex()
     pages = [chunk(f"d{number}", f"Part {number} turns page {number * 7}.") for number in range(40)]
     for name, order in (("right", pages), ("shuffled", [*pages[1:], pages[0]])):
-        vectors = encoder.encode_documents([one.text for one in order])
-        held = [Entry(chunk=one, vector=vector) for one, vector in zip(pages, vectors, strict=True)]
+        vectors = encoder.encode_documents([page.text for page in order])
+        held = [Entry(chunk=page, vector=vector) for page, vector in zip(pages, vectors, strict=True)]
         index.build(VersionId(name), dimension=64, batches=[held])
-    right, shuffled = (by_own_vector(index, VersionId(one), encoder, titles=False) for one in ("right", "shuffled"))
+    right, shuffled = (by_own_vector(index, VersionId(name), encoder, titles=False) for name in ("right", "shuffled"))
     assert broken(checks(version(pages, find=right))) == []
     [(invariant, documents)] = broken(checks(version(pages, find=shuffled)))
     assert invariant is Invariant.FINDABLE
@@ -275,7 +279,7 @@ def test_what_the_control_holds_already_is_not_scanned_again() -> None:
 def test_a_planted_string_in_a_passage_is_a_breach_whatever_its_case_and_signs(text: str) -> None:
     those = checks([*CLEAN, chunk("d3", text)], using=detectors(planted_strings=[PLANTED]))
     assert broken(those) == [(Invariant.PLANTED, ("d3",))]
-    assert all("ephyr" not in one.message + one.measured for one in those)
+    assert all("ephyr" not in check.message + check.measured for check in those)
 
 
 # --- attacks --------------------------------------------------------------------------------------------------------
@@ -310,9 +314,9 @@ def made_by(user: str | None, answers: Sequence[str]) -> tuple[list[Chunk], list
     chunks, those = [], []
     for number, answer in enumerate(answers):
         name = f"c{number}"
-        one = reviewed(name, wording=answer)
+        correction = reviewed(name, wording=answer)
         question = f"how many litres of water does the big tank hold in all{' now' * (number % 2)}"
-        those.append(replace(one, correction=replace(one.correction, user=user, question=question)))
+        those.append(replace(correction, correction=replace(correction.correction, user=user, question=question)))
         chunks.append(correction_chunk(name, answer))
     return chunks, those
 
@@ -373,7 +377,7 @@ def test_a_known_question_of_a_document_does_not_stand_for_it() -> None:
 
 def test_corrections_and_known_questions_are_no_documents() -> None:
     control = [chunk(f"d{number}") for number in range(4)]
-    known = [confirmed_chunk(one, "Is it?", by="i7") for one in control]
+    known = [confirmed_chunk(page, "Is it?", by="i7") for page in control]
     candidate = version(control[1:], confirmed=("i7",))
     assert broken(checks(candidate, [*control, *known, correction_chunk("c1")])) == []
     left = checks(version([*control[2:], *known], confirmed=("i7",)), control)
@@ -397,7 +401,7 @@ def replies(answer: Reply, *, planted_strings: Sequence[str] = ()) -> list[Check
 
 def test_replies_that_are_safe_and_leak_nothing_break_nothing() -> None:
     those = replies(reply(CLEAN[0]), planted_strings=[PLANTED])
-    assert [one.invariant for one in those] == [Invariant.RECALL, Invariant.UNSAFE_ANSWERS]
+    assert [check.invariant for check in those] == [Invariant.RECALL, Invariant.UNSAFE_ANSWERS]
     assert broken(those) == []
 
 
