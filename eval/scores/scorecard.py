@@ -49,11 +49,11 @@ class Scorecard:
         """By slice and metric, those that occur."""
         table: dict[Slice, dict[str, Summary]] = {}
         for slice in Slice:
-            members = [self.values[case.case_id] for case in self.cases if case.slice is slice]
-            present = [metric for metric in METRICS if any(metric in scores for scores in members)]
+            scored = [self.values[case.case_id] for case in self.cases if case.slice is slice]
+            present = [metric for metric in METRICS if any(metric in scores for scores in scored)]
             if present:
                 table[slice] = {
-                    name: _summary([member[name] for member in members if name in member]) for name in present
+                    name: _summary([scores[name] for scores in scored if name in scores]) for name in present
                 }
         return table
 

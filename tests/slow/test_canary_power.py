@@ -78,7 +78,7 @@ def test_a_promise_tells_the_share_of_runs_and_whether_it_holds(scripts: tuple[M
     (kept,) = scripts[0].promises([row]).values()
     (broken,) = scripts[0].promises([{**row, "roll_back": 6}]).values()
     (missed,) = scripts[0].promises([{**row, "name": "worse", "roll_back": 94}]).values()
-    assert [one["held"] for one in (kept, broken, missed)] == [True, False, False]
+    assert [promise["held"] for promise in (kept, broken, missed)] == [True, False, False]
     assert kept["share"] == 0.05
 
 

@@ -101,8 +101,8 @@ def test_only_an_answer_on_the_control_that_was_asked_after_one_on_the_treatment
 def test_only_a_connection_that_was_open_at_the_sigkill_may_break(
     load: Any, by: signal.Signals, sent: float, ended: float, failure: str, excused: bool
 ) -> None:
-    one = asked(load, sent=sent, ended=ended, failure=failure)
-    assert load.killed(one, [load.Ended(pid=1, by=by, at=2.0)]) is excused
+    question = asked(load, sent=sent, ended=ended, failure=failure)
+    assert load.killed(question, [load.Ended(pid=1, by=by, at=2.0)]) is excused
 
 
 def test_a_move_is_followed_when_the_first_new_answer_comes_and_the_last_old_one_is_asked(load: Any) -> None:

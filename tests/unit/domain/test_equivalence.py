@@ -18,7 +18,7 @@ TEXTS = st.lists(
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "same"),
+    ("question", "other", "same"),
     [
         ("Who?", "who", True),
         ("  What  is\tthis ?! ", "what is this.", True),
@@ -27,8 +27,10 @@ TEXTS = st.lists(
         ("who", "whom", False),
     ],
 )
-def test_one_question_is_known_in_other_case_spacing_and_final_punctuation(one: str, other: str, same: bool) -> None:
-    assert (same_question(one) == same_question(other)) is same
+def test_one_question_is_known_in_other_case_spacing_and_final_punctuation(
+    question: str, other: str, same: bool
+) -> None:
+    assert (same_question(question) == same_question(other)) is same
 
 
 def test_normalising_ignores_case_punctuation_spacing_and_unicode_form() -> None:
@@ -61,13 +63,13 @@ def test_token_f1_is_the_harmonic_mean_of_precision_and_recall() -> None:
 
 
 @given(st.text(), st.text())
-def test_token_f1_is_symmetric_and_between_0_and_1(one: str, other: str) -> None:
-    assert token_f1(one, other) == token_f1(other, one)
-    assert 0.0 <= token_f1(one, other) <= 1.0
+def test_token_f1_is_symmetric_and_between_0_and_1(text: str, other: str) -> None:
+    assert token_f1(text, other) == token_f1(other, text)
+    assert 0.0 <= token_f1(text, other) <= 1.0
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "same"),
+    ("answer", "other", "same"),
     [
         ("Hold it for ten seconds.", "hold it for TEN seconds", True),
         ("a b c d e", "a b c x y", True),  # three shared of five and five: 0.6
@@ -75,5 +77,5 @@ def test_token_f1_is_symmetric_and_between_0_and_1(one: str, other: str) -> None
         ("?!", "?!", True),  # no word at all
     ],
 )
-def test_answers_agree_that_are_equal_or_share_most_words(one: str, other: str, same: bool) -> None:
-    assert agree(one, other) is same
+def test_answers_agree_that_are_equal_or_share_most_words(answer: str, other: str, same: bool) -> None:
+    assert agree(answer, other) is same

@@ -35,7 +35,7 @@ def compared(
     seed: int = 0,
 ) -> dict[tuple[str, str], Comparison]:
     found = compare(control, treatment, parts=parts or {}, resamples=resamples, seed=seed)
-    return {(one.slice, one.metric): one for one in found}
+    return {(comparison.slice, comparison.metric): comparison for comparison in found}
 
 
 def only(control: Scorecard | None, treatment: Scorecard, seed: int = 0) -> Comparison:
@@ -44,7 +44,7 @@ def only(control: Scorecard | None, treatment: Scorecard, seed: int = 0) -> Comp
 
 def moved(cases: list[Case], by: list[float], *, resamples: int = 2000) -> dict[tuple[str, str], Comparison]:
     """The comparisons where the hit of each case moves from 0 by so much."""
-    ids = [one.case_id for one in cases]
+    ids = [asked.case_id for asked in cases]
     control = Scorecard(cases=tuple(cases), values={name: {"hit_at_1": 0.0} for name in ids})
     values = {name: {"hit_at_1": value} for name, value in zip(ids, by, strict=True)}
     return compared(control, Scorecard(cases=tuple(cases), values=values), resamples=resamples)
@@ -92,7 +92,7 @@ def test_other_questions_on_the_other_side_are_refused() -> None:
 
 def test_changes_are_the_questions_that_differ_worst_loss_first() -> None:
     found = changes(hits([0.0, 1.0, 1.0, None]), hits([1.0, 0.0, 1.0, 1.0]), "hit_at_1")
-    assert [(one.case_id, one.before, one.after) for one in found] == [("1", 1.0, 0.0), ("0", 0.0, 1.0)]
+    assert [(change.case_id, change.before, change.after) for change in found] == [("1", 1.0, 0.0), ("0", 0.0, 1.0)]
 
 
 # --- slices ---------------------------------------------------------------------------------------------------------
@@ -107,7 +107,9 @@ MIXED = [
 
 def test_slices_are_compared_apart_and_the_guards_also_together() -> None:
     found = moved(MIXED, [1.0, 0.5, 0.0, -1.0])
-    assert {slice: (one.role, one.n, one.difference) for (slice, _), one in found.items()} == {
+    assert {
+        slice: (comparison.role, comparison.n, comparison.difference) for (slice, _), comparison in found.items()
+    } == {
         Slice.CORRECTED: (Role.TARGET, 1, 1.0),
         Slice.PARAPHRASE: (Role.TARGET, 1, 0.5),
         Slice.NEIGHBOUR: (Role.GUARD, 1, 0.0),
@@ -117,11 +119,11 @@ def test_slices_are_compared_apart_and_the_guards_also_together() -> None:
 
 
 def test_a_part_has_its_guard_questions_and_no_target() -> None:
-    still = Scorecard(cases=tuple(MIXED), values={one.case_id: {"hit_at_1": 1.0} for one in MIXED})
+    still = Scorecard(cases=tuple(MIXED), values={asked.case_id: {"hit_at_1": 1.0} for asked in MIXED})
     parts = {"source a.md": frozenset({"c", "p", "g"}), "source b.md": frozenset({"c"})}
     found = compared(still, still, parts=parts)
-    one = found["source a.md", "hit_at_1"]
-    assert (one.role, one.n) == (Role.PART, 1)
+    of_source = found["source a.md", "hit_at_1"]
+    assert (of_source.role, of_source.n) == (Role.PART, 1)
     assert ("source b.md", "hit_at_1") not in found
 
 
@@ -183,7 +185,7 @@ def test_the_same_version_twice_does_not_differ_at_all() -> None:
 
 def test_one_seed_gives_one_interval_and_one_p_value() -> None:
     rng = np.random.default_rng(3)
-    control, treatment = (hits([float(one) for one in rng.random(40)]) for _ in range(2))
+    control, treatment = (hits([float(value) for value in rng.random(40)]) for _ in range(2))
     assert only(control, treatment, seed=3) == only(control, treatment, seed=3)
     assert only(control, treatment, seed=3) != only(control, treatment, seed=4)
 
@@ -217,7 +219,7 @@ def test_few_pairs_are_tested_exactly(by: list[float], better: float, worse: flo
 
 
 @settings(deadline=None, max_examples=30)
-@given(st.lists(st.integers(-20, 20).map(lambda one: one / 20), min_size=1, max_size=8))
+@given(st.lists(st.integers(-20, 20).map(lambda twentieths: twentieths / 20), min_size=1, max_size=8))
 def test_an_exact_p_value_is_the_share_of_all_arrangements_of_signs(by: list[float]) -> None:
     totals = [sum(s * value for s, value in zip(signs, by, strict=True)) for signs in product((1, -1), repeat=len(by))]
     better = sum(total >= sum(by) - 1e-9 for total in totals) / len(totals)
@@ -260,5 +262,5 @@ def test_two_versions_that_differ_by_chance_are_seldom_called_worse() -> None:
     called = 0
     for _ in range(200):
         by = rng.choice([-1.0, 0.0, 1.0], size=40, p=[0.2, 0.6, 0.2])
-        called += p_values([float(one) for one in by], resamples=400)[1] <= 0.05
+        called += p_values([float(value) for value in by], resamples=400)[1] <= 0.05
     assert called <= 18  # 5% of 200, and what chance allows on top in 999 of 1,000 trials

@@ -64,7 +64,7 @@ def outcome(hits: Values, *, possible: int | None = None) -> Outcome:
 
 
 def findings(ruling: Ruling, metric: str = "hit_at_1") -> dict[str, Finding]:
-    return {one.comparison.slice: one.finding for one in ruling.tested if one.comparison.metric == metric}
+    return {result.comparison.slice: result.finding for result in ruling.tested if result.comparison.metric == metric}
 
 
 # --- what comes first -----------------------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ def test_a_first_version_passes_with_nothing_to_compare_it_with() -> None:
     told = decide(comparisons, [], first=True, possible=0, settings=Gate())
     assert (told.outcome, told.better) == (Outcome.PASSED, False)
     assert "first version" in told.reasons[0]
-    assert {one.finding for one in told.tested} == {Finding.NOT_TESTED}
+    assert {result.finding for result in told.tested} == {Finding.NOT_TESTED}
 
 
 # --- better, or not worse -------------------------------------------------------------------------------------------

@@ -33,9 +33,9 @@ def gone(*left: str, files: Sequence[str] = ("a.jsonl", "b.md"), left_out: Seque
     """The documents that are lost where these are left."""
     check = lost(
         BEFORE,
-        {DocumentId(one) for one in left},
+        {DocumentId(document) for document in left},
         unchanged=set(files),
-        left_out={DocumentId(one) for one in left_out},
+        left_out={DocumentId(document) for document in left_out},
     )
     assert check.holds == (not check.documents)
     assert all(document in check.message for document in check.documents)
@@ -73,7 +73,10 @@ def test_the_first_version_can_have_lost_nothing() -> None:
 
 def by(*users: str | None) -> list[ReviewedCorrection]:
     made = [reviewed(f"c{number}") for number in range(len(users))]
-    return [replace(one, correction=replace(one.correction, user=user)) for one, user in zip(made, users, strict=True)]
+    return [
+        replace(correction, correction=replace(correction.correction, user=user))
+        for correction, user in zip(made, users, strict=True)
+    ]
 
 
 def share(*users: str | None, counts_from: int = 4) -> bool:

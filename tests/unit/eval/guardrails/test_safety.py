@@ -50,8 +50,8 @@ def test_sentences_that_it_has_not_seen_are_told_apart(rate: Rate) -> None:
 def test_one_such_sentence_in_a_long_passage_is_taken_for_a_quotation_and_two_are_not(rate: Rate) -> None:
     plot = "The film begins in Rome. An old man lives alone. His son comes home. "
     threat, insult = "I am going to shoot you and your family. ", "Shut your mouth, you stupid bitch."
-    one, two, short = worst_passages([plot + threat, plot + threat + insult, threat], rate)
-    assert one < 0.5 <= min(two, short)
+    alone, two, short = worst_passages([plot + threat, plot + threat + insult, threat], rate)
+    assert alone < 0.5 <= min(two, short)
     assert worst_spoken([plot + threat], rate)[0] >= 0.5
 
 

@@ -70,7 +70,7 @@ def test_unsafe_words_of_the_generator_are_a_trip_and_quoted_ones_are_not() -> N
 
 def test_each_kind_is_named_once_with_its_number() -> None:
     both: Answer = (f"Write to ada@example.org of {PLANTED} today.", [])
-    assert [one.split()[0] for one in found(both, both)] == ["2", "2"]
+    assert [sentence.split()[0] for sentence in found(both, both)] == ["2", "2"]
 
 
 def test_where_all_is_quoted_nothing_has_to_be_trained() -> None:

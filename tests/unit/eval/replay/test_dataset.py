@@ -41,7 +41,7 @@ def test_a_question_without_a_cluster_is_one_of_its_own(tmp_path: Path) -> None:
 
 def test_too_few_questions_with_a_second_wording_are_refused_with_what_to_do(tmp_path: Path) -> None:
     asked = [query for query in beir.queries() if query["cluster"] in ("boiler", "freezer", "kettle")]
-    judged = [row for row in beir.judgements() if row[0] in {one["_id"] for one in asked}]
+    judged = [row for row in beir.judgements() if row[0] in {query["_id"] for query in asked}]
     with pytest.raises(InvalidInput, match=r"queries.jsonl: 3 questions have two .* at least 4: give wordings"):
         load(beir.write(tmp_path, asked=asked, judged=judged))
 

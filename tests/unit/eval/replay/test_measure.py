@@ -68,14 +68,14 @@ def measured(*trials: Trial, resamples: int = 400, seed: int = 0) -> Any:
 
 def numbers(value: Any) -> list[Any]:
     if isinstance(value, dict | list):
-        return [number for one in (value.values() if isinstance(value, dict) else value) for number in numbers(one)]
+        return [number for inner in (value.values() if isinstance(value, dict) else value) for number in numbers(inner)]
     return [value]
 
 
 def test_the_values_are_those_of_the_definitions() -> None:
-    one = probe("q", relevant="d1 c1", agreeing="c9")
+    asked = probe("q", relevant="d1 c1", agreeing="c9")
     before, after = seen("x y z d1"), seen("c9 x c1 d1", answer=GOLD)
-    found = measured(trial([one], {"q": before}, {"q": after}))["methods"]["flywheel"]["corrected"]
+    found = measured(trial([asked], {"q": before}, {"q": after}))["methods"]["flywheel"]["corrected"]
     ideal = 1 + 1 / log2(3) + 1 / log2(4)
     expected = {
         "hit@1": (0, 1),
@@ -113,16 +113,18 @@ def test_rouge_l_is_that_of_ragas() -> None:
 def test_each_text_is_encoded_once_however_often_it_was_answered() -> None:
     encoder = HashingEncoder()
     probes = [probe("a"), probe("b")]
-    trials = [trial(probes, hits({"a": False, "b": False}), hits({"a": True, "b": True}), seed=one) for one in range(3)]
+    trials = [
+        trial(probes, hits({"a": False, "b": False}), hits({"a": True, "b": True}), seed=seed) for seed in range(3)
+    ]
     measure(trials, encoder=encoder, resamples=100, seed=0)
     assert encoder.encoded == 2
 
 
 def test_an_interval_resamples_whole_questions_and_not_their_wordings() -> None:
     alone = [probe(f"q{number}") for number in range(20)]
-    together = [replace(one, cluster="won" if number < 10 else "lost") for number, one in enumerate(alone)]
-    before = hits({one.query_id: False for one in alone})
-    after = hits({one.query_id: number < 10 for number, one in enumerate(alone)})
+    together = [replace(probed, cluster="won" if number < 10 else "lost") for number, probed in enumerate(alone)]
+    before = hits({probed.query_id: False for probed in alone})
+    after = hits({probed.query_id: number < 10 for number, probed in enumerate(alone)})
     free, tied = (
         measured(trial(probes, before, after))["methods"]["flywheel"]["corrected"]["hit@1"]
         for probes in (alone, together)
@@ -134,7 +136,7 @@ def test_an_interval_resamples_whole_questions_and_not_their_wordings() -> None:
 
 def test_a_larger_question_weighs_as_many_probes_as_it_has() -> None:
     probes = [probe("a", cluster="large"), probe("b", cluster="large"), probe("c", cluster="large"), probe("d")]
-    names = [one.query_id for one in probes]
+    names = [probed.query_id for probed in probes]
     found = measured(trial(probes, hits(dict.fromkeys(names, False)), hits({name: name != "d" for name in names})))
     hit = found["methods"]["flywheel"]["corrected"]["hit@1"]
     assert (hit["difference"], hit["n"]) == (0.75, 4)
@@ -155,7 +157,7 @@ def test_the_spread_is_the_standard_deviation_of_the_seeds() -> None:
 
 def test_the_relative_change_needs_something_before() -> None:
     probes = [probe("a"), probe("b")]
-    half, whole, none = ({"a": one, "b": other} for one, other in ((True, False), (True, True), (False, False)))
+    half, whole, none = ({"a": first, "b": other} for first, other in ((True, False), (True, True), (False, False)))
     relative = [
         measured(trial(probes, hits(before), hits(whole)))["methods"]["flywheel"]["corrected"]["hit@1"]["relative"]
         for before in (half, none)
@@ -184,12 +186,12 @@ def test_a_slice_that_nobody_asked_is_absent_and_no_number_is_nan() -> None:
 
 def test_the_same_seed_gives_the_same_intervals() -> None:
     probes = [probe(f"q{number}") for number in range(9)]
-    one = trial(
+    thirds = trial(
         probes,
-        hits({one.query_id: False for one in probes}),
-        hits({one.query_id: number % 3 == 0 for number, one in enumerate(probes)}),
+        hits({probed.query_id: False for probed in probes}),
+        hits({probed.query_id: number % 3 == 0 for number, probed in enumerate(probes)}),
     )
-    assert measured(one) == measured(one)
+    assert measured(thirds) == measured(thirds)
 
 
 def test_what_was_corrected_first_is_followed_over_all_turns() -> None:

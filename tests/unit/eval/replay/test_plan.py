@@ -21,8 +21,13 @@ SEEDS = range(5)
 def things(tmp_path: Path) -> Dataset:
     """12 questions with three wordings, and 8 with one."""
     singles = [
-        {"_id": f"single-{one}", "text": f"What is on page {one}?", "answer": f"Number {one} is.", "cluster": f"s{one}"}
-        for one in range(8)
+        {
+            "_id": f"single-{number}",
+            "text": f"What is on page {number}?",
+            "answer": f"Number {number} is.",
+            "cluster": f"s{number}",
+        }
+        for number in range(8)
     ]
     judged = [*beir.judgements(), *((str(single["_id"]), "page-of-singles", 1) for single in singles)]
     pages = [*beir.documents(), {"_id": "page-of-singles", "text": "Numbers."}]
@@ -51,7 +56,7 @@ def test_one_wording_of_a_corrected_question_is_asked_with_its_gold_answer_and_t
     things: Dataset,
 ) -> None:
     for plan in drawn(things):
-        for ask in (one for one in plan.asks if one.kind == "correct"):
+        for ask in (ask for ask in plan.asks if ask.kind == "correct"):
             others = {query.query_id for query in things.queries if query.cluster == ask.query.cluster} - {
                 ask.query.query_id
             }
@@ -65,10 +70,10 @@ def test_of_a_share_of_the_untouched_questions_one_wording_is_asked_to_be_confir
 ) -> None:
     for plan in drawn(things, accepted=accepted):
         confirmed = [ask.query for ask in plan.asks if ask.kind == "confirm"]
-        assert len({one.cluster for one in confirmed}) == len(confirmed) == asked
+        assert len({query.cluster for query in confirmed}) == len(confirmed) == asked
         untouched = {query.query_id for query in things.queries if query.cluster not in corrected(plan)}
         probes = {probe.query_id for probe in plan.probes if probe.slice == "untouched"}
-        assert probes == untouched - {one.query_id for one in confirmed}
+        assert probes == untouched - {query.query_id for query in confirmed}
 
 
 def test_a_question_that_is_asked_is_no_probe_under_another_name(tmp_path: Path) -> None:
@@ -131,7 +136,7 @@ def test_a_share_of_the_askers_leaves_signals_by_chance_and_nothing_else_changes
         assert [replace(ask, implicit=None) for ask in noisy.asks] == list(quiet.asks)
         assert noisy.probes == quiet.probes
     everybody = [ask.implicit for plan in drawn(things, noise=1.0) for ask in plan.asks]
-    assert {one for one in everybody if one} == {(kind, value) for kind in IMPLICIT for value in (True, False)}
+    assert {signal for signal in everybody if signal} == {(kind, value) for kind in IMPLICIT for value in (True, False)}
     assert None not in everybody
 
 

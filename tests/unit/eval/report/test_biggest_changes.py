@@ -20,11 +20,11 @@ def test_the_questions_won_and_lost_show_both_rankings_and_what_answers() -> Non
         {"title": "What is right?", "document_id": "correction:c1", "score": 1.0, "answers": True},
         {"title": "Deep", "document_id": "other", "score": 0.5, "answers": False},
     ]
-    assert [(one["document_id"], one["answers"]) for one in lost["before"]["ranking"]] == [
+    assert [(place["document_id"], place["answers"]) for place in lost["before"]["ranking"]] == [
         ("d1", True),
         ("other", False),
     ]
-    assert [(one["document_id"], one["answers"]) for one in lost["after"]["ranking"]] == [
+    assert [(place["document_id"], place["answers"]) for place in lost["after"]["ranking"]] == [
         ("other", False),
         ("d1", True),
     ]
@@ -33,10 +33,10 @@ def test_the_questions_won_and_lost_show_both_rankings_and_what_answers() -> Non
 def swung(cases: Sequence[Case], before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[str]]:
     """The ids won and lost."""
     control, treatment = (Scorecard(cases=tuple(cases), values=values) for values in (before, after))
-    replies = {one.case_id: reply(*(chunk(f"d{at}") for at in range(9))) for one in cases}
+    replies = {asked.case_id: reply(*(chunk(f"d{at}") for at in range(9))) for asked in cases}
     scored = Scored(control=control, treatment=treatment, retired=[], replies=(replies, replies))
     told = assembled(ruling(control, treatment), Lineage(manifest=manifest()), scored)
-    assert all(len(one["after"]["ranking"]) == 5 for side in told["swings"].values() for one in side)
+    assert all(len(question["after"]["ranking"]) == 5 for side in told["swings"].values() for question in side)
     return {verb: [question["case_id"] for question in questions] for verb, questions in told["swings"].items()}
 
 
@@ -62,7 +62,7 @@ def test_where_nothing_moved_no_questions_are_shown() -> None:
 
 def test_ten_of_each_are_shown() -> None:
     cases = [case(f"{at:02}", "d1") for at in range(30)]
-    before = {one.case_id: {"hit_at_1": float(at < 15)} for at, one in enumerate(cases)}
+    before = {asked.case_id: {"hit_at_1": float(at < 15)} for at, asked in enumerate(cases)}
     after = {name: {"hit_at_1": 1.0 - value["hit_at_1"]} for name, value in before.items()}
     told = swung(cases, before, after)
     assert told == {"won": [f"{at}" for at in range(15, 25)], "lost": [f"{at:02}" for at in range(10)]}
@@ -75,4 +75,4 @@ def test_where_only_the_sources_count_the_ranking_is_shown_without_corrections()
         control=control, treatment=treatment, retired=[], replies=({"a": reply(OTHER)}, {"a": reply(CORRECTION, D1)})
     )
     told = assembled(ruling(control, treatment), Lineage(manifest=manifest()), scored)
-    assert [one["document_id"] for one in told["swings"]["won"][0]["after"]["ranking"]] == ["d1"]
+    assert [place["document_id"] for place in told["swings"]["won"][0]["after"]["ranking"]] == ["d1"]

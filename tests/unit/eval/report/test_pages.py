@@ -75,7 +75,7 @@ def test_the_page_is_well_formed_and_needs_nothing_from_elsewhere(tmp_path: Path
     assert all(attributes.get("scope") in ("col", "row") for tag, attributes in page.tags if tag == "th")
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
-    assert {one["aria-labelledby"] for _, one in page.tags if "aria-labelledby" in one} <= set(ids)
+    assert {attributes["aria-labelledby"] for _, attributes in page.tags if "aria-labelledby" in attributes} <= set(ids)
 
 
 def test_questions_are_shown_as_they_are_and_never_as_markup(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_questions_are_shown_as_they_are_and_never_as_markup(tmp_path: Path) -> 
 def test_tables_in_the_text_have_as_many_cells_in_each_row(tmp_path: Path) -> None:
     lines = [line.strip() for line in written(full(), tmp_path)["report.md"].splitlines()]
     tables = "\n".join(line if line.startswith("|") else "" for line in lines).split("\n\n")
-    assert len([one for one in tables if one.strip()]) == 6
+    assert len([table for table in tables if table.strip()]) == 6
     for table in tables:
         assert len({line.replace("\\|", "").count("|") for line in table.split("\n") if line}) <= 1, table
 
@@ -102,13 +102,14 @@ def test_a_report_of_five_hundred_questions_from_as_many_files_stays_small(tmp_p
     ]
     sides = [
         Scorecard(
-            cases=tuple(cases), values={one.case_id: dict.fromkeys(METRICS, 0.5) | {"hit_at_1": hit} for one in cases}
+            cases=tuple(cases),
+            values={asked.case_id: dict.fromkeys(METRICS, 0.5) | {"hit_at_1": hit} for asked in cases},
         )
         for hit in (1.0, 0.0)
     ]
-    parts = {f"source docs/folder-{at}/file.md": frozenset({one.case_id}) for at, one in enumerate(cases)}
+    parts = {f"source docs/folder-{at}/file.md": frozenset({asked.case_id}) for at, asked in enumerate(cases)}
     comparisons = compare(sides[0], sides[1], parts=parts, resamples=100, seed=0)
-    replies = {one.case_id: reply(*(chunk(f"docs/folder-{at}/file.md") for at in range(10))) for one in cases}
+    replies = {asked.case_id: reply(*(chunk(f"docs/folder-{at}/file.md") for at in range(10))) for asked in cases}
     told = assembled(
         decide(comparisons, [], first=False, possible=None, settings=Gate()),
         Lineage(

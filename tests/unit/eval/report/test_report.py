@@ -26,13 +26,17 @@ def test_the_json_file_holds_the_whole_report(tmp_path: Path) -> None:
 def test_the_report_tells_decision_changes_evidence_and_origin() -> None:
     told = document()
     assert (told["version"], told["compared_with"], told["outcome"]) == ("v2", "v1", "refused")
-    assert [(one["case_id"], one["before"], one["after"]) for one in told["changed"]] == [
+    assert [(question["case_id"], question["before"], question["after"]) for question in told["changed"]] == [
         ("lost", 1.0, 0.0),
         ("won", 0.0, 1.0),
     ]
-    asked = {one["slice"]: (one["questions"], one["made"], one["sealed"]) for one in told["slices"] if one["questions"]}
+    asked = {
+        slice["slice"]: (slice["questions"], slice["made"], slice["sealed"])
+        for slice in told["slices"]
+        if slice["questions"]
+    }
     assert asked == {"corrected": (1, 0, 0), "golden": (2, 0, 1), "known_item": (1, 1, 0)}
-    assert [one["case_id"] for one in told["retired"]] == ["old"]
+    assert [question["case_id"] for question in told["retired"]] == ["old"]
     assert told["manifest"]["notes"] == ["scan.pdf: no text was found"]
 
 

@@ -59,7 +59,7 @@ def cases(
 
 
 def ids(some: Sequence[Case]) -> frozenset[str]:
-    return frozenset(one.case_id for one in some)
+    return frozenset(asked.case_id for asked in some)
 
 
 # --- where a case belongs -------------------------------------------------------------------------------------------
@@ -81,8 +81,8 @@ def test_a_case_whose_answer_is_in_several_files_has_no_source_and_keeps_the_lan
 
 def test_a_file_that_holds_many_documents_is_one_source() -> None:
     lines = [replace(chunk(name, ENGLISH), source="faq.jsonl") for name in ("q1", "q2")]
-    [one] = with_parts([case(documents=["q1"], evidence=[span("q2")])], lines, {})
-    assert one.source == "faq.jsonl"
+    [placed] = with_parts([case(documents=["q1"], evidence=[span("q2")])], lines, {})
+    assert placed.source == "faq.jsonl"
 
 
 def test_a_correction_is_no_source_and_does_not_hide_the_file_that_answers_too() -> None:
@@ -95,8 +95,8 @@ def test_a_correction_is_no_source_and_does_not_hide_the_file_that_answers_too()
 def test_known_questions_in_the_index_do_not_count_as_text_of_the_document() -> None:
     answer = chunk("a", ENGLISH)
     asked = replace(confirmed_chunk(answer, "Wie?"), text=GERMAN * 9)
-    [one] = with_parts([case(documents=["a"])], [asked, answer], {})
-    assert (one.source, one.language) == ("a.md", "en")
+    [placed] = with_parts([case(documents=["a"])], [asked, answer], {})
+    assert (placed.source, placed.language) == ("a.md", "en")
 
 
 def test_the_language_is_that_of_the_whole_document_in_its_order_however_the_chunks_come() -> None:
@@ -106,15 +106,15 @@ def test_the_language_is_that_of_the_whole_document_in_its_order_however_the_chu
 
 
 def test_what_answers_nothing_or_is_in_no_version_has_neither_source_nor_language() -> None:
-    for one in with_parts([case(), case(documents=["gone"])], [chunk("a", ENGLISH)], {}):
-        assert (one.source, one.language, one.asker_group) == (None, None, None)
+    for placed in with_parts([case(), case(documents=["gone"])], [chunk("a", ENGLISH)], {}):
+        assert (placed.source, placed.language, placed.asker_group) == (None, None, None)
 
 
 def test_with_parts_changes_nothing_else_and_keeps_the_order() -> None:
     given = [case("b", documents=["a"]), case("a")]
     told = with_parts(given, [chunk("a", ENGLISH)], {"b": "beta"})
-    assert [replace(one, source=None, language=None, asker_group=None) for one in told] == given
-    assert [one.asker_group for one in told] == ["beta", None]
+    assert [replace(placed, source=None, language=None, asker_group=None) for placed in told] == given
+    assert [placed.asker_group for placed in told] == ["beta", None]
 
 
 # --- who asked ------------------------------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ def test_confirmed_and_corrected_questions_carry_the_group_of_whoever_asked_them
         *golden.from_corrections(reviewed, slice=Slice.CORRECTED),
         *golden.by_evidence(reviewed),
     ]
-    assert {one.case_id: one.asker_group for one in with_parts(found, [], groups)} == {
+    assert {placed.case_id: placed.asker_group for placed in with_parts(found, [], groups)} == {
         "confirmed:i1": "beta",
         "confirmed:i2": None,
         "correction:k1": "eu",
@@ -186,7 +186,7 @@ def test_the_one_group_that_is_named_must_hold_beside_the_askers_of_whom_none_is
 
 def test_files_with_too_few_questions_count_together_with_the_others_of_their_folder() -> None:
     big = cases(5, source="docs/big.md")
-    small = [one for name in "abc" for one in cases(2, source=f"docs/{name}.md")]
+    small = [asked for name in "abc" for asked in cases(2, source=f"docs/{name}.md")]
     other = cases(5, source="faq.jsonl")
     assert parts([*big, *small, *other], 5) == {
         "source docs/": ids(small),
@@ -196,8 +196,8 @@ def test_files_with_too_few_questions_count_together_with_the_others_of_their_fo
 
 
 def test_folders_with_too_few_questions_count_with_their_parent_and_those_with_enough_stand_alone() -> None:
-    deep = [one for name in "ab" for one in cases(2, source=f"docs/api/v2/{name}.md")]
-    thin = [one for folder in ("tips", "news") for one in cases(2, source=f"docs/{folder}/a.md")]
+    deep = [asked for name in "ab" for asked in cases(2, source=f"docs/api/v2/{name}.md")]
+    thin = [asked for folder in ("tips", "news") for asked in cases(2, source=f"docs/{folder}/a.md")]
     top = cases(3, source="README.md")
     assert parts([*deep, *thin, *top], 4) == {"source docs/": ids(thin), "source docs/api/v2/": ids(deep)}
     assert parts([*deep, *thin, *top], 3) == {
@@ -208,7 +208,7 @@ def test_folders_with_too_few_questions_count_with_their_parent_and_those_with_e
 
 
 def test_one_folder_of_small_files_is_one_source_and_so_no_part() -> None:
-    assert parts([one for name in "abcdef" for one in cases(2, source=f"docs/{name}.md")], 4) == {}
+    assert parts([asked for name in "abcdef" for asked in cases(2, source=f"docs/{name}.md")], 4) == {}
 
 
 def test_files_beside_and_above_the_settings_count_with_their_common_top_at_last() -> None:

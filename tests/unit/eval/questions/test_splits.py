@@ -50,7 +50,7 @@ def test_clusters_that_share_a_wording_are_joined_with_all_their_other_wordings(
         case("d", "d", question="Is there a battery inside", cluster="remote"),
         case("e", "d", question="Where is the plug?", cluster="plug"),
     ]
-    assert [one.cluster for one in splits.clustered(cases)] == ["pairing"] * 4 + ["plug"]
+    assert [asked.cluster for asked in splits.clustered(cases)] == ["pairing"] * 4 + ["plug"]
 
 
 def test_nearly_the_same_words_share_a_cluster_and_other_words_do_not() -> None:
@@ -67,11 +67,11 @@ def test_nearly_the_same_words_share_a_cluster_and_other_words_do_not() -> None:
 @given(QUESTIONS)
 def test_all_near_duplicates_are_found_as_by_comparing_every_pair(questions: list[str]) -> None:
     clustered = splits.clustered([case(str(at), "d", question=text) for at, text in enumerate(questions)])
-    for one in clustered:
+    for asked in clustered:
         for other in clustered:
-            mine, yours = set(normalised(one.question).split()), set(normalised(other.question).split())
+            mine, yours = set(normalised(asked.question).split()), set(normalised(other.question).split())
             if len(mine & yours) >= NEAR * len(mine | yours):
-                assert one.cluster == other.cluster
+                assert asked.cluster == other.cluster
 
 
 @settings(deadline=None)
@@ -79,7 +79,7 @@ def test_all_near_duplicates_are_found_as_by_comparing_every_pair(questions: lis
 def test_clustering_changes_nothing_but_the_cluster_and_once_is_enough(questions: list[str]) -> None:
     cases = [case(str(at), "d", question=text) for at, text in enumerate(questions)]
     once = splits.clustered(cases)
-    assert [(one.case_id, one.question) for one in once] == [(one.case_id, one.question) for one in cases]
+    assert [(asked.case_id, asked.question) for asked in once] == [(asked.case_id, asked.question) for asked in cases]
     assert splits.clustered(once) == once
 
 
@@ -89,8 +89,8 @@ def test_a_joined_cluster_bears_a_golden_name_whoever_else_asks_and_whatever_is_
         "confirmed:1", "d", question="how can i reset the remote control now", slice=Slice.CONFIRMED, cluster="a"
     )
     made = case("made:1", "d", question="how can i reset the remote control?", slice=Slice.KNOWN_ITEM, cluster="0")
-    assert {one.cluster for one in splits.clustered([made, asked, judged])} == {"reset"}
-    assert {one.cluster for one in splits.clustered([made, asked])} == {"a"}
+    assert {joined.cluster for joined in splits.clustered([made, asked, judged])} == {"reset"}
+    assert {joined.cluster for joined in splits.clustered([made, asked])} == {"a"}
 
 
 # --- the sealed slice -----------------------------------------------------------------------------------------------
@@ -103,7 +103,7 @@ def roles(epoch: int, *, sealed: float = 0.2) -> dict[str, Role]:
 
 
 def of(role: Role, epoch: int) -> set[str]:
-    return {cluster for cluster, one in roles(epoch).items() if one == role}
+    return {cluster for cluster, own in roles(epoch).items() if own == role}
 
 
 def test_a_cluster_never_crosses_between_tuning_and_the_gate_whatever_is_sealed() -> None:
@@ -136,7 +136,7 @@ def test_the_epoch_goes_on_after_so_many_decisions() -> None:
 
 
 def sealed_ids(cases: list[Case]) -> set[str]:
-    return {one.case_id for one in splits.seal(cases, seed=0, sealed=0.2, epoch=0) if one.sealed}
+    return {asked.case_id for asked in splits.seal(cases, seed=0, sealed=0.2, epoch=0) if asked.sealed}
 
 
 def test_a_sealed_cluster_is_sealed_with_all_its_wordings_and_made_questions_alone_are_not() -> None:
@@ -163,7 +163,7 @@ def test_a_question_that_was_corrected_is_open_with_all_its_wordings() -> None:
 def test_sealing_changes_nothing_but_the_mark() -> None:
     cases = [case(f"golden:{at}", "d", cluster=cluster) for at, cluster in enumerate(CLUSTERS[:50])]
     marked = splits.seal(cases, seed=0, sealed=0.2, epoch=3)
-    assert [replace(one, sealed=False) for one in marked] == cases
+    assert [replace(asked, sealed=False) for asked in marked] == cases
 
 
 # --- leaks ----------------------------------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ def test_questions_near_by_cosine_on_both_sides_are_told_and_those_on_one_side_a
     vectors = np.array([[cosine, np.sqrt(1 - cosine**2)] for cosine in cosines], dtype=np.float32)
     seen, tested, sealed, _ = cases
     found = splits.leaks(cases, sides, vectors)
-    assert [(one.tuning, one.test, round(one.cosine or 0, 2)) for one in found] == [
+    assert [(leak.tuning, leak.test, round(leak.cosine or 0, 2)) for leak in found] == [
         (seen, tested, 0.95),
         (seen, sealed, 0.9),
     ]
@@ -188,12 +188,12 @@ def test_questions_of_nearly_the_same_words_on_both_sides_are_told_without_an_en
     near = case("near", "d", question="how can i reset the remote control of my tv please", cluster="c")
     other = case("other", "d", question="how can i clean the screen", cluster="d")
     found = splits.leaks([seen, same, near, other], {"a": "tuning", "b": "test", "c": "test", "d": "test"}, None)
-    assert found == [Leak(tuning=seen, test=one, cosine=None) for one in (same, near)]
+    assert found == [Leak(tuning=seen, test=tested, cosine=None) for tested in (same, near)]
 
 
 @settings(deadline=None)
 @given(QUESTIONS)
 def test_no_two_questions_of_nearly_the_same_words_are_apart_once_clustered(questions: list[str]) -> None:
     cases = splits.clustered([case(str(at), "d", question=text) for at, text in enumerate(questions)])
-    sides = {one.cluster: splits.role(one.cluster, seed=0, sealed=0.2, epoch=0) for one in cases}
+    sides = {asked.cluster: splits.role(asked.cluster, seed=0, sealed=0.2, epoch=0) for asked in cases}
     assert splits.leaks(cases, sides, None) == []

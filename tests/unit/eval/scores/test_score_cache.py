@@ -22,8 +22,8 @@ class Asked:
         self.cases: list[str] = []
 
     def __call__(self, cases: Sequence[Case]) -> Scorecard:
-        self.cases += [one.case_id for one in cases]
-        return Scorecard(cases=tuple(cases), values={one.case_id: self.values for one in cases})
+        self.cases += [asked.case_id for asked in cases]
+        return Scorecard(cases=tuple(cases), values={asked.case_id: self.values for asked in cases})
 
 
 def scored(

@@ -66,7 +66,7 @@ def test_unjudged_questions_are_left_out_and_counted_in_the_log(
     queries = [{"_id": "q1", "text": "One?"}, {"_id": "q2", "text": "Two?"}]
     with caplog.at_level(logging.WARNING):
         cases = golden.load_beir(beir(tmp_path, queries, "q1\td1\t1\n"))
-    assert [one.case_id for one in cases] == ["golden:q1"]
+    assert [asked.case_id for asked in cases] == ["golden:q1"]
     assert "1 of 2 questions" in caplog.text
     assert "Two?" not in caplog.text
 
@@ -166,7 +166,7 @@ def test_a_correction_answers_every_wording_of_its_cluster_and_no_other_question
     corrected = case("a", "correction:1", cluster="g", slice=Slice.CORRECTED)
     wording, other, refusal = case("b", "d1", cluster="g"), case("c", "d1", cluster="h"), case("d", cluster="g")
     found = golden.with_corrections([corrected, wording, other, refusal])
-    assert [sorted(one.documents) for one in found] == [["correction:1"], ["correction:1", "d1"], ["d1"], []]
+    assert [sorted(asked.documents) for asked in found] == [["correction:1"], ["correction:1", "d1"], ["d1"], []]
 
 
 def test_a_case_is_retired_when_all_that_answers_it_is_gone_but_never_a_refusal() -> None:
@@ -213,18 +213,18 @@ def test_the_golden_set_is_the_folder_and_what_the_ledger_has_besides() -> None:
 
 
 def test_the_content_of_a_case_differs_by_each_thing_that_it_says_and_not_by_their_order() -> None:
-    one = case("a", "d1", "d2", evidence=[span("e", 0, 5), span("e", 7, 9)], answer="Yes.")
+    original = case("a", "d1", "d2", evidence=[span("e", 0, 5), span("e", 7, 9)], answer="Yes.")
     same = case("a", "d2", "d1", evidence=[span("e", 7, 9), span("e", 0, 5)], answer="Yes.")
     others = [
-        replace(one, case_id="b"),
-        replace(one, question="Other?"),
-        replace(one, cluster="other"),
-        replace(one, answer=None),
-        replace(one, documents=frozenset({DocumentId("d1")})),
-        replace(one, evidence=(span("e", 0, 6),)),
+        replace(original, case_id="b"),
+        replace(original, question="Other?"),
+        replace(original, cluster="other"),
+        replace(original, answer=None),
+        replace(original, documents=frozenset({DocumentId("d1")})),
+        replace(original, evidence=(span("e", 0, 6),)),
     ]
-    assert golden.content(same) == golden.content(one)
-    assert all(golden.content(other) != golden.content(one) for other in others)
+    assert golden.content(same) == golden.content(original)
+    assert all(golden.content(other) != golden.content(original) for other in others)
 
 
 def test_retired_cases_tell_who_retired_them_or_what_is_gone() -> None:
@@ -234,7 +234,7 @@ def test_retired_cases_tell_who_retired_them_or_what_is_gone() -> None:
         [dropped, gone, fine], document_ids={DocumentId("d1")}, retired={"dropped": retirement("dropped")}
     )
     assert kept == [fine]
-    assert [(one.case, one.stale) for one in retired] == [(dropped, False), (gone, True)]
+    assert [(out.case, out.stale) for out in retired] == [(dropped, False), (gone, True)]
     assert retired[0].reason == "retired by rita: asked twice"
     assert retired[1].reason == "its evidence is gone: the sources no longer hold a, b, c and 1 more"
 
@@ -243,23 +243,23 @@ def test_a_retired_case_is_told_once_even_where_its_evidence_is_gone_too() -> No
     both = case("both", "gone")
     kept, retired = golden.settled([both], document_ids=set(), retired={"both": retirement("both")})
     assert kept == []
-    assert [one.stale for one in retired] == [False]
+    assert [out.stale for out in retired] == [False]
 
 
 def test_a_retired_correction_takes_its_wordings_and_the_guard_of_its_evidence_along() -> None:
-    one = reviewed("a", evidence=[span("d1", 0, 9)])
-    target = golden.from_corrections([one], slice=Slice.CORRECTED)
+    correction = reviewed("a", evidence=[span("d1", 0, 9)])
+    target = golden.from_corrections([correction], slice=Slice.CORRECTED)
     wordings = rewordings(target, chunks=[chunk("d1")], seed=0, rephrase=None)
     others = [case("asked", "d1"), case("golden:a", "d1"), case("confirmed:a", "d1")]
     assert wordings
-    cases = [*target, *golden.by_evidence([one]), *wordings]
-    assert {golden.listed_as(one.case_id) for one in cases} == {"correction:a"}
+    cases = [*target, *golden.by_evidence([correction]), *wordings]
+    assert {golden.listed_as(asked.case_id) for asked in cases} == {"correction:a"}
     assert golden.in_use([*cases, *others], {"correction:a"}) == others
 
 
 def test_the_stale_share_counts_judged_questions_that_nobody_retired() -> None:
     made = case("made", "d", slice=Slice.KNOWN_ITEM)
-    gone, made_gone = (Retired(case=one, reason="gone", stale=True) for one in (case("c", "d"), made))
+    gone, made_gone = (Retired(case=asked, reason="gone", stale=True) for asked in (case("c", "d"), made))
     dropped = Retired(case=case("e", "d"), reason="retired by rita", stale=False)
     assert golden.stale_share([case("a", "d"), case("b", "d"), made], [gone, made_gone, dropped]) == 1 / 3
     assert golden.stale_share([], [gone]) == 1.0

@@ -17,8 +17,8 @@ def changed(before: Reply, after: Reply) -> Churn:
 
 def kinds(*chunks: Chunk) -> list[Kind]:
     found = []
-    for one in chunks:
-        [only] = changed(reply(MANUAL), reply(one)).changed
+    for first in chunks:
+        [only] = changed(reply(MANUAL), reply(first)).changed
         assert only.after is not None
         found.append(only.after.kind)
     return found
@@ -65,12 +65,14 @@ def test_a_refusal_that_became_an_answer_is_told_apart_from_an_answer_that_becam
 
 def test_shares_are_of_the_questions_that_both_versions_replied_to() -> None:
     asked = [interaction(f"i{number}", question=f"Question {number}?") for number in range(5)]
-    before = {one.interaction_id: reply(GUIDE) for one in asked[:4]}
-    after = {one.interaction_id: reply(GUIDE) for one in asked[1:]} | {InteractionId("i3"): reply(RIGHT, answer="Yes.")}
+    before = {interaction.interaction_id: reply(GUIDE) for interaction in asked[:4]}
+    after = {interaction.interaction_id: reply(GUIDE) for interaction in asked[1:]} | {
+        InteractionId("i3"): reply(RIGHT, answer="Yes.")
+    }
     told = churn(asked, before, after)
     assert (told.asked, told.share) == (3, 1 / 3)
     assert told.shares[Change.PASSAGE] == told.shares[Change.TEXT] == 1 / 3
-    assert [one.question for one in told.changed] == ["Question 3?"]
+    assert [question.question for question in told.changed] == ["Question 3?"]
 
 
 def test_without_questions_there_is_no_share() -> None:
@@ -82,8 +84,8 @@ def test_the_newest_questions_are_taken_each_wording_once() -> None:
         return interaction(name, question=question, asked=NOON + timedelta(minutes=minute))
 
     asked = [at("i1", 1, "How?"), at("i3", 3, "how ?"), at("i2", 2, "Why?"), at("i0", 0, "When?")]
-    assert [one.interaction_id for one in recent(asked, limit=2)] == ["i3", "i2"]
-    assert [one.interaction_id for one in recent(asked, limit=9)] == ["i3", "i2", "i0"]
+    assert [interaction.interaction_id for interaction in recent(asked, limit=2)] == ["i3", "i2"]
+    assert [interaction.interaction_id for interaction in recent(asked, limit=9)] == ["i3", "i2", "i0"]
 
 
 def test_questions_without_consent_or_text_are_never_asked_again() -> None:

@@ -80,12 +80,12 @@ def test_a_corrected_answer_is_compared_with_its_correction_and_a_confirmed_one_
             confirmed_case("alone", "red"),
         ],
     )
-    assert {one.name: (one.good, one.reference) for one in found} == {
+    assert {answer.name: (answer.good, answer.reference) for answer in found} == {
         "judged": (True, "The golden answer."),
         "alone": (True, None),
         "wrong": (False, "The reviewed one."),
     }
-    assert {one.cited for one in found} == {("text",)}
+    assert {answer.cited for answer in found} == {("text",)}
 
 
 def test_an_answer_counts_once_as_people_said_last_and_only_where_there_is_something_to_judge() -> None:
@@ -99,15 +99,15 @@ def test_an_answer_counts_once_as_people_said_last_and_only_where_there_is_somet
         ],
         cases=[],
     )
-    assert [(one.name, one.good) for one in found] == [("both", False)]
+    assert [(answer.name, answer.good) for answer in found] == [("both", False)]
 
 
 def test_good_and_bad_answers_are_chosen_alike_and_the_same_ones_every_time() -> None:
     answers = [answer(f"g{at}", good=True) for at in range(100)] + [answer(f"b{at}", good=False) for at in range(10)]
     found = agreement.chosen(answers, limit=50)
-    assert (len(found), sum(one.good for one in found)) == (50, 40)
+    assert (len(found), sum(answer.good for answer in found)) == (50, 40)
     assert set(found) == set(agreement.chosen(answers[::-1], limit=50))
-    assert sum(one.good for one in agreement.chosen(answers, limit=10)) == 5
+    assert sum(answer.good for answer in agreement.chosen(answers, limit=10)) == 5
     assert agreement.chosen(answers[:3], limit=50) == agreement.chosen(answers[:3], limit=3)
 
 

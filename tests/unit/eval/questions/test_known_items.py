@@ -32,7 +32,7 @@ def test_a_heading_in_one_place_is_asked_for_and_all_below_it_answers() -> None:
         True,
         None,
     )
-    assert all(relevant(only, one) for one in below)
+    assert all(relevant(only, piece) for piece in below)
 
 
 def test_a_heading_in_several_documents_is_not_asked_for_but_a_telling_sentence_is() -> None:
@@ -49,7 +49,7 @@ def test_a_heading_in_several_documents_is_not_asked_for_but_a_telling_sentence_
 def test_a_sentence_of_several_chunks_is_answered_by_each_of_them() -> None:
     twice = [chunk("d1", text(1)), chunk("d2", text(1)), chunk("d3", text(2))]
     shared = [item for item in known_items(twice, limit=10, seed=0) if len(item.evidence) == 2]
-    assert [{span.document_id for span in one.evidence} for one in shared] == [{"d1", "d2"}]
+    assert [{span.document_id for span in case.evidence} for case in shared] == [{"d1", "d2"}]
 
 
 def test_boilerplate_is_never_asked_for() -> None:
@@ -67,7 +67,7 @@ def test_corrections_are_left_out() -> None:
 
 def test_the_questions_that_lead_to_a_passage_change_nothing_that_is_asked_about_it() -> None:
     chunks = [chunk(f"d{number}", text(number), title="Getting started") for number in range(4)]
-    known = [confirmed_chunk(one, f"What is in {one.document_id}?", by=f"i{at}") for at, one in enumerate(chunks)]
+    known = [confirmed_chunk(piece, f"What is in {piece.document_id}?", by=f"i{at}") for at, piece in enumerate(chunks)]
     assert known_items([*chunks, *known], limit=10, seed=0) == known_items(chunks, limit=10, seed=0)
 
 
@@ -134,9 +134,9 @@ def test_a_rephraser_words_the_question_and_leaves_cluster_and_evidence() -> Non
     chunks = [chunk("d1", text(1)), chunk("d2", text(2))]
     plain = known_items(chunks, limit=5, seed=0)
     other = known_items(chunks, limit=5, seed=0, rephrase=lambda asked, count: [f"Who said: {asked}?"][:count])
-    assert [one.question for one in other] == [f"Who said: {one.question}?" for one in plain]
-    assert [(one.cluster, one.evidence) for one in other] == [(one.cluster, one.evidence) for one in plain]
-    assert not {one.case_id for one in other} & {one.case_id for one in plain}
+    assert [case.question for case in other] == [f"Who said: {case.question}?" for case in plain]
+    assert [(case.cluster, case.evidence) for case in other] == [(case.cluster, case.evidence) for case in plain]
+    assert not {case.case_id for case in other} & {case.case_id for case in plain}
     assert known_items(chunks, limit=5, seed=0, rephrase=lambda asked, count: []) == plain
 
 
@@ -144,7 +144,7 @@ def test_two_questions_in_the_same_other_words_stay_two() -> None:
     both = known_items(
         [chunk("d1", text(1)), chunk("d2", text(2))], limit=5, seed=0, rephrase=lambda asked, count: ["Where is it?"]
     )
-    assert len({one.case_id for one in both}) == 2
+    assert len({case.case_id for case in both}) == 2
 
 
 def test_a_sentence_of_long_words_is_cut_between_two_of_them() -> None:
@@ -161,7 +161,9 @@ CHUNKS = [chunk(f"d{number}", text(number)) for number in range(12)]
 def near(
     *chunks: Chunk, question: str = "What is it?", answer: str = "Nothing.", about: Sequence[Evidence] = ()
 ) -> Nearby:
-    return Nearby(question=question, answer=answer, spans=tuple(about), chunks=tuple(one.chunk_id for one in chunks))
+    return Nearby(
+        question=question, answer=answer, spans=tuple(about), chunks=tuple(piece.chunk_id for piece in chunks)
+    )
 
 
 def places(cases: Sequence[Case]) -> list[str]:
@@ -171,7 +173,7 @@ def places(cases: Sequence[Case]) -> list[str]:
 def test_neighbours_are_made_from_the_nearest_passages_first() -> None:
     found = neighbours(CHUNKS, [near(CHUNKS[7], CHUNKS[3], CHUNKS[5])], known=[], limit=2, seed=0)
     assert places(found) == ["d7", "d3"]
-    assert {(one.slice, one.made) for one in found} == {(Slice.NEIGHBOUR, True)}
+    assert {(case.slice, case.made) for case in found} == {(Slice.NEIGHBOUR, True)}
 
 
 def test_corrections_take_turns_and_no_passage_is_used_twice() -> None:
@@ -203,14 +205,14 @@ def test_a_known_item_is_not_asked_again_as_a_neighbour() -> None:
     known = known_items(headed, limit=9, seed=0)
     found = neighbours(headed, [near(*headed)], known=known, limit=9, seed=0)
     assert len(found) == 6
-    assert not {one.cluster for one in found} & {one.cluster for one in known}
+    assert not {case.cluster for case in found} & {case.cluster for case in known}
 
 
 def test_a_question_that_the_correction_may_answer_is_no_neighbour() -> None:
     titled = [chunk("d1", text(1), title="Paired remotes"), chunk("d2", text(2), title="Wall mounting")]
     correction = near(*titled, question="How do I pair a remote?", answer="Hold the button.")
     found = neighbours([*titled, *CHUNKS[3:]], [correction], known=[], limit=9, seed=0)
-    assert [one.question for one in found][1:] == ["Wall mounting"]
+    assert [case.question for case in found][1:] == ["Wall mounting"]
     assert found[0].question.startswith("Only amber")
 
 

@@ -21,7 +21,7 @@ def corrected(question: str, name: str = "c1") -> Case:
 def made(question: str, *, chunks: list[Chunk] = CHUNKS, seed: int = 0) -> dict[str, str]:
     """The made wordings by kind."""
     found = rewordings([corrected(question)], chunks=chunks, seed=seed, rephrase=None)
-    return {one.case_id.removeprefix("paraphrase:c1:"): one.question for one in found}
+    return {wording.case_id.removeprefix("paraphrase:c1:"): wording.question for wording in found}
 
 
 def test_a_corrected_question_is_also_asked_by_its_keywords_with_a_slip_and_without_marks() -> None:
@@ -47,7 +47,7 @@ def test_a_slip_swaps_two_letters_inside_the_longest_word_and_is_the_same_each_t
     words = zip(["How", "do", "I", "pair", "the", "remote?"], slip.split(), strict=True)
     [(right, wrong)] = [pair for pair in words if len(set(pair)) > 1]
     assert (right, sorted(wrong), wrong[0]) == ("remote?", sorted("remote?"), "r")
-    assert sum(one != other for one, other in zip(right, wrong, strict=True)) == 2
+    assert sum(letter != other for letter, other in zip(right, wrong, strict=True)) == 2
     assert made("How do I pair the remote?")["slip"] == slip
 
 
@@ -88,15 +88,15 @@ def test_a_language_models_wordings_come_first_and_made_ones_fill_up() -> None:
     found = rewordings(
         [corrected("How do I pair the remote?")], chunks=CHUNKS, seed=0, rephrase=OtherWords(rephraser=said)
     )
-    assert [one.question for one in found[:2]] == ["Connecting a remote", "pair remote"]
-    assert [one.case_id.rpartition(":")[2] for one in found] == ["asked-1", "keywords", "slip"]
+    assert [wording.question for wording in found[:2]] == ["Connecting a remote", "pair remote"]
+    assert [wording.case_id.rpartition(":")[2] for wording in found] == ["asked-1", "keywords", "slip"]
     assert said.asked == [("How do I pair the remote?", 3)]
 
 
 def test_where_the_language_model_says_enough_nothing_is_made() -> None:
     said = ScriptedRephraser({"How do I pair it?": ["First way", "Second way", "Third way"]})
     found = rewordings([corrected("How do I pair it?")], chunks=CHUNKS, seed=0, rephrase=OtherWords(rephraser=said))
-    assert [one.question for one in found] == ["First way", "Second way", "Third way"]
+    assert [wording.question for wording in found] == ["First way", "Second way", "Third way"]
 
 
 def test_a_language_model_that_fails_twice_in_a_row_is_not_asked_again_and_made_wordings_stand_in(
