@@ -37,7 +37,7 @@ class Lessons:
 
     corrections: tuple[Lesson, ...]  # those that it holds
     others: tuple[Lesson, ...]  # questions of other answers: with the corrections they calibrate admission
-    ranking: tuple[Lesson, ...]  # for fusion and reranker: none whose group the gate will test
+    ranking: tuple[Lesson, ...]  # for fusion and reranker: none whose cluster the gate will test
 
 
 def pairs(lessons: Sequence[Lesson], rank: Callable[[str], Sequence[Passage]], *, negatives: int) -> list[Pair]:

@@ -24,7 +24,7 @@ PAIRS_AT_MOST = 400  # those of corrections come first; half a minute of trainin
 FUSION_ERRORS = 0.0  # standard errors by which learned weights must be better: they are drawn to the untuned ones
 RERANKER_ERRORS = 2.0  # and a reranker, which starts from nothing and costs time at every question
 CAUTION = (1.0, 1.5, 2.0, 4.0)  # what the admission error is divided by, attempt by attempt
-HELD_AT_MOST = 40  # held-out questions that the reranker is tried on: each has all its candidates scored
+HELD_AT_MOST = 40  # held-out questions that the reranker is tested on: each has all its candidates scored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +65,8 @@ def learn(
     vectors = dict(zip(questions, encoded, strict=True))
     notes: list[str] = []
     real = [lesson for lesson in lessons.ranking if not lesson.made and (lesson.documents or lesson.evidence)]
-    groups = len({lesson.cluster for lesson in real})
-    enough = groups >= settings.minimum_groups
+    asked = len({lesson.cluster for lesson in real})
+    enough = asked >= settings.minimum_groups
 
     def ranked(question: str) -> list[Passage]:  # what is known of other questions alone may teach an order
         return list(rank(question, vectors[question], searcher=searcher, without=is_known).passages)
@@ -77,7 +77,7 @@ def learn(
         weights, note = fusion.learn(known, without=(RERANK,), baseline={}, errors=FUSION_ERRORS)
         notes.append(f"fusion: {note}")
     else:
-        notes.append(f"ranking left as it is: {groups} questions with a known answer, {settings.minimum_groups} needed")
+        notes.append(f"ranking left as it is: {asked} questions with a known answer, {settings.minimum_groups} needed")
     admissions = calibrate(
         lessons.corrections,
         lessons.others,
@@ -117,8 +117,8 @@ def _reranker(
     if not taught or not held:
         return learned, "not tuned: no question's known answer was among its passages"
     taught = taught[:PAIRS_AT_MOST]
-    asked = [lesson for lesson in real if lesson.cluster in held][:HELD_AT_MOST]
-    found = {lesson.question: rank(lesson.question) for lesson in asked}
+    testing = [lesson for lesson in real if lesson.cluster in held][:HELD_AT_MOST]
+    found = {lesson.question: rank(lesson.question) for lesson in testing}
     recipe = [
         settings.model_dump(mode="json"),
         [(pair.query, pair.text, pair.relevant) for pair in taught],
@@ -133,10 +133,10 @@ def _reranker(
     if outcome is None or not (outcome["digest"] is None or store.has(outcome["digest"])):
         digest = store.tune(taught, seed=settings.seed, on_step=training.on_step)
         model = store.load(digest)
-        examples = fusion.examples(
-            asked, lambda question: _scored(question, found[question], model, settings.candidates)
+        tested = fusion.examples(
+            testing, lambda question: _scored(question, found[question], model, settings.candidates)
         )
-        weights, note = fusion.learn(examples, without=(), baseline=learned.fusion, errors=RERANKER_ERRORS)
+        weights, note = fusion.learn(tested, without=(), baseline=learned.fusion, errors=RERANKER_ERRORS)
         outcome = {"digest": digest if weights else None, "fusion": weights, "note": note}
         training.cache.put({key: json.dumps(outcome).encode()})
     if outcome["digest"] is None:

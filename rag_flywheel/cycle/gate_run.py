@@ -20,7 +20,7 @@ from rag_flywheel.config import Embedder
 from rag_flywheel.cycle import gate_questions
 from rag_flywheel.cycle.candidate import Built
 from rag_flywheel.cycle.gate_questions import GateQuestions
-from rag_flywheel.cycle.scoring_run import Scored, ScoringRun, Steps
+from rag_flywheel.cycle.scoring_run import ScoredReplies, ScoringRun, Steps
 from rag_flywheel.cycle.snapshot import Snapshot
 from rag_flywheel.domain import Chunk, Decision, DocumentId, Interaction, InteractionId, Manifest, Outcome
 from rag_flywheel.domain.equivalence import same_question
@@ -76,11 +76,11 @@ class _GateRun:
     before: Sequence[Chunk]  # the control's
     questions: GateQuestions
     scoring: ScoringRun
-    live: Scored | None  # the control, on the open questions
+    live: ScoredReplies | None  # the control's, on the open questions
     recent: Sequence[Interaction]
     detectors: invariants.Detectors
     checks: Sequence[Check]  # of what the candidate holds
-    sealed: list[Scored] = field(default_factory=list)  # the control on the sealed questions, once they are asked
+    sealed: list[ScoredReplies] = field(default_factory=list)  # the control's, once the sealed ones are asked
 
     def decide(self, manifest: Manifest) -> Decision:
         """The gate's word on the candidate with one ranking, and the report."""
@@ -121,7 +121,7 @@ class _GateRun:
             report=told,
         )
 
-    def _ruling(self, manifest: Manifest, live: Scored | None, mine: Scored) -> gate.Ruling:
+    def _ruling(self, manifest: Manifest, live: ScoredReplies | None, mine: ScoredReplies) -> gate.Ruling:
         config = self.services.config
         compared = comparison.compare(
             None if live is None else live.card,
@@ -139,7 +139,7 @@ class _GateRun:
             settings=config.gate,
         )
 
-    def _answered(self, manifest: Manifest, mine: Scored) -> list[Check]:
+    def _answered(self, manifest: Manifest, mine: ScoredReplies) -> list[Check]:
         return invariants.check_answers(
             mine.replies.values(),
             chunks=[*self.built.chunks, *self.before],

@@ -23,16 +23,16 @@ _LEARNED = TypeAdapter(LearnedRanking)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scored:
+class ScoredReplies:
     """What a version replied to some questions, and how good that is."""
 
     card: Scorecard
     replies: Mapping[str, Reply]  # by case id
 
-    def with_more(self, other: "Scored") -> "Scored":
+    def with_more(self, other: "ScoredReplies") -> "ScoredReplies":
         """Both, of different questions."""
         card = Scorecard(cases=(*self.card.cases, *other.card.cases), values={**self.card.values, **other.card.values})
-        return Scored(card=card, replies={**self.replies, **other.replies})
+        return ScoredReplies(card=card, replies={**self.replies, **other.replies})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class ScoringRun:
     drafts: dict[tuple[object, ...], Draft] = field(default_factory=dict)
     scores: dict[tuple[object, ...], Mapping[str, Score]] = field(default_factory=dict)
 
-    def score(self, version: Manifest, cases: Sequence[Case], *, name: str) -> Scored:
+    def score(self, version: Manifest, cases: Sequence[Case], *, name: str) -> ScoredReplies:
         """The version's replies and scores. It is called `name` where progress is shown.
 
         A case stands for other wordings of its question, so the version is asked as if nobody had confirmed an answer
@@ -71,7 +71,7 @@ class ScoringRun:
             for case in cases
             if None not in card.values[case.case_id].values()
         )
-        return Scored(card=card, replies=replies)
+        return ScoredReplies(card=card, replies=replies)
 
     def replay(self, version: Manifest, interactions: Sequence[Interaction]) -> dict[InteractionId, Reply]:
         """What the version replies to real questions."""

@@ -13,7 +13,7 @@ from tests.unit.cycle.house import FACTS, FENCE, VARNISH, House, built_in, named
 
 
 def test_strata_churn_neighbours_wordings_and_judged_questions_of_the_ledger_reach_the_report(tmp_path: Path) -> None:
-    house = built_in(tmp_path, "reranker: {minimum_groups: 24}\ngate: {minimum_slice: 2, sealed: 0}\n")
+    house = built_in(tmp_path, "gate: {minimum_slice: 2, sealed: 0}\n")
     pages = list(FACTS)
     for number in range(24):
         page = pages[number % 2]

@@ -1,0 +1,41 @@
+"""What scripts read of a cycle."""
+
+from pathlib import Path
+
+from ingest.reading.raw import Skipped
+from rag_flywheel.cycle.result import CycleDecision, CycleResult
+from rag_flywheel.domain import Counts, DocumentId, VersionId
+
+
+def test_a_result_is_shown_with_the_keys_that_scripts_read() -> None:
+    result = CycleResult(
+        decision=CycleDecision.PROMOTED,
+        version=VersionId("v1"),
+        reasons=("better",),
+        report=Path("reports/v1/report.html"),
+        counts=Counts(documents=1, passages=2, corrections=3, superseded=4, skipped=5),
+        skipped=(Skipped(name="a.md", reason="is empty"), Skipped(name="b", reason="same", same_as=DocumentId("c"))),
+        seconds=1.5,
+    )
+    assert result.as_json() == {
+        "decision": "promoted",
+        "version": "v1",
+        "reasons": ["better"],
+        "report": "reports/v1/report.html",
+        "counts": {"documents": 1, "passages": 2, "corrections": 3, "superseded": 4, "skipped": 5},
+        "skipped": [{"name": "a.md", "reason": "is empty"}, {"name": "b", "reason": "same"}],
+        "seconds": 1.5,
+    }
+
+
+def test_what_there_is_not_is_null() -> None:
+    waiting = CycleResult(decision=CycleDecision.UNCHANGED, version=None, reasons=("nothing has changed",))
+    assert waiting.as_json() == {
+        "decision": "unchanged",
+        "version": None,
+        "reasons": ["nothing has changed"],
+        "report": None,
+        "counts": None,
+        "skipped": [],
+        "seconds": 0.0,
+    }
