@@ -11,8 +11,9 @@ from eval.guardrails.safety import Rate
 from rag_flywheel.config import Guardrails
 from rag_flywheel.domain import Chunk, DocumentId, InteractionId, ReviewedCorrection
 from rag_flywheel.ports import Vectors
-from tests.fakes.evaluation import chunk, correction_chunk, manifest, reviewed
+from tests.fakes.evaluation import chunk, manifest
 from tests.fakes.redactor import FakeRedactor
+from tests.fakes.samples import correction_chunk, reviewed
 
 CLEAN = [chunk("d1", "The lid opens to the left."), chunk("d2", "The tank holds two litres."), correction_chunk("c1")]
 SECRET = "Write to ada@example.org for it."

@@ -11,10 +11,10 @@ from eval.guardrails.origin import by_own_vector
 from rag_flywheel.domain import Chunk, CorrectionId, DocumentId, ReviewedCorrection, Verdict, VersionId
 from rag_flywheel.ports import Entry
 from tests.fakes.encoder import HashingEncoder
-from tests.fakes.evaluation import chunk, correction_chunk, reviewed, span
+from tests.fakes.evaluation import chunk
 from tests.fakes.index import MemoryIndex
 from tests.fakes.invariants import CLEAN, NOTHING_HIDDEN, broken, checks, ledger_with, version
-from tests.fakes.samples import confirmed_chunk
+from tests.fakes.samples import confirmed_chunk, correction_chunk, reviewed, span
 
 # --- whether it is there --------------------------------------------------------------------------------------------
 
