@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 
 from eval.gate import Finding
 from eval.guardrails.checks import Invariant
-from eval.questions.golden import Slice, load_beir
+from eval.questions.golden import Slice
 from eval.report.churn import Change
 from eval.scores.ragas_metrics import JUDGED
 from ingest.reading.formats import SUFFIXES
@@ -37,7 +37,6 @@ PROGRAM = "rag-flywheel"
 HANDBOOK = sorted((ROOT / "docs").glob("*.md"))
 PAGES = [ROOT / "README.md", *HANDBOOK]
 DEPLOYMENT = [ROOT / "deploy" / name for name in ("Dockerfile", "compose.yaml", "crontab")]
-GOLDEN = ROOT / "eval" / "golden"
 FILE_SUFFIXES = {"yaml", "md", "db", "html", "json", "jsonl", "tsv", "htm"}
 """What stands after the dot in a file's name; elsewhere in backticks a dot stands in a key."""
 
@@ -168,7 +167,7 @@ def _defaults() -> dict[str, Any]:
     dumped = Config(file=ROOT / "config.yaml").model_dump(mode="json")
     flat: dict[str, Any] = {}
     for name, value in dumped.items():
-        flat |= {f"{name}.{key}": one for key, one in value.items()} if isinstance(value, dict) else {name: value}
+        flat |= {f"{name}.{key}": below for key, below in value.items()} if isinstance(value, dict) else {name: value}
     return flat
 
 
@@ -200,7 +199,7 @@ def test_every_setting_stands_in_the_project_s_config_file_with_its_default() ->
     written: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     flat: dict[str, Any] = {}
     for name, value in written.items():
-        flat |= {f"{name}.{key}": one for key, one in value.items()} if isinstance(value, dict) else {name: value}
+        flat |= {f"{name}.{key}": below for key, below in value.items()} if isinstance(value, dict) else {name: value}
     assert flat.pop("golden") == "eval/golden"  # the demo's
     expected = _defaults()
     expected.pop("golden")
@@ -348,7 +347,7 @@ def test_what_a_python_example_imports_exists(path: Path) -> None:
                 assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
 
 
-# --- links, the demo's question, golden set -------------------------------------------------------------------------
+# --- links, the demo's question -------------------------------------------------------------------------------------
 
 
 def _anchors(page: Path) -> set[str]:
@@ -371,40 +370,3 @@ def test_a_relative_link_leads_somewhere(path: Path) -> None:
 def test_no_page_answers_the_demo_s_question(path: Path) -> None:
     """The demo shows how a correction fills a gap, so the gap must be there."""
     assert re.search(r"\bwindows\b|task scheduler", path.read_text(encoding="utf-8"), re.IGNORECASE) is None
-
-
-def _queries() -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (GOLDEN / "queries.jsonl").read_text(encoding="utf-8").splitlines()]
-
-
-def _judgements() -> list[tuple[str, str, int]]:
-    header, *lines = (GOLDEN / "qrels" / "test.tsv").read_text(encoding="utf-8").splitlines()
-    assert header == "query-id\tcorpus-id\tscore"
-    rows = [line.split("\t") for line in lines]
-    return [(query, document, int(score)) for query, document, score in rows]
-
-
-def test_a_golden_judgement_names_a_question_and_a_page_that_exist() -> None:
-    known = {one["_id"] for one in _queries()}
-    for query, document, score in _judgements():
-        assert query in known, f"{query} is judged and not asked"
-        assert (ROOT / document) in HANDBOOK, f"{query} is judged with {document}, which is no page of the handbook"
-        assert score > 0
-
-
-def test_a_golden_question_is_judged_exactly_when_it_can_be_answered() -> None:
-    queries = _queries()
-    assert len({one["_id"] for one in queries}) == len(queries)
-    answerable = {one["_id"] for one in queries if one["answerable"]}
-    assert {query for query, _, _ in _judgements()} == answerable
-    assert all(bool(one["answer"]) == one["answerable"] for one in queries)
-    assert not any("windows" in one["text"].lower() for one in queries)
-
-
-def test_the_golden_set_is_read_whole_by_the_gate() -> None:
-    assert len(load_beir(GOLDEN)) == len(_queries())
-
-
-def test_every_page_of_the_handbook_answers_a_golden_question() -> None:
-    judged = {document for _, document, _ in _judgements()}
-    assert {_name(page) for page in HANDBOOK} - judged - {"docs/decisions.md", "docs/measurements.md"} == set()

@@ -68,9 +68,9 @@ class MemoryIndex:
         sparse = _best(self._bm25(text, passages), limit)
         question = _best(
             {
-                one.chunk.chunk_id: float(one.question_vector @ vector)
-                for one in known
-                if one.question_vector is not None
+                entry.chunk.chunk_id: float(entry.question_vector @ vector)
+                for entry in known
+                if entry.question_vector is not None
             },
             limit,
         )
@@ -121,9 +121,9 @@ def _words(text: str) -> list[str]:
     return re.findall(r"\w+", text.lower())
 
 
-def _dice(one: str, other: str) -> float:
+def _dice(text: str, other: str) -> float:
     """2 |A and B| / (|A| + |B|) of their words (Dice, 1945)."""
-    first, second = set(_words(one)), set(_words(other))
+    first, second = set(_words(text)), set(_words(other))
     return 2 * len(first & second) / max(len(first) + len(second), 1)
 
 

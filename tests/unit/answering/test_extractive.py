@@ -1,9 +1,7 @@
-import json
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -23,7 +21,6 @@ from rag_flywheel.domain import (
 )
 from rag_flywheel.domain.sentences import quotable
 from rag_flywheel.ports import Vectors
-from tests.paths import DATA
 
 ROLLBACK = (
     "A version that proves bad can be put back. Run `rag-flywheel rollback` to go back to the previous version. "
@@ -335,31 +332,3 @@ def test_an_answer_of_no_sentences_is_refused_at_construction(encoder: SentenceE
 )
 def test_sentences_are_cut_where_a_reader_would(text: str, expected: list[str]) -> None:
     assert sentences(text) == expected
-
-
-@pytest.mark.skipif(not (DATA / "emanual-tv").is_dir(), reason=f"no data sets in {DATA}: set RAG_FLYWHEEL_DATA")
-def test_a_real_manual_answers_its_readers_and_refuses_strangers(
-    generator: Extractive, encoder: SentenceEncoder
-) -> None:
-    manual = _lines(DATA / "emanual-tv" / "corpus.jsonl")[:20]
-    vectors = encoder.encode_documents([f"{section['title']}\n{section['text']}" for section in manual])
-    qrels = (DATA / "emanual-tv" / "qrels" / "test.tsv").read_text(encoding="utf-8").splitlines()[1:]
-    judged = {line.split("\t")[0] for line in qrels if line.split("\t")[1] in {section["_id"] for section in manual}}
-    readers = [line["text"] for line in _lines(DATA / "emanual-tv" / "queries.jsonl") if line["_id"] in judged][:30]
-    strangers = [line["text"] for line in _lines(DATA / "xquad-en" / "queries.jsonl")[::40]]
-
-    def answered(question: str) -> bool:
-        cosines = vectors @ encoder.encode_queries([question])[0]
-        found = [
-            passage(manual[at]["text"], rank, dense=float(cosines[at]))
-            for rank, at in enumerate(cosines.argsort()[::-1][:5], start=1)
-        ]
-        return ask(generator, question, *found)[1].answered
-
-    assert len(readers) == len(strangers) == 30
-    assert sum(map(answered, readers)) >= 0.9 * len(readers)
-    assert sum(map(answered, strangers)) <= 0.05 * len(strangers)
-
-
-def _lines(file: Path) -> list[dict[str, str]]:
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
