@@ -1,6 +1,7 @@
-"""File formats to text: one function a format, headings as in Markdown, pages of a PDF divided by a form feed.
+"""Which reader a file is for by its suffix, and the readers of text, Markdown, CSV and JSON lines.
 
-LlamaIndex reads PDF, Word and PowerPoint. Its readers for Markdown and HTML lose the headings, and the one for CSV
+Headings come out as in Markdown, and the pages of a PDF divided by a form feed. LlamaIndex reads PDF (`pdf`), Word and
+PowerPoint (`office`). Its readers for Markdown and HTML lose the headings, and the one for CSV
 stops at a ragged row; all three expect UTF-8. So these are read here.
 """
 
@@ -12,7 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ingest.reading.html import read_html
-from ingest.reading.office import read_docx, read_pdf, read_pptx
+from ingest.reading.office import read_docx, read_pptx
+from ingest.reading.pdf import read_pdf
 from ingest.reading.raw import RawDocument, Skipped, Unreadable, decode
 from rag_flywheel.domain import DocumentId
 

@@ -1,41 +1,16 @@
-"""PDF, Word and PowerPoint to text, through LlamaIndex's readers."""
+"""Word and PowerPoint to text, through LlamaIndex's readers."""
 
-import importlib
-import logging
-import re
 import zipfile
 from pathlib import Path
-from types import ModuleType
 from xml.etree import ElementTree
 
-from ingest.reading.raw import PAGE_BREAK, Unreadable
-
-
-def read_pdf(path: Path) -> tuple[str, str]:
-    from pypdf import PdfReader
-    from pypdf.errors import FileNotDecryptedError, PyPdfError
-    from tenacity import RetryError
-
-    try:
-        pages = [page.text for page in _llama_readers().PDFReader().load_data(path)]
-    except RetryError as error:  # the reader's own wrapper around whatever went wrong
-        cause = error.last_attempt.exception()
-        if isinstance(cause, FileNotDecryptedError):
-            raise Unreadable("is encrypted; save it without a password") from error
-        raise Unreadable(f"is a damaged PDF ({type(cause).__name__})") from error
-    try:
-        metadata = PdfReader(path).metadata
-        title = (metadata.title if metadata else None) or ""
-    except (PyPdfError, ValueError, TypeError, AttributeError, KeyError):
-        title = ""  # the pages were read, so a damaged title is no reason to leave the document out
-    if re.search(r"(?i)^(?:untitled|microsoft word\b.*|.*\.\w{3,4})$", title.strip()):
-        title = ""
-    return title, f"\n{PAGE_BREAK}\n".join(pages) if any(page.strip() for page in pages) else ""
+from ingest.reading.llama import llama_readers
+from ingest.reading.raw import Unreadable
 
 
 def read_docx(path: Path) -> tuple[str, str]:
     try:
-        documents = _llama_readers().DocxReader().load_data(path)
+        documents = llama_readers().DocxReader().load_data(path)
         title = _office_title(path)
     except (zipfile.BadZipFile, KeyError, ElementTree.ParseError, RuntimeError, ValueError, EOFError) as error:
         raise Unreadable(f"is no Word document, damaged, or encrypted ({type(error).__name__})") from error
@@ -43,7 +18,7 @@ def read_docx(path: Path) -> tuple[str, str]:
 
 
 def read_pptx(path: Path) -> tuple[str, str]:
-    reader = _llama_readers().PptxReader(num_workers=0, raise_on_error=True)
+    reader = llama_readers().PptxReader(num_workers=0, raise_on_error=True)
     try:
         slides = reader.load_data(path)
         title = _office_title(path)
@@ -68,17 +43,3 @@ def _office_title(path: Path) -> str:
         core = ElementTree.fromstring(archive.read("docProps/core.xml"))
     title = core.findtext("{http://purl.org/dc/elements/1.1/}title") or ""
     return "" if title.strip() in ("Word Document", "PowerPoint Presentation") else title.strip()
-
-
-def _llama_readers() -> ModuleType:
-    """LlamaIndex's readers. Importing them sets the root logger up, which is put back: that is the program's to do.
-
-    The one for slides logs what it fails on, which may be text, so it is silenced; its errors are reported anyway.
-    """
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    readers = importlib.import_module("llama_index.readers.file")
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.getLogger("llama_index.readers.file.slides").setLevel(logging.CRITICAL)
-    return readers

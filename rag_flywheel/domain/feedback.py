@@ -1,4 +1,4 @@
-"""Signals about answers, corrections, and their reviews."""
+"""Signals about answers, corrections with their states, and reviews."""
 
 from dataclasses import dataclass
 from datetime import datetime

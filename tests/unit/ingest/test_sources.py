@@ -371,7 +371,7 @@ def test_damaged_office_files_are_reported(write: Write) -> None:
 
 def test_the_office_readers_leave_the_programs_logging_alone() -> None:
     code = (
-        "import logging; from ingest.reading.office import _llama_readers; _llama_readers().PptxReader; "
+        "import logging; from ingest.reading.llama import llama_readers; llama_readers().PptxReader; "
         "print(logging.getLogger().handlers, logging.getLogger().level == logging.WARNING)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
