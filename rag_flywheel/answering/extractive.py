@@ -2,12 +2,12 @@
 
 import re
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from cachetools import LRUCache
 
 from rag_flywheel.answering.follow_ups import standalone
 from rag_flywheel.domain import Citation, Draft, Passage, Turn
@@ -93,7 +93,7 @@ class _SentenceVectors:
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, Vectors] = OrderedDict()
+        self._kept: LRUCache[str, Vectors] = LRUCache(_REMEMBERED)
 
     def of(self, texts: Sequence[str]) -> Vectors:
         """(n, dimension)"""
@@ -103,11 +103,7 @@ class _SentenceVectors:
         if missing:
             found.update(zip(missing, self._encoder.encode_documents(missing), strict=True))
         with self._lock:
-            for text, vector in found.items():
-                self._kept[text] = vector
-                self._kept.move_to_end(text)
-            while len(self._kept) > _REMEMBERED:
-                self._kept.popitem(last=False)
+            self._kept.update(found)
         return np.stack([found[text] for text in texts])
 
 
