@@ -21,8 +21,10 @@ A message says what was found, what was expected and what to do. It never holds 
 correction. A refused or undecided gate is a result, not an error (exit codes REFUSED and UNDECIDED).
 """
 
+DONE = 0
 REFUSED = 3
 UNDECIDED = 4
+INTERRUPTED = 130
 
 
 class FlywheelError(Exception):
@@ -98,6 +100,6 @@ class Damaged(FlywheelError):
 
 def status_of_exit(code: int) -> int:
     """The HTTP status for the exit code of a run in a process of its own: 200 for a result, whatever it says."""
-    if code in (0, REFUSED, UNDECIDED):
+    if code in (DONE, REFUSED, UNDECIDED):
         return 200
     return {error.exit_code: error.http_status for error in (InvalidInput, Conflict, Unavailable)}.get(code, 500)

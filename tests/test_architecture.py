@@ -1,9 +1,10 @@
 """The layout and the import table of docs/decisions.md, held to the code."""
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from tests.paths import ROOT
@@ -89,12 +90,26 @@ def test_every_module_imports_only_what_the_table_allows() -> None:
     assert wrong == []
 
 
+def test_the_decisions_show_the_same_table() -> None:
+    page = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")
+    table = page.partition("| part | may import |")[2].partition("\n\n")[0].splitlines()[2:]
+    rows = (re.findall(r"`(\w+)`", row) for row in table)
+    assert {part: set(may) for part, *may in rows} == {
+        part: set(may) for part, may in MAY_IMPORT.items() if part != "__main__"
+    }
+
+
 def test_no_modules_import_one_another_in_a_circle() -> None:
     graph = {
         _module(path): {name for name in _imports(path) if name.split(".")[0] in OURS} - {_module(path)}
         for path in _paths()
     }
-    TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
+    circle: list[str] = []
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        circle = error.args[1]
+    assert circle == []
 
 
 def test_the_foundation_needs_the_standard_library_only() -> None:

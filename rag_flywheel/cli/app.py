@@ -10,8 +10,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from rag_flywheel.cli import asking, feedback, golden, loop, replay, review, rollout, settings, terminal, versions
-from rag_flywheel.cli.invocation import INTERRUPTED, Invocation, Json, Url
-from rag_flywheel.errors import FlywheelError
+from rag_flywheel.cli.invocation import Invocation, Json, Url
+from rag_flywheel.errors import INTERRUPTED, FlywheelError
 
 app = typer.Typer(
     name="rag-flywheel",

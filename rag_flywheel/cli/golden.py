@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from rag_flywheel.cli import terminal
-from rag_flywheel.cli.invocation import DONE, UNDECIDED, Json, Url, invoked, login, send, show, span
-from rag_flywheel.errors import InvalidInput
+from rag_flywheel.cli.invocation import Json, Url, invoked, login, send, show, span
+from rag_flywheel.errors import DONE, UNDECIDED, InvalidInput
 
 group = typer.Typer(help="Look at the judged questions, add to them, retire them.", no_args_is_help=True)
 

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
     from rag_flywheel.services import Services
 
-DONE, REFUSED, UNDECIDED, INTERRUPTED = 0, 3, 4, 130
-"""Exit codes; those of errors stand in `errors`."""
-
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Url = Annotated[str, typer.Option("--url", help="A running server, instead of the local files.", envvar="")]
 Why = Annotated[str, typer.Option(help="For the audit log.")]

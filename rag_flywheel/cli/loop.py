@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from rag_flywheel.cli import terminal
-from rag_flywheel.cli.invocation import DONE, REFUSED, UNDECIDED, Json, Url, invoked, local_services, send, show
+from rag_flywheel.cli.invocation import Json, Url, invoked, local_services, send, show
+from rag_flywheel.errors import DONE, REFUSED, UNDECIDED
 
 commands = typer.Typer()
 

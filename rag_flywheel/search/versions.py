@@ -3,13 +3,17 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from cachetools import LRUCache
+from pydantic import BaseModel
 
 from rag_flywheel.config import Embedder, Retrieval
 from rag_flywheel.config import Reranker as RerankerSettings
 from rag_flywheel.domain import LearnedRanking, Manifest, VersionId
 from rag_flywheel.ports import Encoder, PassageIndex, Reranker, RerankerStore
+
+Section = TypeVar("Section", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,19 +44,26 @@ def open_version(
     """A version with all that it was built with, whatever is configured now. Raises NotFound when its reranker is not
     kept.
     """
-    retrieval = Retrieval.model_validate(manifest.settings["retrieval"])
-    reranker = RerankerSettings.model_validate(manifest.settings["reranker"])
+    retrieval = _built_with(manifest, "retrieval", Retrieval)
+    reranker = _built_with(manifest, "reranker", RerankerSettings)
     digest = manifest.learned.reranker
     return Searcher(
         version=manifest.version_id,
         index=index,
-        encoder=encoders(Embedder.model_validate(manifest.settings["embedder"])),
+        encoder=encoders(_built_with(manifest, "embedder", Embedder)),
         learned=manifest.learned,
         reranker=None if digest is None else rerankers.load(digest),
         candidates=retrieval.candidates,
         reranked=reranker.candidates,
         shown=retrieval.passages,
     )
+
+
+def _built_with(manifest: Manifest, section: str, kind: type[Section]) -> Section:
+    """A section of the version's settings. One that a later release has cut is no reason not to open the version."""
+    stored = manifest.settings[section]
+    assert isinstance(stored, dict)
+    return kind.model_validate({name: value for name, value in stored.items() if name in kind.model_fields})
 
 
 class OpenVersions:

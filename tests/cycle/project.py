@@ -169,27 +169,41 @@ class Server:
         return self.post("/chat", {"question": question, "user_id": "ada"})
 
 
-def killed_at(stages: Sequence[str], project: Project) -> None:
-    """Kill a run at each of these stages: the live version goes on answering, and the next run clears up and succeeds.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AfterKill:
+    """What a run that was killed left, and what the next one made of it."""
+
+    same_live: bool  # whether the version that was live still answers
+    decision: str  # of the next run
+    went_live: bool  # whether its version is the live one
+    cleared: bool  # whether the index holds the versions that are listed, and nothing else
+
+
+AS_PROMISED = AfterKill(same_live=True, decision="promoted", went_live=True, cleared=True)
+
+
+def killed_at(stages: Sequence[str], project: Project) -> dict[str, AfterKill]:
+    """Kill a run at each of these stages, and run it again; by stage, what there was to see.
 
     `project` has the pages of `tests.cycle.pages`, indexed.
     """
+    seen = {}
     with project.server() as server:
-        live = server.get("/health")["live"]
         for number, stage in enumerate(stages):
-            project.write(
-                f"pages/extra{number}.md", f"# Extra {number}\n\nPart number {number} needs {number} new screws.\n"
-            )
+            live = server.get("/health")["live"]
+            text = f"# Extra {number}\n\nPart number {number} needs {number} new screws.\n"
+            project.write(f"pages/extra{number}.md", text)
             project.kill_at(stage, "reindex")
             reply = server.ask("How do I clean the filter?")
-            assert "rinse it under cold water" in reply["answer"]
-            assert reply["version"] == live
             result = project.run("reindex")
-            assert result["decision"] == "promoted", (stage, result)
-            live = server.get("/health")["live"]
-            assert live == result["version"]
             kept = {version["version"] for version in server.get("/versions")}
-            assert {path.name for path in (project.folder / "data/index").glob("v*")} == kept
+            seen[stage] = AfterKill(
+                same_live=reply["version"] == live and "rinse it under cold water" in reply["answer"],
+                decision=result["decision"],
+                went_live=server.get("/health")["live"] == result["version"],
+                cleared={path.name for path in (project.folder / "data/index").glob("v*")} == kept,
+            )
+    return seen
 
 
 def _text(reader: Connection) -> TextIO:

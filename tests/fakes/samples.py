@@ -114,6 +114,33 @@ def passage(piece: Chunk, rank: int = 1, *, scores: Scores | None = None) -> Pas
     return Passage(chunk=piece, rank=rank, score=1.0 / rank, scores=scores or Scores(dense=0.5))
 
 
+def found(
+    text: str,
+    rank: int = 1,
+    *,
+    start: int = 0,
+    hidden: int = 0,
+    headings: tuple[str, ...] = (),
+    correction: bool = False,
+    dense: float | None = None,
+) -> Passage:
+    """The passage of this text at this rank. Of its span `hidden` characters at the end are superseded."""
+    about = correction_chunk("c1", "How to go back?") if correction else None
+    piece = Chunk(
+        chunk_id=ChunkId(f"chunk-{rank}"),
+        document_id=DocumentId(f"document-{rank}"),
+        title=f"Title {rank}",
+        headings=headings,
+        text=text,
+        start=start,
+        end=start + len(text) + hidden,
+        source="docs/guide.md",
+        question=None if about is None else about.question,
+        provenance=None if about is None else about.provenance,
+    )
+    return passage(piece, rank, scores=Scores(dense=dense))
+
+
 def shown(document: str, rank: int, *, start: int = 0, end: int = 10, scores: Scores | None = None) -> Shown:
     return Shown(
         chunk_id=ChunkId(f"{document}#{start}"),

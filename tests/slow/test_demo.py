@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.cycle.project import Project
-from tests.cycle.test_demo import demonstrated
+from tests.cycle.test_demo import SHOWN, demonstrated
 from tests.paths import ROOT
 
 
@@ -13,4 +13,4 @@ def test_the_demo_turns_the_loop_on_the_handbook_and_ends(tmp_path: Path) -> Non
         "RAG_FLYWHEEL_GATE__KNOWN_ITEMS": "30",
         "RAG_FLYWHEEL_RERANKER__MINIMUM_GROUPS": "1000",  # tuning has tests of its own
     }
-    demonstrated(Project(folder=ROOT, variables=quicker))
+    assert demonstrated(Project(folder=ROOT, variables=quicker)) == SHOWN

@@ -7,8 +7,9 @@ import pytest
 
 from rag_flywheel.adapters.models.encoder import SentenceEncoder
 from rag_flywheel.answering.extractive import Extractive
+from tests.fakes.samples import found
 from tests.paths import DATA
-from tests.unit.answering.test_extractive import ask, passage
+from tests.unit.answering.test_extractive import ask
 
 
 @pytest.mark.skipif(not (DATA / "emanual-tv").is_dir(), reason=f"no data sets in {DATA}: set RAG_FLYWHEEL_DATA")
@@ -25,7 +26,7 @@ def test_a_real_manual_answers_its_readers_and_refuses_strangers() -> None:
     def answered(question: str) -> bool:
         cosines = vectors @ encoder.encode_queries([question])[0]
         found = [
-            passage(manual[at]["text"], rank, dense=float(cosines[at]))
+            found(manual[at]["text"], rank, dense=float(cosines[at]))
             for rank, at in enumerate(cosines.argsort()[::-1][:5], start=1)
         ]
         return ask(generator, question, *found)[1].answered

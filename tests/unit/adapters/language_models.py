@@ -1,21 +1,14 @@
 """Generators for a server under test, and what they are asked about."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from rag_flywheel.adapters.models.llm import LanguageModel, OpenAILikeGenerator
 from rag_flywheel.domain import (
-    Chunk,
-    ChunkId,
-    CorrectionId,
-    DocumentId,
     Draft,
-    InteractionId,
     Passage,
-    Provenance,
-    Scores,
     Turn,
 )
+from tests.fakes.samples import found
 
 QUESTION = "How do I roll back?"
 HISTORY = (Turn(role="user", text="What is a canary?"), Turn(role="assistant", text="A share of the traffic."))
@@ -62,27 +55,7 @@ class Models:
 
 
 def passage(text: str, rank: int = 1, *, correction: bool = False) -> Passage:
-    provenance = Provenance(
-        correction_id=CorrectionId("c1"),
-        interaction_id=InteractionId("i1"),
-        feedback_ids=(),
-        reviewer="rita",
-        reviewed=datetime(2026, 1, 1, tzinfo=UTC),
-        supersedes=(),
-    )
-    chunk = Chunk(
-        chunk_id=ChunkId(f"chunk-{rank}"),
-        document_id=DocumentId(f"document-{rank}"),
-        title=f"Title {rank}",
-        headings=("Part",),
-        text=text,
-        start=100,
-        end=100 + len(text),
-        source="docs/guide.md",
-        question="How to go back?" if correction else None,
-        provenance=provenance if correction else None,
-    )
-    return Passage(chunk=chunk, rank=rank, score=1 / rank, scores=Scores())
+    return found(text, rank, start=100, headings=("Part",), correction=correction)
 
 
 PASSAGES = (passage("The alias moves back in one step."), passage("A canary gets a share.", 2), passage("Logs rot.", 3))

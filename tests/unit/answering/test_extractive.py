@@ -1,26 +1,19 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 
 from rag_flywheel.adapters.models.encoder import SentenceEncoder
 from rag_flywheel.answering.extractive import REFUSAL, Extractive
 from rag_flywheel.domain import (
-    Chunk,
-    ChunkId,
-    CorrectionId,
-    DocumentId,
     Draft,
-    InteractionId,
     Passage,
-    Provenance,
-    Scores,
     Turn,
 )
 from rag_flywheel.domain.sentences import quotable
 from rag_flywheel.ports import Vectors
+from tests.fakes.samples import found
 
 ROLLBACK = (
     "A version that proves bad can be put back. Run `rag-flywheel rollback` to go back to the previous version. "
@@ -71,38 +64,6 @@ def generator(encoder: SentenceEncoder) -> Extractive:
     return Extractive(encoder, minimum_similarity=0.4, sentences=3)
 
 
-def passage(
-    text: str,
-    rank: int = 1,
-    *,
-    start: int = 0,
-    hidden: int = 0,
-    correction: bool = False,
-    dense: float | None = None,
-) -> Passage:
-    provenance = Provenance(
-        correction_id=CorrectionId("c1"),
-        interaction_id=InteractionId("i1"),
-        feedback_ids=(),
-        reviewer="rita",
-        reviewed=datetime(2026, 1, 1, tzinfo=UTC),
-        supersedes=(),
-    )
-    chunk = Chunk(
-        chunk_id=ChunkId(f"chunk-{rank}"),
-        document_id=DocumentId(f"document-{rank}"),
-        title=f"Title {rank}",
-        headings=(),
-        text=text,
-        start=start,
-        end=start + len(text) + hidden,
-        source="docs/guide.md",
-        question="How do I go back?" if correction else None,
-        provenance=provenance if correction else None,
-    )
-    return Passage(chunk=chunk, rank=rank, score=1 / rank, scores=Scores(dense=dense))
-
-
 def ask(generator: Extractive, question: str, *passages: Passage) -> tuple[list[str], Draft]:
     *pieces, draft = generator.answer(question, passages)
     assert isinstance(draft, Draft)
@@ -118,10 +79,10 @@ def sentences(text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("question", "passages"),
     [
-        ("How do I roll back to the previous version?", (passage(CANARY), passage(ROLLBACK, 2))),
-        ("What is the capital of France?", (passage(CANARY), passage(ROLLBACK, 2))),
-        ("How do I go back?", (passage("Use the\n  undo button. It is [1] red. ", correction=True),)),
-        ("How do I install it?", (passage(SETUP),)),
+        ("How do I roll back to the previous version?", (found(CANARY), found(ROLLBACK, 2))),
+        ("What is the capital of France?", (found(CANARY), found(ROLLBACK, 2))),
+        ("How do I go back?", (found("Use the\n  undo button. It is [1] red. ", correction=True),)),
+        ("How do I install it?", (found(SETUP),)),
         ("How do I install it?", ()),
     ],
     ids=["answer", "refusal", "correction", "procedure", "nothing found"],
@@ -135,7 +96,7 @@ def test_the_pieces_together_are_the_drafts_text(
 
 
 def test_an_answer_quotes_the_sentence_that_answers_and_marks_it(generator: Extractive) -> None:
-    _, draft = ask(generator, "How do I roll back to the previous version?", passage(CANARY), passage(ROLLBACK, 2))
+    _, draft = ask(generator, "How do I roll back to the previous version?", found(CANARY), found(ROLLBACK, 2))
     assert draft.answered
     assert "Run `rag-flywheel rollback` to go back to the previous version." in draft.text
     assert [f"[{citation.number}]" in draft.text for citation in draft.citations] == [True] * len(draft.citations)
@@ -146,7 +107,7 @@ def test_an_answer_quotes_the_sentence_that_answers_and_marks_it(generator: Extr
     "question", ["What is the capital of France?", "Who won the football match?", "Is milk healthy?"]
 )
 def test_a_question_about_something_else_is_refused(generator: Extractive, question: str) -> None:
-    pieces, draft = ask(generator, question, passage(CANARY), passage(ROLLBACK, 2), passage(SETUP, 3))
+    pieces, draft = ask(generator, question, found(CANARY), found(ROLLBACK, 2), found(SETUP, 3))
     assert (pieces, draft) == ([REFUSAL], Draft(text=REFUSAL, answered=False, citations=()))
 
 
@@ -158,20 +119,20 @@ def test_passages_far_from_the_question_count_against_an_answer(encoder: Sentenc
     """The passage's own cosine is averaged with the sentence's, so a stray sentence in a foreign text does not do."""
     generator = Extractive(encoder, minimum_similarity=0.4, sentences=3)
     question = "How do I roll back to the previous version?"
-    assert ask(generator, question, passage(ROLLBACK, dense=0.6))[1].answered
-    assert not ask(generator, question, passage(ROLLBACK, dense=-0.2))[1].answered
+    assert ask(generator, question, found(ROLLBACK, dense=0.6))[1].answered
+    assert not ask(generator, question, found(ROLLBACK, dense=-0.2))[1].answered
 
 
 def test_a_citation_is_the_span_of_the_document_that_was_quoted(generator: Extractive) -> None:
     document = "x" * 70 + ROLLBACK
-    _, draft = ask(generator, "How do I roll back to the previous version?", passage(ROLLBACK, start=70))
+    _, draft = ask(generator, "How do I roll back to the previous version?", found(ROLLBACK, start=70))
     for citation in draft.citations:
         assert document[citation.start : citation.end] == citation.text
         assert f"{citation.text} [{citation.number}]" in draft.text
 
 
 def test_a_passage_with_a_hidden_part_is_cited_whole(generator: Extractive) -> None:
-    shortened = passage(ROLLBACK, start=30, hidden=25)
+    shortened = found(ROLLBACK, start=30, hidden=25)
     _, draft = ask(generator, "How do I roll back to the previous version?", shortened)
     assert {(c.start, c.end) for c in draft.citations} == {(30, 30 + len(ROLLBACK) + 25)}
     assert all(citation.text in ROLLBACK for citation in draft.citations)
@@ -179,7 +140,7 @@ def test_a_passage_with_a_hidden_part_is_cited_whole(generator: Extractive) -> N
 
 def test_a_correction_that_ranks_first_is_given_as_written(generator: Extractive) -> None:
     text = "  Press undo.\n\n* Then *wait*. "
-    pieces, draft = ask(generator, "How do I go back?", passage(text, correction=True), passage(ROLLBACK, 2))
+    pieces, draft = ask(generator, "How do I go back?", found(text, correction=True), found(ROLLBACK, 2))
     assert pieces == [text]
     assert draft.text == text
     [citation] = draft.citations
@@ -190,39 +151,39 @@ def test_a_correction_that_ranks_first_is_given_as_written(generator: Extractive
 def test_a_correction_further_down_is_quoted_like_any_passage(generator: Extractive) -> None:
     text = "Run `rag-flywheel rollback --to VERSION` to go back to any previous version."
     _, draft = ask(
-        generator, "How do I roll back to a previous version?", passage(CANARY), passage(text, 2, correction=True)
+        generator, "How do I roll back to a previous version?", found(CANARY), found(text, 2, correction=True)
     )
     assert f"{text} [" in draft.text
 
 
 def test_the_steps_of_a_procedure_come_together_and_in_order(generator: Extractive) -> None:
-    _, draft = ask(generator, "How do I install the service from the sources?", passage(SETUP))
+    _, draft = ask(generator, "How do I install the service from the sources?", found(SETUP))
     steps = SETUP[SETUP.index("To install") : SETUP.index("Logs go")].rstrip()
     assert steps in draft.text
 
 
 def test_no_more_sentences_than_asked_for(encoder: SentenceEncoder) -> None:
     generator = Extractive(encoder, minimum_similarity=0.0, sentences=2)
-    pieces, draft = ask(generator, "How do I roll back to the previous version?", passage(ROLLBACK), passage(CANARY, 2))
+    pieces, draft = ask(generator, "How do I roll back to the previous version?", found(ROLLBACK), found(CANARY, 2))
     assert len(pieces) == 2
     assert sum(len(sentences(citation.text)) for citation in draft.citations) == 2
 
 
 def test_a_sentence_that_two_passages_share_is_quoted_once(generator: Extractive) -> None:
-    _, draft = ask(generator, "How do I roll back to the previous version?", passage(ROLLBACK), passage(ROLLBACK, 2))
+    _, draft = ask(generator, "How do I roll back to the previous version?", found(ROLLBACK), found(ROLLBACK, 2))
     assert draft.text.count("Run `rag-flywheel rollback`") == 1
 
 
 def test_a_heading_is_no_answer(generator: Extractive) -> None:
     text = "# How do I roll back to the previous version\n\nRun `rag-flywheel rollback`; the alias moves back."
-    _, draft = ask(generator, "How do I roll back to the previous version?", passage(text, dense=0.8))
+    _, draft = ask(generator, "How do I roll back to the previous version?", found(text, dense=0.8))
     assert draft.text == "Run `rag-flywheel rollback`; the alias moves back. [1]"
 
 
 def test_a_sentence_is_weighed_below_its_nearest_heading(encoder: SentenceEncoder) -> None:
     """Manuals say "run `make setup`" below "Installing": the heading carries what the question asks for."""
     generator = Extractive(encoder, minimum_similarity=0.4, sentences=1)
-    check, setup = passage("Run `make check` in the folder."), passage("Run `make setup` in the folder.", 2)
+    check, setup = found("Run `make check` in the folder."), found("Run `make setup` in the folder.", 2)
     check = replace(check, chunk=replace(check.chunk, headings=("Installing", "Testing")))
     setup = replace(setup, chunk=replace(setup.chunk, headings=("Quickstart", "Installing")))
     assert ask(generator, "How do I install the program?", check, setup)[1].text == f"{setup.chunk.text} [1]"
@@ -230,43 +191,43 @@ def test_a_sentence_is_weighed_below_its_nearest_heading(encoder: SentenceEncode
 
 def test_a_marker_leaves_a_code_block_whole(generator: Extractive) -> None:
     text = "To roll back to the previous version, run:\n\n```sh\nrag-flywheel rollback\n```"
-    _, draft = ask(generator, "How do I roll back to the previous version?", passage(text))
+    _, draft = ask(generator, "How do I roll back to the previous version?", found(text))
     assert draft.text == f"{text}\n[1]"
 
 
 def test_known_sentences_are_not_embedded_again(encoder: SentenceEncoder) -> None:
     counting = CountingEncoder(encoder)
     generator = Extractive(counting, minimum_similarity=0.4, sentences=3)
-    first = ask(generator, "How do I roll back to the previous version?", passage(ROLLBACK))
+    first = ask(generator, "How do I roll back to the previous version?", found(ROLLBACK))
     embedded = list(counting.documents)
-    assert ask(generator, "How do I roll back to the previous version?", passage(ROLLBACK)) == first
+    assert ask(generator, "How do I roll back to the previous version?", found(ROLLBACK)) == first
     assert sorted(embedded) == sorted(f"Title 1\n{sentence}" for sentence in sentences(ROLLBACK))
     assert counting.documents == embedded
 
 
 def test_what_is_prepared_is_embedded_in_one_call_and_answers_the_same(encoder: SentenceEncoder) -> None:
     question = "How do I roll back to the previous version?"
-    found = [(passage(ROLLBACK), passage(CANARY, 2)), (), (passage("Use the undo button.", correction=True),)]
-    expected = [ask(Extractive(encoder, minimum_similarity=0.4, sentences=3), question, *some) for some in found]
+    searched = [(found(ROLLBACK), found(CANARY, 2)), (), (found("Use the undo button.", correction=True),)]
+    expected = [ask(Extractive(encoder, minimum_similarity=0.4, sentences=3), question, *some) for some in searched]
     counting = CountingEncoder(encoder)
     generator = Extractive(counting, minimum_similarity=0.4, sentences=3)
-    generator.prepare(found)
+    generator.prepare(searched)
     assert len(counting.documents) == len(sentences(ROLLBACK)) + len(sentences(CANARY))
-    assert [ask(generator, question, *some) for some in found] == expected
+    assert [ask(generator, question, *some) for some in searched] == expected
     assert counting.calls == 1
 
 
 def test_a_passage_far_behind_the_best_is_not_read_unless_it_ranks_first(encoder: SentenceEncoder) -> None:
     counting = CountingEncoder(encoder)
     generator = Extractive(counting, minimum_similarity=0.1, sentences=3)
-    found = [
-        passage("First of all.", 1, dense=0.3),
-        passage("Nearest by its vector.", 2, dense=0.6),
-        passage("Near enough to be read.", 3, dense=0.46),
-        passage("Too far to be read.", 4, dense=0.44),
-        passage("Found by its words.", 5),
+    passages = [
+        found("First of all.", 1, dense=0.3),
+        found("Nearest by its vector.", 2, dense=0.6),
+        found("Near enough to be read.", 3, dense=0.46),
+        found("Too far to be read.", 4, dense=0.44),
+        found("Found by its words.", 5),
     ]
-    ask(generator, "Which are read?", *found)
+    ask(generator, "Which are read?", *passages)
     assert {text.split("\n")[1] for text in counting.documents} == {
         "First of all.",
         "Nearest by its vector.",
@@ -277,9 +238,9 @@ def test_a_passage_far_behind_the_best_is_not_read_unless_it_ranks_first(encoder
 
 def test_many_threads_get_the_answers_that_one_gets(encoder: SentenceEncoder) -> None:
     asked = [
-        ("How do I roll back to the previous version?", passage(ROLLBACK)),
-        ("Who gets the canary?", passage(CANARY)),
-        ("How do I install it from the sources?", passage(SETUP)),
+        ("How do I roll back to the previous version?", found(ROLLBACK)),
+        ("Who gets the canary?", found(CANARY)),
+        ("How do I install it from the sources?", found(SETUP)),
     ] * 4
     alone = Extractive(encoder, minimum_similarity=0.2, sentences=3)
     expected = [ask(alone, question, found) for question, found in asked]

@@ -57,6 +57,19 @@ def test_a_searcher_has_the_settings_that_its_version_was_built_with() -> None:
     assert (searching.candidates, searching.shown, searching.reranked) == (7, 3, 4)
 
 
+def test_a_version_opens_that_was_built_with_a_setting_that_is_gone() -> None:
+    shaped = settings()
+    for section in ("retrieval", "reranker", "embedder"):
+        shaped[section] = {**dict(shaped[section]), "cut_later": 1}  # type: ignore[call-overload]
+    searching = open_version(
+        manifest("v1", shaped=shaped),
+        index=MemoryIndex(),
+        encoders=lambda settings: HashingEncoder(),
+        rerankers=MemoryRerankers(),
+    )
+    assert searching.candidates == Retrieval().candidates
+
+
 def test_a_version_whose_reranker_is_gone_cannot_be_opened() -> None:
     lost = manifest("v1", learned=LearnedRanking(fusion={RERANK: 1.0}, reranker="gone"))
     with pytest.raises(NotFound):
