@@ -25,11 +25,11 @@ def test_a_real_manual_answers_its_readers_and_refuses_strangers() -> None:
 
     def answered(question: str) -> bool:
         cosines = vectors @ encoder.encode_queries([question])[0]
-        found = [
+        nearest = [
             found(manual[at]["text"], rank, dense=float(cosines[at]))
             for rank, at in enumerate(cosines.argsort()[::-1][:5], start=1)
         ]
-        return ask(generator, question, *found)[1].answered
+        return ask(generator, question, *nearest)[1].answered
 
     assert len(readers) == len(strangers) == 30
     assert sum(map(answered, readers)) >= 0.9 * len(readers)
