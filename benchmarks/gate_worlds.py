@@ -21,7 +21,7 @@ from eval.scores import scorecard
 from ingest import build
 from ingest.corrections import accepted
 from rag_flywheel.cli.progress import Steps
-from rag_flywheel.config import Config, Embedder
+from rag_flywheel.config import Config, Embedder, Source
 from rag_flywheel.cycle import candidate_cases
 from rag_flywheel.cycle.candidate import Built, build_version
 from rag_flywheel.cycle.candidate_cases import FromCorpus, FromPeople
@@ -80,7 +80,7 @@ def settings_for(folder: Path, work: Path) -> Config:
     """The default settings over a copy of the data set's corpus, its questions as the golden set."""
     work.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(folder / "corpus.jsonl", work / "corpus.jsonl")
-    return Config(file=work / "config.yaml", sources=("corpus.jsonl",), golden=str(folder.resolve()))
+    return Config(file=work / "config.yaml", sources=(Source(path="corpus.jsonl"),), golden=str(folder.resolve()))
 
 
 def begin(services: Services, steps: Steps) -> World:

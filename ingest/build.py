@@ -8,12 +8,13 @@ from pydantic import TypeAdapter
 
 from ingest import chunking
 from ingest.chunking import chunk, hide
+from ingest.cleaning import screening
+from ingest.cleaning.duplicates import deduplicate
+from ingest.cleaning.screening import clean, masked
 from ingest.corrections import Accepted
-from ingest.reading import screening
 from ingest.reading.raw import Skipped
-from ingest.reading.screening import clean, deduplicate
 from ingest.reading.sources import SourceFile, read, unique
-from rag_flywheel.config import Ingest
+from rag_flywheel.config import Ingest, Source
 from rag_flywheel.domain import Chunk, Counts, Document
 from rag_flywheel.ports import Cache, Encoder, Entry, Redactor
 from rag_flywheel.search.texts import searched_text
@@ -42,20 +43,22 @@ def collect(
     *,
     settings: Ingest,
     cache: Cache,
-    redactor: Redactor,
+    redactor: Callable[[Source], Redactor],
     on_step: Step,
 ) -> tuple[list[Document], list[Skipped]]:
     """The sources' documents, screened and free of duplicates, and what was left out with the reason.
 
-    A file whose bytes (`digests`, by name) and rules are as before comes from the cache.
+    `redactor` gives what masks the documents of a source. A file whose bytes (`digests`, by name) and rules are as
+    before comes from the cache.
     """
     documents: list[Document] = []
     skipped: list[Skipped] = []
     for done, file in enumerate(files, start=1):
-        rules = f"{RULES}|{redactor.name}|{settings.model_dump_json()}"
+        masking = redactor(file.source)
+        rules = f"{RULES}|{masking.name}|{settings.model_dump_json()}|{file.source.model_dump_json()}"
         key = "read:" + _digest(rules, file.name, digests[file.name])
         known = cache.get([key]).get(key)
-        result = _read(file, settings, redactor) if known is None else _READ.validate_json(known)
+        result = _read(file, settings, masking) if known is None else _READ.validate_json(known)
         if known is None:
             cache.put({key: _READ.dump_json(result)})
         documents += result.documents
@@ -68,9 +71,9 @@ def collect(
 
 def _read(file: SourceFile, settings: Ingest, redactor: Redactor) -> _Read:
     raw, skipped = read(file)
-    screened = [clean(raw_document, redactor=redactor, settings=settings) for raw_document in raw]
+    screened = [clean(raw_document, settings) for raw_document in raw]
     return _Read(
-        documents=[document for document in screened if isinstance(document, Document)],
+        documents=[masked(document, redactor) for document in screened if isinstance(document, Document)],
         skipped=[*skipped, *(left_out for left_out in screened if isinstance(left_out, Skipped))],
     )
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ingest.cleaning.normalising import words
 from ingest.reading.raw import PAGE_BREAK
-from ingest.reading.screening import words
 from rag_flywheel.config import Ingest
 from rag_flywheel.domain import Chunk, ChunkId, Document, DocumentId, Evidence
 from rag_flywheel.domain.sentences import tiles

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from rag_flywheel.config import Config, Embedder, Secrets
+from rag_flywheel.config import Config, Embedder, Secrets, Source
 from rag_flywheel.domain import Manifest
 from rag_flywheel.ports import (
     Cache,
@@ -33,7 +33,8 @@ class Services:
     rerankers: RerankerStore
     generator: Generator
     rephraser: Rephraser | None  # where a language model is configured
-    redactor: Redactor
+    redactor: Redactor  # of what people say
+    document_redactor: Callable[[Source], Redactor]  # of what a source holds
     cache: Cache
     webhooks: Webhooks
     now: Callable[[], datetime]

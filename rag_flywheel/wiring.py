@@ -51,6 +51,7 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
         cache = ForgivingCache(SqliteCache(data / "cache.db"))
         opened.callback(cache.close)
         encoders = functools.cache(functools.partial(_encoder, cache=cache))
+        redactor = _redactor(config)
         generator = _generator(config, secrets, encoders(config.embedder))
         yield Services(
             config=config,
@@ -66,7 +67,8 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
             ),
             generator=generator,
             rephraser=CachedRephraser(generator, cache=cache) if isinstance(generator, OpenAILikeGenerator) else None,
-            redactor=_redactor(config),
+            redactor=redactor,
+            document_redactor=lambda source: redactor,
             cache=cache,
             webhooks=HttpWebhooks(secrets.webhook_urls.split(), secret=secrets.webhook_secret),
             now=lambda: datetime.now(UTC),

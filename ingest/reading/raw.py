@@ -9,6 +9,14 @@ PAGE_BREAK = "\f"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What a file says, as Markdown; `title` is empty where it names none."""
+
+    title: str
+    text: str  # pages, where the format has them, are divided by PAGE_BREAK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RawDocument:
     """A document as its file gives it: neither normalised nor masked, so it is never stored or logged."""
 

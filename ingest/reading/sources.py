@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from ingest.reading import formats
 from ingest.reading.raw import RawDocument, Skipped
-from rag_flywheel.config import Config
+from rag_flywheel.config import Config, Source
 from rag_flywheel.domain import Document
 
 AnyDocument = TypeVar("AnyDocument", RawDocument, Document)
@@ -29,6 +29,7 @@ class SourceFile:
 
     name: str
     path: Path
+    source: Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +48,11 @@ def list_files(config: Config) -> Listing:
     passed over. In a glob `**` stands for any number of folders. A file that is named itself must have a known suffix,
     other ones are only counted.
     """
-    found: dict[str, Path] = {}
+    found: dict[str, SourceFile] = {}
     skipped: list[Skipped] = []
     ignored: set[Path] = set()
-    for entry in config.sources:
+    for source in config.sources:
+        entry = source.path
         named = _absolute(config.folder, entry)
         if os.path.isfile(named) and not _readable(named):
             skipped.append(Skipped(name=entry, reason=f"has the suffix {named.suffix or '(none)'}; {_KNOWN}"))
@@ -68,9 +70,10 @@ def list_files(config: Config) -> Listing:
         ignored.update(path for path in paths if not _readable(path))
         if not usable:
             skipped.append(Skipped(name=entry, reason=f"matches no file with a known suffix; {_KNOWN}"))
-        found.update((_name(path, config.folder), path) for path in usable)
-    files = tuple(SourceFile(name=name, path=path) for name, path in sorted(found.items()))
-    return Listing(files=files, skipped=tuple(skipped), ignored=len(ignored))
+        for path in usable:
+            name = _name(path, config.folder)
+            found[name] = SourceFile(name=name, path=path, source=source)
+    return Listing(files=tuple(found[name] for name in sorted(found)), skipped=tuple(skipped), ignored=len(ignored))
 
 
 def fingerprint(files: Iterable[SourceFile]) -> dict[str, str]:

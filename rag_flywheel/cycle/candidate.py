@@ -89,14 +89,15 @@ def _contents(snapshot: Snapshot, services: Services, steps: Steps) -> _Contents
         snapshot.digests,
         settings=config.ingest,
         cache=services.cache,
-        redactor=services.redactor,
+        redactor=services.document_redactor,
         on_step=lambda done, total: steps("reading files", done, total),
     )
     skipped = (*snapshot.problems, *left_out)
     cut, counts = build.cut(documents, snapshot.accepted, skipped=len(skipped), settings=config.ingest)
     if not cut:
         reasons = "; ".join(f"{omitted.name}: {omitted.reason}" for omitted in skipped[:10])
-        raise InvalidInput(f"there is nothing to index in {list(config.sources)}{': ' + reasons if reasons else ''}")
+        named = [source.name for source in config.sources]
+        raise InvalidInput(f"there is nothing to index in {named}{': ' + reasons if reasons else ''}")
     chunks = with_holders(cut, snapshot.reviewed, snapshot.corrected.__getitem__)
     known = known_questions(snapshot.confirmed, chunks)
     if len(known) < config.reranker.minimum_groups:

@@ -110,7 +110,7 @@ def held_documents(services: Services) -> dict[DocumentId, int | None]:
         fingerprint(files),
         settings=services.config.ingest,
         cache=services.cache,
-        redactor=services.redactor,
+        redactor=services.document_redactor,
         on_step=lambda done, total: None,
     )
     lengths: dict[DocumentId, int | None] = {DocumentId(omitted.name): None for omitted in left_out}

@@ -270,7 +270,7 @@ def _duplicates(services: Services) -> dict[DocumentId, DocumentId]:
         fingerprint(files),
         settings=services.config.ingest,
         cache=services.cache,
-        redactor=services.redactor,
+        redactor=services.document_redactor,
         on_step=lambda done, total: None,
     )
     return {DocumentId(left_out.name): left_out.same_as for left_out in skipped if left_out.same_as is not None}

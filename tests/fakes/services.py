@@ -48,6 +48,7 @@ def services(
         generator=generator or Extractive(encoder, minimum_similarity=0.3, sentences=1),
         rephraser=None,
         redactor=FakeRedactor(),
+        document_redactor=lambda source: FakeRedactor(),
         cache=MemoryCache(),
         webhooks=HttpWebhooks([], secret=""),
         now=lambda: NOON + timedelta(seconds=next(seconds)),

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from rag_flywheel import config
+from rag_flywheel.config import Source
 from rag_flywheel.errors import ConfigError
 from tests.paths import ROOT
 
@@ -25,7 +26,7 @@ def refused(folder: Path, text: str, environ: dict[str, str] | None = None) -> s
 
 def test_an_empty_file_gives_the_defaults(tmp_path: Path) -> None:
     loaded = config.load(write(tmp_path, ""), {})
-    assert (loaded.ingest.chunk_words, loaded.sources, loaded.ledger.url) == (200, ("docs",), "")
+    assert (loaded.ingest.chunk_words, loaded.sources, loaded.ledger.url) == (200, (Source(path="docs"),), "")
 
 
 def test_the_config_of_the_project_says_every_default(tmp_path: Path) -> None:
@@ -123,7 +124,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     loaded = config.load(file, environ)
     assert loaded.data_dir == Path("there")
     assert (loaded.api.port, loaded.api.host) == (2, "a")
-    assert loaded.sources == ("manuals/*.pdf", "docs")
+    assert loaded.sources == (Source(path="manuals/*.pdf"), Source(path="docs"))
     assert not loaded.privacy.redact
     assert loaded.reranker.learning_rate == 5e-5
     assert loaded.gate.margin == 0.5

@@ -27,7 +27,7 @@ def collect(folder: Path, cache: MemoryCache, redactor: FakeRedactor) -> tuple[l
         fingerprint(files),
         settings=config.ingest,
         cache=cache,
-        redactor=redactor,
+        redactor=lambda source: redactor,
         on_step=lambda done, total: None,
     )
 

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.cleaning.duplicates import deduplicate
+from ingest.cleaning.normalising import normalise, words
+from ingest.cleaning.screening import clean, masked
 from ingest.reading.raw import RawDocument, Skipped
-from ingest.reading.screening import clean, deduplicate, normalise, words
 from rag_flywheel.config import Ingest
 from rag_flywheel.domain import Document, DocumentId
 from tests.fakes.redactor import FakeRedactor
@@ -17,13 +19,13 @@ SETTINGS = Ingest()
 
 
 def cleaned(raw: RawDocument) -> Document:
-    document = clean(raw, FakeRedactor(), SETTINGS)
+    document = clean(raw, SETTINGS)
     assert isinstance(document, Document), document
     return document
 
 
 def reason(text: str) -> str:
-    skipped = clean(replace(RAW, text=text), FakeRedactor(), SETTINGS)
+    skipped = clean(replace(RAW, text=text), SETTINGS)
     assert isinstance(skipped, Skipped), skipped
     assert skipped.name == "a.md"
     return skipped.reason
@@ -84,17 +86,15 @@ def test_two_pages_that_begin_alike_keep_their_lines() -> None:
 
 
 def test_title_and_text_are_masked() -> None:
-    document = cleaned(
-        replace(RAW, title="Mail of ann@example.com", text="Write to ann@example.com or bob@example.com.")
-    )
+    raw = replace(RAW, title="Mail of ann@example.com", text="Write to ann@example.com or bob@example.com.")
+    document = masked(cleaned(raw), FakeRedactor())
     assert document.title == "Mail of <EMAIL_ADDRESS>"
     assert document.text == "Write to <EMAIL_ADDRESS> or <EMAIL_ADDRESS>."
 
 
 def test_personal_data_that_invisible_characters_divide_is_masked() -> None:
-    assert cleaned(replace(RAW, text="Write now to ann@exam\u00adple\u200b.com please.")).text == (
-        "Write now to <EMAIL_ADDRESS> please."
-    )
+    document = cleaned(replace(RAW, text="Write now to ann@exam\u00adple\u200b.com please."))
+    assert masked(document, FakeRedactor()).text == "Write now to <EMAIL_ADDRESS> please."
 
 
 def test_a_document_keeps_its_id_source_and_a_title_on_one_line() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from ingest.reading.raw import PAGE_BREAK, RawDocument, Skipped
 from ingest.reading.sources import Listing, SourceFile, fingerprint, list_files, read, unique
-from rag_flywheel.config import Config
+from rag_flywheel.config import Config, Source
 
 # reportlab and pypdf still use what Python and cryptography will drop; neither is ours to change.
 pytestmark = [
@@ -42,14 +42,14 @@ def names(found: Listing) -> list[str]:
 
 
 def read_one(path: Path) -> RawDocument:
-    documents, skipped = read(SourceFile(name=path.name, path=path))
+    documents, skipped = read(SourceFile(name=path.name, path=path, source=Source(path=".")))
     assert skipped == []
     assert len(documents) == 1
     return documents[0]
 
 
 def reason(path: Path) -> str:
-    documents, skipped = read(SourceFile(name=path.name, path=path))
+    documents, skipped = read(SourceFile(name=path.name, path=path, source=Source(path=".")))
     assert documents == []
     assert [left_out.name for left_out in skipped] == [path.name]
     return skipped[0].reason
@@ -145,7 +145,7 @@ def test_the_fingerprint_changes_with_the_bytes_and_with_nothing_else(tmp_path: 
 
 
 def test_a_file_that_vanished_has_an_empty_fingerprint_and_is_reported_when_it_is_read(tmp_path: Path) -> None:
-    gone = SourceFile(name="gone.md", path=tmp_path / "gone.md")
+    gone = SourceFile(name="gone.md", path=tmp_path / "gone.md", source=Source(path="."))
     assert fingerprint([gone]) == {"gone.md": ""}
     documents, skipped = read(gone)
     assert (documents, [left_out.name for left_out in skipped]) == ([], ["gone.md"])
@@ -266,7 +266,7 @@ def test_jsonl_gives_one_document_a_line_under_its_own_id(write: Write) -> None:
     path = write(
         "c.jsonl", '\ufeff{"_id": "s1", "title": "T", "text": "One"}\n\n{"_id": 2, "text": "Two", "metadata": {}}\r\n'
     )
-    documents, skipped = read(SourceFile(name="data/c.jsonl", path=path))
+    documents, skipped = read(SourceFile(name="data/c.jsonl", path=path, source=Source(path=".")))
     assert skipped == []
     assert [(document.document_id, document.title, document.text, document.source) for document in documents] == [
         ("s1", "T", "One", "data/c.jsonl"),
@@ -287,7 +287,9 @@ def test_broken_jsonl_lines_are_reported_by_number_without_their_text_and_the_ot
         b"[" * 100_000,
         json.dumps({"_id": "10", "text": "good too"}).encode(),
     ]
-    documents, skipped = read(SourceFile(name="c.jsonl", path=write("c.jsonl", b"\n".join(lines))))
+    documents, skipped = read(
+        SourceFile(name="c.jsonl", path=write("c.jsonl", b"\n".join(lines)), source=Source(path="."))
+    )
     assert [document.document_id for document in documents] == ["1", "10"]
     assert [left_out.name for left_out in skipped] == [f"c.jsonl:{number}" for number in range(2, 10)]
     assert not any("secret" in left_out.reason for left_out in skipped)

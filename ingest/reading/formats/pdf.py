@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 
 from ingest.reading.llama import llama_readers
-from ingest.reading.raw import PAGE_BREAK, Unreadable
+from ingest.reading.raw import PAGE_BREAK, Content, Unreadable
 
 
-def read_pdf(path: Path) -> tuple[str, str]:
+def read(path: Path) -> Content:
     from pypdf import PdfReader
     from pypdf.errors import FileNotDecryptedError, PyPdfError
     from tenacity import RetryError
@@ -26,4 +26,5 @@ def read_pdf(path: Path) -> tuple[str, str]:
         title = ""  # the pages were read, so a damaged title is no reason to leave the document out
     if re.search(r"(?i)^(?:untitled|microsoft word\b.*|.*\.\w{3,4})$", title.strip()):
         title = ""
-    return title, f"\n{PAGE_BREAK}\n".join(pages) if any(page.strip() for page in pages) else ""
+    text = f"\n{PAGE_BREAK}\n".join(pages) if any(page.strip() for page in pages) else ""
+    return Content(title=title, text=text)

@@ -5,7 +5,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingest.reading.raw import Unreadable, decode
+from ingest.reading.raw import Content, Unreadable, decode
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
@@ -33,7 +33,7 @@ _BANNER = re.compile(
 )
 
 
-def read_html(path: Path) -> tuple[str, str]:
+def read(path: Path) -> Content:
     from bs4 import BeautifulSoup, XMLParsedAsHTMLWarning
 
     data = path.read_bytes()
@@ -47,7 +47,7 @@ def read_html(path: Path) -> tuple[str, str]:
     title = (soup.title.get_text(" ", strip=True) if soup.title else "") or (
         heading.get_text(" ", strip=True) if heading else ""
     )
-    return " ".join(title.split()), _as_markdown(soup)
+    return Content(title=" ".join(title.split()), text=_as_markdown(soup))
 
 
 def _decode_declared(data: bytes, encoding: str) -> str:

@@ -1,0 +1,43 @@
+"""Stage 1: a raw document to one that may be stored, or why it is kept out; never with its text.
+
+`clean` looks at one document alone, so its result can be cached by the document's content.
+"""
+
+import re
+from dataclasses import replace
+
+from ingest.cleaning.furniture import without_furniture
+from ingest.cleaning.noise import noise
+from ingest.cleaning.normalising import normalise
+from ingest.reading.raw import PAGE_BREAK, RawDocument, Skipped
+from rag_flywheel.config import Ingest
+from rag_flywheel.domain import Document
+from rag_flywheel.ports import Redactor
+
+RULES = "1"  # raise it whenever the result of `clean` could change: caches are keyed by it
+
+
+def clean(raw: RawDocument, settings: Ingest) -> Document | Skipped:
+    """The document normalised, and not masked yet, or why it is left out.
+
+    The result depends on `raw`, `settings.minimum_words` and RULES alone.
+    """
+    text = without_furniture(raw.text) if PAGE_BREAK in raw.text else raw.text
+    text = normalise(text)
+    if raw.source.lower().endswith(".pdf"):
+        text = re.sub(r"(?<=[^\W\d_])-\n(?=[^\W\d_A-Z])", "", text)  # a word divided at the end of a line
+    why = noise(text, settings.minimum_words)
+    if why:
+        return Skipped(name=raw.document_id, reason=why)
+    title = " ".join(normalise(raw.title).split())
+    return Document(
+        document_id=raw.document_id,
+        title=title,
+        text=text,
+        source=raw.source,
+    )
+
+
+def masked(document: Document, redactor: Redactor) -> Document:
+    """The document with personal data masked, in its title too. Until then it is neither stored nor logged."""
+    return replace(document, title=redactor.redact(document.title).text, text=redactor.redact(document.text).text)

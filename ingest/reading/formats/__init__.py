@@ -1,0 +1,42 @@
+"""Which reader a file is for, by its suffix. Every format becomes Markdown; a reader is imported when it is needed."""
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+
+from ingest.reading.formats.lines import read_lines
+from ingest.reading.raw import Content, RawDocument, Skipped, Unreadable
+from rag_flywheel.domain import DocumentId
+
+_READERS = {
+    ".md": "markdown",
+    ".txt": "text",
+    ".html": "html",
+    ".htm": "html",
+    ".csv": "csv",
+    ".pdf": "pdf",
+    ".docx": "docx",
+    ".pptx": "pptx",
+}
+"""The module of this package whose `read(path) -> Content` is for files with the suffix."""
+SUFFIXES = frozenset(_READERS) | {".jsonl"}
+
+
+def read(name: str, path: Path) -> tuple[list[RawDocument], list[Skipped]]:
+    """The documents of the file at `path`, whose suffix must be one of SUFFIXES, and what could not be read."""
+    suffix = path.suffix.lower()
+    try:
+        if path.stat().st_size == 0:
+            raise Unreadable("is empty")
+        if suffix == ".jsonl":
+            return read_lines(name, path)
+        reader: Callable[[Path], Content] = importlib.import_module(f"{__name__}.{_READERS[suffix]}").read
+        content = reader(path)
+        if not content.text.strip():
+            raise Unreadable("holds no text" + ("; scanned pages need OCR first" if suffix == ".pdf" else ""))
+    except Unreadable as error:
+        return [], [Skipped(name=name, reason=str(error))]
+    except OSError as error:
+        return [], [Skipped(name=name, reason=f"cannot be opened: {error.strerror or type(error).__name__}")]
+    title = content.title.strip() or path.stem
+    return [RawDocument(document_id=DocumentId(name), title=title, text=content.text, source=name)], []

@@ -1,0 +1,252 @@
+"""The settings: every section with its defaults and limits, frozen."""
+
+import itertools
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(_Section):
+    """Where documents come from: files (`path`: a file, a folder or a glob), or a reader of LlamaIndex."""
+
+    path: str = ""
+    reader: str = ""  # such as llama_index.readers.web:SitemapReader
+    args: dict[str, JsonValue] = Field(default_factory=dict)  # of the reader's load_data, and of the reader itself
+    exclude: tuple[str, ...] = ()  # gitignore rules
+    title: str = ""
+    trust: Literal["official", "public"] = "official"
+    language: str = ""
+    mask: Literal["full", "dangerous", "nothing"] | None = None  # none: dangerous where official, full where public
+    follow_links: bool = False  # out of the folder, too
+
+    @model_validator(mode="after")
+    def _files_or_reader(self) -> Self:
+        if bool(self.path) == bool(self.reader):
+            raise ValueError("a source names either a `path` or a `reader`")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, whole: SerializerFunctionWrapHandler) -> object:
+        return self.path if self == Source(path=self.path or "-") else whole(self)
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self.path or self.reader
+
+
+def _as_source(value: object) -> object:
+    return {"path": value} if isinstance(value, str) else value
+
+
+class Ingest(_Section):
+    chunk_words: int = Field(200, ge=20, le=2000)
+    chunk_overlap_words: int = Field(20, ge=0, le=500)
+    embed_titles: bool = True
+    minimum_words: int = Field(4, ge=1)
+    near_duplicate: float = Field(0.9, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _overlap_fits(self) -> Self:
+        if self.chunk_overlap_words >= self.chunk_words:
+            raise ValueError(
+                f"chunk_overlap_words ({self.chunk_overlap_words}) should be below chunk_words ({self.chunk_words})"
+            )
+        return self
+
+
+class Privacy(_Section):
+    redact: bool = True
+    entities: tuple[str, ...] = (
+        "EMAIL_ADDRESS",
+        "PHONE_NUMBER",
+        "CREDIT_CARD",
+        "IBAN_CODE",
+        "IP_ADDRESS",
+        "US_SSN",
+        "CRYPTO",
+        "MEDICAL_LICENSE",
+        "PERSON",
+        "ID_NUMBER",
+        "SECRET",
+    )
+    minimum_score: float = Field(0.5, ge=0, le=1)
+    spacy_model: str = ""
+    consent: Literal["assumed", "required"] = "assumed"
+
+
+class Embedder(_Section):
+    model: str = "all-MiniLM-L6-v2"
+    batch: int = Field(8, ge=1)
+    query_prefix: str = ""
+    document_prefix: str = ""
+
+
+class Reranker(_Section):
+    base: str = ""
+    candidates: int = Field(20, ge=1)
+    minimum_groups: int = Field(10, ge=2)
+    epochs: int = Field(2, ge=1)
+    learning_rate: float = Field(5e-5, gt=0)
+    negatives: int = Field(4, ge=1)
+    seed: int = 0
+
+
+class Retrieval(_Section):
+    candidates: int = Field(50, ge=1)
+    passages: int = Field(5, ge=1)
+    admission_error: float = Field(0.1, gt=0, lt=1)
+
+
+class Generator(_Section):
+    kind: Literal["extractive", "openai_like"] = "extractive"
+    minimum_similarity: float = Field(0.4, ge=-1, le=1)
+    sentences: int = Field(3, ge=1)
+    model: str = ""
+    url: str = ""
+    timeout: float = Field(60.0, gt=0)
+    retries: int = Field(2, ge=0)
+    context_window: int = Field(8192, ge=512)
+    max_tokens: int = Field(512, ge=1)
+    temperature: float = Field(0.0, ge=0)
+
+
+class Judge(_Section):
+    model: str = ""
+    url: str = ""
+    timeout: float = Field(60.0, gt=0)
+    concurrency: int = Field(4, ge=1)
+    maximum_calls: int = Field(5000, ge=1)
+    maximum_tokens: int = Field(5_000_000, ge=1)
+
+
+class LedgerSection(_Section):
+    url: str = ""
+    timeout: float = Field(10.0, gt=0)
+
+
+class IndexSection(_Section):
+    url: str = ""
+    prefix: str = "rag-flywheel"
+    timeout: float = Field(30.0, gt=0)
+    keep_versions: int = Field(5, ge=1)
+
+
+class Gate(_Section):
+    margin: float = Field(0.045, gt=0, le=1)
+    significance: float = Field(0.05, gt=0, lt=0.5)
+    target: float = Field(0.8, ge=0, le=1)
+    target_metrics: tuple[str, ...] = ("hit_at_1", "reciprocal_rank")
+    guarded_metrics: tuple[str, ...] = (
+        "hit_at_1",
+        "refusal_correct",
+        "id_based_context_recall",
+        "id_based_context_precision",
+    )
+    minimum_cases: int = Field(20, ge=1)
+    minimum_slice: int = Field(200, ge=2)
+    minimum_coverage: float = Field(0.95, gt=0, le=1)
+    known_items: int = Field(200, ge=0)
+    neighbours: int = Field(50, ge=0)
+    replayed: int = Field(100, ge=0)
+    sealed: float = Field(0.2, ge=0, lt=1)
+    sealed_decisions: int = Field(20, ge=1)
+    resamples: int = Field(2000, ge=100)
+    seed: int = 0
+
+
+class Guardrails(_Section):
+    maximum_shrink: float = Field(0.3, ge=0, le=1)
+    maximum_growth: float = Field(2.0, gt=0)
+    maximum_stale: float = Field(0.2, ge=0, le=1)
+    maximum_author_share: float = Field(0.5, gt=0, le=1)
+    author_share_from: int = Field(20, ge=1)
+    maximum_gap: float = Field(0.1, ge=0, le=1)
+    maximum_attack_success: float = Field(0.0, ge=0, le=1)
+    unsafe_threshold: float = Field(0.5, gt=0, lt=1)
+    canaries: str = ""
+
+
+class CanarySection(_Section):
+    strategy: Literal["direct", "shadow", "canary", "auto"] = "auto"
+    shares: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field((0.1, 0.25, 0.5), min_length=1)
+    minimum_hours: float = Field(1.0, ge=0)
+    maximum_hours: float = Field(168.0, gt=0)
+    minimum_people: int = Field(50, ge=2)
+    on_timeout: Literal["superior", "keep", "promote"] = "superior"
+    margin: float = Field(0.1, gt=0)
+    significance: float = Field(0.05, gt=0, lt=0.5)
+    slow_seconds: float = Field(10.0, gt=0)
+    seconds_between_looks: float = Field(15.0, gt=0, le=60)
+    holdout: float = Field(0.02, gt=0, lt=0.5)
+
+    @model_validator(mode="after")
+    def _shares_rise(self) -> Self:
+        if any(later <= earlier for earlier, later in itertools.pairwise(self.shares)):
+            raise ValueError(f"shares should rise from step to step; found {list(self.shares)}")
+        return self
+
+
+class Api(_Section):
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    threads: int = Field(40, ge=1)
+    workers: int = Field(1, ge=1)
+
+
+class Config(_Section):
+    data_dir: Path = Path("data")
+    sources: tuple[Annotated[Source, BeforeValidator(_as_source)], ...] = (Source(path="docs"),)
+    golden: str = ""
+    ingest: Ingest = Ingest()
+    privacy: Privacy = Privacy()
+    embedder: Embedder = Embedder()
+    reranker: Reranker = Reranker()
+    retrieval: Retrieval = Retrieval()
+    generator: Generator = Generator()
+    judge: Judge = Judge()
+    ledger: LedgerSection = LedgerSection()
+    index: IndexSection = IndexSection()
+    gate: Gate = Gate()
+    guardrails: Guardrails = Guardrails()
+    canary: CanarySection = CanarySection()
+    api: Api = Api()
+    file: Path = Field(exclude=True)  # the file it was read from, absolute
+
+    @property
+    def folder(self) -> Path:
+        """What relative paths in the file are relative to."""
+        return self.file.parent
+
+    def resolve(self, path: str | Path) -> Path:
+        return (self.folder / Path(path).expanduser()).resolve()
+
+    @property
+    def data(self) -> Path:
+        return self.resolve(self.data_dir)
+
+
+class Secrets(BaseModel):
+    """What only the environment may hold. Never printed: `repr` hides the values."""
+
+    model_config = ConfigDict(frozen=True)
+
+    llm_api_key: str = Field("", repr=False)
+    judge_api_key: str = Field("", repr=False)
+    qdrant_api_key: str = Field("", repr=False)
+    webhook_urls: str = Field("", repr=False)  # separated by spaces; here, because a URL may be all that a caller needs
+    webhook_secret: str = Field("", repr=False)
