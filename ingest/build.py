@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import TypeAdapter
 
@@ -10,12 +10,12 @@ from ingest import chunking
 from ingest.chunking import chunk, hide
 from ingest.cleaning import screening
 from ingest.cleaning.duplicates import deduplicate
-from ingest.cleaning.screening import clean, masked
+from ingest.cleaning.screening import Cleaned, clean, masked
 from ingest.corrections import Accepted
-from ingest.reading.raw import Skipped
+from ingest.reading.raw import Removal, Skipped
 from ingest.reading.sources import SourceFile, read, unique
 from rag_flywheel.config import Ingest, Source
-from rag_flywheel.domain import Chunk, Counts, Document
+from rag_flywheel.domain import Chunk, Counts, Document, DocumentId
 from rag_flywheel.ports import Cache, Encoder, Entry, Redactor
 from rag_flywheel.search.texts import searched_text
 
@@ -26,12 +26,38 @@ EMBEDDED_AT_ONCE = 128
 Step = Callable[[int, int], None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovedFrom:
+    """What was taken out of one document. Personal data in its lines is masked."""
+
+    document_id: DocumentId
+    removed: tuple[Removal, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alike:
+    """Documents that nearly say the same: all are kept, and an answer shows one of them. A hint for who keeps them."""
+
+    documents: tuple[DocumentId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corpus:
+    """The documents that the sources hold, and what an operator should know of how they were read."""
+
+    documents: tuple[Document, ...]
+    skipped: tuple[Skipped, ...]
+    removed: tuple[RemovedFrom, ...]
+    alike: tuple[Alike, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class _Read:
     """What one file came to, as the cache keeps it."""
 
     documents: list[Document]
     skipped: list[Skipped]
+    removed: list[RemovedFrom]
 
 
 _READ = TypeAdapter(_Read)
@@ -45,7 +71,7 @@ def collect(
     cache: Cache,
     redactor: Callable[[Source], Redactor],
     on_step: Step,
-) -> tuple[list[Document], list[Skipped]]:
+) -> Corpus:
     """The sources' documents, screened and free of duplicates, and what was left out with the reason.
 
     `redactor` gives what masks the documents of a source. A file whose bytes (`digests`, by name) and rules are as
@@ -53,6 +79,7 @@ def collect(
     """
     documents: list[Document] = []
     skipped: list[Skipped] = []
+    removed: list[RemovedFrom] = []
     for done, file in enumerate(files, start=1):
         masking = redactor(file.source)
         rules = f"{RULES}|{masking.name}|{settings.model_dump_json()}|{file.source.model_dump_json()}"
@@ -63,18 +90,31 @@ def collect(
             cache.put({key: _READ.dump_json(result)})
         documents += result.documents
         skipped += result.skipped
+        removed += result.removed
         on_step(done, len(files))
     named, clashes = unique(documents)
     kept, duplicates = deduplicate(named, settings.near_duplicate)
-    return kept, [*skipped, *clashes, *duplicates]
+    return Corpus(documents=tuple(kept), skipped=(*skipped, *clashes, *duplicates), removed=tuple(removed), alike=())
 
 
 def _read(file: SourceFile, settings: Ingest, redactor: Redactor) -> _Read:
     raw, skipped = read(file)
     screened = [clean(raw_document, settings) for raw_document in raw]
+    kept = [cleaned for cleaned in screened if isinstance(cleaned, Cleaned)]
     return _Read(
-        documents=[masked(document, redactor) for document in screened if isinstance(document, Document)],
+        documents=[masked(cleaned.document, redactor) for cleaned in kept],
         skipped=[*skipped, *(left_out for left_out in screened if isinstance(left_out, Skipped))],
+        removed=[_removed(cleaned, redactor) for cleaned in kept if cleaned.removed],
+    )
+
+
+def _removed(cleaned: Cleaned, redactor: Redactor) -> RemovedFrom:
+    return RemovedFrom(
+        document_id=cleaned.document.document_id,
+        removed=tuple(
+            replace(removal, lines=tuple(redactor.redact(line).text for line in removal.lines))
+            for removal in cleaned.removed
+        ),
     )
 
 

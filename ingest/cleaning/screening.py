@@ -4,12 +4,12 @@
 """
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ingest.cleaning.furniture import without_furniture
 from ingest.cleaning.noise import noise
 from ingest.cleaning.normalising import normalise
-from ingest.reading.raw import PAGE_BREAK, RawDocument, Skipped
+from ingest.reading.raw import PAGE_BREAK, RawDocument, Removal, Skipped
 from rag_flywheel.config import Ingest
 from rag_flywheel.domain import Document
 from rag_flywheel.ports import Redactor
@@ -17,7 +17,15 @@ from rag_flywheel.ports import Redactor
 RULES = "1"  # raise it whenever the result of `clean` could change: caches are keyed by it
 
 
-def clean(raw: RawDocument, settings: Ingest) -> Document | Skipped:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cleaned:
+    """A document that is kept, and what was taken out of it."""
+
+    document: Document
+    removed: tuple[Removal, ...]
+
+
+def clean(raw: RawDocument, settings: Ingest) -> Cleaned | Skipped:
     """The document normalised, and not masked yet, or why it is left out.
 
     The result depends on `raw`, `settings.minimum_words` and RULES alone.
@@ -30,12 +38,13 @@ def clean(raw: RawDocument, settings: Ingest) -> Document | Skipped:
     if why:
         return Skipped(name=raw.document_id, reason=why)
     title = " ".join(normalise(raw.title).split())
-    return Document(
+    document = Document(
         document_id=raw.document_id,
         title=title,
         text=text,
         source=raw.source,
     )
+    return Cleaned(document=document, removed=raw.removed)
 
 
 def masked(document: Document, redactor: Redactor) -> Document:

@@ -9,11 +9,21 @@ PAGE_BREAK = "\f"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """What was taken out of a file, though a reader of it could see it, because it is no content: never in silence."""
+
+    what: str  # such as "running heads", "navigation"
+    count: int
+    lines: tuple[str, ...] = ()  # the lines themselves, where these are what an operator should look at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
     """What a file says, as Markdown; `title` is empty where it names none."""
 
     title: str
     text: str  # pages, where the format has them, are divided by PAGE_BREAK
+    removed: tuple[Removal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +34,7 @@ class RawDocument:
     title: str
     text: str
     source: str  # the file's name
+    removed: tuple[Removal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

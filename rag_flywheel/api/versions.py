@@ -78,6 +78,15 @@ class SkippedReply(Body):
     reason: str
 
 
+class RemovedReply(Body):
+    """What was taken out of a document that is kept."""
+
+    document_id: str
+    what: str
+    count: int
+    lines: list[str]
+
+
 class CycleReply(Body):
     """What a run of the cycle came to; `report` is the path of its report where the gate was reached."""
 
@@ -87,6 +96,8 @@ class CycleReply(Body):
     report: str | None
     counts: Counts | None
     skipped: list[SkippedReply]
+    removed: list[RemovedReply]
+    alike: list[list[str]]  # documents that nearly say the same
     seconds: float
 
 

@@ -68,6 +68,12 @@ def _reindex_table(result: Mapping[str, Any]) -> None:
         terminal.line(f"  - {reason}")
     for skipped in result["skipped"]:
         terminal.line(f"  skipped {skipped['name']}: {skipped['reason']}", style="dim")
+    for removed in result["removed"]:
+        terminal.line(f"  {removed['document_id']}: {removed['count']} {removed['what']} taken out", style="dim")
+        for line in removed["lines"]:
+            terminal.line(f"    {line}", style="dim")
+    for alike in result["alike"]:
+        terminal.line(f"  nearly the same: {', '.join(alike)}", style="dim")
     if result["report"]:
         terminal.line(f"report: {result['report']}")
     terminal.line(f"{result['seconds']:.1f} s", style="dim")

@@ -7,6 +7,7 @@ from eval.questions import golden
 from eval.questions.known_items import Rephrase
 from ingest import build
 from ingest.answer_spans import with_evidence, with_holders
+from ingest.build import Corpus
 from ingest.known_questions import known_questions, up_to_date
 from ingest.learning import tuning
 from ingest.reading.raw import Skipped
@@ -29,6 +30,7 @@ class Built:
     chunks: tuple[Chunk, ...]  # all that was indexed
     originals: Mapping[DocumentId, str]  # the whole texts of the documents of which a part is hidden
     skipped: tuple[Skipped, ...]  # what was left out
+    corpus: Corpus  # how the sources were read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,7 @@ class _Contents:
     known: tuple[Chunk, ...]  # some of them once more, as a confirmed question finds them
     counts: Counts
     originals: Mapping[DocumentId, str]  # the whole texts of the documents of which a part is hidden
+    corpus: Corpus
     skipped: tuple[Skipped, ...]  # what was left out
 
 
@@ -79,12 +82,13 @@ def build_version(
         chunks=(*contents.chunks, *contents.known),
         originals=contents.originals,
         skipped=contents.skipped,
+        corpus=contents.corpus,
     )
 
 
 def _contents(snapshot: Snapshot, services: Services, steps: Steps) -> _Contents:
     config = services.config
-    documents, left_out = build.collect(
+    corpus = build.collect(
         snapshot.files,
         snapshot.digests,
         settings=config.ingest,
@@ -92,8 +96,8 @@ def _contents(snapshot: Snapshot, services: Services, steps: Steps) -> _Contents
         redactor=services.document_redactor,
         on_step=lambda done, total: steps("reading files", done, total),
     )
-    skipped = (*snapshot.problems, *left_out)
-    cut, counts = build.cut(documents, snapshot.accepted, skipped=len(skipped), settings=config.ingest)
+    skipped = (*snapshot.problems, *corpus.skipped)
+    cut, counts = build.cut(corpus.documents, snapshot.accepted, skipped=len(skipped), settings=config.ingest)
     if not cut:
         reasons = "; ".join(f"{omitted.name}: {omitted.reason}" for omitted in skipped[:10])
         named = [source.name for source in config.sources]
@@ -107,7 +111,10 @@ def _contents(snapshot: Snapshot, services: Services, steps: Steps) -> _Contents
         chunks=tuple(chunks),
         known=tuple(known),
         counts=counts,
-        originals={document.document_id: document.text for document in documents if document.document_id in hidden},
+        originals={
+            document.document_id: document.text for document in corpus.documents if document.document_id in hidden
+        },
+        corpus=corpus,
         skipped=skipped,
     )
 

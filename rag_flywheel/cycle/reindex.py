@@ -67,7 +67,8 @@ def _run(services: Services, *, force: bool, steps: Steps) -> CycleResult:
     rephrase = None if services.rephraser is None else OtherWords(rephraser=services.rephraser)
     built = build_version(snapshot, services, parent=live, rephrase=rephrase, steps=steps)
     decided = decide_on(built, snapshot, services, rephrase=rephrase, steps=steps)
-    return replace(conclude(decided, services, steps=steps), skipped=built.skipped)
+    result = conclude(decided, services, steps=steps)
+    return replace(result, skipped=built.skipped, removed=built.corpus.removed, alike=built.corpus.alike)
 
 
 def conclude(decided: Decided, services: Services, *, steps: Steps) -> CycleResult:

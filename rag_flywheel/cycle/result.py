@@ -4,8 +4,9 @@ import dataclasses
 from enum import StrEnum
 from pathlib import Path
 
-from ingest.reading.raw import Skipped
-from rag_flywheel.domain import Counts, Json, VersionId
+from ingest.build import Alike, RemovedFrom
+from ingest.reading.raw import Removal, Skipped
+from rag_flywheel.domain import Counts, DocumentId, Json, VersionId
 
 
 class CycleDecision(StrEnum):
@@ -32,6 +33,8 @@ class CycleResult:
     report: Path | None = None  # the gate's, where it was asked
     counts: Counts | None = None  # of the version
     skipped: tuple[Skipped, ...] = ()  # what was left out
+    removed: tuple[RemovedFrom, ...] = ()  # what was taken out of documents that are kept
+    alike: tuple[Alike, ...] = ()  # documents that nearly say the same
     seconds: float = 0.0
 
     def as_json(self) -> dict[str, Json]:
@@ -43,5 +46,13 @@ class CycleResult:
             "report": None if self.report is None else str(self.report),
             "counts": None if self.counts is None else dataclasses.asdict(self.counts),
             "skipped": [{"name": left_out.name, "reason": left_out.reason} for left_out in self.skipped],
+            "removed": [
+                _as_json(removed.document_id, removal) for removed in self.removed for removal in removed.removed
+            ],
+            "alike": [[*alike.documents] for alike in self.alike],
             "seconds": self.seconds,
         }
+
+
+def _as_json(document: DocumentId, removal: Removal) -> Json:
+    return {"document_id": document, "what": removal.what, "count": removal.count, "lines": [*removal.lines]}

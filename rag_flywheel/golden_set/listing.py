@@ -105,7 +105,7 @@ def held_documents(services: Services) -> dict[DocumentId, int | None]:
     for the one that says the same.
     """
     files = list_files(services.config).files
-    documents, left_out = build.collect(
+    corpus = build.collect(
         files,
         fingerprint(files),
         settings=services.config.ingest,
@@ -113,9 +113,9 @@ def held_documents(services: Services) -> dict[DocumentId, int | None]:
         redactor=services.document_redactor,
         on_step=lambda done, total: None,
     )
-    lengths: dict[DocumentId, int | None] = {DocumentId(omitted.name): None for omitted in left_out}
+    lengths: dict[DocumentId, int | None] = {DocumentId(omitted.name): None for omitted in corpus.skipped}
     corrections = accepted(services.ledger.corrections()).documents
-    return lengths | {document.document_id: len(document.text) for document in (*documents, *corrections)}
+    return lengths | {document.document_id: len(document.text) for document in (*corpus.documents, *corrections)}
 
 
 def _collected(in_folder: Sequence[Case], recorded: Sequence[GoldenCase]) -> list[tuple[Case, Origin]]:

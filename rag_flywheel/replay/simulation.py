@@ -265,7 +265,7 @@ def _first_document(interaction: Interaction) -> DocumentId | None:
 def _duplicates(services: Services) -> dict[DocumentId, DocumentId]:
     """Each document that was left out as a duplicate, with the one that says the same. Files come from the cache."""
     files = list_files(services.config).files
-    _, skipped = build.collect(
+    corpus = build.collect(
         files,
         fingerprint(files),
         settings=services.config.ingest,
@@ -273,4 +273,4 @@ def _duplicates(services: Services) -> dict[DocumentId, DocumentId]:
         redactor=services.document_redactor,
         on_step=lambda done, total: None,
     )
-    return {DocumentId(left_out.name): left_out.same_as for left_out in skipped if left_out.same_as is not None}
+    return {DocumentId(left_out.name): left_out.same_as for left_out in corpus.skipped if left_out.same_as is not None}

@@ -39,4 +39,7 @@ def read(name: str, path: Path) -> tuple[list[RawDocument], list[Skipped]]:
     except OSError as error:
         return [], [Skipped(name=name, reason=f"cannot be opened: {error.strerror or type(error).__name__}")]
     title = content.title.strip() or path.stem
-    return [RawDocument(document_id=DocumentId(name), title=title, text=content.text, source=name)], []
+    document = RawDocument(
+        document_id=DocumentId(name), title=title, text=content.text, source=name, removed=content.removed
+    )
+    return [document], []

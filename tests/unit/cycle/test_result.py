@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from ingest.reading.raw import Skipped
+from ingest.build import Alike, RemovedFrom
+from ingest.reading.raw import Removal, Skipped
 from rag_flywheel.cycle.result import CycleDecision, CycleResult
 from rag_flywheel.domain import Counts, DocumentId, VersionId
 
@@ -15,6 +16,13 @@ def test_a_result_is_shown_with_the_keys_that_scripts_read() -> None:
         report=Path("reports/v1/report.html"),
         counts=Counts(documents=1, passages=2, corrections=3, superseded=4, skipped=5),
         skipped=(Skipped(name="a.md", reason="is empty"), Skipped(name="b", reason="same", same_as=DocumentId("c"))),
+        removed=(
+            RemovedFrom(
+                document_id=DocumentId("d.pdf"),
+                removed=(Removal(what="running heads", count=2, lines=("Pump manual",)),),
+            ),
+        ),
+        alike=(Alike(documents=(DocumentId("a"), DocumentId("b"))),),
         seconds=1.5,
     )
     assert result.as_json() == {
@@ -24,6 +32,8 @@ def test_a_result_is_shown_with_the_keys_that_scripts_read() -> None:
         "report": "reports/v1/report.html",
         "counts": {"documents": 1, "passages": 2, "corrections": 3, "superseded": 4, "skipped": 5},
         "skipped": [{"name": "a.md", "reason": "is empty"}, {"name": "b", "reason": "same"}],
+        "removed": [{"document_id": "d.pdf", "what": "running heads", "count": 2, "lines": ["Pump manual"]}],
+        "alike": [["a", "b"]],
         "seconds": 1.5,
     }
 
@@ -37,5 +47,7 @@ def test_what_there_is_not_is_null() -> None:
         "report": None,
         "counts": None,
         "skipped": [],
+        "removed": [],
+        "alike": [],
         "seconds": 0.0,
     }

@@ -22,7 +22,7 @@ NOTHING = Accepted(documents=(), hidden=(), superseded=())
 def collect(folder: Path, cache: MemoryCache, redactor: FakeRedactor) -> tuple[list[Document], list[Skipped]]:
     config = Config(file=folder / "config.yaml", sources=("pages",))
     files = list_files(config).files
-    return build.collect(
+    corpus = build.collect(
         files,
         fingerprint(files),
         settings=config.ingest,
@@ -30,6 +30,7 @@ def collect(folder: Path, cache: MemoryCache, redactor: FakeRedactor) -> tuple[l
         redactor=lambda source: redactor,
         on_step=lambda done, total: None,
     )
+    return list(corpus.documents), list(corpus.skipped)
 
 
 def write(folder: Path, name: str, text: str) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ingest.cleaning.duplicates import deduplicate
 from ingest.cleaning.normalising import normalise, words
-from ingest.cleaning.screening import clean, masked
+from ingest.cleaning.screening import Cleaned, clean, masked
 from ingest.reading.raw import RawDocument, Skipped
 from rag_flywheel.config import Ingest
 from rag_flywheel.domain import Document, DocumentId
@@ -19,9 +19,9 @@ SETTINGS = Ingest()
 
 
 def cleaned(raw: RawDocument) -> Document:
-    document = clean(raw, SETTINGS)
-    assert isinstance(document, Document), document
-    return document
+    kept = clean(raw, SETTINGS)
+    assert isinstance(kept, Cleaned), kept
+    return kept.document
 
 
 def reason(text: str) -> str:
