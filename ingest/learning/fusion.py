@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
-from sklearn.model_selection import GroupKFold
 
 from ingest.learning.pairs import Lesson
 from rag_flywheel.domain import Passage
@@ -82,6 +80,8 @@ def fit(known: Sequence[Example], used: Sequence[int]) -> dict[str, float]:
     The known questions of other answers never count against a passage: what is learned from them is used with the
     query's own known question among them, which speaks for the passage.
     """
+    from scipy.optimize import minimize  # half a second's work, for which a night without changes has no use
+
     columns = list(used)
     deviations = np.mean([example.values[:, columns].std(axis=0) for example in known], axis=0)
     scale = np.where(deviations > 0.0, deviations, 1.0)
@@ -105,6 +105,8 @@ def fit(known: Sequence[Example], used: Sequence[int]) -> dict[str, float]:
 
 def _cross_validated(known: Sequence[Example], used: Sequence[int]) -> NDArray[np.float64]:
     """The reciprocal rank of each question by weights learned from the other folds; no cluster is in two."""
+    from sklearn.model_selection import GroupKFold  # brings pandas: two seconds' work
+
     ranks = np.zeros(len(known))
     for train, test in GroupKFold(FOLDS).split(known, groups=[example.cluster for example in known]):
         weights = fit([known[at] for at in train], used)

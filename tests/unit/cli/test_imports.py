@@ -14,6 +14,11 @@ HEAVY = {
     *("torch", "transformers", "sentence_transformers", "presidio_analyzer", "spacy", "numpy", "scipy", "sklearn"),
 }
 """Servers, ledgers, indexes and models: what only local files need."""
+LEARNING = {
+    *("torch", "transformers", "sentence_transformers", "sklearn", "pandas", "datasets", "ragas", "openai", "spacy"),
+    *("presidio_analyzer", "llama_index", "qdrant_client", "fastapi", "bs4", "pypdf", "docx", "pptx"),
+}
+"""Readers, models and what versions are built and scored with: what only a night with changes needs."""
 CALL = """
 import sys
 from rag_flywheel.cli import app
@@ -82,3 +87,11 @@ def test_a_command_to_a_server_imports_nothing_that_only_local_files_need(
 def test_help_imports_no_settings_and_no_http_client_either(arguments: tuple[str, ...]) -> None:
     found = imported(*arguments, "--help")
     assert found & {*HEAVY, "httpx", "rich", "yaml"} == set()
+
+
+def test_a_reindex_that_finds_nothing_changed_imports_nothing_that_building_a_version_needs(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("sources: [page.md]\ngate: {known_items: 0}\n")
+    (tmp_path / "page.md").write_text("# Reset\n\nHold the button for ten seconds.\n")
+    command = ("--config", str(tmp_path / "config.yaml"), "--json", "reindex")
+    assert imported(*command) & LEARNING != set()
+    assert imported(*command) & LEARNING == set()
