@@ -5,7 +5,6 @@ from rag_flywheel.config.loading import (
     known_keys,
     load,
     masked,
-    masked_url,
     secrets,
     shown,
     unknown_variables,
@@ -26,11 +25,13 @@ from rag_flywheel.config.sections import (
     Reranker,
     Retrieval,
     Secrets,
-    Source,
 )
+from rag_flywheel.config.source import VARIABLE, Source
+from rag_flywheel.config.urls import masked_url
 
 __all__ = [
     "ENV_PREFIX",
+    "VARIABLE",
     "Api",
     "CanarySection",
     "Config",

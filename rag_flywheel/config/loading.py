@@ -11,12 +11,13 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
-from urllib.parse import urlsplit, urlunsplit
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from rag_flywheel.config.sections import Config, Secrets
+from rag_flywheel.config.source import Source
+from rag_flywheel.config.urls import masked_url, password_in
 from rag_flywheel.errors import ConfigError
 
 ENV_PREFIX = "RAG_FLYWHEEL_"
@@ -83,26 +84,10 @@ def masked(config: Config) -> Config:
     return config.model_copy(update={"ledger": ledger, "index": index})
 
 
-def masked_url(url: str) -> str:
-    """The URL with its password, if any, as ***."""
-    if _password(url) is None:
-        return url
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{host}"))
-
-
-def _password(url: str) -> str | None:
-    try:
-        return urlsplit(url).password
-    except ValueError:  # no URL at all, which is for its user to say
-        return None
-
-
 def _refuse_secrets(settings: Mapping[str, Any], file: Path) -> None:
     for section in ("ledger", "index"):
         url = (settings.get(section) or {}).get("url", "") if isinstance(settings.get(section), dict | None) else ""
-        if isinstance(url, str) and _password(url) is not None:
+        if isinstance(url, str) and password_in(url) is not None:
             variable = f"{ENV_PREFIX}{section.upper()}__URL"
             raise ConfigError(
                 f"{file}: `{section}.url` holds a password; put the URL into the variable {variable} instead"
@@ -141,14 +126,28 @@ def known_keys() -> list[str]:
 
 def _explain(error: ValidationError) -> Iterator[str]:
     for mistake in error.errors(include_url=False):
-        name = ".".join(str(step) for step in mistake["loc"])
+        steps = [str(step) for step in mistake["loc"]]
+        name = ".".join(steps) or "the file"
+        where = ".".join(steps[:2]) if steps[:1] == ["sources"] else ""
         if mistake["type"] == "extra_forbidden":
-            near = _nearest(name)
+            near = _nearest(name, [f"{where}.{key}" for key in Source.model_fields] if where else known_keys())
             yield f"  `{name}`: unknown key" + (f"; did you mean `{near}`?" if near else "")
         else:
             found = mistake["input"]
-            said = _PLAIN.get(mistake["type"], mistake["msg"][0].lower() + mistake["msg"][1:])
-            yield f"  `{name}`: {said}; found {masked_url(found) if isinstance(found, str) else found!r}"
+            message = mistake["msg"].removeprefix("Value error, ")
+            said = _PLAIN.get(mistake["type"], message[0].lower() + message[1:])
+            whole = mistake["type"] == "value_error" and isinstance(found, dict | list)  # the message says what of it
+            shown = "" if whole or not steps or "args" in steps else f"; found {_unsecret(found)!r}"
+            yield f"  `{name}`: {said}{shown}"
+
+
+def _unsecret(value: Any) -> Any:
+    """What was written, without what may be secret: passwords in URLs, and the arguments of readers."""
+    if isinstance(value, dict):
+        return {key: "..." if key == "args" else _unsecret(below) for key, below in value.items()}
+    if isinstance(value, list):
+        return [_unsecret(below) for below in value]
+    return masked_url(value) if isinstance(value, str) else value
 
 
 _PLAIN = {
@@ -158,9 +157,8 @@ _PLAIN = {
 }
 
 
-def _nearest(name: str) -> str | None:
-    """The known key most like `name`: by its whole path, else by its last part alone (a key in the wrong section)."""
-    keys = known_keys()
+def _nearest(name: str, keys: list[str]) -> str | None:
+    """The key most like `name`: by its whole path, else by its last part alone (a key in the wrong section)."""
     whole = difflib.get_close_matches(name, keys, n=1, cutoff=0.75)
     if whole:
         return whole[0]

@@ -1,56 +1,17 @@
 """The settings: every section with its defaults and limits, frozen."""
 
 import itertools
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    JsonValue,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from rag_flywheel.config.source import Source, as_source
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Source(_Section):
-    """Where documents come from: files (`path`: a file, a folder or a glob), or a reader of LlamaIndex."""
-
-    path: str = ""
-    reader: str = ""  # such as llama_index.readers.web:SitemapReader
-    args: dict[str, JsonValue] = Field(default_factory=dict)  # of the reader's load_data, and of the reader itself
-    exclude: tuple[str, ...] = ()  # gitignore rules
-    title: str = ""
-    trust: Literal["official", "public"] = "official"
-    language: str = ""
-    mask: Literal["full", "dangerous", "nothing"] | None = None  # none: dangerous where official, full where public
-    follow_links: bool = False  # out of the folder, too
-
-    @model_validator(mode="after")
-    def _files_or_reader(self) -> Self:
-        if bool(self.path) == bool(self.reader):
-            raise ValueError("a source names either a `path` or a `reader`")
-        return self
-
-    @model_serializer(mode="wrap")
-    def _as_written(self, whole: SerializerFunctionWrapHandler) -> object:
-        return self.path if self == Source(path=self.path or "-") else whole(self)
-
-    @property
-    def name(self) -> str:
-        """What messages call it."""
-        return self.path or self.reader
-
-
-def _as_source(value: object) -> object:
-    return {"path": value} if isinstance(value, str) else value
 
 
 class Ingest(_Section):
@@ -210,7 +171,7 @@ class Api(_Section):
 
 class Config(_Section):
     data_dir: Path = Path("data")
-    sources: tuple[Annotated[Source, BeforeValidator(_as_source)], ...] = (Source(path="docs"),)
+    sources: tuple[Annotated[Source, BeforeValidator(as_source)], ...] = (Source(path="docs"),)
     golden: str = ""
     ingest: Ingest = Ingest()
     privacy: Privacy = Privacy()
@@ -226,6 +187,15 @@ class Config(_Section):
     canary: CanarySection = CanarySection()
     api: Api = Api()
     file: Path = Field(exclude=True)  # the file it was read from, absolute
+
+    @field_validator("sources")
+    @classmethod
+    def _readers_differ_in_name(cls, sources: tuple[Source, ...]) -> tuple[Source, ...]:
+        names = Counter(source.label.casefold() for source in sources if source.reader)
+        twice = [name for name, count in names.items() if count > 1]
+        if twice:
+            raise ValueError(f"two readers are called {' and '.join(twice)}: give each its own `name`")
+        return sources
 
     @property
     def folder(self) -> Path:

@@ -100,7 +100,7 @@ def _contents(snapshot: Snapshot, services: Services, steps: Steps) -> _Contents
     cut, counts = build.cut(corpus.documents, snapshot.accepted, skipped=len(skipped), settings=config.ingest)
     if not cut:
         reasons = "; ".join(f"{omitted.name}: {omitted.reason}" for omitted in skipped[:10])
-        named = [source.name for source in config.sources]
+        named = [source.label for source in config.sources]
         raise InvalidInput(f"there is nothing to index in {named}{': ' + reasons if reasons else ''}")
     chunks = with_holders(cut, snapshot.reviewed, snapshot.corrected.__getitem__)
     known = known_questions(snapshot.confirmed, chunks)

@@ -1,0 +1,131 @@
+"""One entry of `sources`: where documents come from, and how they are to be treated."""
+
+import re
+from collections.abc import Iterator
+from typing import Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+
+from rag_flywheel.config.urls import password_in
+
+VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+"""What stands in a reader's arguments for a variable of the environment: `${NAME}`."""
+_SECRET = re.compile(
+    r"(?:password|passwd|passphrase|secret|token|credentials?|authorization|cookie"
+    r"|(?:api|private|secret|access|account|developer|consumer|subscription)_?key)$",
+    re.IGNORECASE,
+)
+
+
+class Source(BaseModel):
+    """Where documents come from: files (`path`: a file, a folder or a glob), or a reader of LlamaIndex."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str = ""
+    reader: str = ""  # such as llama_index.readers.web:SitemapReader
+    name: str = Field("", pattern=r"^(?:[A-Za-z0-9][A-Za-z0-9._-]{0,99})?$")  # of a reader: its documents' ids begin so
+    args: dict[str, JsonValue] = Field(default_factory=dict)  # of the reader itself, and of its load_data
+    timeout: float = Field(600.0, gt=0)  # seconds that the reader may take
+    exclude: tuple[str, ...] = ()  # gitignore rules, from the source's folder on
+    title: str = ""
+    trust: Literal["official", "public"] = "official"
+    language: str = Field("", pattern=r"^(?:[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)?$")  # such as de, or pt-BR
+    mask: Literal["full", "dangerous", "nothing"] | None = None  # none: dangerous where official, full where public
+    follow_links: bool = False  # out of the folder, too
+
+    @field_validator("path")
+    @classmethod
+    def _a_path(cls, path: str) -> str:
+        if "\0" in path:
+            raise ValueError("no path holds a zero byte")
+        return path
+
+    @field_validator("reader")
+    @classmethod
+    def _a_class(cls, reader: str) -> str:
+        if reader and not re.fullmatch(r"[^\W\d][\w.]*:[^\W\d]\w*", reader):
+            raise ValueError("should be MODULE:CLASS, such as llama_index.readers.web:SitemapReader")
+        return reader
+
+    @field_validator("exclude", mode="before")
+    @classmethod
+    def _a_list(cls, rules: object) -> object:
+        return tuple(rules) if isinstance(rules, list) else rules  # strictly, only JSON's own lists are tuples
+
+    @field_validator("exclude")
+    @classmethod
+    def _gitignore_rules(cls, rules: tuple[str, ...]) -> tuple[str, ...]:
+        if rules:
+            from pathspec import GitIgnoreSpec  # most configurations exclude nothing
+
+            try:
+                GitIgnoreSpec.from_lines(rules)
+            except ValueError:
+                raise ValueError("holds a line that is no gitignore rule") from None
+        return rules
+
+    @model_validator(mode="after")
+    def _files_or_reader(self) -> Self:
+        if bool(self.path) == bool(self.reader):
+            raise ValueError("a source names either a `path` or a `reader`")
+        others = {"name", "args", "timeout"} if self.path else {"exclude", "follow_links"}
+        out_of_place = sorted(others & self.model_fields_set)
+        if out_of_place:
+            kind = "path" if self.path else "reader"
+            raise ValueError(f"a source with a `{kind}` takes no {' and no '.join(f'`{key}`' for key in out_of_place)}")
+        for where in _secrets(self.args, "args"):
+            raise ValueError(
+                f"`{where}` holds a secret: set a variable of the environment to it, and write ${{NAME}} of that here"
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, whole: SerializerFunctionWrapHandler) -> object:
+        every: dict[str, object] = whole(self)
+        defaults = {
+            name: field.get_default(call_default_factory=True) for name, field in type(self).model_fields.items()
+        }
+        written = {key: value for key, value in every.items() if getattr(self, key) != defaults[key]}
+        return self.path if written.keys() == {"path"} else written
+
+    @property
+    def label(self) -> str:
+        """What messages and ids call it."""
+        return self.path or self.name or self.reader.rpartition(":")[2]
+
+    @property
+    def treatment(self) -> tuple[str, ...]:
+        """What of it decides which texts its files come to: a change is as good as a change of the files."""
+        return (self.title, self.trust, self.language, self.mask or "")
+
+
+def as_source(value: object) -> object:
+    """A text in `sources` is a path."""
+    return {"path": value} if isinstance(value, str) else value
+
+
+def _secrets(value: JsonValue, where: str) -> Iterator[str]:
+    """Where a secret is written out: a password in a URL, or a text under a name that is one of a secret."""
+    if isinstance(value, dict):
+        for key, below in value.items():
+            if isinstance(below, str) and below and _SECRET.search(key) and not VARIABLE.search(below):
+                yield f"{where}.{key}"
+            else:
+                yield from _secrets(below, f"{where}.{key}")
+    elif isinstance(value, list):
+        for number, below in enumerate(value):
+            yield from _secrets(below, f"{where}.{number}")
+    elif isinstance(value, str):
+        password = password_in(value)
+        if password and not VARIABLE.search(password):
+            yield where
