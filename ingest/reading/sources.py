@@ -7,18 +7,24 @@ import fnmatch
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import stat
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from ingest.reading import formats
+from ingest.reading import connectors, formats
 from ingest.reading.raw import RawDocument, Skipped
+from ingest.reading.walking import EXCLUDED, Found, Rules, special, walk
 from rag_flywheel.config import Config, Source
 from rag_flywheel.domain import Document
 
 AnyDocument = TypeVar("AnyDocument", RawDocument, Document)
 
+NAMED = 100
+"""Of the files of one source that are passed over for one reason, so many are named and the others counted."""
 _MAGIC = re.compile(r"[*?\[]")
 _KNOWN = f"known ones are {' '.join(sorted(formats.SUFFIXES))}"
 
@@ -30,50 +36,79 @@ class SourceFile:
     name: str
     path: Path
     source: Source
+    alone: bool = False  # the source names this file, and no other
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """What one entry of `sources` gives."""
+
+    source: Source
+    files: tuple[SourceFile, ...] = ()
+    passed_over: tuple[Skipped, ...] = ()
+    excluded: tuple[str, ...] = ()  # by its own rules; a folder, which ends with a slash, is not looked into
+    problem: str = ""  # why it gives no file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """The corpus's files by name, the entries of `sources` that gave nothing, and how many files had other suffixes."""
+    """The corpus's files by name, and what is passed over: entries of `sources` that give nothing, and files."""
 
     files: tuple[SourceFile, ...]
     skipped: tuple[Skipped, ...]
-    ignored: int
 
 
 def list_files(config: Config) -> Listing:
     """The files that `sources` names, each once, in the order of their names.
 
-    Folders are searched to any depth, through symbolic links too but never twice; names that begin with a dot are
-    passed over. In a glob `**` stands for any number of folders. A file that is named itself must have a known suffix,
-    other ones are only counted.
+    Where two sources give the same file, it is the later one's.
     """
     found: dict[str, SourceFile] = {}
-    skipped: list[Skipped] = []
-    ignored: set[Path] = set()
+    skipped: dict[str, Skipped] = {}
     for source in config.sources:
-        entry = source.path
-        named = _absolute(config.folder, entry)
-        if os.path.isfile(named) and not _readable(named):
-            skipped.append(Skipped(name=entry, reason=f"has the suffix {named.suffix or '(none)'}; {_KNOWN}"))
-            continue
-        if os.path.isfile(named):
-            paths = [named]
-        elif os.path.isdir(named):
-            paths = list(_walk(named, entry, skipped))
-        elif _MAGIC.search(entry):
-            paths = list(_glob(config.folder, entry, skipped))
-        else:
-            skipped.append(Skipped(name=entry, reason="is neither a file nor a folder nor a pattern"))
-            continue
-        usable = [path for path in paths if _readable(path)]
-        ignored.update(path for path in paths if not _readable(path))
-        if not usable:
-            skipped.append(Skipped(name=entry, reason=f"matches no file with a known suffix; {_KNOWN}"))
-        for path in usable:
-            name = _name(path, config.folder)
-            found[name] = SourceFile(name=name, path=path, source=source)
-    return Listing(files=tuple(found[name] for name in sorted(found)), skipped=tuple(skipped), ignored=len(ignored))
+        examined = examine(source, config)
+        if examined.problem:
+            skipped[source.label] = Skipped(name=source.label, reason=examined.problem)
+        for file in examined.files:
+            first = found.setdefault(file.name, file)
+            if first.path == file.path:
+                found[file.name] = file
+            else:
+                skipped[f"{file.name} "] = Skipped(name=file.name, reason="has a name that another file has as text")
+        skipped |= {left_out.name: left_out for left_out in _bounded(examined)}
+    return Listing(
+        files=tuple(found[name] for name in sorted(found)),
+        skipped=tuple(left_out for name, left_out in skipped.items() if name not in found),
+    )
+
+
+def examine(source: Source, config: Config) -> Examined:
+    """The files that one entry of `sources` gives, and what it passes over.
+
+    Folders are searched to any depth. In a glob `**` stands for any number of folders. A file that is named itself may
+    be hidden or a link, but must have a known suffix. This service's own data is never a source.
+    """
+    if source.reader:
+        return _fetched(source, config)
+    entry = os.path.expanduser(source.path)
+    named = _absolute(config.folder, entry)
+    try:
+        mode = os.stat(named).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        if not _MAGIC.search(entry):
+            return Examined(source=source, problem="is neither a file nor a folder nor a pattern")
+        root, found = _glob(entry, source, config)
+        return _examined(source, root, found, config)
+    except OSError as error:
+        return Examined(source=source, problem=f"cannot be opened: {error.strerror}")
+    if stat.S_ISDIR(mode):
+        return _examined(source, named, walk(str(named), _rules(source, config)), config)
+    if not stat.S_ISREG(mode):
+        return Examined(source=source, problem=f"is {special(mode)}, no file")
+    if not _readable(named):
+        return Examined(source=source, problem=f"has the suffix {named.suffix or '(none)'}; {_KNOWN}")
+    file = SourceFile(name=_name(named, config.folder), path=named, source=source, alone=True)
+    return Examined(source=source, files=(file,))
 
 
 def fingerprint(files: Iterable[SourceFile]) -> dict[str, str]:
@@ -82,8 +117,19 @@ def fingerprint(files: Iterable[SourceFile]) -> dict[str, str]:
 
 
 def read(file: SourceFile) -> tuple[list[RawDocument], list[Skipped]]:
-    """The documents that the file holds, in their order, and what of it could not be read."""
-    return formats.read(file.name, file.path)
+    """The documents that the file holds, in their order, and what of it could not be read.
+
+    The source's title is that of its only document, and stands before those of several.
+    """
+    documents, skipped = formats.read(file.name, file.path)
+    title = file.source.title
+    if not title:
+        return documents, skipped
+    only = file.alone and len(documents) == 1
+    return [
+        replace(document, title=title if only or not document.title else f"{title}: {document.title}")
+        for document in documents
+    ], skipped
 
 
 def unique(documents: Iterable[AnyDocument]) -> tuple[list[AnyDocument], list[Skipped]]:
@@ -98,9 +144,69 @@ def unique(documents: Iterable[AnyDocument]) -> tuple[list[AnyDocument], list[Sk
     return list(kept.values()), skipped
 
 
+def _bounded(examined: Examined) -> Iterator[Skipped]:
+    """What is passed over, NAMED of a reason by name and the others as one."""
+    reasons = Counter[str]()
+    for left_out in examined.passed_over:
+        reasons[left_out.reason] += 1
+        if reasons[left_out.reason] <= NAMED:
+            yield left_out
+    for reason, count in reasons.items():
+        if count > NAMED:
+            yield Skipped(name=f"{count - NAMED} more of {examined.source.label}", reason=reason)
+
+
+def _examined(source: Source, root: Path, found: Iterable[Found], config: Config) -> Examined:
+    files, passed_over, excluded = [], [], []
+    for entry in found:
+        path = root / entry.path
+        name = _name(path, config.folder) + "/" * entry.path.endswith("/")
+        if entry.reason == EXCLUDED:
+            excluded.append(name)
+        elif entry.reason:
+            passed_over.append(Skipped(name=name, reason=entry.reason))
+        elif _readable(path):
+            files.append(SourceFile(name=name, path=path, source=source))
+        else:
+            reason = f"has the suffix {path.suffix}, which" if path.suffix else "has no suffix, so it"
+            passed_over.append(Skipped(name=name, reason=f"{reason} is none that can be read"))
+    return Examined(
+        source=source,
+        files=tuple(files),
+        passed_over=tuple(passed_over),
+        excluded=tuple(excluded),
+        problem="" if files else f"gives no file with a known suffix; {_KNOWN}",
+    )
+
+
+def _fetched(source: Source, config: Config) -> Examined:
+    path = connectors.fetched_file(source, config)
+    if not path.is_file():
+        return Examined(source=source, problem="has not been fetched yet: `rag-flywheel reindex` does")
+    return Examined(
+        source=source, files=(SourceFile(name=f"{connectors.FOLDER}/{path.name}", path=path, source=source),)
+    )
+
+
+def _rules(source: Source, config: Config, *, depth: int | None = None) -> Rules:
+    own = {os.path.realpath(config.data)}
+    if config.golden:
+        own.add(os.path.realpath(config.resolve(config.golden) / "queries.jsonl"))
+    excluded: Callable[[str], bool] = _none
+    if source.exclude:
+        from pathspec import GitIgnoreSpec  # most configurations exclude nothing
+
+        excluded = GitIgnoreSpec.from_lines(source.exclude).match_file
+    return Rules(depth=depth, excluded=excluded, follow_links=source.follow_links, own=frozenset(own))
+
+
+def _none(path: str) -> bool:
+    return False
+
+
 def _absolute(folder: Path, entry: str | Path) -> Path:
     """Where the entry points to. Symbolic links stay in it, so that a document's id does not follow a moved link."""
-    return Path(os.path.normpath(folder / Path(entry).expanduser()))
+    return Path(os.path.normpath(folder / entry))
 
 
 def _readable(path: Path) -> bool:
@@ -108,48 +214,36 @@ def _readable(path: Path) -> bool:
 
 
 def _name(path: Path, folder: Path) -> str:
+    """The path as text that can be stored and stands in one line; different paths have different ones."""
     relative = Path(os.path.relpath(path, folder)).as_posix()
-    return os.fsencode(relative).decode("utf-8", "replace")  # a name that is not UTF-8 could not be stored
+    text = os.fsencode(relative).decode("utf-8", "backslashreplace")
+    return "".join(
+        sign.encode("unicode_escape").decode() if unicodedata.category(sign) in ("Cc", "Zl", "Zp") else sign
+        for sign in text
+    )
 
 
 def _digest(path: Path) -> str:
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        # Without waiting: where a FIFO has taken the file's place, nobody may ever write to it.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
+            if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:
-        return ""
+        pass
+    return ""
 
 
-def _walk(folder: Path, entry: str, skipped: list[Skipped]) -> Iterator[Path]:
-    """Regular files below `folder`. A folder that two links lead to is entered once, so a loop of links ends."""
-    entered: set[str] = set()
-
-    def report(error: OSError) -> None:
-        below = os.path.relpath(error.filename, folder)
-        skipped.append(Skipped(name=entry, reason=f"holds a folder {below} that cannot be opened: {error.strerror}"))
-
-    for here, folders, files in os.walk(folder, followlinks=True, onerror=report):
-        real = os.path.realpath(here)
-        if real in entered:
-            folders.clear()
-            continue
-        entered.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        paths = (Path(here, name) for name in sorted(files) if not name.startswith("."))
-        yield from (path for path in paths if os.path.isfile(path))
-
-
-def _glob(folder: Path, entry: str, skipped: list[Skipped]) -> Iterator[Path]:
-    """Files that match. `glob.glob` would follow a loop of links for ever."""
-    parts = Path(entry).expanduser().parts
+def _glob(entry: str, source: Source, config: Config) -> tuple[Path, Iterator[Found]]:
+    """The folder that the pattern begins in, and what matches there."""
+    parts = Path(entry).parts
     first = next(number for number, part in enumerate(parts) if _MAGIC.search(part))
-    root, pattern = _absolute(folder, Path(*parts[:first])), parts[first:]
+    root, pattern = _absolute(config.folder, Path(*parts[:first])), parts[first:]
+    if not os.path.isdir(root):
+        return root, iter(())
     matches = re.compile(_regex(pattern))
-    if pattern == (pattern[0],) and pattern[0] != "**":
-        paths: Iterable[Path] = (path for path in sorted(root.glob("*")) if os.path.isfile(path))
-    else:
-        paths = _walk(root, entry, skipped) if os.path.isdir(root) else ()
-    return (path for path in paths if matches.fullmatch(path.relative_to(root).as_posix()))
+    found = walk(str(root), _rules(source, config, depth=None if "**" in pattern else len(pattern)))
+    return root, (entry for entry in found if entry.path.endswith("/") or matches.fullmatch(entry.path))
 
 
 def _regex(parts: Sequence[str]) -> str:

@@ -26,12 +26,11 @@ from rag_flywheel.config.sections import (
     Retrieval,
     Secrets,
 )
-from rag_flywheel.config.source import VARIABLE, Source
+from rag_flywheel.config.source import Source
 from rag_flywheel.config.urls import masked_url
 
 __all__ = [
     "ENV_PREFIX",
-    "VARIABLE",
     "Api",
     "CanarySection",
     "Config",

@@ -19,11 +19,12 @@ from rag_flywheel.config.urls import password_in
 
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 """What stands in a reader's arguments for a variable of the environment: `${NAME}`."""
-_SECRET = re.compile(
+SECRET = re.compile(
     r"(?:password|passwd|passphrase|secret|token|credentials?|authorization|cookie"
     r"|(?:api|private|secret|access|account|developer|consumer|subscription)_?key)$",
     re.IGNORECASE,
 )
+"""The end of a name of something secret."""
 
 
 class Source(BaseModel):
@@ -118,7 +119,7 @@ def _secrets(value: JsonValue, where: str) -> Iterator[str]:
     """Where a secret is written out: a password in a URL, or a text under a name that is one of a secret."""
     if isinstance(value, dict):
         for key, below in value.items():
-            if isinstance(below, str) and below and _SECRET.search(key) and not VARIABLE.search(below):
+            if isinstance(below, str) and below and SECRET.search(key) and not VARIABLE.search(below):
                 yield f"{where}.{key}"
             else:
                 yield from _secrets(below, f"{where}.{key}")

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from eval import gate
 from eval.questions.rewordings import OtherWords
+from ingest.reading import connectors
 from rag_flywheel.cycle.candidate import build_version
 from rag_flywheel.cycle.gate_run import Decided, decide_on
 from rag_flywheel.cycle.result import DEPLOYED, CycleDecision, CycleResult
@@ -54,7 +55,8 @@ def _held_up(services: Services, *, force: bool) -> CycleResult | None:
 
 def _run(services: Services, *, force: bool, steps: Steps) -> CycleResult:
     live = services.index.live()
-    snapshot = take_snapshot(services)
+    unfetched = connectors.fetch(services.config, lambda done, total: steps("fetching sources", done, total))
+    snapshot = take_snapshot(services, unfetched=unfetched)
     reason = None if force else unchanged(snapshot, services.ledger.versions(), live)
     if reason is not None:
         return CycleResult(

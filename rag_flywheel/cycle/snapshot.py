@@ -38,7 +38,7 @@ class Snapshot:
 
     cutoff: datetime
     files: tuple[SourceFile, ...]
-    problems: tuple[Skipped, ...]  # sources that lead nowhere
+    problems: tuple[Skipped, ...]  # sources that give nothing, and files that are passed over
     digests: Mapping[str, str]  # file -> SHA-256
     reviewed: tuple[ReviewedCorrection, ...]
     accepted: Accepted
@@ -57,8 +57,11 @@ class Snapshot:
         ]
 
 
-def take_snapshot(services: Services) -> Snapshot:
-    """Read what there is to build from, without parsing anything: it is quick."""
+def take_snapshot(services: Services, *, unfetched: Sequence[Skipped] = ()) -> Snapshot:
+    """Read what there is to build from, without parsing anything: it is quick.
+
+    `unfetched` are the sources that could not be fetched just now.
+    """
     config, ledger = services.config, services.ledger
     cutoff = services.now()
     listing = list_files(config)
@@ -82,7 +85,7 @@ def take_snapshot(services: Services) -> Snapshot:
     weights = {name: weight for name, weight in implicit.weights(feedback).items() if name in labelled}
     parts = [
         build.RULES,
-        sorted(digests.items()),
+        [(file.name, digests[file.name], file.alone, file.source.treatment) for file in listing.files],
         [(document.document_id, document.text, document.question) for document in standing.documents],
         [(span.document_id, span.start, span.end) for span in standing.hidden],
         sorted(interaction.interaction_id for interaction in praised),
@@ -94,7 +97,7 @@ def take_snapshot(services: Services) -> Snapshot:
     return Snapshot(
         cutoff=cutoff,
         files=listing.files,
-        problems=listing.skipped,
+        problems=tuple({problem.name: problem for problem in (*listing.skipped, *unfetched)}.values()),
         digests=digests,
         reviewed=tuple(reviewed),
         accepted=standing,

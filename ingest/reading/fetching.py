@@ -1,0 +1,250 @@
+"""The process that a reader of LlamaIndex runs in: its documents to JSON lines, `{_id, title, text}`, in order of ids.
+
+It takes the request on standard input and says on standard output why it failed: what is wrong and where, never what
+the reader said, which may hold a secret or a text. What the reader itself prints goes nowhere.
+"""
+
+import codecs
+import hashlib
+import importlib
+import inspect
+import json
+import os
+import re
+import resource
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from ingest.reading.formats import html
+from ingest.reading.raw import Unreadable
+from rag_flywheel.config.source import SECRET, VARIABLE
+
+MEMORY = 4 << 30  # bytes that a reader may fill
+LONGEST = 500  # signs of an id or a title
+SHORTEST_SECRET = 6  # signs that a secret must have to be hidden wherever it stands
+PLACES = ("url", "URL", "source_url", "link", "permalink", "web_url", "source", "file_path", "path", "page_id", "id")
+"""Metadata that says which document this is, the surest first."""
+TITLES = ("title", "Title", "page_title", "subject", "file_name", "name")
+PAGES = ("page_label", "page", "page_number")
+_HTML = re.compile(
+    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html[\s>])", re.IGNORECASE | re.DOTALL
+)
+
+
+class Failed(Exception):
+    """What is wrong, in words that name no text and no secret."""
+
+
+def main() -> None:
+    """Serve the one request, and end at once, whatever threads the reader has left behind."""
+    request = json.load(sys.stdin)
+    sys.path.append(os.getcwd())  # the config file's folder, where a project may keep a reader of its own
+    answer = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, resource.getrlimit(resource.RLIMIT_DATA)[1]))
+    try:
+        secrets: list[str] = []
+        arguments = _expanded(request["args"], secrets)
+        documents = _load(request["reader"], arguments)
+        _write(Path(request["path"]), request["name"], documents, secrets)
+        failed = ""
+    except Failed as error:
+        failed = str(error)
+    os.write(answer, json.dumps({"failed": failed}).encode())
+    os._exit(0)
+
+
+def _expanded(value: Any, secrets: list[str]) -> Any:
+    """The arguments with the environment's values in the place of `${NAME}`; the values come into `secrets`."""
+    if isinstance(value, dict):
+        return {key: _expanded(below, secrets) for key, below in value.items()}
+    if isinstance(value, list):
+        return [_expanded(below, secrets) for below in value]
+    if not isinstance(value, str):
+        return value
+
+    def put(match: re.Match[str]) -> str:
+        held = os.environ.get(match[1])
+        if held is None:
+            raise Failed(f"the variable {match[1]}, which its args name, is not set")
+        if SECRET.search(match[1]) and len(held) >= SHORTEST_SECRET:
+            secrets.append(held)
+        return held
+
+    return VARIABLE.sub(put, value)
+
+
+def _load(reader: str, arguments: Mapping[str, Any]) -> Sequence[Any]:
+    """What the reader's `load_data` gives. Raises Failed."""
+    try:
+        kind = _class(reader)
+        made, loaded = _shared_out(kind, arguments)
+        documents = list(kind(**made).load_data(**loaded))
+    except Failed:
+        raise
+    except MemoryError:
+        raise Failed(f"it took more than {MEMORY >> 30} GB of memory") from None
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # other people's code may raise anything
+        raise Failed(_explained(error)) from None
+    if not documents:
+        raise Failed("it gave no documents")
+    return documents
+
+
+def _class(reader: str) -> Any:
+    module, _, name = reader.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except ModuleNotFoundError as error:
+        missing = error.name or ""
+        if module != missing and not module.startswith(f"{missing}."):
+            raise Failed(f"it needs the module {missing}, which is not installed") from None
+        package = re.match(r"llama_index\.readers\.(\w+)", module)
+        hint = f": `pip install llama-index-readers-{package[1].replace('_', '-')}`" if package else ""
+        raise Failed(f"the module {module} is not installed{hint}") from None
+    if not callable(getattr(found, "load_data", None)):
+        raise Failed(f"{module} has no reader {name}: a class with `load_data`")
+    return found
+
+
+def _shared_out(kind: Any, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The arguments of the class itself and of its load_data: each goes where its name is known, to both if need be.
+
+    What neither names goes to the one that takes any name. Raises Failed where there is none, or a value is missing.
+    """
+    from llama_index.core.readers.base import BaseReader
+
+    loading = kind.load_data
+    if loading is getattr(BaseReader, "load_data", None):
+        loading = kind.lazy_load_data  # which it hands all that it gets
+    making, loading = inspect.signature(kind), inspect.signature(loading)
+    made = {name: value for name, value in arguments.items() if _named(making, name)}
+    loaded = {name: value for name, value in arguments.items() if _named(loading, name)}
+    others = {name: value for name, value in arguments.items() if name not in made and name not in loaded}
+    if others and _takes_any(loading):
+        loaded |= others
+    elif others and _takes_any(making):
+        made |= others
+    elif others:
+        known = sorted({*making.parameters, *loading.parameters} - {"self", "args", "kwargs", "load_kwargs"})
+        raise Failed(f"it takes no argument {' and no '.join(sorted(others))}; known ones are {', '.join(known)}")
+    for signature, given, first in ((making, made, ()), (loading, loaded, ("self",))):
+        missing = [name for name in _needed(signature) if name not in given and name not in first]
+        if missing:
+            raise Failed(f"its args lack {' and '.join(missing)}")
+    return made, loaded
+
+
+def _named(signature: inspect.Signature, name: str) -> bool:
+    parameter = signature.parameters.get(name)
+    if parameter is None or name == "self":
+        return False
+    return parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+
+
+def _takes_any(signature: inspect.Signature) -> bool:
+    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in signature.parameters.values())
+
+
+def _needed(signature: inspect.Signature) -> list[str]:
+    any_number = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [
+        name
+        for name, parameter in signature.parameters.items()
+        if parameter.default is parameter.empty and parameter.kind not in any_number
+    ]
+
+
+def _explained(error: BaseException) -> str:
+    """The kinds of errors, outermost first, with the numbers that they carry: never their messages."""
+    kinds: list[str] = []
+    step: BaseException | None = error
+    while step is not None and len(kinds) < 5:
+        status = getattr(getattr(step, "response", None), "status_code", None)
+        detail = f" {status}" if isinstance(status, int) else ""
+        if isinstance(step, OSError) and isinstance(step.errno, int):
+            detail = f" ({os.strerror(step.errno)})"
+        kinds.append(type(step).__name__ + detail)
+        step = step.__cause__ or (None if step.__suppress_context__ else step.__context__)
+    return f"it raised {' from '.join(kinds)}"
+
+
+def _write(path: Path, name: str, documents: Iterable[Any], secrets: Sequence[str]) -> None:
+    """A line for each document with a text. Raises Failed where none has one."""
+    lines: dict[str, str] = {}
+    seen = Counter[str]()
+    for document in documents:
+        metadata = getattr(document, "metadata", None) or {}
+        title, text = _said(document, metadata)
+        if not text.strip():
+            continue
+        key = _clean(f"{name}/{_identity(document, metadata, text)}", secrets)
+        seen[key] += 1
+        if seen[key] > 1:
+            key = f"{key}#{seen[key]}"
+        held = {"_id": key, "title": _clean(title, secrets), "text": _hidden(text, secrets)}
+        lines[key] = json.dumps(held, ensure_ascii=False).encode("utf-8", "replace").decode()
+    if not lines:
+        raise Failed("none of its documents holds a text")
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", newline="\n") as file:
+        file.writelines(f"{lines[key]}\n" for key in sorted(lines))
+
+
+def _said(document: Any, metadata: Mapping[str, Any]) -> tuple[str, str]:
+    """Title and text. A whole page of HTML becomes what a reader of the page sees."""
+    title = next((str(metadata[key]) for key in TITLES if metadata.get(key)), "")
+    text = str(getattr(document, "text", None) or "")
+    if not _HTML.match(text):
+        return title, text
+    with tempfile.NamedTemporaryFile(suffix=".html") as file:
+        file.write(codecs.BOM_UTF8 + text.encode("utf-8", "replace"))
+        file.flush()
+        try:
+            content = html.read(Path(file.name))
+        except Unreadable:
+            return title, text
+    return title or content.title, content.text
+
+
+def _identity(document: Any, metadata: Mapping[str, Any], text: str) -> str:
+    """What names the document in every fetch alike. LlamaIndex's own id is random where the reader gives none."""
+    own = str(getattr(document, "id_", None) or "")
+    if own and (not _random(own) or own in map(str, metadata.values())):
+        return own
+    place = next((str(metadata[key]) for key in (*PLACES, *TITLES) if metadata.get(key)), "")
+    if not place:
+        return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
+    page = next((f"#{metadata[key]}" for key in PAGES if metadata.get(key)), "")
+    return place + page
+
+
+def _random(name: str) -> bool:
+    try:
+        return str(UUID(name)) == name and UUID(name).version == 4
+    except ValueError:
+        return False
+
+
+def _clean(text: str, secrets: Sequence[str]) -> str:
+    """The text in one line, of a length that can be stored."""
+    line = "".join(sign if sign.isprintable() else " " for sign in _hidden(text, secrets))
+    line = " ".join(line.split())
+    if len(line) <= LONGEST:
+        return line
+    return line[: LONGEST - 17] + "-" + hashlib.sha256(line.encode()).hexdigest()[:16]
+
+
+def _hidden(text: str, secrets: Sequence[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
+
+
+if __name__ == "__main__":
+    main()
