@@ -19,6 +19,7 @@ from ingest.reading.raw import Skipped
 from rag_flywheel.config import Config, Source
 
 FOLDER = "connectors"
+CHECK_SECONDS = 60.0  # that a reader may take to be imported
 _UNFINISHED = ".part"
 
 
@@ -58,10 +59,31 @@ def _kept(path: Path) -> str:
     return f"its documents of {fetched:%Y-%m-%d %H:%M} UTC are kept"
 
 
+def check(source: Source, config: Config) -> str:
+    """Why its reader cannot be fetched from, as far as that can be told without fetching, or nothing."""
+    return _ask(source, config.folder, seconds=min(source.timeout, CHECK_SECONDS), path=None)
+
+
 def _fetch(source: Source, path: Path, folder: Path) -> str:
     """Why it failed, or nothing when `path` holds the documents. Paths in its arguments are relative to `folder`."""
     unfinished = path.with_name(path.name + _UNFINISHED)
-    request = {"reader": source.reader, "name": source.label, "args": source.args, "path": str(unfinished)}
+    try:
+        reason = _ask(source, folder, seconds=source.timeout, path=unfinished)
+        if not reason:
+            os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return reason
+
+
+def _ask(source: Source, folder: Path, *, seconds: float, path: Path | None) -> str:
+    """What the reader's process says is wrong, or nothing. With a path it writes the documents there."""
+    request = {
+        "reader": source.reader,
+        "name": source.label,
+        "args": source.args,
+        "path": None if path is None else str(path),
+    }
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "ingest.reading.fetching"],
         cwd=folder,
@@ -72,16 +94,12 @@ def _fetch(source: Source, path: Path, folder: Path) -> str:
         start_new_session=True,
     )
     try:
-        said, _ = process.communicate(json.dumps(request).encode(), timeout=source.timeout)
-        reason = json.loads(said)["failed"] if said else f"its process ended by itself ({process.returncode})"
-        if not reason:
-            os.replace(unfinished, path)
+        said, _ = process.communicate(json.dumps(request).encode(), timeout=seconds)
     except subprocess.TimeoutExpired:
-        reason = f"it took longer than {source.timeout:g} seconds"
+        return f"it took longer than {seconds:g} seconds"
     finally:
         _end(process)
-        unfinished.unlink(missing_ok=True)
-    return str(reason)
+    return str(json.loads(said)["failed"]) if said else f"its process ended by itself ({process.returncode})"
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

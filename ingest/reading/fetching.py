@@ -15,7 +15,8 @@ import resource
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -40,6 +41,15 @@ class Failed(Exception):
     """What is wrong, in words that name no text and no secret."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parameters:
+    """What a function can be given by name."""
+
+    named: frozenset[str]
+    needed: frozenset[str]
+    any_name: bool
+
+
 def main() -> None:
     """Serve the one request, and end at once, whatever threads the reader has left behind."""
     request = json.load(sys.stdin)
@@ -51,8 +61,9 @@ def main() -> None:
     try:
         secrets: list[str] = []
         arguments = _expanded(request["args"], secrets)
-        documents = _load(request["reader"], arguments)
-        _write(Path(request["path"]), request["name"], documents, secrets)
+        load = _prepared(request["reader"], arguments)
+        if request["path"] is not None:
+            _write(Path(request["path"]), request["name"], _loaded(load), secrets)
         failed = ""
     except Failed as error:
         failed = str(error)
@@ -80,17 +91,24 @@ def _expanded(value: Any, secrets: list[str]) -> Any:
     return VARIABLE.sub(put, value)
 
 
-def _load(reader: str, arguments: Mapping[str, Any]) -> Sequence[Any]:
-    """What the reader's `load_data` gives. Raises Failed."""
+def _prepared(reader: str, arguments: Mapping[str, Any]) -> Callable[[], Iterable[Any]]:
+    """What loads the documents. Raises Failed where the reader is not there or does not take the arguments."""
     try:
         kind = _class(reader)
         made, loaded = _shared_out(kind, arguments)
-        documents = list(kind(**made).load_data(**loaded))
     except Failed:
         raise
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # other people's code may raise anything
+        raise Failed(_explained(error)) from None
+    return lambda: kind(**made).load_data(**loaded)
+
+
+def _loaded(load: Callable[[], Iterable[Any]]) -> list[Any]:
+    try:
+        documents = list(load())
     except MemoryError:
         raise Failed(f"it took more than {MEMORY >> 30} GB of memory") from None
-    except (Exception, SystemExit) as error:  # noqa: BLE001  # other people's code may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # as above
         raise Failed(_explained(error)) from None
     if not documents:
         raise Failed("it gave no documents")
@@ -118,47 +136,30 @@ def _shared_out(kind: Any, arguments: Mapping[str, Any]) -> tuple[dict[str, Any]
 
     What neither names goes to the one that takes any name. Raises Failed where there is none, or a value is missing.
     """
-    from llama_index.core.readers.base import BaseReader
-
     loading = kind.load_data
-    if loading is getattr(BaseReader, "load_data", None):
+    if loading.__qualname__ == "BaseReader.load_data":
         loading = kind.lazy_load_data  # which it hands all that it gets
-    making, loading = inspect.signature(kind), inspect.signature(loading)
-    made = {name: value for name, value in arguments.items() if _named(making, name)}
-    loaded = {name: value for name, value in arguments.items() if _named(loading, name)}
+    making, loading = _parameters(kind), _parameters(loading)
+    made = {name: value for name, value in arguments.items() if name in making.named}
+    loaded = {name: value for name, value in arguments.items() if name in loading.named}
     others = {name: value for name, value in arguments.items() if name not in made and name not in loaded}
-    if others and _takes_any(loading):
-        loaded |= others
-    elif others and _takes_any(making):
-        made |= others
-    elif others:
-        known = sorted({*making.parameters, *loading.parameters} - {"self", "args", "kwargs", "load_kwargs"})
-        raise Failed(f"it takes no argument {' and no '.join(sorted(others))}; known ones are {', '.join(known)}")
-    for signature, given, first in ((making, made, ()), (loading, loaded, ("self",))):
-        missing = [name for name in _needed(signature) if name not in given and name not in first]
-        if missing:
-            raise Failed(f"its args lack {' and '.join(missing)}")
-    return made, loaded
+    if others and not (making.any_name or loading.any_name):
+        known = ", ".join(sorted(making.named | loading.named))
+        raise Failed(f"it takes no argument {' and no '.join(sorted(others))}; known ones are {known}")
+    missing = sorted((making.needed | loading.needed) - arguments.keys())
+    if missing:
+        raise Failed(f"its args lack {' and '.join(missing)}")
+    return (made, loaded | others) if loading.any_name else (made | others, loaded)
 
 
-def _named(signature: inspect.Signature, name: str) -> bool:
-    parameter = signature.parameters.get(name)
-    if parameter is None or name == "self":
-        return False
-    return parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-
-
-def _takes_any(signature: inspect.Signature) -> bool:
-    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in signature.parameters.values())
-
-
-def _needed(signature: inspect.Signature) -> list[str]:
-    any_number = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return [
-        name
-        for name, parameter in signature.parameters.items()
-        if parameter.default is parameter.empty and parameter.kind not in any_number
-    ]
+def _parameters(function: Callable[..., Any]) -> _Parameters:
+    parameters = [parameter for name, parameter in inspect.signature(function).parameters.items() if name != "self"]
+    named = [each for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]
+    return _Parameters(
+        named=frozenset(each.name for each in named),
+        needed=frozenset(each.name for each in named if each.default is each.empty),
+        any_name=any(each.kind is each.VAR_KEYWORD for each in parameters),
+    )
 
 
 def _explained(error: BaseException) -> str:
@@ -181,15 +182,15 @@ def _write(path: Path, name: str, documents: Iterable[Any], secrets: Sequence[st
     seen = Counter[str]()
     for document in documents:
         metadata = getattr(document, "metadata", None) or {}
-        title, text = _said(document, metadata)
+        title, text = map(_paired, _said(document, metadata))
         if not text.strip():
             continue
-        key = _clean(f"{name}/{_identity(document, metadata, text)}", secrets)
+        key = _clean(_paired(f"{name}/{_identity(document, metadata, text)}"), secrets)
         seen[key] += 1
         if seen[key] > 1:
             key = f"{key}#{seen[key]}"
         held = {"_id": key, "title": _clean(title, secrets), "text": _hidden(text, secrets)}
-        lines[key] = json.dumps(held, ensure_ascii=False).encode("utf-8", "replace").decode()
+        lines[key] = json.dumps(held, ensure_ascii=False)
     if not lines:
         raise Failed("none of its documents holds a text")
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", newline="\n") as file:
@@ -229,6 +230,11 @@ def _random(name: str) -> bool:
         return str(UUID(name)) == name and UUID(name).version == 4
     except ValueError:
         return False
+
+
+def _paired(text: str) -> str:
+    """The text without halves of surrogate pairs, which cannot be stored."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _clean(text: str, secrets: Sequence[str]) -> str:

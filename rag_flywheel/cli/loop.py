@@ -66,8 +66,7 @@ def _reindex_table(result: Mapping[str, Any]) -> None:
     terminal.line(f"{result['decision']}: {result['version'] or 'no version'}", style=style)
     for reason in result["reasons"]:
         terminal.line(f"  - {reason}")
-    for skipped in result["skipped"]:
-        terminal.line(f"  skipped {skipped['name']}: {skipped['reason']}", style="dim")
+    terminal.left_out(result["skipped"], verb="skipped")
     for removed in result["removed"]:
         terminal.line(f"  {removed['document_id']}: {removed['count']} {removed['what']} taken out", style="dim")
         for line in removed["lines"]:

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
+NAMED = 5
+"""Of a list of names, so many are shown."""
+
 
 def console(*, stderr: bool = False) -> "Console":
     from rich.console import Console
@@ -34,6 +37,21 @@ def rows(title: str, columns: Sequence[str], cells: Iterable[Sequence[Any]], not
     for row in cells:
         table.add_row(*(Text("-" if cell is None else str(cell)) for cell in row))
     console().print(table if table.row_count else nothing)
+
+
+def left_out(entries: Iterable[Mapping[str, Any]], *, verb: str) -> None:
+    """Print what is left out by the reasons for it, each with some of the names."""
+    names: dict[str, list[str]] = {}
+    for entry in entries:
+        names.setdefault(entry["reason"], []).append(entry["name"])
+    for reason, those in names.items():
+        line(f"  {verb} {some(those)}: {reason}", style="dim")
+
+
+def some(names: Sequence[str]) -> str:
+    """The first of many names, and how many there are besides; `--json` has them all."""
+    rest = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + rest
 
 
 def fields(result: Mapping[str, Any]) -> None:
