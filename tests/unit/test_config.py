@@ -211,3 +211,56 @@ def test_relative_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: py
     loaded = config.load(file, {})
     assert loaded.data == tmp_path / "store"
     assert loaded.resolve("/etc/x") == Path("/etc/x")
+
+
+# --- sources --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("{}", "either a `path` or a `reader`"),
+        ("{path: a, reader: 'b:C'}", "either a `path` or a `reader`"),
+        ("{path: a, args: {}, timeout: 5}", "a source with a `path` takes no `args` and no `timeout`"),
+        ("{reader: 'b:C', exclude: [x]}", "a source with a `reader` takes no `exclude`"),
+        ("{reader: b.C}", "should be MODULE:CLASS"),
+        ("{path: a, exclude: ['!']}", "no gitignore rule"),
+        ("{path: a, exclude: x}", "should be a list"),
+        ("{path: a, language: german}", "language"),
+        ("{path: a, trust: friends}", "'official' or 'public'"),
+        ("{path: a, exlude: []}", "did you mean `sources.0.exclude`?"),
+        ('{path: "a\\0"}', "zero byte"),
+    ],
+)
+def test_a_source_that_makes_no_sense_is_refused_with_what_is_wrong(tmp_path: Path, source: str, said: str) -> None:
+    assert said in refused(tmp_path, f"sources: [{source}]")
+
+
+def test_two_readers_need_names_of_their_own(tmp_path: Path) -> None:
+    assert "give each its own `name`" in refused(tmp_path, "sources: [{reader: 'a:Wiki'}, {reader: 'b:wiki'}]")
+    named = config.load(write(tmp_path, "sources: [{reader: 'a:Wiki'}, {reader: 'b:Wiki', name: tickets}]"), {})
+    assert [source.label for source in named.sources] == ["Wiki", "tickets"]
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [
+        "[{reader: 'a:B', args: {token: hunter2}}]",
+        "[{reader: 'a:B', args: {headers: {Authorization: Bearer hunter2}}}]",
+        "[{reader: 'a:B', args: {urls: ['https://u:hunter2@wiki']}}]",
+        "{reader: 'a:B', args: {token: hunter2}}",
+        "[{reader: 'a:B', args: [hunter2]}]",
+        '[{reader: "a:B", args: {token: hunter2}, title: "\\ud800"}]',
+    ],
+)
+def test_a_secret_among_the_arguments_of_a_reader_is_refused_and_not_repeated(tmp_path: Path, sources: str) -> None:
+    assert "hunter2" not in refused(tmp_path, f"sources: {sources}")
+    assert "hunter2" not in refused(
+        tmp_path, "", {"RAG_FLYWHEEL_SOURCES": json.dumps([{"args": {"token": "hunter2"}}])}
+    )
+
+
+def test_a_secret_is_named_by_a_variable(tmp_path: Path) -> None:
+    args = {"token": "${TOKEN}", "url": "https://u:${PASSWORD}@wiki", "max_tokens": 5, "space_key": "DOC"}
+    loaded = config.load(write(tmp_path, json.dumps({"sources": [{"reader": "a:B", "args": args}]})), {})
+    assert loaded.sources[0].args == args

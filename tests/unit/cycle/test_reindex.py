@@ -1,6 +1,7 @@
 """The cycle over fakes: a run that dies, and which way the next version goes."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -13,8 +14,10 @@ from rag_flywheel.domain import (
     VersionState,
 )
 from rag_flywheel.errors import AliasMoved
+from rag_flywheel.golden_set.listing import held_documents
 from rag_flywheel.rollout import promotion
 from rag_flywheel.services import Services
+from tests.fakes.services import services
 from tests.unit.cycle.household import (
     ASKED,
     again,
@@ -54,6 +57,27 @@ def test_a_run_that_dies_before_its_decision_leaves_only_what_the_next_one_clear
         first.version_id,
         second.version_id,
     ]
+
+
+# --- sources that are fetched ---------------------------------------------------------------------------------------
+
+
+def test_a_run_fetches_its_readers_first_names_those_that_fail_and_keeps_what_they_gave_before(tmp_path: Path) -> None:
+    pages = tmp_path / "wiki.json"
+    pages.write_text('[["Hold the reset button for ten seconds.", {"title": "Reset"}, "1"]]')
+    reader = "{reader: 'tests.unit.ingest.reading.readers:Wiki', args: {file: wiki.json}}"
+    made = services(tmp_path, text=f"sources: [{reader}]\n")
+    first = reindex(made, force=False, steps=quiet)
+    assert (first.decision, first.skipped) == ("promoted", ())
+    assert list(held_documents(made)) == ["Wiki/1"]
+    pages.unlink()
+    second = reindex(made, force=False, steps=quiet)
+    assert (second.decision, second.version) == ("unchanged", first.version)
+    assert "it raised FileNotFoundError (No such file or directory); its documents of" in second.skipped[0].reason
+    assert list(held_documents(made)) == ["Wiki/1"]
+    pages.write_text('[["Hold the reset button for two seconds.", {"title": "Reset"}, "2"]]')
+    reindex(made, force=False, steps=quiet)
+    assert list(held_documents(made)) == ["Wiki/2"], "what vanished leaves"
 
 
 # --- which way the next version goes --------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest.reading.raw import Skipped
 from rag_flywheel.cycle.snapshot import Snapshot, take_snapshot, unchanged
 from rag_flywheel.domain import (
     CorrectionId,
@@ -137,6 +138,22 @@ def test_a_judged_question_and_its_retirement_are_inputs_of_the_next_version(mad
     assert taken.inputs == take_snapshot(made).inputs
     assert set(taken.retired) == {"golden:q1"}
     assert [case.case_id for case in taken.golden] == ["golden:q1"], "it keeps its place in the split"
+
+
+@pytest.mark.parametrize("key", ["title: Boiler", "trust: public", "language: de", "mask: full"])
+def test_how_a_source_is_treated_is_an_input_of_the_next_version(tmp_path: Path, made: Services, key: str) -> None:
+    before = take_snapshot(made).inputs
+    treated = services(tmp_path, text=f"sources: [{{path: boiler.md, {key}}}]\n")
+    assert take_snapshot(treated).inputs != before
+    as_before = services(tmp_path, text="sources: [{path: boiler.md, trust: official}]\n")
+    assert take_snapshot(as_before).inputs == before
+
+
+def test_a_source_that_could_not_be_fetched_is_reported_once(tmp_path: Path) -> None:
+    made = services(tmp_path, text="sources: [{reader: 'wikis:Wiki'}]\n")
+    failed = Skipped(name="Wiki", reason="could not be fetched")
+    assert [problem.name for problem in take_snapshot(made).problems] == ["Wiki"]
+    assert take_snapshot(made, unfetched=[failed]).problems == (failed,)
 
 
 def test_what_comes_after_the_cutoff_waits_for_the_next_cycle(made: Services) -> None:
