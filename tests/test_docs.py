@@ -26,7 +26,7 @@ from ingest.reading.formats import SUFFIXES
 from rag_flywheel import errors
 from rag_flywheel.api import chat, corrections, deployment, explain, golden, openai, versions
 from rag_flywheel.cli import app
-from rag_flywheel.config import Config, Gate, Privacy, Secrets, known_keys
+from rag_flywheel.config import Config, Gate, Privacy, Secrets, Source, known_keys
 from rag_flywheel.domain import CorrectionState, FeedbackKind, Outcome, Stage, VersionState
 from rag_flywheel.errors import FlywheelError
 from rag_flywheel.golden_set.health import Fault
@@ -332,6 +332,10 @@ def test_the_handbook_has_a_row_for_each_metric_of_a_judge() -> None:
 def test_the_handbook_has_a_row_for_each_kind_of_file_that_is_read() -> None:
     cells = " ".join(row[0] for row in _rows(_page("sources.md")))
     assert set(re.findall(r"\.\w+", cells)) == set(SUFFIXES)
+
+
+def test_the_handbook_has_a_row_for_each_key_of_a_source() -> None:
+    assert set(Source.model_fields) - {row[0] for row in _rows(_page("sources.md"))} == set()
 
 
 def test_the_handbook_has_a_row_for_each_entity_that_is_masked_by_default() -> None:
