@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ingest.reading import formats
-from ingest.reading.raw import RawDocument, Skipped
+from ingest.reading.raw import Part, RawDocument, Skipped
 from rag_flywheel.config import Config, Source
 from rag_flywheel.domain import Document
 
@@ -81,9 +81,9 @@ def fingerprint(files: Iterable[SourceFile]) -> dict[str, str]:
     return {file.name: _digest(file.path) for file in files}
 
 
-def read(file: SourceFile) -> tuple[list[RawDocument], list[Skipped]]:
-    """The documents that the file holds, in their order, and what of it could not be read."""
-    return formats.read(file.name, file.path)
+def read(file: SourceFile, part: Part | None = None) -> tuple[list[RawDocument], list[Skipped]]:
+    """The documents that the file, or a part of it, holds, in their order, and what of it could not be read."""
+    return formats.read(file.name, file.path, part)
 
 
 def unique(documents: Iterable[AnyDocument]) -> tuple[list[AnyDocument], list[Skipped]]:
