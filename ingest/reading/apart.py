@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Self
 
@@ -28,7 +28,9 @@ START = 120.0
 class Readers:
     """A pool of processes that read, as many as there are processors; a context that ends them when it is left."""
 
-    def __init__(self) -> None:
+    def __init__(self, program: Callable[[], None] = main) -> None:
+        """`program` is what each process runs: a function at the top of a module."""
+        self._program = program
         self.at_once = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self._threads = ThreadPoolExecutor(self.at_once, "reader")
         self._idle: list[_Process] = []
@@ -68,7 +70,7 @@ class Readers:
         with self._lock:
             if self._ended:
                 raise Unavailable("the run is being ended")
-            process = _Process()
+            process = _Process(self._program)
             self._all.add(process)
         process.wait_until_ready()
         return process
@@ -99,10 +101,11 @@ class _Crashed(Exception):
 class _Process:
     """A process that reads one file at a time. Its working directory, user and rights are its parent's."""
 
-    def __init__(self) -> None:
+    def __init__(self, program: Callable[[], None]) -> None:
+        self._import = f"from {program.__module__} import {program.__name__}"
         paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", f"from {main.__module__} import main; main()"],
+            [sys.executable, "-P", "-c", f"{self._import}; {program.__name__}()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # a reader's warnings may quote the document
@@ -119,8 +122,7 @@ class _Process:
             ready = self._replies.readline(len(READY)) == READY
         if not ready:
             raise Unavailable(
-                "a process that reads files cannot be started: "
-                f"`{sys.executable} -c 'import {main.__module__}'` shows why"
+                f"a process that reads files cannot be started: `{sys.executable} -c '{self._import}'` shows why"
             )
 
     def ask(self, task: Task) -> Reply:

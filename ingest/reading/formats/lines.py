@@ -14,12 +14,12 @@ SUFFIXES = frozenset({".jsonl", ".ndjson"})
 ID_LENGTH = 1000
 """Characters in a document's id, at most: as long as an address on the web may sensibly be."""
 
-_BLOCK = 4 << 20
+_BLOCK = 1 << 20
 _BOM = b"\xef\xbb\xbf"
 
 
 def parts(path: Path) -> Iterator[Part]:
-    """The file divided at ends of lines, every 4 MB or so; a longer line is a part of its own.
+    """The file divided at ends of lines, every megabyte or so; a longer line is a part of its own.
 
     No more than that is in memory at a time. Raises OSError.
     """
