@@ -1,8 +1,12 @@
 """Sources and accepted corrections to the entries of an index version. Nothing that is unchanged is worked on again."""
 
+import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from pydantic import TypeAdapter
 
@@ -10,18 +14,23 @@ from ingest import chunking
 from ingest.chunking import chunk, hide
 from ingest.cleaning import screening
 from ingest.cleaning.duplicates import deduplicate
-from ingest.cleaning.screening import Cleaned, clean, masked
+from ingest.cleaning.screening import Cleaned, masked
 from ingest.corrections import Accepted
+from ingest.reading import formats
+from ingest.reading.apart import Readers
 from ingest.reading.raw import Removal, Skipped
-from ingest.reading.sources import SourceFile, read, unique
+from ingest.reading.sources import SourceFile, unique
+from ingest.reading.worker import LISTED, Result, Task
 from rag_flywheel.config import Ingest, Source
 from rag_flywheel.domain import Chunk, Counts, Document, DocumentId
 from rag_flywheel.ports import Cache, Encoder, Entry, Redactor
 from rag_flywheel.search.texts import searched_text
 
-RULES = f"2|{screening.RULES}|{chunking.RULES}"
+RULES = f"3|{screening.RULES}|{chunking.RULES}"
 """Changes whenever the same bytes could come to other chunks: caches and the digest of a version's inputs know it."""
 EMBEDDED_AT_ONCE = 128
+_LIMITS = {"file_seconds", "file_memory_mb", "file_unpacked_mb"}
+"""Settings that change nothing in what is read within them: what fails for them is not kept."""
 
 Step = Callable[[int, int], None]
 
@@ -53,11 +62,22 @@ class Corpus:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What one file came to, as the cache keeps it."""
+    """What one piece came to, masked, as the cache keeps it."""
 
     documents: list[Document]
     skipped: list[Skipped]
+    unlisted: int  # left out too, and not named one by one
     removed: list[RemovedFrom]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Piece:
+    """A file, or a part of one, that is read at one go, and the key of what it comes to in the cache."""
+
+    task: Task
+    masking: Redactor
+    key: str
+    kilobytes: int
 
 
 _READ = TypeAdapter(_Read)
@@ -75,37 +95,76 @@ def collect(
     """The sources' documents, screened and free of duplicates, and what was left out with the reason.
 
     `redactor` gives what masks the documents of a source. A file whose bytes (`digests`, by name) and rules are as
-    before comes from the cache.
+    before comes from the cache; of a file with a document a line this holds for each part. Others are read in processes
+    of their own. `on_step` gets kilobytes. Raises Unavailable when no such process can be started.
     """
+    pieces = [piece for file in files for piece in _pieces(file, digests[file.name], settings, redactor(file.source))]
+    total = sum(piece.kilobytes for piece in pieces)
     documents: list[Document] = []
-    skipped: list[Skipped] = []
     removed: list[RemovedFrom] = []
-    for done, file in enumerate(files, start=1):
-        masking = redactor(file.source)
-        rules = f"{RULES}|{masking.name}|{settings.model_dump_json()}|{file.source.model_dump_json()}"
-        key = "read:" + _digest(rules, file.name, digests[file.name])
-        known = cache.get([key]).get(key)
-        result = _read(file, settings, masking) if known is None else _READ.validate_json(known)
-        if known is None:
-            cache.put({key: _READ.dump_json(result)})
-        documents += result.documents
-        skipped += result.skipped
-        removed += result.removed
-        on_step(done, len(files))
+    left_out: dict[str, list[_Read]] = {}
+    done = 0
+    on_step(done, total)
+    with contextlib.closing(_all_read(pieces, cache)) as all_read:
+        for piece, result in all_read:
+            documents += result.documents
+            removed += result.removed
+            left_out.setdefault(piece.task.file.name, []).append(result)
+            done += piece.kilobytes
+            on_step(done, total)
+    skipped = [reason for name, results in left_out.items() for reason in _named(name, results)]
     named, clashes = unique(documents)
     kept, duplicates = deduplicate(named, settings.near_duplicate)
     return Corpus(documents=tuple(kept), skipped=(*skipped, *clashes, *duplicates), removed=tuple(removed), alike=())
 
 
-def _read(file: SourceFile, settings: Ingest, redactor: Redactor) -> _Read:
-    raw, skipped = read(file)
-    screened = [clean(raw_document, settings) for raw_document in raw]
-    kept = [cleaned for cleaned in screened if isinstance(cleaned, Cleaned)]
-    return _Read(
-        documents=[masked(cleaned.document, redactor) for cleaned in kept],
-        skipped=[*skipped, *(left_out for left_out in screened if isinstance(left_out, Skipped))],
-        removed=[_removed(cleaned, redactor) for cleaned in kept if cleaned.removed],
+def _pieces(file: SourceFile, digest: str, settings: Ingest, masking: Redactor) -> Iterator[_Piece]:
+    rules = f"{RULES}|{masking.name}|{settings.model_dump_json(exclude=_LIMITS)}|{file.source.model_dump_json()}"
+    for part in formats.parts(file.path):
+        content = digest if part is None else f"{part.digest}|{part.first}"
+        size = _size(file.path) if part is None else part.end - part.start
+        yield _Piece(
+            task=Task(file=file, part=part, digest=digest, settings=settings),
+            masking=masking,
+            key="read:" + _digest(rules, file.name, content),
+            kilobytes=size // 1024 + 1,
+        )
+
+
+def _all_read(pieces: Iterable[_Piece], cache: Cache) -> Generator[tuple[_Piece, _Read], None, None]:
+    """What each piece came to, in their order. Some are read ahead, not more than there is room for."""
+    waiting: deque[tuple[_Piece, _Read | Future[Result]]] = deque()
+    with Readers() as readers:
+        for piece in pieces:
+            known = cache.get([piece.key]).get(piece.key)
+            waiting.append((piece, readers.submit(piece.task) if known is None else _READ.validate_json(known)))
+            if len(waiting) > 2 * readers.at_once:
+                yield _finished(*waiting.popleft(), cache)
+        while waiting:
+            yield _finished(*waiting.popleft(), cache)
+
+
+def _finished(piece: _Piece, read: _Read | Future[Result], cache: Cache) -> tuple[_Piece, _Read]:
+    if isinstance(read, _Read):
+        return piece, read
+    result = read.result()
+    finished = _Read(
+        documents=[masked(cleaned.document, piece.masking) for cleaned in result.kept],
+        skipped=result.skipped,
+        unlisted=result.unlisted,
+        removed=[_removed(cleaned, piece.masking) for cleaned in result.kept if cleaned.removed],
     )
+    if result.lasting:
+        cache.put({piece.key: _READ.dump_json(finished)})
+    return piece, finished
+
+
+def _named(name: str, results: Sequence[_Read]) -> list[Skipped]:
+    """What was left out of one file: the first by name, and how many more."""
+    left_out = [reason for result in results for reason in result.skipped]
+    more = len(left_out[LISTED:]) + sum(result.unlisted for result in results)
+    summary = [Skipped(name=name, reason=f"{more} more lines or documents of it are left out")] if more else []
+    return [*left_out[:LISTED], *summary]
 
 
 def _removed(cleaned: Cleaned, redactor: Redactor) -> RemovedFrom:
@@ -151,3 +210,10 @@ def entries(chunks: Sequence[Chunk], *, encoder: Encoder, titles: bool, on_step:
 
 def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

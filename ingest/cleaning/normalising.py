@@ -3,10 +3,15 @@
 import re
 import unicodedata
 
+import regex
+
 from ingest.reading.raw import PAGE_BREAK
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
 _WORDS = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+(?:['’][^\W\d_{_CJK}]+)*")
+_MARKS = regex.compile(r"\p{M}{30}(?=\p{M})")
+"""Marks on one letter that a joiner must follow (UAX #15, stream-safe text): sorting them takes quadratic time."""
+_SPACES = re.compile(r"(?<=\S)(?:[ \t]{2,}|\t)")  # what is one space already is no match: that would cost memory
 _FENCE = re.compile(r"^ {0,3}(?:```|~~~)")
 
 
@@ -22,13 +27,13 @@ def normalise(text: str) -> str:
     surrogates. They break search, and instructions can be hidden in them. Code between fences keeps its spaces.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n")
-    text = unicodedata.normalize("NFC", text.translate(_characters(text)))
+    text = unicodedata.normalize("NFC", _MARKS.sub("\\g<0>\u034f", text.translate(_characters(text))))
     lines: list[str] = []
     fenced = False
     for line in text.split("\n"):
         fence = _FENCE.match(line)
         fenced ^= fence is not None
-        kept = line if fenced or fence else re.sub(r"(?<=\S)[ \t]+", " ", line)
+        kept = line if fenced or fence else _SPACES.sub(" ", line)
         if kept.strip() or kept == PAGE_BREAK or (lines and lines[-1]):
             lines.append(kept.rstrip(" \t"))
     return "\n".join(lines).strip("\n" + PAGE_BREAK)

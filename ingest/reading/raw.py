@@ -46,6 +46,21 @@ class Skipped:
     same_as: DocumentId | None = None  # the document that says the same, where it is left out as a duplicate
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Some whole lines of a file that holds a document a line."""
+
+    start: int  # bytes, inclusive
+    end: int  # bytes, exclusive
+    first: int  # the number of its first line in the file
+    last: int
+    digest: str  # SHA-256 of its bytes
+
+    @property
+    def lines(self) -> str:
+        return f"{self.first}" if self.first == self.last else f"{self.first}-{self.last}"
+
+
 class Unreadable(Exception):
     """A file or line that cannot be read, with the reason for the report. It never leaves this package."""
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ingest.reading import connectors, formats
-from ingest.reading.raw import RawDocument, Skipped
+from ingest.reading.raw import Part, RawDocument, Skipped
 from ingest.reading.walking import EXCLUDED, Found, Rules, special, walk
 from rag_flywheel.config import Config, Source
 from rag_flywheel.domain import Document
@@ -116,12 +116,12 @@ def fingerprint(files: Iterable[SourceFile]) -> dict[str, str]:
     return {file.name: _digest(file.path) for file in files}
 
 
-def read(file: SourceFile) -> tuple[list[RawDocument], list[Skipped]]:
-    """The documents that the file holds, in their order, and what of it could not be read.
+def read(file: SourceFile, part: Part | None = None) -> tuple[list[RawDocument], list[Skipped]]:
+    """The documents that the file, or a part of it, holds, in their order, and what of it could not be read.
 
     The source's title is that of its only document, and stands before those of several.
     """
-    documents, skipped = formats.read(file.name, file.path)
+    documents, skipped = formats.read(file.name, file.path, part)
     title = file.source.title
     if not title:
         return documents, skipped

@@ -20,6 +20,9 @@ class Ingest(_Section):
     embed_titles: bool = True
     minimum_words: int = Field(4, ge=1)
     near_duplicate: float = Field(0.9, gt=0, le=1)
+    file_seconds: float = Field(30.0, gt=0)
+    file_memory_mb: int = Field(1024, ge=64)
+    file_unpacked_mb: int = Field(512, ge=1)
 
     @model_validator(mode="after")
     def _overlap_fits(self) -> Self:

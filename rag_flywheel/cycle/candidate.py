@@ -94,7 +94,7 @@ def _contents(snapshot: Snapshot, services: Services, steps: Steps) -> _Contents
         settings=config.ingest,
         cache=services.cache,
         redactor=services.document_redactor,
-        on_step=lambda done, total: steps("reading files", done, total),
+        on_step=lambda done, total: steps("reading files (kB)", done, total),
     )
     skipped = (*snapshot.problems, *corpus.skipped)
     cut, counts = build.cut(corpus.documents, snapshot.accepted, skipped=len(skipped), settings=config.ingest)

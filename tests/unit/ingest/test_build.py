@@ -1,15 +1,18 @@
 """Sources and corrections to entries; nothing unchanged is worked on again."""
 
+import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from ingest import build
 from ingest.corrections import Accepted, accepted
 from ingest.reading.raw import Skipped
 from ingest.reading.sources import fingerprint, list_files
-from rag_flywheel.config import Config
+from rag_flywheel.config import Config, Ingest
 from rag_flywheel.domain import Document, ReviewedCorrection
+from rag_flywheel.ports import Redacted
 from tests.fakes.encoder import HashingEncoder
 from tests.fakes.rankings import MemoryCache
 from tests.fakes.redactor import FakeRedactor
@@ -19,8 +22,15 @@ PAGE = "# Pump\n\nWrite to help@example.org about the pump and its noise at nigh
 NOTHING = Accepted(documents=(), hidden=(), superseded=())
 
 
-def collect(folder: Path, cache: MemoryCache, redactor: FakeRedactor) -> tuple[list[Document], list[Skipped]]:
-    config = Config(file=folder / "config.yaml", sources=("pages",))
+def collect(
+    folder: Path,
+    cache: MemoryCache,
+    redactor: FakeRedactor,
+    *,
+    megabytes: int = 512,
+    on_step: build.Step = lambda done, total: None,
+) -> tuple[list[Document], list[Skipped]]:
+    config = Config(file=folder / "config.yaml", sources=("pages",), ingest=Ingest(file_unpacked_mb=megabytes))
     files = list_files(config).files
     corpus = build.collect(
         files,
@@ -28,7 +38,7 @@ def collect(folder: Path, cache: MemoryCache, redactor: FakeRedactor) -> tuple[l
         settings=config.ingest,
         cache=cache,
         redactor=lambda source: redactor,
-        on_step=lambda done, total: None,
+        on_step=on_step,
     )
     return list(corpus.documents), list(corpus.skipped)
 
@@ -101,3 +111,78 @@ def test_a_known_question_has_its_own_vector_beside_that_of_the_passage_it_leads
     assert np.array_equal(asked.vector, itself.vector)
     assert asked.question_vector is not None
     assert np.array_equal(asked.question_vector, encoder.encode_queries(["What does it say?"])[0])
+
+
+def test_a_part_of_a_large_file_that_is_unchanged_is_not_masked_again(tmp_path: Path) -> None:
+    lines = "".join(
+        json.dumps({"_id": f"d{number}", "text": f"Part {number} is screwed on. " * 2000}) + "\n"
+        for number in range(50)
+    )
+    write(tmp_path, "parts.jsonl", lines)
+    cache = MemoryCache()
+    assert len(collect(tmp_path, cache, FakeRedactor())[0]) == 50
+    write(tmp_path, "parts.jsonl", lines + '{"_id": "new", "text": "The boiler is filled with water."}\n')
+    redactor = FakeRedactor()
+    documents, _ = collect(tmp_path, cache, redactor)
+    assert len(documents) == 51
+    assert 0 < len(redactor.texts) < 60
+
+
+def test_of_many_bad_lines_the_first_are_named_and_the_others_counted(tmp_path: Path) -> None:
+    write(tmp_path, "bad.jsonl", "bad\n" * 300_000 + json.dumps({"_id": "good", "text": "These are good words."}))
+    (document,), skipped = collect(tmp_path, MemoryCache(), FakeRedactor())
+    assert document.document_id == "good"
+    assert [left_out.name for left_out in skipped[:20]] == [f"pages/bad.jsonl:{number}" for number in range(1, 21)]
+    (more,) = skipped[20:]
+    assert (more.name, more.reason) == ("pages/bad.jsonl", "299980 more lines or documents of it are left out")
+
+
+def test_what_failed_for_a_limit_is_tried_again_and_what_is_damaged_is_remembered(tmp_path: Path) -> None:
+    write(tmp_path, "a.jsonl", "no line of it is good\n")
+    write(tmp_path, "b.txt", "The pump is loud. " * 80_000)
+    cache = MemoryCache()
+    _, skipped = collect(tmp_path, cache, FakeRedactor(), megabytes=1)
+    assert [left_out.name for left_out in skipped] == ["pages/a.jsonl:1", "pages/b.txt"]
+    assert skipped[1].reason == "comes to more text than ingest.file_unpacked_mb (1)"
+    assert len(cache.values) == 1
+    (document,), _ = collect(tmp_path, cache, FakeRedactor())
+    assert document.document_id == "pages/b.txt"
+    assert len(cache.values) == 2, "another limit is no reason to read the first again"
+
+
+def test_what_was_read_before_an_interrupt_is_not_read_again(tmp_path: Path) -> None:
+    for number in range(6):
+        write(tmp_path, f"{number}.md", PAGE.replace("pump", f"pump{number}"))
+    cache = MemoryCache()
+
+    class Interrupting(FakeRedactor):
+        def redact(self, text: str) -> Redacted:
+            if "pump3" in text:
+                raise KeyboardInterrupt
+            return super().redact(text)
+
+    with pytest.raises(KeyboardInterrupt):
+        collect(tmp_path, cache, Interrupting())
+    redactor = FakeRedactor()
+    documents, _ = collect(tmp_path, cache, redactor)
+    assert len(documents) == 6
+    assert not any("pump2" in text for text in redactor.texts)
+
+
+def test_progress_is_in_kilobytes_and_moves_inside_a_file_with_many_documents(tmp_path: Path) -> None:
+    write(tmp_path, "parts.jsonl", ('{"_id": 1, "text": "' + "Part of a whole file. " * 5000 + '"}\n') * 40)
+    steps: list[tuple[int, int]] = []
+    collect(tmp_path, MemoryCache(), FakeRedactor(), on_step=lambda done, total: steps.append((done, total)))
+    size = (tmp_path / "pages" / "parts.jsonl").stat().st_size / 1024
+    assert steps[0] == (0, steps[-1][1])
+    assert steps[-1][0] == steps[-1][1] == pytest.approx(size, abs=len(steps))
+    assert len(steps) > 4
+
+
+def test_a_folder_that_is_named_like_a_file_and_a_file_that_nobody_may_read_stop_nothing(tmp_path: Path) -> None:
+    write(tmp_path, "a.md", PAGE)
+    (tmp_path / "pages" / "folder.pdf").mkdir()
+    write(tmp_path, "secret.md", PAGE)
+    (tmp_path / "pages" / "secret.md").chmod(0)
+    documents, _ = collect(tmp_path, MemoryCache(), FakeRedactor())
+    assert "pages/a.md" in {document.document_id for document in documents}
