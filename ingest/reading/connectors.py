@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,13 +24,21 @@ CHECK_SECONDS = 60.0  # that a reader may take to be imported
 _UNFINISHED = ".part"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    """What the process of a reader says."""
+
+    failed: str  # why it failed; empty where it did not
+    unread: int = 0  # documents that hold no text or cannot be read
+
+
 def fetched_file(source: Source, config: Config) -> Path:
     """Where the documents of the last good fetch are."""
     return config.data / FOLDER / f"{source.label}.jsonl"
 
 
 def fetch(config: Config, on_step: Callable[[int, int], None]) -> tuple[Skipped, ...]:
-    """Fetch every reader's documents anew. Returns those that failed, and what is kept instead."""
+    """Fetch every reader's documents anew. Returns those that failed, with what is kept instead, or gave less."""
     readers = [source for source in config.sources if source.reader]
     folder = config.data / FOLDER
     if not readers and not folder.exists():
@@ -43,9 +52,12 @@ def fetch(config: Config, on_step: Callable[[int, int], None]) -> tuple[Skipped,
     for done, source in enumerate(readers):
         on_step(done, len(readers))
         path = fetched_file(source, config)
-        reason = _fetch(source, path, config.folder)
-        if reason:
-            skipped.append(Skipped(name=source.label, reason=f"could not be fetched: {reason}; {_kept(path)}"))
+        answer = _fetch(source, path, config.folder)
+        if answer.failed:
+            skipped.append(Skipped(name=source.label, reason=f"could not be fetched: {answer.failed}; {_kept(path)}"))
+        elif answer.unread:
+            reason = f"gave documents that hold no text or cannot be read: {answer.unread}"
+            skipped.append(Skipped(name=source.label, reason=reason))
     if readers:
         on_step(len(readers), len(readers))
     return tuple(skipped)
@@ -61,23 +73,23 @@ def _kept(path: Path) -> str:
 
 def check(source: Source, config: Config) -> str:
     """Why its reader cannot be fetched from, as far as that can be told without fetching, or nothing."""
-    return _ask(source, config.folder, seconds=min(source.timeout, CHECK_SECONDS), path=None)
+    return _ask(source, config.folder, seconds=min(source.timeout, CHECK_SECONDS), path=None).failed
 
 
-def _fetch(source: Source, path: Path, folder: Path) -> str:
-    """Why it failed, or nothing when `path` holds the documents. Paths in its arguments are relative to `folder`."""
+def _fetch(source: Source, path: Path, folder: Path) -> _Answer:
+    """Put the documents into `path`, unless it fails. Paths in the reader's arguments are relative to `folder`."""
     unfinished = path.with_name(path.name + _UNFINISHED)
     try:
-        reason = _ask(source, folder, seconds=source.timeout, path=unfinished)
-        if not reason:
+        answer = _ask(source, folder, seconds=source.timeout, path=unfinished)
+        if not answer.failed:
             os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)
-    return reason
+    return answer
 
 
-def _ask(source: Source, folder: Path, *, seconds: float, path: Path | None) -> str:
-    """What the reader's process says is wrong, or nothing. With a path it writes the documents there."""
+def _ask(source: Source, folder: Path, *, seconds: float, path: Path | None) -> _Answer:
+    """What the reader's process says. With a path it writes the documents there."""
     request = {
         "reader": source.reader,
         "name": source.label,
@@ -96,10 +108,13 @@ def _ask(source: Source, folder: Path, *, seconds: float, path: Path | None) -> 
     try:
         said, _ = process.communicate(json.dumps(request).encode(), timeout=seconds)
     except subprocess.TimeoutExpired:
-        return f"it took longer than {seconds:g} seconds"
+        return _Answer(failed=f"it took longer than {seconds:g} seconds")
     finally:
         _end(process)
-    return str(json.loads(said)["failed"]) if said else f"its process ended by itself ({process.returncode})"
+    if not said:
+        return _Answer(failed=f"its process ended by itself ({process.returncode})")
+    answer = json.loads(said)
+    return _Answer(failed=answer["failed"], unread=answer["unread"])
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -28,7 +28,7 @@ from rag_flywheel.config.source import SECRET, VARIABLE
 MEMORY = 4 << 30  # bytes that a reader may fill
 LONGEST = 500  # signs of an id or a title
 SHORTEST_SECRET = 6  # signs that a secret must have to be hidden wherever it stands
-PLACES = ("url", "URL", "source_url", "link", "permalink", "web_url", "source", "file_path", "path", "page_id", "id")
+PLACES = ("url", "URL", "source_url", "link", "permalink", "web_url", "file_path", "path", "page_id", "id")
 """Metadata that says which document this is, the surest first."""
 TITLES = ("title", "Title", "page_title", "subject", "file_name", "name")
 PAGES = ("page_label", "page", "page_number")
@@ -58,16 +58,16 @@ def main() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, resource.getrlimit(resource.RLIMIT_DATA)[1]))
+    failed, unread = "", 0
     try:
         secrets: list[str] = []
         arguments = _expanded(request["args"], secrets)
         load = _prepared(request["reader"], arguments)
         if request["path"] is not None:
-            _write(Path(request["path"]), request["name"], _loaded(load), secrets)
-        failed = ""
+            unread = _write(Path(request["path"]), request["name"], _loaded(load), secrets)
     except Failed as error:
         failed = str(error)
-    os.write(answer, json.dumps({"failed": failed}).encode())
+    os.write(answer, json.dumps({"failed": failed, "unread": unread}).encode())
     os._exit(0)
 
 
@@ -137,7 +137,7 @@ def _shared_out(kind: Any, arguments: Mapping[str, Any]) -> tuple[dict[str, Any]
     What neither names goes to the one that takes any name. Raises Failed where there is none, or a value is missing.
     """
     loading = kind.load_data
-    if loading.__qualname__ == "BaseReader.load_data":
+    if getattr(loading, "__qualname__", "") == "BaseReader.load_data":
         loading = kind.lazy_load_data  # which it hands all that it gets
     making, loading = _parameters(kind), _parameters(loading)
     made = {name: value for name, value in arguments.items() if name in making.named}
@@ -176,16 +176,21 @@ def _explained(error: BaseException) -> str:
     return f"it raised {' from '.join(kinds)}"
 
 
-def _write(path: Path, name: str, documents: Iterable[Any], secrets: Sequence[str]) -> None:
-    """A line for each document with a text. Raises Failed where none has one."""
+def _write(path: Path, name: str, documents: Iterable[Any], secrets: Sequence[str]) -> int:
+    """A line for each document that holds a text; returns how many do not. Raises Failed where none does."""
     lines: dict[str, str] = {}
     seen = Counter[str]()
+    unread = 0
     for document in documents:
-        metadata = getattr(document, "metadata", None) or {}
-        title, text = map(_paired, _said(document, metadata))
+        try:
+            metadata = {key: str(value) for key, value in document.metadata.items() if isinstance(value, str | int)}
+            title, text = map(_paired, _said(document, metadata))
+            key = _clean(_paired(f"{name}/{_identity(document, metadata, text)}"), secrets)
+        except Exception:  # noqa: BLE001  # as above; and one bad document is one bad document
+            text = ""
         if not text.strip():
+            unread += 1
             continue
-        key = _clean(_paired(f"{name}/{_identity(document, metadata, text)}"), secrets)
         seen[key] += 1
         if seen[key] > 1:
             key = f"{key}#{seen[key]}"
@@ -195,12 +200,13 @@ def _write(path: Path, name: str, documents: Iterable[Any], secrets: Sequence[st
         raise Failed("none of its documents holds a text")
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", newline="\n") as file:
         file.writelines(f"{lines[key]}\n" for key in sorted(lines))
+    return unread
 
 
-def _said(document: Any, metadata: Mapping[str, Any]) -> tuple[str, str]:
+def _said(document: Any, metadata: Mapping[str, str]) -> tuple[str, str]:
     """Title and text. A whole page of HTML becomes what a reader of the page sees."""
-    title = next((str(metadata[key]) for key in TITLES if metadata.get(key)), "")
-    text = str(getattr(document, "text", None) or "")
+    title = next((metadata[key] for key in TITLES if metadata.get(key)), "")
+    text = str(document.text or "")
     if not _HTML.match(text):
         return title, text
     with tempfile.NamedTemporaryFile(suffix=".html") as file:
@@ -213,16 +219,18 @@ def _said(document: Any, metadata: Mapping[str, Any]) -> tuple[str, str]:
     return title or content.title, content.text
 
 
-def _identity(document: Any, metadata: Mapping[str, Any], text: str) -> str:
+def _identity(document: Any, metadata: Mapping[str, str], text: str) -> str:
     """What names the document in every fetch alike. LlamaIndex's own id is random where the reader gives none."""
     own = str(getattr(document, "id_", None) or "")
-    if own and (not _random(own) or own in map(str, metadata.values())):
+    if own and (not _random(own) or own in metadata.values()):
         return own
-    place = next((str(metadata[key]) for key in (*PLACES, *TITLES) if metadata.get(key)), "")
-    if not place:
-        return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
+    named = [metadata[key] for key in PLACES if metadata.get(key)]
+    named += [metadata["source"]] if "/" in metadata.get("source", "") else []  # else it may be the same for all
+    named += [metadata[key] for key in TITLES if metadata.get(key)]
+    if not named:
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
     page = next((f"#{metadata[key]}" for key in PAGES if metadata.get(key)), "")
-    return place + page
+    return named[0] + page
 
 
 def _random(name: str) -> bool:

@@ -64,22 +64,20 @@ def list_files(config: Config) -> Listing:
     Where two sources give the same file, it is the later one's.
     """
     found: dict[str, SourceFile] = {}
-    skipped: dict[str, Skipped] = {}
+    skipped: list[Skipped] = []
+    passed_over: dict[str, Skipped] = {}
     for source in config.sources:
         examined = examine(source, config)
         if examined.problem:
-            skipped[source.label] = Skipped(name=source.label, reason=examined.problem)
+            skipped.append(Skipped(name=source.label, reason=examined.problem))
         for file in examined.files:
-            first = found.setdefault(file.name, file)
-            if first.path == file.path:
+            if found.setdefault(file.name, file).path == file.path:
                 found[file.name] = file
             else:
-                skipped[f"{file.name} "] = Skipped(name=file.name, reason="has a name that another file has as text")
-        skipped |= {left_out.name: left_out for left_out in _bounded(examined)}
-    return Listing(
-        files=tuple(found[name] for name in sorted(found)),
-        skipped=tuple(left_out for name, left_out in skipped.items() if name not in found),
-    )
+                skipped.append(Skipped(name=file.name, reason="has a name that is the same text as another file's"))
+        passed_over |= {left_out.name: left_out for left_out in _bounded(examined)}
+    skipped += [left_out for name, left_out in passed_over.items() if name not in found]
+    return Listing(files=tuple(found[name] for name in sorted(found)), skipped=tuple(skipped))
 
 
 def examine(source: Source, config: Config) -> Examined:
@@ -225,13 +223,17 @@ def _name(path: Path, folder: Path) -> str:
 
 def _digest(path: Path) -> str:
     try:
-        # Without waiting: where a FIFO has taken the file's place, nobody may ever write to it.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
+        with open(path, "rb", opener=_without_waiting) as stream:
             if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
                 return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:
         pass
     return ""
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Where a FIFO has taken a file's place, nobody may ever write to it."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _glob(entry: str, source: Source, config: Config) -> tuple[Path, Iterator[Found]]:

@@ -55,7 +55,8 @@ def test_ids_are_the_readers_own_where_these_last_and_else_made_of_what_does(tmp
         ("Page two.", {"file_path": "a.pdf", "page_label": "2"}, None),
         ("Part one.", {"url": "https://w/parts"}, None),
         ("Part two.", {"url": "https://w/parts"}, None),
-        ("Titled.", {"title": "A\ntitle"}, None),
+        ("Titled.", {"title": "A\ntitle", "source": "wiki"}, None),
+        ("Linked.", {"title": "Home", "source": "https://w/"}, None),
         ("Nothing but a text.", {}, None),
         folder=tmp_path,
     )
@@ -69,8 +70,9 @@ def test_ids_are_the_readers_own_where_these_last_and_else_made_of_what_does(tmp
         "wiki/https://w/parts": "Part one.",
         "wiki/https://w/parts#2": "Part two.",
         "wiki/A title": "Titled.",
+        "wiki/https://w/": "Linked.",
     }
-    assert len(first) == 8
+    assert len(first) == 9
     before = fingerprint(list_files(settings).files)
     assert fetch(settings) == ()
     assert documents(settings) == first
@@ -180,8 +182,15 @@ def test_pages_of_html_become_what_a_reader_of_them_sees(tmp_path: Path) -> None
     assert documents(settings)["wiki/2"] == ("", "a < b <html> is a tag")
 
 
-def test_pages_without_a_text_and_signs_that_cannot_be_stored_do_no_harm(tmp_path: Path) -> None:
-    settings = wiki(("Half \ud800 a pair.", {"title": "x" * 900}, "\ud800"), ("", {}, "2"), folder=tmp_path)
+def test_documents_that_hold_nothing_or_cannot_be_read_are_counted_and_the_others_kept(tmp_path: Path) -> None:
+    settings = wiki(("Hold it.", {}, "1"), ("", {}, "2"), (None, {}, "3"), folder=tmp_path)  # type: ignore[arg-type]
+    (few,) = fetch(settings)
+    assert (few.name, few.reason) == ("wiki", "gave documents that hold no text or cannot be read: 2")
+    assert set(documents(settings)) == {"wiki/1"}
+
+
+def test_signs_that_cannot_be_stored_do_no_harm(tmp_path: Path) -> None:
+    settings = wiki(("Half \ud800 a pair.", {"title": "x" * 900}, "\ud800"), folder=tmp_path)
     assert fetch(settings) == ()
     ((title, text),) = documents(settings).values()
     assert (len(title), text) == (500, "Half \ufffd a pair.")
