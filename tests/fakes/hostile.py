@@ -123,11 +123,15 @@ def _nested_mail(depth: int) -> bytes:
 # --- JSON lines -------------------------------------------------------------------------------------------------------
 
 
+def line(identity: str, more: str = "") -> bytes:
+    """A line that is good, where the id, written in JSON, is."""
+    return _line(identity, json.dumps(f"{_WORDS}{more}"))
+
+
 def _line(identity: str, text: str = json.dumps(_WORDS)) -> bytes:
     return f'{{"_id": {identity}, "text": {text}}}\n'.encode()
 
 
-GOOD_LINE = _line('"good-line"')
 LINES: Mapping[str, Make] = {
     "nested.jsonl": lambda: b'{"_id": "a", "text": ' + b"[" * 100_000 + b"\n",
     "objects.jsonl": lambda: b'{"a":' * 100_000 + b"\n",

@@ -115,8 +115,7 @@ def test_a_known_question_has_its_own_vector_beside_that_of_the_passage_it_leads
 
 def test_a_part_of_a_large_file_that_is_unchanged_is_not_masked_again(tmp_path: Path) -> None:
     lines = "".join(
-        json.dumps({"_id": f"d{number}", "text": f"Part {number} is screwed on. " * 2000}) + "\n"
-        for number in range(50)
+        json.dumps({"_id": f"d{number}", "text": f"Part {number} is screwed. " * 2000}) + "\n" for number in range(50)
     )
     write(tmp_path, "parts.jsonl", lines)
     cache = MemoryCache()

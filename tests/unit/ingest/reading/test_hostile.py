@@ -1,0 +1,95 @@
+"""Every hostile file that we could think of, among good ones."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from ingest import build
+from ingest.build import Corpus
+from ingest.reading.formats import SUFFIXES
+from ingest.reading.sources import fingerprint, list_files
+from rag_flywheel.config import Config, Ingest
+from tests.fakes import hostile, sound
+from tests.fakes.hostile import MARK, SECRET
+from tests.fakes.rankings import MemoryCache
+from tests.fakes.redactor import FakeRedactor
+
+SETTINGS = Ingest(file_seconds=15, file_memory_mb=512, file_unpacked_mb=50)
+NUMBERS = ("first", "second", "third")
+
+
+def known(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {name: data for name, data in files.items() if Path(name).suffix in SUFFIXES}
+
+
+def good() -> dict[str, str]:
+    """The sentence of each good file, by the file's name. No two have the same words."""
+    return {
+        f"{number}{suffix}": f"The {number} lever of kind{suffix[1:]} lifts the {number}{suffix[1:]} lid."
+        for suffix in sound.FORMATS
+        if suffix in SUFFIXES
+        for number in NUMBERS
+    }
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    """All of them, read at once."""
+    folder = tmp_path_factory.mktemp("hostile")
+    (folder / "pages").mkdir()
+    made = {name: make() for name, make in {**hostile.MUST_BE_NAMED, **hostile.MAY_BE_READ}.items()}
+    made |= {name: made[name] + hostile.line(f'"line of {name}"', name) for name in hostile.LINES}
+    made |= {name: sound.FORMATS[Path(name).suffix](text) for name, text in good().items()}
+    for name, data in known(made).items():
+        (folder / "pages" / name).write_bytes(data)
+    (folder / "pages" / "beside.secret").write_text(SECRET)
+    (folder / "pages" / "folder.pdf").mkdir()
+    config = Config(file=folder / "config.yaml", sources=("pages",), ingest=SETTINGS)
+    files = list_files(config).files
+    assert len(files) == len(known(made))
+    return build.collect(
+        files,
+        fingerprint(files),
+        settings=config.ingest,
+        cache=MemoryCache(),
+        redactor=lambda source: FakeRedactor(),
+        on_step=lambda done, total: None,
+    )
+
+
+def named(corpus: Corpus) -> Iterator[str]:
+    """The files of which something is left out."""
+    for left_out in corpus.skipped:
+        yield left_out.name.removeprefix("pages/").partition(":")[0].partition(" in ")[0]
+
+
+def test_good_files_come_through(corpus: Corpus) -> None:
+    sentences = good()
+    assert len(sentences) >= 24
+    found = {document.source.removeprefix("pages/"): document.text for document in corpus.documents}
+    assert {name for name, text in sentences.items() if text not in found.get(name, "")} == set()
+
+
+def test_files_with_nothing_to_read_are_named(corpus: Corpus) -> None:
+    harmful = {name for name in hostile.MUST_BE_NAMED if Path(name).suffix in SUFFIXES}
+    assert len(harmful) >= 50
+    assert harmful - set(named(corpus)) == set()
+    read = {document.document_id.removeprefix("pages/") for document in corpus.documents}
+    assert harmful & read == set()
+
+
+def test_a_good_line_after_a_bad_one_comes_through(corpus: Corpus) -> None:
+    read = {document.document_id for document in corpus.documents}
+    assert {f"line of {name}" for name in hostile.LINES} - read == set()
+
+
+def test_the_others_are_read_or_named(corpus: Corpus) -> None:
+    rest = {name for name in hostile.MAY_BE_READ if Path(name).suffix in SUFFIXES}
+    read = {document.document_id.removeprefix("pages/") for document in corpus.documents}
+    assert rest - read - set(named(corpus)) == set()
+
+
+def test_no_reason_holds_text_and_no_file_brings_in_another(corpus: Corpus) -> None:
+    assert [left_out.name for left_out in corpus.skipped if MARK in left_out.reason] == []
+    assert [document.document_id for document in corpus.documents if SECRET in document.text] == []
