@@ -48,6 +48,11 @@ class Source(_Section):
         """What messages call it."""
         return self.path or self.reader
 
+    @property
+    def policy(self) -> Literal["full", "dangerous", "nothing"]:
+        """What is masked in its documents."""
+        return self.mask or ("dangerous" if self.trust == "official" else "full")
+
 
 def _as_source(value: object) -> object:
     return {"path": value} if isinstance(value, str) else value

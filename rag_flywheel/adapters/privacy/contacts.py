@@ -7,7 +7,7 @@ import ipaddress
 from collections.abc import Iterator
 
 import phonenumbers
-import regex  # type: ignore[import-untyped]
+import regex
 
 from rag_flywheel.adapters.privacy.spans import LIKELY, SURE, Span
 

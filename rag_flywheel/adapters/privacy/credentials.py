@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 
-import regex  # type: ignore[import-untyped]
+import regex
 
 from rag_flywheel.adapters.privacy.spans import SURE, Span
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from types import ModuleType
 
-import regex  # type: ignore[import-untyped]
+import regex
 from stdnum import iban, luhn
 from stdnum.us import ssn
 

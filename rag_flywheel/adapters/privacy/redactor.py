@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rag_flywheel.adapters.privacy.credentials import private_keys
 from rag_flywheel.errors import ConfigError
-from rag_flywheel.ports import Redacted
+from rag_flywheel.ports import PLACEHOLDER, Redacted
 
 if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine, RecognizerResult
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 RULES = "2"  # raise it whenever a pattern changes: caches are keyed by the redactor's name
 LANGUAGE = "en"
 SECRET = "SECRET"
-PLACEHOLDER = re.compile(r"<[A-Z][A-Z_]{0,40}>")
 PIECE = 1000  # characters
 CONTEXT = 200  # characters before a piece that may say what stands in it
 CUTS = tuple(map(re.compile, (r"\n", r"[.!?;] ", r"[^\W\d_] (?=[^\W\d_])", r"[,;\"'<>{}\[\]]", r"\s")))

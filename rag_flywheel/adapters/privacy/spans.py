@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-import regex  # type: ignore[import-untyped]
+import regex
 
 SURE = 0.85
 LIKELY = 0.6
