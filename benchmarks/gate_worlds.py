@@ -318,6 +318,7 @@ def checked(world: World, planted: Planted) -> list[Check]:
         stale=golden.stale_share(kept, gone),
         detectors=invariants.Detectors(
             redactor=services.redactor,
+            document_redactor=services.redactor,
             entities=config.privacy.entities if config.privacy.redact else (),
             planted_strings=(),
             rate=world.rate,

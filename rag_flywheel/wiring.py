@@ -3,8 +3,9 @@
 import contextlib
 import functools
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import Literal
 
 from rag_flywheel.adapters.cache import ForgivingCache, SqliteCache
 from rag_flywheel.adapters.index.edge_index import EdgeIndex
@@ -15,6 +16,7 @@ from rag_flywheel.adapters.models.cached_rephraser import CachedRephraser
 from rag_flywheel.adapters.models.encoder import SentenceEncoder
 from rag_flywheel.adapters.models.llm import LanguageModel, OpenAILikeGenerator
 from rag_flywheel.adapters.models.reranker import RerankerFolder
+from rag_flywheel.adapters.privacy.masked_generator import MaskedGenerator
 from rag_flywheel.adapters.privacy.redactor import NoRedactor, PresidioRedactor
 from rag_flywheel.adapters.web.webhooks import HttpWebhooks
 from rag_flywheel.answering.extractive import Extractive
@@ -51,8 +53,9 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
         cache = ForgivingCache(SqliteCache(data / "cache.db"))
         opened.callback(cache.close)
         encoders = functools.cache(functools.partial(_encoder, cache=cache))
-        redactor = _redactor(config)
-        generator = _generator(config, secrets, encoders(config.embedder))
+        redactor = _redactor(config, "full")
+        document_redactors = functools.cache(functools.partial(_redactor, config))
+        model = _language_model(config, secrets)
         yield Services(
             config=config,
             secrets=secrets,
@@ -65,10 +68,10 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
                 epochs=config.reranker.epochs,
                 learning_rate=config.reranker.learning_rate,
             ),
-            generator=generator,
-            rephraser=CachedRephraser(generator, cache=cache) if isinstance(generator, OpenAILikeGenerator) else None,
+            generator=_extractive(config, encoders) if model is None else MaskedGenerator(model, redactor),
+            rephraser=None if model is None else CachedRephraser(model, cache=cache),
             redactor=redactor,
-            document_redactor=lambda source: redactor,
+            document_redactor=lambda source: document_redactors(source.policy),
             cache=cache,
             webhooks=HttpWebhooks(secrets.webhook_urls.split(), secret=secrets.webhook_secret),
             now=lambda: datetime.now(UTC),
@@ -102,10 +105,18 @@ def _encoder(settings: Embedder, *, cache: Cache) -> Encoder:
     return CachedEncoder(encoder, model=settings.model_dump_json(exclude={"batch"}), cache=cache)
 
 
-def _generator(config: Config, secrets: Secrets, encoder: Encoder) -> Generator:
+def _extractive(config: Config, encoders: Callable[[Embedder], Encoder]) -> Generator:
+    settings = config.generator
+    return Extractive(
+        encoders(config.embedder), minimum_similarity=settings.minimum_similarity, sentences=settings.sentences
+    )
+
+
+def _language_model(config: Config, secrets: Secrets) -> OpenAILikeGenerator | None:
+    """None where answers are extractive."""
     settings = config.generator
     if settings.kind == "extractive":
-        return Extractive(encoder, minimum_similarity=settings.minimum_similarity, sentences=settings.sentences)
+        return None
     missing = [name for name in ("model", "url") if not getattr(settings, name)]
     if missing:
         raise ConfigError(
@@ -124,10 +135,8 @@ def _generator(config: Config, secrets: Secrets, encoder: Encoder) -> Generator:
     return OpenAILikeGenerator(model, fallback=standalone)
 
 
-def _redactor(config: Config) -> Redactor:
+def _redactor(config: Config, policy: Literal["full", "dangerous", "nothing"]) -> Redactor:
     settings = config.privacy
-    if not settings.redact:
+    if policy == "nothing" or not settings.redact:
         return NoRedactor()
-    return PresidioRedactor(
-        entities=settings.entities, minimum_score=settings.minimum_score, spacy_model=settings.spacy_model
-    )
+    return PresidioRedactor(settings.entities, settings.minimum_score, settings.spacy_model, policy=policy)

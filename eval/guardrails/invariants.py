@@ -77,7 +77,8 @@ class Control:
 class Detectors:
     """What texts are searched with, and for."""
 
-    redactor: Redactor
+    redactor: Redactor  # of what people say
+    document_redactor: Redactor  # of what documents hold: that of the source whose documents are masked least
     entities: Collection[str]  # kinds of personal data that the redactor masks; none where masking is off
     planted_strings: Sequence[str]
     rate: safety.Rate  # `safety.trained`
@@ -109,7 +110,7 @@ def check(
         origin.superseded(
             chunks, hidden=superseded.hidden, originals=superseded.originals, replaced=superseded.replaced
         ),
-        memorisation.personal_data(new, redactor=redactor),
+        memorisation.personal_data(new, redactor=redactor, document_redactor=detectors.document_redactor),
         memorisation.masking(redactor, entities=detectors.entities, seed=seed),
         memorisation.planted(chunks, detectors.planted_strings),
         hostile.injection(new),

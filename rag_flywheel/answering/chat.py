@@ -2,6 +2,9 @@
 
 Everybody is on the live version, but for those whom a canary or the hold-out puts on another. Only a person, or a
 session, that the caller names can be kept on one version, so nobody else takes part, and nobody who did not consent.
+
+A question is searched for as it was typed, and the asker is shown documents as they are. What is kept of both is
+masked, and so is what another service is asked: a language model (`MaskedGenerator`), a server that holds the index.
 """
 
 import time
@@ -21,7 +24,6 @@ from rag_flywheel.domain import (
     Passage,
     Question,
     Shown,
-    Turn,
     VersionId,
 )
 from rag_flywheel.errors import Damaged, FlywheelError, NotFound, NothingLive
@@ -84,6 +86,7 @@ class Chat:
     redactor: Redactor
     privacy: Privacy
     opened: OpenVersions
+    remote: bool  # whether a server holds the index
 
     def searcher(self) -> Searcher:
         """The live version. Raises NothingLive before the first reindex."""
@@ -147,29 +150,32 @@ class Chat:
         return open_version(manifest, index=self.index, encoders=self.encoders, rerankers=self.rerankers)
 
     def stream(self, question: Question, *, interaction_id: InteractionId) -> Iterator[str | Interaction]:
-        """Pieces of the answer as they come, then the interaction, recorded under `interaction_id`.
+        """Pieces of the answer as they come, then the interaction, recorded under `interaction_id`: with the answer and
+        the citations as they are shown, while the ledger keeps them masked.
 
         One index version serves the whole answer, whatever the alias does meanwhile. Where a candidate cannot search,
         the live version answers instead. Raises NothingLive, Unavailable.
         """
         started = time.perf_counter()
-        asked = _masked(question, self.redactor)
         place = self.place(question)
-        query = self.generator.rewrite(asked.text, asked.history)
+        query = self.generator.rewrite(question.text, question.history)
         try:
-            found = self._found(query, place, asked, started)
+            found = self._found(self._kept(query) if self.remote else query, place, question, started)
             place = found.place
             for piece in self.generator.answer(query, found.passages[: found.searcher.shown]):
                 if isinstance(piece, str):
                     yield piece
                 else:
                     seconds = time.perf_counter() - started
-                    interaction = self._interaction(interaction_id, asked, query, found, piece, seconds)
+                    interaction = self._interaction(interaction_id, question, query, found, piece, seconds)
                     self._keep(interaction, place)
-                    yield interaction
+                    yield replace(interaction, answer=piece.text, citations=piece.citations)
         except FlywheelError:
-            self._failed(place, asked, started)
+            self._failed(place, question, started)
             raise
+
+    def _kept(self, text: str) -> str:
+        return self.redactor.redact(text).text
 
     def _found(self, query: str, place: Place, asked: Question, started: float) -> Found:
         if place.version is None:
@@ -232,16 +238,19 @@ class Chat:
             asked=asked.asked,
             user=pseudonym(asked.user, salt),
             session=pseudonym(asked.session, salt, of="session"),
-            question=asked.text,
-            query=query,
-            answer=draft.text,
+            question=self._kept(asked.text),
+            query=self._kept(query),
+            answer=self._kept(draft.text),
             answered=draft.answered,
             version_id=searcher.version,
             arm=place.arm,
             generator=self.generator.name,
             ranking=tuple(_shown(passage) for passage in found.passages[:RECORDED]),
             shown=min(searcher.shown, len(found.passages)),
-            citations=draft.citations,
+            citations=tuple(
+                replace(citation, title=self._kept(citation.title), text=self._kept(citation.text))
+                for citation in draft.citations
+            ),
             consent=asked.consent,
             seconds=seconds,
             group=asked.group,
@@ -260,14 +269,7 @@ def open_chat(services: Services) -> Chat:
         redactor=services.redactor,
         privacy=services.config.privacy,
         opened=OpenVersions(),
-    )
-
-
-def _masked(question: Question, redactor: Redactor) -> Question:
-    return replace(
-        question,
-        text=redactor.redact(question.text).text,
-        history=tuple(Turn(role=turn.role, text=redactor.redact(turn.text).text) for turn in question.history),
+        remote=bool(services.config.index.url),
     )
 
 

@@ -34,7 +34,7 @@ from rag_flywheel.domain import (
 )
 from rag_flywheel.errors import Damaged, NotFound
 from rag_flywheel.feedback.implicit import rank_cited
-from rag_flywheel.ports import Versions
+from rag_flywheel.ports import PLACEHOLDER, Versions
 from rag_flywheel.search.admission import Fitting, is_admitted
 from rag_flywheel.search.fusion import FEATURES, RRF
 from rag_flywheel.search.retrieval import Ranking, rank
@@ -129,7 +129,7 @@ def explain(interaction_id: InteractionId, *, chat: Chat, limit: int) -> Explana
         repeated=None if ranking is None else differs is None,
         passages=tuple(_passages(interaction, ranking, learned.fusion)[:limit]),
         questions=tuple(questions[:limit]),
-        notes=tuple(_notes(again, differs, interaction.version_id)),
+        notes=tuple(_notes(again, differs, interaction)),
     )
 
 
@@ -169,7 +169,7 @@ def _first_difference(recorded: Sequence[Shown], passages: Sequence[Passage]) ->
     return None if shorter == longer else shorter + 1
 
 
-def _notes(again: Ranking | str, differs: int | None, version: VersionId) -> list[str]:
+def _notes(again: Ranking | str, differs: int | None, interaction: Interaction) -> list[str]:
     if isinstance(again, str):
         return [
             f"{again}, so only what was recorded is explained: passages come without their texts and without what "
@@ -177,10 +177,12 @@ def _notes(again: Ranking | str, differs: int | None, version: VersionId) -> lis
             "were admitted"
         ]
     if differs is not None:
+        why = "the software or the machine has changed since"
+        if PLACEHOLDER.search(interaction.query):
+            why = "its query was masked before it was kept"
         return [
-            f"searched again, version {version} ranks otherwise from rank {differs} on, so the software or the machine "
-            "has changed since: ranks and scores are the recorded ones, features and known questions those of the "
-            "new search"
+            f"searched again, version {interaction.version_id} ranks otherwise from rank {differs} on, since {why}: "
+            "ranks and scores are the recorded ones, features and known questions those of the new search"
         ]
     return []
 

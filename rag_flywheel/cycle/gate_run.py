@@ -16,7 +16,7 @@ from eval.report import churn, report
 from eval.report.lineage import Lineage
 from eval.scores import agreement, scorecard
 from eval.scores.judge import Judge, open_judge
-from rag_flywheel.config import Embedder
+from rag_flywheel.config import Embedder, Source
 from rag_flywheel.cycle import gate_questions
 from rag_flywheel.cycle.candidate import Built
 from rag_flywheel.cycle.gate_questions import GateQuestions
@@ -172,6 +172,11 @@ class _GateRun:
         return max(found, key=lambda agreed: agreed.n, default=None)
 
 
+def _masked_least(sources: Sequence[Source]) -> Source:
+    least_first = ("nothing", "dangerous", "full")
+    return min(sources, key=lambda source: least_first.index(source.policy), default=Source(path="."))
+
+
 def _prepare(built: Built, snapshot: Snapshot, services: Services, rephrase: Rephrase | None, steps: Steps) -> _GateRun:
     config, ledger, parent = services.config, services.ledger, built.manifest.parent
     control = None if parent is None else ledger.version(parent).manifest
@@ -188,6 +193,7 @@ def _prepare(built: Built, snapshot: Snapshot, services: Services, rephrase: Rep
     planted_strings = memorisation.read_planted(config.resolve(limits.canaries)) if limits.canaries else ()
     detectors = invariants.Detectors(
         redactor=services.redactor,
+        document_redactor=services.document_redactor(_masked_least(config.sources)),
         entities=config.privacy.entities if config.privacy.redact else (),
         planted_strings=planted_strings,
         rate=safety.trained(services.encoders(Embedder())),  # whose figures are known, whatever embeds the passages

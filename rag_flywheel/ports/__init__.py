@@ -18,10 +18,11 @@ from rag_flywheel.ports.ledger import (
     Versions,
 )
 from rag_flywheel.ports.models import Encoder, Generator, Pair, Rephraser, Reranker, RerankerStore
-from rag_flywheel.ports.privacy import Redacted, Redactor
+from rag_flywheel.ports.privacy import PLACEHOLDER, Redacted, Redactor
 from rag_flywheel.ports.web import Webhooks
 
 __all__ = [
+    "PLACEHOLDER",
     "Cache",
     "Conversations",
     "Corrections",

@@ -1,8 +1,12 @@
 """Masking of personal data."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
+
+PLACEHOLDER = re.compile(r"<[A-Z][A-Z_]{0,40}>")
+"""What stands where something was masked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

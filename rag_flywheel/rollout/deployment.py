@@ -196,7 +196,11 @@ def _look(under_way: Canary, services: Services) -> Look:
         return Look(canary=under_way, action=None, reasons=(ended,), verdict=None)
     repeats = shadow(under_way, services) if under_way.shadow else []
     met = _compared(under_way, services, repeats)
-    said = [(repeat.draft.text, repeat.draft.citations) for repeat in repeats if repeat.draft is not None]
+    said = [
+        served.Answer(question=repeat.query, text=repeat.draft.text, citations=repeat.draft.citations)
+        for repeat in repeats
+        if repeat.draft is not None
+    ]
     unchecked = {} if under_way.shadow else _unchecked(met, services)
     trips = _trips([*said, *unchecked.values()], services)
     move = _verdict(under_way, met, services, trips=trips)
@@ -268,7 +272,9 @@ def _unchecked(met: Sequence[Exposure], services: Services) -> dict[str, served.
     for key in keys.keys() - known.keys():
         with contextlib.suppress(NotFound):  # erased meanwhile
             interaction = services.ledger.interaction(keys[key])
-            answers[key] = (interaction.answer, interaction.citations)
+            answers[key] = served.Answer(
+                question=interaction.query, text=interaction.answer, citations=interaction.citations
+            )
     return answers
 
 

@@ -22,6 +22,7 @@ class Repeat:
     """A question that the candidate was asked too: what it met, and what it answered, None where it failed."""
 
     exposure: Exposure  # with the interaction that it repeats
+    query: str
     draft: Draft | None
 
 
@@ -77,7 +78,7 @@ def _repeat(asked: Exposure, canary: Canary, searcher: Searcher | None, services
         failed=draft is None,
         seconds=time.perf_counter() - started,
     )
-    return Repeat(exposure=exposure, draft=draft)
+    return Repeat(exposure=exposure, query=interaction.query, draft=draft)
 
 
 def _draft(interaction: Interaction, searcher: Searcher, services: Services) -> Draft | None:

@@ -63,6 +63,7 @@ def detectors(
 ) -> Detectors:
     return Detectors(
         redactor=redactor or FakeRedactor(),
+        document_redactor=redactor or FakeRedactor(),
         entities=("EMAIL_ADDRESS",),
         planted_strings=planted_strings,
         rate=rate,

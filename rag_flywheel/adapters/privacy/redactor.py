@@ -4,21 +4,26 @@ import hashlib
 import re
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from rag_flywheel.adapters.privacy.credentials import private_keys
 from rag_flywheel.errors import ConfigError
-from rag_flywheel.ports import Redacted
+from rag_flywheel.ports import PLACEHOLDER, Redacted
 
 if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine, RecognizerResult
     from presidio_analyzer.nlp_engine import NlpEngine
 
-RULES = "1"  # raise it whenever a pattern changes: caches are keyed by the redactor's name
+RULES = "2"  # raise it whenever a pattern changes: caches are keyed by the redactor's name
 LANGUAGE = "en"
-PLACEHOLDER = re.compile(r"<[A-Z][A-Z_]*>")
+SECRET = "SECRET"
+PIECE = 1000  # characters
+CONTEXT = 200  # characters before a piece that may say what stands in it
+CUTS = tuple(map(re.compile, (r"\n", r"[.!?;] ", r"[^\W\d_] (?=[^\W\d_])", r"[,;\"'<>{}\[\]]", r"\s")))
+"""Where a text may be cut, best first: never within what is masked, but for the last of them."""
 
 
 class NoRedactor:
@@ -32,52 +37,93 @@ class NoRedactor:
         return Redacted(text=text, found={})
 
 
+Policy = Literal["full", "dangerous"]
+
+
 class PresidioRedactor:
     """Masks spans of the given entities as <ENTITY>. Several threads may share one.
 
-    `spacy_model` names an installed spaCy model that finds names anywhere; with an empty one a name is found only where
-    its surroundings say that it is one ("my name is", "Dear", a signature). Presidio is loaded at the first text, in
-    about five seconds where transformers is installed. Raises ConfigError for an entity that nobody recognises or a
-    model that is not installed.
+    The policy `full` is for what people say; `dangerous` masks of the entities only what does harm wherever it stands
+    (see `recognizers.DANGEROUS`), for documents that are meant to be read. `spacy_model` names an installed spaCy model
+    that finds names anywhere; with an empty one a name is found only where its surroundings say that it is one ("my
+    name is", "Dear", a signature). Presidio is loaded at the first text, in about five seconds where transformers is
+    installed. Raises ConfigError for an entity that nobody recognises or a model that is not installed.
     """
 
-    def __init__(self, entities: Sequence[str], minimum_score: float, spacy_model: str) -> None:
+    def __init__(
+        self, entities: Sequence[str], minimum_score: float, spacy_model: str, *, policy: Policy = "full"
+    ) -> None:
         self._entities = sorted(set(entities))
         self._minimum_score = minimum_score
-        self._spacy_model = spacy_model
+        self._spacy_model = spacy_model if policy == "full" else ""
+        self._policy: Policy = policy
         self._lock = threading.Lock()
         self._engine: AnalyzerEngine | None = None
+        self._sought: list[str] = []  # the entities that the policy masks, known when the engine is loaded
 
     @property
     def name(self) -> str:
         settings = repr((self._entities, self._minimum_score, self._spacy_model))
-        return f"presidio-{RULES}-{hashlib.sha256(settings.encode()).hexdigest()[:12]}"
+        return f"presidio-{RULES}-{self._policy}-{hashlib.sha256(settings.encode()).hexdigest()[:12]}"
 
     def redact(self, text: str) -> Redacted:
-        """The text with personal data masked, and how many spans of each entity were."""
+        """The text with personal data masked, and how many spans of each entity were. Takes time in proportion to the
+        text's length: it is masked in pieces, each with the end of what stands before it.
+        """
+        if not self._entities or not text.strip():
+            return Redacted(text=text, found={})
+        analyzer = self._analyzer()
         found: Counter[str] = Counter()
+        if SECRET in self._sought:
+            text = _masked(text, [(span.start, span.end, SECRET) for span in private_keys(text)], found)
+        done: list[str] = []
+        before = ""
+        for start, end in _pieces(text):
+            piece = self._piece(before, text[start:end], analyzer, found)
+            done.append(piece)
+            before = (before + piece)[-CONTEXT:]
+        return Redacted(text="".join(done), found=dict(found))
+
+    def _piece(self, before: str, piece: str, analyzer: "AnalyzerEngine", found: Counter[str]) -> str:
         # A mask can bring a context word nearer to what follows it, so masking goes on until nothing is found. Each
         # round leaves fewer characters outside placeholders, so it ends.
-        while spans := self._spans(text):
-            for start, end, entity in reversed(spans):
-                text = f"{text[:start]}<{entity}>{text[end:]}"
-                found[entity] += 1
-        return Redacted(text=text, found=dict(found))
+        while spans := self._spans(before, piece, analyzer):
+            piece = _masked(piece, spans, found)
+        return piece
 
-    def _spans(self, text: str) -> list[tuple[int, int, str]]:
-        if not self._entities or not text.strip():
-            return []
-        results = self._analyzer().analyze(
-            text, language=LANGUAGE, entities=self._entities, score_threshold=self._minimum_score
-        )
+    def _spans(self, before: str, piece: str, analyzer: "AnalyzerEngine") -> list[tuple[int, int, str]]:
+        text = before + piece
+        results = analyzer.analyze(text, language=LANGUAGE, entities=self._sought, score_threshold=self._minimum_score)
         placeholders = [match.span() for match in PLACEHOLDER.finditer(text)]
-        return _disjoint([result for result in results if not _touches(result, placeholders)])
+        own = [result for result in results if result.start >= len(before) and not _touches(result, placeholders)]
+        return [(start - len(before), end - len(before), entity) for start, end, entity in _disjoint(own)]
 
     def _analyzer(self) -> "AnalyzerEngine":
         with self._lock:
             if self._engine is None:
-                self._engine = _load(self._entities, self._spacy_model)
+                self._engine, self._sought = _load(self._entities, self._spacy_model, self._policy)
             return self._engine
+
+
+def _pieces(text: str) -> Iterator[tuple[int, int]]:
+    """Where a long text may be cut, about every PIECE characters: at the end of a line, a sentence, a word."""
+    start = 0
+    while len(text) - start > 2 * PIECE:
+        cuts = (cut.search(text, start + PIECE, start + 2 * PIECE) for cut in CUTS)
+        end = next((found.end() for found in cuts if found), start + 2 * PIECE)
+        yield start, end
+        start = end
+    yield start, len(text)
+
+
+def _masked(text: str, spans: Sequence[tuple[int, int, str]], found: Counter[str]) -> str:
+    """The text with the spans, which are in order and apart, as placeholders; `found` counts them."""
+    parts, at = [], 0
+    for start, end, entity in spans:
+        parts += [text[at:start], f"<{entity}>"]
+        at = end
+        found[entity] += 1
+    return "".join([*parts, text[at:]])
 
 
 def _touches(result: "RecognizerResult", spans: Sequence[tuple[int, int]]) -> bool:
@@ -97,15 +143,16 @@ def _disjoint(results: Sequence["RecognizerResult"]) -> list[tuple[int, int, str
     return [(start, end, best.entity_type) for start, end, best in joined]
 
 
-def _load(entities: Sequence[str], spacy_model: str) -> "AnalyzerEngine":
+def _load(entities: Sequence[str], spacy_model: str, policy: Policy) -> "tuple[AnalyzerEngine, list[str]]":
+    """The engine, and those of the entities that the policy masks."""
     # Presidio imports transformers, which takes seconds: not before the first text.
     from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
     from presidio_analyzer.nlp_engine import NoOpNlpEngine
     from presidio_analyzer.predefined_recognizers import SpacyRecognizer
 
-    from rag_flywheel.adapters.privacy.recognizers import recognizers
+    from rag_flywheel.adapters.privacy.recognizers import DANGEROUS, FULL, recognizers
 
-    registry = RecognizerRegistry(list(recognizers()), supported_languages=[LANGUAGE])
+    registry = RecognizerRegistry(list(recognizers(FULL)), supported_languages=[LANGUAGE])
     if spacy_model:
         registry.add_recognizer(SpacyRecognizer(supported_language=LANGUAGE))
     known = {entity for recognizer in registry.recognizers for entity in recognizer.supported_entities}
@@ -114,8 +161,12 @@ def _load(entities: Sequence[str], spacy_model: str) -> "AnalyzerEngine":
             near = get_close_matches(entity, sorted(known), n=1, cutoff=0.5)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
             raise ConfigError(f"privacy.entities names {entity}, which nothing here recognises; {hint}")
+    sought = list(entities)
+    if policy == "dangerous":
+        sought = [entity for entity in entities if entity in DANGEROUS]
+        registry = RecognizerRegistry(list(recognizers(DANGEROUS)), supported_languages=[LANGUAGE])
     engine = _spacy_engine(spacy_model) if spacy_model else NoOpNlpEngine([{"lang_code": LANGUAGE, "model_name": ""}])
-    return AnalyzerEngine(registry=registry, nlp_engine=engine, supported_languages=[LANGUAGE])
+    return AnalyzerEngine(registry=registry, nlp_engine=engine, supported_languages=[LANGUAGE]), sought
 
 
 def _spacy_engine(model: str) -> "NlpEngine":

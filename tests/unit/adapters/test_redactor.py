@@ -25,10 +25,10 @@ def redactor() -> PresidioRedactor:
 
 
 MASKED = {
-    "Write to ann.o'neil+x@mail.example.co.uk now.": "Write to <EMAIL_ADDRESS> now.",
+    "Write to ann.o'neil+x@mail.acme.co.uk now.": "Write to <EMAIL_ADDRESS> now.",
     "Its alias is ann@mail.corp.": "Its alias is <EMAIL_ADDRESS>.",
     "Call +44 20 7946 0958 today.": "Call <PHONE_NUMBER> today.",
-    "They answer at (212) 555-0143.": "They answer at <PHONE_NUMBER>.",
+    "They answer at (212) 867-5309.": "They answer at <PHONE_NUMBER>.",
     "Phone: 0680 298 70 63, fax 60-56-85-91": "Phone: <PHONE_NUMBER>, fax <PHONE_NUMBER>",
     "Charge 4111 1111 1111 1111 please.": "Charge <CREDIT_CARD> please.",
     "Ring (07) 4942 6600 or call 0207 946 0958.": "Ring <PHONE_NUMBER> or call <PHONE_NUMBER>.",
@@ -64,7 +64,7 @@ NAMES = {
     "ask my sister Lucy": "ask my sister <PERSON>",
     "Patient: Ada King\nAge: 3": "Patient: <PERSON>\nAge: 3",
     "Jane Doe's email is lost": "<PERSON>'s email is lost",
-    "From: Ann Lee <ann@example.com>": "From: <PERSON> <<EMAIL_ADDRESS>>",
+    "From: Ann Lee <ann@acme.com>": "From: <PERSON> <<EMAIL_ADDRESS>>",
 }
 
 
@@ -111,19 +111,19 @@ def test_a_placeholder_that_was_there_before_stays_as_it_is(redactor: PresidioRe
 
 
 def test_spans_are_counted_by_kind(redactor: PresidioRedactor) -> None:
-    found = redactor.redact("a@example.com, b@example.com, Mr. Bean").found
+    found = redactor.redact("a@acme.com, b@acme.com, Mr. Bean").found
     assert found == {"EMAIL_ADDRESS": 2, "PERSON": 1}
 
 
 def test_only_the_configured_entities_are_masked() -> None:
     mails_only = PresidioRedactor(["EMAIL_ADDRESS"], 0.5, "")
-    assert mails_only.redact("Mr. Bean: bean@example.com, +44 20 7946 0958").text == (
+    assert mails_only.redact("Mr. Bean: bean@acme.com, +44 20 7946 0958").text == (
         "Mr. Bean: <EMAIL_ADDRESS>, +44 20 7946 0958"
     )
 
 
 def test_a_higher_minimum_score_masks_less() -> None:
-    text = "He is at 212-555-0143."
+    text = "He is at (212) 867-5309."
     assert PresidioRedactor(ENTITIES, 0.5, "").redact(text).text == "He is at <PHONE_NUMBER>."
     assert PresidioRedactor(ENTITIES, 0.8, "").redact(text).text == text
 
@@ -158,7 +158,7 @@ def test_a_spacy_model_finds_names_that_patterns_do_not(tmp_path: Path, redactor
     ruler.add_patterns([{"label": "PERSON", "pattern": "Grace Hopper"}])  # type: ignore[attr-defined]
     language.to_disk(tmp_path / "model")
     with_model = PresidioRedactor(["PERSON", "EMAIL_ADDRESS"], 0.5, str(tmp_path / "model"))
-    text = "It was Grace Hopper who wrote it to a@example.com."
+    text = "It was Grace Hopper who wrote it to a@acme.com."
     assert with_model.redact(text).text == "It was <PERSON> who wrote it to <EMAIL_ADDRESS>."
     assert "Grace Hopper" in redactor.redact(text).text
 
@@ -166,7 +166,7 @@ def test_a_spacy_model_finds_names_that_patterns_do_not(tmp_path: Path, redactor
 def test_several_threads_share_one_redactor() -> None:
     shared = PresidioRedactor(ENTITIES, 0.5, "")
     with ThreadPoolExecutor(8) as pool:
-        texts = set(pool.map(lambda number: shared.redact(f"Mr. Bean {number}, a@example.com").text[:12], range(64)))
+        texts = set(pool.map(lambda number: shared.redact(f"Mr. Bean {number}, a@acme.com").text[:12], range(64)))
     assert texts == {"Mr. <PERSON>"}
 
 
@@ -184,7 +184,7 @@ def test_masking_opens_no_connection_and_warns_of_nothing() -> None:
         "socket.socket.connect = socket.getaddrinfo = socket.create_connection = refuse\n"
         "from rag_flywheel.adapters.privacy.redactor import PresidioRedactor\n"
         f"redactor = PresidioRedactor({ENTITIES!r}, 0.5, '')\n"
-        "print(redactor.redact('Mr. Bean, a@example.com').text)\n"
+        "print(redactor.redact('Mr. Bean, a@acme.com').text)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("Mr. <PERSON>, <EMAIL_ADDRESS>\n", "")

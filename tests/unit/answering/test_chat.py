@@ -1,5 +1,6 @@
 """Question to interaction: one version for a whole answer, recorded as consent allows."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from rag_flywheel.errors import (
     NotFound,
     NothingLive,
 )
+from rag_flywheel.ports import Encoder, Vectors
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.search.fusion import RERANK
 from rag_flywheel.search.versions import OpenVersions, Searcher
@@ -83,15 +85,53 @@ def test_a_question_that_nothing_answers_is_refused_honestly_and_recorded(made: 
     assert [interaction.interaction_id for interaction in made.ledger.interactions(answered=False, limit=10)] == [ID]
 
 
-def test_personal_data_is_masked_before_anything_sees_it(tmp_path: Path) -> None:
+def test_a_question_is_searched_for_as_it_was_typed_and_kept_masked(tmp_path: Path) -> None:
     generator = Retelling()
     made = services(tmp_path, generator=generator)
-    publish(made, "v1")
-    asked = question("Is ada@example.org known?", history=[Turn(role="user", text="I am bob@example.org")])
-    answered = chat(made).answer(asked, interaction_id=ID)
-    assert answered.question == "Is <EMAIL_ADDRESS> known?"
-    assert generator.rewritten == [("Is <EMAIL_ADDRESS> known?", ["I am <EMAIL_ADDRESS>"])]
-    assert "example.org" not in answered.query
+    publish(made, "v1", {"d1": "The lamp is red.", "d2": "Ada has the address ada@example.org here."})
+    history = [Turn(role="user", text="I am bob@example.org")]
+    asked = chat(made)
+    told = asked.answer(question("Whose is ada@example.org?", history=history), interaction_id=ID)
+    assert generator.asked == [("I am bob@example.org Whose is ada@example.org?", ["d2", "d1"])]
+    for interaction in (told, made.ledger.interaction(ID)):
+        assert interaction.question == "Whose is <EMAIL_ADDRESS>?"
+        assert interaction.query == "I am <EMAIL_ADDRESS> Whose is <EMAIL_ADDRESS>?"
+
+
+def test_a_server_that_holds_the_index_is_asked_the_masked_question(tmp_path: Path) -> None:
+    made = services(tmp_path)
+    publish(made, "v1", {"d1": "The lamp is red.", "d2": "ada@example.org"})
+    asked: list[str] = []
+    chatting = replace(chat(made), remote=True)
+    encoder = made.encoders(made.config.embedder)
+    remembering = replace(chatting, encoders=lambda settings: Remembering(encoder, asked))
+    remembering.answer(question("Whose is ada@example.org?"), interaction_id=ID)
+    assert asked[0] == "Whose is <EMAIL_ADDRESS>?"
+
+
+class Remembering:
+    """An encoder that remembers which queries it was asked."""
+
+    def __init__(self, below: Encoder, asked: list[str]) -> None:
+        self.name, self.dimension = below.name, below.dimension
+        self.encode_documents = below.encode_documents
+        self._below, self._asked = below, asked
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        self._asked += texts
+        return self._below.encode_queries(texts)
+
+
+def test_the_asker_is_shown_what_a_document_publishes_and_the_ledger_keeps_it_masked(made: Services) -> None:
+    text = "The previous version is put back by help@example.org."
+    publish(made, "v1", {"d1": text})
+    told = chat(made).answer(question(), interaction_id=ID)
+    assert text in told.answer
+    assert told.citations[0].text == text
+    kept = made.ledger.interaction(ID)
+    assert kept.answer == told.answer.replace("help@example.org", "<EMAIL_ADDRESS>")
+    assert kept.citations[0].text == "The previous version is put back by <EMAIL_ADDRESS>."
+    assert replace(kept.citations[0], text=text) == told.citations[0]
 
 
 def test_without_consent_numbers_are_kept_and_texts_are_not(made: Services) -> None:
