@@ -99,7 +99,7 @@ def collect(
 
 def _read(file: SourceFile, settings: Ingest, redactor: Redactor) -> _Read:
     raw, skipped = read(file)
-    screened = [clean(raw_document, settings) for raw_document in raw]
+    screened = [clean(raw_document) for raw_document in raw]
     kept = [cleaned for cleaned in screened if isinstance(cleaned, Cleaned)]
     return _Read(
         documents=[masked(cleaned.document, redactor) for cleaned in kept],
