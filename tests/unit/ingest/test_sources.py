@@ -249,19 +249,6 @@ def test_html_that_is_nested_absurdly_deep_is_still_read(write: Write) -> None:
     assert read_one(write("a.html", "<div>" * 3000 + "deep" + "</div>" * 3000)).text.strip() == "deep"
 
 
-def test_each_row_of_a_csv_names_its_columns_also_where_rows_are_ragged(write: Write) -> None:
-    document = read_one(write("modes.csv", "mode,watts\nEco,5\nTurbo\nMax,9,extra\n\n"))
-    assert document.title == "modes"
-    assert document.text == "mode: Eco\nwatts: 5\n\nmode: Turbo\n\nmode: Max\nwatts: 9\ncolumn 3: extra"
-
-
-def test_a_csv_with_semicolons_is_recognised(write: Write) -> None:
-    assert (
-        read_one(write("a.csv", "mode;watts\nEco;5,5\nMax;9,5\n")).text
-        == "mode: Eco\nwatts: 5,5\n\nmode: Max\nwatts: 9,5"
-    )
-
-
 def test_jsonl_gives_one_document_a_line_under_its_own_id(write: Write) -> None:
     path = write(
         "c.jsonl", '\ufeff{"_id": "s1", "title": "T", "text": "One"}\n\n{"_id": 2, "text": "Two", "metadata": {}}\r\n'
