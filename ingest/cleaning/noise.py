@@ -1,20 +1,21 @@
-"""Texts that say nothing: too short, broken, or signs alone."""
+"""Texts that say nothing to anybody: without a letter or digit, or of broken characters."""
 
 import unicodedata
+from collections import Counter
 
-from ingest.cleaning.normalising import words
+_SAYS_SOMETHING = ("L", "M", "N", "So", "Sc")  # letters, digits, pictures such as emoji, currencies
+_BROKEN = ("Co", "Cn")  # private use and unassigned: what a font that does not name its letters leaves
 
 
-def noise(text: str, minimum_words: int) -> str:
-    """Why the text is noise, or nothing."""
-    count = len(words(text))
-    if count < minimum_words:
-        return f"has {count} words, fewer than ingest.minimum_words ({minimum_words})"
-    shown = [character for character in text if not character.isspace()]
-    broken = sum(character == "\ufffd" or unicodedata.category(character) in ("Co", "Cn") for character in shown)
-    if broken > 0.1 * len(shown):
+def noise(text: str) -> str:
+    """Why nobody would miss the text, or nothing.
+
+    How short it is proves nothing, nor how many signs it has: `Opening hours: 9–17` is an answer, and so is a table.
+    """
+    kinds: Counter[str] = Counter()
+    for character, count in Counter(text).items():
+        kinds["broken" if character == "\ufffd" else unicodedata.category(character)] += count
+    broken = sum(kinds[kind] for kind in ("broken", *_BROKEN))
+    if broken > 0.5 * sum(count for kind, count in kinds.items() if kind[0] not in "ZC" or kind in _BROKEN):
         return "holds mostly broken characters; its encoding or its fonts could not be read"
-    letters = sum(character.isalnum() or unicodedata.category(character)[0] == "M" for character in shown)
-    if letters < 0.4 * len(shown):
-        return "holds mostly signs, not words"
-    return ""
+    return "" if any(kind.startswith(_SAYS_SOMETHING) for kind in kinds) else "holds no word and no number"

@@ -3,18 +3,17 @@
 `clean` looks at one document alone, so its result can be cached by the document's content.
 """
 
-import re
 from dataclasses import dataclass, replace
 
+from ingest.cleaning.division import join_divided_words
 from ingest.cleaning.furniture import without_furniture
 from ingest.cleaning.noise import noise
 from ingest.cleaning.normalising import normalise
 from ingest.reading.raw import PAGE_BREAK, RawDocument, Removal, Skipped
-from rag_flywheel.config import Ingest
 from rag_flywheel.domain import Document
 from rag_flywheel.ports import Redactor
 
-RULES = "1"  # raise it whenever the result of `clean` could change: caches are keyed by it
+RULES = "2"  # raise it whenever the result of `clean` could change: caches are keyed by it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,16 +24,16 @@ class Cleaned:
     removed: tuple[Removal, ...]
 
 
-def clean(raw: RawDocument, settings: Ingest) -> Cleaned | Skipped:
+def clean(raw: RawDocument) -> Cleaned | Skipped:
     """The document normalised, and not masked yet, or why it is left out.
 
-    The result depends on `raw`, `settings.minimum_words` and RULES alone.
+    The result depends on `raw` and RULES alone.
     """
-    text = without_furniture(raw.text) if PAGE_BREAK in raw.text else raw.text
+    text, furniture = without_furniture(raw.text) if PAGE_BREAK in raw.text else (raw.text, ())
     text = normalise(text)
-    if raw.source.lower().endswith(".pdf"):
-        text = re.sub(r"(?<=[^\W\d_])-\n(?=[^\W\d_A-Z])", "", text)  # a word divided at the end of a line
-    why = noise(text, settings.minimum_words)
+    if PAGE_BREAK in raw.text:
+        text = join_divided_words(text)
+    why = noise(text)
     if why:
         return Skipped(name=raw.document_id, reason=why)
     title = " ".join(normalise(raw.title).split())
@@ -44,7 +43,7 @@ def clean(raw: RawDocument, settings: Ingest) -> Cleaned | Skipped:
         text=text,
         source=raw.source,
     )
-    return Cleaned(document=document, removed=raw.removed)
+    return Cleaned(document=document, removed=(*raw.removed, *furniture))
 
 
 def masked(document: Document, redactor: Redactor) -> Document:

@@ -112,7 +112,7 @@ def perform(task: Task) -> Result:
 
 def _cleaned(document: RawDocument, settings: Ingest) -> Cleaned | Skipped:
     try:
-        cleaned = clean(document, settings)
+        cleaned = clean(document)
         # A reader may make halves of characters, which cannot be stored. The text is rid of them already.
         return cleaned if isinstance(cleaned, Skipped) else replace(cleaned, removed=_storable(cleaned.removed))
     except MemoryError:

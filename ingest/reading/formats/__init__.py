@@ -15,8 +15,15 @@ _READERS = {
     ".html": "html",
     ".htm": "html",
     ".csv": "csv",
+    ".tsv": "csv",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
+    ".xlsb": "xlsx",
+    ".xls": "xlsx",
+    ".ods": "xlsx",
     ".pdf": "pdf",
     ".docx": "docx",
+    ".docm": "docx",
     ".pptx": "pptx",
 }
 """The module of this package whose `read(path) -> Content` is for files with the suffix."""

@@ -2,13 +2,43 @@
 
 import zipfile
 from pathlib import Path
-from xml.etree import ElementTree
+from typing import TYPE_CHECKING
+
+from ingest.reading.raw import Unreadable
+
+if TYPE_CHECKING:
+    from lxml import etree
+
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # what old office files begin with, and new ones that a password encrypts
+
+_PLACEHOLDERS = ("Word Document", "PowerPoint Presentation")
 
 
 def office_title(path: Path) -> str:
+    """The title among the properties of a file in Office Open XML, or nothing."""
+    from lxml import etree
+
     with zipfile.ZipFile(path) as archive:
         if "docProps/core.xml" not in archive.namelist():
             return ""
-        core = ElementTree.fromstring(archive.read("docProps/core.xml"))
-    title = core.findtext("{http://purl.org/dc/elements/1.1/}title") or ""
-    return "" if title.strip() in ("Word Document", "PowerPoint Presentation") else title.strip()
+        core = etree.fromstring(archive.read("docProps/core.xml"), parser())
+    title = (core.findtext("{http://purl.org/dc/elements/1.1/}title") or "").strip()
+    return "" if title in _PLACEHOLDERS else title
+
+
+def parser() -> "etree.XMLParser":
+    """A parser that opens nothing and expands no entities, so that no file can make it read or grow without end."""
+    from lxml import etree
+
+    return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True)
+
+
+def unreadable(path: Path, kind: str, error: Exception) -> Unreadable:
+    """Why a file that its parser gave up on cannot be read, as far as its first bytes tell."""
+    with path.open("rb") as stream:
+        begin = stream.read(len(OLE))
+    if begin == OLE and path.suffix.lower() not in (".xls", ".ppt", ".doc"):
+        return Unreadable("is encrypted, or in an old format under a new name; save it anew without a password")
+    if not begin.startswith(b"PK") and begin != OLE:
+        return Unreadable(f"is no {kind}")
+    return Unreadable(f"is a damaged {kind} ({type(error).__name__})")

@@ -1,30 +1,178 @@
-"""PDF to text, through LlamaIndex's reader."""
+"""PDF to Markdown: pages in reading order, with headings and tables. PDFium finds the letters."""
 
+import ctypes
 import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ingest.reading.llama import llama_readers
-from ingest.reading.raw import PAGE_BREAK, Content, Unreadable
+from ingest.reading.formats.layout import Line, Rule, Word, lines, markdown
+from ingest.reading.raw import PAGE_BREAK, Content, Removal, Unreadable
+
+if TYPE_CHECKING:
+    from pypdfium2 import PdfDocument, PdfPage, PdfTextPage
+
+HEADING = 1.15  # how many times as high as the body's letters those of a heading are
+MOST_SHAPES = 5_000  # of a page, that are looked at for rules: a map or a plot has more
+
+_NO_TITLE = re.compile(r"(?i)(?:untitled.*|\(.*\)|microsoft word\b.*|.*\.\w{3,4})?")
+_BROKEN = re.compile("[\ue000-\uf8ff\ufffd\x00]")
+_HYPHENS = {"\x02": "-", "\ufffe": "-", "\xad": "-"}  # what PDFium makes of a hyphen at the end of a line
 
 
 def read(path: Path) -> Content:
-    from pypdf import PdfReader
-    from pypdf.errors import FileNotDecryptedError, PyPdfError
-    from tenacity import RetryError
+    """The pages, divided by PAGE_BREAK. Pages that hold only pictures, or no letters one could name, are listed."""
+    import pypdfium2
 
     try:
-        pages = [page.text for page in llama_readers().PDFReader().load_data(path)]
-    except RetryError as error:  # the reader's own wrapper around whatever went wrong
-        cause = error.last_attempt.exception()
-        if isinstance(cause, FileNotDecryptedError):
-            raise Unreadable("is encrypted; save it without a password") from error
-        raise Unreadable(f"is a damaged PDF ({type(cause).__name__})") from error
+        document = pypdfium2.PdfDocument(path)
+    except pypdfium2.PdfiumError as error:
+        locked = "password" in str(error).lower()
+        reason = "is encrypted; save it without a password" if locked else "is a damaged PDF, or none"
+        raise Unreadable(reason) from error
     try:
-        metadata = PdfReader(path).metadata
-        title = (metadata.title if metadata else None) or ""
-    except (PyPdfError, ValueError, TypeError, AttributeError, KeyError):
-        title = ""  # the pages were read, so a damaged title is no reason to leave the document out
-    if re.search(r"(?i)^(?:untitled|microsoft word\b.*|.*\.\w{3,4})$", title.strip()):
-        title = ""
-    text = f"\n{PAGE_BREAK}\n".join(pages) if any(page.strip() for page in pages) else ""
-    return Content(title=title, text=text)
+        title = document.get_metadata_value("Title").strip()
+        pages, removed = _pages(document)
+    finally:
+        document.close()
+    if not any(pages):
+        raise Unreadable("holds only pictures; run OCR first" if removed else "holds no text")
+    sizes = _heading_sizes(pages)
+    text = f"\n{PAGE_BREAK}\n".join(markdown(page, sizes) for page in pages)
+    return Content(title="" if _NO_TITLE.fullmatch(title) else title, text=text, removed=removed)
+
+
+def _pages(document: "PdfDocument") -> tuple[list[list[Line]], tuple[Removal, ...]]:
+    pages: list[list[Line]] = []
+    pictures: list[str] = []
+    nameless: list[str] = []
+    for number in range(len(document)):
+        words, rest = _words(document[number])
+        text = "".join(word.text for word in words) + rest
+        if 2 * len(_BROKEN.findall(text)) > len(text):
+            nameless.append(f"page {number + 1}")
+            words, rest = [], ""
+        elif not text and _has_picture(document[number]):
+            pictures.append(f"page {number + 1}")
+        pages.append(
+            [
+                *lines(words, list(_rules(document[number])) if words else ()),
+                *(Line(text=line, size=0.0) for line in rest.split("\n") if line),
+            ]
+        )
+    found = {
+        "pages that hold only pictures; run OCR first": pictures,
+        "pages whose fonts do not name their letters; run OCR first": nameless,
+    }
+    return pages, tuple(
+        Removal(what=what, count=len(where), lines=tuple(where[:50])) for what, where in found.items() if where
+    )
+
+
+def _has_picture(page: "PdfPage") -> bool:
+    import pypdfium2.raw as pdfium
+
+    return next(iter(page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=3)), None) is not None
+
+
+def _rules(page: "PdfPage") -> Iterator[Rule]:
+    """The straight lines, upright or level, that the page draws, also as the edges of boxes."""
+    import pypdfium2.raw as pdfium
+
+    shapes = page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_PATH], max_depth=3)
+    for shape in islice(shapes, MOST_SHAPES):
+        matrix = shape.get_matrix()
+        before = None
+        for number in range(min(pdfium.FPDFPath_CountSegments(shape), 1000)):
+            segment = pdfium.FPDFPath_GetPathSegment(shape, number)
+            x, y = ctypes.c_float(), ctypes.c_float()
+            pdfium.FPDFPathSegment_GetPoint(segment, x, y)
+            point = matrix.on_point(x.value, y.value)
+            if before and pdfium.FPDFPathSegment_GetType(segment) == pdfium.FPDF_SEGMENT_LINETO:
+                (left, right), (bottom, top) = sorted((before[0], point[0])), sorted((before[1], point[1]))
+                if min(right - left, top - bottom) < 1 and max(right - left, top - bottom) > 5:
+                    yield Rule(left=left, right=right, bottom=bottom, top=top)
+            before = point
+
+
+def _words(page: "PdfPage") -> tuple[list[Word], str]:
+    """The upright words with their places, and the text of the turned ones. A page may be turned as a whole."""
+    import pypdfium2.raw as pdfium
+
+    textpage = page.get_textpage()
+    count = textpage.count_chars()
+    if count <= 0:
+        return [], ""
+    letters = [chr(pdfium.FPDFText_GetUnicode(textpage, place)) for place in range(count)]
+    words: list[Word] = []
+    turned: list[str] = []
+    for start, end in _spans(letters):
+        if abs(pdfium.FPDFText_GetCharAngle(textpage, start)) > 0.1:
+            turned.append(_text(letters[start:end]))
+        else:
+            words += _placed(textpage, letters, start, end)
+    if len(turned) > len(words):
+        return [], textpage.get_text_range().replace("\r", "")
+    return words, " ".join(turned)
+
+
+def _placed(textpage: "PdfTextPage", letters: Sequence[str], start: int, end: int) -> Iterator[Word]:
+    """The word, or its parts where they do not stand on one line: PDFium leaves out some line ends."""
+    while start < end:
+        left, bottom, right, top = first = textpage.get_charbox(start, loose=True)
+        last = textpage.get_charbox(end - 1, loose=True)
+        stop = end if _follows(first, last) else start + 1
+        right = max(right, last[2]) if stop == end else right
+        while stop < end and _follows(first, box := textpage.get_charbox(stop, loose=True)):
+            stop, right = stop + 1, max(right, box[2])
+        yield Word(text=_text(letters[start:stop]), left=left, right=right, bottom=bottom, top=top)
+        start = stop
+
+
+def _follows(before: tuple[float, ...], box: tuple[float, ...]) -> bool:
+    middle = (box[1] + box[3]) / 2
+    return before[1] <= middle <= before[3] and box[2] >= before[0]
+
+
+def _text(letters: Sequence[str]) -> str:
+    text = "".join(_HYPHENS.get(letter, letter) for letter in letters)
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # letters beyond 16 bits come in two
+
+
+def _spans(letters: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Where the words stand among the letters."""
+    start = None
+    for place, letter in enumerate(letters):
+        if letter.isspace() or letter == "\0":
+            if start is not None:
+                yield start, place
+            start = None
+            continue
+        if start is None:
+            start = place
+        if letter in _HYPHENS and letter != "\xad":  # what follows stands on the next line
+            yield start, place + 1
+            start = None
+    if start is not None:
+        yield start, len(letters)
+
+
+def _heading_sizes(pages: Sequence[Sequence[Line]]) -> dict[float, int]:
+    """The levels of the headings by the height of their letters: those that are few and higher than the body's."""
+    heights: Counter[float] = Counter()
+    for page in pages:
+        for line in page:
+            heights[line.size] += len(line.text)
+    body = max(heights, key=lambda height: (heights[height], -height))
+    higher = sorted((height for height in heights if height >= HEADING * body > 0), reverse=True)
+    if sum(heights[height] for height in higher) > 0.2 * heights.total():
+        return {}
+    merged: dict[float, int] = {}
+    level, above = 0, 0.0
+    for height in higher:
+        if not above or height < 0.95 * above:
+            level, above = level + 1, height
+        merged[height] = min(level, 6)
+    return merged

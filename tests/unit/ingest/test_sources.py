@@ -10,15 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest.reading.raw import PAGE_BREAK, RawDocument, Skipped
+from ingest.reading.raw import RawDocument, Skipped
 from ingest.reading.sources import NAMED, Listing, SourceFile, fingerprint, list_files, read, unique
 from rag_flywheel.config import Config, Source
-
-# reportlab and pypdf still use what Python and cryptography will drop; neither is ours to change.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:reportlab.*"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:pypdf.*"),
-]
 
 Write = Callable[[str, str | bytes], Path]
 
@@ -423,19 +417,6 @@ def test_html_that_is_nested_absurdly_deep_is_still_read(write: Write) -> None:
     assert read_one(write("a.html", "<div>" * 3000 + "deep" + "</div>" * 3000)).text.strip() == "deep"
 
 
-def test_each_row_of_a_csv_names_its_columns_also_where_rows_are_ragged(write: Write) -> None:
-    document = read_one(write("modes.csv", "mode,watts\nEco,5\nTurbo\nMax,9,extra\n\n"))
-    assert document.title == "modes"
-    assert document.text == "mode: Eco\nwatts: 5\n\nmode: Turbo\n\nmode: Max\nwatts: 9\ncolumn 3: extra"
-
-
-def test_a_csv_with_semicolons_is_recognised(write: Write) -> None:
-    assert (
-        read_one(write("a.csv", "mode;watts\nEco;5,5\nMax;9,5\n")).text
-        == "mode: Eco\nwatts: 5,5\n\nmode: Max\nwatts: 9,5"
-    )
-
-
 def test_jsonl_gives_one_document_a_line_under_its_own_id(write: Write) -> None:
     path = write(
         "c.jsonl", '\ufeff{"_id": "s1", "title": "T", "text": "One"}\n\n{"_id": 2, "text": "Two", "metadata": {}}\r\n'
@@ -476,82 +457,6 @@ def test_a_second_document_with_the_same_id_is_reported_and_left_out() -> None:
     assert kept == [first]
     assert [left_out.name for left_out in skipped] == ["a in y.jsonl"]
     assert "x.jsonl" in skipped[0].reason
-
-
-# --- office ---------------------------------------------------------------------------------------------------------
-
-
-def make_pdf(path: Path, pages: list[str], title: str = "", password: str = "") -> Path:
-    from reportlab.lib.pdfencrypt import StandardEncryption
-    from reportlab.pdfgen.canvas import Canvas
-
-    canvas = Canvas(str(path), encrypt=StandardEncryption(password, ownerPassword="o") if password else None)
-    canvas.setTitle(title)
-    for page in pages:
-        for number, line in enumerate(page.split("\n")):
-            canvas.drawString(72, 720 - 20 * number, line)
-        canvas.showPage()
-    canvas.save()
-    return path
-
-
-def test_a_pdf_keeps_its_pages_and_its_title(tmp_path: Path) -> None:
-    document = read_one(make_pdf(tmp_path / "a.pdf", ["Hold the button.", "Release it."], title="Pump manual"))
-    assert document.title == "Pump manual"
-    assert [page.strip() for page in document.text.split(PAGE_BREAK)] == ["Hold the button.", "Release it."]
-
-
-def test_a_pdf_without_a_real_title_is_titled_by_its_files_name(tmp_path: Path) -> None:
-    assert read_one(make_pdf(tmp_path / "pump.pdf", ["Text"], title="untitled")).title == "pump"
-
-
-def test_pdfs_that_are_encrypted_damaged_or_without_text_are_reported(tmp_path: Path, write: Write) -> None:
-    assert "encrypted" in reason(make_pdf(tmp_path / "locked.pdf", ["Text"], password="p"))
-    assert "damaged PDF" in reason(write("broken.pdf", "%PDF-1.4 and then nothing"))
-    assert "OCR" in reason(make_pdf(tmp_path / "scan.pdf", [""]))
-
-
-def test_a_word_document_is_read_with_its_title(tmp_path: Path) -> None:
-    from docx import Document
-
-    word = Document()
-    word.core_properties.title = "Pump manual"
-    word.add_heading("Reset", 1)
-    word.add_paragraph("Hold the button.")
-    table = word.add_table(1, 2)
-    table.cell(0, 0).text, table.cell(0, 1).text = "Eco", "5 W"
-    word.save(str(tmp_path / "a.docx"))
-    document = read_one(tmp_path / "a.docx")
-    assert document.title == "Pump manual"
-    for part in ("Reset", "Hold the button.", "Eco", "5 W"):
-        assert part in document.text
-
-
-def test_slides_become_sections_under_their_titles(tmp_path: Path) -> None:
-    from pptx import Presentation
-
-    slides = Presentation()
-    for title, body in (("Reset", "Hold the button."), ("Clean", "Rinse it.")):
-        slide = slides.slides.add_slide(slides.slide_layouts[1])
-        slide.shapes.title.text, slide.placeholders[1].text = title, body
-    slides.save(str(tmp_path / "a.pptx"))
-    document = read_one(tmp_path / "a.pptx")
-    assert document.title == "Reset"
-    assert document.text.split() == ["##", "Reset", "Hold", "the", "button.", "##", "Clean", "Rinse", "it."]
-
-
-def test_damaged_office_files_are_reported(write: Write) -> None:
-    assert "no Word document" in reason(write("a.docx", "no zip"))
-    assert "no PowerPoint file" in reason(write("a.pptx", "no zip"))
-
-
-def test_the_office_readers_leave_the_programs_logging_alone() -> None:
-    code = (
-        "import logging; from ingest.reading.llama import llama_readers; llama_readers().PptxReader; "
-        "print(logging.getLogger().handlers, logging.getLogger().level == logging.WARNING)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[] True"
 
 
 def test_one_bad_file_among_good_ones_stops_nothing(tmp_path: Path, write: Write) -> None:

@@ -1,0 +1,294 @@
+"""Words at their places on a page to lines in reading order: columns one after the other, tables row by row."""
+
+import re
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ingest.reading.formats.marks import heading, plain, table
+
+GAP = 1.0  # letters' heights between two words that stand apart
+GUTTER = 0.3  # letters' heights, at least, that are free between columns
+PROSE = 18  # characters, from which lines beside each other are columns of text and no cells
+LONGEST_HEADING = 150
+
+_LABEL = re.compile(r"[•◦▪●○■□►‣⁃∙·–—*-]|[\uf0a7\uf0b7]|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)]|\[\d+\]")
+_BULLET = re.compile(r"^(?:[•◦▪●○■□►‣⁃∙·\uf0a7\uf0b7]\s*)(?=\S)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """A word at its place; upwards is more."""
+
+    text: str
+    left: float
+    right: float
+    bottom: float
+    top: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A drawn straight line, upright or level."""
+
+    left: float
+    right: float
+    bottom: float
+    top: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line of text, with the height of its letters, or the rows of a table."""
+
+    text: str
+    size: float
+    rows: tuple[tuple[str, ...], ...] = ()
+    gap: bool = False  # whether there is an empty line before it
+
+
+@dataclass(slots=True)
+class _Piece:
+    """Words of one line that stand close together."""
+
+    words: list[Word]
+
+    @property
+    def text(self) -> str:
+        return " ".join(word.text for word in self.words)
+
+    @property
+    def left(self) -> float:
+        return self.words[0].left
+
+    @property
+    def right(self) -> float:
+        return max(word.right for word in self.words)
+
+    @property
+    def size(self) -> float:
+        return _height(self.words)
+
+
+def _height(words: Iterable[Word]) -> float:
+    """The height that most of the letters have."""
+    heights: Counter[float] = Counter()
+    for word in words:
+        heights[round(word.top - word.bottom, 1)] += len(word.text)
+    return max(heights, key=lambda height: heights[height])
+
+
+@dataclass(slots=True)
+class _Row:
+    """What stands at one height, from left to right."""
+
+    pieces: list[_Piece]
+    bottom: float
+    top: float
+
+
+def lines(words: Sequence[Word], rules: Sequence[Rule] = ()) -> list[Line]:
+    """The lines of a page in reading order, from top to bottom. Rules prove where cells end."""
+    upright = sorted((rule for rule in rules if rule.top - rule.bottom > rule.right - rule.left), key=_left)
+    level = sorted(rule.bottom for rule in rules if rule.top - rule.bottom <= rule.right - rule.left)
+    rows = list(_rows(words, upright))
+    found: list[Line] = []
+    start = 0
+    while start < len(rows):
+        end, gutters = _beside(rows, start)
+        block = rows[start:end]
+        apart = start > 0 and rows[start - 1].bottom - rows[start].top > 0.6 * (rows[start].top - rows[start].bottom)
+        made = (
+            list(_block(block, gutters, level if upright else ()))
+            if gutters
+            else [_line(row, rows[at - 1] if at else None) for at, row in enumerate(block, start)]
+        )
+        if made and gutters and apart:
+            made[0] = Line(text=made[0].text, size=made[0].size, rows=made[0].rows, gap=True)
+        found += made
+        start = end
+    return found
+
+
+def markdown(page: Iterable[Line], headings: Mapping[float, int]) -> str:
+    """The page's lines as Markdown; `headings` gives the levels of lines by the height of their letters."""
+    parts: list[str] = []
+    pending: list[Line] = []
+
+    def close() -> None:
+        if pending:
+            parts.append(f"\n{heading(headings[pending[0].size], ' '.join(line.text for line in pending))}\n")
+            pending.clear()
+
+    for line in page:
+        level = headings.get(line.size) if _may_head(line) else None
+        if pending and (
+            line.gap or level != headings[pending[0].size] or sum(len(p.text) for p in pending) > LONGEST_HEADING
+        ):
+            close()
+        if level and len(line.text) <= LONGEST_HEADING:
+            pending.append(line)
+        elif line.rows:
+            parts.append(f"\n{table(line.rows)}\n")
+        else:
+            text = plain(_BULLET.sub("- ", line.text))
+            parts.append(f"\n{text}" if line.gap else text)
+    close()
+    return "\n".join(parts).strip("\n")
+
+
+def _may_head(line: Line) -> bool:
+    return not line.rows and any(map(str.isalnum, line.text)) and not _BULLET.match(line.text)
+
+
+def _left(rule: Rule) -> float:
+    return rule.left
+
+
+def _rows(words: Sequence[Word], upright: Sequence[Rule]) -> Iterator[_Row]:
+    """The words by height, each row's from left to right and divided where they stand apart."""
+    some: list[Word] = []
+    bottom = top = 0.0
+    for word in sorted(words, key=lambda word: -(word.top + word.bottom)):
+        middle = (word.top + word.bottom) / 2
+        if some and not bottom + 0.15 * (top - bottom) <= middle <= top:
+            yield _row(some, upright)
+            some = []
+        if not some:
+            bottom, top = word.bottom, word.top
+        some.append(word)
+    if some:
+        yield _row(some, upright)
+
+
+def _row(words: list[Word], upright: Sequence[Rule]) -> _Row:
+    pieces: list[_Piece] = []
+    right = 0.0
+    for word in sorted(words, key=lambda word: word.left):
+        after_label = len(pieces) == 1 and len(pieces[0].words) == 1 and _LABEL.fullmatch(pieces[0].words[0].text)
+        close = pieces and word.left - right <= GAP * (word.top - word.bottom)
+        if (close or after_label) and not _ruled(right, word, upright):
+            pieces[-1].words.append(word)
+            right = max(right, word.right)
+        else:
+            pieces.append(_Piece([word]))
+            right = word.right
+    return _Row(pieces, min(word.bottom for word in words), max(word.top for word in words))
+
+
+def _ruled(right: float, word: Word, upright: Sequence[Rule]) -> bool:
+    """Whether a rule stands between what ends at `right` and the word."""
+    middle = (word.bottom + word.top) / 2
+    for rule in upright[bisect_left(upright, right - 0.5, key=_left) :]:
+        if rule.left > word.left + 0.5:
+            return False
+        if rule.bottom <= middle <= rule.top:
+            return True
+    return False
+
+
+def _beside(rows: Sequence[_Row], start: int) -> tuple[int, list[tuple[float, float]]]:
+    """Where the block that begins with the row ends, and the gutters between its columns, if it has any.
+
+    A block with columns goes on while there is white space in the same place; a row that stands in one of the columns
+    alone belongs to it, but not at the end of the block.
+    """
+    gutters: list[tuple[float, float]] = []
+    several, last, end = 0, start, start
+    for end in range(start, len(rows)):
+        row = rows[end]
+        if end > start and rows[end - 1].bottom - row.top > 2.5 * (row.top - row.bottom):
+            break
+        free = _free(row)
+        if several == 0:
+            if len(row.pieces) == 1:
+                return start + 1, []
+            gutters = free
+        else:
+            narrowed = [
+                gutter for gutter in _common(gutters, row) if gutter[1] - gutter[0] >= GUTTER * row.pieces[0].size
+            ]
+            if len(narrowed) < len(gutters) and (not narrowed or len(row.pieces) == 1):
+                break
+            gutters = narrowed
+        if len(row.pieces) > 1:
+            several, last = several + 1, end
+    else:
+        end = len(rows)
+    tail = last + 1
+    if several < 2 or not gutters:
+        return start + 1, []
+    return (end if _is_prose(rows[start:tail], gutters) else tail), gutters
+
+
+def _free(row: _Row) -> list[tuple[float, float]]:
+    return [(before.right, after.left) for before, after in zip(row.pieces, row.pieces[1:], strict=False)]
+
+
+def _common(gutters: Sequence[tuple[float, float]], row: _Row) -> list[tuple[float, float]]:
+    """What is left of the gutters where the row's pieces stand."""
+    left = list(gutters)
+    for piece in row.pieces:
+        cut: list[tuple[float, float]] = []
+        for begin, end in left:
+            if piece.right <= begin or piece.left >= end:
+                cut.append((begin, end))
+            else:
+                cut += [(a, b) for a, b in ((begin, piece.left), (piece.right, end)) if b > a]
+        left = cut
+    return left
+
+
+def _cells(row: _Row, gutters: Sequence[tuple[float, float]]) -> list[list[_Piece]]:
+    cells: list[list[_Piece]] = [[] for _ in range(len(gutters) + 1)]
+    for piece in row.pieces:
+        cells[sum(piece.left >= (begin + end) / 2 for begin, end in gutters)].append(piece)
+    return cells
+
+
+def _is_prose(rows: Sequence[_Row], gutters: Sequence[tuple[float, float]]) -> bool:
+    """Whether the columns are text: most of what stands in each of them is long."""
+    if len(rows) < 3:
+        return False
+    columns: list[list[int]] = [[] for _ in range(len(gutters) + 1)]
+    for row in rows:
+        for column, cell in zip(columns, _cells(row, gutters), strict=True):
+            if cell:
+                column.append(sum(len(piece.text) for piece in cell))
+    return all(column and sorted(column)[len(column) // 2] >= PROSE for column in columns)
+
+
+def _block(rows: Sequence[_Row], gutters: Sequence[tuple[float, float]], level: Sequence[float]) -> Iterator[Line]:
+    divided = [_cells(row, gutters) for row in rows]
+    if _is_prose(rows, gutters):
+        for number in range(len(gutters) + 1):
+            before = None
+            for row, cells in zip(rows, divided, strict=True):
+                if cells[number]:
+                    yield _line(_Row(cells[number], row.bottom, row.top), before, first=before is None)
+                    before = row
+    else:
+        texts = [[" ".join(piece.text for piece in cell) for cell in cells] for cells in divided]
+        whole = tuple(map(tuple, _whole_rows(rows, texts, level)))
+        yield Line(text="".join(map("".join, whole)), size=rows[0].pieces[0].size, rows=whole)
+
+
+def _whole_rows(rows: Sequence[_Row], texts: list[list[str]], level: Sequence[float]) -> list[list[str]]:
+    """The table's rows, joined where level rules prove that several lines of text are one row."""
+    bands = [bisect_left(level, (row.bottom + row.top) / 2) for row in rows]
+    if len(set(bands)) < 3:  # a rule below the head proves nothing about the other rows
+        return texts
+    whole: list[list[str]] = []
+    for number, cells in enumerate(texts):
+        if number and bands[number] == bands[number - 1] and not (all(cells) and all(whole[-1])):
+            whole[-1] = [f"{above} {cell}".strip() for above, cell in zip(whole[-1], cells, strict=True)]
+        else:
+            whole.append(cells)
+    return whole
+
+
+def _line(row: _Row, before: _Row | None, *, first: bool = False) -> Line:
+    apart = before is not None and before.bottom - row.top > 0.6 * (row.top - row.bottom)
+    text = "   ".join(piece.text for piece in row.pieces)
+    return Line(text=text, size=_height(word for piece in row.pieces for word in piece.words), gap=apart or first)

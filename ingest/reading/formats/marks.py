@@ -1,0 +1,29 @@
+"""Markdown for what was no Markdown: headings, tables, and lines that must not be taken for marks."""
+
+import re
+from collections.abc import Sequence
+
+_MARK = re.compile(r"^( {0,3})(?=#{1,6}(?:[ \t]|$)|```|~~~)", re.MULTILINE)
+
+
+def plain(text: str) -> str:
+    """The text, with a backslash before what would make one of its lines a heading or the fence of code."""
+    return _MARK.sub(r"\1\\", text)
+
+
+def heading(level: int, text: str) -> str:
+    """A heading of the level, from 1, with the text on one line; nothing where there is no text."""
+    flat = " ".join(text.split())
+    return f"{'#' * min(max(level, 1), 6)} {flat}" if flat else ""
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """The rows as a Markdown table, whose first row is its head. Cells are put on one line each; empty rows go."""
+    filled = [cells for row in rows if any(cells := [_cell(cell) for cell in row])]
+    width = max(map(len, filled), default=0)
+    lines = [f"| {' | '.join([*cells, *[''] * (width - len(cells))])} |" for cells in filled]
+    return "\n".join([*lines[:1], f"|{' --- |' * width}", *lines[1:]]) if lines else ""
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")

@@ -1,0 +1,91 @@
+"""Running heads and page numbers, and lines that only look like them."""
+
+from collections.abc import Callable
+
+import pytest
+
+from ingest.cleaning.furniture import without_furniture
+from ingest.reading.raw import PAGE_BREAK
+
+BODY = "\n".join(
+    f"Sentence {word} of this page tells what nobody else tells."
+    for word in ("one", "two", "three", "four", "five", "six")
+)
+ROMAN = ("i", "ii", "iii", "iv", "v", "vi")
+
+
+def book(page: Callable[[int], str], pages: int = 6) -> str:
+    return f"\n{PAGE_BREAK}\n".join(page(number) for number in range(1, pages + 1))
+
+
+def unchanged(text: str) -> bool:
+    return without_furniture(text) == (text, ())
+
+
+def test_page_numbers_go_and_are_listed() -> None:
+    text, removed = without_furniture(book(lambda page: f"{BODY} {'x' * page}\nPage {page} of 6"))
+    assert "Page" not in text
+    assert text.count(BODY) == 6
+    assert [(removal.count, removal.lines[:2]) for removal in removed] == [(6, ("Page 1 of 6", "Page 2 of 6"))]
+
+
+@pytest.mark.parametrize(
+    "form", ["{}", "- {} -", "Seite {}", "p. {}", "[{}]", "{} / 6", "第{}页", "стр. {}", "{} von 6"]
+)
+def test_a_page_number_may_be_written_in_many_ways(form: str) -> None:
+    text, removed = without_furniture(book(lambda page: f"{form.format(page + 10)}\n{BODY}"))
+    assert text == book(lambda page: BODY)
+    assert removed[0].count == 6
+
+
+def test_roman_numbers_count_and_numbers_may_begin_again() -> None:
+    text, _ = without_furniture(book(lambda page: f"{BODY}\n{ROMAN[page - 1] if page < 4 else page - 3}"))
+    assert text == book(lambda page: BODY)
+
+
+def test_a_running_head_of_several_lines_stays_where_it_stands_first() -> None:
+    text, removed = without_furniture(book(lambda page: f"Handbook of pumps\nFirst edition 2024\n\n{BODY}\n{page}"))
+    assert text.count("Handbook of pumps") == text.count("First edition 2024") == 1
+    assert text.count(BODY) == 6
+    assert (removed[0].count, removed[0].lines[:2]) == (5 + 5 + 6, ("Handbook of pumps", "First edition 2024"))
+
+
+def test_left_and_right_pages_may_have_heads_of_their_own() -> None:
+    def page(number: int) -> str:
+        return f"{f'{number}  Handbook of pumps' if number % 2 else f'All about valves  {number}'}\n{BODY}"
+
+    text, removed = without_furniture(book(page, 8))
+    assert (text.count("Handbook"), text.count("valves"), removed[0].count) == (1, 1, 6)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        lambda page: f"Error code {(17, 21, 34, 48, 51, 60)[page - 1]}",
+        lambda page: f"Error code {page + 16}",  # counts, but no pages
+        lambda page: f"Model {4400 + 10 * page}",
+        lambda page: (17, 21, 34, 48, 51, 60)[page - 1],
+        lambda page: f"Lesson {page}",
+        lambda page: f"Ventil {page}: rot",
+    ],
+)
+def test_a_line_whose_numbers_do_more_than_count_pages_stays(line: Callable[[int], str]) -> None:
+    assert unchanged(book(lambda page: f"{line(page)}\n{BODY}"))
+    assert unchanged(book(lambda page: f"{BODY}\n{line(page)}"))
+
+
+def test_a_line_on_fewer_than_three_pages_or_60_percent_of_them_stays() -> None:
+    assert unchanged(book(lambda page: f"Warning of heat\n{BODY}", 2))
+    assert unchanged(book(lambda page: f"{'Warning of heat' if page < 6 else f'Other {chr(90 + page)}'}\n{BODY}", 10))
+
+
+def test_no_more_than_15_percent_of_a_page_goes() -> None:
+    short = book(lambda page: f"The head of the page\nOnly this little line {page * page}.")
+    assert unchanged(short)
+
+
+def test_the_work_grows_with_the_text_alone() -> None:
+    long = book(lambda page: "same line\n" * 2000, 100)
+    text, removed = without_furniture(long)
+    assert removed[0].count <= 100 * 24
+    assert text.count("same line") >= 100 * 1900

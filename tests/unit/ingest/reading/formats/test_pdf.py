@@ -1,0 +1,158 @@
+"""PDF to Markdown, page by page."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from reportlab.lib import colors
+from reportlab.lib.pdfencrypt import StandardEncryption
+from reportlab.lib.styles import getSampleStyleSheet
+from reportlab.lib.utils import ImageReader
+from reportlab.pdfgen.canvas import Canvas
+from reportlab.platypus import Paragraph, SimpleDocTemplate, Table
+
+from ingest.reading.formats import pdf
+from ingest.reading.raw import PAGE_BREAK, Unreadable
+
+# reportlab still uses what Python will drop; that is not ours to change.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:reportlab.*")
+
+Draw = Callable[[Canvas], None]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "a.pdf"
+
+
+def drawn(path: Path, *pages: Draw, title: str = "", encrypt: StandardEncryption | None = None) -> Path:
+    canvas = Canvas(str(path), encrypt=encrypt)
+    canvas.setTitle(title)
+    for draw in pages:
+        draw(canvas)
+        canvas.showPage()
+    canvas.save()
+    return path
+
+
+def written(*lines: str, left: float = 72, top: float = 720, size: float = 12) -> Draw:
+    def draw(canvas: Canvas) -> None:
+        canvas.setFont("Helvetica", size)
+        for number, line in enumerate(lines):
+            canvas.drawString(left, top - 1.2 * size * number, line)
+
+    return draw
+
+
+def both(*draws: Draw) -> Draw:
+    def draw(canvas: Canvas) -> None:
+        for each in draws:
+            each(canvas)
+
+    return draw
+
+
+LEFT = [f"Left {number} is a line of text that fills it" for number in range(6)]
+RIGHT = [f"Right {number} is a line of text that fills it" for number in range(6)]
+
+
+def test_a_pdf_keeps_its_pages_and_its_title(path: Path) -> None:
+    content = pdf.read(drawn(path, written("Hold the button."), written("Release it."), title="Pump manual"))
+    assert content.title == "Pump manual"
+    assert content.text == f"Hold the button.\n{PAGE_BREAK}\nRelease it."
+    assert content.removed == ()
+
+
+@pytest.mark.parametrize("title", ["untitled", "(anonymous)", "Microsoft Word - a.doc", "a.indd"])
+def test_what_a_program_gave_for_a_title_is_none(path: Path, title: str) -> None:
+    assert pdf.read(drawn(path, written("Text"), title=title)).title == ""
+
+
+def test_columns_are_read_one_after_the_other_whatever_was_drawn_first(path: Path) -> None:
+    def crossing(canvas: Canvas) -> None:
+        for number, (left, right) in enumerate(zip(LEFT, RIGHT, strict=True)):
+            canvas.drawString(320, 700 - 14 * number, right)
+            canvas.drawString(72, 700 - 14 * number, left)
+
+    text = pdf.read(drawn(path, both(written("After the columns", top=500), crossing))).text
+    assert [line for line in text.split("\n") if line] == [*LEFT, *RIGHT, "After the columns"]
+
+
+def test_a_table_keeps_its_cells_apart_with_and_without_rules(path: Path) -> None:
+    columns = (["Model", "Sloop A", "Ketch"], ["Power", "5 W", "7 W"], ["Weight", "", "9 kg"])
+    draw = both(*(written(*column, left=72 + 120 * number) for number, column in enumerate(columns)))
+    assert pdf.read(drawn(path, draw)).text.split("\n") == [
+        "| Model | Power | Weight |",
+        "| --- | --- | --- |",
+        "| Sloop A | 5 W |  |",
+        "| Ketch | 7 W | 9 kg |",
+    ]
+    cells = [["Day", "Cars", "Vans"], ["Monday", "4", "9"], ["Sunday", "first\nsecond", "5"]]
+    SimpleDocTemplate(str(path)).build([Table(cells, style=[("GRID", (0, 0), (-1, -1), 1, colors.black)])])
+    assert pdf.read(path).text.split("\n")[2:] == ["| Monday | 4 | 9 |", "| Sunday | first second | 5 |"]
+
+
+def test_lines_in_a_bigger_font_are_headings_by_their_size(path: Path) -> None:
+    styles = getSampleStyleSheet()
+    body = Paragraph("The pump is started and stopped by its button. " * 20, styles["Normal"])
+    story = [Paragraph("Handbook", styles["Title"]), body, Paragraph("Rates", styles["Heading2"]), body]
+    SimpleDocTemplate(str(path)).build(story)
+    lines = pdf.read(path).text.split("\n")
+    assert [line for line in lines if line.startswith("#")] == ["# Handbook", "## Rates"]
+
+
+def test_bullets_and_numbers_stay_with_their_items(path: Path) -> None:
+    draw = both(written("1.", "2.", "•", "•"), written("first thing", "second thing", "red", "blue", left=110))
+    assert pdf.read(drawn(path, draw)).text.split("\n") == ["1. first thing", "2. second thing", "- red", "- blue"]
+
+
+def test_a_word_that_a_line_divides_keeps_its_hyphen_and_its_lines(path: Path) -> None:
+    assert pdf.read(drawn(path, written("Hold the but-", "ton for 10-", "15 seconds."))).text == (
+        "Hold the but-\nton for 10-\n15 seconds."
+    )
+
+
+def test_turned_text_is_kept(path: Path) -> None:
+    def turned(canvas: Canvas) -> None:
+        canvas.rotate(90)
+        canvas.drawString(300, -40, "Turned note")
+
+    text = pdf.read(drawn(path, both(written("Upright text here"), turned), turned)).text
+    assert text == f"Upright text here\nTurned note\n{PAGE_BREAK}\nTurned note"
+
+
+def test_a_line_that_begins_like_a_heading_of_markdown_is_none(path: Path) -> None:
+    assert pdf.read(drawn(path, written("# apt install pump", "```"))).text == "\\# apt install pump\n\\```"
+
+
+def picture(canvas: Canvas) -> None:
+    from PIL import Image
+
+    canvas.drawImage(ImageReader(Image.new("RGB", (20, 20), "red")), 72, 500, 200, 200)
+
+
+def test_pages_that_hold_only_pictures_are_named_and_blank_ones_are_not(path: Path) -> None:
+    content = pdf.read(drawn(path, written("Text"), picture, written(""), picture))
+    assert [(removal.what.split(";")[0], removal.count, removal.lines) for removal in content.removed] == [
+        ("pages that hold only pictures", 2, ("page 2", "page 4"))
+    ]
+
+
+def test_what_cannot_be_read_is_named_as_such(path: Path) -> None:
+    for draws, encrypt, reason in (
+        ([written("Text")], StandardEncryption("p", ownerPassword="o"), "encrypted"),
+        ([picture], None, "only pictures; run OCR"),
+        ([written("")], None, "holds no text"),
+    ):
+        drawn(path, *draws, encrypt=encrypt)
+        with pytest.raises(Unreadable, match=reason):
+            pdf.read(path)
+    for broken in (b"%PDF-1.4 and then nothing", b"no PDF"):
+        path.write_bytes(broken)
+        with pytest.raises(Unreadable, match="damaged PDF, or none"):
+            pdf.read(path)
+
+
+def test_a_pdf_that_only_its_owner_may_change_is_read(path: Path) -> None:
+    drawn(path, written("Free to read"), encrypt=StandardEncryption("", ownerPassword="o", canPrint=0))
+    assert pdf.read(path).text == "Free to read"
