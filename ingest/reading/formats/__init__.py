@@ -11,9 +11,18 @@ from rag_flywheel.domain import DocumentId
 
 _READERS = {
     ".md": "markdown",
+    ".markdown": "markdown",
+    ".mdx": "markdown",
+    ".rst": "rst",
+    ".adoc": "asciidoc",
+    ".asciidoc": "asciidoc",
     ".txt": "text",
     ".html": "html",
     ".htm": "html",
+    ".xhtml": "html",
+    ".epub": "epub",
+    ".ipynb": "notebook",
+    ".eml": "mail",
     ".csv": "csv",
     ".tsv": "csv",
     ".xlsx": "xlsx",

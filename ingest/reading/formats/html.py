@@ -1,97 +1,102 @@
-"""HTML to Markdown-like text: the page's own content, with its headings."""
+"""HTML to Markdown: what a reader of the page sees, at once or after a click, by an HTML5 parser."""
 
 import re
-import warnings
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ingest.reading.raw import Content, Unreadable, decode
+from ingest.reading.formats.html_page import Page, flatten, prepare
+from ingest.reading.raw import Content, decode
 
-if TYPE_CHECKING:
-    from bs4 import BeautifulSoup, Tag
-
-_NO_CONTENT = (
-    "script",
-    "style",
-    "noscript",
-    "template",
-    "svg",
-    "iframe",
-    "object",
-    "nav",
-    "head",
-    "button",
-    "select",
-    "textarea",
+_DEEPEST = 800  # elements open at once: a parser looks through them for many a tag, so its work would grow as a square
+_DEEPEST_OF_A_KIND = 100  # fewer, so that a page that never closes its <font>s still has tables and headings
+_UNNESTED = re.compile(
+    "area|base|body|br|col|colgroup|dd|dt|embed|head|hr|html|img|input|li|link|meta|optgroup|option|p|param|rb|rp|rt|"
+    "rtc|script|source|style|tbody|td|textarea|tfoot|th|thead|title|tr|track|wbr",
+    re.IGNORECASE,
 )
-_BLOCKS = (
-    "p", "div", "section", "article", "main", "aside", "header", "footer", "ul", "ol", "dl", "dt", "dd", "table", "tr",
-    "blockquote", "figure", "figcaption", "caption", "details", "summary", "address", "hr",
-)  # fmt: skip
-_BANNER = re.compile(
-    r"cookie[-_]?(?:banner|consent|notice|bar|popup|message|policy-banner)|gdpr[-_]?(?:banner|consent)", re.I
+"""Elements that hold no other ones, or that end where the next of their kind begins: many in a row are not deep."""
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
+_DECLARED = re.compile(
+    rb"<meta[^<>]{0,300}?charset\s*=\s*[\"']?\s*([\w.:-]+)|<\?xml[^<>]{0,300}?encoding=[\"']([\w.:-]+)", re.IGNORECASE
 )
+_VOID = "area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr"
+_SELF_CLOSED = re.compile(rf"<(?!(?:{_VOID})[\s/])([a-zA-Z][\w:-]*)((?:\s[^<>]*)?)/>")
+_CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 
 
 def read(path: Path) -> Content:
-    from bs4 import BeautifulSoup, XMLParsedAsHTMLWarning
-
     data = path.read_bytes()
-    if b"\0" in data and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise Unreadable("holds zero bytes, so it is no text")
-    declared = re.search(rb"<meta[^>]+charset=[\"']?([\w-]+)", data[:4096], re.IGNORECASE)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)  # XHTML reads well as HTML
-        soup = BeautifulSoup(_decode_declared(data, declared[1].decode("ascii") if declared else ""), "html.parser")
-    heading = soup.find("h1")
-    title = (soup.title.get_text(" ", strip=True) if soup.title else "") or (
-        heading.get_text(" ", strip=True) if heading else ""
-    )
-    return Content(title=" ".join(title.split()), text=_as_markdown(soup))
+    return from_html(decode_html(data), xml=path.suffix.lower() == ".xhtml" or data.lstrip().startswith(b"<?xml"))
 
 
-def _decode_declared(data: bytes, encoding: str) -> str:
-    try:
-        return data.decode(encoding) if encoding else decode(data)
-    except (LookupError, UnicodeDecodeError):
+def from_html(text: str, *, xml: bool = False) -> Content:
+    """The page as Markdown. In XML, unlike in HTML, an element may be closed by its own `/>`."""
+    if xml:
+        text = _CDATA.sub(lambda match: match[1].replace("&", "&amp;").replace("<", "&lt;"), text)
+        text = _SELF_CLOSED.sub(r"<\1\2></\1>", text)
+    page = prepare(_shallow(text))
+    return Content(title=page.title, text=_markdown(page), removed=page.removed)
+
+
+def decode_html(data: bytes) -> str:
+    """The text as browsers read it: by its byte order mark, else as it declares, where ISO-8859-1 and ASCII mean
+    Windows-1252. What is UTF-8 throughout is UTF-8 whatever it declares, and so is what says in ASCII to be UTF-16."""
+    import webencodings
+
+    declared = _DECLARED.search(re.sub(rb"<!--.*?-->", b"", data[:4096], flags=re.DOTALL))
+    encoding = webencodings.lookup((declared[1] or declared[2]).decode("ascii")) if declared else None
+    if encoding is None or encoding.name.startswith("utf-") or b"\0" in data:
         return decode(data)
+    if encoding.name != "iso-2022-jp":  # all of its bytes are ASCII
+        try:
+            return data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            pass
+    return webencodings.decode(data, encoding)[0]
 
 
-def _as_markdown(soup: "BeautifulSoup") -> str:
-    """The page's own content: headings with #, items with -, cells divided by |, preformatted text fenced."""
-    from bs4.element import NavigableString
+def _shallow(text: str) -> str:
+    """The page without the tags that nest absurdly deep: each becomes a line break."""
+    opened: Counter[str] = Counter()
+    cut: Counter[str] = Counter()
+    depth = 0
 
-    for tag in soup.find_all(_NO_CONTENT):
-        tag.decompose()
-    for tag in soup.find_all(_is_no_content):
-        tag.decompose()
-    kept = {id(string) for tag in soup.find_all("pre") for string in tag.find_all(string=True)}
-    for string in soup.find_all(string=True):
-        if type(string) is NavigableString and id(string) not in kept:  # comments and such are subclasses
-            string.replace_with(re.sub(r"\s+", " ", string))
-    for tag in soup.find_all(re.compile(r"^h[1-6]$")):
-        heading = " ".join(tag.get_text(" ").split())
-        tag.replace_with(f"\n\n{'#' * int(tag.name[1])} {heading}\n\n" if heading else "")
-    for tag in soup.find_all("pre"):
-        tag.replace_with(f"\n\n```\n{tag.get_text().strip(chr(10))}\n```\n\n")
-    for tag in soup.find_all("br"):
-        tag.replace_with("\n")
-    for tag in soup.find_all("li"):
-        tag.insert_before("\n- ")
-    for tag in soup.find_all(("td", "th")):
-        if tag.find_next_sibling(("td", "th")):
-            tag.insert_after(" | ")
-    in_items = {id(tag) for item in soup.find_all("li") for tag in item.find_all(_BLOCKS)}
-    for tag in soup.find_all(_BLOCKS):
-        if id(tag) not in in_items:
-            tag.insert_before("\n" if tag.name == "tr" else "\n\n")
-        tag.insert_after("\n" if id(tag) in in_items or tag.name == "tr" else "\n\n")
-    main = soup.find("main")
-    text = main.get_text() if main and main.get_text(strip=True) else soup.get_text()
-    return re.sub(r"\n- +", "\n- ", text)
+    def shallow(tag: re.Match[str]) -> str:
+        nonlocal depth
+        name = tag[2].lower()
+        if _UNNESTED.fullmatch(name):
+            return tag[0]
+        if not tag[1]:
+            if opened[name] < _DEEPEST_OF_A_KIND and depth < _DEEPEST:
+                opened[name] += 1
+                depth += 1
+                return tag[0]
+            cut[name] += 1
+            return "<br"
+        if cut[name]:
+            cut[name] -= 1
+            return "</wbr"
+        if opened[name]:
+            opened[name] -= 1
+            depth -= 1
+        return tag[0]
+
+    shallower = _TAG.sub(shallow, text)
+    return shallower if cut else text
 
 
-def _is_no_content(tag: "Tag") -> bool:
-    """Whether a reader does not see it, or sees it on every page of the site."""
-    names = f"{tag.get('id', '')} {' '.join(map(str, tag.get_attribute_list('class')))}"
-    return tag.has_attr("hidden") or tag.get("aria-hidden") == "true" or _BANNER.search(names) is not None
+def _markdown(page: Page) -> str:
+    import html_to_markdown
+
+    options = html_to_markdown.ConversionOptions(
+        hidden_content="reachable",  # what a page shows on a click
+        preprocessing=html_to_markdown.PreprocessingOptions(enabled=False),
+        extract_metadata=False,
+        compact_tables=True,
+        bullets="-",
+    )
+    result = html_to_markdown.convert(page.html(), options)
+    if any(str(warning.kind) == "depth_limit_exceeded" for warning in result.warnings):
+        flatten(page)  # it leaves out what lies too deep
+        result = html_to_markdown.convert(page.html(), options)
+    return result.content or ""

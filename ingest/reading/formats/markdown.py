@@ -1,41 +1,119 @@
-"""Markdown: front matter to a title, underlined headings to those with #."""
+"""Markdown and MDX: the source as it is written, without what a page made from it would not show.
+
+A CommonMark parser says what is code, what is HTML and where each piece stands, so only those pieces change.
+"""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import yaml
+
+from ingest.reading.formats import markdown_tags
+from ingest.reading.formats.markdown_dialects import marks, without_indented_marks
+from ingest.reading.formats.markdown_pieces import Edit, Piece, edited, pieces
 from ingest.reading.raw import Content, decode
 
-_FRONT_MATTER = re.compile(r"\A---[ \t]*\r?\n(?P<fields>(?:[^\n]*\n){0,60}?)(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)")
-_TITLE_FIELD = re.compile(r"^title:[ \t]*(?P<quote>[\"']?)(?P<title>.+?)(?P=quote)[ \t]*$", re.MULTILINE)
-_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(?P<heading>.+?)[ \t#]*$")
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
+_LONGEST_FRONT_MATTER = 64 * 1024  # characters
+_LONGEST_HEADING = 200  # characters with a line below them; more are a paragraph above a rule
+_MOST_BRACKETS = 500
+_CLOSING = {
+    "---": re.compile(r"^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.MULTILINE),
+    "+++": re.compile(r"^\+\+\+[ \t]*(?:\n|\Z)", re.MULTILINE),
+}
+_PROSE = 4  # words that make a field of the front matter something to read
+_ATTRIBUTES = re.compile(rb"[ \t]*\{:?[ \t]*[#.][^{}\n]{0,200}\}[ \t]*#*[ \t]*$")
+_HEADING = re.compile(r"^#{1,6} +(.+?)[ #]*$", re.MULTILINE)
 
 
 def read(path: Path) -> Content:
-    text = decode(path.read_bytes())
-    front = _FRONT_MATTER.match(text)
-    titled = _TITLE_FIELD.search(front["fields"]) if front else None
-    lines = list(_with_atx_headings(text[front.end() :] if front else text))
-    heading = next((match["heading"] for line, code in lines if not code and (match := _HEADING.match(line))), "")
-    return Content(title=titled["title"] if titled else heading, text="\n".join(line for line, _ in lines))
+    return from_markdown(decode(path.read_bytes()), mdx=path.suffix.lower() == ".mdx")
 
 
-def _with_atx_headings(text: str) -> Iterator[tuple[str, bool]]:
-    """Lines, and whether each is code; a heading that is underlined becomes one that begins with #."""
-    fence = ""
-    lines = text.splitlines()
-    taken = False
-    for number, line in enumerate(lines):
-        if taken:
-            taken = False
-            continue
-        mark = _FENCE.match(line)
-        if mark and (not fence or mark[1].startswith(fence)):
-            fence = "" if fence else mark[1]
-        below = lines[number + 1] if number + 1 < len(lines) else ""
-        alone = number == 0 or not lines[number - 1].strip()
-        if not fence and not mark and alone and re.match(r"\w", line) and re.fullmatch(r"={3,}|-{3,}", below.rstrip()):
-            taken = True
-            line = f"{'#' if below[0] == '=' else '##'} {line}"
-        yield line, bool(fence or mark)
+def from_markdown(text: str, *, mdx: bool = False) -> Content:
+    """The text with headings that begin with #, without comments, tags, components, pictures in place and front matter.
+
+    What tags and components hold stays, and so does what they show of their own (`title`, `label`, `alt`). The title
+    comes from the front matter, else from the first heading.
+    """
+    text = text.replace("\r\n", "\n").encode("utf-8", "replace").decode()
+    title, text = _front_matter(text)
+    source = without_indented_marks(text).encode()
+    found = list(pieces(source))
+    edits = [edit for piece in found for edit in _edit(source, piece)]
+    edits += markdown_tags.edits(source, found)
+    left_alone = [(piece.start, piece.end) for piece in found if piece.kind in ("code", "html")]
+    marked, removed = marks(source, left_alone, mdx=mdx)
+    text = edited(source, [*edits, *marked]).decode()
+    return Content(title=title or _heading(source, found, edits), text=text, removed=removed)
+
+
+def _heading(source: bytes, found: list[Piece], edits: list[Edit]) -> str:
+    """The first heading, of Markdown or in a block of HTML, without its marks and tags."""
+    instead = {start: new for start, _, new in edits}
+    for piece in found:
+        if piece.kind == "heading":
+            inside = [(a - piece.start, b - piece.start, new) for a, b, new in edits if piece.start <= a < piece.end]
+            return edited(source[piece.start : piece.end], inside).decode().strip("# \n")
+        if piece.kind == "html" and (heading := _HEADING.search(instead[piece.start].decode())):
+            return heading[1]
+    return ""
+
+
+def _edit(source: bytes, piece: Piece) -> Iterator[Edit]:
+    """What becomes of a piece that is neither code nor HTML."""
+    if piece.kind == "picture" and piece.text.lower().startswith("data:"):
+        shown = re.match(rb"!\[([^\[\]]*)\]", source[piece.start : piece.end])
+        yield piece.start, piece.end, shown[1] if shown else b""
+    elif piece.kind == "character" and (piece.text in "<>&\"'" or not piece.text.isascii()):
+        yield piece.start, piece.end, piece.text.encode()
+    elif piece.kind == "heading":
+        lines = source[piece.start : piece.end].rstrip().split(b"\n")
+        end = piece.start + len(lines[0])
+        if attributes := _ATTRIBUTES.search(lines[0]):
+            yield piece.start + attributes.start(), end, b""
+        if len(lines) == 2 and len(lines[0]) <= _LONGEST_HEADING:
+            yield piece.start, piece.start, b"#" * int(piece.text[1:]) + b" "
+            yield end, end + 1 + len(lines[1]), b""
+
+
+# --- front matter ---------------------------------------------------------------------------------------------------
+
+
+def _front_matter(text: str) -> tuple[str, str]:
+    """The title that the fields before the text name, and the text with those fields that are sentences.
+
+    Only fields are front matter: a text that begins with a rule loses nothing.
+    """
+    mark = text.removeprefix("\ufeff")[:3]
+    opening = re.match(r"\ufeff?(?:---|\+\+\+)[ \t]*\n", text)
+    if opening is None:
+        return "", text
+    closing = re.compile(
+        r"^(?:---|\.\.\.)[ \t]*(?:\n|\Z)" if mark == "---" else r"^\+\+\+[ \t]*(?:\n|\Z)", re.MULTILINE
+    )
+    end = closing.search(text, opening.end(), _LONGEST_FRONT_MATTER)
+    fields = _fields(text[opening.end() : end.start()], mark) if end else None
+    if end is None or fields is None:
+        return "", text
+    title = fields.get("title")
+    prose = [
+        f"{name}: {' '.join(value.split())}\n\n"
+        for name, value in fields.items()
+        if isinstance(value, str) and name != "title" and len(value.split()) >= _PROSE
+    ]
+    return str(title) if isinstance(title, str | int | float) else "", "".join(prose) + text[end.end() :]
+
+
+def _fields(text: str, mark: str) -> dict[str, object] | None:
+    if len(re.findall(r"[\[{]", text)) > _MOST_BRACKETS:  # the parser's work grows with the square of open ones
+        return None
+    try:
+        # Every value is a string, so no number or date of a file can be too much for it.
+        fields = yaml.load(text, yaml.BaseLoader) if mark == "---" else tomllib.loads(text)
+    except (yaml.YAMLError, tomllib.TOMLDecodeError, ValueError, RecursionError):
+        return None
+    if text.strip() and not isinstance(fields, dict):
+        return None
+    return dict(fields or {})

@@ -331,25 +331,6 @@ def test_listing_and_fingerprinting_load_no_reader() -> None:
 # --- formats --------------------------------------------------------------------------------------------------------
 
 
-def test_markdown_keeps_its_headings_and_takes_its_title_from_the_first(write: Write) -> None:
-    document = read_one(write("a.md", "Intro\n\n```\n# no heading\n```\n\n# Pump manual #\n\n## Reset\n\nHold it.\n"))
-    assert document.title == "Pump manual"
-    assert document.text.startswith("Intro\n\n```\n# no heading")
-    assert "## Reset" in document.text
-
-
-def test_markdowns_front_matter_gives_the_title_and_is_no_text(write: Write) -> None:
-    document = read_one(write("a.md", '---\ntitle: "The pump"\ntags: [x]\n---\n# Other\n\nText.\n'))
-    assert document.title == "The pump"
-    assert "tags" not in document.text
-
-
-def test_an_underlined_markdown_heading_becomes_one_with_signs(write: Write) -> None:
-    document = read_one(write("a.md", "Pump\n====\n\nText.\n\nReset\n-----\n\nMore.\n\n- item\n---\n"))
-    assert document.title == "Pump"
-    assert document.text == "# Pump\n\nText.\n\n## Reset\n\nMore.\n\n- item\n---"
-
-
 def test_plain_text_is_titled_by_its_files_name(write: Write) -> None:
     assert read_one(write("pump manual.txt", "Hold it.")).title == "pump manual"
 
@@ -375,46 +356,6 @@ def test_an_empty_file_of_every_kind_is_reported(write: Write) -> None:
     for suffix in ("md", "txt", "html", "pdf", "docx", "pptx", "csv", "jsonl"):
         assert reason(write(f"a.{suffix}", "")) == "is empty"
     assert reason(write("blank.txt", " \n ")) == "holds no text"
-
-
-HTML = """<!doctype html><html><head><title>Pump  site</title><style>p {}</style></head><body>
-<nav><a href=/>Home</a></nav><div id="cookie-banner">We use cookies</div><p hidden>draft</p>
-<h1>Pump</h1><p>It has <b>two</b>
-modes.</p><h2>Reset <em>it</em></h2><ul><li>Hold.</li><li><p>Release.</p></li></ul>
-<pre>line 1
-  # line 2</pre><table><tr><th>Mode</th><th>Watts</th></tr><tr><td>Eco</td><td>5</td></tr></table>
-<script>alert(1)</script></body></html>"""
-
-
-def test_html_becomes_markdown_of_what_a_reader_sees(write: Write) -> None:
-    document = read_one(write("a.html", HTML))
-    assert document.title == "Pump site"
-    assert [line.rstrip() for line in document.text.splitlines() if line.strip()] == [
-        "# Pump",
-        "It has two modes.",
-        "## Reset it",
-        "- Hold.",
-        "- Release.",
-        "```",
-        "line 1",
-        "  # line 2",
-        "```",
-        "Mode | Watts",
-        "Eco | 5",
-    ]
-
-
-def test_html_is_titled_by_its_heading_where_it_has_no_title(write: Write) -> None:
-    assert read_one(write("a.htm", "<h1>Pump</h1><p>Text</p>")).title == "Pump"
-
-
-def test_html_is_decoded_as_it_declares(write: Write) -> None:
-    page = '<meta charset="windows-1251"><p>Насос</p>'.encode("cp1251")
-    assert read_one(write("a.html", page)).text.strip() == "Насос"
-
-
-def test_html_that_is_nested_absurdly_deep_is_still_read(write: Write) -> None:
-    assert read_one(write("a.html", "<div>" * 3000 + "deep" + "</div>" * 3000)).text.strip() == "deep"
 
 
 def test_jsonl_gives_one_document_a_line_under_its_own_id(write: Write) -> None:

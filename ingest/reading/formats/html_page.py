@@ -1,0 +1,318 @@
+"""A page of HTML made ready to become Markdown: without what is no content, and with what Markdown has no sign for."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from ingest.reading.raw import Removal
+
+_DEEPEST = 500  # levels that are left to become Markdown
+_SHOWN = 300  # characters of something removed: enough to know it by
+_REPEATED = 200  # characters of a cell that stands again in each row that it spans
+_WIDEST = 100  # columns that one cell may span
+_BANNER = re.compile(
+    r"(?i)(?:^|[\s_-])(?:cookies?|gdpr)[-_]?(?:banner|consent|notice|bar|popup|message|policy)(?:$|[\s_-])"
+)
+_PAGES = re.compile(r"(?i)(?:^|/)[^/.]*(?:\.(?:x?html?|php|aspx?|jsp|md))?$")
+_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+_PARTS = "caption, thead, tbody, tfoot, tr, td, th"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    tree: LexborHTMLParser
+    title: str
+    removed: tuple[Removal, ...]
+
+    def html(self) -> str:
+        return (self.tree.body.html if self.tree.body else self.tree.html) or ""
+
+
+def prepare(html: str) -> Page:
+    """The page with its title, and what of it a reader could see and is left out."""
+    tree = LexborHTMLParser(html.replace("\0", ""))
+    title = _line(tree.css_first("head > title")) or _line(tree.css_first("h1"))
+    _remove(tree.css("head, script, style, template, noscript, input[type=hidden]"))
+    _formulas(tree)
+    removed = (
+        _removal("drawings with text", [node for node in tree.css("svg") if node.css_first("text")]),
+        _removal("navigation", _navigation(tree)),
+        _removal("cookie banners", _banners(tree)),
+        _removal("deleted text", tree.css("del")),
+    )
+    _remove(tree.css("svg"))
+    _controls(tree)
+    _raised(tree)
+    _lowered(tree)
+    _pictures(tree)
+    _links(tree)
+    _layout_tables(tree)
+    for table in tree.css("table"):
+        _fill_spans(tree, table)
+    return Page(tree=tree, title=title, removed=tuple(removal for removal in removed if removal.count))
+
+
+def flatten(page: Page) -> None:
+    """Takes the tags, not the text, of the elements that lie too deep to become Markdown."""
+    for node in list(_deep(page.tree.root)):
+        node.insert_before(" ")
+        node.unwrap()
+
+
+def _deep(root: LexborNode | None) -> Iterator[LexborNode]:
+    node, depth = root, 0
+    while node is not None:
+        if depth > _DEEPEST and node.is_element_node:
+            yield node
+        if below := node.first_child:
+            node, depth = below, depth + 1
+            continue
+        while node is not None and node.next is None:
+            node, depth = node.parent, depth - 1
+        node = node.next if node is not None else None
+
+
+def _line(node: LexborNode | None) -> str:
+    return " ".join(node.text(separator=" ").split()) if node is not None else ""
+
+
+def _remove(nodes: Iterable[LexborNode]) -> None:
+    for node in nodes:
+        node.decompose()
+
+
+def _removal(what: str, nodes: list[LexborNode]) -> Removal:
+    """Removes the nodes; those without text leave nothing to report."""
+    texts = [text for node in nodes if (text := _line(node))]
+    _remove(nodes)
+    return Removal(what=what, count=len(texts), lines=tuple(text[:_SHOWN] for text in texts))
+
+
+# --- what is no content ---------------------------------------------------------------------------------------------
+
+
+def _outermost(nodes: list[LexborNode], selector: str) -> list[LexborNode]:
+    """Those that lie in no other one that the selector matches."""
+    inner = {node.mem_id for outer in nodes for node in outer.css(selector) if node.mem_id != outer.mem_id}
+    return [node for node in nodes if node.mem_id not in inner]
+
+
+def _navigation(tree: LexborHTMLParser) -> list[LexborNode]:
+    """The menus, by the page's own word for them; not where most of their words are no links, nor where nothing else
+    is on the page, as in a table of contents."""
+    selector = "nav, [role=navigation]"
+    menus = [menu for menu in _outermost(tree.css(selector), selector) if _is_menu(menu)]
+    words = sum(len(menu.text(separator=" ").split()) for menu in menus)
+    everything = len(tree.body.text(separator=" ").split()) if tree.body else 0
+    return menus if words < everything else []
+
+
+def _is_menu(node: LexborNode) -> bool:
+    linked = sum(
+        len(link.text().split()) for link in node.css(", ".join(("a", "button", "label", "summary", *_HEADINGS)))
+    )
+    return linked * 2 >= len(node.text(separator=" ").split())
+
+
+def _banners(tree: LexborHTMLParser) -> list[LexborNode]:
+    """What is named as a banner about cookies and stands outside of the page's main part."""
+    selector = ", ".join(f'[{name}*="{word}" i]' for name in ("id", "class") for word in ("cookie", "gdpr"))
+    main = {node.mem_id for part in tree.css("main, article") for node in part.css(selector)}
+    named = [node for node in tree.css(selector) if node.mem_id not in main and _is_banner(node)]
+    return _outermost(named, selector)
+
+
+def _is_banner(node: LexborNode) -> bool:
+    names = f"{node.attributes.get('id') or ''} {node.attributes.get('class') or ''}"
+    return (
+        node.tag not in ("html", "body")
+        and _BANNER.search(names) is not None
+        and not node.css_first("h1, main, article")
+    )
+
+
+# --- what Markdown has no sign for ----------------------------------------------------------------------------------
+
+
+def _formulas(tree: LexborHTMLParser) -> None:
+    """Formulas as one line of text, once: pages hold them for the eye beside those for programs that read aloud."""
+    for node, sign in ((node, sign) for tag, sign in _OPERATORS for node in tree.css(tag)):
+        parts = list(node.iter())
+        for part in parts[1:]:
+            part.insert_before(sign)
+        for part in parts:
+            if len(part.text(separator="").strip()) > 1:
+                part.insert_before("(")
+                part.insert_after(")")
+    for node in tree.css("msqrt"):
+        node.insert_before("√(")
+        node.insert_after(")")
+    for node in tree.css("math"):
+        around = node.parent
+        for twin in (node.prev, node.next, around and around.prev, around and around.next):
+            if twin is not None and twin.is_element_node and twin.attributes.get("aria-hidden") == "true":
+                twin.decompose()
+        source = node.css_first('annotation[encoding*="tex" i]')
+        _remove(node.css("annotation, annotation-xml") if source is None else [])
+        text = source.text() if source is not None else node.attributes.get("alttext") or node.text()
+        node.replace_with(" ".join(text.split()))
+
+
+_OPERATORS = (("msup", "^"), ("msub", "_"), ("msubsup", "_"), ("mfrac", "/"))
+
+
+def _controls(tree: LexborHTMLParser) -> None:
+    """What a form shows as text: the words on its buttons, in its fields and of its options."""
+    for node in tree.css("input"):
+        shown = node.attributes.get("value") or node.attributes.get("placeholder") or node.attributes.get("alt") or ""
+        kind = (node.attributes.get("type") or "text").lower()
+        node.replace_with(f" {shown} " if kind not in ("checkbox", "radio", "password", "range", "color") else " ")
+    for node in tree.css("textarea[placeholder]"):
+        node.insert_before(f" {node.attributes.get('placeholder') or ''} ")
+    for node in tree.css("option + option, optgroup + optgroup, optgroup + option, button + button"):
+        node.insert_before(" / ")
+    for node in tree.css("optgroup[label]"):
+        node.insert_before(f"{node.attributes.get('label') or ''}: ")
+
+
+def _pictures(tree: LexborHTMLParser) -> None:
+    """Pictures and films as what they are said to show."""
+    for node in tree.css("img, area"):
+        node.replace_with(" ".join((node.attributes.get("alt") or node.attributes.get("title") or "").split()))
+    for node in tree.css("iframe, object, embed, video, audio, canvas"):
+        node.insert_before(f" {node.attributes.get('title') or ''} ")
+        node.insert_after(" ")
+        node.unwrap()
+
+
+def _links(tree: LexborHTMLParser) -> None:
+    """Links as their text; their targets stay where a reader could need them in an answer."""
+    anchors = [link for heading in tree.css(", ".join((*_HEADINGS, "dt"))) for link in heading.css('a[href*="#"]')]
+    _remove(link for link in anchors if not any(map(str.isalnum, link.text())))
+    for link in tree.css("a"):
+        target = (link.attributes.get("href") or "").strip()
+        shown = link.text()
+        if not is_needed(target, "download" in link.attributes) or target.split(":", 1)[-1].strip("/") in shown:
+            link.unwrap()
+
+
+def is_needed(target: str, download: bool) -> bool:
+    """Whether it says more than that there is another page: an address on the web or for mail, a number, a file."""
+    scheme, colon, _ = target.partition(":")
+    if colon and scheme.isalpha():
+        return scheme.lower() in ("http", "https", "ftp", "mailto", "tel", "sms")
+    path = target.partition("#")[0].partition("?")[0]
+    return bool(path) and (download or not _PAGES.search(path))
+
+
+def _raised(tree: LexborHTMLParser) -> None:
+    """10<sup>-5</sup> as 10^-5, notes in brackets, and 1st, ® and such as they are."""
+    for node in tree.css("sup"):
+        text = " ".join(node.text().split())
+        linked = node.parent is not None and node.parent.tag == "a"
+        if linked or node.css_first('a[href*="#"]'):
+            node.replace_with(text if text.startswith(("[", "(")) else f"[{text}]" if text else "")
+        elif text in ("st", "nd", "rd", "th") or not re.search(r"[^\W_]|[-+]", text):
+            node.replace_with(text)
+        else:
+            node.replace_with("^" + _grouped(text))
+
+
+def _lowered(tree: LexborHTMLParser) -> None:
+    """H<sub>2</sub>O as H2O, and any other one with a sign: log_2 8, x_(i+1)."""
+    for node in tree.css("sub"):
+        text = " ".join(node.text().split())
+        before = (node.prev.text() if node.prev is not None else "")[-1:]
+        after = (node.next.text() if node.next is not None else "")[:1]
+        if text.isdigit() and (before.isalpha() or before in ")]") and not after.isdigit():
+            node.replace_with(text)
+        elif text:
+            node.replace_with(f"_{_grouped(text)}{' ' if after.isalnum() else ''}")
+
+
+def _grouped(text: str) -> str:
+    return text if re.fullmatch(r"[-+−]?\w+(?:\.\d+)?", text) else f"({text})"
+
+
+# --- tables ---------------------------------------------------------------------------------------------------------
+
+
+def _layout_tables(tree: LexborHTMLParser) -> None:
+    """Tables whose cells hold what no cell of Markdown can (headings, code, tables) become those blocks, in order."""
+    layout = {table.mem_id: table for table in tree.css("table[role=presentation], table[role=none]")}
+    for block in tree.css(", ".join(f"table {name}" for name in ("table", "pre", *_HEADINGS))):
+        if (table := _table_around(block)) is not None:
+            layout[table.mem_id] = table
+    parts = [part for part in tree.css(_PARTS) if (table := _table_around(part)) and table.mem_id in layout]
+    for part in [*parts, *layout.values()]:
+        part.insert_before(tree.create_node("div"))
+        part.insert_after(tree.create_node("div"))
+        part.unwrap()
+
+
+def _table_around(part: LexborNode) -> LexborNode | None:
+    node = part.parent
+    while node is not None and node.tag != "table":
+        node = node.parent
+    return node
+
+
+def _fill_spans(tree: LexborHTMLParser, table: LexborNode) -> None:
+    """Each row says what its cells are: one that spans rows or heads columns stands in all of them."""
+    for node in table.css("td br, th br, td li + li, th li + li, td p + p, th p + p"):
+        node.insert_before("; " if node.tag == "li" else " ")
+    if not table.css_first("[rowspan], [colspan]"):
+        return
+    rows = table.css("tr")
+    width = max(sum(min(_number(cell, "colspan"), _WIDEST) or 1 for cell in _cells(row)) for row in rows) if rows else 0
+    open_cells: dict[int, tuple[int, str]] = {}  # by column: in how many more rows, and what it says
+    for number, row in enumerate(rows):
+        column = 0
+        last: LexborNode | None = None
+        for cell in _cells(row):
+            while column in open_cells:
+                cell.insert_before(_cell(tree, _take(open_cells, column)))
+                column += 1
+            left = len(rows) - number
+            wide, high = min(_number(cell, "colspan"), _WIDEST) or 1, min(_number(cell, "rowspan") or left, left)
+            text = _line(cell)
+            text = text if len(text) <= _REPEATED else ""
+            last = cell
+            for name in ("colspan", "rowspan"):
+                if name in cell.attributes:
+                    del cell.attrs[name]
+            for offset in range(wide):
+                if offset:
+                    copy = _cell(tree, text if cell.tag == "th" else "")
+                    last.insert_after(copy)
+                    last = last.next or last
+                if high > 1 and column < width:  # no row is wider than one that has all of its cells
+                    open_cells[column] = (high - 1, text)
+                column += 1
+        while column in open_cells:
+            row.insert_child(_cell(tree, _take(open_cells, column)))
+            column += 1
+
+
+def _take(open_cells: dict[int, tuple[int, str]], column: int) -> str:
+    rows, text = open_cells.pop(column)
+    if rows > 1:
+        open_cells[column] = (rows - 1, text)
+    return text
+
+
+def _cell(tree: LexborHTMLParser, text: str) -> LexborNode:
+    cell = tree.create_node("td")
+    cell.insert_child(text)
+    return cell
+
+
+def _cells(row: LexborNode) -> list[LexborNode]:
+    return [cell for cell in row.iter() if cell.tag in ("td", "th")]
+
+
+def _number(cell: LexborNode, name: str) -> int:
+    value = (cell.attributes.get(name) or "1").strip()
+    return int(value[:6]) if value.isascii() and value.isdigit() else 1

@@ -1,0 +1,70 @@
+"""What a CommonMark parser finds in Markdown, with where it stands, and edits of those places."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyromark
+
+Edit = tuple[int, int, bytes]
+"""What stands in place of the bytes from start to end."""
+
+_OPTIONS = pyromark.Options.ENABLE_TABLES | pyromark.Options.ENABLE_FOOTNOTES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A piece of the source that is not plain text. `within` is what it stands in, where that is one line."""
+
+    kind: str  # code, heading, picture, character, tag, html
+    start: int  # bytes
+    end: int
+    text: str = ""  # what the parser made of it
+    within: str = ""  # Heading, Table
+
+
+def pieces(source: bytes) -> Iterator[Piece]:
+    """What the parser finds, in order. A block of HTML is one piece, also over the blank lines in it."""
+    within = ""
+    html: Piece | None = None
+    event: Any
+    detail: Any
+    for event, place in pyromark.events_with_range(source.decode(), options=_OPTIONS):
+        start, end = place["start"], place["end"]
+        kind, detail = next(iter(event.items())) if isinstance(event, dict) else (event, "")
+        name = next(iter(detail)) if isinstance(detail, dict) else detail
+        if html and kind != "Html" and name != "HtmlBlock":
+            yield html
+            html = None
+        if kind == "Html":
+            between = source[html.end : start] if html else b""
+            if html and between.strip(b"> \t\n"):
+                yield html
+                html = None
+            first, before = (html.start, html.text + "\n" * (between.count(b"\n") > 1)) if html else (start, "")
+            html = Piece(kind="html", start=first, end=end, text=before + detail)
+        elif kind == "Start" and name in ("Heading", "Table"):
+            within = name
+            if name == "Heading":
+                yield Piece(kind="heading", start=start, end=end, text=detail[name]["level"])
+        elif kind == "End" and name in ("Heading", "Table"):
+            within = ""
+        elif kind == "Start" and name in ("CodeBlock", "Image"):
+            text = detail["Image"]["dest_url"] if name == "Image" else ""
+            yield Piece(kind="picture" if name == "Image" else "code", start=start, end=end, text=text, within=within)
+        elif kind in ("Code", "InlineHtml"):
+            yield Piece(kind="code" if kind == "Code" else "tag", start=start, end=end, text=detail, within=within)
+        elif kind == "Text" and source[start : start + 1] == b"&" and end - start > 1:
+            yield Piece(kind="character", start=start, end=end, text=detail, within=within)
+    if html:
+        yield html
+
+
+def edited(source: bytes, edits: list[Edit]) -> bytes:
+    """The source with its edits; of two that overlap, the first and longer one counts."""
+    parts, position = [], 0
+    for start, end, instead in sorted(edits, key=lambda edit: (edit[0], -edit[1])):
+        if start >= position:
+            parts += [source[position:start], instead]
+            position = end
+    return b"".join([*parts, source[position:]])

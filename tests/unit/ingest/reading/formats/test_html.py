@@ -1,0 +1,193 @@
+"""HTML to Markdown."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from ingest.reading.formats.html import decode_html, from_html, read
+
+
+def lines(html: str) -> list[str]:
+    return [line.strip() for line in from_html(html).text.splitlines() if line.strip()]
+
+
+def text(html: str) -> str:
+    return " ".join(from_html(html).text.split())
+
+
+PAGE = """<!doctype html><html><head><title>Pump  site</title><style>p {}</style></head><body>
+<h1>Pump</h1><p>It has <b>two</b>
+modes.</p><h2>Reset <em>it</em></h2><ul><li>Hold.</li><li>Release.</li></ul>
+<pre><code class="language-sh">line 1
+  # line 2</code></pre><table><tr><th>Mode</th><th>Watts</th></tr><tr><td>Eco</td><td>5</td></tr></table>
+<script>alert(1)</script><template>later</template><noscript>no script</noscript></body></html>"""
+
+
+def test_a_page_becomes_headings_lists_code_and_tables() -> None:
+    assert from_html(PAGE).title == "Pump site"
+    assert from_html(PAGE).text.split("\n") == [
+        "# Pump", "", "It has **two** modes.", "", "## Reset *it*", "", "- Hold.", "- Release.", "",
+        "```sh", "line 1", "  # line 2", "```", "",
+        "| Mode | Watts |", "| --- | --- |", "| Eco | 5 |", "",
+    ]  # fmt: skip
+    assert from_html(PAGE).removed == ()
+
+
+def test_a_page_without_a_title_is_titled_by_its_heading() -> None:
+    assert from_html("<h1>Pump</h1><p>Text").title == "Pump"
+    assert from_html("<svg><title>icon</title></svg><h1>Pump</h1>").title == "Pump"
+
+
+def test_tags_that_html_lets_out_are_supplied() -> None:
+    page = """<title>Prices</title><h1>Prices</h1><p>Two sizes.<ul><li>Hat<li>Coat</ul>
+    <table><tr><th>Size<th>Price<tr><td>Small<td>11<tr><td>Big<td>17</table>"""
+    assert lines(page) == [
+        "# Prices", "Two sizes.", "- Hat", "- Coat",
+        "| Size | Price |", "| --- | --- |", "| Small | 11 |", "| Big | 17 |",
+    ]  # fmt: skip
+    assert text("<dl><dt>Fuse<dd>Type F<dt>Lamp<dd>Type L</dl>") == "Fuse Type F Lamp Type L"
+
+
+def test_what_a_page_shows_on_a_click_is_kept() -> None:
+    page = """<div class=tab hidden>first</div><div style="display:none">second</div><div aria-hidden="true">third</div>
+    <details><summary>Why?</summary>Because.</details><dialog>fourth</dialog>"""
+    assert text(page) == "first second third **Why?** Because. fourth"
+
+
+def test_only_menus_and_banners_about_cookies_are_taken_out_and_they_are_reported() -> None:
+    page = """<header>Shop <a href=/>home</a></header><nav><a href=/a>One</a> <a href=/b>Two</a></nav>
+    <div class="cookie-banner">We use cookies. <button>Fine</button></div><aside>Beside.</aside>
+    <main>Main. <div class="cookie-notice">About our cookie policy.</div></main><p>After.<footer>Call 555.</footer>"""
+    content = from_html(page)
+    assert " ".join(content.text.split()) == "Shop home Beside. Main. About our cookie policy. After. Call 555."
+    assert [(removal.what, removal.count, removal.lines) for removal in content.removed] == [
+        ("navigation", 1, ("One Two",)),
+        ("cookie banners", 1, ("We use cookies. Fine",)),
+    ]
+
+
+def test_a_menu_stays_where_it_is_all_there_is_or_where_most_of_it_is_no_link() -> None:
+    assert text("<nav><ol><li><a href=1>Start</a><li><a href=2>Reset</a></ol></nav>") == "1. Start 2. Reset"
+    assert "Turn the valve" in text("<nav><a href=1>x</a><p>Turn the valve to the left first.</nav><p>After it.")
+
+
+def test_rows_and_headings_that_cells_span_say_so_in_each_row() -> None:
+    page = """<table><tr><th rowspan=2>Day<th colspan=2>Price<tr><th>Child<th>Adult
+    <tr><td rowspan=2>Monday<td>4<td>9<tr><td>5<td>10<tr><td colspan=2>closed<td>-</table>"""
+    assert lines(page) == [
+        "| Day | Price | Price |", "| --- | --- | --- |", "| Day | Child | Adult |",
+        "| Monday | 4 | 9 |", "| Monday | 5 | 10 |", "| closed |  | - |",
+    ]  # fmt: skip
+
+
+def test_lines_and_items_in_a_cell_stay_apart_and_a_bar_in_it_divides_no_cells() -> None:
+    page = "<table><tr><td>a|b<td>Mon<br>Tue<td><ul><li>x<li>y</ul></table>"
+    assert lines(page)[0] == r"| a\|b | Mon Tue | x ; y |"
+
+
+def test_tables_that_only_place_things_become_their_blocks_and_an_inner_table_stays_one() -> None:
+    page = "<table><tr><td><h2>Left</h2>menu<td><pre>a\nb</pre><table><tr><td>1<td>2</table></table>"
+    assert lines(page) == ["## Left", "menu", "```", "a", "b", "```", "| 1 | 2 |", "| --- | --- |"]
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ("10<sup>-5</sup> m<sup>2</sup>", "10^-5 m^2"),
+        ("x<sup>n+1</sup>, 2<sup>10</sup>", "x^(n+1), 2^10"),
+        ("the 1<sup>st</sup>", "the 1st"),
+        ('note<sup><a href="#f1">1</a></sup> and <a href="#f2"><sup>2</sup></a>', "note[1] and [2]"),
+        ("H<sub>2</sub>O, x<sub>i</sub>, log<sub>2</sub>8", "H2O, x_i, log_2 8"),
+        ("<del>50</del> <ins>60</ins> <s>70</s>", "60 ~~70~~"),
+        ('<abbr title="World Health Organization">WHO</abbr>', "WHO (World Health Organization)"),
+        ("<ruby>漢<rp>(</rp><rt>kan</rt><rp>)</rp></ruby>", "漢(kan)"),
+        ("&euro;50 &lt;T&gt; &amp; a_b_c 2*3", "€50 <T> & a_b_c 2*3"),
+        ("<math><msup><mi>x</mi><mn>2</mn></msup><mo>+</mo><mfrac><mn>1</mn><mi>yz</mi></mfrac></math>", "x^2+1/(yz)"),
+        (
+            '<span><span><math><mi>E</mi><annotation encoding="application/x-tex">E=mc^2</annotation></math></span>'
+            '<span aria-hidden="true">E=mc2</span></span>',
+            "E=mc^2",
+        ),
+    ],
+)  # fmt: skip
+def test_signs_that_change_what_a_text_says_are_kept(html: str, expected: str) -> None:
+    assert text(f"<p>{html}</p>") == expected
+
+
+def test_pictures_are_what_they_show_and_forms_what_they_say() -> None:
+    assert text('<p>Press <img src="data:image/png;base64,AAAA" alt="the red button">.<img src=x.png>') == (
+        "Press the red button."
+    )
+    form = """<label>Name <input placeholder="Your name"></label> <input type=submit value="Send">
+    <input type=hidden value=x>
+    <select><option>Red<option>Blue</select><button>Reset</button>"""
+    assert text(form) == "Name Your name Send Red / Blue Reset"
+
+
+def test_links_keep_the_targets_that_an_answer_may_need() -> None:
+    page = """<a href="mailto:help@pump.example">Mail</a> <a href="tel:+4930">call</a>
+    <a href="/fw/pump.zip">firmware</a> <a href="https://pump.example/x">site</a> <a href="next.html#a">next</a>
+    <a href="/guide/">guide</a> <a href="#top">top</a>
+    <a href="https://pump.example/y">https://pump.example/y</a> <a href="javascript:x()">menu</a>"""
+    assert text(page) == (
+        "[Mail](mailto:help@pump.example) [call](tel:+4930) [firmware](/fw/pump.zip) [site](https://pump.example/x) "
+        "next guide top https://pump.example/y menu"
+    )
+
+
+def test_the_sign_of_a_link_to_a_heading_is_no_part_of_it() -> None:
+    assert lines('<h2>Reset<a class="headerlink" href="#reset" title="Link">¶</a></h2>') == ["## Reset"]
+
+
+def test_a_line_of_text_that_looks_like_markdown_stays_text() -> None:
+    assert lines("<p># no heading<p>- no item") == ["\\# no heading", "\\- no item"]
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b'<meta charset="iso-8859-1">\x8050 caf\xe9', "€50 café"),
+        (b'<meta charset="ascii">\x93so\x94', "“so”"),
+        (b'<meta http-equiv=Content-Type content="text/html; charset=windows-1251">\xcd\xe0\xf1\xee\xf1', "Насос"),
+        ('<meta charset="utf-16">café'.encode(), "café"),
+        ('<meta charset="iso-8859-1">café'.encode(), "café"),
+        ('<meta charset="nonsense">café'.encode(), "café"),
+        (b'<!-- <meta charset="koi8-r"> --><meta charset="latin1">\x80', "€"),
+        ('<meta charset="shift_jis">電源'.encode("shift_jis"), "電源"),
+        ("\ufeff<p>café".encode("utf-16"), "café"),
+        ('<?xml version="1.0" encoding="iso-8859-15"?><p>\u20ac'.encode("iso-8859-15"), "€"),
+    ],
+)
+def test_a_page_is_decoded_as_browsers_do(data: bytes, expected: str) -> None:
+    assert decode_html(data).endswith(expected)
+
+
+def test_elements_that_xhtml_closes_by_themselves_swallow_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.xhtml"
+    path.write_text(
+        '<?xml version="1.0"?><html><head><title/><script src="x"/></head><body><div/><p>a<br/>b &lt; '
+        "<![CDATA[c < d]]></p></body></html>"
+    )
+    assert " ".join(read(path).text.split()) == "a b < c < d"
+
+
+@pytest.mark.parametrize("tag", ["div", "b", "table><tr><td", "ul><li", "blockquote", "font", "section", "x-y"])
+def test_tags_nested_absurdly_deep_lose_no_text(tag: str) -> None:
+    begun = time.monotonic()
+    result = text(f"<p>before<{tag}>" + f"<{tag}>" * 10_000 + "deep</p><p>after")
+    assert "before" in result
+    assert "deep" in result
+    assert "after" in result
+    assert time.monotonic() - begun < 20
+
+
+def test_old_pages_that_never_close_their_fonts_keep_headings_and_tables() -> None:
+    page = "<font size=2>x " * 300 + "<h2>Later</h2><table><tr><td>1<td>2</table>"
+    assert "## Later" in lines(page)
+    assert "| 1 | 2 |" in lines(page)
+
+
+def test_a_table_of_cells_that_span_everything_grows_no_square() -> None:
+    page = "<table>" + "<tr><td rowspan=0 colspan=1000>x" * 3000 + "</table>"
+    assert len(from_html(page).text) < 3_000_000
