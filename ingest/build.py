@@ -16,7 +16,7 @@ from ingest.reading.raw import Removal, Skipped
 from ingest.reading.sources import SourceFile, read, unique
 from rag_flywheel.config import Ingest, Source
 from rag_flywheel.domain import Chunk, Counts, Document, DocumentId
-from rag_flywheel.ports import Cache, Encoder, Entry, Redactor
+from rag_flywheel.ports import Cache, Encoder, Entry, Redactor, TokenCounter
 from rag_flywheel.search.texts import searched_text
 
 RULES = f"2|{screening.RULES}|{chunking.RULES}"
@@ -119,12 +119,12 @@ def _removed(cleaned: Cleaned, redactor: Redactor) -> RemovedFrom:
 
 
 def cut(
-    documents: Sequence[Document], accepted: Accepted, *, skipped: int, settings: Ingest
+    documents: Sequence[Document], accepted: Accepted, *, skipped: int, settings: Ingest, counter: TokenCounter
 ) -> tuple[list[Chunk], Counts]:
     """The chunks of a version, superseded spans hidden, and how many there are of what."""
-    whole = [piece for document in documents for piece in chunk(document, settings)]
+    whole = [piece for document in documents for piece in chunk(document, settings, counter)]
     shown = hide(whole, accepted.hidden, settings.minimum_words)
-    corrections = [piece for document in accepted.documents for piece in chunk(document, settings)]
+    corrections = [piece for document in accepted.documents for piece in chunk(document, settings, counter)]
     counts = Counts(
         documents=len(documents),
         passages=len(shown),

@@ -17,7 +17,7 @@ from rag_flywheel.ports.ledger import (
     Rollouts,
     Versions,
 )
-from rag_flywheel.ports.models import Encoder, Generator, Pair, Rephraser, Reranker, RerankerStore
+from rag_flywheel.ports.models import Encoder, Generator, Pair, Rephraser, Reranker, RerankerStore, TokenCounter
 from rag_flywheel.ports.privacy import Redacted, Redactor
 from rag_flywheel.ports.web import Webhooks
 
@@ -42,6 +42,7 @@ __all__ = [
     "Reranker",
     "RerankerStore",
     "Rollouts",
+    "TokenCounter",
     "Vectors",
     "Versions",
     "Webhooks",
