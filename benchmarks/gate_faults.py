@@ -84,6 +84,13 @@ class OtherSpace:
     def dimension(self) -> int:
         return self._encoder.dimension
 
+    @property
+    def longest(self) -> int:
+        return self._encoder.longest
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return self._encoder.count_tokens(texts)
+
     def encode_documents(self, texts: Sequence[str]) -> Vectors:
         return self._encoder.encode_documents(texts)
 

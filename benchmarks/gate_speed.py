@@ -114,6 +114,13 @@ class Timed:
     def dimension(self) -> int:
         return self.below.dimension
 
+    @property
+    def longest(self) -> int:
+        return self.below.longest
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return self.below.count_tokens(texts)
+
     def encode_documents(self, texts: Sequence[str]) -> Vectors:
         with self.clock("sentences"):
             return self.below.encode_documents(texts)

@@ -107,8 +107,8 @@ def _build(edition: str, services: Services) -> None:
     settings = services.config
     documents = [_page(edition, machine, number) for number, machine in enumerate(MACHINES)]
     nothing = Accepted(documents=(), hidden=(), superseded=())
-    chunks, counts = cut(documents, nothing, skipped=0, settings=settings.ingest)
     encoder = services.encoders(settings.embedder)
+    chunks, counts = cut(documents, nothing, skipped=0, settings=settings.ingest, counter=encoder)
     version, now = VERSIONS[edition], datetime.now(UTC)
     batches = entries(chunks, encoder=encoder, titles=settings.ingest.embed_titles, on_step=lambda done, total: None)
     services.index.build(version, dimension=encoder.dimension, batches=batches)

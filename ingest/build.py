@@ -23,7 +23,7 @@ from ingest.reading.sources import SourceFile, unique
 from ingest.reading.worker import LISTED, Result, Task
 from rag_flywheel.config import Ingest, Source
 from rag_flywheel.domain import Chunk, Counts, Document, DocumentId
-from rag_flywheel.ports import Cache, Encoder, Entry, Redactor
+from rag_flywheel.ports import Cache, Encoder, Entry, Redactor, TokenCounter
 from rag_flywheel.search.texts import searched_text
 
 RULES = f"3|{screening.RULES}|{chunking.RULES}"
@@ -178,12 +178,12 @@ def _removed(cleaned: Cleaned, redactor: Redactor) -> RemovedFrom:
 
 
 def cut(
-    documents: Sequence[Document], accepted: Accepted, *, skipped: int, settings: Ingest
+    documents: Sequence[Document], accepted: Accepted, *, skipped: int, settings: Ingest, counter: TokenCounter
 ) -> tuple[list[Chunk], Counts]:
     """The chunks of a version, superseded spans hidden, and how many there are of what."""
-    whole = [piece for document in documents for piece in chunk(document, settings)]
+    whole = [piece for document in documents for piece in chunk(document, settings, counter)]
     shown = hide(whole, accepted.hidden, settings.minimum_words)
-    corrections = [piece for document in accepted.documents for piece in chunk(document, settings)]
+    corrections = [piece for document in accepted.documents for piece in chunk(document, settings, counter)]
     counts = Counts(
         documents=len(documents),
         passages=len(shown),

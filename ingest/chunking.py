@@ -1,56 +1,85 @@
-"""Documents to chunks with exact offsets, and superseded spans hidden from chunks."""
+"""Documents to chunks that stand alone, with exact offsets, and superseded spans hidden from chunks."""
 
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from itertools import accumulate
 
+from ingest import blocks
+from ingest.blocks import Block, Blocks, Span, read_blocks
 from ingest.cleaning.normalising import words
 from ingest.reading.raw import PAGE_BREAK
 from rag_flywheel.config import Ingest
 from rag_flywheel.domain import Chunk, ChunkId, Document, DocumentId, Evidence
-from rag_flywheel.domain.sentences import tiles
+from rag_flywheel.ports import TokenCounter
+from rag_flywheel.search.texts import path
 
-if TYPE_CHECKING:
-    from llama_index.core.node_parser import SentenceSplitter
+RULES = "2"  # raise it whenever the result of `chunk` could change: caches are keyed by it
+PLAIN = (".txt",)  # where a line that begins with # is no heading
+CHARACTERS = 8  # of a token, at most: a model may take a whole line of signs that it does not know for one
+FRAME = 0.5  # share of a chunk that repeated lines may take
+SMALLEST = 16  # tokens of text in a chunk, whatever its title and headings take
+COUNTED_AT_ONCE = 1024  # texts
+LOOKED_AT = 131_072  # characters of a text whose tokens are counted, at most
 
-RULES = "1"  # raise it whenever the result of `chunk` could change: caches are keyed by it
-PLAIN = (".txt", ".csv", ".pdf", ".docx")  # where a line that begins with # is no heading
 
-_HEADING = re.compile(r" {0,3}(?P<marks>#{1,6})[ \t]+(?P<heading>.*?)[ \t]*#*[ \t]*$")
-_FENCE = re.compile(r" {0,3}(?P<marks>`{3,}|~{3,})(?P<info>.*)$")
-_PIECE = re.compile(
-    r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]|[^\s\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]{1,24}"
-)
+SMALLER = (blocks.lines, blocks.tiles, blocks.words, blocks.signs)
+"""How a piece is cut that is too long, one way after the other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Section:
-    """A stretch of text below one heading; its own heading is its first line."""
+    """The blocks below one heading, which is the first of them."""
 
-    headings: tuple[str, ...]
+    above: tuple[tuple[int, str], ...]  # level and name of each heading, outermost first
+    blocks: tuple[Block, ...]
+
+    @property
+    def headings(self) -> tuple[str, ...]:
+        return tuple(name for _, name in self.above)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Piece:
+    """What becomes a chunk."""
+
     start: int
     end: int
+    repeated: Span | None = None
+    tail: str = ""
 
 
-def chunk(document: Document, settings: Ingest) -> list[Chunk]:
-    """Chunks of at most `settings.chunk_words` words, in the order of the text.
+def chunk(document: Document, settings: Ingest, counter: TokenCounter) -> list[Chunk]:
+    """Chunks of the document in the order of its text, each embedded whole: nothing of it is cut off.
 
-    A chunk never crosses a heading. Its text is exactly `document.text[start:end]`, its id the document's id and its
-    span. In a PDF the heading is the page on which the chunk begins. A correction is always one chunk, since its
-    question belongs to the whole of its answer.
+    With the title and headings that are embedded with it, a chunk has at most `settings.chunk_tokens` tokens, or what
+    the embedder takes. It never crosses a heading. Sentences, rows, code, and items of lists stay whole while they fit;
+    a part of a table begins with the table's header, and code that is cut is fenced in every part. But for these lines
+    its text is `document.text[start:end]`, and its id the document's id and its span. In a text with pages the last
+    heading is the page on which the chunk begins. A correction is always one chunk, since its question belongs to the
+    whole of its answer.
     """
+    text = document.text
     if document.provenance is not None:
-        return [_chunk(document, (), 0, len(document.text))] if document.text.strip() else []
-    splitter = _splitter(settings)
-    page_breaks = [match.start() for match in re.finditer(PAGE_BREAK, document.text)]
+        return [_chunk(document, (), _Piece(start=0, end=len(text)))] if text.strip() else []
+    page_breaks = [match.start() for match in re.finditer(PAGE_BREAK, text)]
+    last_page = (f"page {len(page_breaks) + 1}",) if page_breaks else ()
+    limit = min(settings.chunk_tokens or counter.longest, counter.longest)
     chunks = []
-    for section in _sections(document):
-        for start, end in _spans(document.text, section, splitter):
-            page = (f"page {bisect_right(page_breaks, start) + 1}",) if page_breaks else ()
-            chunks.append(_chunk(document, section.headings + page, start, end))
+    above: tuple[tuple[int, str], ...] = ()
+    for read in read_blocks(text, markdown=not document.source.lower().endswith(PLAIN)):
+        sections = list(_sections(read.blocks, above))
+        cost = [0, *accumulate(_weights([text[leaf.start : leaf.end] for leaf in read.leaves], counter))]
+        paths = [path(document.title, (*section.headings, *last_page)) + "\n" for section in sections]
+        for section, taken in zip(sections, counter.count_tokens(paths), strict=True):
+            room = max(limit - (taken if settings.embed_titles else 0), SMALLEST)
+            packing = _Packing(text, read, cost, room=room, overlap=settings.chunk_overlap_tokens, counter=counter)
+            for piece in packing.pieces(section.blocks):
+                page = (f"page {bisect_right(page_breaks, piece.start) + 1}",) if page_breaks else ()
+                chunks.append(_chunk(document, (*section.headings, *page), piece))
+            above = section.above
     return chunks
 
 
@@ -64,114 +93,214 @@ def hide(chunks: Iterable[Chunk], superseded: Sequence[Evidence], minimum_words:
         by_document[evidence.document_id].append(evidence)
     shown = []
     for piece in chunks:
-        cuts = [evidence for evidence in by_document.get(piece.document_id, ()) if evidence.overlaps(piece.span)]
+        spans = by_document.get(piece.document_id, ())
+        repeated = piece.repeated
+        if repeated is not None and any(span.overlaps(repeated) for span in spans):
+            piece = replace(piece, text=piece.text[piece.lead :], repeated=None)
+        cuts = [evidence for evidence in spans if evidence.overlaps(piece.span)]
         if cuts:
-            text = _cut(piece, cuts)
-            if len(words(text)) < minimum_words:
+            left = _cut(piece, cuts)
+            if len(words(left)) < minimum_words:
                 continue
-            shown.append(replace(piece, text=text))
-        else:
-            shown.append(piece)
+            tail = piece.text[len(piece.text) - piece.tail :]
+            piece = replace(piece, text=piece.text[: piece.lead] + left + tail)
+        shown.append(piece)
     return shown
 
 
 def _cut(piece: Chunk, cuts: Sequence[Evidence]) -> str:
-    """What is left of a whole chunk's text. The cuts may overlap, and reach beyond the chunk."""
+    """What is left of a whole chunk's own text. The cuts may overlap, and reach beyond the chunk."""
+    text = piece.own
     left, position = "", 0
     for cut in sorted(cuts, key=lambda cut: cut.start):
-        start, end = max(cut.start - piece.start, position), min(cut.end - piece.start, len(piece.text))
+        start, end = max(cut.start - piece.start, position), min(cut.end - piece.start, len(text))
         if start >= end:
             continue
-        before = left + piece.text[position:start]
-        at_line_end = "\n" in before[len(before.rstrip()) :] or "\n" in piece.text[end : end + 1]
+        before = left + text[position:start]
+        at_line_end = "\n" in before[len(before.rstrip()) :] or "\n" in text[end : end + 1]
         left = before.rstrip() + ("\n" if at_line_end else " ")
         position = end
-    return (left + piece.text[position:].lstrip() if position else piece.text).strip()
+    return (left + text[position:].lstrip() if position else text).strip()
 
 
-def _chunk(document: Document, headings: tuple[str, ...], start: int, end: int) -> Chunk:
+def _chunk(document: Document, headings: tuple[str, ...], piece: _Piece) -> Chunk:
+    own = document.text[piece.start : piece.end]
+    lead = "" if piece.repeated is None else document.text[slice(*piece.repeated)] + "\n"
     return Chunk(
-        chunk_id=ChunkId(f"{document.document_id}#{start}-{end}"),
+        chunk_id=ChunkId(f"{document.document_id}#{piece.start}-{piece.end}"),
         document_id=document.document_id,
         title=document.title,
         headings=headings,
-        text=document.text[start:end],
-        start=start,
-        end=end,
+        text=lead + own + piece.tail,
+        start=piece.start,
+        end=piece.end,
         source=document.source,
         question=document.question,
         provenance=document.provenance,
+        repeated=None
+        if piece.repeated is None
+        else Evidence(document_id=document.document_id, start=piece.repeated[0], end=piece.repeated[1]),
+        tail=len(piece.tail),
     )
 
 
-# --- sections -------------------------------------------------------------------------------------------------------
-
-
-def _sections(document: Document) -> Iterator[_Section]:
-    """The text divided at its headings. A heading with nothing below it goes with the next one."""
-    text = document.text
-    if document.source.lower().endswith(PLAIN):
-        yield _Section(headings=(), start=0, end=len(text))
-        return
-    path: list[tuple[int, str]] = []
-    start, body = 0, False
-    for line_start, line, level, heading in _lines(text):
-        if not level:
-            body = body or bool(line.strip())
-            continue
-        if body:
-            yield _Section(headings=tuple(name for _, name in path), start=start, end=line_start)
-            start, body = line_start, False
-        path = [*((above, name) for above, name in path if above < level), (level, heading)]
-    if text[start:].strip():
-        yield _Section(headings=tuple(name for _, name in path), start=start, end=len(text))
-
-
-def _lines(text: str) -> Iterator[tuple[int, str, int, str]]:
-    """(offset, line, level, heading) of each line; the level is 0 where it is no heading, as inside a code fence."""
-    fence = ""
-    offset = 0
-    for line in text.splitlines(keepends=True):
-        mark = _FENCE.match(line)
-        heading = None
-        if mark and not fence:
-            fence = mark["marks"]
-        elif mark and mark["marks"].startswith(fence) and not mark["info"].strip():
-            fence = ""
-        elif not fence:
-            heading = _HEADING.match(line)
-        if heading and heading["heading"]:
-            yield offset, line, len(heading["marks"]), heading["heading"]
+def _sections(found: Sequence[Block], above: tuple[tuple[int, str], ...]) -> Iterator[_Section]:
+    """The blocks below `above`, divided at the headings. A heading with nothing below it goes with the next one."""
+    own: list[Block] = []
+    body = False
+    for block in found:
+        if block.level and block.name:
+            if body:
+                yield _Section(above=above, blocks=tuple(own))
+                own, body = [], False
+            above = (*(heading for heading in above if heading[0] < block.level), (block.level, block.name))
         else:
-            yield offset, line, 0, ""
-        offset += len(line)
+            body = True
+        own.append(block)
+    if own:
+        yield _Section(above=above, blocks=tuple(own))
 
 
-# --- spans ----------------------------------------------------------------------------------------------------------
+def _weights(texts: Iterable[str], counter: TokenCounter) -> Iterator[int]:
+    """The tokens that each text counts for. One that is far too long is not looked at: that would take memory."""
+    some: list[str] = []
+    characters = 0
+    for text in texts:
+        some.append(text)
+        characters += len(text)
+        if characters > LOOKED_AT or len(some) >= COUNTED_AT_ONCE:
+            yield from _counted(some, counter)
+            some, characters = [], 0
+    yield from _counted(some, counter)
 
 
-def _splitter(settings: Ingest) -> "SentenceSplitter":
-    from llama_index.core.node_parser import SentenceSplitter
-
-    return SentenceSplitter(
-        chunk_size=settings.chunk_words,
-        chunk_overlap=settings.chunk_overlap_words,
-        tokenizer=_PIECE.findall,  # the default fetches a byte-pair vocabulary
-        chunking_tokenizer_fn=tiles,
-        paragraph_separator="\n\n",
-    )
+def _counted(texts: Sequence[str], counter: TokenCounter) -> Iterator[int]:
+    tokens = counter.count_tokens([text if len(text) <= LOOKED_AT else "" for text in texts])
+    return (max(count, -(-len(text) // CHARACTERS)) for text, count in zip(texts, tokens, strict=True))
 
 
-def _spans(text: str, section: _Section, splitter: "SentenceSplitter") -> Iterator[tuple[int, int]]:
-    """Where the splitter's chunks of the section stand in the text.
+# --- packing --------------------------------------------------------------------------------------------------------
 
-    The splitter gives texts alone. Each begins, at the latest, where the one before ends, so the last such place is its
-    own: also in text that repeats itself, no chunk can fall short of the section's end.
-    """
-    end = section.start
-    for piece in splitter.split_text(text[section.start : section.end]):
-        latest = end + len(text[end : section.end]) - len(text[end : section.end].lstrip())
-        start = text.rfind(piece, section.start, latest + len(piece))
-        if start + len(piece) > end:
-            end = start + len(piece)
+
+class _Packing:
+    """Blocks to pieces of at most `room` tokens: a block whole where it fits, else by its parts."""
+
+    def __init__(
+        self, text: str, read: Blocks, cost: Sequence[int], *, room: int, overlap: int, counter: TokenCounter
+    ) -> None:
+        self._text = text
+        self._leaves = read.leaves
+        self._cost = cost  # of all leaves before each
+        self._room = room
+        self._overlap = min(overlap, room // 2)
+        self._counter = counter
+        self._left = room  # of the piece that is being filled
+        self._first = self._next = 0  # its leaves
+        self._bare = True  # whether it holds nothing but headings yet
+        self._within: Block | None = None  # the block in whose middle it begins
+        self._frames: dict[tuple[Span, str], int] = {}
+        self._made: list[_Piece] = []
+
+    def pieces(self, section: Sequence[Block]) -> list[_Piece]:
+        """The pieces of one section."""
+        self._first = self._next = section[0].first
+        for block in section:
+            self._put(block, None)
+        self._close(None)
+        return self._made
+
+    def _put(self, block: Block, whole: Block | None) -> None:
+        """Fill in a block: a part of `whole`, which its parts repeat some lines of, or of nothing like that."""
+        begun = whole if whole is not None and block.first > whole.first else None
+        needed = self._cost[block.last] - self._cost[block.first] + (len(whole.tail) if whole is not None else 0)
+        if needed > self._left:
+            if block.parts and (self._bare or needed > self._room - self._frame(begun)):
+                for part in block.parts:
+                    self._put(part, whole if block.repeated is None else block)
+                return
+            if not self._bare:
+                self._close(begun)
+                self._begin(block.first, begun, needed)
+        self._left -= self._cost[block.last] - self._cost[block.first]
+        self._next = block.last
+        self._bare = self._bare and bool(block.level)
+
+    def _begin(self, first: int, within: Block | None, needed: int) -> None:
+        """A new piece from the leaf `first` on, and the last sentences of the one before where they fit in."""
+        start, self._left = first, self._room - self._frame(within)
+        while (
+            within is None
+            and start - 1 > self._first
+            and self._leaves[start - 1].prose
+            and self._cost[first] - self._cost[start - 1] <= min(self._overlap, self._left - needed)
+        ):
+            start -= 1
+        self._left -= self._cost[first] - self._cost[start]
+        self._first, self._next, self._within, self._bare = start, first, within, False
+
+    def _close(self, within: Block | None) -> None:
+        """The piece is whole; it ends in the middle of the block `within`."""
+        before = self._frame(self._within)
+        repeated = self._within.repeated if self._within is not None and before else None
+        tail = within.tail if within is not None and self._frame(within) else ""
+        room = self._room - (before or len(tail))
+        span = self._leaves[self._first].start, self._leaves[self._next - 1].end
+        for start, end in _fitting(self._text, span, room, self._counter):
+            self._made.append(_Piece(start=start, end=end, repeated=repeated, tail=tail))
+
+    def _frame(self, within: Block | None) -> int:
+        """Tokens of what a piece that begins in the middle of a block repeats; 0 where that would be too much."""
+        if within is None or within.repeated is None:
+            return 0
+        key = within.repeated, within.tail
+        if key not in self._frames:
+            lines = self._text[slice(*within.repeated)]
+            [tokens] = _weights([lines], self._counter)
+            self._frames[key] = tokens + len(within.tail)  # whose signs are a token each, at most
+        return self._frames[key] if self._frames[key] <= FRAME * self._room else 0
+
+
+def _fitting(text: str, span: Span, room: int, counter: TokenCounter) -> Iterator[Span]:
+    """The span, or the parts of it that fit where it does not: lines, sentences, or words at last."""
+    start, end = _trimmed(text, span)
+    if start < end:
+        own = text[start:end]
+        if len(own) <= 2 * CHARACTERS * room and counter.count_tokens([own])[0] <= room:
             yield start, end
+        else:
+            for part in _divided(text, (start, end), room, counter, SMALLER):
+                trimmed = _trimmed(text, part)
+                if trimmed[0] < trimmed[1]:
+                    yield trimmed
+
+
+def _divided(
+    text: str, span: Span, room: int, counter: TokenCounter, ways: Sequence[Callable[[str], list[str]]]
+) -> Iterator[Span]:
+    """As many of the smaller pieces together as fit; what is too long by the first of the `ways` goes by the next."""
+    pieces = ways[0](text[slice(*span)])
+    start = at = span[0]
+    left = room
+    for piece, weight in zip(pieces, _weights(pieces, counter), strict=True):
+        if len(ways) == 1:
+            weight = max(weight, len(piece.strip()))  # parts of a word may be other tokens together than alone
+        if weight > left and at > start:
+            yield start, at
+            start, left = at, room
+        if weight > room and len(ways) > 1:
+            yield from _divided(text, (at, at + len(piece)), room, counter, ways[1:])
+            start = at + len(piece)
+        else:
+            left -= weight
+        at += len(piece)
+    if at > start:
+        yield start, at
+
+
+def _trimmed(text: str, span: Span) -> Span:
+    """The span without white space around it; the first line keeps its indent."""
+    start, end = span
+    own = text[start:end]
+    blank = len(own) - len(own.lstrip())
+    indent = own.rfind("\n", 0, blank) + 1
+    return start + (indent if indent or text[start - 1 : start] in ("", "\n") else blank), start + len(own.rstrip())

@@ -50,10 +50,11 @@ def up_to_date(confirmed: Sequence[Interaction], chunks: Sequence[Chunk]) -> lis
 
 def _followed(cited: Citation, pieces: Pieces) -> Citation:
     holder = _holder(cited, pieces)
-    if holder is None or len(holder.text) != holder.end - holder.start:  # a hidden part has moved its text
+    if holder is None or len(holder.own) != holder.end - holder.start:  # a hidden part has moved its text
         return cited
-    start = holder.start + holder.text.index(cited.text)
-    return replace(cited, start=start, end=start + len(cited.text))
+    start = holder.text.index(cited.text)
+    span = holder.part(start, start + len(cited.text))
+    return replace(cited, start=span.start, end=span.end)
 
 
 def _by_document(chunks: Sequence[Chunk]) -> Pieces:

@@ -180,14 +180,16 @@ def superseded(
     )
 
 
-def _shows(chunk: Chunk, spans: Iterable[Evidence], original: str | None) -> bool:
+def _shows(chunk: Chunk, spans: Sequence[Evidence], original: str | None) -> bool:
+    if chunk.repeated is not None and any(span.overlaps(chunk.repeated) for span in spans):
+        return True
     cuts = [span for span in spans if span.overlaps(chunk.span)]
     if not cuts:
         return False
     shown = [place for place in range(chunk.start, chunk.end) if not any(cut.start <= place < cut.end for cut in cuts)]
     if original is None:
-        return len(chunk.text) > len(shown) + len(cuts)  # each cut may leave one space
-    return _solid(chunk.text) != _solid("".join(original[place] for place in shown if place < len(original)))
+        return len(chunk.own) > len(shown) + len(cuts)  # each cut may leave one space
+    return _solid(chunk.own) != _solid("".join(original[place] for place in shown if place < len(original)))
 
 
 def _solid(text: str) -> str:

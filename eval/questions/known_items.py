@@ -251,8 +251,6 @@ def _cut(sentence: str) -> str:
 
 
 def _place(chunk: Chunk, sentence: str) -> Evidence:
-    """Where the sentence stands in the document; the whole chunk where a hidden part has moved its text."""
-    if len(chunk.text) != chunk.end - chunk.start:
-        return chunk.span
-    start = chunk.start + chunk.text.index(sentence)
-    return Evidence(document_id=chunk.document_id, start=start, end=start + len(sentence))
+    """Where the sentence stands in the document."""
+    start = chunk.text.index(sentence)
+    return chunk.part(start, start + len(sentence))

@@ -205,16 +205,15 @@ def _quoted(number: int, run: Sequence[_Sentence], *, last: bool) -> Iterator[st
 
 
 def _citation(number: int, passage: Passage, start: int, end: int) -> Citation:
-    """`start` and `end` count in the passage's text. Where a part of it is hidden they do not map to the document, and
-    the whole span is cited."""
+    """`start` and `end` count in the passage's text."""
     chunk = passage.chunk
-    whole = len(chunk.text) == chunk.end - chunk.start
+    span = chunk.part(start, end)
     return Citation(
         number=number,
         document_id=chunk.document_id,
         title=chunk.title,
         text=chunk.text[start:end],
-        start=chunk.start + start if whole else chunk.start,
-        end=chunk.start + end if whole else chunk.end,
+        start=span.start,
+        end=span.end,
         score=passage.score,
     )

@@ -15,8 +15,8 @@ class _Section(BaseModel):
 
 
 class Ingest(_Section):
-    chunk_words: int = Field(200, ge=20, le=2000)
-    chunk_overlap_words: int = Field(20, ge=0, le=500)
+    chunk_tokens: int = Field(0, ge=0, le=8192)  # 0: what the embedder takes
+    chunk_overlap_tokens: int = Field(24, ge=0, le=1024)
     embed_titles: bool = True
     minimum_words: int = Field(4, ge=1)
     near_duplicate: float = Field(0.9, gt=0, le=1)
@@ -26,9 +26,11 @@ class Ingest(_Section):
 
     @model_validator(mode="after")
     def _overlap_fits(self) -> Self:
-        if self.chunk_overlap_words >= self.chunk_words:
+        if 0 < self.chunk_tokens < 32:
+            raise ValueError(f"chunk_tokens ({self.chunk_tokens}) should be 0 or at least 32")
+        if 0 < self.chunk_tokens <= self.chunk_overlap_tokens:
             raise ValueError(
-                f"chunk_overlap_words ({self.chunk_overlap_words}) should be below chunk_words ({self.chunk_words})"
+                f"chunk_overlap_tokens ({self.chunk_overlap_tokens}) should be below chunk_tokens ({self.chunk_tokens})"
             )
         return self
 

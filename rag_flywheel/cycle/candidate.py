@@ -97,7 +97,13 @@ def _contents(snapshot: Snapshot, services: Services, steps: Steps) -> _Contents
         on_step=lambda done, total: steps("reading files (kB)", done, total),
     )
     skipped = (*snapshot.problems, *corpus.skipped)
-    cut, counts = build.cut(corpus.documents, snapshot.accepted, skipped=len(skipped), settings=config.ingest)
+    cut, counts = build.cut(
+        corpus.documents,
+        snapshot.accepted,
+        skipped=len(skipped),
+        settings=config.ingest,
+        counter=services.encoders(config.embedder),
+    )
     if not cut:
         reasons = "; ".join(f"{omitted.name}: {omitted.reason}" for omitted in skipped[:10])
         named = [source.label for source in config.sources]

@@ -54,7 +54,11 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """A piece of a document as it is indexed. `text` is shorter than its span where superseded parts are hidden."""
+    """A piece of a document as it is indexed.
+
+    `text` holds the text of its span, which is shorter than the span where superseded parts are hidden. Around it may
+    stand lines of the document that a part of a whole needs to be read alone: a table's header, a fence of code.
+    """
 
     chunk_id: ChunkId
     document_id: DocumentId
@@ -67,16 +71,42 @@ class Chunk:
     question: str | None = None  # the known question that finds this chunk: a correction's own, or a confirmed one
     provenance: Provenance | None = None  # corrections only
     confirmed: InteractionId | None = None  # where a person confirmed that this answers the question
+    repeated: Evidence | None = None  # the lines that `text` begins with, before that of the span
+    tail: int = 0  # characters of `text` after that of the span
 
     def __post_init__(self) -> None:
         if not 0 <= self.start < self.end:
             raise ValueError(f"chunk {self.chunk_id} needs 0 <= start < end, got {self.start}..{self.end}")
+        if not 0 <= self.lead <= len(self.text) - self.tail <= len(self.text):
+            raise ValueError(f"chunk {self.chunk_id} repeats more around its text than there is of it")
         if self.confirmed is not None and self.question is None:
             raise ValueError(f"chunk {self.chunk_id}: a confirmation needs the question that was asked")
 
     @property
     def span(self) -> Evidence:
         return Evidence(document_id=self.document_id, start=self.start, end=self.end)
+
+    @property
+    def lead(self) -> int:
+        """Characters of `text` before that of the span: the repeated lines and a line's end."""
+        return 0 if self.repeated is None else self.repeated.end - self.repeated.start + 1
+
+    @property
+    def own(self) -> str:
+        """What stands in its span, superseded parts aside."""
+        return self.text[self.lead : len(self.text) - self.tail]
+
+    def part(self, start: int, end: int) -> Evidence:
+        """Where in the document the characters `start` to `end` of `text` stand.
+
+        That is the whole span where a superseded part is hidden, since what follows it has moved, and where they are
+        only repeated here.
+        """
+        first = max(start - self.lead, 0)
+        last = min(end - self.lead, self.end - self.start)
+        if len(self.own) != self.end - self.start or first >= last:
+            return self.span
+        return Evidence(document_id=self.document_id, start=self.start + first, end=self.start + last)
 
     @property
     def is_correction(self) -> bool:

@@ -17,7 +17,7 @@ from rag_flywheel.ports.ledger import (
     Rollouts,
     Versions,
 )
-from rag_flywheel.ports.models import Encoder, Generator, Pair, Rephraser, Reranker, RerankerStore
+from rag_flywheel.ports.models import Encoder, Generator, Pair, Rephraser, Reranker, RerankerStore, TokenCounter
 from rag_flywheel.ports.privacy import PLACEHOLDER, Redacted, Redactor
 from rag_flywheel.ports.web import Webhooks
 
@@ -43,6 +43,7 @@ __all__ = [
     "Reranker",
     "RerankerStore",
     "Rollouts",
+    "TokenCounter",
     "Vectors",
     "Versions",
     "Webhooks",

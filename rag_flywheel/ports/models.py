@@ -8,7 +8,21 @@ from rag_flywheel.domain import Draft, Passage, Turn
 from rag_flywheel.ports.index import Vectors
 
 
-class Encoder(Protocol):
+class TokenCounter(Protocol):
+    """How long a text is for the model that embeds it."""
+
+    @property
+    def longest(self) -> int:
+        """Tokens of a document that are embedded, at most; what is longer is cut off without a word."""
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """The tokens of each text, without those that the model puts around every document.
+
+        No vector is made, so this is quick, and the model need not be loaded.
+        """
+
+
+class Encoder(TokenCounter, Protocol):
     """Texts to vectors."""
 
     @property

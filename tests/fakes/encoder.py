@@ -16,6 +16,7 @@ class HashingEncoder:
     """
 
     name = "hashing"
+    longest = 256  # tokens, which are words and signs here
 
     def __init__(self, dimension: int = 64) -> None:
         self.dimension = dimension
@@ -33,6 +34,9 @@ class HashingEncoder:
                 row[0] = 1.0
             row /= np.linalg.norm(row)
         return vectors
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(re.findall(r"\w+|[^\w\s]", text)) for text in texts]
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         return self.encode_documents(texts)

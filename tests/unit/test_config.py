@@ -26,7 +26,7 @@ def refused(folder: Path, text: str, environ: dict[str, str] | None = None) -> s
 
 def test_an_empty_file_gives_the_defaults(tmp_path: Path) -> None:
     loaded = config.load(write(tmp_path, ""), {})
-    assert (loaded.ingest.chunk_words, loaded.sources, loaded.ledger.url) == (200, (Source(path="docs"),), "")
+    assert (loaded.ingest.chunk_tokens, loaded.sources, loaded.ledger.url) == (0, (Source(path="docs"),), "")
 
 
 def test_the_config_of_the_project_says_every_default(tmp_path: Path) -> None:
@@ -45,7 +45,9 @@ def test_the_config_of_the_project_names_every_key() -> None:
         ("source: [a]", "source", "sources"),
         ("ledgr: {url: x}", "ledgr", "ledger"),
         ("reranker: {epoch: 3}", "reranker.epoch", "reranker.epochs"),
-        ("chunk_words: 100", "chunk_words", "ingest.chunk_words"),
+        ("chunk_tokens: 100", "chunk_tokens", "ingest.chunk_tokens"),
+        ("ingest: {chunk_words: 100}", "ingest.chunk_words", "ingest.chunk_tokens"),
+        ("ingest: {chunk_overlap_words: 10}", "ingest.chunk_overlap_words", "ingest.chunk_overlap_tokens"),
         ("retrieval: {minimum_similarty: 0.2}", "retrieval.minimum_similarty", "generator.minimum_similarity"),
     ],
 )
@@ -64,8 +66,8 @@ def test_an_unknown_key_like_no_other_is_refused_without_a_guess(tmp_path: Path)
     [
         ("api: {port: '8080'}", "api.port"),
         ("api: {port: 70000}", "api.port"),
-        ("ingest: {chunk_words: true}", "ingest.chunk_words"),
-        ("ingest: {chunk_words: 200.5}", "ingest.chunk_words"),
+        ("ingest: {chunk_tokens: true}", "ingest.chunk_tokens"),
+        ("ingest: {chunk_tokens: 200.5}", "ingest.chunk_tokens"),
         ("privacy: {redact: 'yes'}", "privacy.redact"),
         ("gate: {margin: true}", "gate.margin"),
         ("reranker: {learning_rate: fast}", "reranker.learning_rate"),

@@ -33,6 +33,13 @@ class CachedEncoder:
     def dimension(self) -> int:
         return self._below.dimension
 
+    @property
+    def longest(self) -> int:
+        return self._below.longest
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return self._below.count_tokens(texts)
+
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         if len(texts) > LATELY:
             return self._below.encode_queries(texts)

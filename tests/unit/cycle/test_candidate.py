@@ -163,7 +163,7 @@ NEAR_IT = "Is my shower icy since dawn?"
 
 def test_a_page_that_gains_text_above_what_was_confirmed_leaves_the_threshold_where_it_was(household: Services) -> None:
     """Two questions of one passage are no strangers to one another after the passage has moved down its page."""
-    small = household.config.ingest.model_copy(update={"chunk_words": 20, "chunk_overlap_words": 0})
+    small = household.config.ingest.model_copy(update={"chunk_tokens": 32, "chunk_overlap_tokens": 0})
     made = replace(household, config=household.config.model_copy(update={"ingest": small}))
     praised(made, ASKED)
     praised(made, {"boiler.md": NEAR_IT}, by="somebody else about")

@@ -83,7 +83,7 @@ def test_superseded_spans_are_hidden_and_counted(tmp_path: Path) -> None:
     document = Document(document_id=span("d").document_id, title="Pump", text=text, source="d.md")
     hidden = Accepted(documents=(), hidden=(span("d", 0, 26),), superseded=())
     settings = Config(file=tmp_path / "c.yaml").ingest
-    (piece,), counts = build.cut([document], hidden, skipped=0, settings=settings)
+    (piece,), counts = build.cut([document], hidden, skipped=0, settings=settings, counter=HashingEncoder())
     assert piece.text == text[27:]
     assert (counts.documents, counts.passages, counts.superseded) == (1, 1, 1)
 
@@ -91,7 +91,9 @@ def test_superseded_spans_are_hidden_and_counted(tmp_path: Path) -> None:
 def test_a_correction_has_the_vector_of_its_question_beside_that_of_its_answer(tmp_path: Path) -> None:
     found = accepted([ReviewedCorrection(correction=correction("c1"), review=review("c1"))])
     document = Document(document_id=span("d").document_id, title="T", text="Some words of the source here.", source="d")
-    chunks, counts = build.cut([document], found, skipped=0, settings=Config(file=tmp_path / "c.yaml").ingest)
+    chunks, counts = build.cut(
+        [document], found, skipped=0, settings=Config(file=tmp_path / "c.yaml").ingest, counter=HashingEncoder()
+    )
     assert (counts.passages, counts.corrections) == (1, 1)
     encoder = HashingEncoder()
     (batch,) = build.entries(chunks, encoder=encoder, titles=False, on_step=lambda done, total: None)

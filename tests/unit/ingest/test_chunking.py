@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -10,11 +11,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest.blocks import tiles
 from ingest.chunking import chunk, hide
 from rag_flywheel.config import Ingest
 from rag_flywheel.domain import Chunk, CorrectionId, Document, DocumentId, Evidence, InteractionId, Provenance
+from rag_flywheel.search.texts import searched_text
+from tests.fakes.encoder import HashingEncoder
 
-SMALL = Ingest(chunk_words=20, chunk_overlap_words=5)
+SMALL = Ingest(chunk_tokens=32, chunk_overlap_tokens=10)
+MIDDLE = Ingest(chunk_tokens=64, chunk_overlap_tokens=10)
+COUNTER = HashingEncoder()  # a word or a sign is a token
+
+
+def cut(text: str, source: str = "a.md", *, settings: Ingest = SMALL) -> list[Chunk]:
+    return chunk(document(text, source), settings, COUNTER)
 
 
 def document(text: str, source: str = "a.md") -> Document:
@@ -43,44 +53,82 @@ def correction(answer: str) -> Document:
 def assert_exact(text: str, chunks: list[Chunk]) -> None:
     covered: set[int] = set()
     for piece in chunks:
-        assert text[piece.start : piece.end] == piece.text
+        assert text[piece.start : piece.end] == piece.own
         assert piece.chunk_id == f"a#{piece.start}-{piece.end}"
         covered.update(range(piece.start, piece.end))
     assert "".join(letter for place, letter in enumerate(text) if place not in covered).strip() == ""
+    assert len({piece.chunk_id for piece in chunks}) == len(chunks)
+
+
+def assert_fit(chunks: list[Chunk], limit: int) -> None:
+    """As they are embedded."""
+    assert all(
+        tokens <= limit for tokens in COUNTER.count_tokens([searched_text(piece, titles=True) for piece in chunks])
+    )
 
 
 SENTENCES = " ".join(f"Sentence number {number} tells of part {number * 7}." for number in range(40))
 
 
 def test_chunks_are_spans_of_the_text_that_leave_nothing_out_and_overlap() -> None:
-    chunks = chunk(document(SENTENCES), Ingest(chunk_words=30, chunk_overlap_words=8))
+    chunks = cut(SENTENCES)
     assert_exact(SENTENCES, chunks)
-    assert all(len(piece.text.split()) <= 30 for piece in chunks)
+    assert_fit(chunks, 32)
     assert all(piece.text.startswith("Sentence") and piece.text.endswith(".") for piece in chunks)
     assert all(later.start < earlier.end for earlier, later in pairwise(chunks))
 
 
+def test_a_chunk_has_what_the_embedder_takes_unless_less_is_set_and_never_more() -> None:
+    text = SENTENCES * 5
+    for sizes, limit in ((Ingest(), 256), (Ingest(chunk_tokens=5000), 256), (Ingest(chunk_tokens=64), 64)):
+        chunks = cut(text, settings=sizes)
+        assert_fit(chunks, limit)
+        assert max(COUNTER.count_tokens([piece.text for piece in chunks])) > limit - 24
+
+
+def test_title_and_headings_count_and_are_shortened_where_they_would_leave_no_room() -> None:
+    text = "\n\n".join(f"{'#' * level} {f'Heading {level} ' * 20}" for level in range(1, 6)) + f"\n\n{SENTENCES}"
+    chunks = cut(text, settings=Ingest())
+    assert_exact(text, chunks)
+    assert_fit(chunks, 256)
+
+
 def test_a_text_that_repeats_itself_is_covered_to_its_end() -> None:
     text = "Press it. " * 200
-    assert_exact(text, chunk(document(text), SMALL))
+    assert_exact(text, cut(text))
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.text(alphabet=st.sampled_from('ab.# \n`-。電…"1'), max_size=400))
-def test_any_text_is_covered_by_exact_spans(text: str) -> None:
-    assert_exact(text, chunk(document(text), SMALL))
+BITS = (
+    r"# H\n ## H2\n ```py\n ~~~\n |a|b|\n |---|---|\n |1|2|\n -_item\n __-_sub\n >_q\n 1._one\n \n \n\n ____code\n "
+    r"<div>\n \f\n a:_b\n ---\n [x]:_http://y\n 。文。 ก_ข_ word_ A_sentence._ \t é x x" + "x" * 40
+)
+PIECES = st.sampled_from(
+    [bit.replace("_", " ").replace(r"\n", "\n").replace(r"\f", "\f").replace(r"\t", "\t") for bit in BITS.split()]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(PIECES, max_size=60).map("".join), st.sampled_from(["a.md", "a.txt"]))
+def test_any_text_is_covered_by_exact_spans_that_fit(text: str, source: str) -> None:
+    chunks = cut(text, source)
+    assert_exact(text, chunks)
+    for piece in chunks:
+        above = len(COUNTER.count_tokens([" ".join((piece.title, *piece.headings))]))
+        assert_fit([piece], max(32, above + 30))
 
 
 def test_a_word_without_end_is_divided() -> None:
     text = "x" * 5000
-    chunks = chunk(document(text), SMALL)
+    chunks = cut(text)
     assert_exact(text, chunks)
-    assert max(len(piece.text) for piece in chunks) <= 20 * 24
+    assert max(len(piece.text) for piece in chunks) <= 512
 
 
 def test_a_chunk_stays_below_one_heading_and_carries_the_path_of_headings() -> None:
-    text = "Before.\n\n# Pump\n\nIt pumps.\n\n## Reset\n\nHold it.\n\n### Fast ###\n\nBoth.\n\n## Clean\n\nRinse it.\n"
-    chunks = chunk(document(text), Ingest())
+    text = (
+        "Before.\n\n# Pump\n\nIt pumps.\n\n## Reset\n\nHold it.\n\n### Fast ###\n\nBoth.\n\nClean\n---\n\nRinse it.\n"
+    )
+    chunks = cut(text)
     assert_exact(text, chunks)
     assert [piece.headings for piece in chunks] == [
         (),
@@ -93,57 +141,194 @@ def test_a_chunk_stays_below_one_heading_and_carries_the_path_of_headings() -> N
 
 
 def test_a_heading_with_nothing_below_it_goes_with_the_next_one() -> None:
-    chunks = chunk(document("# Pump\n\n## Reset\n\nHold it."), Ingest())
+    chunks = cut("# Pump\n\n## Reset\n\nHold it.")
     assert [(piece.headings, piece.text) for piece in chunks] == [(("Pump", "Reset"), "# Pump\n\n## Reset\n\nHold it.")]
 
 
 @pytest.mark.parametrize("fence", ["```", "~~~~"])
 def test_a_comment_in_code_is_no_heading(fence: str) -> None:
     text = f"# Pump\n\n{fence}sh\n# comment\n`` #x\nrun\n{fence}\n\nEnd.\n\n## Next\n\nMore."
-    assert [piece.headings for piece in chunk(document(text), Ingest())] == [("Pump",), ("Pump", "Next")]
+    assert [piece.headings for piece in cut(text)] == [("Pump",), ("Pump", "Next")]
 
 
 def test_a_plain_text_has_no_headings() -> None:
-    assert [
-        piece.headings for piece in chunk(document("# a comment\n\nText.\n\n# more\n\nText.", "a.txt"), Ingest())
-    ] == [()]
+    text = "# a comment\n\nText.\n\n# more\n\nText."
+    assert [piece.headings for piece in cut(text, "a.txt")] == [()]
 
 
-def test_a_chunk_of_a_pdf_says_on_which_page_it_begins() -> None:
+def test_a_chunk_of_a_text_with_pages_says_on_which_page_it_begins() -> None:
     text = "\n\f\n".join(
-        f"Page {word} tells of twelve things that a reader wants to know at once today." for word in "abc"
+        f"Page {word} tells of many things {'that a reader wants to know ' * 2}today." for word in "abc"
     )
-    chunks = chunk(document(text, "a.pdf"), SMALL)
+    chunks = cut(text, "a.pdf")
     assert_exact(text, chunks)
     assert [piece.headings for piece in chunks] == [("page 1",), ("page 2",), ("page 3",)]
 
 
+# --- what stays whole -----------------------------------------------------------------------------------------------
+
+ROWS = [f"| Route {number} | {number} | {number // 2} |" for number in range(30)]
+TABLE = "\n".join(["| route | adult | child fare |", "|---|--:|:-:|", *ROWS])
+
+
+@pytest.mark.parametrize("table", [TABLE, TABLE.replace("| ", "", 1).replace("\n| ", "\n").replace(" |\n", "\n")])
+def test_every_part_of_a_table_begins_with_its_header_and_its_span_is_its_own_rows(table: str) -> None:
+    text = f"# Fares\n\nWhat it costs:\n{table}\n\nThe end."
+    chunks = cut(text, settings=MIDDLE)
+    assert_exact(text, chunks)
+    assert_fit(chunks, 64)
+    assert len(chunks) > 4
+    for piece in chunks:
+        assert "child fare" in piece.text
+        assert "child fare" not in piece.own or piece is chunks[0]
+        assert all(line in (*text.split("\n"), "") for line in piece.text.split("\n"))
+
+
+def test_a_row_is_cut_only_where_it_alone_is_too_long() -> None:
+    text = TABLE + f"\n| Long | {'word ' * 60} | 1 |\n" + "\n".join(ROWS)
+    chunks = cut(text, settings=MIDDLE)
+    assert_exact(text, chunks)
+    assert_fit(chunks, 64)
+    whole = [row for row in ROWS if any(row in piece.own for piece in chunks)]
+    assert whole == ROWS
+
+
+def test_rows_of_fields_stay_whole() -> None:
+    rows = [f"name: Bolt {number}\nshelf: K{number}\nprice: {number}.50" for number in range(12)]
+    text = "\n\n".join(rows)
+    chunks = cut(text, "a.csv")
+    assert_exact(text, chunks)
+    assert all(any(row in piece.text for piece in chunks) for row in rows)
+
+
+def test_code_that_is_cut_is_fenced_in_every_part() -> None:
+    code = "\n".join(f"step_{number} = run({number})" for number in range(40))
+    text = f"Run this:\n\n```python\n{code}\n```\n\nDone."
+    chunks = cut(text)
+    assert_exact(text, chunks)
+    assert_fit(chunks, 32)
+    for piece in chunks:
+        if "step_" in piece.text:
+            assert piece.text.count("```python\n") == 1
+            assert piece.text.count("```") == 2
+
+
+def test_code_and_items_stay_whole_while_they_fit() -> None:
+    code = "```sh\n" + "\n".join(f"cmd {number}" for number in range(6)) + "\n```"
+    items = [f"- item {number} with two sentences. The second is here." for number in range(8)]
+    text = f"{'Some words before it. ' * 5}\n\n{code}\n\n" + "\n".join(items)
+    chunks = cut(text)
+    assert_exact(text, chunks)
+    assert all(any(block in piece.own for piece in chunks) for block in (code, *items))
+
+
+def test_a_heading_is_never_alone_above_what_is_too_long_for_one_chunk() -> None:
+    chunks = cut(f"# Pump\n\n{SENTENCES}\n\n# Fares\n\n{TABLE}")
+    assert not any(piece.text.startswith("#") and "\n" not in piece.text for piece in chunks)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "end"),
+    [
+        ("電源ボタンを五秒間押してください。", "。"),
+        ("ກົດປຸ່ມ ຄ້າງໄວ້ ", ""),
+        ("กดปุ่มเปิดเครื่อง ค้างไว้ห้าวินาที ", ""),
+        ("ចុចប៊ូតុង។", "។"),
+    ],
+)
+def test_a_script_without_spaces_is_cut_at_the_ends_of_its_sentences_or_phrases(sentence: str, end: str) -> None:
+    text = sentence * 60
+    chunks = cut(text)
+    assert_exact(text, chunks)
+    phrases = sentence.split() if not end else [sentence]
+    assert len(chunks) > 1
+    assert all(piece.text.endswith(tuple(phrases)) and piece.text.startswith(tuple(phrases)) for piece in chunks)
+
+
+@given(st.text(alphabet="aB .!?…。\n\"')-*|1éกข"))
+def test_tiles_are_the_text_again(text: str) -> None:
+    assert "".join(tiles(text)) == text
+
+
+def test_a_tile_ends_at_a_mark_an_empty_line_or_before_an_item_and_at_no_other_line_end() -> None:
+    assert tiles('It is "on." Then\nwait.\n\nTitle\n\n- one\n- two 3.5 a?b') == [
+        'It is "on." ',
+        "Then\nwait.\n\n",
+        "Title\n\n",
+        "- one\n",
+        "- two 3.5 a?b",
+    ]
+
+
+def test_a_long_text_is_read_part_by_part_and_keeps_its_headings() -> None:
+    text = "# Pump\n\n" + "".join(f"- item {number} of a list that goes on for long\n" for number in range(9000))
+    chunks = cut(text, settings=Ingest())
+    assert_exact(text, chunks)
+    assert {piece.headings for piece in chunks} == {("Pump",)}
+    assert all(piece.own.startswith(("- item", "# Pump")) and piece.own.endswith("long") for piece in chunks)
+
+
+HOSTILE = [
+    "word ",
+    "x",
+    " ",
+    "\n",
+    "- a\n",
+    "|1|2|\n",
+    "```\n",
+    "# h\n",
+    "e\u0301",
+    ".\"'",
+    "> a\n",
+    "中文",
+    "a: b\n",
+    "<div>\n",
+]
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+def test_four_times_the_text_takes_about_four_times_as_long(unit: str) -> None:
+    def seconds(size: int) -> float:
+        text = unit * (size // len(unit))
+        begun = time.process_time()
+        cut(text, settings=Ingest())
+        return time.process_time() - begun
+
+    seconds(1000)
+    small = min(seconds(30_000) for _ in range(2))
+    assert seconds(120_000) < 12 * small + 0.5
+
+
 def test_a_correction_is_one_chunk_with_its_question_and_provenance_however_long_it_is() -> None:
     answer = correction(f"# Answer\n\n{SENTENCES}")
-    chunks = chunk(answer, SMALL)
+    chunks = chunk(answer, SMALL, COUNTER)
     assert [(piece.text, piece.start, piece.end) for piece in chunks] == [(answer.text, 0, len(answer.text))]
     assert (chunks[0].question, chunks[0].provenance) == ("How?", answer.provenance)
     assert chunks[0].chunk_id == f"correction:c1#0-{len(answer.text)}"
 
 
 def test_the_same_document_gives_the_same_chunks() -> None:
-    assert chunk(document(SENTENCES), SMALL) == chunk(document(SENTENCES), SMALL)
+    assert cut(SENTENCES) == cut(SENTENCES)
 
 
 def test_a_text_of_white_space_has_no_chunks() -> None:
-    assert chunk(document(" \n\n "), SMALL) == []
+    assert cut(" \n\n ") == []
 
 
-def test_chunking_opens_no_connection() -> None:
+def test_chunking_opens_no_connection_and_loads_no_model() -> None:
     code = (
-        "import socket\n"
+        "import socket, sys\n"
         "def refuse(*_): raise AssertionError('a connection was opened')\n"
         "socket.socket.connect = socket.getaddrinfo = refuse\n"
         "from ingest.chunking import chunk\n"
+        "from rag_flywheel.adapters.models.encoder import SentenceEncoder\n"
         "from rag_flywheel.config import Ingest\n"
         "from rag_flywheel.domain import Document\n"
         "text = 'One sentence of six words here. ' * 50\n"
-        "print(len(chunk(Document(document_id='a', title='', text=text, source='a.md'), Ingest(chunk_words=50))))\n"
+        "encoder = SentenceEncoder('all-MiniLM-L6-v2', batch=1, query_prefix='', document_prefix='')\n"
+        "document = Document(document_id='a', title='', text=text, source='a.md')\n"
+        "print(len(chunk(document, Ingest(chunk_tokens=50), encoder)))\n"
+        "assert 'torch' not in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
     assert int(done.stdout) > 5
@@ -153,7 +338,7 @@ def test_chunking_opens_no_connection() -> None:
 # --- hiding ---------------------------------------------------------------------------------------------------------
 
 TEXT = "The pump is fast. Hold it for five seconds. It then restarts by itself."
-ONE = chunk(document(TEXT), Ingest())[0]
+ONE = cut(TEXT)[0]
 
 
 def span(part: str) -> Evidence:
@@ -182,7 +367,7 @@ def test_spans_that_overlap_touch_or_reach_beyond_the_chunk_are_cut_once() -> No
 
 def test_lines_stay_divided_where_a_line_is_cut() -> None:
     text = "Line one is here.\nLine two is old.\nLine three is here."
-    (whole,) = chunk(document(text), Ingest())
+    (whole,) = cut(text)
     old = Evidence(document_id=DocumentId("a"), start=18, end=34)
     assert [piece.text for piece in hide([whole], [old], 4)] == ["Line one is here.\nLine three is here."]
 
@@ -203,5 +388,26 @@ def test_spans_of_other_documents_or_other_places_change_nothing() -> None:
 
 
 def test_a_superseded_correction_disappears() -> None:
-    (old,) = chunk(correction("Hold it for three seconds."), Ingest())
+    (old,) = chunk(correction("Hold it for three seconds."), Ingest(), COUNTER)
     assert hide([old], [Evidence(document_id=DocumentId("correction:c1"), start=0, end=26)], 1) == []
+
+
+def test_a_part_of_a_table_keeps_its_header_where_a_row_is_hidden_and_loses_it_where_that_is() -> None:
+    chunks = cut(TABLE, settings=MIDDLE)
+    row = chunks[1].own.split("\n")[0]
+    start = TABLE.index(row)
+    old = Evidence(document_id=DocumentId("a"), start=start, end=start + len(row))
+    left = hide(chunks, [old], 4)[1]
+    assert left.text == chunks[1].text.replace(f"{row}\n", "")
+    assert left.part(0, 5) == left.span
+    header = Evidence(document_id=DocumentId("a"), start=2, end=8)
+    assert not any("child fare" in piece.text for piece in hide(chunks, [header], 4)[1:])
+
+
+def test_a_place_in_the_text_of_a_part_of_a_table_is_that_of_its_own_row() -> None:
+    piece = cut(TABLE, settings=MIDDLE)[1]
+    row = piece.own.split("\n")[1]
+    at = piece.text.index(row)
+    span = piece.part(at, at + len(row))
+    assert TABLE[span.start : span.end] == row
+    assert piece.part(0, 3) == piece.span  # of the header, which stands elsewhere

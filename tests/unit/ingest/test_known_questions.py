@@ -103,9 +103,9 @@ def test_an_answer_that_cites_nothing_leads_nowhere() -> None:
 def test_a_confirmation_follows_its_text_to_another_chunk_when_documents_are_cut_otherwise() -> None:
     pages = [f"Part {number} of the manual says what to do with the valve number {number}." for number in range(12)]
     document = Document(document_id=DocumentId("manual"), title="Manual", text="\n\n".join(pages), source="manual.md")
-    settings = Ingest(chunk_words=500, chunk_overlap_words=0)
-    whole = cut(document, settings)
-    small = cut(document, settings.model_copy(update={"chunk_words": 30}))
+    settings = Ingest(chunk_overlap_tokens=0)
+    whole = cut(document, settings, HashingEncoder())
+    small = cut(document, settings.model_copy(update={"chunk_tokens": 32}), HashingEncoder())
     assert len(whole) == 1 < len(small)
     given = confirmed("i7", "Which valve?", whole[0], text=pages[9])
     [before], [after] = known_questions([given], whole), known_questions([given], small)
