@@ -172,7 +172,7 @@ def _corrected(body: CorrectionBody, state: State, feedback: Feedback | None) ->
         ledger=services.ledger,
         redactor=services.redactor,
         find=state.find,
-        lengths=state.lengths,
+        quoted=state.quoted,
         at=services.now(),
         new_id=services.new_id,
     )

@@ -1,6 +1,9 @@
-"""What is embedded of a chunk."""
+"""What is embedded of a chunk, and what chunks tell of their documents."""
 
-from rag_flywheel.domain import Chunk
+from collections import defaultdict
+from collections.abc import Iterable
+
+from rag_flywheel.domain import Chunk, DocumentId
 
 
 def searched_text(chunk: Chunk, *, titles: bool) -> str:
@@ -9,3 +12,26 @@ def searched_text(chunk: Chunk, *, titles: bool) -> str:
         return chunk.text
     path = [chunk.title, *(heading for heading in chunk.headings if heading != chunk.title)]
     return "\n".join([" > ".join(part for part in path if part), chunk.text]).strip()
+
+
+def document_texts(chunks: Iterable[Chunk]) -> dict[DocumentId, str]:
+    """The texts of the documents that the chunks are cut from, as far as these tell, every character at its place.
+
+    What no chunk shows is filled with line ends: white space between chunks, and what is hidden. Where more than its
+    span stands before a chunk, such as the header of a table, that is passed over.
+    """
+    pieces: dict[DocumentId, list[Chunk]] = defaultdict(list)
+    for chunk in chunks:
+        if chunk.confirmed is None:
+            pieces[chunk.document_id].append(chunk)
+    return {name: _joined(own) for name, own in pieces.items()}
+
+
+def _joined(chunks: list[Chunk]) -> str:
+    parts, at = [], 0
+    for chunk in sorted(chunks, key=lambda chunk: chunk.start):
+        length = chunk.end - chunk.start
+        shown = chunk.text[len(chunk.text) - length :] if len(chunk.text) >= length else "\n" * length
+        parts += ["\n" * (chunk.start - at), shown[max(0, at - chunk.start) :]]
+        at = max(at, chunk.end)
+    return "".join(parts)
