@@ -84,10 +84,11 @@ def follow(
     return Trails(of=[trail or Trail(span=None, fate=Fate.STALE) for trail in trails], renamed=renamed)
 
 
-def still_superseded(trail: Trail, quote: Quote | None, text: str, *, said_instead: str) -> list[Evidence]:
+def still_superseded(trail: Trail, text: str, *, said_instead: str) -> list[Evidence]:
     """Of the place of a superseded span, what is to be hidden: all, or the sentences that still say the same."""
-    if trail.span is None or trail.fate is not Fate.EDITED or quote is None:
+    if trail.span is None or trail.fate is not Fate.EDITED or trail.span.quote is None:
         return [] if trail.span is None else [trail.span]
+    quote = trail.span.quote
     offset = trail.span.start
     parts = still_said(quote, text[offset : trail.span.end], said_instead=said_instead)
     return [replace(trail.span, start=offset + start, end=offset + end) for start, end in parts]
