@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from rag_flywheel.domain.documents import Evidence
+from rag_flywheel.domain.ids import Json
 
 
 class Fate(StrEnum):
@@ -25,3 +26,14 @@ class Followed:
     was: Evidence  # as it was named, without its quote
     now: tuple[Evidence, ...]  # where it is hidden or counted now; of superseded spans the equal copies too
     fate: Fate
+
+    def as_json(self) -> dict[str, Json]:
+        """As commands, API and report show it: spans as `document:start:end`."""
+        now: list[Json] = [str(span) for span in self.now]
+        return {
+            "of": self.of,
+            "superseded": self.superseded,
+            "was": str(self.was),
+            "now": now,
+            "fate": str(self.fate),
+        }

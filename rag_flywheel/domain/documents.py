@@ -52,6 +52,9 @@ class Evidence:
         if not 0 <= self.start < self.end:
             raise ValueError(f"evidence needs 0 <= start < end, got {self.start}..{self.end}")
 
+    def __str__(self) -> str:
+        return f"{self.document_id}:{self.start}:{self.end}"  # as commands take it
+
     def overlaps(self, other: "Evidence") -> bool:
         """Whether the two spans share at least one character of one document."""
         return self.document_id == other.document_id and self.start < other.end and other.start < self.end

@@ -95,7 +95,7 @@ def rewrite(house: House, page: str, edit: Callable[[str], str]) -> None:
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:
-    house = built_in(tmp_path, "reranker: {minimum_groups: 4}\n", sources="'*.md', '*.html', 'cellar/*.md'")
+    house = built_in(tmp_path, "reranker: {minimum_groups: 3}\n", sources="'*.md', '*.html', 'cellar/*.md'")
     house.write("boiler.md", PAGE.format(WRONG, LAST))
     went_live(house.cycle())
     return house
