@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, groupby, pairwise
 
 from rapidfuzz import fuzz
-from rapidfuzz.distance import Levenshtein
+from rapidfuzz.distance import Levenshtein, Postfix, Prefix
 
 from rag_flywheel.domain import DocumentId, Evidence, Quote
 from rag_flywheel.domain.documents import CONTEXT
@@ -22,6 +22,7 @@ from rag_flywheel.domain.sentences import tiles
 SHINGLE = 3  # words
 SHINGLES = 16  # of a quote, and as many of what stands around it
 PLACES = 64  # of the same words in one document that are looked at
+LED = 24  # characters of its context that a quote is looked for with, before it is looked for alone
 PROVING = 3  # words before or after a quote that must be the same for it to be known as the same one
 NEAR = 0.75  # share of words that a quote and what it has become have in common
 SPELLING = 85  # similarity of spelling, 0..100, from which two words are one
@@ -102,6 +103,9 @@ class Place:
 
 def exact_places(quote: Quote, text: Words) -> list[Place]:
     """Where the text holds the quote's words with the same signs, those with the most proof first, in their order."""
+    as_it_was = sorted(_unchanged(quote, text.text), key=lambda place: -place.proof)
+    if as_it_was and as_it_was[0].proven:
+        return as_it_was
     sought = _Sought(quote)
     n, lead = len(sought.words), min(PROVING, len(sought.before))
     # With the words around it first: of what stands everywhere, only PLACES are looked at.
@@ -109,7 +113,28 @@ def exact_places(quote: Quote, text: Words) -> list[Place]:
     firsts |= {*text.find([*sought.words, *sought.after[:PROVING]]), *text.find(sought.words)} if n else set()
     found = [sought.place(text, first, first + n) for first in sorted(firsts) if n]
     same = [place for place in found if signs(text.text[place.start : place.end]) == sought.signs]
-    return sorted(same, key=lambda place: -place.proof)
+    return sorted(same, key=lambda place: -place.proof) or as_it_was
+
+
+def _unchanged(quote: Quote, text: str) -> Iterator[Place]:
+    """Where the text holds the very characters, PLACES at most; those with the context as it was come first."""
+    led, followed = f"{quote.prefix[-LED:]}{quote.exact}", f"{quote.exact}{quote.suffix[:LED]}"
+    starts = {text.find(led) + len(led) - len(quote.exact) if led in text else -1, text.find(followed)}
+    at = -1
+    for _ in range(PLACES):
+        at = text.find(quote.exact, at + 1)
+        starts.add(at)
+        if at < 0:
+            break
+    for start in sorted(starts - {-1}):
+        end = start + len(quote.exact)
+        before = text[start - Postfix.similarity(quote.prefix, text[max(0, start - CONTEXT) : start]) : start]
+        after = text[end : end + Prefix.similarity(quote.suffix, text[end : end + CONTEXT])]
+        at_edge = (before == quote.prefix and 0 < start == len(before)) or (
+            after == quote.suffix and 0 < len(text) - end == len(after)
+        )
+        same = [len(words(around)) for around in (before, after)]
+        yield Place(start=start, end=end, share=1.0, proof=sum(same), proven=max(same) >= PROVING or at_edge)
 
 
 def near_place(quote: Quote, text: Words) -> Place | None:
@@ -226,14 +251,22 @@ class _Sought:
 
     def __init__(self, quote: Quote) -> None:
         own = Words(quote.exact)
-        self.words = own[:]
+        # A span may begin or end in the middle of a word, which is then none that could be found.
+        cut_first, cut_last = (
+            all(map(str.isalnum, pair)) and len(pair) == 2
+            for pair in (quote.prefix[-1:] + quote.exact[:1], quote.exact[-1:] + quote.suffix[:1])
+        )
+        inner = range(int(cut_first), len(own) - int(cut_last))
+        self.words = own[inner.start : inner.stop]
         self.signs = signs(quote.exact)
         # Where the context was cut off, its outermost word may be half of one.
         self.before, self._from_start = words(quote.prefix), len(quote.prefix) < CONTEXT
         self.after, self._to_end = words(quote.suffix), len(quote.suffix) < CONTEXT
         self.before = self.before if self._from_start else self.before[1:]
         self.after = self.after if self._to_end else self.after[:-1]
-        first, last = own.span(0, len(own)) if self.words else (0, 0)
+        self.before = self.before[:-1] if cut_first else self.before
+        self.after = self.after[1:] if cut_last else self.after
+        first, last = own.span(inner.start, inner.stop) if self.words else (0, 0)
         self._lead, self._trail = set(quote.exact[:first]), set(quote.exact[last:])
 
     def place(self, text: Words, first: int, last: int) -> Place:
