@@ -67,7 +67,7 @@ def _holders(
     pieces: dict[DocumentId, list[Chunk]],
 ) -> tuple[Evidence, ...]:
     if reviewed.correction.evidence:
-        return reviewed.correction.evidence
+        return tuple(span.place for span in reviewed.correction.evidence)
     answer = normalised(reviewed.answer)
     best: tuple[tuple[bool, float, int], Evidence] | None = None
     for shown in interaction(reviewed.correction.interaction_id).ranking[:DEEP]:

@@ -31,7 +31,7 @@ def accepted(corrections: Sequence[ReviewedCorrection]) -> Accepted:
     """What the accepted ones among the `corrections` (oldest first) come to.
 
     The newest accepted one answers a question, as `supersession.replaced` tells. Its provenance names what it took the
-    place of, so that judgements and the lineage follow.
+    place of, with what these had superseded, so that judgements and the lineage follow.
     """
     chosen = {
         reviewed.correction.correction_id: reviewed
@@ -60,6 +60,7 @@ def _document(reviewed: ReviewedCorrection, older: Sequence[ReviewedCorrection])
     correction, review = reviewed.correction, reviewed.review
     assert review is not None  # only reviewed corrections are accepted
     whole = [Evidence(document_id=before.correction.document_id, start=0, end=len(before.answer)) for before in older]
+    theirs = [span for before in older for span in before.correction.supersedes]
     return Document(
         document_id=correction.document_id,
         title=correction.question,
@@ -72,6 +73,6 @@ def _document(reviewed: ReviewedCorrection, older: Sequence[ReviewedCorrection])
             feedback_ids=() if correction.feedback_id is None else (correction.feedback_id,),
             reviewer=review.reviewer,
             reviewed=review.reviewed,
-            supersedes=tuple(dict.fromkeys((*correction.supersedes, *whole))),
+            supersedes=tuple(dict.fromkeys(span.place for span in (*correction.supersedes, *whole, *theirs))),
         ),
     )

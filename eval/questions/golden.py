@@ -279,15 +279,18 @@ def with_corrections(cases: Sequence[Case]) -> list[Case]:
     ]
 
 
-def stale(cases: Sequence[Case], document_ids: AbstractSet[DocumentId]) -> tuple[list[Case], list[Case]]:
-    """(kept, retired): a case is retired when none of the documents that answer it is among `document_ids`.
+def stale(
+    cases: Sequence[Case], document_ids: AbstractSet[DocumentId], lost: Container[str] = ()
+) -> tuple[list[Case], list[Case]]:
+    """(kept, retired): a case is retired when none of the documents that answer it is among `document_ids`, or its id
+    is among the `lost` ones, whose spans were not found again.
 
     Questions that nothing answers are kept. Give the documents that the sources hold and not those that happened to
     reach the index, or documents that a fault lost would take the questions about them along.
     """
-    kept = [case for case in cases if not case.answerable or case.relevant_documents & document_ids]
-    retired = [case for case in cases if case.answerable and not case.relevant_documents & document_ids]
-    return kept, retired
+    gone = [case.answerable and (case.case_id in lost or not case.relevant_documents & document_ids) for case in cases]
+    kept = [case for case, is_gone in zip(cases, gone, strict=True) if not is_gone]
+    return kept, [case for case, is_gone in zip(cases, gone, strict=True) if is_gone]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,19 +303,23 @@ class Retired:
 
 
 def settled(
-    cases: Sequence[Case], *, document_ids: AbstractSet[DocumentId], retired: Mapping[str, Retirement]
+    cases: Sequence[Case],
+    *,
+    document_ids: AbstractSet[DocumentId],
+    retired: Mapping[str, Retirement],
+    lost: Container[str] = (),
 ) -> tuple[list[Case], list[Retired]]:
     """(kept, retired): those that a person retired, and those that are stale, as `stale` tells, with their reasons.
 
     `retired` is by the id that `listed_as` gives.
     """
-    kept, gone = stale(in_use(cases, retired), document_ids)
+    kept, gone = stale(in_use(cases, retired), document_ids, lost)
     stood_down = [
         Retired(case=case, reason=f"retired by {by.who}: {by.why}", stale=False)
         for case in cases
         if (by := retired.get(listed_as(case.case_id))) is not None
     ]
-    return kept, [*stood_down, *(Retired(case=case, reason=_gone(case), stale=True) for case in gone)]
+    return kept, [*stood_down, *(Retired(case=case, reason=_gone(case, document_ids), stale=True) for case in gone)]
 
 
 def in_use(cases: Sequence[Case], retired: Container[str]) -> list[Case]:
@@ -337,7 +344,23 @@ def stale_share(kept: Sequence[Case], retired: Sequence[Retired]) -> float:
     return gone / (gone + sum(not case.made for case in kept)) if gone else 0.0
 
 
-def _gone(case: Case) -> str:
+def as_before(
+    cases: Sequence[Case], spans: Mapping[Evidence, Evidence], documents: Mapping[DocumentId, DocumentId]
+) -> list[Case]:
+    """The cases as an earlier version is to be judged: what answers them is where that version has it."""
+    return [
+        replace(
+            case,
+            documents=frozenset(documents.get(name, name) for name in case.documents),
+            evidence=tuple(spans.get(span, span) for span in case.evidence),
+        )
+        for case in cases
+    ]
+
+
+def _gone(case: Case, document_ids: AbstractSet[DocumentId]) -> str:
     names = sorted(case.relevant_documents)
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    if any(name in document_ids for name in names):
+        return f"its evidence is gone: the words are not found again that stood in {', '.join(names[:3])}{more}"
     return f"its evidence is gone: the sources no longer hold {', '.join(names[:3])}{more}"

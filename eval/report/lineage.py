@@ -47,6 +47,7 @@ def origin(manifest: Manifest, reviewed: Sequence[ReviewedCorrection]) -> dict[s
         "sources": len(manifest.sources),
         "corrections": corrections,
         "confirmed": len(manifest.confirmed),
+        "followed": [followed.as_json() for followed in manifest.followed],
         "notes": list(manifest.notes),
     }
 

@@ -172,7 +172,7 @@ def _corrected(body: CorrectionBody, state: State, feedback: Feedback | None) ->
         ledger=services.ledger,
         redactor=services.redactor,
         find=state.find,
-        lengths=state.lengths,
+        quoted=state.quoted,
         at=services.now(),
         new_id=services.new_id,
     )
@@ -183,7 +183,9 @@ def _progress(correction_id: CorrectionId, state: State) -> review_case.Progress
 
 
 def _item(progress: review_case.Progress, state: State) -> ReviewItem:
-    return review_item(progress, state.services.ledger.interaction(progress.reviewed.correction.interaction_id))
+    ledger, live = state.services.ledger, state.services.index.live()
+    asked = ledger.interaction(progress.reviewed.correction.interaction_id)
+    return review_item(progress, asked, () if live is None else ledger.version(live).manifest.followed)
 
 
 def _digest(body: BaseModel) -> str:

@@ -6,7 +6,15 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
-from rag_flywheel.api.models import Body, EvidenceBody, Name, Text
+from rag_flywheel.api.models import (
+    Body,
+    EvidenceBody,
+    EvidenceReply,
+    FollowedReply,
+    Name,
+    Text,
+    spans_reply,
+)
 from rag_flywheel.api.state import Shared
 from rag_flywheel.domain import DocumentId
 from rag_flywheel.golden_set import changes, health, listing
@@ -28,7 +36,8 @@ class GoldenItem(Body):
     reason: str | None
     answer: str | None
     documents: list[str]
-    evidence: list[EvidenceBody]
+    evidence: list[EvidenceReply]
+    followed: list[FollowedReply]  # spans that do not stand where they were named
     answerable: bool
 
 
@@ -174,7 +183,8 @@ def _item(listed: listing.JudgedQuestion) -> GoldenItem:
         reason=listed.reason,
         answer=case.answer,
         documents=sorted(case.documents),
-        evidence=[EvidenceBody(document_id=span.document_id, start=span.start, end=span.end) for span in case.evidence],
+        evidence=spans_reply(case.evidence),
+        followed=[FollowedReply.model_validate(followed.as_json()) for followed in listed.followed],
         answerable=case.answerable,
     )
 

@@ -1,5 +1,6 @@
 """What the HTTP API takes and gives, as pydantic models. Unknown fields are refused."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
@@ -20,7 +21,9 @@ from rag_flywheel.domain import (
     CorrectionState,
     DocumentId,
     Evidence,
+    Fate,
     Feedback,
+    Followed,
     Interaction,
     Review,
     Stage,
@@ -169,6 +172,34 @@ class EvidenceBody(Body):
         return Evidence(document_id=DocumentId(self.document_id), start=self.start, end=self.end)
 
 
+class EvidenceReply(EvidenceBody):
+    """A span with the words that stood there when it was named, None where they were not kept."""
+
+    quote: str | None
+
+
+class FollowedReply(Body):
+    """A span that is not where it was named, both as `document:start:end`."""
+
+    of: str  # the case that named it
+    superseded: bool  # true: a correction replaces it; false: it answers the question
+    was: str
+    now: list[str]
+    fate: Fate
+
+
+def spans_reply(spans: tuple[Evidence, ...]) -> list[EvidenceReply]:
+    return [
+        EvidenceReply(
+            document_id=span.document_id,
+            start=span.start,
+            end=span.end,
+            quote=None if span.quote is None else span.quote.exact,
+        )
+        for span in spans
+    ]
+
+
 class CorrectionBody(Body):
     interaction_id: Name
     answer: Text
@@ -245,8 +276,9 @@ class ReviewItem(Body):
     question: str
     answered: str
     answer: str
-    evidence: list[EvidenceBody]
-    supersedes: list[EvidenceBody]
+    evidence: list[EvidenceReply]
+    supersedes: list[EvidenceReply]
+    followed: list[FollowedReply]  # those of them that are elsewhere, or gone, in the live version
     reviewer: str | None
     note: str | None
     superseded_by: str | None
@@ -261,11 +293,7 @@ class ReviewBody(Body):
     reviewer: Name = "api"
 
 
-def _spans(spans: tuple[Evidence, ...]) -> list[EvidenceBody]:
-    return [EvidenceBody(document_id=span.document_id, start=span.start, end=span.end) for span in spans]
-
-
-def review_item(progress: Progress, interaction: Interaction) -> ReviewItem:
+def review_item(progress: Progress, interaction: Interaction, followed: Sequence[Followed]) -> ReviewItem:
     correction = progress.reviewed.correction
     review: Review | None = progress.reviewed.review
     return ReviewItem(
@@ -276,8 +304,11 @@ def review_item(progress: Progress, interaction: Interaction) -> ReviewItem:
         question=correction.question,
         answered=interaction.answer,
         answer=progress.reviewed.answer,
-        evidence=_spans(correction.evidence),
-        supersedes=_spans(correction.supersedes),
+        evidence=spans_reply(correction.evidence),
+        supersedes=spans_reply(correction.supersedes),
+        followed=[
+            FollowedReply.model_validate(moved.as_json()) for moved in followed if moved.of == correction.document_id
+        ],
         reviewer=None if review is None else review.reviewer,
         note=None if review is None else review.note,
         superseded_by=progress.superseded_by,

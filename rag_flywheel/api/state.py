@@ -6,13 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Protocol, TypeVar
 
+from cachetools import LRUCache
 from fastapi import Depends, Request
 from pydantic import BaseModel
 
 from rag_flywheel.answering.chat import Chat, open_chat
-from rag_flywheel.domain import DocumentId, Passage, VersionId
+from rag_flywheel.domain import DocumentId, Evidence, Passage, VersionId
 from rag_flywheel.errors import KeyReused
+from rag_flywheel.feedback.quoting import quoted
 from rag_flywheel.ports import Operations, Replies
+from rag_flywheel.search.texts import document_texts
 from rag_flywheel.services import Services
 
 
@@ -23,24 +26,29 @@ class State:
     services: Services
     chat: Chat
     config_file: Path
-    lengths_of: dict[VersionId, Mapping[DocumentId, int]] = field(default_factory=dict)
+    texts_of: LRUCache[VersionId, Mapping[DocumentId, str]] = field(default_factory=lambda: LRUCache(2))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def find(self, text: str) -> Sequence[Passage]:
         """The live version's passages for a text."""
         return self.chat.search(text)[1]
 
-    def lengths(self) -> Mapping[DocumentId, int]:
-        """Each document of the live version with the end of its last passage, in characters."""
-        version = self.chat.searcher().version
+    def quoted(self, spans: Sequence[Evidence], seen: VersionId | None) -> tuple[Evidence, ...]:
+        """The spans with their quotes from the version that the person saw, where it is kept, or else the live one.
+
+        Raises InvalidInput for a span that lies in neither.
+        """
+        if not spans:
+            return ()
+        live = self.chat.searcher().version
+        return quoted(spans, versions=[live] if seen is None else [seen, live], texts=self._texts)
+
+    def _texts(self, version: VersionId) -> Mapping[DocumentId, str]:
         with self.lock:
-            if version not in self.lengths_of:
-                ends: dict[DocumentId, int] = {}
-                for chunk in self.services.index.chunks(version):
-                    ends[chunk.document_id] = max(chunk.end, ends.get(chunk.document_id, 0))
-                self.lengths_of.clear()
-                self.lengths_of[version] = ends
-            return self.lengths_of[version]
+            if version not in self.texts_of:
+                kept = version in self.services.index.versions()
+                self.texts_of[version] = document_texts(self.services.index.chunks(version) if kept else ())
+            return self.texts_of[version]
 
 
 def make_state(services: Services) -> State:

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 from rag_flywheel.api.models import (
     Body,
     Failure,
+    FollowedReply,
     Instant,
     PromoteBody,
     RollbackBody,
@@ -98,6 +99,7 @@ class CycleReply(Body):
     skipped: list[SkippedReply]
     removed: list[RemovedReply]
     alike: list[list[str]]  # documents that nearly say the same
+    followed: list[FollowedReply]  # spans that people named which do not stand where they were named
     seconds: float
 
 

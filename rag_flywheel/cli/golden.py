@@ -158,6 +158,7 @@ def _golden_table(cases: Sequence[Mapping[str, Any]]) -> None:
     for case in cases:
         if case["reason"]:
             terminal.line(f"{case['case_id']}: {case['reason']}", style="dim")
+        terminal.followed(case["followed"])
 
 
 def _taken_in(result: Mapping[str, Any]) -> None:

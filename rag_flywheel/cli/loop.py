@@ -73,6 +73,7 @@ def _reindex_table(result: Mapping[str, Any]) -> None:
             terminal.line(f"    {line}", style="dim")
     for alike in result["alike"]:
         terminal.line(f"  nearly the same: {', '.join(alike)}", style="dim")
+    terminal.followed(result["followed"])
     if result["report"]:
         terminal.line(f"report: {result['report']}")
     terminal.line(f"{result['seconds']:.1f} s", style="dim")

@@ -74,3 +74,11 @@ def document(result: Any) -> None:
 
 def _short(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def followed(spans: Sequence[Mapping[str, Any]]) -> None:
+    """Spans that do not stand where they were named, those that were not found again standing out."""
+    for span in spans:
+        now = f", now {', '.join(span['now'])}" if span["now"] else ""
+        of = f"superseded by {span['of']}" if span["superseded"] else f"which answers {span['of']}"
+        line(f"  {span['fate']}: {span['was']}, {of}{now}", style="yellow" if span["fate"] == "stale" else "dim")

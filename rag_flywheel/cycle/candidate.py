@@ -8,7 +8,8 @@ from eval.questions.known_items import Rephrase
 from ingest import build
 from ingest.answer_spans import with_evidence, with_holders
 from ingest.build import Corpus
-from ingest.known_questions import known_questions, up_to_date
+from ingest.corrections import accepted
+from ingest.known_questions import known_questions
 from ingest.learning import tuning
 from ingest.reading.raw import Skipped
 from rag_flywheel.cycle import candidate_cases
@@ -17,6 +18,7 @@ from rag_flywheel.cycle.scoring_run import Steps
 from rag_flywheel.cycle.snapshot import Snapshot
 from rag_flywheel.domain import Chunk, Counts, DocumentId, LearnedRanking, Manifest, VersionId
 from rag_flywheel.errors import Damaged, InvalidInput
+from rag_flywheel.golden_set.anchoring import Anchored, Named, anchored
 from rag_flywheel.ports import Encoder
 from rag_flywheel.services import Services
 
@@ -31,11 +33,16 @@ class Built:
     originals: Mapping[DocumentId, str]  # the whole texts of the documents of which a part is hidden
     skipped: tuple[Skipped, ...]  # what was left out
     corpus: Corpus  # how the sources were read
+    snapshot: Snapshot  # what people named stands in it where it stands in the corpus
+    anchored: Anchored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Contents:
     """What a version is to hold."""
+
+    snapshot: Snapshot  # at the places of the corpus
+    anchored: Anchored
 
     chunks: tuple[Chunk, ...]  # of documents and corrections
     known: tuple[Chunk, ...]  # some of them once more, as a confirmed question finds them
@@ -59,6 +66,7 @@ def build_version(
     """
     encoder = services.encoders(services.config.embedder)
     contents = _contents(snapshot, services, steps)
+    snapshot, found = contents.snapshot, contents.anchored
     manifest = Manifest(
         version_id=VersionId(f"v{snapshot.cutoff:%Y%m%dT%H%M%S}-{services.new_id()[:6]}"),
         parent=parent,
@@ -73,6 +81,8 @@ def build_version(
         settings=snapshot.settings,
         counts=contents.counts,
         notes=(),
+        followed=found.followed,
+        renamed=found.renamed,
     )
     _write(manifest.version_id, contents, services, encoder, steps)
     tuned = _tune(manifest, contents, snapshot, services, rephrase, steps)
@@ -83,6 +93,8 @@ def build_version(
         originals=contents.originals,
         skipped=contents.skipped,
         corpus=contents.corpus,
+        snapshot=snapshot,
+        anchored=found,
     )
 
 
@@ -97,6 +109,16 @@ def _contents(snapshot: Snapshot, services: Services, steps: Steps) -> _Contents
         on_step=lambda done, total: steps("reading files (kB)", done, total),
     )
     skipped = (*snapshot.problems, *corpus.skipped)
+    steps("finding what people named", 0, 1)
+    people = Named(reviewed=snapshot.reviewed, judged=snapshot.golden, confirmed=snapshot.confirmed)
+    found = anchored(people, corpus, snapshot.digests, services)
+    snapshot = replace(
+        snapshot,
+        reviewed=found.reviewed,
+        accepted=accepted(found.reviewed),
+        golden=found.judged,
+        confirmed=found.confirmed,
+    )
     cut, counts = build.cut(
         corpus.documents,
         snapshot.accepted,
@@ -109,11 +131,13 @@ def _contents(snapshot: Snapshot, services: Services, steps: Steps) -> _Contents
         named = [source.label for source in config.sources]
         raise InvalidInput(f"there is nothing to index in {named}{': ' + reasons if reasons else ''}")
     chunks = with_holders(cut, snapshot.reviewed, snapshot.corrected.__getitem__)
-    known = known_questions(snapshot.confirmed, chunks)
+    known = known_questions(found.leading, chunks)
     if len(known) < config.reranker.minimum_groups:
         known = []  # too few to tell when one is meant
     hidden = {span.document_id for span in snapshot.accepted.hidden}
     return _Contents(
+        snapshot=snapshot,
+        anchored=found,
         chunks=tuple(chunks),
         known=tuple(known),
         counts=counts,
@@ -155,7 +179,7 @@ def _tune(
     cases = candidate_cases.cases(
         FromPeople(
             corrections=corrections,
-            confirmed=up_to_date(snapshot.confirmed, contents.chunks),
+            confirmed=snapshot.confirmed,
             judged=snapshot.golden,
         ),
         FromCorpus(

@@ -1,6 +1,6 @@
 """A candidate's questions: what tuning may learn from, and what the gate tests it on against the live version."""
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from eval.questions import golden, splits
@@ -111,34 +111,6 @@ def lessons(
     others = [_lesson(case, weight=confirmed.get(case.case_id, 1.0)) for case in seen if case.case_id not in corrected]
     ranking = [corrected[case.case_id] for case in seen if case.case_id in corrected]
     return Lessons(corrections=tuple(corrected.values()), others=tuple(others), ranking=(*ranking, *others))
-
-
-def moved(
-    before: Sequence[Chunk], after: Sequence[Chunk], *, sources: tuple[Mapping[str, str], Mapping[str, str]]
-) -> set[DocumentId]:
-    """The documents whose text is another one than it was: a span of the old text says little about the new one.
-
-    They are those whose file changed (`sources` are both versions' digests by file) and whose chunks lie elsewhere.
-    """
-    changed = {name for name, digest in sources[0].items() if sources[1].get(name) != digest}
-    places: list[dict[DocumentId, set[tuple[int, int]]]] = [{}, {}]
-    for side, chunks in zip(places, (before, after), strict=True):
-        for chunk in chunks:
-            if chunk.source in changed:
-                side.setdefault(chunk.document_id, set()).add((chunk.start, chunk.end))
-    return {document for document, spans in places[0].items() if places[1].get(document, spans) != spans}
-
-
-def widened(found: Sequence[Case], documents: Set[DocumentId]) -> list[Case]:
-    """The cases, with a whole document in the place of a span wherever the span's document is among `documents`."""
-    return [
-        replace(
-            case,
-            documents=case.documents | {span.document_id for span in case.evidence if span.document_id in documents},
-            evidence=tuple(span for span in case.evidence if span.document_id not in documents),
-        )
-        for case in found
-    ]
 
 
 def _is_correction(case: Case) -> bool:

@@ -9,7 +9,6 @@ from eval.questions.known_items import Nearby, Rephrase
 from rag_flywheel.cycle import candidate_cases
 from rag_flywheel.cycle.candidate import Built
 from rag_flywheel.cycle.candidate_cases import FromCorpus, FromPeople
-from rag_flywheel.cycle.snapshot import Snapshot
 from rag_flywheel.domain import Chunk, DocumentId, Manifest, ReviewedCorrection
 from rag_flywheel.search.retrieval import retrieve
 from rag_flywheel.search.versions import Searcher
@@ -32,12 +31,11 @@ def gather(
     built: Built,
     control: Manifest | None,
     before: Sequence[Chunk],
-    snapshot: Snapshot,
     services: Services,
     rephrase: Rephrase | None,
 ) -> GateQuestions:
     """The questions about a candidate, with the live version as `control`, whose chunks are those of `before`."""
-    manifest, settings = built.manifest, services.config.gate
+    manifest, settings, snapshot = built.manifest, services.config.gate, built.snapshot
     lived = set(before)
     shared = built.chunks if control is None else [chunk for chunk in built.chunks if chunk in lived]
     corrections = snapshot.held(manifest)
@@ -55,16 +53,16 @@ def gather(
         control=control,
         skipped=built.skipped,
     )
-    if control is not None:
-        changed = candidate_cases.moved(before, built.chunks, sources=(control.sources, manifest.sources))
-        cases = candidate_cases.widened(cases, changed)
     groups = breakdown.asker_groups(snapshot.confirmed, corrections, snapshot.corrected.__getitem__)
     cases = breakdown.with_parts(cases, [*built.chunks, *before], groups)
     epoch = splits.epoch(services.ledger.count_decisions(), settings)
     cases = splits.seal(cases, seed=settings.seed, sealed=settings.sealed, epoch=epoch)
     held = {chunk.document_id for chunk in built.chunks} | {DocumentId(left_out.name) for left_out in built.skipped}
     asked, retired = golden.settled(
-        candidate_cases.asked_by_the_gate(cases, seed=settings.seed), document_ids=held, retired=snapshot.retired
+        candidate_cases.asked_by_the_gate(cases, seed=settings.seed),
+        document_ids=held | {document.document_id for document in built.corpus.documents},
+        retired=snapshot.retired,
+        lost=built.anchored.lost,
     )
     made = sum(case.slice is Slice.KNOWN_ITEM for case in cases)
     guards = [case for case in asked if case.slice in GUARDS]

@@ -11,6 +11,8 @@ from pathlib import Path
 from eval import comparison, gate
 from eval.guardrails import drift, invariants, memorisation, origin, safety
 from eval.guardrails.checks import Check
+from eval.questions import golden
+from eval.questions.golden import Case
 from eval.questions.known_items import Rephrase
 from eval.report import churn, report
 from eval.report.lineage import Lineage
@@ -43,15 +45,13 @@ class Decided:
     report: Path  # the report's folder
 
 
-def decide_on(
-    built: Built, snapshot: Snapshot, services: Services, *, rephrase: Rephrase | None, steps: Steps
-) -> Decided:
+def decide_on(built: Built, services: Services, *, rephrase: Rephrase | None, steps: Steps) -> Decided:
     """Let the gate decide on each attempt until one passes; the last one counts.
 
     The boldest attempt comes first, and the report of the last one tells of the others. What the candidate holds is the
     same in all: where that breaks an invariant, the first attempt is the last.
     """
-    run = _prepare(built, snapshot, services, rephrase, steps)
+    run = _prepare(built, services, rephrase, steps)
     broken = invariants.broken(run.checks)
     notes = built.manifest.notes
     for number, learned in enumerate(built.attempts, start=1):
@@ -90,7 +90,7 @@ class _GateRun:
         ruling = self._ruling(manifest, live, mine)
         if ruling.outcome is Outcome.PASSED and control is not None and live is not None and self.questions.sealed:
             if not self.sealed:
-                self.sealed.append(self.scoring.score(control, self.questions.sealed, name=LIVE))
+                self.sealed.append(self.scoring.score(control, _before(self.built, self.questions.sealed), name=LIVE))
             live = live.with_more(self.sealed[0])
             mine = mine.with_more(self.scoring.score(manifest, self.questions.sealed, name=CANDIDATE))
             ruling = self._ruling(manifest, live, mine)
@@ -177,11 +177,11 @@ def _masked_least(sources: Sequence[Source]) -> Source:
     return min(sources, key=lambda source: least_first.index(source.policy), default=Source(path="."))
 
 
-def _prepare(built: Built, snapshot: Snapshot, services: Services, rephrase: Rephrase | None, steps: Steps) -> _GateRun:
-    config, ledger, parent = services.config, services.ledger, built.manifest.parent
+def _prepare(built: Built, services: Services, rephrase: Rephrase | None, steps: Steps) -> _GateRun:
+    config, ledger, parent, snapshot = services.config, services.ledger, built.manifest.parent, built.snapshot
     control = None if parent is None else ledger.version(parent).manifest
     before = [] if control is None else list(services.index.chunks(control.version_id))
-    asked = gate_questions.gather(built, control, before, snapshot, services, rephrase)
+    asked = gate_questions.gather(built, control, before, services, rephrase)
     sources = [chunk for chunk in built.chunks if chunk.confirmed is None]
     scoring = ScoringRun(
         services=services,
@@ -227,11 +227,16 @@ def _prepare(built: Built, snapshot: Snapshot, services: Services, rephrase: Rep
         before=before,
         questions=asked,
         scoring=scoring,
-        live=None if control is None else scoring.score(control, asked.open, name=LIVE),
+        live=None if control is None else scoring.score(control, _before(built, asked.open), name=LIVE),
         recent=_recent(asked, ledger, limit=config.gate.replayed),
         detectors=detectors,
         checks=checks,
     )
+
+
+def _before(built: Built, cases: Sequence[Case]) -> list[Case]:
+    """As the control is judged: what people named has its places there."""
+    return golden.as_before(cases, built.anchored.before, built.anchored.documents_before)
 
 
 def _recent(asked: GateQuestions, ledger: Conversations, *, limit: int) -> list[Interaction]:

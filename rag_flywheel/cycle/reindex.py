@@ -68,9 +68,15 @@ def _run(services: Services, *, force: bool, steps: Steps) -> CycleResult:
         )
     rephrase = None if services.rephraser is None else OtherWords(rephraser=services.rephraser)
     built = build_version(snapshot, services, parent=live, rephrase=rephrase, steps=steps)
-    decided = decide_on(built, snapshot, services, rephrase=rephrase, steps=steps)
+    decided = decide_on(built, services, rephrase=rephrase, steps=steps)
     result = conclude(decided, services, steps=steps)
-    return replace(result, skipped=built.skipped, removed=built.corpus.removed, alike=built.corpus.alike)
+    return replace(
+        result,
+        skipped=built.skipped,
+        removed=built.corpus.removed,
+        alike=built.corpus.alike,
+        followed=built.manifest.followed,
+    )
 
 
 def conclude(decided: Decided, services: Services, *, steps: Steps) -> CycleResult:

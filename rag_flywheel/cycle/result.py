@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ingest.build import Alike, RemovedFrom
 from ingest.reading.raw import Removal, Skipped
-from rag_flywheel.domain import Counts, DocumentId, Json, VersionId
+from rag_flywheel.domain import Counts, DocumentId, Followed, Json, VersionId
 
 
 class CycleDecision(StrEnum):
@@ -35,6 +35,7 @@ class CycleResult:
     skipped: tuple[Skipped, ...] = ()  # what was left out
     removed: tuple[RemovedFrom, ...] = ()  # what was taken out of documents that are kept
     alike: tuple[Alike, ...] = ()  # documents that nearly say the same
+    followed: tuple[Followed, ...] = ()  # spans that people named which do not stand where they were named
     seconds: float = 0.0
 
     def as_json(self) -> dict[str, Json]:
@@ -50,6 +51,7 @@ class CycleResult:
                 _as_json(removed.document_id, removal) for removed in self.removed for removal in removed.removed
             ],
             "alike": [[*alike.documents] for alike in self.alike],
+            "followed": [followed.as_json() for followed in self.followed],
             "seconds": self.seconds,
         }
 

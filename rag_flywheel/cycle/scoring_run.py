@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter
 
-from eval.questions.golden import Case
+from eval.questions.golden import Case, judgements
 from eval.scores import score_cache, scorecard
 from eval.scores.judge import Judge
 from eval.scores.ragas_metrics import Score
@@ -150,4 +150,5 @@ def _asked(question: str, seen: Sequence[Passage]) -> tuple[object, ...]:
 
 def _key(case: Case, reply: Reply) -> tuple[object, ...]:
     """Equal for replies that have the same scores for the case."""
-    return (case.case_id, reply.shown, reply.draft, *(passage.chunk for passage in reply.passages))
+    judged = judgements(case)  # which are at other places in another version
+    return (case.case_id, *judged, reply.shown, reply.draft, *(passage.chunk for passage in reply.passages))

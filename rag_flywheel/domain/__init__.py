@@ -4,9 +4,10 @@ Every instant is a timezone-aware `datetime` in UTC. Every span counts character
 (normalised and masked), start inclusive and end exclusive.
 """
 
+from rag_flywheel.domain.anchors import Fate, Followed
 from rag_flywheel.domain.checks import GROUP
 from rag_flywheel.domain.conversation import Citation, Draft, Interaction, Question, Shown, Turn
-from rag_flywheel.domain.documents import Chunk, Document, Evidence, Provenance
+from rag_flywheel.domain.documents import Chunk, Document, Evidence, Provenance, Quote
 from rag_flywheel.domain.feedback import (
     IMPLICIT,
     Correction,
@@ -59,9 +60,11 @@ __all__ = [
     "Draft",
     "Evidence",
     "Exposure",
+    "Fate",
     "Feedback",
     "FeedbackId",
     "FeedbackKind",
+    "Followed",
     "Freeze",
     "GoldenCase",
     "HoldOut",
@@ -76,6 +79,7 @@ __all__ = [
     "Passage",
     "Provenance",
     "Question",
+    "Quote",
     "Retirement",
     "Review",
     "ReviewedCorrection",

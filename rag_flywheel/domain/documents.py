@@ -1,26 +1,82 @@
 """Documents, the chunks they are cut into, and the spans that judgements and corrections point at."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from rag_flywheel.domain.ids import ChunkId, CorrectionId, DocumentId, FeedbackId, InteractionId
 
+CONTEXT = 96
+"""Characters before and after a span that its quote keeps."""
+QUOTED = 20_000
+"""Characters of a span that its quote keeps; of a longer one its beginning is followed, and the rest by its digest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """The words of a span and of what stood around it: enough to find it again when its place says nothing any more.
+
+    It follows the W3C Web Annotation Data Model (2017), where a TextQuoteSelector (exact, prefix, suffix) stands beside
+    a TextPositionSelector, which here is the span itself.
+    """
+
+    exact: str  # at most QUOTED characters
+    prefix: str
+    suffix: str
+    digest: str  # of the whole span, as `text_digest` tells
+    document: str  # of the whole document as it was then
+
+    def __post_init__(self) -> None:
+        if not self.exact.strip():
+            raise ValueError("a quote needs words, got none")
+
+
+def text_digest(text: str) -> str:
+    """Equal for texts that are equal but for white space: SHA-256, in hexadecimal digits."""
+    return hashlib.sha256("".join(text.split()).encode("utf-8", "surrogatepass")).hexdigest()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """A span of one document that supports an answer; it survives re-chunking."""
+    """A span of one document that supports an answer; it survives re-chunking.
+
+    Spans are equal where their places are. With its quote a span also survives that its document is edited or renamed.
+    """
 
     document_id: DocumentId
     start: int  # characters, inclusive
     end: int  # characters, exclusive
+    quote: Quote | None = field(default=None, compare=False)  # None: of a release that kept places alone
 
     def __post_init__(self) -> None:
         if not 0 <= self.start < self.end:
             raise ValueError(f"evidence needs 0 <= start < end, got {self.start}..{self.end}")
 
+    def __str__(self) -> str:
+        return f"{self.document_id}:{self.start}:{self.end}"  # as commands take it
+
     def overlaps(self, other: "Evidence") -> bool:
         """Whether the two spans share at least one character of one document."""
         return self.document_id == other.document_id and self.start < other.end and other.start < self.end
+
+    def quoted(self, text: str) -> "Evidence":
+        """The span with its quote from the whole text of its document; without, where there are no words there."""
+        exact = text[self.start : self.end]
+        if not exact.strip():
+            return self.place
+        quote = Quote(
+            exact=exact[:QUOTED],
+            prefix=text[max(0, self.start - CONTEXT) : self.start],
+            suffix=text[self.end : self.end + CONTEXT],
+            digest=text_digest(exact),
+            document=text_digest(text),
+        )
+        return Evidence(document_id=self.document_id, start=self.start, end=self.end, quote=quote)
+
+    @property
+    def place(self) -> "Evidence":
+        """The span without its quote."""
+        return Evidence(document_id=self.document_id, start=self.start, end=self.end)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

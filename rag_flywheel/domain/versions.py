@@ -1,12 +1,13 @@
 """Index versions, the gate's decisions on them, and the audit log."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from rag_flywheel.domain.anchors import Followed
 from rag_flywheel.domain.checks import aware
-from rag_flywheel.domain.ids import CorrectionId, InteractionId, Json, VersionId
+from rag_flywheel.domain.ids import CorrectionId, DocumentId, InteractionId, Json, VersionId
 from rag_flywheel.domain.ranking import LearnedRanking
 
 
@@ -58,6 +59,8 @@ class Manifest:
     counts: Counts
     notes: tuple[str, ...]  # what a reader of the report should know: skipped files, what tuning tried and kept
     form: int = MANIFEST_FORM  # of what is recorded here
+    followed: tuple[Followed, ...] = ()  # spans that people named which do not stand where they were named
+    renamed: Mapping[DocumentId, DocumentId] = field(default_factory=dict)  # judged documents -> what they became
 
     def __post_init__(self) -> None:
         aware("created", self.created)

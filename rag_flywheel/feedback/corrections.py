@@ -3,14 +3,22 @@
 It is pending until a person decides on it, in `review`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from rag_flywheel.domain import Correction, CorrectionId, DocumentId, Evidence, FeedbackId, InteractionId, Passage
+from rag_flywheel.domain import (
+    Correction,
+    CorrectionId,
+    Evidence,
+    FeedbackId,
+    InteractionId,
+    Passage,
+    VersionId,
+)
 from rag_flywheel.domain.equivalence import supports
-from rag_flywheel.errors import Conflict, InvalidInput
+from rag_flywheel.errors import Conflict
 from rag_flywheel.feedback.attribution import attribute
 from rag_flywheel.feedback.intake import checked_text
 from rag_flywheel.ports import Conversations, Operations, Redactor
@@ -39,15 +47,16 @@ def prepare(
     ledger: SubmissionLedger,
     redactor: Redactor,
     find: Callable[[str], Sequence[Passage]],
-    lengths: Callable[[], Mapping[DocumentId, int]],
+    quoted: Callable[[Sequence[Evidence], VersionId | None], tuple[Evidence, ...]],
     at: datetime,
     new_id: Callable[[], str],
 ) -> Correction:
     """The correction, checked and masked, with the stage that failed, for the caller to record.
 
     `find` searches the live version: where no evidence is named, the passages that hold most of the answer's words are
-    it. `lengths` gives the length of each document there, for checking spans. Raises NotFound for an unknown
-    interaction, Conflict when its texts were not kept, InvalidInput for an unusable answer or span.
+    it. What the correction supersedes is none. `quoted` gives spans their quotes, from the version named or else the
+    live one. Raises NotFound for an unknown interaction, Conflict when its texts were not kept, InvalidInput for an
+    unusable answer, and what `quoted` raises.
     """
     interaction = ledger.interaction(submission.interaction_id)
     if not interaction.question:
@@ -56,15 +65,17 @@ def prepare(
             "corrected: ask again with consent, then correct that"
         )
     text = redactor.redact(checked_text(submission.answer, "the corrected answer")).text
-    spans = submission.evidence
-    if spans or submission.supersedes:
-        _check_spans([*spans, *submission.supersedes], lengths())
-    if not spans:
-        spans = tuple(
+    replaced = quoted(submission.supersedes, interaction.version_id)
+    spans = quoted(submission.evidence, interaction.version_id) or quoted(
+        [
             passage.chunk.span
             for passage in find(text)
-            if not passage.chunk.is_correction and supports(passage.chunk.text, text)
-        )
+            if not passage.chunk.is_correction
+            and supports(passage.chunk.text, text)
+            and not any(passage.chunk.span.overlaps(span) for span in replaced)
+        ],
+        None,
+    )
     return Correction(
         correction_id=CorrectionId(new_id()),
         interaction_id=submission.interaction_id,
@@ -73,21 +84,7 @@ def prepare(
         question=interaction.query,
         answer=text,
         evidence=spans,
-        supersedes=submission.supersedes,
+        supersedes=replaced,
         stage=attribute(interaction.ranking, spans, shown=interaction.shown),
         feedback_id=submission.feedback_id,
     )
-
-
-def _check_spans(spans: Sequence[Evidence], lengths: Mapping[DocumentId, int]) -> None:
-    for span in spans:
-        length = lengths.get(span.document_id)
-        if length is None:
-            raise InvalidInput(
-                f"document {span.document_id!r} is not in the live version; name one that a citation names"
-            )
-        if span.end > length:
-            raise InvalidInput(
-                f"the span {span.start}..{span.end} goes past the end of document {span.document_id!r}, which has "
-                f"{length} characters"
-            )

@@ -14,8 +14,9 @@ from rag_flywheel.domain import AuditEntry, DocumentId, Evidence, GoldenCase, Re
 from rag_flywheel.domain.equivalence import normalised
 from rag_flywheel.errors import Conflict, InvalidInput, NotFound
 from rag_flywheel.feedback.intake import checked_text
-from rag_flywheel.golden_set.listing import folder_cases, held_documents, judged_cases
+from rag_flywheel.golden_set.listing import folder_cases, held_documents, judged_cases, read_corpus
 from rag_flywheel.ports import Redactor
+from rag_flywheel.search.texts import document_texts
 from rag_flywheel.services import Services
 
 NAMED_AT_MOST = 5
@@ -49,7 +50,7 @@ def add(new: NewQuestion, *, who: str, services: Services) -> Additions:
     Raises InvalidInput for an unusable text, for a document or span that the sources do not hold, and where a question
     that nothing answers names what does; Conflict where the very same one was retired.
     """
-    _check_evidence(new, services)
+    spans = _quoted(new, services)
     answer = None if new.answer is None else checked_text(new.answer, "the answer")
     question = checked_text(new.question, "the question")
     case = Case(
@@ -59,7 +60,7 @@ def add(new: NewQuestion, *, who: str, services: Services) -> Additions:
         slice=Slice.GOLDEN,
         answer=answer if new.answerable else None,
         documents=frozenset(new.documents),
-        evidence=tuple(golden.sorted_spans(new.evidence)),
+        evidence=tuple(golden.sorted_spans(spans)),
         answerable=new.answerable,
         made=False,
     )
@@ -205,24 +206,37 @@ def _golden_case(case: Case, *, added: datetime, who: str, origin: Literal["adde
     )
 
 
-def _check_evidence(new: NewQuestion, services: Services) -> None:
+def _quoted(new: NewQuestion, services: Services) -> list[Evidence]:
+    """The spans that answer it, with their quotes: from the live version, where people read them, else from the
+    sources.
+    """
     given: list[DocumentId | Evidence] = [*new.documents, *new.evidence]
     if new.answerable != bool(given):
         raise InvalidInput(
             "name the document or the span that answers the question, or say that nothing does; "
             f"got {len(given)} of them and a question that {'has an answer' if new.answerable else 'nothing answers'}"
         )
-    lengths = held_documents(services) if given else {}
+    texts = held_documents(services, read_corpus(services)) if given else {}
     for judged in given:
         name = judged.document_id if isinstance(judged, Evidence) else judged
-        if name not in lengths:
+        if name not in texts:
             raise InvalidInput(f"the sources hold no document {name!r}; name one as a citation or `explain` names it")
-        length = lengths[name]
-        if isinstance(judged, Evidence) and length is not None and judged.end > length:
-            raise InvalidInput(
-                f"the span {judged.start}..{judged.end} goes past the end of document {name!r}, which has {length} "
-                "characters"
-            )
+    named, live = {span.document_id for span in new.evidence}, services.index.live()
+    chunks = services.index.chunks(live) if live is not None and named else ()
+    shown = document_texts(chunk for chunk in chunks if chunk.document_id in named)
+    return [_from(span, [shown.get(span.document_id), texts[span.document_id]]) for span in new.evidence]
+
+
+def _from(span: Evidence, texts: Sequence[str | None]) -> Evidence:
+    """With the words of the first text that reaches as far. Raises InvalidInput where all that are known end before."""
+    known = [text for text in texts if text is not None]
+    text = next((text for text in known if span.end <= len(text)), None)
+    if text is None and known:
+        raise InvalidInput(
+            f"the span {span.start}..{span.end} goes past the end of document {span.document_id!r}, which has "
+            f"{len(known[-1])} characters"
+        )
+    return span if text is None else span.quoted(text)
 
 
 def _checked_who(who: str) -> str:

@@ -12,7 +12,14 @@ from eval.questions.splits import Role
 from rag_flywheel.domain import CORRECTION_PREFIX, DocumentId
 from rag_flywheel.domain.equivalence import normalised
 from rag_flywheel.golden_set.changes import masked
-from rag_flywheel.golden_set.listing import JudgedQuestion, State, folder_cases, held_documents, judged_questions
+from rag_flywheel.golden_set.listing import (
+    JudgedQuestion,
+    State,
+    folder_cases,
+    held_documents,
+    judged_questions,
+    read_corpus,
+)
 from rag_flywheel.ports import Encoder, GoldenCases, Redactor
 from rag_flywheel.services import Services
 
@@ -47,9 +54,9 @@ class Checkup:
 
 def check(services: Services) -> Checkup:
     """What is wrong with the golden set. Raises InvalidInput for a bad line in the folder, with file and line."""
-    lengths = held_documents(services)
+    read = read_corpus(services)
     in_folder, unjudged = folder_cases(services.config)
-    judged = judged_questions(services, lengths.keys())
+    judged = judged_questions(services, read)
     used = [question for question in judged if question.state is State.IN_USE]
     cases = [question.case for question in used]
     lost = [
@@ -64,7 +71,7 @@ def check(services: Services) -> Checkup:
         *_contradictions(cases),
         *_twofold(in_folder, services.ledger, services.redactor),
         *(Finding(fault=Fault.STALE, cases=(retired.case.case_id,), detail=retired.reason) for retired in lost),
-        *_past_end(cases, lengths),
+        *_past_end(cases, held_documents(services, read)),
         *_unjudged(unjudged),
     ]
     faulty = bool(findings)
@@ -130,12 +137,12 @@ def _twofold(in_folder: Sequence[Case], ledger: GoldenCases, redactor: Redactor)
             yield Finding(fault=Fault.CONTRADICTION, cases=(case.case_id,), detail=detail)
 
 
-def _past_end(cases: Sequence[Case], lengths: Mapping[DocumentId, int | None]) -> Iterator[Finding]:
+def _past_end(cases: Sequence[Case], texts: Mapping[DocumentId, str | None]) -> Iterator[Finding]:
     for case in cases:
         for span in case.evidence:
-            length = lengths.get(span.document_id)
-            if length is not None and span.end > length:
-                detail = f"{golden.judgement_id(span)} goes past the end: the document has {length} characters"
+            text = texts.get(span.document_id)
+            if text is not None and span.end > len(text):
+                detail = f"{golden.judgement_id(span)} goes past the end: the document has {len(text)} characters"
                 yield Finding(fault=Fault.PAST_END, cases=(case.case_id,), detail=detail)
 
 

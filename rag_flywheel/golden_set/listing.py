@@ -1,6 +1,7 @@
 """What the golden set holds: every judged question, where it comes from, its role in the gate, and its state."""
 
-from collections.abc import Sequence, Set
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,11 +10,13 @@ from eval.questions import golden, splits
 from eval.questions.golden import Case, Slice
 from eval.questions.splits import Role
 from ingest import build
+from ingest.build import Corpus
 from ingest.corrections import accepted
 from ingest.reading.sources import fingerprint, list_files
 from rag_flywheel.config import Config
-from rag_flywheel.domain import DocumentId, GoldenCase, Interaction
+from rag_flywheel.domain import DocumentId, Followed, Interaction, ReviewedCorrection
 from rag_flywheel.feedback.intake import confirmed
+from rag_flywheel.golden_set.anchoring import Anchored, Named, anchored
 from rag_flywheel.ports import Conversations
 from rag_flywheel.services import Services
 
@@ -43,6 +46,15 @@ class JudgedQuestion:
     role: Role
     state: State
     reason: str | None  # why it is not in use
+    followed: tuple[Followed, ...] = ()  # its spans that do not stand where they were named
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorpusRead:
+    """The sources as they are now."""
+
+    corpus: Corpus
+    digests: Mapping[str, str]  # of the files
 
 
 def overview(services: Services) -> list[JudgedQuestion]:
@@ -51,12 +63,15 @@ def overview(services: Services) -> list[JudgedQuestion]:
     Reads the sources, as a reindex does: what has not changed comes from the cache. Raises InvalidInput for a bad line
     in the folder.
     """
-    return judged_questions(services, held_documents(services).keys())
+    return judged_questions(services, read_corpus(services))
 
 
-def judged_questions(services: Services, held: Set[DocumentId]) -> list[JudgedQuestion]:
-    """Every judged question; stale are those of which none of the documents that answer them is `held`."""
-    origins = judged_cases(services)
+def judged_questions(services: Services, read: CorpusRead) -> list[JudgedQuestion]:
+    """Every judged question, at its places in the sources as they were `read`; stale are those of which nothing that
+    answers them is there.
+    """
+    standing = _standing(services, read)
+    origins = _cases(standing.reviewed, standing.judged, standing.confirmed, services)
     settings = services.config.gate
     cases = splits.seal(
         splits.clustered([case for case, _ in origins]),
@@ -65,8 +80,13 @@ def judged_questions(services: Services, held: Set[DocumentId]) -> list[JudgedQu
         epoch=splits.epoch(services.ledger.count_decisions(), settings),
     )
     retirements = {retirement.case_id: retirement for retirement in services.ledger.retirements()}
-    _, out_of_use = golden.settled(cases, document_ids=held, retired=retirements)
+    _, out_of_use = golden.settled(
+        cases, document_ids=held_documents(services, read).keys(), retired=retirements, lost=standing.lost
+    )
     retired = {out.case.case_id: out for out in out_of_use}
+    followed: dict[str, list[Followed]] = defaultdict(list)
+    for moved in standing.followed:
+        followed[moved.of].append(moved)
     return [
         JudgedQuestion(
             case=case,
@@ -74,23 +94,44 @@ def judged_questions(services: Services, held: Set[DocumentId]) -> list[JudgedQu
             role=_role(case, seed=settings.seed),
             state=_state(retired.get(case.case_id)),
             reason=retired[case.case_id].reason if case.case_id in retired else None,
+            followed=tuple(followed[case.case_id]),
         )
         for case, (_, origin) in zip(cases, origins, strict=True)
     ]
 
 
 def judged_cases(services: Services) -> list[tuple[Case, Origin]]:
-    """Every case that is not made, ungrouped, and where it comes from."""
+    """Every case that is not made, ungrouped, at the places where it was named, and where it comes from."""
     ledger = services.ledger
-    in_folder, recorded = folder_cases(services.config)[0], ledger.golden_cases()
-    reviewed = ledger.corrections()
+    judged = golden.collected(folder_cases(services.config)[0], ledger.golden_cases())
+    return _cases(ledger.corrections(), judged, _praised(ledger), services)
+
+
+def _cases(
+    reviewed: Sequence[ReviewedCorrection],
+    judged: Sequence[Case],
+    confirmed: Sequence[Interaction],
+    services: Services,
+) -> list[tuple[Case, Origin]]:
+    origins = {stored.case_id: Origin(stored.origin) for stored in services.ledger.golden_cases()}
+    origins |= {case.case_id: Origin.FOLDER for case in folder_cases(services.config)[0]}
     standing = {document.document_id for document in accepted(reviewed).documents}
     corrections = [entry for entry in reviewed if entry.correction.document_id in standing]
     return [
-        *_collected(in_folder, recorded),
+        *((case, origins[case.case_id]) for case in judged),
         *((case, Origin.CORRECTION) for case in golden.from_corrections(corrections, slice=Slice.CONFIRMED)),
-        *((case, Origin.CONFIRMED) for case in golden.from_confirmed(_praised(ledger))),
+        *((case, Origin.CONFIRMED) for case in golden.from_confirmed(confirmed)),
     ]
+
+
+def _standing(services: Services, read: CorpusRead) -> Anchored:
+    ledger = services.ledger
+    named = Named(
+        reviewed=ledger.corrections(),
+        judged=golden.collected(folder_cases(services.config)[0], ledger.golden_cases()),
+        confirmed=_praised(ledger),
+    )
+    return anchored(named, read.corpus, read.digests, services)
 
 
 def folder_cases(config: Config) -> tuple[list[Case], list[str]]:
@@ -98,31 +139,30 @@ def folder_cases(config: Config) -> tuple[list[Case], list[str]]:
     return golden.read_beir(config.resolve(config.golden)) if config.golden else ([], [])
 
 
-def held_documents(services: Services) -> dict[DocumentId, int | None]:
-    """Every document that the sources hold and every standing correction, with its length in characters.
-
-    Documents that were left out when they were read are there too, of unknown length, as a judgement of them may count
-    for the one that says the same.
-    """
+def read_corpus(services: Services) -> CorpusRead:
+    """Read the sources, as a reindex does: what has not changed comes from the cache."""
     files = list_files(services.config).files
+    digests = fingerprint(files)
     corpus = build.collect(
         files,
-        fingerprint(files),
+        digests,
         settings=services.config.ingest,
         cache=services.cache,
         redactor=services.document_redactor,
         on_step=lambda done, total: None,
     )
-    lengths: dict[DocumentId, int | None] = {DocumentId(omitted.name): None for omitted in corpus.skipped}
+    return CorpusRead(corpus=corpus, digests=digests)
+
+
+def held_documents(services: Services, read: CorpusRead) -> dict[DocumentId, str | None]:
+    """Every document that the sources hold and every standing correction, with its text.
+
+    Documents that were left out when they were read are there too, without a text, as a judgement of them may count
+    for the one that says the same.
+    """
+    texts: dict[DocumentId, str | None] = {DocumentId(omitted.name): None for omitted in read.corpus.skipped}
     corrections = accepted(services.ledger.corrections()).documents
-    return lengths | {document.document_id: len(document.text) for document in (*corpus.documents, *corrections)}
-
-
-def _collected(in_folder: Sequence[Case], recorded: Sequence[GoldenCase]) -> list[tuple[Case, Origin]]:
-    """The golden set's own: where folder and ledger use the same id, the folder's case counts."""
-    origins = {golden_case.case_id: Origin(golden_case.origin) for golden_case in recorded}
-    origins |= {case.case_id: Origin.FOLDER for case in in_folder}
-    return [(case, origins[case.case_id]) for case in golden.collected(in_folder, recorded)]
+    return texts | {document.document_id: document.text for document in (*read.corpus.documents, *corrections)}
 
 
 def _praised(ledger: Conversations) -> list[Interaction]:

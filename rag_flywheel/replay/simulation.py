@@ -194,7 +194,7 @@ class _Simulation:
             ledger=services.ledger,
             redactor=services.redactor,
             find=lambda text: self.chat.search(text)[1],
-            lengths=dict,  # no span is named, so no document's length is looked up
+            quoted=lambda spans, seen: tuple(spans),  # the documents of a replay never change
             at=services.now(),
             new_id=services.new_id,
         )

@@ -1,8 +1,9 @@
-"""What is embedded of a chunk."""
+"""What is embedded of a chunk, and what chunks tell of their documents."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
-from rag_flywheel.domain import Chunk
+from rag_flywheel.domain import Chunk, DocumentId
 
 PATH_AT_MOST = 200
 """Characters of the title and the headings above a chunk's text: more would take the place of the text itself."""
@@ -22,3 +23,26 @@ def path(title: str, headings: Sequence[str]) -> str:
         del parts[1]
     joined = " > ".join(parts)
     return joined if len(joined) <= PATH_AT_MOST else " > ".join(part[: PATH_AT_MOST // 2 - 3] for part in parts)
+
+
+def document_texts(chunks: Iterable[Chunk]) -> dict[DocumentId, str]:
+    """The texts of the documents that the chunks are cut from, as far as these tell, every character at its place.
+
+    What no chunk shows is filled with line ends: white space between chunks, and what is hidden. Where more than its
+    span stands before a chunk, such as the header of a table, that is passed over.
+    """
+    pieces: dict[DocumentId, list[Chunk]] = defaultdict(list)
+    for chunk in chunks:
+        if chunk.confirmed is None:
+            pieces[chunk.document_id].append(chunk)
+    return {name: _joined(own) for name, own in pieces.items()}
+
+
+def _joined(chunks: list[Chunk]) -> str:
+    parts, at = [], 0
+    for chunk in sorted(chunks, key=lambda chunk: chunk.start):
+        length = chunk.end - chunk.start
+        shown = chunk.text[len(chunk.text) - length :] if len(chunk.text) >= length else "\n" * length
+        parts += ["\n" * (chunk.start - at), shown[max(0, at - chunk.start) :]]
+        at = max(at, chunk.end)
+    return "".join(parts)

@@ -121,7 +121,8 @@ def test_evidence_and_superseded_spans_are_kept(http: TestClient, made: Services
     spans = [{"document_id": "rollback", "start": 0, "end": 10}]
     corrected(http, evidence=spans, supersedes=spans)
     [item] = http.get("/review").json()
-    assert item["evidence"] == item["supersedes"] == spans
+    assert item["evidence"] == item["supersedes"] == [{**spans[0], "quote": "To put the"}]
+    assert item["followed"] == []
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,7 @@ def test_a_question_is_added_once_listed_and_retired(http: TestClient) -> None:
         "answer": None,
         "documents": ["docs/rollback.md"],
         "evidence": [],
+        "followed": [],
         "answerable": True,
     }
     retired = http.post("/golden/retire", json={"case_id": name, "why": "asked twice", "who": "rita"})

@@ -4,14 +4,27 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from rag_flywheel.domain import Correction, DocumentId, Evidence, Feedback, FeedbackId, InteractionId, Passage
+from rag_flywheel.domain import (
+    Correction,
+    DocumentId,
+    Evidence,
+    Feedback,
+    FeedbackId,
+    InteractionId,
+    Passage,
+    VersionId,
+)
 from rag_flywheel.feedback import corrections, intake
+from rag_flywheel.feedback.quoting import quoted
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.redactor import FakeRedactor
 from tests.fakes.samples import NOON
 
-LENGTHS = {DocumentId("guide"): 100, DocumentId("correction:c0"): 20}
-"""Of the documents of the live version."""
+TEXTS = {
+    DocumentId("guide"): "You can run rag-flywheel rollback at any time.".ljust(90) + "It is safe",
+    DocumentId("correction:c0"): "An older answer here",
+}
+"""The documents of the live version."""
 
 
 def say(ledger: MemoryLedger, kind: str, value: Any, *, of: str = "i1", user: str | None = None) -> Feedback:
@@ -39,7 +52,7 @@ def hand_in(
     user: str | None = None,
     feedback: str | None = None,
     found: Sequence[Passage] = (),
-    lengths: Mapping[DocumentId, int] | None = None,
+    texts: Mapping[DocumentId, str] | None = None,
 ) -> Correction:
     """A correction, checked and recorded, whose search finds what is given, a minute after the one before."""
     number = len(ledger.corrections()) + 1
@@ -55,7 +68,9 @@ def hand_in(
         ledger=ledger,
         redactor=FakeRedactor(),
         find=lambda text: found,
-        lengths=lambda: LENGTHS if lengths is None else lengths,
+        quoted=lambda spans, seen: quoted(
+            spans, versions=[VersionId("live")], texts=lambda version: TEXTS if texts is None else texts
+        ),
         at=NOON + timedelta(minutes=number),
         new_id=lambda: f"c{number}",
     )

@@ -31,6 +31,8 @@ from rag_flywheel.wiring import services
 HERE = Path(__file__).parent
 CUT = {"interleaved", "team"}
 """Fields that are gone: of canaries, and of passages that an answer showed."""
+ADDED = {"quote", "followed", "renamed"}
+"""Fields that the older release did not have: of spans that people named, and of manifests."""
 SCORE = 2e-4
 """By how much a score may differ: models do not add up alike on every processor."""
 
@@ -59,9 +61,13 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
 
 
 def without_cuts(value: Any) -> Any:
-    """The JSON without the fields that are gone."""
+    """The JSON without the fields that are gone, and without those that the older release did not have."""
     if isinstance(value, Mapping):
-        return {name: without_cuts(held) for name, held in value.items() if name not in CUT}
+        return {
+            name: without_cuts(held)
+            for name, held in value.items()
+            if name not in CUT and not (name in ADDED and not held)
+        }
     return [without_cuts(held) for held in value] if isinstance(value, list) else value
 
 
@@ -105,7 +111,9 @@ def test_every_version_holds_the_chunks_that_it_held(stored: Services) -> None:
     kinds = TypeAdapter(list[Chunk])
     for version, chunks in expected.items():
         found = sorted(stored.index.chunks(VersionId(version)), key=lambda chunk: chunk.chunk_id)
-        assert kinds.dump_python(found, mode="json") == sorted(chunks, key=lambda chunk: str(chunk["chunk_id"]))
+        assert without_cuts(kinds.dump_python(found, mode="json")) == sorted(
+            chunks, key=lambda chunk: str(chunk["chunk_id"])
+        )
 
 
 def ranked(passages: Sequence[Passage]) -> tuple[list[list[Any]], list[float]]:

@@ -145,9 +145,9 @@ class House:
         )
 
 
-def built_in(folder: Path, text: str = "") -> House:
+def built_in(folder: Path, text: str = "", *, sources: str = "'*.md'") -> House:
     index = NotingIndex()
-    made = replace(services(folder, text=f"sources: ['*.md']\n{text}"), index=index)
+    made = replace(services(folder, text=f"sources: [{sources}]\n{text}"), index=index)
     house = House(services=made, index=index)
     for name, (heading, fact) in FACTS.items():
         house.write(f"{name}.md", f"# {name.title()}\n\n## {heading}\n\n{fact}\n")

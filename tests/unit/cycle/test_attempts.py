@@ -89,7 +89,7 @@ gate: {minimum_cases: 1, known_items: 0}
     snapshot = take_snapshot(made)
     built = build_version(snapshot, made, parent=first.version_id, rephrase=None, steps=quiet)
     alone = replace(built, attempts=built.attempts[:1])
-    decision = decide_on(alone, snapshot, made, rephrase=None, steps=quiet).decision
+    decision = decide_on(alone, made, rephrase=None, steps=quiet).decision
     assert decision.outcome is Outcome.REFUSED
     second, _ = cycle(made)
     return Tried(

@@ -13,8 +13,6 @@ from rag_flywheel.cycle.candidate_cases import (
     asked_by_the_gate,
     cases,
     lessons,
-    moved,
-    widened,
 )
 from rag_flywheel.domain import CorrectionId, DocumentId, Interaction, InteractionId, Manifest, ReviewedCorrection
 from tests.fakes.evaluation import case, chunk, manifest
@@ -144,18 +142,6 @@ def test_weights_make_no_lesson() -> None:
     without = lessons(both, corrections=corrections, interaction=asked, weights={}, seed=0)
     weights = {InteractionId("nobody judged it"): 1.5}
     assert lessons(both, corrections=corrections, interaction=asked, weights=weights, seed=0) == without
-
-
-def test_a_document_is_moved_when_its_file_changed_and_its_chunks_lie_elsewhere() -> None:
-    before = [chunk("same", "text one"), chunk("longer", "text"), chunk("rechunked", "text", source="other.md")]
-    after = [chunk("same", "text one"), chunk("longer", "text grew"), chunk("rechunked", "te", source="other.md")]
-    sources = ({"guide.md": "1", "other.md": "1"}, {"guide.md": "2", "other.md": "1"})
-    assert moved(before, after, sources=sources) == {"longer"}
-
-
-def test_a_span_of_a_moved_document_gives_way_to_the_whole_document() -> None:
-    (wide,) = widened([case("g", evidence=[span("moved", 1, 2), span("still", 3, 4)])], {DocumentId("moved")})
-    assert (wide.documents, wide.evidence) == ({"moved"}, (span("still", 3, 4),))
 
 
 # --- questions that only the gate asks ------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ def test_what_a_version_holds_is_refused_after_one_attempt(tmp_path: Path) -> No
     bold = LearnedRanking(fusion={"dense_margin": 1.0})
     several = replace(built, attempts=(bold, *built.attempts))
     house.steps.clear()
-    decided = decide_on(several, snapshot, house.services, rephrase=None, steps=house.step)
+    decided = decide_on(several, house.services, rephrase=None, steps=house.step)
     manifest = decided.manifest
     assert decided.decision.outcome is Outcome.REFUSED
     assert manifest.learned == bold
@@ -93,7 +93,7 @@ def test_a_document_that_is_lost_in_reading_an_unchanged_file_refuses_the_versio
     snapshot = take_snapshot(house.services)
     built = build_version(snapshot, house.services, parent=live, rephrase=None, steps=house.step)
     less = replace(built, chunks=tuple(chunk for chunk in built.chunks if chunk.document_id != "lamp.md"))
-    decision = decide_on(less, snapshot, house.services, rephrase=None, steps=house.step).decision
+    decision = decide_on(less, house.services, rephrase=None, steps=house.step).decision
     assert decision.outcome is Outcome.REFUSED
     broken = [(check["invariant"], check["documents"]) for check in decision.report["checks"] if not check["holds"]]
     assert broken == [(Invariant.STORED, ["lamp.md"]), (Invariant.LOST, ["lamp.md"])]  # still stored, as it was built
@@ -124,7 +124,7 @@ def test_who_is_erased_between_build_and_judgement_refuses_the_version(tmp_path:
     live = house.services.index.live()
     built = build_version(snapshot, house.services, parent=live, rephrase=None, steps=house.step)
     house.services.ledger.erase_user("ada")
-    decision = decide_on(built, snapshot, house.services, rephrase=None, steps=house.step).decision
+    decision = decide_on(built, house.services, rephrase=None, steps=house.step).decision
     assert decision.outcome is Outcome.REFUSED
     [erased] = [check for check in decision.report["checks"] if check["invariant"] == Invariant.ERASED]
     assert not erased["holds"]

@@ -247,7 +247,7 @@ def test_a_version_that_the_gate_did_not_pass_leaves_a_notice_with_its_reasons(
     changed(household)
     snapshot = take_snapshot(household)
     built = build_version(snapshot, household, parent=household.index.live(), rephrase=None, steps=quiet)
-    decided = decide_on(built, snapshot, household, rephrase=None, steps=quiet)
+    decided = decide_on(built, household, rephrase=None, steps=quiet)
     manifest = decided.manifest
     fallen = replace(decided.decision, outcome=Outcome(outcome), reasons=("untouched questions fell",))
     result = conclude(replace(decided, decision=fallen), household, steps=quiet)

@@ -5,7 +5,8 @@ from pathlib import Path
 from ingest.build import Alike, RemovedFrom
 from ingest.reading.raw import Removal, Skipped
 from rag_flywheel.cycle.result import CycleDecision, CycleResult
-from rag_flywheel.domain import Counts, DocumentId, VersionId
+from rag_flywheel.domain import Counts, DocumentId, Fate, Followed, VersionId
+from tests.fakes.samples import span
 
 
 def test_a_result_is_shown_with_the_keys_that_scripts_read() -> None:
@@ -22,6 +23,11 @@ def test_a_result_is_shown_with_the_keys_that_scripts_read() -> None:
                 removed=(Removal(what="running heads", count=2, lines=("Pump manual",)),),
             ),
         ),
+        followed=(
+            Followed(
+                of="correction:c1", superseded=True, was=span("a.md", 0, 9), now=(span("b.md", 7, 16),), fate=Fate.MOVED
+            ),
+        ),
         alike=(Alike(documents=(DocumentId("a"), DocumentId("b"))),),
         seconds=1.5,
     )
@@ -34,6 +40,15 @@ def test_a_result_is_shown_with_the_keys_that_scripts_read() -> None:
         "skipped": [{"name": "a.md", "reason": "is empty"}, {"name": "b", "reason": "same"}],
         "removed": [{"document_id": "d.pdf", "what": "running heads", "count": 2, "lines": ["Pump manual"]}],
         "alike": [["a", "b"]],
+        "followed": [
+            {
+                "of": "correction:c1",
+                "superseded": True,
+                "was": "a.md:0:9",
+                "now": ["b.md:7:16"],
+                "fate": "moved",
+            }
+        ],
         "seconds": 1.5,
     }
 
@@ -49,5 +64,6 @@ def test_what_there_is_not_is_null() -> None:
         "skipped": [],
         "removed": [],
         "alike": [],
+        "followed": [],
         "seconds": 0.0,
     }

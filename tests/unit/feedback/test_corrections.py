@@ -2,11 +2,9 @@
 
 import pytest
 
-from rag_flywheel.domain import (
-    ReviewedCorrection,
-    Stage,
-)
+from rag_flywheel.domain import DocumentId, ReviewedCorrection, Stage, VersionId
 from rag_flywheel.errors import Conflict, InvalidInput, NotFound
+from rag_flywheel.feedback.quoting import quoted
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.samples import (
@@ -93,3 +91,29 @@ def test_a_span_must_lie_in_a_document_of_the_live_version(ledger: MemoryLedger,
 def test_a_span_may_end_with_its_document_and_may_name_a_correction(ledger: MemoryLedger) -> None:
     replaced = (span("guide", 90, 100), span("correction:c0", 0, 20))
     assert hand_in(ledger, supersedes=replaced).supersedes == replaced
+
+
+def test_a_span_is_kept_with_the_words_that_the_person_saw(ledger: MemoryLedger) -> None:
+    made = hand_in(ledger, evidence=[span("guide", 8, 33)], supersedes=[span("guide", 90, 100)])
+    for kept, words in ((made.evidence, "run rag-flywheel rollback"), (made.supersedes, "It is safe")):
+        [named] = kept
+        assert named.quote is not None
+        assert named.quote.exact == words
+
+
+def test_a_span_is_quoted_from_the_version_of_the_answer_and_else_from_the_live_one() -> None:
+    texts = {
+        "seen": {DocumentId("guide"): "As it was read."},
+        "live": {DocumentId("guide"): "It reads otherwise by now."},
+    }
+    named = [span("guide", 0, 15), span("guide", 3, 26)]
+    first, second = quoted(named, versions=[VersionId("seen"), VersionId("live")], texts=texts.__getitem__)
+    assert [held.quote and held.quote.exact for held in (first, second)] == [
+        "As it was read.",
+        "reads otherwise by now.",
+    ]
+
+
+def test_a_passage_that_the_correction_supersedes_is_no_evidence_of_it(ledger: MemoryLedger) -> None:
+    made = hand_in(ledger, supersedes=[span("guide", 0, 9)], found=[passage(SUPPORTING)])
+    assert made.evidence == ()

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from ingest.chunking import chunk as cut
-from ingest.known_questions import known_questions, up_to_date
+from ingest.known_questions import known_questions
 from rag_flywheel.config import Ingest
 from rag_flywheel.domain import Chunk, Citation, Document, DocumentId, Interaction
 from rag_flywheel.ports import Entry
@@ -118,61 +118,6 @@ def test_where_a_text_stands_twice_the_nearest_place_to_where_it_stood_counts() 
     twice = [chunk("manual", "Press the button.", start=start) for start in (0, 100, 500)]
     given = confirmed("i7", "What now?", replace(twice[0], start=120, end=137))
     assert [question.start for question in known_questions([given], twice)] == [100]
-
-
-# --- citations follow their text ------------------------------------------------------------------------------------
-
-
-def places(given: Interaction) -> list[tuple[str, int, int]]:
-    return [(cited.document_id, cited.start, cited.end) for cited in given.citations]
-
-
-def test_a_citation_follows_its_text_down_the_page() -> None:
-    given = confirmed("i7", "Why?", BOILER)
-    [now] = up_to_date([given], [chunk("boiler", "A new first paragraph."), chunk("boiler", BOILER.text, start=24)])
-    assert places(now) == [("boiler", 24, 24 + len(BOILER.text))]
-    assert replace(now, citations=given.citations) == given
-
-
-def test_a_citation_follows_its_text_within_a_chunk() -> None:
-    grown = chunk("boiler", f"New. {BOILER.text}", start=100)
-    [now] = up_to_date([confirmed("i7", "Why?", BOILER)], [grown])
-    [(_, start, end)] = places(now)
-    assert grown.text[start - grown.start : end - grown.start] == BOILER.text
-    assert start == 105
-
-
-def test_each_citation_of_an_answer_follows_its_own_text() -> None:
-    given = confirmed("i7", "Why?", BOILER, FILTER, chunk("gone", "Not there any more."))
-    [now] = up_to_date([given], [chunk("filter", FILTER.text, start=7), chunk("boiler", BOILER.text, start=50)])
-    assert places(now) == [
-        ("boiler", 50, 50 + len(BOILER.text)),
-        ("filter", 7, 7 + len(FILTER.text)),
-        ("gone", 0, len("Not there any more.")),
-    ]
-    assert [cited.number for cited in now.citations] == [1, 2, 3]
-
-
-@pytest.mark.parametrize(
-    "now",
-    [chunk("boiler", "Turn the tap to the right.", start=9), chunk("copy", BOILER.text)],
-    ids=["text", "document"],
-)
-def test_a_citation_whose_text_is_gone_stays_where_it_was(now: Chunk) -> None:
-    given = confirmed("i7", "Why?", BOILER)
-    assert up_to_date([given], [now]) == [given]
-
-
-def test_a_citation_in_a_chunk_with_a_hidden_part_stays_where_it_was() -> None:
-    """What is hidden is missing from the text and not from its span, so a place in the text is none in the document."""
-    given = confirmed("i7", "Why?", BOILER)
-    holed = replace(chunk("boiler", f"Shown. {BOILER.text}", start=40), end=300)
-    assert up_to_date([given], [holed]) == [given]
-
-
-def test_a_confirmed_answer_without_citations_is_left_as_it_is() -> None:
-    given = [confirmed("i7", "Why?"), confirmed("i8", "Else?", BOILER)]
-    assert up_to_date(given, CHUNKS) == given
 
 
 # --- chunks and entries ---------------------------------------------------------------------------------------------

@@ -1,0 +1,31 @@
+"""Spans that people name, with the words that stand there: what finds them again in later versions."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from rag_flywheel.domain import DocumentId, Evidence, VersionId
+from rag_flywheel.errors import InvalidInput
+
+Texts = Callable[[VersionId], Mapping[DocumentId, str]]
+"""The texts of a version's documents, empty where the version is not kept."""
+
+
+def quoted(spans: Sequence[Evidence], *, versions: Sequence[VersionId], texts: Texts) -> tuple[Evidence, ...]:
+    """The spans, each with its quote from the first of the versions that holds it.
+
+    Name the version that the person saw first, and the live one after it. Raises InvalidInput for a span that lies in
+    a document of none of them, or goes past its end.
+    """
+    return tuple(_quoted(span, [texts(version) for version in dict.fromkeys(versions)]) for span in spans)
+
+
+def _quoted(span: Evidence, versions: Sequence[Mapping[DocumentId, str]]) -> Evidence:
+    held = [documents[span.document_id] for documents in versions if span.document_id in documents]
+    if not held:
+        raise InvalidInput(f"document {span.document_id!r} is not in the live version; name one that a citation names")
+    text = next((text for text in held if span.end <= len(text)), None)
+    if text is None:
+        raise InvalidInput(
+            f"the span {span.start}..{span.end} goes past the end of document {span.document_id!r}, which has "
+            f"{len(held[-1])} characters"
+        )
+    return span.quoted(text)
