@@ -57,6 +57,7 @@ def main() -> None:
     answer = os.dup(1)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold texts and secrets
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, resource.getrlimit(resource.RLIMIT_DATA)[1]))
     failed, unread = "", 0
     try:

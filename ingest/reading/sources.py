@@ -115,19 +115,18 @@ def fingerprint(files: Iterable[SourceFile]) -> dict[str, str]:
 
 
 def read(file: SourceFile, part: Part | None = None) -> tuple[list[RawDocument], list[Skipped]]:
-    """The documents that the file, or a part of it, holds, in their order, and what of it could not be read.
-
-    The source's title is that of its only document, and stands before those of several.
-    """
+    """The documents that the file, or a part of it, holds, in their order, and what of it could not be read."""
     documents, skipped = formats.read(file.name, file.path, part)
+    return [_titled(document, file) for document in documents], skipped
+
+
+def _titled(document: RawDocument, file: SourceFile) -> RawDocument:
+    """With the source's title: in the place of its own where the source is this one document, else before its own."""
     title = file.source.title
     if not title:
-        return documents, skipped
-    only = file.alone and len(documents) == 1
-    return [
-        replace(document, title=title if only or not document.title else f"{title}: {document.title}")
-        for document in documents
-    ], skipped
+        return document
+    only = file.alone and document.document_id == file.name
+    return replace(document, title=title if only or not document.title else f"{title}: {document.title}")
 
 
 def unique(documents: Iterable[AnyDocument]) -> tuple[list[AnyDocument], list[Skipped]]:

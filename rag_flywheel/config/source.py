@@ -112,7 +112,12 @@ class Source(BaseModel):
     @property
     def treatment(self) -> tuple[str, ...]:
         """What of it decides which texts its files come to: a change is as good as a change of the files."""
-        return (self.title, self.trust, self.language, self.mask or "")
+        return (self.title, self.trust, self.language, self.policy)
+
+    @property
+    def policy(self) -> Literal["full", "dangerous", "nothing"]:
+        """What is masked in its documents."""
+        return self.mask or ("dangerous" if self.trust == "official" else "full")
 
 
 def as_source(value: object) -> object:

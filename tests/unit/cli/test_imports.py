@@ -4,10 +4,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+
+from rag_flywheel import config, wiring
+from rag_flywheel.cycle.snapshot import take_snapshot
+from rag_flywheel.domain import VersionId
+from rag_flywheel.rollout.promotion import act_of, promote
+from tests.fakes.samples import decision, manifest
+from tests.fakes.services import build
 
 HEAVY = {
     *("fastapi", "starlette", "uvicorn", "sqlalchemy", "alembic", "qdrant_edge", "qdrant_client", "llama_index"),
@@ -60,11 +68,12 @@ def stub() -> Iterator[str]:
         thread.join()
 
 
-def imported(*arguments: str) -> set[str]:
+def imported(*arguments: str, says: str = "") -> set[str]:
     """The top-level packages that a process has imported when the command has ended, well."""
     command = [sys.executable, "-c", CALL, *arguments]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 0, ended.stderr
+    assert says in ended.stdout
     return set(ended.stderr.split())
 
 
@@ -90,8 +99,14 @@ def test_help_imports_no_settings_and_no_http_client_either(arguments: tuple[str
 
 
 def test_a_reindex_that_finds_nothing_changed_imports_nothing_that_building_a_version_needs(tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").write_text("sources: [page.md]\ngate: {known_items: 0}\n")
+    file = tmp_path / "config.yaml"
+    file.write_text("sources: [page.md]")
     (tmp_path / "page.md").write_text("# Reset\n\nHold the button for ten seconds.\n")
-    command = ("--config", str(tmp_path / "config.yaml"), "--json", "reindex")
-    assert imported(*command) & LEARNING != set()
-    assert imported(*command) & LEARNING == set()
+    with wiring.services(config.load(file, {}), config.secrets({})) as made:
+        build(made.index, "v1")
+        made.ledger.add_version(replace(manifest("v1"), inputs=take_snapshot(made).inputs))
+        made.ledger.add_decision(decision("v1"))
+        act = act_of("test", "test", at=made.now())
+        promote(VersionId("v1"), expected=None, index=made.index, ledger=made.ledger, act=act)
+    found = imported("--config", str(file), "--json", "reindex", says='"decision": "unchanged"')
+    assert found & LEARNING == set()
