@@ -50,8 +50,8 @@ def _epub(text: str) -> bytes:
     package = (
         '<package xmlns="http://www.idpf.org/2007/opf" version="3.0" unique-identifier="i"><metadata '
         'xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:identifier id="i">i</dc:identifier><dc:title>T</dc:title>'
-        '<dc:language>en</dc:language></metadata><manifest><item id="a" href="a.xhtml" media-type="application/xhtml+xml"'
-        '/></manifest><spine><itemref idref="a"/></spine></package>'
+        '<dc:language>en</dc:language></metadata><manifest><item id="a" href="a.xhtml" media-type="application/xhtml+'
+        'xml"/></manifest><spine><itemref idref="a"/></spine></package>'
     )
     parts = {"META-INF/container.xml": container, "OPS/p.opf": package, "OPS/a.xhtml": page}
     return archive({"mimetype": b"application/epub+zip", **{name: part.encode() for name, part in parts.items()}})

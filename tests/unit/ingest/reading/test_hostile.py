@@ -9,13 +9,13 @@ from ingest import build
 from ingest.build import Corpus
 from ingest.reading.formats import SUFFIXES
 from ingest.reading.sources import fingerprint, list_files
+from rag_flywheel.adapters.privacy.redactor import NoRedactor
 from rag_flywheel.config import Config, Ingest
 from tests.fakes import hostile, sound
 from tests.fakes.hostile import MARK, SECRET
 from tests.fakes.rankings import MemoryCache
-from tests.fakes.redactor import FakeRedactor
 
-SETTINGS = Ingest(file_seconds=15, file_memory_mb=512, file_unpacked_mb=50)
+SETTINGS = Ingest(file_seconds=6, file_memory_mb=512, file_unpacked_mb=50)
 NUMBERS = ("first", "second", "third")
 
 
@@ -53,7 +53,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
         fingerprint(files),
         settings=config.ingest,
         cache=MemoryCache(),
-        redactor=lambda source: FakeRedactor(),
+        redactor=lambda source: NoRedactor(),
         on_step=lambda done, total: None,
     )
 
