@@ -3,7 +3,9 @@
 import io
 import json
 from collections.abc import Callable, Mapping
+from pathlib import PurePath
 
+from ingest.reading.formats import SUFFIXES
 from tests.fakes.hostile import archive, pdf
 
 Make = Callable[[str], bytes]
@@ -81,3 +83,18 @@ FORMATS: Mapping[str, Make] = {
     ".xlsx": _xlsx,
     ".epub": _epub,
 }
+
+
+def sentences() -> dict[str, str]:
+    """The sentence of each good file, by the file's name. No two have the same words."""
+    return {
+        f"{number}{suffix}": f"The {number} lever of kind{suffix[1:]} lifts the {number}{suffix[1:]} lid."
+        for suffix in FORMATS
+        if suffix in SUFFIXES
+        for number in ("first", "second", "third", "fourth")
+    }
+
+
+def files() -> dict[str, bytes]:
+    """Four good files of each format that can be read, by their names."""
+    return {name: FORMATS[PurePath(name).suffix](text) for name, text in sentences().items()}
