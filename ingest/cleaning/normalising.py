@@ -3,14 +3,10 @@
 import re
 import unicodedata
 
-import regex
-
 from ingest.reading.raw import PAGE_BREAK
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
 _WORDS = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+(?:['’][^\W\d_{_CJK}]+)*")
-_MARKS = regex.compile(r"\p{M}{30}(?=\p{M})")
-"""Marks on one letter that a joiner must follow (UAX #15, stream-safe text): sorting them takes quadratic time."""
 _SPACES = re.compile(r"(?<=\S)(?:[ \t]{2,}|\t)")  # what is one space already is no match: that would cost memory
 _FENCE = re.compile(r"^ {0,3}(?:```|~~~)")
 
@@ -27,7 +23,7 @@ def normalise(text: str) -> str:
     surrogates. They break search, and instructions can be hidden in them. Code between fences keeps its spaces.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n")
-    text = unicodedata.normalize("NFC", _MARKS.sub("\\g<0>\u034f", text.translate(_characters(text))))
+    text = unicodedata.normalize("NFC", _with_short_rows_of_marks(text.translate(_characters(text))))
     lines: list[str] = []
     fenced = False
     for line in text.split("\n"):
@@ -37,6 +33,14 @@ def normalise(text: str) -> str:
         if kept.strip() or kept == PAGE_BREAK or (lines and lines[-1]):
             lines.append(kept.rstrip(" \t"))
     return "\n".join(lines).strip("\n" + PAGE_BREAK)
+
+
+def _with_short_rows_of_marks(text: str) -> str:
+    """The text with a joiner after 30 marks on one letter (UAX #15, stream-safe text): sorting a row of them, as NFC
+    does, takes quadratic time.
+    """
+    marks = re.escape("".join(character for character in set(text) if unicodedata.combining(character)))
+    return re.sub(f"[{marks}]{{30}}(?=[{marks}])", "\\g<0>\u034f", text) if marks else text
 
 
 def _characters(text: str) -> dict[int, str]:

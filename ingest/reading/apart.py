@@ -1,8 +1,8 @@
 """Files read in processes of their own: whatever a file does to its reader, it is named and the others are read.
 
 A process is started when there is work for it. One that takes too long, crashes or says too much is killed, and the
-next file gets a new one. What the parent gets is JSON, not code, so that a reader that a file has taken over can tell
-lies about this file and no more.
+next file gets a new one. Time is that of the processor, so that a busy machine costs no file. What the parent gets is
+JSON, not code, so that a reader that a file has taken over can tell lies about this file and no more.
 """
 
 import contextlib
@@ -21,6 +21,8 @@ from pydantic import ValidationError
 from ingest.reading.worker import MEGABYTE, READY, REPLY, Reply, Result, Task, failed, main
 from rag_flywheel.errors import Unavailable
 
+PATIENCE = 4
+"""Times its processor time that a file may take in all: on a busy machine, or where a process waits for something."""
 START = 120.0
 """Seconds in which a process must be ready for its first file; that it is not is the machine's fault, not a file's."""
 
@@ -128,7 +130,7 @@ class _Process:
     def ask(self, task: Task) -> Reply:
         """What the process says. Raises _Crashed when it ends itself; it must be ended, too, when this was its last."""
         seconds, most = task.settings.file_seconds, task.settings.file_unpacked_mb
-        with self._killed_after(seconds) as late:
+        with self._killed_after(PATIENCE * seconds) as late:
             try:
                 pickle.dump(task, self._tasks)
                 self._tasks.flush()
@@ -142,10 +144,10 @@ class _Process:
                 raise _Crashed("crashes its reader (what it says is no result)") from None
         if line and len(line) > most * MEGABYTE:
             reason = f"comes to more text than ingest.file_unpacked_mb ({most})"
-        elif late.is_set():
+        elif late.is_set() or self._status() == -signal.SIGXCPU:
             reason = f"takes longer than ingest.file_seconds ({seconds:g})"
         else:
-            raise _Crashed(f"crashes its reader ({self._ended_as()})")
+            raise _Crashed(f"crashes its reader ({_ending(self._status())})")
         return Reply(result=failed(task, reason, lasting=False), last=True)
 
     def kill(self) -> None:
@@ -175,10 +177,15 @@ class _Process:
         finally:
             timer.cancel()
 
-    def _ended_as(self) -> str:
-        """How a process ended that says no more: a signal's name or an exit status."""
-        self.kill()  # where it closed its output and lives on
-        status = self._process.wait()
-        if status == -signal.SIGKILL:
-            return "SIGKILL, as the system does where memory is short"
-        return signal.Signals(-status).name if status < 0 else f"exit status {status}"
+    def _status(self) -> int:
+        """How a process ended that says no more, or less than nothing for the signal that ended it."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._process.wait(timeout=5)
+        self.kill()  # it closed its output, and lives on
+        return self._process.wait()
+
+
+def _ending(status: int) -> str:
+    if status == -signal.SIGKILL:
+        return "SIGKILL, as the system does where memory is short"
+    return signal.Signals(-status).name if status < 0 else f"exit status {status}"

@@ -6,6 +6,7 @@ of leads nowhere, since it may be text of a document.
 
 import contextlib
 import hashlib
+import math
 import os
 import pickle
 import resource
@@ -174,12 +175,12 @@ def _next(tasks: BinaryIO) -> Task | None:
 
 def _limit(settings: Ingest) -> None:
     """Bound what the next task may map, where the system tells what is mapped already (Linux), and its processor time:
-    the parent ends what takes too long, but it may be gone by then.
+    the system ends what needs more.
     """
     if mapped := _mapped():
         _soft(resource.RLIMIT_AS, mapped + settings.file_memory_mb * MEGABYTE)
     used = resource.getrusage(resource.RUSAGE_SELF)
-    _soft(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime + settings.file_seconds) + 2)
+    _soft(resource.RLIMIT_CPU, math.ceil(used.ru_utime + used.ru_stime + settings.file_seconds))
 
 
 def _unlimit() -> None:

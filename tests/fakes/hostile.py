@@ -11,7 +11,7 @@ from email.message import EmailMessage
 MARK = "zanzibar"
 SECRET = "the-file-beside-says-marzipan"
 """What a file beside them holds: `beside.secret`."""
-BOMB_MB = 100
+BOMB_MB = 60
 """What the archives and streams that are bombs come to, unpacked."""
 
 _WORDS = f"{MARK} and some more words of a sentence that is read. "
@@ -41,24 +41,24 @@ TEXTS: Mapping[str, Make] = {
 
 ENDURED_TEXTS: Mapping[str, Make] = {
     "utf16-without-bom.txt": lambda: (_WORDS * 50).encode("utf-16-le"),
-    "one-line.txt": lambda: _WORDS.encode() * 100_000,
-    "one-word.txt": lambda: MARK.encode() * 500_000,
-    "line-ends.txt": lambda: _WORDS.encode() + b"\n" * 4_000_000 + _WORDS.encode(),
+    "one-line.txt": lambda: _WORDS.encode() * 20_000,
+    "one-word.txt": lambda: MARK.encode() * 100_000,
+    "line-ends.txt": lambda: _WORDS.encode() + b"\n" * 500_000 + _WORDS.encode(),
     "gap.txt": lambda: (_WORDS + " " * 2_000_000 + _WORDS).encode(),
     "gaps.txt": lambda: (_WORDS + " \t" * 50_000 + "\n").encode() * 20,
-    "marks.txt": lambda: (_WORDS + "e" + "\u0301\u0323" * 200_000).encode(),
+    "marks.txt": lambda: (_WORDS + "e" + "\u0301\u0323" * 100_000).encode(),
     "half.txt": lambda: _WORDS.encode() * 50 + b"\xe2\x82",
-    "hyphens.txt": lambda: (MARK + "-\n" * 300_000 + _WORDS).encode(),
-    "front.md": lambda: b"---\n" + b"title: [unclosed\n" * 100_000 + _WORDS.encode(),
+    "hyphens.txt": lambda: (MARK + "-\n" * 50_000 + _WORDS).encode(),
+    "front.md": lambda: b"---\n" + b"title: [unclosed\n" * 30_000 + _WORDS.encode(),
     "quotes.md": lambda: (">" * 100_000 + " " + _WORDS).encode(),
     "brackets.md": lambda: (_WORDS + "[" * 200_000 + "]" * 200_000).encode(),
     "links.md": lambda: (_WORDS + "[a](" * 100_000).encode(),
-    "pictures.md": lambda: (_WORDS + "![a](data:image/png;base64,").encode() + b"QUJD" * 1_000_000,
-    "stars.md": lambda: (_WORDS + "*a_" * 300_000).encode(),
-    "fences.md": lambda: (_WORDS + "\n```\n~~~\n" * 100_000).encode(),
+    "pictures.md": lambda: (_WORDS + "![a](data:image/png;base64,").encode() + b"QUJD" * 250_000,
+    "stars.md": lambda: (_WORDS + "*a_" * 100_000).encode(),
+    "fences.md": lambda: (_WORDS + "\n```\n~~~\n" * 30_000).encode(),
     "ticks.md": lambda: (_WORDS + "".join("`" * (n % 500) + "a" for n in range(5_000))).encode(),
-    "headings.md": lambda: b"".join(b"# a\n" for _ in range(200_000)) + _WORDS.encode(),
-    "underlines.md": lambda: ("a\n===\n" * 100_000 + _WORDS).encode(),
+    "headings.md": lambda: b"".join(b"# a\n" for _ in range(50_000)) + _WORDS.encode(),
+    "underlines.md": lambda: ("a\n===\n" * 20_000 + _WORDS).encode(),
     "wide-table.md": lambda: ("|a" * 100_000 + "|\n" + "|-" * 100_000 + "|\n" + _WORDS).encode(),
     "comments.md": lambda: (_WORDS + "<!--" * 200_000).encode(),
     "laughs.md": lambda: (
@@ -72,9 +72,9 @@ ENDURED_TEXTS: Mapping[str, Make] = {
     "deep-list.html": lambda: ("<ul><li>" * 20_000 + _WORDS).encode(),
     "deep-table.html": lambda: ("<table><tr><td>" * 3_000 + _WORDS).encode(),
     "unclosed.html": lambda: (f"<p>{_WORDS}" + "<b><i><a href=x>" * 30_000).encode(),
-    "attributes.html": lambda: (f"<p {' '.join(f'a{n}=1' for n in range(200_000))}>{_WORDS}").encode(),
-    "comment.html": lambda: (f"<p>{_WORDS}<!--" + "-" * 2_000_000).encode(),
-    "less.html": lambda: (f"<p>{_WORDS}</p>" + "<" * 500_000).encode(),
+    "attributes.html": lambda: (f"<p {' '.join(f'a{n}=1' for n in range(50_000))}>{_WORDS}").encode(),
+    "comment.html": lambda: (f"<p>{_WORDS}<!--" + "-" * 500_000).encode(),
+    "less.html": lambda: (f"<p>{_WORDS}</p>" + "<" * 100_000).encode(),
     "lies.html": lambda: f'<meta charset="utf-16"><p>{_WORDS}'.encode(),
     "nonsense.html": lambda: f'<meta charset="rot13"><p>{_WORDS}'.encode(),
     "laughs.html": lambda: (_LAUGHS + f"<p>&a11; {_WORDS}").encode(),
@@ -96,7 +96,7 @@ ENDURED_TEXTS: Mapping[str, Make] = {
     "unclosed.adoc": lambda: ("====\n|===\n----\n" * 30_000 + _WORDS).encode(),
     "nested.ipynb": lambda: b'{"cells": ' + b"[" * 100_000,
     "shape.ipynb": lambda: json.dumps({"cells": {"a": [MARK]}, "nbformat": "x", "metadata": []}).encode(),
-    "output.ipynb": lambda: _notebook("a" * 4_000_000),
+    "output.ipynb": lambda: _notebook("a" * 1_000_000),
     "deep.eml": lambda: _nested_mail(400),
     "charset.eml": lambda: f"Subject: a\nContent-Type: text/plain; charset=rot13\n\n{_WORDS}".encode(),
     "base64.eml": lambda: f"Subject: a\nContent-Transfer-Encoding: base64\n\n{_WORDS * 100}".encode(),
@@ -145,7 +145,7 @@ LINES: Mapping[str, Make] = {
     "latin.jsonl": lambda: '{"_id": "ä", "text": "zanzibar é"}\n'.encode("latin-1"),
     "texts.jsonl": lambda: _line('"n"', "5") + _line('"l"', "[]") + _line('"e"', '""') + _line('"s"', r'"\ud800"'),
     "values.ndjson": lambda: b'5\n"zanzibar"\n[]\nnull\ntrue\nNaN\n',
-    "many.jsonl": lambda: b"zanzibar\n" * 300_000,
+    "many.jsonl": lambda: b"zanzibar\n" * 50_000,
     "zeros.jsonl": lambda: b"\0" * 100_000 + b"\n",
 }
 """Files whose lines are bad and must be named. A good one may be put after them."""
@@ -216,7 +216,7 @@ def _of_every_kind(suffix: str) -> dict[str, Make]:
         f"cut{suffix}": lambda: whole()[:200],
         f"no-archive{suffix}": lambda: _WORDS.encode(),
         f"missing{suffix}": lambda: archive({"a.txt": _WORDS.encode()}),
-        f"members{suffix}": lambda: archive({f"{n}.xml": b"" for n in range(20_000)}),
+        f"members{suffix}": lambda: archive({f"{n}.xml": b"" for n in range(5_000)}),
         f"lies{suffix}": lambda: _lying(archive({**_types(name, kind), name: b"<a>" + b" " * 10_000_000 + b"</a>"})),
         f"crypt{suffix}": lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 4_000,
     }
@@ -297,7 +297,7 @@ ENDURED_PDFS: Mapping[str, Make] = {
     "circle.pdf": lambda: pdf(_shown(_WORDS), kids="2 0 R 3 0 R"),
     "pages.pdf": lambda: pdf(_shown(_WORDS), kids="3 0 R " * 300, count="99999999"),
     "arrays.pdf": lambda: pdf(b"[" * 100_000 + b"]" * 100_000 + b" TJ " + _shown(_WORDS)),
-    "operators.pdf": lambda: pdf(b"q " * 300_000 + _shown(_WORDS)),
+    "operators.pdf": lambda: pdf(b"q " * 100_000 + _shown(_WORDS)),
     "double-bomb.pdf": lambda: pdf(zlib.compress(_inflating()), stream="/Filter[/FlateDecode/FlateDecode]"),
 }
 

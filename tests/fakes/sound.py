@@ -3,7 +3,9 @@
 import io
 import json
 from collections.abc import Callable, Mapping
+from pathlib import PurePath
 
+from ingest.reading.formats import SUFFIXES
 from tests.fakes.hostile import archive, pdf
 
 Make = Callable[[str], bytes]
@@ -50,8 +52,8 @@ def _epub(text: str) -> bytes:
     package = (
         '<package xmlns="http://www.idpf.org/2007/opf" version="3.0" unique-identifier="i"><metadata '
         'xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:identifier id="i">i</dc:identifier><dc:title>T</dc:title>'
-        '<dc:language>en</dc:language></metadata><manifest><item id="a" href="a.xhtml" '
-        'media-type="application/xhtml+xml"/></manifest><spine><itemref idref="a"/></spine></package>'
+        '<dc:language>en</dc:language></metadata><manifest><item id="a" href="a.xhtml" media-type="application/xhtml+'
+        'xml"/></manifest><spine><itemref idref="a"/></spine></package>'
     )
     parts = {"META-INF/container.xml": container, "OPS/p.opf": package, "OPS/a.xhtml": page}
     return archive({"mimetype": b"application/epub+zip", **{name: part.encode() for name, part in parts.items()}})
@@ -81,3 +83,18 @@ FORMATS: Mapping[str, Make] = {
     ".xlsx": _xlsx,
     ".epub": _epub,
 }
+
+
+def sentences() -> dict[str, str]:
+    """The sentence of each good file, by the file's name. No two have the same words."""
+    return {
+        f"{number}{suffix}": f"The {number} lever of kind{suffix[1:]} lifts the {number}{suffix[1:]} lid."
+        for suffix in FORMATS
+        if suffix in SUFFIXES
+        for number in ("first", "second", "third", "fourth")
+    }
+
+
+def files() -> dict[str, bytes]:
+    """Four good files of each format that can be read, by their names."""
+    return {name: FORMATS[PurePath(name).suffix](text) for name, text in sentences().items()}

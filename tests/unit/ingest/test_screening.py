@@ -1,5 +1,7 @@
 """Raw documents to documents that may be stored."""
 
+import time
+import unicodedata
 from dataclasses import replace
 
 import pytest
@@ -187,3 +189,10 @@ def test_every_near_duplicate_that_comparing_all_pairs_finds_is_found() -> None:
     _, skipped = deduplicate(documents, 0.9)
     assert [left_out.name for left_out in skipped] == expected
     assert len(expected) >= 20
+
+
+def test_a_row_of_marks_on_one_letter_takes_no_quadratic_time_and_short_ones_stay_as_they_are() -> None:
+    started = time.process_time()
+    assert len(normalise("e" + "\u0301\u0323" * 200_000)) > 400_000
+    assert time.process_time() - started < 20
+    assert normalise("e\u0301" + "\u0323" * 20) == unicodedata.normalize("NFC", "e\u0301" + "\u0323" * 20)

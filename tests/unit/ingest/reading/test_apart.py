@@ -59,13 +59,14 @@ def test_a_reader_that_does_not_end_is_killed_and_its_file_named(read: Submit, d
     started = time.perf_counter()
     result = read(does, QUICK)
     assert reason(result) == "takes longer than ingest.file_seconds (1)"
-    assert time.perf_counter() - started < 15
+    assert time.perf_counter() - started < 60
     assert not result.lasting
     assert read("reads").kept
 
 
 @pytest.mark.parametrize(
-    ("does", "how"), [("exits", "exit status 3"), ("is-killed", "SIGKILL"), ("crashes", "SIGSEGV"), ("closes", "")]
+    ("does", "how"),
+    [("exits", "exit status 3"), ("is-killed", "SIGKILL"), ("crashes", "SIGSEGV"), ("closes", "exit status")],
 )
 def test_a_reader_that_ends_its_process_is_named_and_the_next_file_is_read(read: Submit, does: str, how: str) -> None:
     result = read(does)

@@ -9,28 +9,17 @@ from ingest import build
 from ingest.build import Corpus
 from ingest.reading.formats import SUFFIXES
 from ingest.reading.sources import fingerprint, list_files
+from rag_flywheel.adapters.privacy.redactor import NoRedactor
 from rag_flywheel.config import Config, Ingest
 from tests.fakes import hostile, sound
 from tests.fakes.hostile import MARK, SECRET
 from tests.fakes.rankings import MemoryCache
-from tests.fakes.redactor import FakeRedactor
 
-SETTINGS = Ingest(file_seconds=15, file_memory_mb=512, file_unpacked_mb=50)
-NUMBERS = ("first", "second", "third")
+SETTINGS = Ingest(file_seconds=6, file_memory_mb=512, file_unpacked_mb=50)
 
 
 def known(files: Mapping[str, bytes]) -> dict[str, bytes]:
     return {name: data for name, data in files.items() if Path(name).suffix in SUFFIXES}
-
-
-def good() -> dict[str, str]:
-    """The sentence of each good file, by the file's name. No two have the same words."""
-    return {
-        f"{number}{suffix}": f"The {number} lever of kind{suffix[1:]} lifts the {number}{suffix[1:]} lid."
-        for suffix in sound.FORMATS
-        if suffix in SUFFIXES
-        for number in NUMBERS
-    }
 
 
 @pytest.fixture(scope="module")
@@ -40,20 +29,19 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     (folder / "pages").mkdir()
     made = {name: make() for name, make in {**hostile.MUST_BE_NAMED, **hostile.MAY_BE_READ}.items()}
     made |= {name: made[name] + hostile.line(f'"line of {name}"', name) for name in hostile.LINES}
-    made |= {name: sound.FORMATS[Path(name).suffix](text) for name, text in good().items()}
-    for name, data in known(made).items():
+    for name, data in {**known(made), **sound.files()}.items():
         (folder / "pages" / name).write_bytes(data)
     (folder / "pages" / "beside.secret").write_text(SECRET)
     (folder / "pages" / "folder.pdf").mkdir()
     config = Config(file=folder / "config.yaml", sources=("pages",), ingest=SETTINGS)
     files = list_files(config).files
-    assert len(files) == len(known(made))
+    assert len(files) == len(known(made)) + len(sound.files())
     return build.collect(
         files,
         fingerprint(files),
         settings=config.ingest,
         cache=MemoryCache(),
-        redactor=lambda source: FakeRedactor(),
+        redactor=lambda source: NoRedactor(),
         on_step=lambda done, total: None,
     )
 
@@ -65,8 +53,8 @@ def named(corpus: Corpus) -> Iterator[str]:
 
 
 def test_good_files_come_through(corpus: Corpus) -> None:
-    sentences = good()
-    assert len(sentences) >= 24
+    sentences = sound.sentences()
+    assert len(sentences) >= 30
     found = {document.source.removeprefix("pages/"): document.text for document in corpus.documents}
     assert {name for name, text in sentences.items() if text not in found.get(name, "")} == set()
 
