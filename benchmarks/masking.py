@@ -1,13 +1,13 @@
 """What masking hides in texts that hold no personal data, what it leaves in texts that do, and how long it takes.
 
 python benchmarks/masking.py [--show] [--speed]: `--show` lists each mask with its surroundings, to be judged by eye.
-Data: the folder that RAG_FLYWHEEL_DATA names. Ordinary texts hold published addresses too, so not every mask is wrong.
+Data: the folder that RAG_FLYWHEEL_DATA names. What --show lists for the sets of ordinary texts was looked at by eye:
+see docs/measurements.md.
 """
 
 import argparse
 import json
 import os
-import re
 import sys
 import time
 from collections import Counter
@@ -99,27 +99,71 @@ def recall(redactor: Redactor, *, show: bool) -> None:
 
 
 HOSTILE = (
-    "a.b-", "a@", "@", "1", "1 ", "12-", "1.", " ", "-", "(", "((1) ", '"', "'", "a-", "password ", "password: ",
-    "Dear ", "Ann Lee ", "O'", "+1 ", "<", "fe80:", "::", "\n", "=", "eyJ", "-----BEGIN PRIVATE KEY-----\n", "token=a1",
-    "phone ", "card number ", "DE89 ", "name: ", "Regards,\n", "é", "\u200b", "4111 ", "api_key=\"", "my wife ", "_key",
-)  # fmt: skip
+    "a.b-",
+    "a@",
+    "@",
+    "1",
+    "1 ",
+    "12-",
+    "1.",
+    " ",
+    "-",
+    "(",
+    "((1) ",
+    '"',
+    "'",
+    "a-",
+    "password ",
+    "password: ",
+    "Dear ",
+    "Ann Lee ",
+    "O'",
+    "+1 ",
+    "<",
+    "fe80:",
+    "::",
+    "\n",
+    "=",
+    "eyJ",
+    "-----BEGIN PRIVATE KEY-----\n",
+    "token=a1",
+    "phone ",
+    "card number ",
+    "a@b.co ",
+    "212-867-5309 ",
+    "ssn ",
+    "cpf 1",
+    "DE89 ",
+    "name: ",
+    "Regards,\n",
+    "é",
+    "\u200b",
+    "4111 ",
+    'api_key="',
+    "my wife ",
+    "_key",
+)
 
 
-def speed(redactor: Redactor, ordinary: str) -> None:
-    for megabytes in (1, 5, 10):
-        size = megabytes * 1_000_000
+def speed(policies: Sequence[Redactor], ordinary: str) -> None:
+    """Seconds of CPU by the official and the full policy, without what it takes to load Presidio."""
+    for redactor in policies:
+        redactor.redact("warm-up")
+    print("| text | size | official | full |")
+    for size in (1_000_000, 5_000_000, 10_000_000):
         text = (ordinary * (size // len(ordinary) + 1))[:size]
-        start = time.process_time()
-        redactor.redact(text)
-        print(f"| ordinary text, {megabytes} MB | {time.process_time() - start:.1f} s |", flush=True)
+        print(f"| ordinary | {size:,} | {' | '.join(_seconds(text, redactor) for redactor in policies)} |", flush=True)
     for piece in HOSTILE:
-        taken = []
-        for size in (100_000, 200_000, 400_000):
+        for size in (100_000, 400_000):
             text = piece * (size // len(piece)) + ("@" if piece == "a.b-" else "")
-            start = time.process_time()
-            redactor.redact(text)
-            taken.append(time.process_time() - start)
-        print(f"| {piece!r} | " + " | ".join(f"{seconds:.2f} s" for seconds in taken) + " |", flush=True)
+            taken = " | ".join(_seconds(text, redactor) for redactor in policies)
+            print(f"| {piece!r} | {size:,} | {taken} |", flush=True)
+
+
+def _seconds(text: str, redactor: Redactor) -> str:
+    start = time.process_time()
+    redactor.redact(text)
+    return f"{time.process_time() - start:.2f} s"
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -131,7 +175,7 @@ def main(arguments: Sequence[str]) -> None:
     full = PresidioRedactor(privacy.entities, privacy.minimum_score, "")
     official = PresidioRedactor(privacy.entities, privacy.minimum_score, "", policy="dangerous")
     if asked.speed:
-        speed(full, re.sub(r"\s+\n", "\n", documents("docs-restic")[2]))
+        speed((official, full), "\n".join(documents("docs-restic")))
         return
     print("| documents, official policy | words | masks | in 10,000 words | kinds |")
     for name in ("docs-owasp", "docs-restic", *QUESTION_SETS, "package readmes"):

@@ -22,7 +22,7 @@ from eval.replay.dataset import Dataset, load
 from eval.replay.measure import measure
 from eval.replay.plan import Mode, Plan, draw
 from eval.replay.trial import Trial
-from rag_flywheel.config import Config, Secrets
+from rag_flywheel.config import Config, Secrets, Source
 from rag_flywheel.cycle.scoring_run import Steps
 from rag_flywheel.errors import InvalidInput
 from rag_flywheel.replay.simulation import FLYWHEEL, METHODS, simulate
@@ -166,7 +166,7 @@ def _project(config: Config, folder: Path, options: Options) -> Config:
         update={
             "file": folder / "config.yaml",
             "data_dir": Path("data"),
-            "sources": (FILES[0],),
+            "sources": (Source(path=FILES[0]),),
             "golden": "",
             "ingest": config.ingest.model_copy(update={"embed_titles": titles}),
             "canary": config.canary.model_copy(

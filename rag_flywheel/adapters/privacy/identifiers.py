@@ -30,22 +30,21 @@ _ABOUT_CARDS = regex.compile(
     regex.IGNORECASE,
 )
 _FOR_TESTS = regex.compile(r"\b(?:tests?|testing|sandbox|sample|dummy|fake|example)\b", regex.IGNORECASE)
+_CALLED_CARD = regex.compile(
+    r"\b(?:cards?|visa|mastercard|amex|cc)\b[^\n\d<>]{0,30}\K(?<![\w-])"
+    r"(?:\d{4}[- ]?(?:\d{3,6}[- ]?){2}\d{0,7}|\d{4}[- ]?[Xx*]{4,12}[- ]?(?:[\dXx*]{4}[- ]?)?\d{4})(?![\w-])",
+    regex.IGNORECASE,
+)
 _AROUND = 100  # characters on each side that may say what a number is
 
 
-def _cards(text: str) -> Iterator[Span]:
-    for match in _CARD.finditer(text):
-        if luhn.is_valid(regex.sub(r"\D", "", match.group())) and not _FOR_TESTS.search(
-            text[max(0, match.start() - 60) : match.start()]
-        ):
-            yield Span(match.start(), match.end(), SURE)
-
-
 def cards(text: str) -> Iterator[Span]:
-    """Numbers with the prefix, length and check digit of an issuer."""
-    for span in _cards(text):
-        if not SOMETHING_ELSE.search(regex.sub(r"(?i)\bcards?\b", "", text[max(0, span.start - 30) : span.start])):
-            yield span
+    """Numbers with the prefix, length and check digit of an issuer, unless they are called something else."""
+    for match in _CARD.finditer(text):
+        before = regex.sub(r"(?i)\bcards?\b", "", text[max(0, match.start() - 30) : match.start()])
+        valid = luhn.is_valid(regex.sub(r"\D", "", match.group()))
+        if valid and not SOMETHING_ELSE.search(before) and not _is_for_tests(text, match.start()):
+            yield Span(match.start(), match.end(), SURE)
 
 
 def cards_beyond_doubt(text: str) -> Iterator[Span]:
@@ -56,12 +55,16 @@ def cards_beyond_doubt(text: str) -> Iterator[Span]:
             yield span
 
 
-cards_called_so = matches(
-    r"\b(?:cards?|visa|mastercard|amex|cc)\b[^\n\d<>]{0,30}\K(?<![\w-])"
-    r"(?:\d{4}[- ]?(?:\d{3,6}[- ]?){2}\d{0,7}|\d{4}[- ]?[Xx*]{4,12}[- ]?(?:[\dXx*]{4}[- ]?)?\d{4})(?![\w-])",
-    LIKELY,
-    ignore_case=True,
-)
+def cards_called_so(text: str) -> Iterator[Span]:
+    """What is called a card and has its length, some of it crossed out, or a digit mistyped."""
+    for match in _CALLED_CARD.finditer(text):
+        if not _is_for_tests(text, match.start()):
+            yield Span(match.start(), match.end(), LIKELY)
+
+
+def _is_for_tests(text: str, start: int) -> bool:
+    return bool(_FOR_TESTS.search(text[max(0, start - 60) : start]))
+
 
 # --- bank accounts ----------------------------------------------------------------------------------------------------
 
