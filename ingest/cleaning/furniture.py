@@ -22,7 +22,7 @@ _PAGE = (
 _OF = r"(?:of|von|de|sur|di|van|av|af|z|ze|из|з|από|dari|จาก|من|מתוך|页|頁|ページ|쪽|共)"
 _NO_PAGE_WORD = re.compile(rf"(?<![^\W\d_])(?!(?:{_PAGE}|{_OF})(?![^\W\d_]))[^\W\d_]", re.IGNORECASE)
 _APART_BEFORE = re.compile(rf"(?:\A|\s[|·•–—~-]\s|\s\s|\t|(?<!\w){_PAGE})\s*\Z", re.IGNORECASE)
-_APART_AFTER = re.compile(r"\s*(?:\Z|\s[|·•–—~-]\s|\s\s|\t|页|頁)")
+_APART_AFTER = re.compile(rf"(?:\s*(?:/|{_OF})\s*\d+)?\s*(?:\Z|\s[|·•–—~-]\s|\s\s|\t|页|頁)")
 
 
 @dataclass(frozen=True, slots=True)

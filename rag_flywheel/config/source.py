@@ -105,11 +105,6 @@ class Source(BaseModel):
         return self.path or self.name or self.reader.rpartition(":")[2]
 
     @property
-    def policy(self) -> Literal["full", "dangerous", "nothing"]:
-        """What is masked in its documents."""
-        return self.mask or ("dangerous" if self.trust == "official" else "full")
-
-    @property
     def treatment(self) -> tuple[str, ...]:
         """What of it decides which texts its files come to: a change is as good as a change of the files."""
         return (self.title, self.trust, self.language, self.policy)

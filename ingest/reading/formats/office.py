@@ -16,21 +16,24 @@ _PLACEHOLDERS = ("Word Document", "PowerPoint Presentation")
 
 def office_title(path: Path) -> str:
     """The title among the properties of a file in Office Open XML, or nothing."""
-    from lxml import etree
-
     with zipfile.ZipFile(path) as archive:
-        if "docProps/core.xml" not in archive.namelist():
-            return ""
-        core = etree.fromstring(archive.read("docProps/core.xml"), parser())
-    title = (core.findtext("{http://purl.org/dc/elements/1.1/}title") or "").strip()
+        core = part(archive, "docProps/core.xml")
+    title = "" if core is None else (core.findtext("{http://purl.org/dc/elements/1.1/}title") or "").strip()
     return "" if title in _PLACEHOLDERS else title
 
 
-def parser() -> "etree.XMLParser":
-    """A parser that opens nothing and expands no entities, so that no file can make it read or grow without end."""
+def part(archive: zipfile.ZipFile, name: str) -> "etree._Element | None":
+    """The root of a part in XML; None where the file has no such part.
+
+    The parser opens nothing and expands no entities, so that no file can make it read or grow without end.
+    """
     from lxml import etree
 
-    return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True)
+    try:
+        data = archive.read(name)
+    except KeyError:
+        return None
+    return etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True))
 
 
 def unreadable(path: Path, kind: str, error: Exception) -> Unreadable:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfPage, PdfTextPage
 
 HEADING = 1.15  # how many times as high as the body's letters those of a heading are
-MOST_SHAPES = 5_000  # of a page, that are looked at for rules: a map or a plot has more
+MOST_SHAPES = 2_000  # of a page, that are looked at for rules, and five times as many of their parts: a map has more
 
 _NO_TITLE = re.compile(r"(?i)(?:untitled.*|\(.*\)|microsoft word\b.*|.*\.\w{3,4})?")
 _BROKEN = re.compile("[\ue000-\uf8ff\ufffd\x00]")
@@ -49,19 +49,21 @@ def _pages(document: "PdfDocument") -> tuple[list[list[Line]], tuple[Removal, ..
     pictures: list[str] = []
     nameless: list[str] = []
     for number in range(len(document)):
-        words, rest = _words(document[number])
+        page = document[number]
+        words, rest = _words(page)
         text = "".join(word.text for word in words) + rest
         if 2 * len(_BROKEN.findall(text)) > len(text):
             nameless.append(f"page {number + 1}")
             words, rest = [], ""
-        elif not text and _has_picture(document[number]):
+        elif not text and _has_picture(page):
             pictures.append(f"page {number + 1}")
         pages.append(
             [
-                *lines(words, list(_rules(document[number])) if words else ()),
+                *lines(words, list(_rules(page)) if words else ()),
                 *(Line(text=line, size=0.0) for line in rest.split("\n") if line),
             ]
         )
+        page.close()
     found = {
         "pages that hold only pictures; run OCR first": pictures,
         "pages whose fonts do not name their letters; run OCR first": nameless,
@@ -82,10 +84,13 @@ def _rules(page: "PdfPage") -> Iterator[Rule]:
     import pypdfium2.raw as pdfium
 
     shapes = page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_PATH], max_depth=3)
+    parts_left = 5 * MOST_SHAPES
     for shape in islice(shapes, MOST_SHAPES):
         matrix = shape.get_matrix()
         before = None
-        for number in range(min(pdfium.FPDFPath_CountSegments(shape), 1000)):
+        parts = min(pdfium.FPDFPath_CountSegments(shape), parts_left)
+        parts_left -= parts
+        for number in range(parts):
             segment = pdfium.FPDFPath_GetPathSegment(shape, number)
             x, y = ctypes.c_float(), ctypes.c_float()
             pdfium.FPDFPathSegment_GetPoint(segment, x, y)
@@ -105,7 +110,7 @@ def _words(page: "PdfPage") -> tuple[list[Word], str]:
     count = textpage.count_chars()
     if count <= 0:
         return [], ""
-    letters = [chr(pdfium.FPDFText_GetUnicode(textpage, place)) for place in range(count)]
+    letters = [chr(pdfium.FPDFText_GetUnicode(textpage.raw, place)) for place in range(count)]
     words: list[Word] = []
     turned: list[str] = []
     for start, end in _spans(letters):

@@ -322,7 +322,7 @@ def test_a_file_that_vanished_has_an_empty_fingerprint_and_is_reported_when_it_i
 def test_listing_and_fingerprinting_load_no_reader() -> None:
     code = (
         "import ingest.reading.sources, sys; "
-        "print([m for m in ('llama_index', 'bs4', 'pypdf', 'numpy') if m in sys.modules])"
+        "print([m for m in ('llama_index', 'bs4', 'pypdfium2', 'lxml', 'numpy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -52,7 +52,7 @@ def test_a_running_head_of_several_lines_stays_where_it_stands_first() -> None:
 
 def test_left_and_right_pages_may_have_heads_of_their_own() -> None:
     def page(number: int) -> str:
-        return f"{f'{number}  Handbook of pumps' if number % 2 else f'All about valves  {number}'}\n{BODY}"
+        return f"{f'{number} / 8  Handbook of pumps' if number % 2 else f'All about valves  {number}'}\n{BODY}"
 
     text, removed = without_furniture(book(page, 8))
     assert (text.count("Handbook"), text.count("valves"), removed[0].count) == (1, 1, 6)

