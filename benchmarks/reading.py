@@ -21,6 +21,7 @@ import numpy as np
 from ingest import chunking
 from ingest.cleaning.screening import Cleaned, clean
 from ingest.reading import formats
+from rag_flywheel.adapters.models.encoder import SentenceEncoder
 from rag_flywheel.config import Ingest
 from rag_flywheel.domain import Document
 
@@ -28,6 +29,7 @@ STAGES = ("read", "clean", "chunk")
 VOCABULARY = 20_000
 _PAGE = 5000  # bytes of a PDF, about
 SETTINGS = Ingest()
+ENCODER = SentenceEncoder("all-MiniLM-L6-v2", batch=8, query_prefix="", document_prefix="")  # its tokens are counted
 
 Sentences = Callable[[int], list[str]]
 """Gets how many, gives new ones."""
@@ -79,7 +81,7 @@ def _measured(kind: str, path: Path, given_up: set[str]) -> dict[str, float]:
     if "clean" in given_up:
         return seconds
     started = time.process_time()
-    cleaned = [clean(document, SETTINGS) for document in raw]
+    cleaned = [clean(document) for document in raw]
     seconds["clean"] = time.process_time() - started
     documents: list[Document] = [kept.document for kept in cleaned if isinstance(kept, Cleaned)]
     assert documents, f"nothing is left of {path.name}"
@@ -87,7 +89,7 @@ def _measured(kind: str, path: Path, given_up: set[str]) -> dict[str, float]:
         return seconds
     started = time.process_time()
     for document in documents:
-        chunking.chunk(document, SETTINGS)
+        chunking.chunk(document, SETTINGS, ENCODER)
     seconds["chunk"] = time.process_time() - started
     return seconds
 

@@ -65,29 +65,64 @@ class Unreadable(Exception):
     """A file or line that cannot be read, with the reason for the report. It never leaves this package."""
 
 
+_MARKS = (
+    (b"\xff\xfe\0\0", "utf-32"),
+    (b"\0\0\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+)
+_CONTROLS = bytes(byte for byte in range(32) if byte not in b"\t\n\r\f\v\x1b")
+_SAMPLE = 256 * 1024  # bytes that say what encoding a file is in
+_BAD = "\ufffd"
+
+
 def decode(data: bytes) -> str:
-    """The text, as UTF-8 where it is, else by its byte order mark, else by the statistics of charset-normalizer."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encoding = "utf-16"
-    elif b"\0" in data:
-        raise Unreadable("holds zero bytes, so it is no text")
-    else:
-        encoding = "utf-8-sig"
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError:
-        return _legacy(data)
+    """The text, by its byte order mark, else as UTF-16 where zero bytes say so, else as UTF-8 if most of it is, else
+    by the statistics of charset-normalizer. A byte that is wrong becomes U+FFFD and does not spoil the others."""
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            return data.decode(encoding, "replace")
+    if wide := _wide(data[:_SAMPLE]):
+        return _text(data.decode(wide, "replace"))
+    if len(data) - len(data.translate(None, _CONTROLS)) > len(data) / 100:
+        raise Unreadable("is no text: it holds control characters")
+    text = data.decode("utf-8", "replace")
+    bad = text.count(_BAD) - data.count(_BAD.encode())
+    return text if bad == 0 or _accents(text) - bad >= 2 * bad else _legacy(data)
+
+
+def _wide(sample: bytes) -> str:
+    """The kind of UTF-16 or UTF-32 that the places of zero bytes tell, or nothing."""
+    quarters = [sample[place::4].count(0) * 4 / max(1, len(sample)) for place in range(4)]
+    high = [share > 0.5 for share in quarters]
+    kinds = {
+        (False, True, True, True): "utf-32-le",
+        (True, True, True, False): "utf-32-be",
+        (False, True, False, True): "utf-16-le",
+        (True, False, True, False): "utf-16-be",
+    }
+    return kinds.get((high[0], high[1], high[2], high[3]), "")
+
+
+def _text(text: str) -> str:
+    controls = sum(text.count(chr(byte)) for byte in _CONTROLS)
+    if controls + text.count(_BAD) > len(text) / 100:
+        raise Unreadable("is no text: it holds control characters")
+    return text
+
+
+def _accents(text: str) -> int:
+    return len(text) - len(text.encode("ascii", "ignore"))
 
 
 def _legacy(data: bytes) -> str:
     from charset_normalizer import from_bytes
 
-    controls = sum(byte < 32 and byte not in b"\t\n\r\f" for byte in data)
-    if controls > len(data) / 100:
-        raise Unreadable("is no text: it holds control characters")
-    best = from_bytes(data).best()
+    sample = data[:_SAMPLE]
+    best = from_bytes(sample).best()
     # A few accents are too little for statistics, and then nearly always the Western code page.
-    accents = sum(byte > 127 for byte in data)
+    accents = len(sample) - len(sample.translate(None, bytes(range(128, 256))))
     if best is None or accents < 20:
         try:
             return data.decode("cp1252")
@@ -95,4 +130,4 @@ def _legacy(data: bytes) -> str:
             pass
     if best is None:
         raise Unreadable("is in no encoding that is known; save it as UTF-8")
-    return str(best)
+    return data.decode(best.encoding, "replace")

@@ -101,7 +101,7 @@ def perform(task: Task) -> Result:
         return failed(task, f"cannot be opened: {error.strerror or type(error).__name__}", lasting=False)
     except Exception as error:  # noqa: BLE001 - whatever a reader stumbles over is the fault of this file alone
         return failed(task, _reason(error), lasting=True)
-    cleaned = [_cleaned(document, task.settings) for document in documents]
+    cleaned = [_cleaned(document) for document in documents]
     left_out = [*skipped, *(document for document in cleaned if isinstance(document, Skipped))]
     return Result(
         kept=[document for document in cleaned if isinstance(document, Cleaned)],
@@ -111,7 +111,7 @@ def perform(task: Task) -> Result:
     )
 
 
-def _cleaned(document: RawDocument, settings: Ingest) -> Cleaned | Skipped:
+def _cleaned(document: RawDocument) -> Cleaned | Skipped:
     try:
         cleaned = clean(document)
         # A reader may make halves of characters, which cannot be stored. The text is rid of them already.

@@ -335,23 +335,6 @@ def test_plain_text_is_titled_by_its_files_name(write: Write) -> None:
     assert read_one(write("pump manual.txt", "Hold it.")).title == "pump manual"
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252", "latin-1"])
-def test_text_is_decoded_whatever_its_encoding(write: Write, encoding: str) -> None:
-    text = "Für Füße: größere Schläuche, naïve cafés."
-    assert read_one(write("a.txt", text.encode(encoding))).text == text
-
-
-def test_a_cyrillic_code_page_is_recognised(write: Write) -> None:
-    text = "Нажмите и удерживайте кнопку питания в течение пяти секунд, затем отпустите её. " * 3
-    assert read_one(write("a.txt", text.encode("cp1251"))).text == text
-
-
-def test_bytes_that_are_no_text_are_reported(write: Write) -> None:
-    assert "no text" in reason(write("a.txt", bytes(range(256)) * 4))
-    assert "no text" in reason(write("b.md", bytes(range(1, 256)) * 4))
-    assert "no text" in reason(write("c.html", b"\x00\x01" * 50))
-
-
 def test_an_empty_file_of_every_kind_is_reported(write: Write) -> None:
     for suffix in ("md", "txt", "html", "pdf", "docx", "pptx", "csv", "jsonl"):
         assert reason(write(f"a.{suffix}", "")) == "is empty"

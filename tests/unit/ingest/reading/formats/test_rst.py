@@ -1,0 +1,118 @@
+"""reStructuredText."""
+
+import time
+
+import pytest
+
+from ingest.reading.formats.rst import from_rst
+
+
+def lines(text: str) -> list[str]:
+    return [line.strip() for line in from_rst(text).text.splitlines() if line.strip()]
+
+
+def test_headings_code_tables_and_notes_become_markdown() -> None:
+    source = """.. _top:
+
+Pump
+====
+
+Reset
+-----
+
+Hold ``KEY_1`` for |time|.
+
+.. |time| replace:: ten seconds
+
+.. code-block:: bash
+   :linenos:
+
+   # hold
+   $ hold
+
+.. warning:: Hot.
+
+====  ====
+Mode  W
+====  ====
+Eco   5
+====  ====
+"""
+    assert from_rst(source).title == "Pump"
+    assert lines(source) == [
+        "# Pump", "## Reset", "Hold `KEY_1` for ten seconds.", "```bash", "# hold", "$ hold", "```", "Warning", "Hot.",
+        "| Mode | W |", "| --- | --- |", "| Eco | 5 |",
+    ]  # fmt: skip
+
+
+def test_roles_and_directives_that_docutils_does_not_know_keep_their_text() -> None:
+    source = """See :ref:`the guide <guide>`, :doc:`/install`, :class:`~a.B`, :issue:`12` and |undefined|.
+
+.. tabs::
+
+   .. tab:: Linux
+
+      Use apt.
+
+.. toctree::
+   :maxdepth: 2
+
+   Install it <install>
+   faq
+
+.. versionadded:: 1.2
+.. index:: hidden
+.. function:: foo(a)
+
+   Does it.
+"""
+    assert lines(source) == [
+        "See the guide, /install, a.B, issue 12 and |undefined|.", "**Linux**", "Use apt.", "- Install it", "- faq",
+        "**Added in version 1.2**", "**foo(a)**", "Does it.",
+    ]  # fmt: skip
+
+
+def test_what_docutils_refuses_stays_as_it_is_written_and_none_of_its_messages_does() -> None:
+    source = """Title
+=====
+
+Bad
+---
+Text *open and `x <y>`_ and :nope:`z`.
+
+.. include:: /etc/hostname
+
+.. image:: a.png
+   :nonsense: 1
+   :alt: The valve
+
+.. csv-table:: Rates
+   :file: rates.csv
+
+Odd
+~~~~~
+ indented
+back
+"""
+    text = from_rst(source).text
+    assert "System Message" not in text
+    for kept in ("Text *open", "include:: /etc/hostname", ":alt: The valve", "rates.csv", "indented", "back"):
+        assert kept in text
+
+
+def test_raw_html_is_read_as_html() -> None:
+    assert lines(".. raw:: html\n\n   <p>Hold <b>it</b>.</p><script>x()</script>\n") == ["Hold **it**."]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "*a " * 20_000,
+        "".join(f".. |a{n}| replace:: |a{n - 1}| |a{n - 1}|\n" for n in range(1, 30)) + "\n|a29|\n",
+        "".join("  " * depth + "- x\n\n" for depth in range(400)),
+    ],
+)
+def test_text_that_would_keep_docutils_busy_or_break_it_stays_as_it_is_written(source: str) -> None:
+    begun = time.monotonic()
+    assert from_rst(source).text == source
+    assert time.monotonic() - begun < 10
