@@ -119,8 +119,11 @@ def _in_place(span: Evidence, held: Mapping[DocumentId, Document]) -> Trail | No
         return None
     if quote is None:  # nothing tells what it said: its place is all there is
         return Trail(span=span, fate=Fate.SAME) if span.end <= len(document.text) else None
-    there = document.text[span.start : span.end]
+    text = document.text
+    there = text[span.start : span.end]
     same = there == quote.exact if len(quote.exact) < QUOTED else text_digest(there) == quote.digest
+    # By chance another one of the same words may have come to stand there.
+    same = same and (text.endswith(quote.prefix, 0, span.start) or text.startswith(quote.suffix, span.end))
     return Trail(span=span, fate=Fate.SAME) if same else None
 
 
@@ -133,7 +136,8 @@ def _in_document(span: Evidence, text: Words) -> Trail | None:
     places = exact_places(quote, text)
     best = min(places, key=lambda place: (-place.proof, abs(place.start - span.start)), default=None)
     if best is not None and (best.proven or (len(places) == 1 and n >= TELLING_HERE) or _bare(quote)):
-        return Trail(span=_placed(span, best.start, best.end, text.text), fate=Fate.MOVED)
+        placed = _placed(span, best.start, best.end, text.text)
+        return Trail(span=placed, fate=Fate.SAME if placed == span else Fate.MOVED)
     near = near_place(quote, text)
     if near is not None and (near.proven or (n >= TELLING and not places)):
         return Trail(span=replace(span, start=near.start, end=near.end), fate=Fate.EDITED)
@@ -221,7 +225,7 @@ def _elsewhere(
     same_text = by_digest.get(quote.document, ())
     became = _likest(span.document_id, same_text) if same_text else renamed.get(span.document_id)
     if became is not None and (trail := _in_document(replace(span, document_id=became), read(became))) is not None:
-        return trail if trail.fate is Fate.EDITED else replace(trail, fate=Fate.MOVED)
+        return replace(trail, fate=Fate.MOVED) if trail.fate is Fate.SAME else trail
     names = [name for name, _ in _candidates(grams, postings) if name != span.document_id]
     proven = []
     for name in names:

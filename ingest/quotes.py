@@ -10,12 +10,12 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, groupby, pairwise
+from itertools import groupby
 
 from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein, Postfix, Prefix
 
-from rag_flywheel.domain import DocumentId, Evidence, Quote
+from rag_flywheel.domain import Quote
 from rag_flywheel.domain.documents import CONTEXT
 from rag_flywheel.domain.sentences import tiles
 
@@ -34,6 +34,7 @@ _WORD = re.compile(rf"<[A-Z][A-Z_]*>|[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
 _MARKUP = re.compile(r"^[ \t]*(?:#{1,6}|[-*+]|>+)[ \t]|\\(?=[^\w\s])|[-:|]{3,}|<[A-Z][A-Z_]*>", re.MULTILINE)
 _SIGN = re.compile(r"[-−+±#%‰°$€£¥§&@<>=≤≥≠≈^×÷]")
 _OPENING, _CLOSING = re.compile(r"(?:\*{1,3}|_{1,3}|`+|~~)\Z"), re.compile(r"\*{1,3}|_{1,3}|`+|~~")
+Block = tuple[tuple[int, int], tuple[int, int]]
 _NEGATIONS = frozenset(
     {"not", "no", "never", "none", "cannot", "t", "without", "except", "unless", "only", "nor", "neither"}
     | {"nicht", "kein", "keine", "nie", "ohne", "pas", "jamais", "sans", "nunca", "sin", "non", "niet", "не", "нет"}
@@ -157,19 +158,23 @@ def near_place(quote: Quote, text: Words) -> Place | None:
     best = max(votes, key=lambda bucket: (votes[bucket] + votes[bucket + 1], -bucket))
     first = max(0, (best - 1) * width - len(sought.before))
     window = text[first : (best + 3) * width + n + len(sought.after)]
-    start, end, same = _aligned(around, (len(sought.before), len(sought.before) + n), window)
+    own = (len(sought.before), len(sought.before) + n)
+    start, end, same = _aligned(_blocks(around, window), (around, window), own)
     if same < NEAR or end - start > 2 * n + MASKED:
         return None
     return replace(sought.place(text, first + start, first + end), share=same)
 
 
-def _aligned(around: Sequence[str], own: tuple[int, int], window: Sequence[str]) -> tuple[int, int, float]:
-    """(start, end) of the part of the window that the quote's `own` words are aligned with, and the share of them that
-    are the same there; what is masked on either side is the same as anything.
+def _aligned(
+    blocks: Iterable[Block], sides: tuple[Sequence[str], Sequence[str]], own: tuple[int, int]
+) -> tuple[int, int, float]:
+    """(start, end) of the words of the second side that the `own` ones of the first are aligned with, and the share of
+    them that are the same there; what is masked on either side is the same as anything.
     """
+    around, window = sides
     edges: list[tuple[int, int]] = []
     same = 0
-    for was, now in _blocks(around, window):
+    for was, now in blocks:
         low, high = max(was[0], own[0]), min(was[1], own[1])
         if low >= high or now[0] == now[1]:
             continue
@@ -184,7 +189,7 @@ def _aligned(around: Sequence[str], own: tuple[int, int], window: Sequence[str])
     return (edges[0][0], edges[-1][1], same / (own[1] - own[0])) if edges else (0, 0, 0.0)
 
 
-def _blocks(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+def _blocks(before: Sequence[str], after: Sequence[str]) -> Iterator[Block]:
     """Which words of one are aligned with which of the other: those that are equal, and those between that are not."""
     for _, group in groupby(Levenshtein.opcodes(before, after), key=lambda block: block.tag == "equal"):
         some = list(group)
@@ -197,19 +202,19 @@ def _masks(some: Iterable[str]) -> bool:
 
 def still_said(quote: Quote, text: str, *, said_instead: str) -> list[tuple[int, int]]:
     """Of a text that a quote became, the places of those of its sentences that still say the same."""
-    new, found = Words(text), dict[tuple[int, int], None]()
-    ends = [0, *accumulate(map(len, tiles(quote.exact)))]
-    for start, end in pairwise(ends):
-        part = Evidence(document_id=DocumentId(""), start=start, end=end).quoted(quote.exact).quote
-        if part is None:
-            continue
-        exact = [(place.start, place.end) for place in exact_places(part, new)]
-        near = None if exact else near_place(part, new)
-        if exact:  # of a sentence that comes twice, each has its own place
-            found[next((place for place in exact if place not in found), exact[0])] = None
-        elif near is not None and same_statement(part.exact, text[near.start : near.end], said_instead=said_instead):
-            found[near.start, near.end] = None
-    return sorted(found)
+    old, new, found = Words(quote.exact), Words(text), []
+    blocks = list(_blocks(old[:], new[:]))
+    at = 0
+    for tile in tiles(quote.exact):
+        own = len(_WORD.findall(tile))
+        start, end, share = _aligned(blocks, (old[:], new[:]), (at, at + own))
+        at += own
+        if own and share >= NEAR:
+            part = Quote(exact=tile, prefix="", suffix="", digest="", document="")
+            place = _Sought(part).place(new, start, end)
+            if same_statement(tile, text[place.start : place.end], said_instead=said_instead):
+                found.append((place.start, place.end))
+    return found
 
 
 def same_statement(old: str, new: str, *, said_instead: str) -> bool:
