@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-import regex  # type: ignore[import-untyped]
+import regex
 
 from ingest.reading.raw import PAGE_BREAK
 

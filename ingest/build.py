@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from ingest import chunking
 from ingest.chunking import chunk, hide
 from ingest.cleaning import screening
-from ingest.cleaning.duplicates import deduplicate
+from ingest.cleaning.duplicates import alike, deduplicate
 from ingest.cleaning.screening import Cleaned, clean, masked
 from ingest.corrections import Accepted
 from ingest.reading.raw import Removal, Skipped
@@ -93,8 +93,13 @@ def collect(
         removed += result.removed
         on_step(done, len(files))
     named, clashes = unique(documents)
-    kept, duplicates = deduplicate(named, settings.near_duplicate)
-    return Corpus(documents=tuple(kept), skipped=(*skipped, *clashes, *duplicates), removed=tuple(removed), alike=())
+    kept, duplicates = deduplicate(named)
+    return Corpus(
+        documents=tuple(kept),
+        skipped=(*skipped, *clashes, *duplicates),
+        removed=tuple(removed),
+        alike=tuple(Alike(documents=group) for group in alike(kept, settings.near_duplicate)),
+    )
 
 
 def _read(file: SourceFile, settings: Ingest, redactor: Redactor) -> _Read:
