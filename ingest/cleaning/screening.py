@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, replace
 
 from ingest.cleaning.furniture import without_furniture
+from ingest.cleaning.machine_text import without_machine_text
 from ingest.cleaning.noise import noise
 from ingest.cleaning.normalising import normalise
 from ingest.reading.raw import PAGE_BREAK, RawDocument, Removal, Skipped
@@ -31,7 +32,7 @@ def clean(raw: RawDocument, settings: Ingest) -> Cleaned | Skipped:
     The result depends on `raw`, `settings.minimum_words` and RULES alone.
     """
     text = without_furniture(raw.text) if PAGE_BREAK in raw.text else raw.text
-    text = normalise(text)
+    text, machine = without_machine_text(normalise(text))
     if raw.source.lower().endswith(".pdf"):
         text = re.sub(r"(?<=[^\W\d_])-\n(?=[^\W\d_A-Z])", "", text)  # a word divided at the end of a line
     why = noise(text, settings.minimum_words)
@@ -44,7 +45,7 @@ def clean(raw: RawDocument, settings: Ingest) -> Cleaned | Skipped:
         text=text,
         source=raw.source,
     )
-    return Cleaned(document=document, removed=raw.removed)
+    return Cleaned(document=document, removed=(*raw.removed, *machine))
 
 
 def masked(document: Document, redactor: Redactor) -> Document:
