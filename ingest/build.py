@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from ingest import chunking
 from ingest.chunking import chunk, hide
 from ingest.cleaning import screening
-from ingest.cleaning.duplicates import deduplicate
+from ingest.cleaning.duplicates import alike, deduplicate
 from ingest.cleaning.screening import Cleaned, masked
 from ingest.corrections import Accepted
 from ingest.reading import formats
@@ -114,8 +114,13 @@ def collect(
             on_step(done, total)
     skipped = [reason for name, results in left_out.items() for reason in _named(name, results)]
     named, clashes = unique(documents)
-    kept, duplicates = deduplicate(named, settings.near_duplicate)
-    return Corpus(documents=tuple(kept), skipped=(*skipped, *clashes, *duplicates), removed=tuple(removed), alike=())
+    kept, duplicates = deduplicate(named)
+    return Corpus(
+        documents=tuple(kept),
+        skipped=(*skipped, *clashes, *duplicates),
+        removed=tuple(removed),
+        alike=tuple(Alike(documents=group) for group in alike(kept, settings.near_duplicate)),
+    )
 
 
 def _pieces(file: SourceFile, digest: str, settings: Ingest, masking: Redactor) -> Iterator[_Piece]:

@@ -75,7 +75,7 @@ def _ranking(case: Case, reply: Reply) -> list[dict[str, Any]]:
             "title": passage.chunk.title or (passage.chunk.headings[-1] if passage.chunk.headings else ""),
             "document_id": passage.chunk.document_id,
             "score": round(passage.score, 4),
-            "answers": relevant(case, passage.chunk),
+            "answers": any(relevant(case, chunk) for chunk in passage.chunks),
         }
         for passage in passages[:_PLACES]
     ]

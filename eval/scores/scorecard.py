@@ -156,17 +156,22 @@ def _flags(case: Case, passages: Sequence[Passage]) -> list[bool]:
     flags: list[bool] = []
     before: set[str] = set()
     for passage in passages:
-        met = set(satisfied(case, passage.chunk))
+        met = set(_met(case, passage))
         if not met or met - before:
             flags.append(bool(met))
         before |= met
     return flags
 
 
+def _met(case: Case, passage: Passage) -> list[str]:
+    """The judgements that the passage meets, or another one that says the same."""
+    return list(dict.fromkeys(name for chunk in passage.chunks for name in satisfied(case, chunk)))
+
+
 def _sample(case: Case, reply: Reply, texts: Sequence[str]) -> Sample:
     """A passage that answers goes by the ids of the judgements that it meets, any other by its chunk's id."""
     seen = reply.passages[: reply.shown]
-    ids = [name for passage in seen for name in satisfied(case, passage.chunk) or [str(passage.chunk.chunk_id)]]
+    ids = [name for passage in seen for name in _met(case, passage) or [str(passage.chunk.chunk_id)]]
     return Sample(
         question=case.question,
         response=reply.draft.text,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from ingest.cleaning.division import join_divided_words
 from ingest.cleaning.furniture import without_furniture
+from ingest.cleaning.machine_text import without_machine_text
 from ingest.cleaning.noise import noise
 from ingest.cleaning.normalising import normalise
 from ingest.reading.raw import PAGE_BREAK, RawDocument, Removal, Skipped
@@ -30,7 +31,7 @@ def clean(raw: RawDocument) -> Cleaned | Skipped:
     The result depends on `raw` and RULES alone.
     """
     text, furniture = without_furniture(raw.text) if PAGE_BREAK in raw.text else (raw.text, ())
-    text = normalise(text)
+    text, machine = without_machine_text(normalise(text))
     if PAGE_BREAK in raw.text:
         text = join_divided_words(text)
     why = noise(text)
@@ -43,7 +44,7 @@ def clean(raw: RawDocument) -> Cleaned | Skipped:
         text=text,
         source=raw.source,
     )
-    return Cleaned(document=document, removed=(*raw.removed, *furniture))
+    return Cleaned(document=document, removed=(*raw.removed, *furniture, *machine))
 
 
 def masked(document: Document, redactor: Redactor) -> Document:

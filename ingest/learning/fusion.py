@@ -33,7 +33,7 @@ def examples(lessons: Iterable[Lesson], rank: Callable[[str], Sequence[Passage]]
     made = []
     for lesson in lessons:
         passages = [passage for passage in rank(lesson.question) if not passage.chunk.by_question]
-        relevant = np.array([lesson.answered_by(passage.chunk) for passage in passages])
+        relevant = np.array([any(map(lesson.answered_by, passage.chunks)) for passage in passages])
         if relevant.any() and not relevant.all():
             values = features([passage.scores for passage in passages])
             made.append(Example(cluster=lesson.cluster, weight=lesson.weight, values=values, relevant=relevant))

@@ -48,10 +48,10 @@ def pairs(lessons: Sequence[Lesson], rank: Callable[[str], Sequence[Passage]], *
     """
     made: list[Pair] = []
     for lesson in lessons:
-        passages = [passage.chunk for passage in rank(lesson.question) if not passage.chunk.by_question]
-        right = [chunk.text for chunk in passages if lesson.answered_by(chunk)]
+        passages = [passage for passage in rank(lesson.question) if not passage.chunk.by_question]
+        right = [passage.chunk.text for passage in passages if any(map(lesson.answered_by, passage.chunks))]
         right += [lesson.answer] if lesson.corrected and lesson.answer else []
-        wrong = [chunk for chunk in passages if not lesson.answered_by(chunk)]
+        wrong = [passage.chunk for passage in passages if not any(map(lesson.answered_by, passage.chunks))]
         wrong.sort(key=lambda chunk: not any(chunk.span.overlaps(span) for span in lesson.rejected))
         if right and wrong:
             made += [Pair(query=lesson.question, text=text, relevant=True, cluster=lesson.cluster) for text in right]

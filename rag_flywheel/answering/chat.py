@@ -288,4 +288,5 @@ def _shown(passage: Passage) -> Shown:
         rank=passage.rank,
         score=passage.score,
         scores=passage.scores,
+        also=tuple(twin.span for twin in passage.also),
     )

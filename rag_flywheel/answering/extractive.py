@@ -216,4 +216,5 @@ def _citation(number: int, passage: Passage, start: int, end: int) -> Citation:
         start=span.start,
         end=span.end,
         score=passage.score,
+        also=tuple(twin.span for twin in passage.also),
     )

@@ -78,6 +78,14 @@ class ChatBody(Body):
     stream: bool = False
 
 
+class AlsoReply(Body):
+    """Another place that says nearly the same."""
+
+    document_id: str
+    start: int
+    end: int
+
+
 class CitationReply(Body):
     number: int
     document_id: str
@@ -86,6 +94,7 @@ class CitationReply(Body):
     start: int
     end: int
     score: float
+    also: list[AlsoReply]
 
 
 class Delta(Body):
@@ -117,6 +126,9 @@ def chat_reply(interaction: Interaction) -> ChatReply:
                 start=citation.start,
                 end=citation.end,
                 score=citation.score,
+                also=[
+                    AlsoReply(document_id=span.document_id, start=span.start, end=span.end) for span in citation.also
+                ],
             )
             for citation in interaction.citations
         ],

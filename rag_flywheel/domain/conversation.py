@@ -48,6 +48,7 @@ class Citation:
     start: int
     end: int
     score: float
+    also: tuple[Evidence, ...] = ()  # where nearly the same is said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,7 @@ class Shown:
     rank: int
     score: float
     scores: Scores
+    also: tuple[Evidence, ...] = ()  # of others that say the same, which it stood for
 
     @property
     def span(self) -> Evidence:

@@ -34,6 +34,12 @@ class Passage:
     rank: int  # from 1
     score: float  # higher is better; comparable within one ranking only
     scores: Scores
+    also: tuple[Chunk, ...] = ()  # others that say the same in nearly the same words
+
+    @property
+    def chunks(self) -> tuple[Chunk, ...]:
+        """The passage's own, then the others."""
+        return (self.chunk, *self.also)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,5 +29,12 @@ def attribute_without_evidence(ranking: Sequence[Shown], *, answered: bool, mini
 
 
 def first_rank(ranking: Sequence[Shown], evidence: Sequence[Evidence]) -> int | None:
-    """The rank of the first passage that overlaps the evidence, None where no passage does."""
-    return next((shown.rank for shown in ranking if any(shown.span.overlaps(span) for span in evidence)), None)
+    """The rank of the first passage that overlaps the evidence, or stands for one that does; None where none does."""
+    return next(
+        (
+            shown.rank
+            for shown in ranking
+            if any(place.overlaps(span) for place in (shown.span, *shown.also) for span in evidence)
+        ),
+        None,
+    )

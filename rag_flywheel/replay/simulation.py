@@ -132,7 +132,8 @@ class _Simulation:
 
     def _seen(self, question: str, reply: Reply) -> Seen:
         """The same passages for the same question give the same answer, so it is made once."""
-        ranking = tuple(dict.fromkeys(passage.chunk.document_id for passage in reply.passages))[:RANKED]
+        chunks = (chunk for passage in reply.passages for chunk in passage.chunks)
+        ranking = tuple(dict.fromkeys(chunk.document_id for chunk in chunks))[:RANKED]
         if reply.answer is not None:
             return Seen(ranking=ranking, answer=reply.answer)
         read = reply.passages[: self.base.searcher.shown]

@@ -3,7 +3,8 @@
 A source passage is found by its dense vector and by BM25. A known question is one whose answer is a reviewed
 correction, or a passage that a person confirmed. It is found by itself alone, and its answer is admitted only when it
 fits the query well enough, as `admission` says. Then its answer stands first. A known question that is not meant still
-tells what the passages that hold its answer are about. The order of the source passages is for `fusion` to say.
+tells what the passages that hold its answer are about. The order of the source passages is for `fusion` to say. Where
+several say the same, as `twins` tells, one of them stands for all.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ from rag_flywheel.domain import Candidate, Chunk, Passage
 from rag_flywheel.ports import Reranker, Vectors
 from rag_flywheel.search.admission import Fitting, best_cosine, fits, is_admitted, with_known
 from rag_flywheel.search.fusion import features, fuse
+from rag_flywheel.search.twins import joined
 from rag_flywheel.search.versions import Searcher
 
 
@@ -61,6 +63,7 @@ def rank(
     admitted = _answers([fitting for fitting in known if is_admitted(fitting, searcher.learned.admission)])
     answering = {fitting.candidate.chunk.span for fitting in admitted}
     passages = [candidate for candidate in passages if candidate.chunk.span not in answering]
+    passages, also = joined(passages, searcher.near_duplicate)
     if searcher.reranker is not None:
         passages = _reranked(query, passages, searcher.reranker, searcher.reranked)
     values = features([candidate.scores for candidate in passages])
@@ -70,7 +73,13 @@ def rank(
     ranked += [(passages[at], float(scores[at])) for at in order]
     return Ranking(
         passages=tuple(
-            Passage(chunk=candidate.chunk, rank=place, score=score, scores=candidate.scores)
+            Passage(
+                chunk=candidate.chunk,
+                rank=place,
+                score=score,
+                scores=candidate.scores,
+                also=also.get(candidate.chunk.chunk_id, ()),
+            )
             for place, (candidate, score) in enumerate(ranked, start=1)
         ),
         weighed=values[order],

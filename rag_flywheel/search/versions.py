@@ -8,7 +8,7 @@ from typing import TypeVar
 from cachetools import LRUCache
 from pydantic import BaseModel
 
-from rag_flywheel.config import Embedder, Retrieval
+from rag_flywheel.config import Embedder, Ingest, Retrieval
 from rag_flywheel.config import Reranker as RerankerSettings
 from rag_flywheel.domain import LearnedRanking, Manifest, VersionId
 from rag_flywheel.ports import Encoder, PassageIndex, Reranker, RerankerStore
@@ -28,6 +28,7 @@ class Searcher:
     candidates: int  # passages of each channel
     reranked: int  # how many of the fused candidates the reranker scores
     shown: int  # passages that the generator sees
+    near_duplicate: float = 1.0  # similarity from which passages are shown as one
 
     def __post_init__(self) -> None:
         if (self.learned.reranker is None) != (self.reranker is None):
@@ -56,6 +57,7 @@ def open_version(
         candidates=retrieval.candidates,
         reranked=reranker.candidates,
         shown=retrieval.passages,
+        near_duplicate=_built_with(manifest, "ingest", Ingest).near_duplicate,
     )
 
 

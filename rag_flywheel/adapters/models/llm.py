@@ -291,6 +291,7 @@ def _citations(text: str, passages: Sequence[Passage]) -> tuple[Citation, ...]:
             start=passages[number - 1].chunk.start,
             end=passages[number - 1].chunk.end,
             score=passages[number - 1].score,
+            also=tuple(twin.span for twin in passages[number - 1].also),
         )
         for number in dict.fromkeys(named)
         if 1 <= number <= len(passages)

@@ -16,8 +16,8 @@ from tests.fakes.rankings import ScriptedIndex, ScriptedReranker
 from tests.fakes.samples import chunk, confirmed_chunk, correction_chunk
 
 
-def found(name: str, *, dense: float | None = None, sparse: float | None = None, text: str = "text") -> Candidate:
-    return Candidate(chunk=chunk(name, text), scores=Scores(dense=dense, sparse=sparse))
+def found(name: str, *, dense: float | None = None, sparse: float | None = None, text: str = "") -> Candidate:
+    return Candidate(chunk=chunk(name, text or f"text {name}"), scores=Scores(dense=dense, sparse=sparse))
 
 
 def correction(name: str, cosine: float, words: float = 0.0) -> Candidate:
@@ -26,7 +26,7 @@ def correction(name: str, cosine: float, words: float = 0.0) -> Candidate:
 
 def confirmed(name: str, cosine: float, *, by: str = "i1", question: str = "p", words: float = 0.0) -> Candidate:
     """The known question that leads to the passage that `found` makes of the same name."""
-    known = confirmed_chunk(chunk(name, "text"), question, by=by)
+    known = confirmed_chunk(chunk(name, f"text {name}"), question, by=by)
     return Candidate(chunk=known, scores=Scores(question=cosine, words=words))
 
 
@@ -236,7 +236,7 @@ def test_corrections_are_not_reranked() -> None:
     model = ScriptedReranker(lambda query, text: 1.0)
     learned = LearnedRanking(admission=above(0.5), fusion={RERANK: 1.0}, reranker="digest")
     retrieve("q", searcher=searcher([correction("c", 0.9), found("a", dense=0.4)], learned, reranker=model))
-    assert model.scored == [("q", ("text",))]
+    assert model.scored == [("q", ("text a",))]
 
 
 def test_a_reranker_and_its_digest_go_together() -> None:
@@ -277,3 +277,29 @@ def test_what_is_known_of_this_very_question_can_be_left_out() -> None:
     searching = searcher(candidates, LearnedRanking(fusion={KNOWN: 1.0}))
     ranking = rank("q", searching.encoder.encode_queries(["q"])[0], searcher=searching, without=is_known)
     assert [(piece.chunk.document_id, piece.scores.known) for piece in ranking.passages] == [("a", 0.3), ("b", None)]
+
+
+# --- passages that say the same --------------------------------------------------------------------------------------
+
+LONG = "Press and hold the power button until the lamp turns green, then release it and wait for the pump to restart."
+
+
+def test_of_passages_that_say_the_same_one_is_shown_with_the_best_scores_and_names_the_others() -> None:
+    candidates = [
+        found("a", dense=0.9, text=LONG),
+        found("b", dense=0.8, text="Something else."),
+        found("c", dense=0.7, sparse=9.0, text=f"{LONG} "),
+        found("d", sparse=1.0, text=LONG.replace("Press", "Please press")),
+    ]
+    passages = retrieve("q", searcher=replace(searcher(candidates), near_duplicate=0.8))
+    assert documents(passages) == ["a", "b"]
+    assert [twin.document_id for twin in passages[0].also] == ["c", "d"]
+    assert (passages[0].scores.dense, passages[0].scores.sparse) == (0.9, 9.0)
+    assert passages[1].also == ()
+
+
+def test_passages_that_say_something_else_in_nearly_the_same_words_are_all_shown() -> None:
+    texts = [LONG, LONG.replace("green", "red"), f"{LONG} Not now.", LONG.replace("Press", "Press 2 times")]
+    candidates = [found(name, dense=0.5, text=text) for name, text in zip("abcd", texts, strict=True)]
+    passages = retrieve("q", searcher=replace(searcher(candidates), near_duplicate=0.5))
+    assert documents(passages) == ["a", "b", "c", "d"]
