@@ -34,7 +34,7 @@ TEXTS: Mapping[str, Make] = {
     "picture.txt": lambda: b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + MARK.encode() + bytes(range(256)) * 40,
     "controls.txt": lambda: (MARK + "\x01\x02\x03\x04\xff").encode("latin-1") * 1000,
     "replaced.txt": lambda: ("\ufffd" * 50 + " " + MARK).encode() * 100,
-    "signs.txt": lambda: f"{MARK} {'=+-*/ ' * 5000}".encode(),
+    "signs.txt": lambda: b"=+-*/ " * 5000,
     "no-words.html": lambda: f"<html><script>{MARK}</script></html>".encode(),
 }
 """Those that hold nothing to read, and must be named."""
