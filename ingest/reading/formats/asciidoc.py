@@ -32,7 +32,7 @@ _INLINE = (
     ("<<", re.compile(r"<<[^<>,\n]{1,200},\s*([^<>\n]{1,500})>>"), r"\1"),
     ("<<", re.compile(r"<<#?([^<>,\n]{1,200})>>"), r"\1"),
     ("[", re.compile(r"xref:([^\s\[\]]{1,200})\[\]"), r"\1"),
-    ("[", re.compile(r"(?:xref|kbd|btn|pass|stem|latexmath|asciimath|indexterm2?):[^\s\[\]]{0,200}\[([^\]\n]*)\]"), r"\1"),
+    ("[", re.compile(r"(?:xref|kbd|btn|pass|stem|latexmath|indexterm2?):[^\s\[\]]{0,200}\[([^\]\n]*)\]"), r"\1"),
     ("[", re.compile(r"menu:([^\s\[\]]{1,200})\[([^\]\n]*)\]"), r"\1 > \2"),
     ("[", re.compile(r"footnote(?:ref)?:[^\s\[\]]{0,200}\[([^\]\n]*)\]"), r" (\1)"),
     ("[", re.compile(r"(?:image|video|audio)::?[^\s\[\]]{1,500}\[(?:alt=)?\"?([^\],\"\n]*)[^\]\n]*\]"), r"\1"),
