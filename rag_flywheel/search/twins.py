@@ -70,10 +70,11 @@ def joined(found: Sequence[Candidate], threshold: float) -> tuple[list[Candidate
             known[at] = said(found[at].chunk.own)
         return known[at]
 
+    sizes = [len(own) for own in words]
     for at, candidate in enumerate(found):
+        least, most = SHARED * sizes[at], sizes[at] / SHARED
         for group, first in zip(groups, firsts, strict=True):
-            least = SHARED * max(len(words[at]), len(words[first]))
-            if min(len(words[at]), len(words[first])) < least or len(words[at] & words[first]) < least:
+            if not least <= sizes[first] <= most or len(words[at] & words[first]) < max(least, SHARED * sizes[first]):
                 continue
             if say_the_same(says(first), says(at), threshold):
                 group.append(candidate)
