@@ -16,7 +16,8 @@ Span = tuple[int, int]
 # a blank follows; those that put none between words may have no marks either, and divide phrases with a blank.
 _UNSPACED = r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 _TILE = regex.compile(
-    r".+?(?:[.!?…][\p{Sentence_Break=Close}*_`]*\s+|(?![.!?])\p{Sentence_Break=STerm}\p{Sentence_Break=Close}*\s*"
+    r".+?(?:\.[\p{Sentence_Break=Close}*_`]*\s++(?!\p{Ll})|[!?…][\p{Sentence_Break=Close}*_`]*\s+"
+    r"|(?![.!?])\p{Sentence_Break=STerm}\p{Sentence_Break=Close}*\s*"
     rf"|(?<=[{_UNSPACED}])\s+(?=[{_UNSPACED}])|\n\s*\n|\n(?=[ \t]*(?:[-*•|]|\d+[.)])[ \t])|\Z)",
     regex.DOTALL,
 )
@@ -198,7 +199,9 @@ class _Tree:
                 return self._block_of([(start, node.end)], level=node.level, name=node.name)
             case "fence" | "code_block":
                 return self._code(start, node.end, fenced=node.kind == "fence")
-            case "html_block" | "hr":
+            case "hr":
+                return []  # it divides, and says nothing
+            case "html_block":
                 return self._block_of(self._lines(start, node.end))
             case "paragraph":
                 return self._paragraphs(start, node.end, prose=prose)

@@ -70,11 +70,15 @@ def joined(found: Sequence[Candidate], threshold: float) -> tuple[list[Candidate
             known[at] = said(found[at].chunk.own)
         return known[at]
 
+    sizes = [len(own) for own in words]
+    bits = [_bits(own) for own in words]
     for at, candidate in enumerate(found):
+        least, most = SHARED * sizes[at], sizes[at] / SHARED
         for group, first in zip(groups, firsts, strict=True):
-            least = SHARED * max(len(words[at]), len(words[first]))
-            if min(len(words[at]), len(words[first])) < least or len(words[at] & words[first]) < least:
+            if not least <= sizes[first] <= most:
                 continue
+            if (bits[at] & ~bits[first]).bit_count() > sizes[at] - least or len(words[at] & words[first]) < least:
+                continue  # a bit that only one has is a word that only that one has
             if say_the_same(says(first), says(at), threshold):
                 group.append(candidate)
                 break
@@ -83,6 +87,14 @@ def joined(found: Sequence[Candidate], threshold: float) -> tuple[list[Candidate
             firsts.append(at)
     also = {group[0].chunk.chunk_id: tuple(other.chunk for other in group[1:]) for group in groups if len(group) > 1}
     return [replace(group[0], scores=_best([other.scores for other in group])) for group in groups], also
+
+
+def _bits(words: Iterable[str]) -> int:
+    """A bit for each word; several words may share one."""
+    found = 0
+    for word in words:
+        found |= 1 << (hash(word) & 1023)
+    return found
 
 
 def _grams(text: Said) -> set[tuple[str, str, str]]:
