@@ -16,7 +16,7 @@ from tests.fakes.services import publish, services
 
 QUESTION = "How do I put the previous version back?"
 FIELDS = {"interaction_id", "answer", "citations", "version", "arm", "canary", "answered"}
-CITATION_FIELDS = {"number", "document_id", "title", "text", "start", "end", "score"}
+CITATION_FIELDS = {"number", "document_id", "title", "text", "start", "end", "score", "also"}
 
 
 @pytest.fixture
