@@ -117,21 +117,7 @@ def chat_reply(interaction: Interaction) -> ChatReply:
     return ChatReply(
         interaction_id=interaction.interaction_id,
         answer=interaction.answer,
-        citations=[
-            CitationReply(
-                number=citation.number,
-                document_id=citation.document_id,
-                title=citation.title,
-                text=citation.text,
-                start=citation.start,
-                end=citation.end,
-                score=citation.score,
-                also=[
-                    AlsoReply(document_id=span.document_id, start=span.start, end=span.end) for span in citation.also
-                ],
-            )
-            for citation in interaction.citations
-        ],
+        citations=[CitationReply.model_validate(citation, from_attributes=True) for citation in interaction.citations],
         version=interaction.version_id,
         arm=interaction.arm,
         canary=interaction.canary_id,
