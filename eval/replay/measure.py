@@ -133,18 +133,19 @@ def _likeness(trials: Sequence[Trial], encoder: Encoder) -> Likeness:
     }
 
 
-def _hits(probe: Probe, seen: Seen) -> list[bool]:
+def _hits(probe: Probe, seen: Seen) -> tuple[list[bool], int]:
+    """Which places of the ranking are right, and how many right ones there are: documents at one place count once."""
     pool = probe.relevant | probe.agreeing
-    return [document in pool for document in seen.ranking]
+    right = [sum(document in pool for document in together) for together in seen.ranking]
+    return [count > 0 for count in right], len(pool) - sum(count - 1 for count in right if count)
 
 
 def _scores(probe: Probe, seen: Seen, likeness: Likeness) -> tuple[float, ...]:
     """In the order of METRICS."""
-    hits = _hits(probe, seen)
-    total = len(probe.relevant | probe.agreeing)
+    hits, total = _hits(probe, seen)
     return (
         metrics.hit_at_1(hits),
-        metrics.hit_at_1([document in probe.relevant for document in seen.ranking[:1]]),
+        metrics.hit_at_1([not probe.relevant.isdisjoint(together) for together in seen.ranking[:1]]),
         metrics.hit_at_k(hits, 5),
         metrics.reciprocal_rank(hits),
         metrics.ndcg_at_10(hits, total),
@@ -228,7 +229,7 @@ def _curves(trials: Sequence[Trial], turn: int) -> dict[str, float]:
     hits: dict[str, list[float]] = defaultdict(list)
     for trial in trials:
         for probe in trial.probes:
-            hit = metrics.hit_at_1(_hits(probe, trial.turns[turn][probe.query_id]))
+            hit = metrics.hit_at_1(_hits(probe, trial.turns[turn][probe.query_id])[0])
             for part in _parts(probe):
                 hits[part].append(hit)
     return {part: float(np.mean(hits[part])) for part in (*SLICES, FIRST) if part in hits}

@@ -30,7 +30,7 @@ class Probe:
 class Seen:
     """What came back for a probe."""
 
-    ranking: tuple[DocumentId, ...]  # best first, each document once
+    ranking: tuple[tuple[DocumentId, ...], ...]  # best first, each document once; those that say the same together
     answer: str
 
 

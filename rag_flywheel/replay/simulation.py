@@ -4,7 +4,7 @@ Everything between is real: the chat, the ledger, the reviews, the index, the ga
 and of its rivals alike and leave no trace, so that nothing learns from them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from eval.replay.plan import Ask, Plan
@@ -24,6 +24,7 @@ from rag_flywheel.domain import (
     Interaction,
     InteractionId,
     LearnedRanking,
+    Passage,
     Question,
     ReviewedCorrection,
     Verdict,
@@ -37,7 +38,7 @@ from rag_flywheel.services import Services
 
 FLYWHEEL = "flywheel"
 METHODS = (FLYWHEEL, *RIVALS)
-RANKED = 100  # documents of a ranking that are kept
+RANKED = 100  # places of a ranking that are kept
 WHO = "replay"
 
 
@@ -132,8 +133,7 @@ class _Simulation:
 
     def _seen(self, question: str, reply: Reply) -> Seen:
         """The same passages for the same question give the same answer, so it is made once."""
-        chunks = (chunk for passage in reply.passages for chunk in passage.chunks)
-        ranking = tuple(dict.fromkeys(chunk.document_id for chunk in chunks))[:RANKED]
+        ranking = _documents(reply.passages)[:RANKED]
         if reply.answer is not None:
             return Seen(ranking=ranking, answer=reply.answer)
         read = reply.passages[: self.base.searcher.shown]
@@ -249,6 +249,17 @@ def _begin(plan: Plan, services: Services, steps: Steps) -> _Simulation:
         same=_duplicates(services),
         steps=steps,
     )
+
+
+def _documents(passages: Iterable[Passage]) -> tuple[tuple[DocumentId, ...], ...]:
+    """The documents that passages are of, best first, each once; at one place those of passages that say the same."""
+    before: set[DocumentId] = set()
+    places = []
+    for passage in passages:
+        new = tuple(dict.fromkeys(chunk.document_id for chunk in passage.chunks if chunk.document_id not in before))
+        before.update(new)
+        places.append(new)
+    return tuple(place for place in places if place)
 
 
 def _name(ask: Ask) -> str:

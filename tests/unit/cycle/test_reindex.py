@@ -14,7 +14,7 @@ from rag_flywheel.domain import (
     VersionState,
 )
 from rag_flywheel.errors import AliasMoved
-from rag_flywheel.golden_set.listing import held_documents
+from rag_flywheel.golden_set.listing import held_documents, read_corpus
 from rag_flywheel.rollout import promotion
 from rag_flywheel.services import Services
 from tests.fakes.services import services
@@ -69,15 +69,15 @@ def test_a_run_fetches_its_readers_first_names_those_that_fail_and_keeps_what_th
     made = services(tmp_path, text=f"sources: [{reader}]\n")
     first = reindex(made, force=False, steps=quiet)
     assert (first.decision, first.skipped) == ("promoted", ())
-    assert list(held_documents(made)) == ["Wiki/1"]
+    assert list(held_documents(made, read_corpus(made))) == ["Wiki/1"]
     pages.unlink()
     second = reindex(made, force=False, steps=quiet)
     assert (second.decision, second.version) == ("unchanged", first.version)
     assert "it raised FileNotFoundError (No such file or directory); its documents of" in second.skipped[0].reason
-    assert list(held_documents(made)) == ["Wiki/1"]
+    assert list(held_documents(made, read_corpus(made))) == ["Wiki/1"]
     pages.write_text('[["Hold the reset button for two seconds.", {"title": "Reset"}, "2"]]')
     reindex(made, force=False, steps=quiet)
-    assert list(held_documents(made)) == ["Wiki/2"], "what vanished leaves"
+    assert list(held_documents(made, read_corpus(made))) == ["Wiki/2"], "what vanished leaves"
 
 
 # --- which way the next version goes --------------------------------------------------------------------------------

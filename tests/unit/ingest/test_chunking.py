@@ -114,7 +114,7 @@ def test_any_text_is_covered_by_exact_spans_that_fit(text: str, source: str) -> 
     chunks = cut(text, source)
     assert_exact(text, chunks)
     for piece in chunks:
-        above = len(COUNTER.count_tokens([" ".join((piece.title, *piece.headings))]))
+        (above,) = COUNTER.count_tokens([" ".join((piece.title, *piece.headings))])
         assert_fit([piece], max(32, above + 30))
 
 

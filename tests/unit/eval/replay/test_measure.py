@@ -45,7 +45,8 @@ def probe(
 
 
 def seen(ranking: str, answer: str = "Something else") -> Seen:
-    return Seen(ranking=documents(ranking), answer=answer)
+    """Documents that stand at one place are joined by a +."""
+    return Seen(ranking=tuple(documents(place.replace("+", " ")) for place in ranking.split()), answer=answer)
 
 
 def trial(
@@ -70,6 +71,15 @@ def numbers(value: Any) -> list[Any]:
     if isinstance(value, dict | list):
         return [number for inner in (value.values() if isinstance(value, dict) else value) for number in numbers(inner)]
     return [value]
+
+
+def test_documents_at_one_place_count_once() -> None:
+    asked = probe("q", relevant="d1 d2 d3")
+    before, after = seen("x y z w d1"), seen("x+y d1+d2 z w d3")
+    found = measured(trial([asked], {"q": before}, {"q": after}))["methods"]["flywheel"]["corrected"]
+    assert (found["recall@10"]["before"], found["recall@10"]["after"]) == pytest.approx((1 / 3, 1))
+    assert (found["MRR@10"]["before"], found["MRR@10"]["after"]) == pytest.approx((1 / 5, 1 / 2))
+    assert found["precision@8"]["after"] == pytest.approx(2 / 8)
 
 
 def test_the_values_are_those_of_the_definitions() -> None:

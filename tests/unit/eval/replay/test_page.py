@@ -14,7 +14,7 @@ from rag_flywheel.domain import DocumentId
 from tests.fakes.encoder import HashingEncoder
 from tests.fakes.page import Page
 
-RIGHT, WRONG = (Seen(ranking=(DocumentId(name),), answer=f"The answer of {name}") for name in ("right", "wrong"))
+RIGHT, WRONG = (Seen(ranking=((DocumentId(name),),), answer=f"The answer of {name}") for name in ("right", "wrong"))
 SLICES: dict[str, Slice] = {
     "c1": "corrected",
     "c2": "corrected",
