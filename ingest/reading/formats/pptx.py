@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pptx.table import Table
     from pptx.text.text import TextFrame
 
+_SLIDE = "{http://schemas.openxmlformats.org/presentationml/2006/main}sldId"
+_RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _BESIDE = "{http://schemas.openxmlformats.org/markup-compatibility/2006}AlternateContent"
 
 
@@ -56,8 +58,8 @@ def read(path: Path) -> Content:
     try:
         title = office_title(path)
         deck = Presentation(str(path))
-        for number, known in enumerate(deck.part._element.get_or_add_sldIdLst(), 1):
-            slide_of = partial(deck.part.related_slide, known.rId)
+        for number, known in enumerate(deck.element.iter(_SLIDE), 1):
+            slide_of = partial(deck.part.related_slide, str(known.get(_RELATION, "")))
             told += lost.unless(number, "all of it", partial(_slide, slide_of, number, lost))
     except (*damaged, IndexError, RuntimeError, EOFError, OSError) as error:
         raise unreadable(path, "PowerPoint file", error) from error
