@@ -2,11 +2,14 @@
 
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ingest.reading.formats import drawings
 from ingest.reading.formats.docx_styles import Numbering, Styles, attribute, child, descend, local
 from ingest.reading.formats.formulas import linear
 from ingest.reading.formats.marks import heading, plain, table
@@ -33,8 +36,10 @@ class _Reading:
     numbering: Numbering
     links: Mapping[str, str]
     notes: Mapping[tuple[str, str], "_Element"]
+    drawn: Mapping[str, list[str]]  # what charts and diagrams say, by the ids by which the text refers to them
     title: str = ""
     hidden: int = 0
+    lost: list[str] = field(default_factory=list)  # what could not be read
     noted: int = 0
     waiting: list[str] = field(default_factory=list)  # notes and text boxes, for behind the paragraph that has them
 
@@ -52,41 +57,66 @@ def read(path: Path) -> Content:
 
 
 def _read(path: Path) -> Content:
+    lost: list[str] = []
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
+        beside = partial(_beside, archive, lost)
         body = part(archive, "word/document.xml")
         if body is None:
             raise KeyError("word/document.xml")
         notes = {
             (kind, attribute(note, "id")): note
             for kind in ("footnote", "endnote")
-            for note in _children(part(archive, f"word/{kind}s.xml"), kind)
+            for note in _children(beside(f"word/{kind}s.xml"), kind)
         }
+        relations = list(_children(beside("word/_rels/document.xml.rels"), "Relationship"))
         reading = _Reading(
-            styles=Styles(part(archive, "word/styles.xml")),
-            numbering=Numbering(part(archive, "word/numbering.xml")),
+            styles=Styles(beside("word/styles.xml")),
+            numbering=Numbering(beside("word/numbering.xml")),
             links={
                 attribute(link, "Id"): attribute(link, "Target")
-                for link in _children(part(archive, "word/_rels/document.xml.rels"), "Relationship")
+                for link in relations
                 if attribute(link, "TargetMode") == "External"
             },
             notes=notes,
+            drawn=_drawn(relations, beside),
+            lost=lost,
         )
         blocks = list(_blocks(body, reading))
         said = "\n".join(blocks)
-        margins = [
-            part(archive, name) for name in sorted(names) if re.fullmatch(r"word/(?:header|footer)\d*\.xml", name)
-        ]
+        margins = [beside(name) for name in sorted(names) if re.fullmatch(r"word/(?:header|footer)\d*\.xml", name)]
         for margin in margins:
             blocks += [block for block in _blocks(margin, reading) if block not in said and block not in blocks]
-        comments = len(list(_children(part(archive, "word/comments.xml"), "comment")))
+        comments = len(list(_children(beside("word/comments.xml"), "comment")))
     title = office_title(path) or reading.title
     removed = [("hidden text", reading.hidden), ("comments", comments)]
     return Content(
         title=title,
         text=_joined(blocks),
-        removed=tuple(Removal(what=what, count=count) for what, count in removed if count),
+        removed=(
+            *(Removal(what=what, count=count) for what, count in removed if count),
+            *([Removal(what="parts that could not be read", count=len(lost), lines=tuple(lost[:50]))] if lost else ()),
+        ),
     )
+
+
+def _drawn(relations: "Iterable[_Element]", beside: "Callable[[str], _Element | None]") -> dict[str, list[str]]:
+    drawn: dict[str, list[str]] = {}
+    for relation in relations:
+        if attribute(relation, "Type").endswith(("/chart", "/diagramData")):
+            target = attribute(relation, "Target")
+            root = beside(target.removeprefix("/") if target.startswith("/") else f"word/{target}")
+            drawn[attribute(relation, "Id")] = [] if root is None else drawings.said(root)
+    return drawn
+
+
+def _beside(archive: zipfile.ZipFile, lost: list[str], name: str) -> "_Element | None":
+    """The root of a part without which the text can still be read; one that is damaged is noted as lost."""
+    try:
+        return part(archive, name)
+    except (zipfile.BadZipFile, zlib.error, SyntaxError, RuntimeError, EOFError):
+        lost.append(name)
+        return None
 
 
 def _children(parent: "_Element | None", name: str) -> Iterator["_Element"]:
@@ -108,11 +138,17 @@ def _joined(blocks: Sequence[str]) -> str:
 def _blocks(parent: "Iterable[_Element] | None", reading: _Reading) -> Iterator[str]:
     """Paragraphs and tables. What a paragraph whose end was deleted says goes to the next one."""
     begun = ""
-    for node in _block_nodes(() if parent is None else parent):
-        if local(node) == "tbl":
-            yield from _table(node, reading)
+    for number, node in enumerate(_block_nodes(() if parent is None else parent), 1):
+        table_ = local(node) == "tbl"
+        try:
+            told = list(_table(node, reading)) if table_ else [begun + _inline(node, reading)]
+        except (ValueError, KeyError, RecursionError):
+            reading.lost.append(f"block {number}, a {'table' if table_ else 'paragraph'}")
+            continue
+        if table_:
+            yield from told
         else:
-            text = begun + _inline(node, reading)
+            text = told[0]
             mark = descend(node, "pPr", "rPr")
             joins = mark is not None and (child(mark, "del") is not None or child(mark, "moveFrom") is not None)
             begun = text if joins else ""
@@ -244,6 +280,9 @@ def _said(node: "_Element", reading: _Reading) -> str:
             return f"{_inline_of(child(node, 'rubyBase'), reading)} ({_inline_of(child(node, 'rt'), reading)})"
         case "docPr":
             return f"[{told}]" if (told := attribute(node, "descr").strip()) else ""
+        case "chart" | "relIds":
+            reading.waiting += reading.drawn.get(attribute(node, "dm") or attribute(node, "id"), [])
+            return ""
         case "txbxContent":
             reading.waiting += _boxed(node, reading)
             return ""

@@ -1,9 +1,10 @@
 """Words at their places on a page to lines in reading order: columns one after the other, tables row by row."""
 
 import re
+import unicodedata
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ingest.reading.formats.marks import heading, plain, table
@@ -15,6 +16,13 @@ LONGEST_HEADING = 150
 
 _LABEL = re.compile(r"[•◦▪●○■□►‣⁃∙·–—*-]|[\uf0a7\uf0b7]|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)]|\[\d+\]")
 _BULLET = re.compile(r"^(?:[•◦▪●○■□►‣⁃∙·\uf0a7\uf0b7]\s*)(?=\S)")
+
+
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_LETTERS = re.compile(r"[\W\d_]+")
+_LEADERS = re.compile(
+    r"[ \t]*(?:(?<![.·…‥])[.·…‥](?:[ \t]+[.·…‥]){3,}|[.·…‥]{5,}(?=[ \t]*(?:\d+|[ivxlc]+)[ \t]*$))[ \t]*"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +119,12 @@ def lines(words: Sequence[Word], rules: Sequence[Rule] = ()) -> list[Line]:
     return found
 
 
-def markdown(page: Iterable[Line], headings: Mapping[float, int]) -> str:
-    """The page's lines as Markdown; `headings` gives the levels of lines by the height of their letters."""
+def markdown(page: Iterable[Line], headings: Mapping[float, int], sure: Container[float]) -> str:
+    """The page's lines as Markdown; `headings` gives the levels of lines by the height of their letters.
+
+    Where a height is not `sure` to be one of headings, a line must hold words to be one: fonts of signs and of music
+    give any letters to their signs.
+    """
     parts: list[str] = []
     pending: list[Line] = []
 
@@ -122,7 +134,7 @@ def markdown(page: Iterable[Line], headings: Mapping[float, int]) -> str:
             pending.clear()
 
     for line in page:
-        level = headings.get(line.size) if _may_head(line) else None
+        level = headings.get(line.size) if may_head(line) and (line.size in sure or in_words(line.text)) else None
         if pending and (
             line.gap or level != headings[pending[0].size] or sum(len(p.text) for p in pending) > LONGEST_HEADING
         ):
@@ -130,16 +142,48 @@ def markdown(page: Iterable[Line], headings: Mapping[float, int]) -> str:
         if level and len(line.text) <= LONGEST_HEADING:
             pending.append(line)
         elif line.rows:
-            parts.append(f"\n{table(line.rows)}\n")
+            rows = [[_short_leaders(cell) for cell in row] for row in line.rows]
+            parts.append(f"\n{table(rows) if _says(rows) else plain(_flat(rows))}\n")
         else:
-            text = plain(_BULLET.sub("- ", line.text))
+            text = plain(_BULLET.sub("- ", _short_leaders(line.text)))
             parts.append(f"\n{text}" if line.gap else text)
     close()
     return "\n".join(parts).strip("\n")
 
 
-def _may_head(line: Line) -> bool:
-    return not line.rows and any(map(str.isalnum, line.text)) and not _BULLET.match(line.text)
+def in_words(text: str) -> bool:
+    """Whether most of the signs are parts of words of three letters and more, or of a script without spaces."""
+    letters = sum(len(word) for word in _WORD.findall(text)) + sum(unicodedata.east_asian_width(a) == "W" for a in text)
+    return 3 * letters >= 2 * len("".join(text.split())) > 0
+
+
+def _says(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether at least half of a table's cells hold words or numbers, and no loose letters or signs."""
+    cells = [cell.split() for row in rows for cell in row]
+    cells = [cell for cell in cells if cell and (len(cell) > 1 or len(cell[0]) > 1 or cell[0].isdigit())]  # no ticks
+    said = sum(any(_says_something(part) for part in cell) for cell in cells)
+    return 2 * said >= len(cells) > 0
+
+
+def _says_something(part: str) -> bool:
+    letters = _LETTERS.sub("", part)
+    return len(letters) > 1 or unicodedata.east_asian_width(letters or " ") == "W" or any(map(str.isdigit, part))
+
+
+def _flat(rows: Iterable[Iterable[str]]) -> str:
+    return "\n".join("   ".join(filter(None, row)) for row in rows)
+
+
+def _short_leaders(text: str) -> str:
+    """The text, with three dots for each run that leads the eye to a page number."""
+    return _LEADERS.sub(" ... ", text).strip()
+
+
+def may_head(line: Line) -> bool:
+    """Whether the line could be a heading, if its letters are higher than the others'."""
+    parts = line.text.split()
+    loose = len(parts) > 3 and not any(_says_something(part) and not part.isdigit() for part in parts)
+    return not line.rows and any(map(str.isalnum, line.text)) and not loose and not _BULLET.match(line.text)
 
 
 def _left(rule: Rule) -> float:

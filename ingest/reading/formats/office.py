@@ -16,8 +16,11 @@ _PLACEHOLDERS = ("Word Document", "PowerPoint Presentation")
 
 def office_title(path: Path) -> str:
     """The title among the properties of a file in Office Open XML, or nothing."""
-    with zipfile.ZipFile(path) as archive:
-        core = part(archive, "docProps/core.xml")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            core = part(archive, "docProps/core.xml")
+    except SyntaxError:  # a damaged part that only names the file costs no more than the title
+        return ""
     title = "" if core is None else (core.findtext("{http://purl.org/dc/elements/1.1/}title") or "").strip()
     return "" if title in _PLACEHOLDERS else title
 

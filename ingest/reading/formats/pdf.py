@@ -2,13 +2,13 @@
 
 import ctypes
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingest.reading.formats.layout import Line, Rule, Word, lines, markdown
+from ingest.reading.formats.layout import Line, Rule, Word, in_words, lines, markdown, may_head
 from ingest.reading.raw import PAGE_BREAK, Content, Removal, Unreadable
 
 if TYPE_CHECKING:
@@ -39,18 +39,26 @@ def read(path: Path) -> Content:
         document.close()
     if not any(pages):
         raise Unreadable("holds only pictures; run OCR first" if removed else "holds no text")
-    sizes = _heading_sizes(pages)
-    text = f"\n{PAGE_BREAK}\n".join(markdown(page, sizes) for page in pages)
+    sizes, sure = _heading_sizes(pages)
+    text = f"\n{PAGE_BREAK}\n".join(markdown(page, sizes, sure) for page in pages)
     return Content(title="" if _NO_TITLE.fullmatch(title) else title, text=text, removed=removed)
 
 
 def _pages(document: "PdfDocument") -> tuple[list[list[Line]], tuple[Removal, ...]]:
+    import pypdfium2
+
     pages: list[list[Line]] = []
     pictures: list[str] = []
     nameless: list[str] = []
+    damaged: list[str] = []
     for number in range(len(document)):
-        page = document[number]
-        words, rest = _words(page)
+        try:
+            page = document[number]
+            words, rest = _words(page)
+        except pypdfium2.PdfiumError:
+            damaged.append(f"page {number + 1}")
+            pages.append([])
+            continue
         text = "".join(word.text for word in words) + rest
         if 2 * len(_BROKEN.findall(text)) > len(text):
             nameless.append(f"page {number + 1}")
@@ -65,6 +73,7 @@ def _pages(document: "PdfDocument") -> tuple[list[list[Line]], tuple[Removal, ..
         )
         page.close()
     found = {
+        "pages that are damaged": damaged,
         "pages that hold only pictures; run OCR first": pictures,
         "pages whose fonts do not name their letters; run OCR first": nameless,
     }
@@ -164,20 +173,33 @@ def _spans(letters: Sequence[str]) -> Iterator[tuple[int, int]]:
         yield start, len(letters)
 
 
-def _heading_sizes(pages: Sequence[Sequence[Line]]) -> dict[float, int]:
-    """The levels of the headings by the height of their letters: those that are few and higher than the body's."""
+def _heading_sizes(pages: Sequence[Sequence[Line]]) -> tuple[dict[float, int], set[float]]:
+    """The levels of the headings by the height of their letters: those that are few and higher than the body's.
+
+    And those of the heights at which any line is a heading, because most lines of it hold words, or none stands twice.
+    """
     heights: Counter[float] = Counter()
+    of_height: dict[float, list[str]] = defaultdict(list)
     for page in pages:
         for line in page:
             heights[line.size] += len(line.text)
+            if may_head(line):
+                of_height[line.size].append(line.text)
     body = max(heights, key=lambda height: (heights[height], -height))
-    higher = sorted((height for height in heights if height >= HEADING * body > 0), reverse=True)
+    in_them = {height: sum(map(in_words, texts)) for height, texts in of_height.items()}
+    sure = {
+        height
+        for height, texts in of_height.items()
+        if 2 * in_them[height] >= len(texts) or len(set(texts)) == len(texts)
+    }
+    higher = sorted((height for height in of_height if height >= HEADING * body > 0), reverse=True)
+    higher = [height for height in higher if height in sure or in_them[height]]
     if sum(heights[height] for height in higher) > 0.2 * heights.total():
-        return {}
+        return {}, sure
     merged: dict[float, int] = {}
     level, above = 0, 0.0
     for height in higher:
         if not above or height < 0.95 * above:
             level, above = level + 1, height
         merged[height] = min(level, 6)
-    return merged
+    return merged, sure

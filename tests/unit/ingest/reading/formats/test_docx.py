@@ -219,3 +219,30 @@ def test_what_cannot_be_read_is_named_as_such(path: Path) -> None:
     deep = "<w:sdt><w:sdtContent>" * 20_000 + "</w:sdtContent></w:sdt>" * 20_000
     with pytest.raises(Unreadable, match="damaged"):
         read(path, deep)
+
+
+def test_a_table_or_a_part_that_cannot_be_read_costs_no_other_and_is_listed(path: Path) -> None:
+    many = "<w:gridSpan w:val='many'/>"
+    bad = f"<w:tbl>{row(cell('Lost', many), 'x')}</w:tbl>"
+    content = read(path, paragraph("Before") + bad + paragraph("Behind"), footnotes="<w:footnote>", header1="&none;")
+    assert content.text == "Before\n\nBehind"
+    assert [(each.what, each.count) for each in content.removed] == [("parts that could not be read", 3)]
+
+
+def test_charts_and_diagrams_are_read_where_they_stand(path: Path) -> None:
+    chart = "http://schemas.openxmlformats.org/drawingml/2006/chart"
+    series = "<c:ser><c:tx><c:v>Boats</c:v></c:tx><c:cat><c:pt idx='0'><c:v>May</c:v></c:pt></c:cat>"
+    series += "<c:val><c:pt idx='0'><c:v>3.5</c:v></c:pt></c:val></c:ser>"
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    with zipfile.ZipFile(path, "w") as archive:
+        body = paragraph(f"<w:r><w:drawing><c:chart xmlns:c='{chart}' r:id='rId1'/></w:drawing></w:r>")
+        archive.writestr(
+            "word/document.xml",
+            f"<w:document {SPACES}><w:body>{paragraph('Sold')}{body}{paragraph('More')}</w:body></w:document>",
+        )
+        archive.writestr("word/charts/chart1.xml", f"<c:chartSpace xmlns:c='{chart}'>{series}</c:chartSpace>")
+        archive.writestr(
+            "word/_rels/document.xml.rels",
+            f"<R><Relationship Id='rId1' Type='{office}/chart' Target='charts/chart1.xml'/></R>",
+        )
+    assert docx.read(path).text.split("\n\n") == ["Sold", "|  | Boats |\n| --- | --- |\n| May | 3.5 |", "More"]

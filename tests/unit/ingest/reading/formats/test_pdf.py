@@ -156,3 +156,30 @@ def test_what_cannot_be_read_is_named_as_such(path: Path) -> None:
 def test_a_pdf_that_only_its_owner_may_change_is_read(path: Path) -> None:
     drawn(path, written("Free to read"), encrypt=StandardEncryption("", ownerPassword="o", canPrint=0))
     assert pdf.read(path).text == "Free to read"
+
+
+def test_signs_that_a_font_gives_letters_make_no_headings_and_no_tables(path: Path) -> None:
+    music = both(
+        written("h P v u 4 2 h h h P", "h h", "h h", "T", "T", left=72, top=700, size=20),
+        *(written("h h h", "h h P", "h h u", left=left, top=500) for left in (72, 172, 272)),
+    )
+    body = written(*["The body of the text goes on and on and on, as it must."] * 20, top=440)
+    text = pdf.read(drawn(path, both(music, body))).text
+    assert "#" not in text
+    assert "|" not in text
+    assert "h P v u 4 2 h h h P" in text
+
+
+def test_short_headings_of_words_and_signs_stay(path: Path) -> None:
+    names = ("C++", "5.2.2", "Q&A", "A", "Setting up", "IRC")
+    body = "The body of the text goes on and on and on, as it must, and on and on and on."
+    pages = [both(written(name, size=18), written(*[body] * 8, top=680)) for name in names]
+    text = pdf.read(drawn(path, *pages)).text
+    assert [line for line in text.split("\n") if line.startswith("#")] == [f"# {name}" for name in names]
+
+
+def test_leaders_are_cut_short_and_page_numbers_stay(path: Path) -> None:
+    lines = ("Pitches " + ". " * 40 + "16", "Rests" + "." * 60 + " xi", "It ran: ........", "and so on...", "1.2.3.4")
+    assert pdf.read(drawn(path, written(*lines))).text.split("\n") == [
+        "Pitches ... 16", "Rests ... xi", "It ran: ........", "and so on...", "1.2.3.4",
+    ]  # fmt: skip
