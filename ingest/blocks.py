@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import regex
 
+from ingest.reading.formats.markdown_pieces import shown
 from ingest.reading.raw import PAGE_BREAK
 
 Span = tuple[int, int]
@@ -155,7 +156,7 @@ def _nodes(text: str, offset: int) -> list[_Node]:
     for token in parser.parse(paged):
         if token.type == "inline":
             if open_[-1].kind == "heading":
-                open_[-1].name = token.content.strip()
+                open_[-1].name = shown(token.content)
         elif token.nesting < 0:
             open_.pop()
         else:
