@@ -76,6 +76,14 @@ def test_the_path_of_headings_reads_as_text() -> None:
     assert [piece.headings for piece in cut(text, settings=MIDDLE)] == [("restic notes", "C# & more #1")]
 
 
+@pytest.mark.parametrize("above", ["| a | b |\n|---|---|\n| 1 | 2 |", "Two lines\nof words.", "Long words. " * 20])
+def test_a_rule_below_a_table_or_a_paragraph_makes_no_heading_of_it(above: str) -> None:
+    text = f"# Pump\n\n{above}\n---\nMore.\n\nReset\n---\n\nHold.\n"
+    chunks = cut(text, settings=MIDDLE)
+    assert {piece.headings for piece in chunks} == {("Pump",), ("Pump", "Reset")}
+    assert_exact(text, chunks)
+
+
 def test_chunks_are_spans_of_the_text_that_leave_nothing_out_and_overlap() -> None:
     chunks = cut(SENTENCES)
     assert_exact(SENTENCES, chunks)
