@@ -60,6 +60,7 @@ def prepare(html: str) -> Page:
     _layout_tables(tree)
     for table in tree.css("table"):
         _fill_spans(tree, table)
+        _join_heads(table)
     return Page(tree=tree, title=title, removed=tuple(removal for removal in removed if removal.count))
 
 
@@ -337,6 +338,19 @@ def _fill_spans(tree: LexborHTMLParser, table: LexborNode) -> None:
         while column in open_cells:
             row.insert_child(_cell(tree, _take(open_cells, column)))
             column += 1
+
+
+def _join_heads(table: LexborNode) -> None:
+    """One row of headers, which each part of a long table can repeat, of several: `Power Min | Power Max`."""
+    rows = [_cells(row) for row in table.css("thead tr")]
+    if len(rows) < 2 or len({len(row) for row in rows}) > 1:
+        return
+    for column in zip(*rows, strict=True):
+        texts = list(dict.fromkeys(filter(None, map(_line, column))))
+        for inside in list(column[0].iter(include_text=True)):
+            inside.decompose()
+        column[0].insert_child(" ".join(texts))
+    _remove(cells[0].parent for cells in rows[1:] if cells and cells[0].parent is not None)
 
 
 def _take(open_cells: dict[int, tuple[int, str]], column: int) -> str:

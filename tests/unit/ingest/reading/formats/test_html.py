@@ -213,3 +213,11 @@ def test_headings_by_role_are_headings_and_the_title_has_no_sign_of_its_anchor()
     page = '<h1>Pump <a class="headerlink" href="#pump">¶</a></h1><div role="heading" aria-level="3">Reset</div>'
     content = from_html(page)
     assert (content.title, content.text.split("\n")) == ("Pump", ["# Pump", "", "### Reset", ""])
+
+
+def test_several_rows_of_headers_become_one() -> None:
+    page = (
+        "<table><thead><tr><th rowspan=2>Model<th colspan=2>Power <b>W</b></tr><tr><th>Min<th>Max</tr></thead>"
+        "<tr><td>A<td>1<td>2</table>"
+    )
+    assert lines(page) == ["| Model | Power W Min | Power W Max |", "| --- | --- | --- |", "| A | 1 | 2 |"]
