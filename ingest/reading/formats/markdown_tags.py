@@ -121,4 +121,6 @@ def _as_html(tag: re.Match[str], closed: frozenset[str]) -> str:
 def _stripped(tag: re.Match[str]) -> str:
     if tag[2] is None:
         return ""
-    return {"br": "\n", "summary": "**"}.get(tag[2].lower(), _shown(tag))
+    if tag[2].lower() == "summary":
+        return "**\n\n" if tag[1] else "**"
+    return "\n" if tag[2].lower() == "br" else _shown(tag)

@@ -297,3 +297,7 @@ def test_text_that_is_all_beginnings_takes_no_longer_than_its_length_asks(source
     begun = time.monotonic()
     from_markdown(source, mdx=True)
     assert time.monotonic() - begun < 15
+
+
+def test_a_summary_does_not_melt_into_what_it_opens() -> None:
+    assert lines("<details><summary>Why?</summary>Because it is hot.</details>\n") == ["**Why?**", "Because it is hot."]
