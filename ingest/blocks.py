@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import regex
 
+from ingest.reading.formats.markdown_pieces import shown
 from ingest.reading.raw import PAGE_BREAK
 
 Span = tuple[int, int]
@@ -31,6 +32,7 @@ _TABLE = re.compile(  # the header of a table and the line below it
     r"^(?=[^\n]*\|)[^\n]+\n(?=[^\n]*\|)[ \t>]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*(?:\n|\Z)",
     re.MULTILINE,
 )
+_LONGEST_HEADING = 200  # characters, of one with a line below it
 WINDOW = 250_000
 """Characters that are read at a time: what the parser makes of them takes a thousand times as many bytes."""
 LARGEST = 8_000_000
@@ -155,12 +157,15 @@ def _nodes(text: str, offset: int) -> list[_Node]:
     for token in parser.parse(paged):
         if token.type == "inline":
             if open_[-1].kind == "heading":
-                open_[-1].name = token.content.strip()
+                open_[-1].name = shown(token.content)
         elif token.nesting < 0:
             open_.pop()
         else:
             assert token.map is not None  # blocks have their lines
             kind = token.type.removesuffix("_open")
+            underlined = kind == "heading" and token.markup in ("-", "=")
+            if underlined and not _is_heading(paged[starts[token.map[0]] : starts[token.map[1] - 1]]):
+                kind = "paragraph"
             node = _Node(
                 kind=kind,
                 start=offset + starts[token.map[0]],
@@ -171,6 +176,11 @@ def _nodes(text: str, offset: int) -> list[_Node]:
             if token.nesting:
                 open_.append(node)
     return outer.parts
+
+
+def _is_heading(text: str) -> bool:
+    """Whether what stands above a line of dashes is its heading, and no table or paragraph above a rule."""
+    return "\n" not in text.strip() and len(text) <= _LONGEST_HEADING
 
 
 # --- to blocks ------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from rag_flywheel.domain import Chunk, ChunkId, Document, DocumentId, Evidence
 from rag_flywheel.ports import TokenCounter
 from rag_flywheel.search.texts import path
 
-RULES = "2"  # raise it whenever the result of `chunk` could change: caches are keyed by it
+RULES = "3"  # raise it whenever the result of `chunk` could change: caches are keyed by it
 PLAIN = (".txt",)  # where a line that begins with # is no heading
 CHARACTERS = 8  # of a token, at most: a model may take a whole line of signs that it does not know for one
 FRAME = 0.5  # share of a chunk that repeated lines may take

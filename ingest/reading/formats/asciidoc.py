@@ -145,6 +145,8 @@ def _line(line: str, state: _State) -> Iterator[str]:
     if attributes := _BLOCK_ATTRIBUTES.match(line):
         parts = re.findall(r'(?:[^,"]|"[^"]*")+', attributes[1] or "") or [""]
         state.block = [part.strip().strip('"') for part in parts]
+        if state.block[0] in ("quote", "verse") and (said := ", ".join(filter(None, state.block[1:]))):
+            yield from ["", f"{_inline(said, state)}:", ""]
         if named := _ADMONITION.match(state.block[0]):
             yield from ["", f"**{named[1].capitalize()}**", ""]
             state.block = []

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -17,6 +17,11 @@ _BANNER = re.compile(
 )
 _PAGES = re.compile(r"(?i)(?:^|/)[^/.]*(?:\.(?:x?html?|php|aspx?|jsp|md))?$")
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+_NUMBERED = (
+    "pre span[class*=lineno i], pre a[class*=lineno i], pre span.line-number, pre td.hljs-ln-numbers, "
+    "td[class*=lineno i]:has(pre), td.gutter:has(pre)"
+)
+_NUMBERS = re.compile(r"[\d\s]*\d[\d\s]*")
 _PARTS = "caption, thead, tbody, tfoot, tr, td, th"
 
 
@@ -33,10 +38,12 @@ class Page:
 def prepare(html: str) -> Page:
     """The page with its title, and what of it a reader could see and is left out."""
     tree = LexborHTMLParser(html.replace("\0", ""))
-    title = _line(tree.css_first("head > title")) or _line(tree.css_first("h1"))
+    title = _line(tree.css_first("head > title"))
     _remove(tree.css("head, script, style, template, noscript, input[type=hidden]"))
     _formulas(tree)
+    _headings(tree)
     removed = (
+        replace(_removal("line numbers", _line_numbers(tree)), lines=()),
         _removal("drawings with text", [node for node in tree.css("svg") if node.css_first("text")]),
         _removal("navigation", _navigation(tree)),
         _removal("cookie banners", _banners(tree)),
@@ -48,9 +55,12 @@ def prepare(html: str) -> Page:
     _lowered(tree)
     _pictures(tree)
     _links(tree)
+    _labels(tree)
+    title = title or _line(tree.css_first("h1"))
     _layout_tables(tree)
     for table in tree.css("table"):
         _fill_spans(tree, table)
+        _join_heads(table)
     return Page(tree=tree, title=title, removed=tuple(removal for removal in removed if removal.count))
 
 
@@ -97,6 +107,12 @@ def _outermost(nodes: list[LexborNode], selector: str) -> list[LexborNode]:
     """Those that lie in no other one that the selector matches."""
     inner = {node.mem_id for outer in nodes for node in outer.css(selector) if node.mem_id != outer.mem_id}
     return [node for node in nodes if node.mem_id not in inner]
+
+
+def _line_numbers(tree: LexborHTMLParser) -> list[LexborNode]:
+    """The numbers beside the lines of a program, by the page's own word for them."""
+    named = [node for node in tree.css(_NUMBERED) if _NUMBERS.fullmatch(node.text())]
+    return _outermost(named, _NUMBERED)
 
 
 def _navigation(tree: LexborHTMLParser) -> list[LexborNode]:
@@ -161,6 +177,34 @@ def _formulas(tree: LexborHTMLParser) -> None:
 
 
 _OPERATORS = (("msup", "^"), ("msub", "_"), ("msubsup", "_"), ("mfrac", "/"))
+
+
+def _headings(tree: LexborHTMLParser) -> None:
+    """Headings by their role as headings by their tag."""
+    for node in tree.css("[role=heading]"):
+        inside = node.css(", ".join((*_HEADINGS, "p", "div", "table", "ul", "pre")))
+        if node.tag not in _HEADINGS and all(block.mem_id == node.mem_id for block in inside):
+            level = node.attributes.get("aria-level") or ""
+            heading = tree.create_node(f"h{level}" if level in tuple("123456") else "h2")
+            heading.insert_child(_line(node))
+            node.insert_before(heading)
+            node.decompose()
+
+
+def _labels(tree: LexborHTMLParser) -> None:
+    """`Note`, `Warning` and such in bold, in one paragraph with what they are about."""
+    for node in tree.css("p.admonition-title"):
+        text = _line(node)
+        label = tree.create_node("strong")
+        label.insert_child(text if text.endswith((":", ".", "!", "?")) else f"{text}:")
+        following = node.next
+        while following is not None and not following.is_element_node:
+            following = following.next
+        if text and following is not None and following.tag == "p" and following.first_child is not None:
+            first = following.first_child
+            first.insert_before(label)
+            first.insert_before(" ")
+            node.decompose()
 
 
 def _controls(tree: LexborHTMLParser) -> None:
@@ -294,6 +338,19 @@ def _fill_spans(tree: LexborHTMLParser, table: LexborNode) -> None:
         while column in open_cells:
             row.insert_child(_cell(tree, _take(open_cells, column)))
             column += 1
+
+
+def _join_heads(table: LexborNode) -> None:
+    """One row of headers, which each part of a long table can repeat, of several: `Power Min | Power Max`."""
+    rows = [_cells(row) for row in table.css("thead tr")]
+    if len(rows) < 2 or len({len(row) for row in rows}) > 1:
+        return
+    for column in zip(*rows, strict=True):
+        texts = list(dict.fromkeys(filter(None, map(_line, column))))
+        for inside in list(column[0].iter(include_text=True)):
+            inside.decompose()
+        column[0].insert_child(" ".join(texts))
+    _remove(cells[0].parent for cells in rows[1:] if cells and cells[0].parent is not None)
 
 
 def _take(open_cells: dict[int, tuple[int, str]], column: int) -> str:

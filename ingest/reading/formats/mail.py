@@ -1,7 +1,8 @@
-"""E-mail: its subject, who wrote to whom and when, its text, and the names of what is attached."""
+"""E-mail: its subject, who wrote to whom and when, its text, and what is attached."""
 
 import re
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
@@ -9,9 +10,11 @@ from pathlib import Path
 
 import webencodings
 
+from ingest.reading import formats
 from ingest.reading.formats.html import decode_html, from_html
 from ingest.reading.raw import Content, Unreadable, decode
 
+_STUB = 2  # times as many words as its plain text: then the HTML says what that does not
 _HEADERS = ("From", "To", "Cc", "Date")
 
 
@@ -46,16 +49,40 @@ def _parts(part: EmailMessage) -> Iterator[Content]:
                 yield Content(title="", text=f"Forwarded: {_header(child, 'Subject')}")
                 yield from _contents(child)
         elif kind == "multipart/alternative" and inner:
-            yield from _parts(next((child for child in inner if child.get_content_type() == "text/plain"), inner[-1]))
+            yield from _fullest(inner)
         else:
             for child in inner:
                 yield from _parts(child)
     elif name := part.get_filename():
-        yield Content(title="", text=f"Attached: {' '.join(str(name).split())}")
+        yield from _attached(" ".join(str(name).split()), part)
     elif kind in ("text/plain", "text/html"):
         payload = part.get_payload(decode=True)
         text = _text(part, payload if isinstance(payload, bytes) else b"", html=kind == "text/html")
         yield from_html(text) if kind == "text/html" else Content(title="", text=_unmarked(text))
+
+
+def _fullest(alternatives: Sequence[EmailMessage]) -> Sequence[Content]:
+    """The plain text, or the last alternative where that says far more: then the plain one is a stub."""
+    plain = next((part for part in alternatives if part.get_content_type() == "text/plain"), alternatives[-1])
+    short, full = list(_parts(plain)), list(_parts(alternatives[-1])) if plain is not alternatives[-1] else []
+    return full if _words(full) > _STUB * _words(short) else short
+
+
+def _words(contents: Sequence[Content]) -> int:
+    return sum(len(content.text.split()) for content in contents)
+
+
+def _attached(name: str, part: EmailMessage) -> Iterator[Content]:
+    """The name of the file, and what it says where it can be read."""
+    yield Content(title="", text=f"Attached: {name}")
+    payload = part.get_payload(decode=True)
+    suffix = Path(name).suffix.lower()
+    if suffix in formats.SUFFIXES and isinstance(payload, bytes):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"attached{suffix}"
+            path.write_bytes(payload)
+            documents, _ = formats.read(name, path)
+        yield from (Content(title="", text=document.text, removed=document.removed) for document in documents)
 
 
 def _text(part: EmailMessage, data: bytes, *, html: bool) -> str:

@@ -12,7 +12,7 @@ import yaml
 
 from ingest.reading.formats import markdown_tags
 from ingest.reading.formats.markdown_dialects import marks, without_indented_marks
-from ingest.reading.formats.markdown_pieces import Edit, Piece, edited, pieces
+from ingest.reading.formats.markdown_pieces import Edit, Piece, edited, pieces, shown
 from ingest.reading.raw import Content, decode
 
 _LONGEST_FRONT_MATTER = 64 * 1024  # characters
@@ -22,9 +22,13 @@ _CLOSING = {
     "---": re.compile(r"^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.MULTILINE),
     "+++": re.compile(r"^\+\+\+[ \t]*(?:\n|\Z)", re.MULTILINE),
 }
+_FAULTY = re.compile(r"(?:[A-Za-z_][\w.-]{0,60}:(?:[ \t][^\n]*)?\n(?:[ \t-][^\n]*\n|\n)*+)+")
+"""Lines that are meant as fields."""
+_TITLE = re.compile(r"^title:[ \t]*(\S[^\n]*?)[ \t]*$", re.MULTILINE)
 _PROSE = 4  # words that make a field of the front matter something to read
 _ATTRIBUTES = re.compile(rb"[ \t]*\{:?[ \t]*[#.][^{}\n]{0,200}\}[ \t]*#*[ \t]*$")
-_HEADING = re.compile(r"^#{1,6} +(.+?)[ #]*$", re.MULTILINE)
+_UNDERLINE = re.compile(r"\n[ \t>]*(?:=+|-+)\s*\Z")
+_HEADING = re.compile(r"^#{1,6} +(.+?)(?: +#*)?$", re.MULTILINE)
 
 
 def read(path: Path) -> Content:
@@ -55,9 +59,10 @@ def _heading(source: bytes, found: list[Piece], edits: list[Edit]) -> str:
     for piece in found:
         if piece.kind == "heading":
             inside = [(a - piece.start, b - piece.start, new) for a, b, new in edits if piece.start <= a < piece.end]
-            return edited(source[piece.start : piece.end], inside).decode().strip("# \n")
-        if piece.kind == "html" and (heading := _HEADING.search(instead[piece.start].decode())):
-            return heading[1]
+            heading = edited(source[piece.start : piece.end], inside).decode()
+            return shown(_UNDERLINE.sub("", heading))
+        if piece.kind == "html" and (first := _HEADING.search(instead[piece.start].decode())):
+            return shown(first[1])
     return ""
 
 
@@ -94,8 +99,14 @@ def _front_matter(text: str) -> tuple[str, str]:
         r"^(?:---|\.\.\.)[ \t]*(?:\n|\Z)" if mark == "---" else r"^\+\+\+[ \t]*(?:\n|\Z)", re.MULTILINE
     )
     end = closing.search(text, opening.end(), _LONGEST_FRONT_MATTER)
-    fields = _fields(text[opening.end() : end.start()], mark) if end else None
-    if end is None or fields is None:
+    if end is None:
+        return "", text
+    inside = text[opening.end() : end.start()]
+    fields = _fields(inside, mark)
+    if fields is None and mark == "---" and _FAULTY.fullmatch(inside):
+        named = _TITLE.search(inside)  # as in `title: Linux: first steps`, which is no YAML
+        return named[1].strip("\"'") if named else "", f"{inside.strip()}\n\n{text[end.end() :]}"
+    if fields is None:
         return "", text
     title = fields.get("title")
     prose = [

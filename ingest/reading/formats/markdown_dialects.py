@@ -13,10 +13,23 @@ _FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})")
 _COLONS = re.compile(rb"^([ \t>]*):{3,}[ \t]*(?:\{?[ \t]*[.#]?([\w-]+))?([^\n]*)$", re.MULTILINE)
 _CALLOUT = re.compile(rb"^([ \t>]*>[ \t]*)\[!([\w-]+)\][+-]?", re.MULTILINE)
 _TEMPLATE = re.compile(rb"^[ \t>]*(?:\{\{[<%][^\n]{1,2000}[>%]\}\}|\{%[^\n]{1,2000}%\})[ \t]*$", re.MULTILINE)
-_IMPORT = re.compile(rb"^import[ \t]+(?:([^\n;'\"]*?)[ \t]+from[ \t]+)?['\"][^'\"\n]+['\"];?[ \t]*$", re.MULTILINE)
+_IMPORT = re.compile(
+    rb"^import[ \t]+(?:((?:[^\n;'\"{}]|\{[^{};'\"]{0,2000}\})*?)[ \t]+from[ \t]+)?['\"][^'\"\n]+['\"];?[ \t]*$",
+    re.MULTILINE,
+)
 _EXPORT = re.compile(rb"^export[ \t]+(?:const|let|var|function|default|async)\b", re.MULTILINE)
 _SHOWN = re.compile(rb"""\b(?:title|label|caption|alt|summary|name|header|text)=["']([^"'\n]*)["']""")
-_DATA = re.compile(rb"^ {0,3}\[[^\[\]\n]{1,999}\]:[ \t]*<?data:[^\n]*$", re.MULTILINE)
+_DATA = re.compile(
+    rb"^ {0,3}\[[^\[\]\n]{1,999}\]:[ \t]*(?:<?data:[^\n]*|(?:#|<>)(?:[ \t]+[(\"'][^\n]*)?)$", re.MULTILINE
+)
+"""Definitions of links that nothing shows: of pictures written as data, and comments, which lead nowhere."""
+_ATTRIBUTES = re.compile(rb"^[ \t>]*\{(?::|[ \t]*[.#][\w-])[^{}\n]{0,200}\}[ \t]*$", re.MULTILINE)
+_LABEL = re.compile(rb"\{\{[<%][ \t]*([\w-]+)[ \t]+(?:[\w-]+[ \t]+)?\"([^\"\n]*)\"[ \t]*[%>]\}\}")
+_CLOSED = re.compile(rb"\{\{[<%][ \t]*/[ \t]*([\w-]+)")
+_EXPRESSION = re.compile(rb"([\w:-]+)=(\{(?:[^{}]|\{[^{}]*\})*\})")
+_STRING = re.compile(rb"""\"([^\"\n]*)\"|'([^'\n]*)'|`([^`]*)`""")
+_FOR_MACHINES = re.compile(rb"(?i)class(?:name)?|style|sx|d|on[A-Z]\w*|\w*(?:url|href|src|path|code)")
+_PROSE = 3  # words of a string in a program that make it something to read
 _COMPONENT = re.compile(
     rb"<[A-Z][\w.]*((?:\s+[\w:-]+(?:=(?:\"[^\"]*\"|'[^']*'|\{(?:[^{}]|\{[^{}]*\})*\}))?|\s+\{\.\.\.[^{}]*\})*)\s*/?>"
 )
@@ -73,9 +86,10 @@ def marks(source: bytes, left_alone: Sequence[tuple[int, int]], *, mdx: bool) ->
     edits += [
         (match.start(), match.end(), match[1] + b"**" + match[2].capitalize() + b"**") for match in found(_CALLOUT)
     ]
-    edits += [(match.start(), match.end(), b"") for match in found(_DATA)]
+    edits += [(match.start(), match.end(), b"") for pattern in (_DATA, _ATTRIBUTES) for match in found(pattern)]
     templates = list(found(_TEMPLATE))
-    edits += [(match.start(), match.end(), b" ".join(_SHOWN.findall(match[0]))) for match in templates]
+    closed = {name for match in templates for name in _CLOSED.findall(match[0])}
+    edits += [(match.start(), match.end(), _label(match[0], closed)) for match in templates]
     edits += [(match.start(), match.end(), b"") for match in found(_IMPORT) if mdx or _is_used(match[1] or b"", source)]
     if mdx:
         edits += _exports(source, [match.start() for match in found(_EXPORT)])
@@ -97,8 +111,22 @@ def _named(mark: re.Match[bytes]) -> bytes:
     return mark[1] + (b"**" + words + b"**\n" + mark[1] if words else b"")
 
 
+def _label(tags: bytes, closed: set[bytes]) -> bytes:
+    """What template tags show of their own: `title="..."`, and the label of one that holds text, as `tab "Linux"`."""
+    labels = [label for name, label in _LABEL.findall(tags) if name in closed]
+    return b" ".join([*_SHOWN.findall(tags), *labels])
+
+
 def _props(attributes: bytes) -> bytes:
-    return b" ".join(_SHOWN.findall(_BRACES.sub(b"", attributes)))
+    """What a component shows of its own: titles, labels and such, and the sentences that its expressions hold."""
+    sentences = [
+        sentence
+        for name, expression in _EXPRESSION.findall(attributes)
+        if not _FOR_MACHINES.fullmatch(name)
+        for sentence in map(b"".join, _STRING.findall(expression))
+        if len(sentence.split()) >= _PROSE
+    ]
+    return b"\n\n".join(filter(None, [b" ".join(_SHOWN.findall(_BRACES.sub(b"", attributes))), *sentences]))
 
 
 def _is_used(names: bytes, source: bytes) -> bool:

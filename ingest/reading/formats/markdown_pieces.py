@@ -68,3 +68,15 @@ def edited(source: bytes, edits: list[Edit]) -> bytes:
             parts += [source[position:start], instead]
             position = end
     return b"".join([*parts, source[position:]])
+
+
+def shown(line: str) -> str:
+    """A line of Markdown as its reader sees it: links as their text, without marks of emphasis, code and escapes."""
+    parts: list[str] = []
+    line = " ".join(line.split())
+    line = line.lstrip("#").lstrip() or line
+    for event in pyromark.events(f"# {line}", options=_OPTIONS):
+        kind, detail = next(iter(event.items())) if isinstance(event, dict) else (event, "")
+        if kind in ("Text", "Code", "InlineHtml"):
+            parts.append(str(detail))
+    return "".join(parts).strip() or line

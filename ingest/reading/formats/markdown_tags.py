@@ -25,6 +25,7 @@ _STRUCTURES = re.compile(
 """Blocks that only a parser of HTML reads rightly. Between other tags the text is Markdown."""
 _TAG = re.compile(r"<!--.*?(?:-->|\Z)|<(/?)([a-zA-Z][\w.:-]*)((?:\s+[^<>]*)?)>", re.DOTALL)
 _SHOWN = ("title", "label", "header", "heading", "summary", "caption", "alt", "description")
+_FIELD = ("path", "query", "body", "header", "name", "type", "default", "label", "title")  # of a parameter of an API
 _ATTRIBUTE = re.compile(r"""([\w-]+)\s*=\s*(?:\{\s*)?(?:"([^"]*)"|'([^']*)'|`([^`]*)`|([^\s"'{}`<>]+))""")
 
 
@@ -89,7 +90,8 @@ def _shown(tag: re.Match[str]) -> str:
         return attributes.get("value", "") or attributes.get("placeholder", "")
     if _HTML.fullmatch(name) and tag[2] == name:
         return ""
-    shown = [attributes[key] for key in _SHOWN if attributes.get(key)]
+    names = _FIELD if name.endswith("field") else _SHOWN
+    shown = [attributes[key] for key in names if attributes.get(key)]
     if not shown and name.endswith("item"):
         shown = [attributes.get("value", "")]  # what tabs without a label show
     return f"**{' – '.join(shown)}**" if any(shown) else ""
@@ -119,4 +121,6 @@ def _as_html(tag: re.Match[str], closed: frozenset[str]) -> str:
 def _stripped(tag: re.Match[str]) -> str:
     if tag[2] is None:
         return ""
-    return {"br": "\n", "summary": "**"}.get(tag[2].lower(), _shown(tag))
+    if tag[2].lower() == "summary":
+        return "**\n\n" if tag[1] else "**"
+    return "\n" if tag[2].lower() == "br" else _shown(tag)

@@ -60,6 +60,10 @@ _UNSEEN = (
     "tabularcolumns",
 )
 _LEADS = {
+    "class": "class",
+    "py:class": "class",
+    "exception": "exception",
+    "py:exception": "exception",
     "versionadded": "Added in version",
     "versionchanged": "Changed in version",
     "deprecated": "Deprecated since version",
@@ -67,6 +71,11 @@ _LEADS = {
     "todo": "To do",
     "literalinclude": "Included file:",
 }
+
+
+_VERSIONS = ("versionadded", "versionchanged", "versionremoved", "deprecated")
+_OPTIONS = ("type", "value", "default")  # that pages show
+_SIGNATURE = re.compile(r"[A-Z(.]")
 
 
 def read(path: Path) -> Content:
@@ -107,6 +116,9 @@ def _clean(document: nodes.document) -> None:
             section.parent.remove(section)
     for problem in list(document.findall(nodes.problematic)):
         problem.parent.replace(problem, nodes.Text(problem.astext()))
+    for quote in list(document.findall(nodes.block_quote)):
+        if all(isinstance(child, nodes.bullet_list | nodes.enumerated_list) for child in quote):
+            quote.parent.replace(quote, list(quote))  # a list that stands indented
     for block in list(document.findall(nodes.literal_block)):
         language = next((name for name in block["classes"] if name != "code"), "")
         html = f'<pre><code class="language-{escape(language)}">{escape(block.astext())}</code></pre>'
@@ -123,7 +135,9 @@ def _register(text: str) -> None:
     for name in set(_DIRECTIVE.findall(text)):
         if name.lower() in _CODE:
             directives.register_directive(name.lower(), _Code)
-        elif name.lower() not in en.directives:
+        elif (
+            name.lower() not in en.directives or name.lower() == "class"
+        ):  # of Python, or for the style of what follows
             directives.register_directive(name.lower(), _Unknown)
     for name in {before or after for before, after in _ROLE.findall(text)}:
         if name.lower() not in en.roles:
@@ -151,29 +165,40 @@ class _Unknown(Directive):
     def run(self) -> list[nodes.Node]:
         if self.name in _UNSEEN:
             return []
-        words = [
-            _LEADS.get(self.name, ""),
-            *self.arguments,
-            self.options.get("caption") or self.options.get("title") or "",
-        ]
-        shown = " ".join(" ".join(words).split()) if self.name != "only" else ""
         body = nodes.container()
-        if shown:
+        if shown := self._shown():
             found, messages = self.state.inline_text(shown, self.lineno)
             body += nodes.paragraph("", "", nodes.strong("", "", *found))
             body += messages
+        for name in _OPTIONS:
+            if value := self.options.get(name):
+                found, messages = self.state.inline_text(f"{name.capitalize()}: {value}", self.lineno)
+                body += [nodes.paragraph("", "", *found), *messages]
         if self.name == "toctree":
             body += nodes.bullet_list("", *(_entry(line) for line in self.content if line.strip()))
         else:
             self.state.nested_parse(self.content, self.content_offset, body, match_titles=True)
         return [body]
 
+    def _shown(self) -> str:
+        """What the first line says to the reader."""
+        argument = " ".join(self.arguments)
+        if self.name == "only" or (self.name == "class" and not _SIGNATURE.search(argument)):
+            return ""
+        if self.name in _VERSIONS and len(parts := argument.split(None, 1)) == 2:
+            argument = f"{parts[0]}: {parts[1]}"
+        domain, _, kind = self.name.partition(":")
+        lead = kind.upper() if domain == "http" else _LEADS.get(self.name, "")
+        words = [lead, argument, self.options.get("caption") or self.options.get("title") or ""]
+        return " ".join(" ".join(words).split())
+
 
 class _Code(_Unknown):
     def run(self) -> list[nodes.Node]:
         caption = self.options.get("caption")
-        text = "\n".join(self.content)
-        block = nodes.literal_block(text, text, classes=["code", *self.arguments[:1]])
+        language, _, below = "".join(self.arguments).partition("\n")  # where no empty line stands before the code
+        text = "\n".join([*below.splitlines(), *self.content])
+        block = nodes.literal_block(text, text, classes=["code", *language.split()[:1]])
         return [nodes.paragraph("", caption), block] if caption else [block]
 
 

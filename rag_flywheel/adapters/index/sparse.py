@@ -4,7 +4,8 @@ A document's vector holds each term's saturated frequency, a query's holds ones,
 inverse document frequencies: their dot product is BM25 (Robertson and Zaragoza, 2009). Terms are lower-cased words
 without English stop words, stemmed by Snowball, as 31-bit hashes. A word with punctuation inside is several terms
 ("usb-c" is "usb" and "c"), the same ones in document and query, and numbers are terms. Of scripts that put no blanks
-between words, such as Chinese, Japanese and Thai, each two neighbouring characters are a term, without a dictionary.
+between words, such as Chinese, Japanese and Thai, each two neighbouring characters are a term, without a dictionary; of
+Korean too, whose particles are written with the word before them.
 Full-width and other compatibility forms are searched as the plain ones.
 """
 
@@ -21,7 +22,7 @@ K1 = 1.2  # how fast a term's further occurrences count less
 B = 0.75  # how much a text longer than the average is held back
 LANGUAGE = "english"
 
-_UNSPACED = regex.compile(r"(?:[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]\p{M}*+)+")
+_IN_PAIRS = regex.compile(r"(?:[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]\p{M}*+)+")
 
 
 class Sparse:
@@ -58,7 +59,7 @@ class Sparse:
 
 def _in_terms(text: str) -> str:
     """The text with a blank between all terms. Pairs of characters are spelled in ASCII, which no tokeniser divides."""
-    return str(_UNSPACED.sub(lambda found: _pairs(found[0]), unicodedata.normalize("NFKC", text)))
+    return str(_IN_PAIRS.sub(lambda found: _pairs(found[0]), unicodedata.normalize("NFKC", text)))
 
 
 def _pairs(run: str) -> str:

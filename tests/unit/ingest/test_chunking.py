@@ -71,6 +71,19 @@ def assert_fit(chunks: list[Chunk], limit: int) -> None:
 SENTENCES = " ".join(f"Sentence number {number} tells of part {number * 7}." for number in range(40))
 
 
+def test_the_path_of_headings_reads_as_text() -> None:
+    text = "# `restic` [notes](https://example.org/a_b)\n\n## C# & *more* \\#1\n\nText.\n"
+    assert [piece.headings for piece in cut(text, settings=MIDDLE)] == [("restic notes", "C# & more #1")]
+
+
+@pytest.mark.parametrize("above", ["| a | b |\n|---|---|\n| 1 | 2 |", "Two lines\nof words.", "Long words. " * 20])
+def test_a_rule_below_a_table_or_a_paragraph_makes_no_heading_of_it(above: str) -> None:
+    text = f"# Pump\n\n{above}\n---\nMore.\n\nReset\n---\n\nHold.\n"
+    chunks = cut(text, settings=MIDDLE)
+    assert {piece.headings for piece in chunks} == {("Pump",), ("Pump", "Reset")}
+    assert_exact(text, chunks)
+
+
 def test_chunks_are_spans_of_the_text_that_leave_nothing_out_and_overlap() -> None:
     chunks = cut(SENTENCES)
     assert_exact(SENTENCES, chunks)
@@ -149,7 +162,7 @@ def test_a_heading_with_nothing_below_it_goes_with_the_next_one() -> None:
 @pytest.mark.parametrize("fence", ["```", "~~~~"])
 def test_a_comment_in_code_is_no_heading(fence: str) -> None:
     text = f"# Pump\n\n{fence}sh\n# comment\n`` #x\nrun\n{fence}\n\nEnd.\n\n## Next\n\nMore."
-    assert [piece.headings for piece in cut(text)] == [("Pump",), ("Pump", "Next")]
+    assert [piece.headings for piece in cut(text, settings=MIDDLE)] == [("Pump",), ("Pump", "Next")]
 
 
 def test_a_plain_text_has_no_headings() -> None:

@@ -109,3 +109,8 @@ def test_text_that_is_all_beginnings_takes_no_longer_than_its_length_asks(source
     begun = time.monotonic()
     from_asciidoc(source)
     assert time.monotonic() - begun < 15
+
+
+def test_who_is_quoted_stays() -> None:
+    text = from_asciidoc("[quote, Ada, Letters]\n____\nIt weaves.\n____\n").text
+    assert [line for line in text.split("\n") if line] == ["Ada, Letters:", "It weaves."]

@@ -191,3 +191,33 @@ def test_old_pages_that_never_close_their_fonts_keep_headings_and_tables() -> No
 def test_a_table_of_cells_that_span_everything_grows_no_square() -> None:
     page = "<table>" + "<tr><td rowspan=0 colspan=1000>x" * 3000 + "</table>"
     assert len(from_html(page).text) < 3_000_000
+
+
+def test_numbers_beside_lines_of_code_go_and_are_reported() -> None:
+    content = from_html(
+        '<table><tr><td class="linenos"><pre>1\n2</pre></td><td class="code"><pre>a = 1\nb = 2</pre></td></tr></table>'
+        '<pre><span class="lineno">1</span>def f(): ...</pre><p>See <span class="lineno">5</span></p>'
+    )
+    assert content.text.split("\n") == [
+        "```", "a = 1", "b = 2", "```", "", "```", "def f(): ...", "```", "", "See 5", "",
+    ]  # fmt: skip
+    assert [(removal.what, removal.count) for removal in content.removed] == [("line numbers", 2)]
+
+
+def test_a_label_stands_with_what_it_is_about() -> None:
+    page = '<div class="admonition"><p class="admonition-title">Note</p>\n<p>Be <b>careful</b>.</p></div>'
+    assert from_html(page).text.strip() == "**Note:** Be **careful**."
+
+
+def test_headings_by_role_are_headings_and_the_title_has_no_sign_of_its_anchor() -> None:
+    page = '<h1>Pump <a class="headerlink" href="#pump">¶</a></h1><div role="heading" aria-level="3">Reset</div>'
+    content = from_html(page)
+    assert (content.title, content.text.split("\n")) == ("Pump", ["# Pump", "", "### Reset", ""])
+
+
+def test_several_rows_of_headers_become_one() -> None:
+    page = (
+        "<table><thead><tr><th rowspan=2>Model<th colspan=2>Power <b>W</b></tr><tr><th>Min<th>Max</tr></thead>"
+        "<tr><td>A<td>1<td>2</table>"
+    )
+    assert lines(page) == ["| Model | Power W Min | Power W Max |", "| --- | --- | --- |", "| A | 1 | 2 |"]

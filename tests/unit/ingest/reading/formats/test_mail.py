@@ -44,6 +44,28 @@ def test_a_message_without_text_is_read_by_its_html_and_a_forwarded_one_with_its
     assert read_bytes(tmp_path, message.as_bytes()).text == "# Reset\n\nForwarded: Old\n\nOlder text.\n"
 
 
+def test_of_a_stub_and_its_html_the_html_is_read(tmp_path: Path) -> None:
+    message = EmailMessage()
+    message.set_content("Please use an HTML viewer.")
+    message.add_alternative("<p>The pump stops at five bar, so replace the valve at once, please.</p>", subtype="html")
+    assert read_bytes(tmp_path, message.as_bytes()).text == (
+        "The pump stops at five bar, so replace the valve at once, please.\n"
+    )
+
+
+def test_what_attached_files_say_is_read(tmp_path: Path) -> None:
+    message = EmailMessage()
+    message.set_content("See below.")
+    message.add_attachment("Turn it off.", filename="notes.txt")
+    message.add_attachment(b"code,meaning\nE1,hot\n", maintype="text", subtype="csv", filename="../../codes.csv")
+    message.add_attachment(b"\0\1", maintype="application", subtype="octet-stream", filename="firmware.bin")
+    text = read_bytes(tmp_path, message.as_bytes()).text
+    assert [line for line in text.split("\n") if line] == [
+        "See below.", "Attached: notes.txt", "Turn it off.", "Attached: ../../codes.csv", "code: E1", "meaning: hot",
+        "Attached: firmware.bin",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("charset", "text"),
     [(b"us-ascii", "café €5".encode()), (b"iso-8859-1", b"caf\xe9 \x805"), (b"nonsense", b"caf\xe9 \x805")],

@@ -42,10 +42,59 @@ import x from 'y'
 
 def test_the_title_is_the_first_heading_that_is_no_code() -> None:
     assert from_markdown("Intro\n\n```\n# no heading\n```\n\n# Pump `x` <b>manual</b> #\n\n## Reset\n").title == (
-        "Pump `x` manual"
+        "Pump x manual"
     )
     assert from_markdown('<h1 align="center">Pump</h1>\n\n## Reset\n').title == "Pump"
     assert from_markdown("No heading.").title == ""
+
+
+@pytest.mark.parametrize(
+    ("heading", "title"),
+    [
+        ("# [0.9.2](https://example.org/a_b) - 2024", "0.9.2 - 2024"),
+        ("# Learn C#", "Learn C#"),
+        ("# *New* in `a_b` \\#3 &amp; ~~x~~", "New in a_b #3 & ~~x~~"),
+        ("# Your <name> here", "Your <name> here"),
+        ("Two\nlines\n===", "Two lines"),
+    ],
+)
+def test_the_title_reads_as_text(heading: str, title: str) -> None:
+    assert from_markdown(f"{heading}\n\nText.\n").title == title
+
+
+def test_front_matter_with_a_fault_gives_the_title_and_stays_as_text() -> None:
+    content = from_markdown("---\ntitle: Linux: first steps\ntags: [a, b\n---\n\n# Install\n")
+    assert content.title == "Linux: first steps"
+    assert content.text == "title: Linux: first steps\ntags: [a, b\n\n\n# Install\n"
+
+
+def test_what_only_programs_read_goes_and_labels_of_shortcodes_stay() -> None:
+    source = """[//]: # (a comment)
+[comment]: <> (another)
+[page]: https://example.org
+
+{: .note }
+Text.
+
+{{< tabs "id" >}}
+{{< tab "Linux" >}}
+apt
+{{< /tab >}}
+{{< youtube "q1" >}}
+"""
+    assert lines(source) == ["[page]: https://example.org", "Text.", "Linux", "apt"]
+
+
+def test_what_components_say_in_expressions_and_fields_stays() -> None:
+    source = """import {
+  A,
+  B } from "x";
+
+<FAQ className={"a b c"} items={[{q: "Is it waterproof at all?", a: 'Only the lid.', id: "x"}]} />
+
+<ParamField path="user_id" type="string" required>The user.</ParamField>
+"""
+    assert lines(source, mdx=True) == ["Is it waterproof at all?", "Only the lid.", "**user_id – string**The user."]
 
 
 def test_underlined_headings_become_headings_with_signs() -> None:
@@ -248,3 +297,7 @@ def test_text_that_is_all_beginnings_takes_no_longer_than_its_length_asks(source
     begun = time.monotonic()
     from_markdown(source, mdx=True)
     assert time.monotonic() - begun < 15
+
+
+def test_a_summary_does_not_melt_into_what_it_opens() -> None:
+    assert lines("<details><summary>Why?</summary>Because it is hot.</details>\n") == ["**Why?**", "Because it is hot."]

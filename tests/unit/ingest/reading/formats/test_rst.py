@@ -40,8 +40,8 @@ Eco   5
 """
     assert from_rst(source).title == "Pump"
     assert lines(source) == [
-        "# Pump", "## Reset", "Hold `KEY_1` for ten seconds.", "```bash", "# hold", "$ hold", "```", "Warning", "Hot.",
-        "| Mode | W |", "| --- | --- |", "| Eco | 5 |",
+        "# Pump", "## Reset", "Hold `KEY_1` for ten seconds.", "```bash", "# hold", "$ hold", "```",
+        "**Warning:** Hot.", "| Mode | W |", "| --- | --- |", "| Eco | 5 |",
     ]  # fmt: skip
 
 
@@ -116,3 +116,39 @@ def test_text_that_would_keep_docutils_busy_or_break_it_stays_as_it_is_written(s
     begun = time.monotonic()
     assert from_rst(source).text == source
     assert time.monotonic() - begun < 10
+
+
+def test_signatures_methods_of_http_and_types_of_options_stay() -> None:
+    source = """.. class:: Pump(mode)
+
+   A pump.
+
+.. http:get:: /pumps
+
+   All pumps.
+
+.. confval:: speed
+   :type: int
+   :default: ``5``
+
+   Turns.
+
+.. deprecated:: 3.2
+   Use y.
+
+.. class:: styled
+
+Text.
+"""
+    assert lines(source) == [
+        "**class Pump(mode)**", "A pump.", "**GET /pumps**", "All pumps.", "**speed**", "Type: int", "Default: `5`",
+        "Turns.", "**Deprecated since version 3.2: Use y.**", "Text.",
+    ]  # fmt: skip
+
+
+def test_code_without_an_empty_line_before_it_stays() -> None:
+    assert lines(".. code-block:: bash\n   ls -l\n   pwd\n") == ["```bash", "ls -l", "pwd", "```"]
+
+
+def test_an_indented_list_is_no_quotation() -> None:
+    assert lines("Ways:\n\n  - first\n  - second\n") == ["Ways:", "- first", "- second"]
