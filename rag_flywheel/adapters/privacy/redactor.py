@@ -3,6 +3,7 @@
 import hashlib
 import re
 import threading
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rag_flywheel.adapters.privacy.credentials import private_keys
+from rag_flywheel.adapters.privacy.spans import plain
 from rag_flywheel.errors import ConfigError
 from rag_flywheel.ports import PLACEHOLDER, Redacted
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine, RecognizerResult
     from presidio_analyzer.nlp_engine import NlpEngine
 
-RULES = "2"  # raise it whenever a pattern changes: caches are keyed by the redactor's name
+RULES = "3"  # raise it whenever a pattern changes: caches are keyed by the redactor's name
 LANGUAGE = "en"
 SECRET = "SECRET"
 PIECE = 1000  # characters
@@ -92,11 +94,14 @@ class PresidioRedactor:
         return piece
 
     def _spans(self, before: str, piece: str, analyzer: "AnalyzerEngine") -> list[tuple[int, int, str]]:
-        text = before + piece
+        text, places = plain(before + piece)
         results = analyzer.analyze(text, language=LANGUAGE, entities=self._sought, score_threshold=self._minimum_score)
         placeholders = [match.span() for match in PLACEHOLDER.finditer(text)]
-        own = [result for result in results if result.start >= len(before) and not _touches(result, placeholders)]
-        return [(start - len(before), end - len(before), entity) for start, end, entity in _disjoint(own)]
+        first = bisect_left(places, len(before))
+        own = [result for result in results if result.start >= first and not _touches(result, placeholders)]
+        return [
+            (places[start] - len(before), places[end - 1] + 1 - len(before), of) for start, end, of in _disjoint(own)
+        ]
 
     def _analyzer(self) -> "AnalyzerEngine":
         with self._lock:

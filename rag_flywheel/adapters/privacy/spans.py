@@ -1,6 +1,8 @@
 """Where a kind of personal data stands in a text: what every finder of this package gives, and how a pattern does."""
 
-from collections.abc import Callable, Iterable, Iterator
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import regex
@@ -33,3 +35,31 @@ def matches(pattern: str, score: float, *, ignore_case: bool = False) -> Finder:
                 yield Span(match.start(), match.end(), score)
 
     return find
+
+
+_HYPHENS = frozenset("\u2010\u2011\u2012\u2013\u2212\ufe58\ufe63")  # phones put them in for the hyphen
+
+
+def plain(text: str) -> tuple[str, Sequence[int]]:
+    """The text as the patterns know it, and where each of its characters stands in `text`.
+
+    A number is the same number with spaces that do not break, other hyphens, full-width signs or the digits of another
+    script, and an address is the same one with characters in it that nobody sees.
+    """
+    if text.isascii():
+        return text, range(len(text))
+    signs = [_plain(sign) for sign in text]
+    return "".join(signs), [place for place, sign in enumerate(signs) if sign]
+
+
+@lru_cache(4096)
+def _plain(sign: str) -> str:
+    """One character, or none."""
+    kind = unicodedata.category(sign)
+    if kind == "Nd":
+        return str(unicodedata.decimal(sign))
+    if sign in _HYPHENS:
+        return "-"
+    if "\uff01" <= sign <= "\uff5e":
+        return unicodedata.normalize("NFKC", sign)
+    return {"Zs": " ", "Cf": ""}.get(kind, sign)

@@ -232,3 +232,29 @@ def test_hardly_anything_in_a_manual_is_masked(redactor: PresidioRedactor) -> No
     for row in rows:
         found.update(redactor.redact(row["text"]).found)
     assert sum(found.values()) <= 0.01 * len(rows)
+
+
+@pytest.mark.parametrize(
+    ("typed", "masked"),
+    [
+        ("my card is 4111\u00a01111\u00a01111\u00a01111, thanks", "my card is <CREDIT_CARD>, thanks"),
+        ("4111\u20111111\u20111111\u20111111", "<CREDIT_CARD>"),
+        ("４１１１１１１１１１１１１１１１", "<CREDIT_CARD>"),
+        ("ssn 078\u201105\u20111120", "ssn <US_SSN>"),
+        ("call me on +44\u201020\u20107946\u20100958", "call me on <PHONE_NUMBER>"),
+        ("write to ann.lee＠gmail.com", "write to <EMAIL_ADDRESS>"),
+        ("écrire à ann\u200b@gmail\u00ad.com, merci", "écrire à <EMAIL_ADDRESS>, merci"),
+    ],
+)
+def test_personal_data_is_masked_whatever_spaces_hyphens_and_digits_a_keyboard_puts_in(typed: str, masked: str) -> None:
+    redactor = PresidioRedactor(Privacy().entities, 0.5, "")
+
+    assert redactor.redact(typed).text == masked
+
+
+def test_what_is_masked_has_its_place_behind_signs_that_nobody_sees() -> None:
+    redactor = PresidioRedactor(Privacy().entities, 0.5, "")
+
+    text = "\u200b\u00ad" * 700 + "The pump — 10–15 bar.\n" + "\u200b" * 900 + " write to ann.lee@gmail.com, please"
+
+    assert redactor.redact(text).text == text.replace("ann.lee@gmail.com", "<EMAIL_ADDRESS>")
