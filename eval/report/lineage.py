@@ -1,13 +1,33 @@
 """What a version is made of and what changed since its parent, as plain values for the report."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from rag_flywheel.domain import Manifest, ReviewedCorrection
+from rag_flywheel.domain import DocumentId, Manifest, ReviewedCorrection
 
 _NAMED = 20  # sources, or corrections, that a change since the parent names; all are counted
+_LISTED = 200  # files, documents and groups that the report of reading names; all are counted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenOut:
+    """What was taken out of a document that is kept."""
+
+    document_id: DocumentId
+    what: str
+    count: int
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadSources:
+    """How the version's sources were read."""
+
+    left_out: tuple[tuple[str, str], ...] = ()  # name and reason
+    taken_out: tuple[TakenOut, ...] = ()
+    alike: tuple[tuple[DocumentId, ...], ...] = ()  # documents that nearly say the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +37,7 @@ class Lineage:
     manifest: Manifest
     parent: Manifest | None = None  # of the version that it is compared with
     reviewed: Sequence[ReviewedCorrection] = ()  # corrections with their reviews: they name the reviewers
+    sources: ReadSources = field(default_factory=ReadSources)
 
 
 def origin(manifest: Manifest, reviewed: Sequence[ReviewedCorrection]) -> dict[str, Any]:
@@ -50,6 +71,16 @@ def origin(manifest: Manifest, reviewed: Sequence[ReviewedCorrection]) -> dict[s
         "followed": [followed.as_json() for followed in manifest.followed],
         "notes": list(manifest.notes),
     }
+
+
+def reading(sources: ReadSources) -> dict[str, Any]:
+    """{what: {count, named}} of what was left out, taken out and found alike; what there is not is not there."""
+    parts: dict[str, list[Any]] = {
+        "left_out": [{"name": name, "reason": reason} for name, reason in sources.left_out],
+        "taken_out": [{**asdict(removed), "lines": list(removed.lines)} for removed in sources.taken_out],
+        "alike": [list(documents) for documents in sources.alike],
+    }
+    return {what: {"count": len(all_), "named": all_[:_LISTED]} for what, all_ in parts.items() if all_}
 
 
 def since(parent: Manifest, manifest: Manifest) -> dict[str, Any]:

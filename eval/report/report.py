@@ -17,7 +17,7 @@ from eval.report.biggest_changes import swings
 from eval.report.churn import Churn, Kind
 from eval.report.forest import panels
 from eval.report.legend import CHANGES, METRICS, SLICES
-from eval.report.lineage import Lineage, origin, since
+from eval.report.lineage import Lineage, origin, reading, since
 from eval.report.rendering import environment, number, signed
 from eval.scores import scorecard
 from eval.scores.agreement import Agreement
@@ -26,7 +26,7 @@ from rag_flywheel.config import Gate
 from rag_flywheel.domain import Outcome
 
 FILES = ("report.json", "report.md", "report.html")
-_OPTIONAL = ("small_strata", "swings", "churn", "sealed", "since_parent", "agreement", "costs")
+_OPTIONAL = ("small_strata", "swings", "churn", "sealed", "reading", "since_parent", "agreement", "costs")
 
 Replies = tuple[Mapping[str, Reply], Mapping[str, Reply]]
 """The control's and the treatment's, by case id."""
@@ -96,6 +96,7 @@ def assemble(
         "swings": _swings(scored),
         "churn": _churn(churn) if churn and churn.asked else None,
         "sealed": _sealed(cases, [out.case for out in scored.retired], changed),
+        "reading": reading(lineage.sources),
         "since_parent": lineage.parent and since(lineage.parent, manifest),
         **({} if judging is None else _judging(judging)),
     }

@@ -15,7 +15,7 @@ from eval.questions import golden
 from eval.questions.golden import Case
 from eval.questions.known_items import Rephrase
 from eval.report import churn, report
-from eval.report.lineage import Lineage
+from eval.report.lineage import Lineage, ReadSources, TakenOut
 from eval.scores import agreement, scorecard
 from eval.scores.judge import Judge, open_judge
 from rag_flywheel.config import Embedder, Source
@@ -98,7 +98,12 @@ class _GateRun:
         decided = services.now()
         told = report.assemble(
             ruling,
-            Lineage(manifest=manifest, parent=control, reviewed=self.snapshot.held(manifest)),
+            Lineage(
+                manifest=manifest,
+                parent=control,
+                reviewed=self.snapshot.held(manifest),
+                sources=_read_sources(self.built),
+            ),
             report.Scored(
                 control=None if live is None else live.card,
                 treatment=mine.card,
@@ -170,6 +175,18 @@ class _GateRun:
             on_step=lambda done, total: self.scoring.steps("comparing the judge with people", done, total),
         )
         return max(found, key=lambda agreed: agreed.n, default=None)
+
+
+def _read_sources(built: Built) -> ReadSources:
+    return ReadSources(
+        left_out=tuple((left_out.name, left_out.reason) for left_out in built.skipped),
+        taken_out=tuple(
+            TakenOut(document_id=of.document_id, what=removal.what, count=removal.count, lines=removal.lines)
+            for of in built.corpus.removed
+            for removal in of.removed
+        ),
+        alike=tuple(group.documents for group in built.corpus.alike),
+    )
 
 
 def _masked_least(sources: Sequence[Source]) -> Source:

@@ -11,7 +11,7 @@ from eval.guardrails.checks import Check, Invariant, check
 from eval.questions.golden import Case, Retired, Slice
 from eval.report import report
 from eval.report.churn import Change, Changed, Churn, First, Kind
-from eval.report.lineage import Lineage
+from eval.report.lineage import Lineage, ReadSources, TakenOut
 from eval.report.report import Judging, Scored
 from eval.scores.agreement import Agreement
 from eval.scores.ragas_metrics import FAITHFULNESS
@@ -102,6 +102,13 @@ def full() -> dict[str, Any]:
             manifest=manifest(notes=["scan.pdf: no text was found"]),
             parent=parent,
             reviewed=[reviewed("c1", reviewer="Rita <R>")],
+            sources=ReadSources(
+                left_out=tuple((f"scan-{at}.pdf", "holds only pictures") for at in range(300)),
+                taken_out=(
+                    TakenOut(document_id=DocumentId("d1"), what="running heads", count=4, lines=("Manual <v2>",)),
+                ),
+                alike=((DocumentId("d1"), DocumentId("d7")),),
+            ),
         ),
         Scored(control=BEFORE, treatment=AFTER, retired=retired, replies=REPLIES),
         decided=NOON,

@@ -115,7 +115,7 @@ def test_what_is_not_given_is_absent() -> None:
 
 @pytest.mark.parametrize(
     "heading",
-    ["Questions that moved most", "recent questions", "cost", "agrees with people", "Sources changed"],
+    ["Questions that moved most", "recent questions", "cost", "agrees with people", "Sources changed", "were read"],
 )
 def test_a_part_that_has_nothing_is_not_on_the_page(heading: str, tmp_path: Path) -> None:
     without, all_of_it = written(document(), tmp_path / "a")["report.html"], written(full(), tmp_path / "b")
@@ -134,6 +134,23 @@ def test_the_origin_names_reviewers_and_what_changed_since_the_parent(tmp_path: 
         "corrections added": {"count": 1, "names": ["c1"]},
     }
     assert "reviewed by Rita &lt;R> at 2026-05-01 12:00 UTC" in written(told, tmp_path)["report.md"]
+
+
+def test_the_report_names_what_was_left_out_and_taken_out_and_what_is_alike(tmp_path: Path) -> None:
+    told = full()
+    assert {what: part["count"] for what, part in told["reading"].items()} == {
+        "left_out": 300,
+        "taken_out": 1,
+        "alike": 1,
+    }
+    assert len(told["reading"]["left_out"]["named"]) == 200
+    files = written(told, tmp_path)
+    assert "Left out: scan-7.pdf: holds only pictures" in files["report.md"]
+    assert "d1: 4 running heads taken out" in files["report.md"]
+    assert "Nearly the same: d1, d7" in files["report.md"]
+    assert "300 left out, with the reason" in files["report.html"]
+    assert "Manual &lt;v2&gt;" in files["report.html"]
+    assert "<code>d1</code>, <code>d7</code>" in files["report.html"]
 
 
 def test_a_correction_whose_review_is_not_known_has_no_reviewer() -> None:
