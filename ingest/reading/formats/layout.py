@@ -161,7 +161,7 @@ def _says(rows: Sequence[Sequence[str]]) -> bool:
     """Whether at least half of a table's cells hold words or numbers, and no loose letters or signs."""
     cells = [cell.split() for row in rows for cell in row]
     cells = [cell for cell in cells if cell and (len(cell) > 1 or len(cell[0]) > 1 or cell[0].isdigit())]  # no ticks
-    said = sum(any(_says_something(part) for part in cell) for cell in cells)
+    said = sum(2 * sum(map(_says_something, cell)) >= len(cell) for cell in cells)
     return 2 * said >= len(cells) > 0
 
 

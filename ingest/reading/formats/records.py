@@ -33,7 +33,7 @@ def records(rows: Iterable[Row]) -> tuple[str, str]:
         said += above
         if table and _width(table) == 1:
             said += [next(filter(None, row)) for row in table]
-        elif table and (columns is None or above or 2 * _names(table) >= _width(table[:1])):
+        elif table and (columns is None or above or 2 * _names(table, years=False) >= _width(table[:1])):
             columns, table = _named(table)
             said += _said(columns, table)
         elif table:
@@ -103,7 +103,9 @@ def _divided(block: list[Row], *, further: bool) -> tuple[list[str], list[Row]]:
 def _named(table: list[Row]) -> tuple[list[str], list[Row]]:
     """The names of the columns, each once, and the rows below them."""
     names, rows = (table[0], table[1:]) if _is_head(table) else ([], table)
-    if names and 2 * _names(rows) > sum(map(bool, rows[0])) and not any(map(_is_value, rows[0])):
+    spans = len(set(filter(None, names))) < sum(map(bool, names))  # one name over several columns: merged cells
+    below = [not _is_value(cell) or (spans and bool(_YEAR.fullmatch(cell))) for cell in (rows[0] if names else [])]
+    if names and all(below) and 2 * _names(rows, years=spans) > sum(map(bool, rows[0])):
         names = [f"{above} {name}".strip() for above, name in zip_longest(names, rows[0], fillvalue="")]
         rows = rows[1:]  # a second row of names, or of units
     used: Counter[str] = Counter()
@@ -128,12 +130,14 @@ def _is_head(table: list[Row]) -> bool:
     )
 
 
-def _names(table: list[Row]) -> int:
-    """How many cells of the first row are words while all those below them are numbers or dates."""
+def _names(table: list[Row], *, years: bool) -> int:
+    """How many cells of the first row are words, or `years`, while all those below them are numbers or dates."""
     head, body = table[0], table[1:]
     columns = ([row[place] for row in body if place < len(row) and row[place]] for place in range(len(head)))
     return sum(
-        bool(cell and below) and not _is_value(cell) and all(map(_is_value, below))
+        bool(cell and below)
+        and (not _is_value(cell) or (years and bool(_YEAR.fullmatch(cell))))
+        and all(_is_value(each) and not (years and _YEAR.fullmatch(each)) for each in below)
         for cell, below in zip(head, columns, strict=True)
     )
 

@@ -4,14 +4,15 @@ import datetime
 import re
 import warnings
 import zipfile
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ingest.reading.formats.marks import heading
-from ingest.reading.formats.office import office_title, unreadable
+from ingest.reading.formats.marks import heading, plain
+from ingest.reading.formats.office import office_title, part, unreadable
 from ingest.reading.formats.records import Row, records
-from ingest.reading.raw import Content
+from ingest.reading.raw import Content, Removal
 
 FORMATTED = 10_000_000  # bytes of XML up to which numbers come as they are shown (1 s per MB); after that, bare
 MODERN = (".xlsx", ".xlsm")
@@ -26,13 +27,48 @@ _PIECE = re.compile(
 
 
 def read(path: Path) -> Content:
-    """The sheets in their order, also hidden ones, whose headings say so. A formula has the value saved with it."""
+    """The sheets in their order, also hidden ones, whose headings say so. A formula has the value saved with it.
+
+    What text boxes say stands before the sheets; comments on cells are out, and counted.
+    """
+    boxes: list[str] = []
+    lost: list[str] = []
+    comments = 0
     try:
-        title = office_title(path) if path.suffix.lower() in MODERN else ""
+        modern = path.suffix.lower() in MODERN
+        title = office_title(path) if modern else ""
+        if modern:
+            boxes, comments, lost = _beside(path)
         told = [(name, records(_rows(grid, merged))[0]) for name, grid, merged in _sheets(path)]
     except Exception as error:  # the parsers fail in all manners on damaged files
         raise unreadable(path, "workbook", error) from error
-    return Content(title=title, text="\n\n".join(f"{heading(1, name)}\n\n{said}" for name, said in told if said))
+    blocks = [*boxes, *(f"{heading(1, name)}\n\n{said}" for name, said in told if said)]
+    removed = [Removal(what="comments", count=comments)] if comments else []
+    if lost:
+        removed.append(Removal(what="parts that could not be read", count=len(lost), lines=tuple(lost[:50])))
+    return Content(title=title, text="\n\n".join(blocks), removed=tuple(removed))
+
+
+def _beside(path: Path) -> tuple[list[str], int, list[str]]:
+    """What text boxes say, how many comments the cells have, and which parts of both are damaged."""
+    boxes: list[str] = []
+    lost: list[str] = []
+    comments = 0
+    with zipfile.ZipFile(path) as archive:
+        for name in sorted(archive.namelist()):
+            found = re.fullmatch(r"xl/(drawings/drawing\d+|(?:comments/)?comments?\d*)\.xml", name)
+            try:
+                root = part(archive, name) if found else None
+            except (SyntaxError, zipfile.BadZipFile, zlib.error):
+                lost.append(name)
+                continue
+            if root is None:
+                continue
+            for body in root.iter("{*}txBody"):
+                lines = ("".join(text.text or "" for text in line.iter("{*}t")) for line in body.iter("{*}p"))
+                boxes.append(plain("\n".join(line for line in lines if line.strip())))
+            comments += sum(1 for _ in root.iter("{*}comment"))
+    return [box for box in boxes if box], comments, lost
 
 
 def _sheets(path: Path) -> Iterable[tuple[str, _Grid, list[_Range]]]:
@@ -132,6 +168,9 @@ def shown(value: object, number_format: str) -> str:
             return value.date().isoformat() if midnight else value.isoformat(" ", "seconds").removesuffix(":00")
         case datetime.time():
             return value.isoformat("seconds").removesuffix(":00")
+        case datetime.timedelta():
+            minutes, seconds = divmod(round(value.total_seconds()), 60)
+            return f"{minutes // 60}:{minutes % 60:02}" + (f":{seconds:02}" if seconds else "")
         case _:
             return " ".join(str(value).split())
 

@@ -1,10 +1,12 @@
 """Workbooks to blocks of `column: value` lines."""
 
 import datetime
+import zipfile
 from pathlib import Path
 
 import pytest
 from openpyxl import Workbook
+from openpyxl.comments import Comment
 
 from ingest.reading.formats import xlsx
 from ingest.reading.raw import Unreadable
@@ -113,3 +115,40 @@ def test_what_is_no_workbook_or_locked_is_named_as_such(path: Path) -> None:
         path.write_bytes(data)
         with pytest.raises(Unreadable, match=reason):
             xlsx.read(path)
+
+
+def test_text_boxes_are_read_and_comments_on_cells_are_counted(path: Path) -> None:
+    book = Workbook()
+    sheet = book.active
+    sheet.title = "Fees"
+    sheet.append(["Name", "Fee"])
+    sheet.append(["Boat", 3])
+    sheet["B2"].comment = Comment("Ask the harbour master", "me")
+    book.save(path)
+    drawing = "http://schemas.openxmlformats.org/drawingml/2006/main"
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(
+            "xl/drawings/drawing1.xml",
+            f'<d xmlns="{drawing}"><txBody><p><r><t>Closed in </t></r><r><t>winter</t></r></p></txBody></d>',
+        )
+        archive.writestr("xl/drawings/drawing2.xml", "<d>")
+    content = xlsx.read(path)
+    assert content.text == "Closed in winter\n\n# Fees\n\nName: Boat\nFee: 3"
+    assert [(each.what, each.count) for each in content.removed] == [
+        ("comments", 1),
+        ("parts that could not be read", 1),
+    ]
+
+
+def test_years_below_a_merged_name_are_names_too(path: Path) -> None:
+    book = Workbook()
+    sheet = book.active
+    for cells in (["Region", "", "Sales", ""], ["N", "S", "2023", "2024"], [1, 2, 3, 4], [5, 6, 7, 8]):
+        sheet.append(cells)
+    sheet.merge_cells("A1:B1")
+    sheet.merge_cells("C1:D1")
+    sheet.append([datetime.timedelta(hours=30), 6, 7, 8])
+    book.save(path)
+    text = xlsx.read(path).text
+    assert "Region N: 1\nRegion S: 2\nSales 2023: 3\nSales 2024: 4" in text
+    assert "Region N: 30:00" in text
