@@ -37,7 +37,9 @@ def matches(pattern: str, score: float, *, ignore_case: bool = False) -> Finder:
     return find
 
 
-_HYPHENS = frozenset("\u2010\u2011\u2012\u2013\u2212\ufe58\ufe63")  # phones put them in for the hyphen
+_HYPHENS = frozenset(
+    "\u2010\u2011\u2012\ufe63"
+)  # not the en dash and the minus: these stand in ranges and before values
 
 
 def plain(text: str) -> tuple[str, Sequence[int]]:

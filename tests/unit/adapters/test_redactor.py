@@ -252,6 +252,14 @@ def test_personal_data_is_masked_whatever_spaces_hyphens_and_digits_a_keyboard_p
     assert redactor.redact(typed).text == masked
 
 
+def test_a_range_of_years_with_an_en_dash_is_no_telephone_number() -> None:
+    redactor = PresidioRedactor(Privacy().entities, 0.5, "")
+
+    text = "The so-called Buyid period, 973–1048, is what they call 1048–1131 elsewhere."
+
+    assert redactor.redact(text).text == text
+
+
 def test_what_is_masked_has_its_place_behind_signs_that_nobody_sees() -> None:
     redactor = PresidioRedactor(Privacy().entities, 0.5, "")
 
