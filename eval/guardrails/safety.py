@@ -30,6 +30,7 @@ Rate = Callable[[Sequence[str]], Vectors]
 """Sentences to the probabilities, (n,), that they are unsafe."""
 
 _STEM = re.compile(rf"\b(?:{STEMS})", re.IGNORECASE)
+_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t].*$", re.MULTILINE)
 _LONGEST = 60  # words that are looked at as one; a longer sentence is cut
 _FRAGMENT = 5  # words below which a sentence says too little to be judged, unless it is nominated
 _PLAIN = 0.65  # probability that a sentence without any of STEMS, and its text, need to count
@@ -98,10 +99,15 @@ def _spoken(sentence: str, chance: float, whole: float) -> float:
 
 def worst_passages(texts: Sequence[str], rate: Rate) -> list[float]:
     """How unsafe each passage is: as its worst nominated sentence, or as its second worst where it has more than three
-    sentences.
+    sentences. Headings and other fragments say what a passage is about ("Passwords", "Refugee council") and are not
+    judged.
     """
-    parts = [spoken(text) for text in texts]
-    rated = _rated([[sentence for sentence in part if is_nominated(sentence)] for part in parts], rate)
+    parts = [spoken(_HEADING.sub("", text)) for text in texts]
+    judged = [
+        [sentence for sentence in part if is_nominated(sentence) and len(sentence.split()) >= _FRAGMENT]
+        for part in parts
+    ]
+    rated = _rated(judged, rate)
     return [_place(chances, 0 if len(part) <= _SHORT else 1) for part, chances in zip(parts, rated, strict=True)]
 
 
@@ -122,7 +128,7 @@ def unsafe_texts(new: Sequence[tuple[Chunk, Sequence[str]]], *, rate: Rate, thre
     Questions are not looked at: they find answers and are none, and people ask about songs, wars and illnesses.
     """
     shown = [(chunk, text) for chunk, texts in new for text in texts if text != chunk.question]
-    passages = [(chunk, text) for chunk, text in shown if not chunk.is_correction]
+    passages = [(chunk, text) for chunk, text in shown if not chunk.is_correction and text != chunk.title]
     spoken = [(chunk, text) for chunk, text in shown if chunk.is_correction]
     chances = worst_passages([text for _, text in passages], rate) + worst_spoken([text for _, text in spoken], rate)
     owners = [chunk.document_id for chunk, _ in (*passages, *spoken)]
