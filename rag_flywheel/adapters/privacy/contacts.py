@@ -72,7 +72,8 @@ _DIGITS = regex.compile(
 _AREA_IN_BRACKETS = regex.compile(
     r"(?:\+?1[ .-]?)?\((?:0\d{1,4}|[2-9]\d\d)\)[ ]?\d{3,4}[ .-]?\d{3,4}(?:\s?(?:x|ext).*)?"
 )
-_FICTION = regex.compile(r"555[ .-]?01\d\d(?!\d)")
+# Set aside in North America alone, and there as the last seven digits.
+_FICTION = regex.compile(r"(?:(?:(?:\+|00)?1[ .-]?)?\(?[2-9]\d\d\)?[ .-]{0,2})?555[ .-]?01\d\d(?:\s?(?:x|ext).*)?")
 _SET_APART = regex.compile(r"\d[^\d]+\d")
 _CALLED_SO = regex.compile(
     r"\b(?:tele?phones?|phones?|tel|mobiles?|cell(?:phone|ular)?s?|fax|call(?:ing)?(?! for\b)|dial|ring|text(?:ed)?"
@@ -129,7 +130,7 @@ def phone_numbers(text: str) -> Iterator[Span]:
 
 def _phone_score(text: str, start: int, end: int) -> float:
     found = text[start:end]
-    if _DATE.fullmatch(found) or _FICTION.search(found) or _freephone(found):
+    if _DATE.fullmatch(found) or _FICTION.fullmatch(found) or _freephone(found):
         return 0.0
     before, set_apart = text[max(0, start - 60) : start], _SET_APART.search(found)
     tightly = _CALLED_SO_AT_ONCE.search(before)
