@@ -74,13 +74,15 @@ def origin(manifest: Manifest, reviewed: Sequence[ReviewedCorrection]) -> dict[s
 
 
 def reading(sources: ReadSources) -> dict[str, Any]:
-    """{what: {count, named}} of what was left out, taken out and found alike; what there is not is not there."""
+    """{what: {count, named}} of what was left out, taken out and found alike; nothing where there is none of it."""
     parts: dict[str, list[Any]] = {
         "left_out": [{"name": name, "reason": reason} for name, reason in sources.left_out],
         "taken_out": [{**asdict(removed), "lines": list(removed.lines)} for removed in sources.taken_out],
         "alike": [list(documents) for documents in sources.alike],
     }
-    return {what: {"count": len(all_), "named": all_[:_LISTED]} for what, all_ in parts.items() if all_}
+    if not any(parts.values()):
+        return {}
+    return {what: {"count": len(whole), "named": whole[:_LISTED]} for what, whole in parts.items()}
 
 
 def since(parent: Manifest, manifest: Manifest) -> dict[str, Any]:

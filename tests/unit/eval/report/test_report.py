@@ -10,13 +10,13 @@ from eval.gate import Ruling
 from eval.questions.golden import Slice
 from eval.report import legend, report
 from eval.report.churn import Change
-from eval.report.lineage import Lineage
+from eval.report.lineage import Lineage, ReadSources
 from eval.report.report import Scored
 from eval.scores.ragas_metrics import JUDGE_FREE, JUDGED
 from eval.scores.scorecard import METRICS, Scorecard
 from rag_flywheel.domain import Outcome
 from tests.fakes.evaluation import manifest
-from tests.fakes.reports import assembled, document, full, written
+from tests.fakes.reports import AFTER, BEFORE, assembled, document, full, ruling, written
 
 
 def test_the_json_file_holds_the_whole_report(tmp_path: Path) -> None:
@@ -151,6 +151,18 @@ def test_the_report_names_what_was_left_out_and_taken_out_and_what_is_alike(tmp_
     assert "300 left out, with the reason" in files["report.html"]
     assert "Manual &lt;v2&gt;" in files["report.html"]
     assert "<code>d1</code>, <code>d7</code>" in files["report.html"]
+
+
+@pytest.mark.parametrize("name", ["report.md", "report.html"])
+def test_a_report_tells_of_files_that_were_left_out_where_nothing_else_is_to_tell(name: str, tmp_path: Path) -> None:
+    sources = ReadSources(left_out=(("scan.pdf", "holds only pictures"),))
+    told = assembled(
+        ruling(BEFORE),
+        Lineage(manifest=manifest(), sources=sources),
+        Scored(control=BEFORE, treatment=AFTER, retired=[]),
+    )
+    assert "scan.pdf" in written(told, tmp_path)[name]
+    assert "nearly" not in written(told, tmp_path)[name]
 
 
 def test_a_correction_whose_review_is_not_known_has_no_reviewer() -> None:
