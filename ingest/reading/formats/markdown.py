@@ -54,13 +54,14 @@ def from_markdown(text: str, *, mdx: bool = False) -> Content:
 
 
 def _heading(source: bytes, found: list[Piece], edits: list[Edit]) -> str:
-    """The first heading, of Markdown or in a block of HTML, without its marks and tags."""
+    """The first heading that has words, of Markdown or in a block of HTML, without its marks and tags."""
     instead = {start: new for start, _, new in edits}
     for piece in found:
         if piece.kind == "heading":
             inside = [(a - piece.start, b - piece.start, new) for a, b, new in edits if piece.start <= a < piece.end]
             heading = edited(source[piece.start : piece.end], inside).decode()
-            return shown(_UNDERLINE.sub("", heading))
+            if heading := shown(_UNDERLINE.sub("", heading)):
+                return heading
         if piece.kind == "html" and (first := _HEADING.search(instead[piece.start].decode())):
             return shown(first[1])
     return ""

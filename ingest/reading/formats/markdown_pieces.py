@@ -79,4 +79,5 @@ def shown(line: str) -> str:
         kind, detail = next(iter(event.items())) if isinstance(event, dict) else (event, "")
         if kind in ("Text", "Code", "InlineHtml"):
             parts.append(str(detail))
-    return "".join(parts).strip() or line
+    # A heading that is nothing but a picture without a name shows no words; one of signs alone is shown as it is.
+    return "".join(parts).strip() or ("" if "](" in line else line)

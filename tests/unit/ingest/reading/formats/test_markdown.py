@@ -62,6 +62,12 @@ def test_the_title_reads_as_text(heading: str, title: str) -> None:
     assert from_markdown(f"{heading}\n\nText.\n").title == title
 
 
+def test_a_heading_that_is_a_picture_alone_gives_no_title() -> None:
+    logo = '# <a href="https://pump.example"><img src="logo.png" height="48px" /></a>'
+    assert from_markdown(f"{logo}\n\nIt pumps.\n\n## Install\n").title == "Install"
+    assert from_markdown("# [](https://pump.example)\n\nIt pumps.\n").title == ""
+
+
 def test_front_matter_with_a_fault_gives_the_title_and_stays_as_text() -> None:
     content = from_markdown("---\ntitle: Linux: first steps\ntags: [a, b\n---\n\n# Install\n")
     assert content.title == "Linux: first steps"
