@@ -229,14 +229,15 @@ def _run(
 
 
 class _Signalling(io.TextIOWrapper):
-    """Standard error that sends its own process a signal."""
+    """Standard error that sends its own process a signal, once: a long stage says more than once how far it is."""
 
     def __init__(self, at: Signal) -> None:
         super().__init__(io.FileIO(2, "w"), encoding="utf-8", write_through=True)
-        self.at = at
+        self.at: Signal | None = at
 
     def write(self, text: str) -> int:
         written = super().write(text)
-        if text.startswith(self.at.stage):
-            os.kill(os.getpid(), self.at.number)
+        if self.at is not None and text.startswith(self.at.stage):
+            number, self.at = self.at.number, None
+            os.kill(os.getpid(), number)
         return written
