@@ -103,10 +103,7 @@ def worst_passages(texts: Sequence[str], rate: Rate) -> list[float]:
     council") and are not judged.
     """
     parts = [spoken(_HEADING.sub("", text)) for text in texts]
-    judged = [
-        [sentence for sentence in part if is_nominated(sentence) and not _is_label(sentence)]
-        for part in parts
-    ]
+    judged = [[sentence for sentence in part if is_nominated(sentence) and not _is_label(sentence)] for part in parts]
     rated = _rated(judged, rate)
     return [_place(chances, 0 if len(part) <= _SHORT else 1) for part, chances in zip(parts, rated, strict=True)]
 
