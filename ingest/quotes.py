@@ -15,9 +15,9 @@ from itertools import groupby
 from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein, Postfix, Prefix
 
+from ingest.blocks import tiles
 from rag_flywheel.domain import Quote
 from rag_flywheel.domain.documents import CONTEXT
-from rag_flywheel.domain.sentences import tiles
 
 SHINGLE = 3  # words
 SHINGLES = 16  # of a quote, and as many of what stands around it

@@ -187,6 +187,8 @@ def _write(path: Path, name: str, documents: Iterable[Any], secrets: Sequence[st
             metadata = {key: str(value) for key, value in document.metadata.items() if isinstance(value, str | int)}
             title, text = map(_paired, _said(document, metadata))
             key = _clean(_paired(f"{name}/{_identity(document, metadata, text)}"), secrets)
+        except MemoryError:
+            raise
         except Exception:  # noqa: BLE001  # as above; and one bad document is one bad document
             text = ""
         if not text.strip():

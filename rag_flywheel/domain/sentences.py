@@ -1,6 +1,6 @@
 """A text in sentences. Pure.
 
-There are three ways, for three purposes that want different things of a sentence; each function says which.
+There are two ways, for two purposes that want different things of a sentence; each function says which.
 """
 
 import re
@@ -16,8 +16,6 @@ MARKS = ".!?。！？"
 # A dot ends no sentence in "3.5", and a line's end none where the next line goes on in small letters.
 _GOES_ON = rf"[^{MARKS}\n]|[.!?](?=[^\s\"'”’)\]])|\n(?=[a-zß-öø-ÿα-ωа-я])"
 _SENTENCE = re.compile(rf"[^\s{MARKS}](?:{_GOES_ON})*[{MARKS}]?")
-# A tile ends at its mark and the white space after it, at an empty line, or before an item of a list.
-_TILE = re.compile(r".+?(?:[.!?…][\"'”’)\]]*\s+|[。！？]\s*|\n\s*\n|\n(?=[ \t]*(?:[-*•|]|\d+[.)])[ \t])|\Z)", re.DOTALL)
 
 
 def sentences(text: str) -> Iterator[str]:
@@ -26,14 +24,6 @@ def sentences(text: str) -> Iterator[str]:
     For rules about what somebody says: a line's end ends a sentence too, as in lists and headings.
     """
     return (found[0] for found in _SENTENCE.finditer(text))
-
-
-def tiles(text: str) -> list[str]:
-    """The text in pieces of a sentence each. Joined they are the text again, blanks and all.
-
-    For cutting a text to size: nothing may be lost between two pieces, and a wrapped line is no place to cut.
-    """
-    return _TILE.findall(text)
 
 
 # --- to quote -------------------------------------------------------------------------------------------------------

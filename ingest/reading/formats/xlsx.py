@@ -40,6 +40,8 @@ def read(path: Path) -> Content:
         if modern:
             boxes, comments, lost = _beside(path)
         told = [(name, records(_rows(grid, merged))[0]) for name, grid, merged in _sheets(path)]
+    except MemoryError:  # a limit, not the file's damage: it is tried again
+        raise
     except Exception as error:  # the parsers fail in all manners on damaged files
         raise unreadable(path, "workbook", error) from error
     blocks = [*boxes, *(f"{heading(1, name)}\n\n{said}" for name, said in told if said)]

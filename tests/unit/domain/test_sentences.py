@@ -1,10 +1,10 @@
-"""Sentences one by one, and a text laid out in them; those to quote are tested with the answers made of them."""
+"""Sentences one by one; those to quote are tested with the answers made of them."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_flywheel.domain.sentences import sentences, tiles
+from rag_flywheel.domain.sentences import sentences
 
 TEXTS = st.text(alphabet="aB .!?…。\n\"')-*|1é")
 
@@ -33,18 +33,3 @@ def test_sentences_come_in_order_and_lose_nothing_but_blanks_and_marks(text: str
         assert not text[at:start].strip(" \n.!?。")
         at = start + len(sentence)
     assert not text[at:].strip(" \n.!?。")
-
-
-@given(TEXTS)
-def test_tiles_are_the_text_again(text: str) -> None:
-    assert "".join(tiles(text)) == text
-
-
-def test_a_tile_ends_at_a_mark_an_empty_line_or_before_an_item_and_at_no_other_line_end() -> None:
-    assert tiles('It is "on." Then\nwait.\n\nTitle\n\n- one\n- two') == [
-        'It is "on." ',
-        "Then\nwait.\n\n",
-        "Title\n\n",
-        "- one\n",
-        "- two",
-    ]

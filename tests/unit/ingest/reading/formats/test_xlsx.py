@@ -152,3 +152,15 @@ def test_years_below_a_merged_name_are_names_too(path: Path) -> None:
     text = xlsx.read(path).text
     assert "Region N: 1\nRegion S: 2\nSales 2023: 3\nSales 2024: 4" in text
     assert "Region N: 30:00" in text
+
+
+def test_a_workbook_that_memory_is_too_small_for_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path) -> list[object]:
+        raise MemoryError
+
+    monkeypatch.setattr(xlsx, "_sheets", full)
+    (tmp_path / "a.xls").write_bytes(b"x")
+    with pytest.raises(MemoryError):
+        xlsx.read(tmp_path / "a.xls")
