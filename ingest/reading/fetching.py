@@ -188,7 +188,7 @@ def _write(path: Path, name: str, documents: Iterable[Any], secrets: Sequence[st
             title, text = map(_paired, _said(document, metadata))
             key = _clean(_paired(f"{name}/{_identity(document, metadata, text)}"), secrets)
         except MemoryError:
-            raise
+            raise Failed(f"it took more than {MEMORY >> 30} GB of memory") from None
         except Exception:  # noqa: BLE001  # as above; and one bad document is one bad document
             text = ""
         if not text.strip():
