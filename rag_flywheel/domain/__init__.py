@@ -5,6 +5,7 @@ Every instant is a timezone-aware `datetime` in UTC. Every span counts character
 """
 
 from rag_flywheel.domain.anchors import Fate, Followed
+from rag_flywheel.domain.asides import Aside, AsideState, ItemKind, Suspicion
 from rag_flywheel.domain.checks import GROUP
 from rag_flywheel.domain.conversation import Citation, Draft, Interaction, Question, Shown, Turn
 from rag_flywheel.domain.documents import Chunk, Document, Evidence, Provenance, Quote
@@ -41,6 +42,8 @@ __all__ = [
     "IMPLICIT",
     "Admission",
     "Arm",
+    "Aside",
+    "AsideState",
     "AuditEntry",
     "Canary",
     "CanaryId",
@@ -70,6 +73,7 @@ __all__ = [
     "HoldOut",
     "Interaction",
     "InteractionId",
+    "ItemKind",
     "Json",
     "LearnedRanking",
     "Manifest",
@@ -86,6 +90,7 @@ __all__ = [
     "Scores",
     "Shown",
     "Stage",
+    "Suspicion",
     "Turn",
     "Verdict",
     "VersionId",
