@@ -5,7 +5,7 @@ Every instant is a timezone-aware `datetime` in UTC. Every span counts character
 """
 
 from rag_flywheel.domain.anchors import Fate, Followed
-from rag_flywheel.domain.asides import Aside, AsideState, ItemKind, Suspicion
+from rag_flywheel.domain.asides import Aside, AsideState, Guardrail, ItemKind, Suspicion
 from rag_flywheel.domain.checks import GROUP
 from rag_flywheel.domain.conversation import Citation, Draft, Interaction, Question, Shown, Turn
 from rag_flywheel.domain.documents import Chunk, Document, Evidence, Provenance, Quote
@@ -70,6 +70,7 @@ __all__ = [
     "Followed",
     "Freeze",
     "GoldenCase",
+    "Guardrail",
     "HoldOut",
     "Interaction",
     "InteractionId",

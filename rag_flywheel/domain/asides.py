@@ -18,6 +18,20 @@ class ItemKind(StrEnum):
     QUESTION = "question"  # one whose answer was confirmed
 
 
+class Guardrail(StrEnum):
+    """What may be held against an item. What is held against a version is an `Invariant` of the gate."""
+
+    INJECTION = "injection"  # it gives orders to a language model or to a reader's client
+    POISON = "poison"  # a correction that is made to be found, and not to answer
+    UNSAFE_TEXTS = "unsafe_texts"  # it insults, threatens, or helps to do harm
+    PERSONAL_DATA = "personal_data"  # something that is to be masked is left in it
+    PLANTED = "canaries"  # a person's text that holds a planted string
+    AUTHORS = "authors"  # a correction of an author who would have made too many of them
+    HIDES_TOO_MUCH = "hides_too_much"  # a correction that supersedes too much
+    DISCOVERABILITY = "discoverability"  # a correction that its own question does not find
+    LOST_QUESTIONS = "lost_questions"  # it took the place of what answers other questions
+
+
 class AsideState(StrEnum):
     """What became of what was found. A ruling of a person holds for as long as the text does not change."""
 
@@ -34,7 +48,7 @@ class Suspicion:
 
     kind: ItemKind
     item: str  # the id of a document, a correction, or the interaction of a confirmed question
-    guardrail: str
+    guardrail: Guardrail
     reason: str  # what was found, in one sentence
     digest: str  # of the text, as `text_digest` tells
     place: Evidence | None = None  # of a document's piece; None where the whole item is meant

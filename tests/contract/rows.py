@@ -22,6 +22,7 @@ from rag_flywheel.domain import (
     FeedbackKind,
     Freeze,
     GoldenCase,
+    Guardrail,
     HoldOut,
     Interaction,
     InteractionId,
@@ -188,7 +189,7 @@ def an_aside(
     suspicion = Suspicion(
         kind=kind,
         item=item,
-        guardrail="injection",
+        guardrail=Guardrail.INJECTION,
         reason="It speaks to a language model.",
         digest=text,
         place=Evidence(document_id=DocumentId(item), start=0, end=7),
