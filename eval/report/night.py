@@ -1,11 +1,11 @@
 """What a night did besides asking: what it set aside, what it tried, and what became of each correction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from eval.report.correction_rates import Rates
-from rag_flywheel.domain.probes import Probe
+from rag_flywheel.domain.probes import Found, Probe, latest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class Night:
     rates: Rates | None = None
 
 
-def as_json(night: Night) -> dict[str, Any]:
+def told_of(night: Night) -> dict[str, Any]:
     """The parts of report.json, as plain values: `aside`, `attempts` and `corrections`."""
     corrections = {
         "probes": [probe.as_json() for probe in night.probes],
@@ -57,3 +57,23 @@ def as_json(night: Night) -> dict[str, Any]:
         ],
         "corrections": corrections if any(corrections.values()) else None,
     }
+
+
+def probe_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The probes of a report as rows of a table, those first whose correction was not found, then not used."""
+    order = (Found.NOT_FOUND, Found.NOT_USED, Found.AND_USED)
+    probes = sorted(
+        latest([report]).values(),
+        key=lambda probe: (order.index(probe.own), min(order.index(found) for found in probe.all)),
+    )
+    return [
+        {
+            "correction_id": probe.correction_id,
+            "own": probe.own.value,
+            "asked": len(probe.rewordings),
+            "by_people": sum(not reworded.made for reworded in probe.rewordings),
+            "found": sum(reworded.found is not Found.NOT_FOUND for reworded in probe.rewordings),
+            "used": sum(reworded.found is Found.AND_USED for reworded in probe.rewordings),
+        }
+        for probe in probes
+    ]

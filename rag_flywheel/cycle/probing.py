@@ -113,9 +113,7 @@ def oldest(corrections: Sequence[ReviewedCorrection], *, control: Manifest | Non
     return [_id(entry) for entry in old[: min(OLDEST, -(-len(old) // 4))]]
 
 
-def _chosen(
-    corrections: Sequence[ReviewedCorrection], control: Manifest | None, seed: int
-) -> list[ReviewedCorrection]:
+def _chosen(corrections: Sequence[ReviewedCorrection], control: Manifest | None, seed: int) -> list[ReviewedCorrection]:
     held, first = _held(control), set(oldest(corrections, control=control))
     version = "" if control is None else control.version_id
     others = [name for name in map(_id, corrections) if name in held - first]
@@ -233,7 +231,7 @@ def probe(plan: Plan, *, ask: Callable[[str], Reply]) -> tuple[Probe, ...]:
     )
 
 
-def lost(probes: Iterable[Probe], manifest: Manifest, *, control: Manifest | None) -> list[CorrectionId]:
+def not_found(probes: Iterable[Probe], manifest: Manifest, *, control: Manifest | None) -> list[CorrectionId]:
     """The new corrections that their own question does not find: they go back to review.
 
     None where the version admits no correction at all, which is no fault of theirs.

@@ -10,9 +10,9 @@ from rag_flywheel.domain.ids import CorrectionId, Json
 class Found(StrEnum):
     """What a version made of a correction when it was asked what that answers."""
 
-    AND_USED = "found_and_used"  # it was shown to the generator, and the answer cites it
-    NOT_USED = "found_not_used"  # it was shown, and the answer rests on something else
-    NOT_FOUND = "not_found"
+    AND_USED = "found and used"  # it was shown to the generator, and the answer cites it
+    NOT_USED = "found, not used"  # it was shown, and the answer rests on something else
+    NOT_FOUND = "not found"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
