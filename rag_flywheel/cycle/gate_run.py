@@ -94,10 +94,10 @@ class GateRun:
                 treatment=mine.card,
                 retired=self.questions.retired,
                 replies=None if live is None else (live.replies, mine.replies),
+                churn=None if control is None else self._churn(control, manifest),
             ),
             decided=decided,
             settings=services.config.gate,
-            churn=None if control is None else self._churn(control, manifest),
             judging=None
             if judge is None
             else report.Judging(model=judge.model, agreement=self._agreement(judge), costs=asdict(judge.costs)),
