@@ -56,7 +56,7 @@ def decide_on(built: Built, services: Services, *, rephrase: Rephrase | None, st
     notes = built.manifest.notes
     for number, learned in enumerate(built.attempts, start=1):
         manifest = replace(built.manifest, learned=learned, notes=notes)
-        decision = run.decide(manifest)
+        decision = run.decide(manifest, confidence=gate.confidence(number))
         if decision.outcome is Outcome.PASSED or broken:
             break
         notes = (*notes, f"attempt {number} of {len(built.attempts)} was {decision.outcome}: {decision.reasons[0]}")
@@ -82,18 +82,18 @@ class _GateRun:
     checks: Sequence[Check]  # of what the candidate holds
     sealed: list[ScoredReplies] = field(default_factory=list)  # the control's, once the sealed ones are asked
 
-    def decide(self, manifest: Manifest) -> Decision:
+    def decide(self, manifest: Manifest, *, confidence: float) -> Decision:
         """The gate's word on the candidate with one ranking, and the report."""
         control, services = self.control, self.services
         live, mine = self.live, self.scoring.score(manifest, self.questions.open, name=CANDIDATE)
         self.scoring.steps("deciding", 0, 1)
-        ruling = self._ruling(manifest, live, mine)
+        ruling = self._ruling(manifest, live, mine, confidence)
         if ruling.outcome is Outcome.PASSED and control is not None and live is not None and self.questions.sealed:
             if not self.sealed:
                 self.sealed.append(self.scoring.score(control, _before(self.built, self.questions.sealed), name=LIVE))
             live = live.with_more(self.sealed[0])
             mine = mine.with_more(self.scoring.score(manifest, self.questions.sealed, name=CANDIDATE))
-            ruling = self._ruling(manifest, live, mine)
+            ruling = self._ruling(manifest, live, mine, confidence)
         judge = self.scoring.judge
         decided = services.now()
         told = report.assemble(
@@ -126,12 +126,15 @@ class _GateRun:
             report=told,
         )
 
-    def _ruling(self, manifest: Manifest, live: ScoredReplies | None, mine: ScoredReplies) -> gate.Ruling:
+    def _ruling(
+        self, manifest: Manifest, live: ScoredReplies | None, mine: ScoredReplies, confidence: float
+    ) -> gate.Ruling:
         config = self.services.config
         compared = comparison.compare(
             None if live is None else live.card,
             mine.card,
             parts=self.questions.parts,
+            confidence=confidence,
             resamples=config.gate.resamples,
             seed=config.gate.seed,
         )
@@ -141,6 +144,7 @@ class _GateRun:
             [*self.checks, *self._answered(manifest, mine), gap],
             first=live is None,
             possible=self.questions.possible,
+            confidence=confidence,
             settings=config.gate,
         )
 

@@ -67,8 +67,8 @@ HOLDS = check(Invariant.AUTHORS, "share of one author", value=0.25, limit=0.5, b
 
 
 def ruling(control: Scorecard | None, treatment: Scorecard = AFTER, checks: Sequence[Check] = (HOLDS, HARM)) -> Ruling:
-    comparisons = compare(control, treatment, parts={}, resamples=100, seed=0)
-    return decide(comparisons, checks, first=control is None, possible=0, settings=Gate())
+    comparisons = compare(control, treatment, parts={}, confidence=0.95, resamples=100, seed=0)
+    return decide(comparisons, checks, first=control is None, possible=0, confidence=0.95, settings=Gate())
 
 
 def gone(case: Case) -> Retired:
