@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from eval.comparison import ALL_GUARDS, compare
-from eval.gate import Finding, Ruling, decide
+from eval.gate import Finding, Ruling, confidence, decide
 from eval.guardrails.checks import Check
 from eval.questions.golden import Case, Slice
 from eval.scores.scorecard import HIT, Scorecard
@@ -101,11 +101,11 @@ def _run(scenario: Scenario, guards: Guards, targets: Targets | None, settings: 
         if scenario.parts > 1
     }
     ruling = ruled(cases, before, after, checks=(), parts=parts, settings=settings)
-    for _ in range(1, scenario.attempts):
+    for attempt in range(2, scenario.attempts + 1):
         if ruling.outcome is Outcome.PASSED:
             break
         again = after | _redrawn(drawn, guards, scenario, chance)
-        ruling = ruled(cases, before, again, checks=(), parts=parts, settings=settings)
+        ruling = ruled(cases, before, again, checks=(), parts=parts, attempt=attempt, settings=settings)
     return ruling
 
 
@@ -169,15 +169,17 @@ def ruled(
     *,
     checks: Sequence[Check],
     parts: Mapping[str, frozenset[str]],
+    attempt: int = 1,
     settings: Gate,
 ) -> Ruling:
-    """What the real comparison and the real gate say of these values."""
+    """What the real comparison and the real gate say of these values in a night's attempt."""
     control, treatment = (
         Scorecard(cases=tuple(cases), values={case.case_id: side[case.case_id] for case in cases})
         for side in (before, after)
     )
-    found = compare(control, treatment, parts=parts, resamples=settings.resamples, seed=settings.seed)
-    return decide(found, checks, first=False, possible=None, settings=settings)
+    level = confidence(attempt)
+    found = compare(control, treatment, parts=parts, confidence=level, resamples=settings.resamples, seed=settings.seed)
+    return decide(found, checks, first=False, possible=None, confidence=level, settings=settings)
 
 
 def tally(rulings: Sequence[Ruling], settings: Gate) -> Tally:

@@ -210,11 +210,16 @@ def _night(
     for name, version in (("live", live), ("candidate", new)):
         with clock(name):
             scored.append(run.score(version, cases, name=name))
+    level = gate.confidence(1)
     with clock("comparing"):
         found = comparison.compare(
-            *(version.card for version in scored), parts={}, resamples=config.gate.resamples, seed=config.gate.seed
+            *(version.card for version in scored),
+            parts={},
+            confidence=level,
+            resamples=config.gate.resamples,
+            seed=config.gate.seed,
         )
-        gate.decide(found, [], first=False, possible=None, settings=config.gate)
+        gate.decide(found, [], first=False, possible=None, confidence=level, settings=config.gate)
     seconds = time.perf_counter() - start
     return Night(
         seconds=round(seconds, 2),

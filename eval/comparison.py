@@ -8,16 +8,16 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from eval.intervals import Numbers, tilted
 from eval.questions.golden import GUARDS, TARGETS, Case, Slice
 from eval.scores.ragas_metrics import LOWER_IS_BETTER
 from eval.scores.scorecard import METRICS, Scorecard
 
-CONFIDENCE = 0.95
 ALL_GUARDS = "all guards"
 """The slice of every guard question: what is too few to hold on its own still counts here."""
 _DRAWN_AT_ONCE = 1_000_000  # 16 MB
 
-Numbers = NDArray[np.float64]
+_Two = tuple[float | None, float | None]
 
 
 class Role(StrEnum):
@@ -78,15 +78,16 @@ def compare(
     treatment: Scorecard,
     *,
     parts: Mapping[str, frozenset[str]],
+    confidence: float,
     resamples: int,
     seed: int,
 ) -> list[Comparison]:
     """The comparisons by slice and metric: targets, guards, all guards together, and `parts` of these (name to case
     ids). Those without any question are left out.
 
-    Intervals hold 95%: the percentile bootstrap of paired differences (Efron and Tibshirani, 1993, chapter 13). It
-    draws whole clusters, as wordings of one question share their fate, and where a slice has questions of several kinds
-    (`Case.slice`), from each kind apart. p-values come from the paired permutation test (Fisher, 1935), which turns
+    Intervals of the paired differences hold `confidence`, as 0.95 (`intervals.tilted`). Their resamples are of whole
+    clusters, as wordings of one question share their fate, and where a slice has questions of several kinds
+    (`Case.slice`), of each kind apart. p-values come from the paired permutation test (Fisher, 1935), which turns
     the signs of whole clusters: exact for few, with `resamples` random signs for many. Both are the same for one seed.
 
     Raises ValueError unless both scorecards hold the same questions.
@@ -112,7 +113,7 @@ def compare(
         comparison
         for asked in slices
         if asked.cases
-        for comparison in _compared(asked, sides, resamples=resamples, seed=seed)
+        for comparison in _compared(asked, sides, confidence=confidence, resamples=resamples, seed=seed)
     ]
     return [comparison for comparison in found if comparison.n + comparison.failed]
 
@@ -164,16 +165,9 @@ class _Pairs:
         return np.stack([np.bincount(self.rows, weight, clusters) for weight in weights], axis=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Chance:
-    """What one metric's sums could have been by chance."""
-
-    sums: Numbers  # (clusters,) as they are
-    drawn: Numbers  # (resamples, 2) the total and the number of questions, of clusters drawn again
-    signed: Numbers  # (resamples,) the total where each cluster's sign is a matter of chance
-
-
-def _compared(asked: _Asked, sides: Sequence[Scorecard], *, resamples: int, seed: int) -> list[Comparison]:
+def _compared(
+    asked: _Asked, sides: Sequence[Scorecard], *, confidence: float, resamples: int, seed: int
+) -> list[Comparison]:
     """All metrics of a slice: one draw of clusters and signs serves them all."""
     kinds = sorted({case.slice for case in asked.cases})
     names = sorted(
@@ -186,13 +180,15 @@ def _compared(asked: _Asked, sides: Sequence[Scorecard], *, resamples: int, seed
     rng = np.random.default_rng(seed)
     drawn = _drawn(totals, sizes, rng, resamples)
     signed = _signed(totals[:, ::2], rng, resamples)
+    columns = [slice(2 * at, 2 * at + 2) for at in range(len(pairs))]
     return [
         _comparison(
             asked,
             pair,
-            _Chance(sums=totals[:, 2 * at], drawn=drawn[:, 2 * at : 2 * at + 2], signed=signed[:, at]),
+            tilted(totals[:, those], drawn[:, those], sizes, confidence=confidence) if len(pair.rows) else (None, None),
+            _p_values(totals[:, those.start], signed[:, at]) if pair.paired else (None, None),
         )
-        for at, pair in enumerate(pairs)
+        for at, (pair, those) in enumerate(zip(pairs, columns, strict=True))
     ]
 
 
@@ -211,10 +207,9 @@ def _pairs(
     )
 
 
-def _comparison(asked: _Asked, pairs: _Pairs, chance: _Chance) -> Comparison:
+def _comparison(asked: _Asked, pairs: _Pairs, interval: _Two, p_values: _Two) -> Comparison:
     shift, after, paired = pairs.shift, pairs.sides[:, -1], pairs.paired
-    low, high = _interval(shift, chance.drawn)
-    risen, fallen = _p_values(chance.sums, chance.signed) if paired else (None, None)
+    (low, high), (risen, fallen) = interval, p_values
     ups, downs = (int((shift > 0).sum()), int((shift < 0).sum())) if paired else (0, 0)
     if pairs.metric in LOWER_IS_BETTER:
         risen, fallen, ups, downs = fallen, risen, downs, ups
@@ -257,18 +252,6 @@ def _batches(clusters: int, resamples: int) -> list[int]:
     """How many resamples to draw at once, so that the memory stays bounded."""
     at_once = max(1, _DRAWN_AT_ONCE // clusters)
     return [min(at_once, resamples - start) for start in range(0, resamples, at_once)]
-
-
-def _interval(values: Numbers, drawn: Numbers) -> tuple[float | None, float | None]:
-    """Percentiles of the resampled mean; (None, None) without values."""
-    if not len(values):
-        return None, None
-    if values.min() == values.max():  # as most metrics of an untouched slice are: every resample has this mean
-        return float(values[0]), float(values[0])
-    some = drawn[drawn[:, 1] > 0.0]  # a resample may hold no question that has the metric
-    tail = (1.0 - CONFIDENCE) / 2.0
-    low, high = np.quantile(some[:, 0] / some[:, 1], [tail, 1.0 - tail])
-    return float(low), float(high)
 
 
 def _p_values(sums: Numbers, signed: Numbers) -> tuple[float, float]:

@@ -12,13 +12,15 @@ The rules, in order:
    decision keeps the old version.
 6. What is left passes. It is better where a target metric is shown to rise (Holm-corrected too), else not worse.
 
-"Not worse" is non-inferiority: the lower end of the 95% interval lies above -margin. All guards have to show it, so no
+"Not worse" is non-inferiority: the lower end of the interval lies above -margin. All guards have to show it, so no
 correction for many tests is needed there (intersection-union test; Berger, 1982): the risk to pass one that is worse by
-the margin is at most 2.5%. With 200 guard questions a fall of 0.05 does not pass, and one question in fifty that flips
-by chance does. A slice, source, language or group of askers has to show it on its own from `minimum_slice` questions
-on; with fewer it counts among all guard questions, or one flip in twenty would leave everything undecided. Where few
-questions are asked at all, the interval promises less than its 95%: where all of 20 are as before it says that nothing
-is lost, and a version that is worse by 0.05 looks so in one case of three.
+the margin is about 2.5% at 95%. A night may have `ATTEMPTS` attempts, each of them a chance for a harmful version, so
+the later ones are held to stricter intervals (`confidence`), and the risks of all together are 5%. With 200 guard
+questions a fall of 0.05 does not pass, and one question in fifty that flips by chance does. A slice, source, language
+or group of askers has to show it on its own from `minimum_slice` questions on; with fewer it counts among all guard
+questions, or one flip in twenty would leave everything undecided. Where few questions are asked at all, the interval
+promises less: where all of 20 are as before it says that nothing is lost, and a version that is worse by 0.05 looks so
+in one case of three.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,6 +35,9 @@ from rag_flywheel.config import Gate
 from rag_flywheel.domain import Outcome
 from rag_flywheel.errors import ConfigError
 
+ATTEMPTS = 8
+"""Of one night, at most."""
+_LEVELS = (0.95, 0.98, 0.995)  # of the first attempt, the second, each other: one-sided 2.5% + 1% + 6 x 0.25% = 5%
 _ROUNDING = 1e-9
 
 
@@ -64,6 +69,7 @@ class Ruling:
     outcome: Outcome
     reasons: tuple[str, ...]  # sentences with the numbers
     better: bool  # whether a rise on the target is shown, and not only that nothing fell
+    confidence: float  # of the intervals
     tested: tuple[Tested, ...]
     checks: tuple[Check, ...]  # the invariants, also those that hold
 
@@ -76,15 +82,27 @@ def check_metrics(settings: Gate) -> None:
             raise ConfigError(f"gate.{key}: found {', '.join(unknown)}, expected some of {', '.join(METRICS)}")
 
 
+def confidence(attempt: int) -> float:
+    """Of the intervals of a night's attempt, which counts from 1: 0.95, 0.98, then 0.995.
+
+    The risks of a night add up (Bonferroni), so they are dealt out: most of it to the attempt that every night has,
+    then to the one that follows it when what did harm was set aside. Raises ValueError beyond `ATTEMPTS`.
+    """
+    if not 1 <= attempt <= ATTEMPTS:
+        raise ValueError(f"a night has attempts 1 to {ATTEMPTS}, got {attempt}")
+    return _LEVELS[min(attempt, len(_LEVELS)) - 1]
+
+
 def decide(
     comparisons: Sequence[Comparison],
     checks: Sequence[Check],
     *,
     first: bool,
     possible: int | None,
+    confidence: float,
     settings: Gate,
 ) -> Ruling:
-    """The outcome and its reasons.
+    """The outcome and its reasons. `confidence` is that of the comparisons' intervals.
 
     `first`: there is no control. `possible`: how many guard questions there are where no more could be made from the
     corpus (then they are enough however few they are), else None.
@@ -93,19 +111,26 @@ def decide(
     better = any(result.finding is Finding.BETTER for result in tested)
 
     def ruling(outcome: Outcome, reasons: Sequence[str]) -> Ruling:
-        return Ruling(outcome=outcome, reasons=tuple(reasons), better=better, tested=tested, checks=tuple(checks))
+        return Ruling(
+            outcome=outcome,
+            reasons=tuple(reasons),
+            better=better,
+            confidence=confidence,
+            tested=tested,
+            checks=tuple(checks),
+        )
 
     breaches = [check.message for check in checks if not check.holds]
     if breaches:
         return ruling(Outcome.REFUSED, breaches)
     if first:
         return ruling(Outcome.PASSED, ["This is the first version: there is no live one to compare it with."])
-    harm = [f"{_told(result)}." for result in tested if result.finding is Finding.WORSE]
+    harm = [f"{_told(result, confidence)}." for result in tested if result.finding is Finding.WORSE]
     refusals = [*harm, *_missed_target(comparisons, settings.target)]
     if refusals:
         return ruling(Outcome.REFUSED, refusals)
     unclear = [
-        f"{_told(result)}: a fall of gate.margin ({settings.margin:g}) is not ruled out."
+        f"{_told(result, confidence)}: a fall of gate.margin ({settings.margin:g}) is not ruled out."
         for result in tested
         if result.finding is Finding.UNCLEAR
     ]
@@ -182,14 +207,14 @@ def _guard_finding(comparison: Comparison, p: float, settings: Gate) -> Finding:
     return Finding.WORSE if p <= settings.significance else Finding.UNCLEAR
 
 
-def _told(tested: Tested) -> str:
+def _told(tested: Tested, confidence: float) -> str:
     fall = tested.comparison
     slice = fall.slice.replace("_", " ")
     moved = "fell" if (fall.difference or 0.0) < 0 else "went"
     return (
         f"{fall.metric} of the {slice} questions {moved} from {fall.before:.3f} to {fall.after:.3f} ({fall.n} "
-        f"questions: {fall.worse} worse, {fall.better} better; 95% interval of the change {fall.low:+.3f} to "
-        f"{fall.high:+.3f})"
+        f"questions: {fall.worse} worse, {fall.better} better; {100 * confidence:g}% interval of the change "
+        f"{fall.low:+.3f} to {fall.high:+.3f})"
     )
 
 

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from rouge_score.rouge_scorer import RougeScorer
 
-from eval.comparison import CONFIDENCE
 from eval.replay.trial import Probe, Seen, Slice, Trial
 from eval.scores import metrics
 from eval.scores.ragas_metrics import ROUGE_L, SIMILARITY
 from rag_flywheel.ports import Encoder
 
+CONFIDENCE = 0.95
 HIT = "hit@1"
 STRICT = "hit@1 strict"
 METRICS = (

@@ -81,6 +81,7 @@ def assemble(
         "decided": decided.isoformat(timespec="seconds"),
         "outcome": ruling.outcome.value,
         "better": ruling.better,
+        "confidence": ruling.confidence,
         "verdict": _verdict(ruling, first=manifest.parent is None),
         "reasons": list(ruling.reasons),
         "comparisons": [_plain(tested) for tested in comparisons],
@@ -222,7 +223,7 @@ def _sealed(cases: Sequence[Case], retired: Sequence[Case], changed: Sequence[Mo
 
 
 def rows(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """The comparisons as texts: slice, metric, questions, failed, before, after, difference, 95% interval."""
+    """The comparisons as texts: slice, metric, questions, failed, before, after, difference, interval."""
     return [
         (
             comparison["slice"],
@@ -246,6 +247,7 @@ def write(report: Mapping[str, Any], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     shown = {**dict.fromkeys(_OPTIONAL), **report}
     shown |= {
+        "level": f"{100 * report['confidence']:g}%",
         "panels": panels(report["comparisons"], margin=report["gate"]["margin"]),
         "by_slice": _by_slice(report),
         "metrics": _metrics(report),

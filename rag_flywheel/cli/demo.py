@@ -133,7 +133,8 @@ def _told(stage: Stage, result: dict[str, Any]) -> None:
 
 def _gate_table(stage: Stage, url: str, version: str) -> None:
     report = client.call("GET", f"/reports/{version}", to=url).json()
-    table = Table("slice", "metric", "questions", "before", "after", "difference", "95% interval", title="The gate")
+    level = f"{100 * report['confidence']:g}% interval"
+    table = Table("slice", "metric", "questions", "before", "after", "difference", level, title="The gate")
     for slice, metric, questions, _, before, after, difference, interval in rows(report):
         table.add_row(slice, metric, questions, before, after, difference, interval)
     stage.out.print(table)

@@ -113,7 +113,7 @@ class IndexSection(_Section):
 
 
 class Gate(_Section):
-    margin: float = Field(0.045, gt=0, le=1)
+    margin: float = Field(0.05, gt=0, le=1)
     significance: float = Field(0.05, gt=0, lt=0.5)
     target: float = Field(0.8, ge=0, le=1)
     target_metrics: tuple[str, ...] = ("hit_at_1", "reciprocal_rank")

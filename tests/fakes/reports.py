@@ -85,8 +85,8 @@ PROBES = (
 
 
 def ruling(control: Scorecard | None, treatment: Scorecard = AFTER, checks: Sequence[Check] = (HOLDS, HARM)) -> Ruling:
-    comparisons = compare(control, treatment, parts={}, resamples=100, seed=0)
-    return decide(comparisons, checks, first=control is None, possible=0, settings=Gate())
+    comparisons = compare(control, treatment, parts={}, confidence=0.95, resamples=100, seed=0)
+    return decide(comparisons, checks, first=control is None, possible=0, confidence=0.95, settings=Gate())
 
 
 def gone(case: Case) -> Retired:

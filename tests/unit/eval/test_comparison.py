@@ -34,7 +34,7 @@ def compared(
     resamples: int = 2000,
     seed: int = 0,
 ) -> dict[tuple[str, str], Comparison]:
-    found = compare(control, treatment, parts=parts or {}, resamples=resamples, seed=seed)
+    found = compare(control, treatment, parts=parts or {}, confidence=0.95, resamples=resamples, seed=seed)
     return {(comparison.slice, comparison.metric): comparison for comparison in found}
 
 
@@ -76,7 +76,8 @@ def test_a_metric_that_applies_on_one_side_only_is_no_pair_and_no_failure() -> N
 def test_without_a_control_there_is_only_what_came_after_and_nothing_to_test() -> None:
     found = only(None, hits([1.0, 0.0, None]))
     assert (found.n, found.failed, found.before, found.after, found.difference) == (2, 1, None, 0.5, None)
-    assert (found.low, found.high, found.p_better, found.p_worse) == (0.0, 1.0, None, None)
+    assert (found.low, found.high) == (pytest.approx(0.05, abs=0.01), pytest.approx(0.95, abs=0.01))
+    assert (found.p_better, found.p_worse) == (None, None)
 
 
 def test_a_metric_that_always_failed_has_no_values_and_no_coverage() -> None:
@@ -158,16 +159,19 @@ def test_the_interval_covers_the_truth_where_wordings_of_one_question_share_thei
 
 
 def test_wordings_of_one_question_are_drawn_together() -> None:
-    """Two clusters: a resample has both, or one of them twice, so a quarter of the means is 0 and a quarter 1."""
+    """Two clusters, so one of two moved: an interval from ten would be half as wide."""
     cases = [case(f"{cluster}{wording}", "d", cluster=cluster) for cluster in "ab" for wording in range(5)]
     found = moved(cases, [1.0] * 5 + [0.0] * 5)[Slice.GOLDEN, "hit_at_1"]
-    assert (found.n, found.clusters, found.low, found.high) == (10, 2, 0.0, 1.0)
+    assert (found.n, found.clusters) == (10, 2)
+    assert (found.low, found.high) == (pytest.approx(0.025, rel=0.1), pytest.approx(0.975, rel=0.1))
 
 
 def test_a_group_of_many_wordings_weighs_as_many_questions() -> None:
     cases = [case(f"a{wording}", "d", cluster="a") for wording in range(3)] + [case("b", "d", cluster="b")]
     found = moved(cases, [0.0] * 3 + [1.0])[Slice.GOLDEN, "hit_at_1"]
-    assert (found.difference, found.low, found.high) == (0.25, 0.0, 1.0)
+    assert found.difference == 0.25
+    assert found.low == pytest.approx(0.025 / (0.025 + 3 * 0.975), rel=0.1)
+    assert found.high == pytest.approx(0.975 / (0.975 + 3 * 0.025), rel=0.1)
 
 
 def test_each_kind_of_question_is_drawn_apart() -> None:

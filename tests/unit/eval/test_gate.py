@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval.comparison import ALL_GUARDS, Comparison, compare
-from eval.gate import Finding, Ruling, check_metrics, decide, holm
+from eval.gate import ATTEMPTS, Finding, Ruling, check_metrics, confidence, decide, holm
 from eval.guardrails.checks import Invariant, check
 from eval.questions.golden import GUARDS, Slice
 from eval.scores.ragas_metrics import Score
@@ -26,6 +26,7 @@ def compared(
     *,
     faithful: Sequence[tuple[Score, Score]] = (),
     parts: Mapping[str, frozenset[str]] | None = None,
+    level: float = 0.95,
 ) -> list[Comparison]:
     """Comparisons of hit_at_1 pairs by slice; every refusal was right. `faithful` pairs go with the golden slice."""
     cases = tuple(case(f"{slice}{at}", "d", slice=slice) for slice, pairs in hits.items() for at in range(len(pairs)))
@@ -39,7 +40,7 @@ def compared(
         for at, scores in enumerate(faithful):
             values[f"{Slice.GOLDEN}{at}"]["faithfulness"] = scores[side]
         sides.append(Scorecard(cases=cases, values=values))
-    return compare(sides[0], sides[1], parts=parts or {}, resamples=2000, seed=0)
+    return compare(sides[0], sides[1], parts=parts or {}, confidence=level, resamples=2000, seed=0)
 
 
 def pairs(n: int, *, lost: int = 0, won: int = 0) -> Pairs:
@@ -50,13 +51,15 @@ def pairs(n: int, *, lost: int = 0, won: int = 0) -> Pairs:
 def ruled(
     hits: Values,
     *,
+    attempt: int = 1,
     faithful: Sequence[tuple[Score, Score]] = (),
     parts: Mapping[str, frozenset[str]] | None = None,
     possible: int | None = None,
     config: Gate | None = None,
 ) -> Ruling:
-    comparisons = compared(hits, faithful=faithful, parts=parts)
-    return decide(comparisons, [], first=False, possible=possible, settings=config or Gate())
+    level = confidence(attempt)
+    comparisons = compared(hits, faithful=faithful, parts=parts, level=level)
+    return decide(comparisons, [], first=False, possible=possible, confidence=level, settings=config or Gate())
 
 
 def outcome(hits: Values, *, possible: int | None = None) -> Outcome:
@@ -73,15 +76,17 @@ def findings(ruling: Ruling, metric: str = "hit_at_1") -> dict[str, Finding]:
 def test_any_breach_refuses_even_a_first_version() -> None:
     breach = check(Invariant.SHRINK, "share that is gone", value=0.75, limit=0.3, breach="3 of 4 documents are gone.")
     fine = check(Invariant.AUTHORS, "share of one author", value=0.1, limit=0.5, breach="Too many.")
-    told = decide(compared({Slice.GOLDEN: pairs(40)}), [fine, breach], first=True, possible=None, settings=Gate())
+    told = decide(
+        compared({Slice.GOLDEN: pairs(40)}), [fine, breach], first=True, possible=None, confidence=0.95, settings=Gate()
+    )
     assert (told.outcome, told.reasons) == (Outcome.REFUSED, ("3 of 4 documents are gone.",))
     assert told.checks == (fine, breach)
 
 
 def test_a_first_version_passes_with_nothing_to_compare_it_with() -> None:
     alone = Scorecard(cases=(case("a", "d"),), values={"a": {"hit_at_1": 0.0}})
-    comparisons = compare(None, alone, parts={}, resamples=100, seed=0)
-    told = decide(comparisons, [], first=True, possible=0, settings=Gate())
+    comparisons = compare(None, alone, parts={}, confidence=0.95, resamples=100, seed=0)
+    told = decide(comparisons, [], first=True, possible=0, confidence=0.95, settings=Gate())
     assert (told.outcome, told.better) == (Outcome.PASSED, False)
     assert "first version" in told.reasons[0]
     assert {result.finding for result in told.tested} == {Finding.NOT_TESTED}
@@ -177,7 +182,7 @@ def test_a_fall_that_is_neither_shown_nor_ruled_out_is_undecided_and_told_with_i
     assert told.reasons[0].startswith(
         "hit_at_1 of the golden questions fell from 0.950 to 0.920 (200 questions: 16 worse"
     )
-    assert "a fall of gate.margin (0.045) is not ruled out" in told.reasons[0]
+    assert "a fall of gate.margin (0.05) is not ruled out" in told.reasons[0]
     assert told.reasons[-1] == "No decision keeps the live version."
 
 
@@ -287,6 +292,41 @@ def test_a_fall_that_is_shown_alone_may_not_be_shown_among_several_metrics() -> 
 )
 def test_the_target_asks_for_its_share_of_corrections_ranked_first(corrected: Pairs, expected: Outcome) -> None:
     assert outcome({Slice.CORRECTED: corrected, Slice.GOLDEN: pairs(30)}) is expected
+
+
+# --- attempts of one night ------------------------------------------------------------------------------------------
+
+
+def test_the_risks_of_all_attempts_of_a_night_add_up_to_five_percent() -> None:
+    levels = [confidence(attempt) for attempt in range(1, ATTEMPTS + 1)]
+    assert sum((1.0 - level) / 2.0 for level in levels) == pytest.approx(0.05)
+    assert levels == sorted(levels)
+    assert levels[0] == 0.95
+
+
+@pytest.mark.parametrize("attempt", [0, ATTEMPTS + 1])
+def test_a_night_has_no_other_attempts(attempt: int) -> None:
+    with pytest.raises(ValueError, match="attempts 1 to 8"):
+        confidence(attempt)
+
+
+@pytest.mark.parametrize(("attempt", "most"), [(1, 4), (2, 3), (3, 2), (8, 2)])
+def test_a_later_attempt_may_lose_less(attempt: int, most: int) -> None:
+    """Of 200 questions that each lose with 5%, at most 4 are lost in 2.6% of cases, 3 in 0.9%, and 2 in 0.2%."""
+    assert ruled({Slice.GOLDEN: pairs(200, lost=most)}, attempt=attempt).outcome is Outcome.PASSED
+    assert ruled({Slice.GOLDEN: pairs(200, lost=most + 1)}, attempt=attempt).outcome is not Outcome.PASSED
+
+
+@pytest.mark.parametrize("attempt", [1, 2, 3])
+def test_few_questions_pass_in_any_attempt_where_all_are_as_before(attempt: int) -> None:
+    assert ruled({Slice.GOLDEN: pairs(20)}, attempt=attempt).outcome is Outcome.PASSED
+
+
+@pytest.mark.parametrize(("attempt", "level"), [(1, "95%"), (2, "98%"), (3, "99.5%")])
+def test_reasons_name_the_level_of_their_attempt(attempt: int, level: str) -> None:
+    told = ruled({Slice.GOLDEN: pairs(200, lost=20)}, attempt=attempt)
+    assert f"{level} interval of the change" in told.reasons[0]
+    assert told.confidence == confidence(attempt)
 
 
 # --- enough to decide -----------------------------------------------------------------------------------------------

@@ -108,10 +108,10 @@ def test_a_report_of_five_hundred_questions_from_as_many_files_stays_small(tmp_p
         for hit in (1.0, 0.0)
     ]
     parts = {f"source docs/folder-{at}/file.md": frozenset({asked.case_id}) for at, asked in enumerate(cases)}
-    comparisons = compare(sides[0], sides[1], parts=parts, resamples=100, seed=0)
+    comparisons = compare(sides[0], sides[1], parts=parts, confidence=0.95, resamples=100, seed=0)
     replies = {asked.case_id: reply(*(chunk(f"docs/folder-{at}/file.md") for at in range(10))) for asked in cases}
     told = assembled(
-        decide(comparisons, [], first=False, possible=None, settings=Gate()),
+        decide(comparisons, [], first=False, possible=None, confidence=0.95, settings=Gate()),
         Lineage(
             manifest=replace(manifest(), corrections=tuple(CorrectionId(f"c{at}") for at in range(1000))),
             reviewed=[reviewed(f"c{at}") for at in range(1000)],
