@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
+from eval.report.night import SetAside
 from rag_flywheel.cycle.findings import Findings
 from rag_flywheel.domain import (
     Aside,
@@ -99,9 +100,26 @@ def told(suspicion: Suspicion) -> dict[str, Json]:
         "place": None if suspicion.place is None else str(suspicion.place),
         "guardrail": str(suspicion.guardrail),
         "reason": suspicion.reason,
-        "do": _DO[suspicion.kind] if suspicion.left_out else _ACKNOWLEDGE,
+        "do": _what_to_do(suspicion),
         "official": not suspicion.left_out,
     }
+
+
+def in_report(suspicion: Suspicion) -> SetAside:
+    """As the gate's report names it."""
+    return SetAside(
+        kind=suspicion.kind.value,
+        item=suspicion.item,
+        place=None if suspicion.place is None else str(suspicion.place),
+        guardrail=str(suspicion.guardrail),
+        reason=suspicion.reason,
+        do=_what_to_do(suspicion),
+        official=not suspicion.left_out,
+    )
+
+
+def _what_to_do(suspicion: Suspicion) -> str:
+    return _DO[suspicion.kind] if suspicion.left_out else _ACKNOWLEDGE
 
 
 _DO = {

@@ -38,6 +38,12 @@ class Findings:
         return (*(suspicion for suspicion in self.told if suspicion.left_out), *self.dropped)
 
     @property
+    def before_the_gate(self) -> "Findings":
+        """Without what was only a reason to ask the gate again."""
+        told = tuple(found for found in self.told if found.guardrail is not Guardrail.LOST_QUESTIONS)
+        return Findings(told=told, dropped=self.dropped)
+
+    @property
     def corrections(self) -> frozenset[CorrectionId]:
         return frozenset(CorrectionId(found.item) for found in self.left_out if found.kind is ItemKind.CORRECTION)
 

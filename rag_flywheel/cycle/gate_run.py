@@ -3,7 +3,7 @@
 Questions that are sealed are asked only where the open ones would let it pass: they have the last word.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from eval import comparison, gate
@@ -13,8 +13,10 @@ from eval.questions import golden
 from eval.questions.golden import Case
 from eval.report import churn, report
 from eval.report.lineage import Lineage, ReadSources, TakenOut
+from eval.report.night import Night
 from eval.scores import agreement, scorecard
 from eval.scores.judge import Judge, open_judge
+from eval.scores.ragas_metrics import Score
 from ingest.build import Corpus
 from rag_flywheel.config import Embedder
 from rag_flywheel.cycle import gate_questions
@@ -29,6 +31,9 @@ from rag_flywheel.ports import Conversations, Ledger
 
 AGREEMENT_AT_MOST = 50  # recorded answers that the judge is compared with people on
 RECENT = 5  # times as many interactions are read as are replayed, for many repeat a question
+Losses = Mapping[str, Mapping[str, Score]]
+"""By case id, the values of a candidate that lost the question."""
+
 LIVE = "live version"
 CANDIDATE = "candidate"
 
@@ -62,22 +67,26 @@ class GateRun:
         """Whether what the candidate holds refuses it, whatever its ranking."""
         return bool(invariants.broken(self.checks))
 
-    def ask(self, manifest: Manifest) -> Attempt:
-        """The gate's word on the candidate with one ranking."""
+    def ask(self, manifest: Manifest, *, confidence: float, still_lost: Losses) -> Attempt:
+        """The gate's word on the candidate with one ranking, by intervals of this confidence.
+
+        Questions that are `still_lost` count as they did in an earlier attempt of the night, whatever they do now.
+        """
         live, mine = self.live, self.scoring.score(manifest, self.questions.open, name=CANDIDATE)
+        mine = _still_lost(mine, still_lost)
         self.scoring.steps("deciding", 0, 1)
-        ruling = self._ruling(manifest, live, mine)
+        ruling = self._ruling(manifest, live, mine, confidence)
         control, sealed = self.ground.control, self.questions.sealed
         if ruling.outcome is Outcome.PASSED and control is not None and live is not None and sealed:
             if not self.sealed:
                 self.sealed.append(self.scoring.score(control, _before(self.built, sealed), name=LIVE))
             live = live.with_more(self.sealed[0])
             mine = mine.with_more(self.scoring.score(manifest, sealed, name=CANDIDATE))
-            ruling = self._ruling(manifest, live, mine)
+            ruling = self._ruling(manifest, live, mine, confidence)
         return Attempt(manifest=manifest, ruling=ruling, live=live, mine=mine)
 
-    def decision(self, attempt: Attempt) -> Decision:
-        """The gate's word as it is recorded, with the report."""
+    def decision(self, attempt: Attempt, night: Night) -> Decision:
+        """The gate's word as it is recorded, with the report, which also tells of the rest of the night."""
         manifest, live, mine = attempt.manifest, attempt.live, attempt.mine
         control, services, judge = self.ground.control, self.ground.services, self.scoring.judge
         decided = services.now()
@@ -101,6 +110,7 @@ class GateRun:
             judging=None
             if judge is None
             else report.Judging(model=judge.model, agreement=self._agreement(judge), costs=asdict(judge.costs)),
+            night=night,
         )
         return Decision(
             version_id=manifest.version_id,
@@ -111,12 +121,15 @@ class GateRun:
             report=told,
         )
 
-    def _ruling(self, manifest: Manifest, live: ScoredReplies | None, mine: ScoredReplies) -> gate.Ruling:
+    def _ruling(
+        self, manifest: Manifest, live: ScoredReplies | None, mine: ScoredReplies, confidence: float
+    ) -> gate.Ruling:
         config = self.ground.services.config
         compared = comparison.compare(
             None if live is None else live.card,
             mine.card,
             parts=self.questions.parts,
+            confidence=confidence,
             resamples=config.gate.resamples,
             seed=config.gate.seed,
         )
@@ -126,6 +139,7 @@ class GateRun:
             [*self.checks, *self._answered(manifest, mine), gap],
             first=live is None,
             possible=self.questions.possible,
+            confidence=confidence,
             settings=config.gate,
         )
 
@@ -160,6 +174,11 @@ class GateRun:
             on_step=lambda done, total: self.scoring.steps("comparing the judge with people", done, total),
         )
         return max(found, key=lambda agreed: agreed.n, default=None)
+
+
+def _still_lost(scored: ScoredReplies, losses: Losses) -> ScoredReplies:
+    kept = {case_id: values for case_id, values in losses.items() if case_id in scored.card.values}
+    return replace(scored, card=replace(scored.card, values={**scored.card.values, **kept}))
 
 
 def _read_sources(built: Built, corpus: Corpus) -> ReadSources:

@@ -1,42 +1,32 @@
 """One night: the largest part of what is new that holds.
 
-What a guardrail points at is left out, and the rest is built and put before the gate. Where the gate says no, less is
-tried: a more cautious ranking, then tonight's documents with what was learned until last night, then the documents
-alone. Nothing goes live that the gate does not let pass.
+What a guardrail points at is left out, and so is a correction that its own question does not find. The rest is built
+and put before the gate. Where the gate says no, the least that explains the loss is left out, or not adopted, and it is
+asked again; then tonight's documents are tried with what was learned until last night, then the documents alone.
+Nothing goes live that the gate does not let pass. `cycle.less` knows what to try next.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
 
-from eval.gate import Finding
-from eval.guardrails import invariants
-from eval.guardrails.checks import Invariant
+from eval import gate
+from eval.gate import ATTEMPTS, Finding
 from eval.questions.known_items import Rephrase
-from eval.report import report
+from eval.report import correction_rates, report
+from eval.report import night as told
 from ingest.build import Corpus
 from ingest.reading.raw import Skipped
-from rag_flywheel.cycle import candidate, findings
-from rag_flywheel.cycle.candidate import Ground, build_version
-from rag_flywheel.cycle.findings import NOTHING, Findings
-from rag_flywheel.cycle.gate_run import Attempt, GateRun, open_gate
-from rag_flywheel.cycle.scoring_run import ScoringRun, Steps
-from rag_flywheel.cycle.snapshot import Snapshot, without
-from rag_flywheel.domain import Decision, LearnedRanking, Manifest, Outcome, VersionId
+from rag_flywheel.cycle import aside, candidate, less, probing
+from rag_flywheel.cycle.candidate import Ground
+from rag_flywheel.cycle.findings import Findings
+from rag_flywheel.cycle.gate_run import Attempt
+from rag_flywheel.cycle.less import Tried
+from rag_flywheel.cycle.scoring_run import Steps
+from rag_flywheel.cycle.snapshot import Snapshot
+from rag_flywheel.domain import Decision, Manifest, Outcome, VersionId
+from rag_flywheel.domain.probes import Probe
 from rag_flywheel.services import Services
-
-ATTEMPTS = 8
-"""Times that the gate is asked in one night, at most."""
-_HIDING = frozenset({Invariant.STALE, Invariant.SHRINK})  # what a correction breaks that supersedes too much
-_HIDERS = 3  # of such corrections as many are left out, one by one
-
-
-class Part(StrEnum):
-    """How much of what is new is tried."""
-
-    ALL = "all that is new"
-    LAST_NIGHT = "tonight's documents with what was learned until last night"
-    DOCUMENTS = "tonight's documents in the order of a version that learned nothing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,25 +41,6 @@ class Night:
     corpus: Corpus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Candidate:
-    """A part of what is new, in the index and before the gate."""
-
-    part: Part
-    named: Snapshot  # what it is built from, as people named it
-    against_people: Findings  # what was left out for it of corrections and confirmed questions
-    gate: GateRun
-    order: int = 0  # which of its rankings is tried
-
-    @property
-    def manifest(self) -> Manifest:
-        return replace(self.gate.built.manifest, learned=self.gate.built.attempts[self.order])
-
-    @property
-    def found(self) -> Findings:
-        return self.against_people + self.gate.built.findings
-
-
 def run(
     snapshot: Snapshot, services: Services, *, live: VersionId | None, rephrase: Rephrase | None, steps: Steps
 ) -> Night:
@@ -78,75 +49,33 @@ def run(
     Raises InvalidInput when there is nothing to index, and Damaged when the index does not hold what was written.
     """
     ground = candidate.prepare(snapshot, services, live=live, rephrase=rephrase, steps=steps)
-    tried = _everything(snapshot, ground)
-    told: list[str] = []
-    for number in range(1, ATTEMPTS + 1):
-        attempt = tried.gate.ask(tried.manifest)
-        less = None if _is_final(tried, attempt) else _less(tried, snapshot, ground, left=ATTEMPTS - number)
-        if less is None:
+    tried = less.everything(snapshot, ground)
+    attempts: list[told.Attempt] = []
+    while True:
+        number = len(attempts) + 1
+        confidence = gate.confidence(number)
+        tried, probes = less.without_unfound(tried, ground)
+        attempt = tried.gate.ask(tried.manifest, confidence=confidence, still_lost=tried.still_lost)
+        final = _is_final(tried, attempt)
+        further = None if final else less.next_to_try(tried, attempt, ground, left=ATTEMPTS - number)
+        why = (*attempt.ruling.reasons, *(() if further is None else further.because))
+        attempts.append(
+            told.Attempt(
+                number=number,
+                tried=tried.what,
+                confidence=confidence,
+                outcome=str(attempt.ruling.outcome),
+                why=why,
+                left_out=tried.left_out_for_it,
+            )
+        )
+        if further is None:
             break
-        ruling = attempt.ruling
-        told.append(f"attempt {number}, {tried.part}, was {ruling.outcome}: {ruling.reasons[0]}")
-        tried = less
-    attempt = replace(attempt, manifest=replace(attempt.manifest, notes=(*attempt.manifest.notes, *told)))
-    decision = tried.gate.decision(attempt)
-    folder = services.reports / attempt.manifest.version_id
-    report.write(decision.report, folder)
-    return Night(
-        manifest=attempt.manifest,
-        decision=decision,
-        report=folder,
-        found=tried.found,
-        skipped=tried.gate.built.skipped,
-        corpus=ground.corpus,
-    )
+        tried = further
+    return _ended(tried, attempt, attempts, probes, ground)
 
 
-def _everything(snapshot: Snapshot, ground: Ground) -> _Candidate:
-    """All that is new but for what guardrails point at."""
-    found = findings.of_people(snapshot, ground.control, ground.detectors, ground.services.config.guardrails)
-    tried = _built(Part.ALL, snapshot, found, ground)
-    for hider in findings.hiding_most(tried.named, ground.control)[:_HIDERS]:
-        if not _HIDING & {breach.invariant for breach in invariants.broken(tried.gate.checks)}:
-            break
-        tried = _instead(tried, Part.ALL, snapshot, tried.against_people + Findings(told=(hider,)), ground)
-    if (
-        _HIDING & {breach.invariant for breach in invariants.broken(tried.gate.checks)}
-        and tried.against_people != found
-    ):
-        return _instead(tried, Part.ALL, snapshot, found, ground)  # they were not what broke it
-    return tried
-
-
-def _built(
-    part: Part,
-    snapshot: Snapshot,
-    found: Findings,
-    ground: Ground,
-    *,
-    learned: tuple[LearnedRanking, ...] = (),
-    known: ScoringRun | None = None,
-) -> _Candidate:
-    named = without(snapshot, corrections=found.corrections, questions=found.questions)
-    built = build_version(named, ground, learned=learned)
-    return _Candidate(part=part, named=named, against_people=found, gate=open_gate(built, ground, known))
-
-
-def _instead(
-    tried: _Candidate,
-    part: Part,
-    snapshot: Snapshot,
-    found: Findings,
-    ground: Ground,
-    *,
-    learned: tuple[LearnedRanking, ...] = (),
-) -> _Candidate:
-    """Another candidate in the place of the one that was tried."""
-    ground.services.index.delete(tried.manifest.version_id)
-    return _built(part, snapshot, found, ground, learned=learned, known=tried.gate.scoring)
-
-
-def _is_final(tried: _Candidate, attempt: Attempt) -> bool:
+def _is_final(tried: Tried, attempt: Attempt) -> bool:
     """Whether less of what is new would fare no better."""
     if attempt.ruling.outcome is Outcome.PASSED or tried.gate.broken:
         return True
@@ -154,30 +83,40 @@ def _is_final(tried: _Candidate, attempt: Attempt) -> bool:
     return attempt.ruling.outcome is Outcome.UNDECIDED and Finding.UNCLEAR not in shown
 
 
-def _less(tried: _Candidate, snapshot: Snapshot, ground: Ground, *, left: int) -> _Candidate | None:
-    """What to try next, with as many attempts `left`. None where nothing is left to try."""
-    control = ground.control
-    if left < 1:
-        return None
-    if tried.part is Part.ALL:
-        older = None if control is None else _until(control, snapshot)
-        spared = 0 if older is None else len(Part) - 1
-        if left > spared and tried.order + 1 < len(tried.gate.built.attempts):
-            return replace(tried, order=tried.order + 1)
-        if control is None or older is None:
-            return None
-        return _instead(tried, Part.LAST_NIGHT, older, NOTHING, ground, learned=(control.learned,))
-    if tried.part is Part.LAST_NIGHT and tried.manifest.learned != LearnedRanking():
-        return _instead(tried, Part.DOCUMENTS, tried.named, NOTHING, ground, learned=(LearnedRanking(),))
-    return None
-
-
-def _until(control: Manifest, snapshot: Snapshot) -> Snapshot | None:
-    """Tonight's documents with the corrections and confirmations of the control. None where that is the control."""
-    held, confirmed = set(control.corrections), set(control.confirmed)
-    older = without(
-        snapshot,
-        corrections={entry.correction.correction_id for entry in snapshot.reviewed} - held,
-        questions={asked.interaction_id for asked in snapshot.confirmed} - confirmed,
+def _ended(
+    tried: Tried, attempt: Attempt, attempts: Sequence[told.Attempt], probes: Sequence[Probe], ground: Ground
+) -> Night:
+    services, manifest = ground.services, attempt.manifest
+    notes = [f"attempt {of.number}, {of.tried}, was {of.outcome}: {of.why[0]}" for of in attempts[:-1]]
+    attempt = replace(attempt, manifest=replace(manifest, notes=(*manifest.notes, *notes)))
+    passed = attempt.ruling.outcome is Outcome.PASSED
+    found = tried.found if passed else tried.found.before_the_gate
+    night = told.Night(
+        aside=[aside.in_report(suspicion) for suspicion in found.told],
+        attempts=attempts if len(attempts) > 1 else (),
+        probes=(*tried.unfound, *probes),
+        rates=_rates(tried, attempt, probes, ground),
     )
-    return None if older.inputs == control.inputs else older
+    decision = tried.gate.decision(attempt, night)
+    folder = services.reports / manifest.version_id
+    report.write(decision.report, folder)
+    return Night(
+        manifest=attempt.manifest,
+        decision=decision,
+        report=folder,
+        found=found,
+        skipped=tried.gate.built.skipped,
+        corpus=ground.corpus,
+    )
+
+
+def _rates(tried: Tried, attempt: Attempt, probes: Sequence[Probe], ground: Ground) -> correction_rates.Rates:
+    """Of the corrections that the version holds."""
+    services, gate_run = ground.services, tried.gate
+    corrections = gate_run.built.snapshot.held(attempt.manifest)
+    return correction_rates.rates(
+        probes,
+        oldest=probing.oldest(corrections, control=ground.control),
+        false_triggers=correction_rates.false_triggers(gate_run.questions.open, attempt.mine.replies),
+        lags=correction_rates.lags(corrections, services.ledger.versions(), decided=services.now()),
+    )

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+from eval.report import night as told
 from rag_flywheel.cycle.candidate import Ground, prepare
 from rag_flywheel.cycle.gate_run import Attempt, GateRun
 from rag_flywheel.cycle.night import Night
@@ -113,7 +114,7 @@ def ground(made: Services) -> tuple[Snapshot, Ground]:
 
 def night(attempt: Attempt, gate: GateRun) -> Night:
     """A night in which the gate was asked once."""
-    decision = gate.decision(attempt)
+    decision = gate.decision(attempt, told.Night())
     return Night(
         manifest=attempt.manifest,
         decision=decision,

@@ -86,7 +86,7 @@ gate: {minimum_cases: 1, known_items: 0}
     first, _ = cycle(made)
     judged(made, TOPICS)
     built = build_version(*ground(made))
-    ruling = open_gate(built, ground(made)[1], None).ask(built.manifest).ruling
+    ruling = open_gate(built, ground(made)[1], None).ask(built.manifest, confidence=0.95, still_lost={}).ruling
     assert ruling.outcome is Outcome.REFUSED
     made.index.delete(built.manifest.version_id)
     second, _ = cycle(made)
@@ -113,7 +113,7 @@ def test_where_the_gate_refuses_the_first_attempt_and_passes_the_second_the_seco
 
 
 def test_the_notes_of_the_attempt_that_passed_name_why_the_one_before_was_refused(tried: Tried) -> None:
-    assert "attempt 1, all that is new, was refused" in tried.second.notes[-1]
+    assert "attempt 1, all that is new, ranking 1 of 2, was refused" in tried.second.notes[-1]
     assert tried.reason in tried.second.notes[-1]
     assert [note for note in tried.second.notes if note.startswith("attempt")] == [tried.second.notes[-1]]
 

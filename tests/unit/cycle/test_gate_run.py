@@ -6,12 +6,19 @@ from pathlib import Path
 import pytest
 
 from eval.guardrails.checks import Invariant
+from eval.report.night import Night
 from rag_flywheel.cycle.candidate import build_version
-from rag_flywheel.cycle.gate_run import open_gate
-from rag_flywheel.domain import Outcome
+from rag_flywheel.cycle.gate_run import GateRun, open_gate
+from rag_flywheel.domain import Decision, Outcome
 from tests.fakes.rephraser import ScriptedRephraser
 from tests.unit.cycle.house import FACTS, FENCE, REWORDED, VARNISH, House, built_in, named
 from tests.unit.cycle.household import ground
+
+
+def asked(gate: GateRun) -> Decision:
+    attempt = gate.ask(gate.built.manifest, confidence=0.95, still_lost={})
+    return gate.decision(attempt, Night())
+
 
 # --- small deployments ----------------------------------------------------------------------------------------------
 
@@ -85,7 +92,7 @@ def test_a_document_that_is_lost_in_reading_an_unchanged_file_refuses_the_versio
     built = build_version(snapshot, base)
     less = replace(built, chunks=tuple(chunk for chunk in built.chunks if chunk.document_id != "lamp.md"))
     gate = open_gate(less, base, None)
-    decision = gate.decision(gate.ask(less.manifest))
+    decision = asked(gate)
     assert decision.outcome is Outcome.REFUSED
     broken = [(check["invariant"], check["documents"]) for check in decision.report["checks"] if not check["holds"]]
     assert broken == [(Invariant.STORED, ["lamp.md"]), (Invariant.LOST, ["lamp.md"])]  # still stored, as it was built
@@ -116,7 +123,7 @@ def test_who_is_erased_between_build_and_judgement_refuses_the_version(tmp_path:
     built = build_version(snapshot, base)
     house.services.ledger.erase_user("ada")
     gate = open_gate(built, base, None)
-    decision = gate.decision(gate.ask(built.manifest))
+    decision = asked(gate)
     assert decision.outcome is Outcome.REFUSED
     [erased] = [check for check in decision.report["checks"] if check["invariant"] == Invariant.ERASED]
     assert not erased["holds"]

@@ -249,7 +249,7 @@ def test_a_version_that_the_gate_did_not_pass_leaves_a_notice_with_its_reasons(
     snapshot, base = ground(household)
     built = build_version(snapshot, base)
     gate = open_gate(built, base, None)
-    decided = night(gate.ask(built.manifest), gate)
+    decided = night(gate.ask(built.manifest, confidence=0.95, still_lost={}), gate)
     manifest = decided.manifest
     fallen = replace(decided.decision, outcome=Outcome(outcome), reasons=("untouched questions fell",))
     result = conclude(replace(decided, decision=fallen), household, steps=quiet)
