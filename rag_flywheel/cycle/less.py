@@ -174,14 +174,15 @@ def _blamed(tried: Tried, attempt: Attempt, ground: Ground) -> Blamed | None:
     lost = lost_questions.lost(asked, live, attempt.mine)
     if not lost:
         return None
-    hits = _hits(attempt)
+    hits, chunks, learned = _hits(attempt), tried.gate.built.chunks, attempt.manifest.learned
+    narrower = [ranking.admission for ranking in tried.gate.built.attempts[tried.order + 1 :]]
+    other = next((admission for admission in narrower if admission != learned.admission), control.learned.admission)
+    instead = replace(control.learned, admission=other)
     return blame.blame(
         lost,
-        tried.gate.built.chunks,
-        lost_questions.differences(
-            tried.gate.built.chunks, ground.before, learned=attempt.manifest.learned, live=control.learned
-        ),
-        what_if.asked_again(attempt.manifest, control.learned, tried.gate.scoring),
+        chunks,
+        lost_questions.differences(chunks, ground.before, learned=learned, live=instead),
+        what_if.asked_again(attempt.manifest, instead, tried.gate.scoring),
         bearable=blame.bearable(hits.n, hits.better, margin=settings.margin, confidence=attempt.ruling.confidence),
         seed=settings.seed,
     )
