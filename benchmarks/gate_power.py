@@ -18,9 +18,9 @@ Each run draws guard questions (whole clusters, without replacement), makes both
   took a question that was looked at (`gate_blame.How`).
 - Gain: questions that the live version answers badly are corrected, and a version with the corrections is built; in a
   run some of these are the target. The guards are as before, or those of the version that was built.
-- Faults: a version is built with the fault in it, and everything is real: index, embedder, answers, and the invariants
-  (`eval.guardrails.invariants.check`). The failing judge is made of its scores: none for the half of the questions
-  that the live version ranks worst.
+- Faults: a version is built with the fault in it, and everything is real: index, embedder, answers, what guardrails
+  set aside before the gate is asked, and the invariants (`eval.guardrails.invariants.check`). The failing judge is made
+  of its scores: none for the half of the questions that the live version ranks worst.
 
 What was drawn from is finite, so a share of 5% in N runs is itself uncertain: by 3 points with 200 runs. A promise is
 broken when the share that was seen breaks it; the exit code is then 1. Usage:
@@ -55,6 +55,7 @@ from gate_worlds import (
     guards,
     questions,
     settings_for,
+    suspected,
     values,
     with_first,
 )
@@ -244,11 +245,19 @@ def _planted(
     named = [name for name in options.faults if name != FAILING_JUDGE]
     for done, name in enumerate(named, start=1):
         steps("planting faults", done, len(named))
-        found[name] = _fault(world, FAULTS[name](world), asked, settings, options)
+        planted = FAULTS[name](world)
+        found[name] = _set_aside(world, planted, options) or _fault(world, planted, asked, settings, options)
     if FAILING_JUDGE in options.faults:
         scores = failing_judge(asked.cases, asked.learned)
         found[FAILING_JUDGE] = asdict(_runs(asked.cases, scores, scores, (), settings, options))
     return found
+
+
+def _set_aside(world: World, planted: Planted, options: Options) -> dict[str, Any] | None:
+    """Runs that the gate is not asked in, as the fault is left out before; None where nothing is suspected."""
+    caught_by = {f"set aside: {guardrail}": options.runs for guardrail in suspected(world, planted)}
+    none = dict.fromkeys(("refused", "undecided", "passed", "worse", "better", "promoted_better"), 0)
+    return {"runs": options.runs, **none, "caught_by": caught_by} if caught_by else None
 
 
 def _fault(world: World, planted: Planted, asked: Guards, settings: Gate, options: Options) -> dict[str, Any]:

@@ -70,6 +70,7 @@ class Ruling:
     reasons: tuple[str, ...]  # sentences with the numbers
     better: bool  # whether a rise on the target is shown, and not only that nothing fell
     confidence: float  # of the intervals
+    target_met: bool  # whether enough newly corrected questions have their correction first; True where none is new
     tested: tuple[Tested, ...]
     checks: tuple[Check, ...]  # the invariants, also those that hold
 
@@ -109,6 +110,7 @@ def decide(
     """
     tested = tuple(_tested(comparisons, settings))
     better = any(result.finding is Finding.BETTER for result in tested)
+    missed = [] if first else _missed_target(comparisons, settings.target)
 
     def ruling(outcome: Outcome, reasons: Sequence[str]) -> Ruling:
         return Ruling(
@@ -116,6 +118,7 @@ def decide(
             reasons=tuple(reasons),
             better=better,
             confidence=confidence,
+            target_met=not missed,
             tested=tested,
             checks=tuple(checks),
         )
@@ -126,7 +129,7 @@ def decide(
     if first:
         return ruling(Outcome.PASSED, ["This is the first version: there is no live one to compare it with."])
     harm = [f"{_told(result, confidence)}." for result in tested if result.finding is Finding.WORSE]
-    refusals = [*harm, *_missed_target(comparisons, settings.target)]
+    refusals = [*harm, *missed]
     if refusals:
         return ruling(Outcome.REFUSED, refusals)
     unclear = [

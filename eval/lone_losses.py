@@ -2,10 +2,8 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from dataclasses import replace
 
 from eval.questions.golden import Case
-from eval.scores.scorecard import Scorecard
 
 
 def stay_lost(causes: Mapping[str, Collection[Hashable]], guards: Sequence[Case], *, minimum: int) -> frozenset[str]:
@@ -33,8 +31,3 @@ def stay_lost(causes: Mapping[str, Collection[Hashable]], guards: Sequence[Case]
         [(forgiven, _)] = Counter(cluster[case_id] for case_id in lone).most_common(1)
         lone = [case_id for case_id in lone if cluster[case_id] != forgiven]
     return frozenset(lone)
-
-
-def counted(card: Scorecard, lost: Scorecard, case_ids: Collection[str]) -> Scorecard:
-    """The scorecard with the values of some cases as they were in the attempt that lost them."""
-    return replace(card, values={**card.values, **{case_id: lost.values[case_id] for case_id in case_ids}})

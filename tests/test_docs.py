@@ -24,10 +24,10 @@ from eval.report.churn import Change
 from eval.scores.ragas_metrics import JUDGED
 from ingest.reading.formats import SUFFIXES
 from rag_flywheel import errors
-from rag_flywheel.api import chat, corrections, deployment, explain, golden, openai, versions
+from rag_flywheel.api import aside, chat, corrections, deployment, explain, golden, openai, versions
 from rag_flywheel.cli import app
 from rag_flywheel.config import Config, Gate, Privacy, Secrets, Source, known_keys
-from rag_flywheel.domain import CorrectionState, FeedbackKind, Outcome, Stage, VersionState
+from rag_flywheel.domain import CorrectionState, FeedbackKind, Guardrail, Outcome, Stage, VersionState
 from rag_flywheel.errors import FlywheelError
 from rag_flywheel.golden_set.health import Fault
 from rag_flywheel.golden_set.listing import Origin, State
@@ -234,7 +234,7 @@ def test_an_error_named_in_a_page_exists(path: Path) -> None:
 def _api() -> list[APIRoute]:
     every = [
         route
-        for router in (chat, openai, explain, corrections, golden, versions, deployment)
+        for router in (chat, openai, explain, corrections, aside, golden, versions, deployment)
         for route in router.routes.routes
     ]
     return [route for route in every if isinstance(route, APIRoute)]
@@ -307,6 +307,7 @@ def test_the_handbook_names_every_route() -> None:
         ("gate.md", Outcome),
         ("gate.md", Finding),
         ("gate.md", Change),
+        ("guardrails.md", Guardrail),
         ("guardrails.md", Invariant),
         ("golden.md", Origin),
         ("golden.md", State),

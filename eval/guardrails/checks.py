@@ -1,10 +1,10 @@
 """What a guardrail has to say: one row of the report."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rag_flywheel.domain import Chunk, DocumentId
+from rag_flywheel.domain import DocumentId
 
 _NAMED = 5  # documents that a message names; all are in `documents`
 _ROUNDING = 1e-9
@@ -18,15 +18,12 @@ class Invariant(StrEnum):
     PROVENANCE = "provenance"  # every chunk comes from a file or a reviewed correction, every question from people
     ERASED = "erased"  # nothing is left of what the ledger does not hold any more
     SUPERSEDED = "superseded"  # what was replaced is not shown
-    PERSONAL_DATA = "personal_data"  # nothing that could be masked is left in what is new
     MASKING = "masking"  # made-up personal records come out of the redactor masked
     PLANTED = "canaries"  # no planted string is indexed
     RECALL = "recall"  # no planted string comes back when it is asked for
-    INJECTION = "injection"  # nothing new gives orders to a language model or to a reader's client
-    POISON = "poison"  # no new correction is made to be found instead of to answer
-    RED_TEAM = "red_team"  # the detectors of these two still find our own attacks
-    UNSAFE_TEXTS = "unsafe_texts"  # nothing new insults, threatens, or helps to do harm
-    UNSAFE_ANSWERS = "unsafe_answers"  # no answer does
+    RED_TEAM = "red_team"  # the detectors of orders and poison still find our own attacks
+    ASIDE = "aside"  # few documents had to be set aside
+    UNSAFE_ANSWERS = "unsafe_answers"  # no answer insults, threatens, or helps to do harm
     LOST = "lost"  # no document of a file that did not change is gone
     SHRINK = "shrink"  # the documents are still there
     GROWTH = "growth"  # there are not many times more passages
@@ -80,19 +77,3 @@ def named(documents: Iterable[DocumentId]) -> str:
     those = unique(documents)
     more = len(those) - _NAMED
     return ", ".join(those[:_NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-def new_texts(chunks: Iterable[Chunk], control: Iterable[Chunk]) -> list[tuple[Chunk, Sequence[str]]]:
-    """Each chunk with those of its title, text and question that no chunk of the control has, each text once."""
-    seen = {text for chunk in control for text in _texts(chunk)}
-    found: list[tuple[Chunk, Sequence[str]]] = []
-    for chunk in chunks:
-        new = [text for text in dict.fromkeys(_texts(chunk)) if text and text not in seen]
-        seen.update(new)
-        if new:
-            found.append((chunk, new))
-    return found
-
-
-def _texts(chunk: Chunk) -> list[str]:
-    return [chunk.title, chunk.text, *([] if chunk.question is None else [chunk.question])]

@@ -92,6 +92,24 @@ def growth(before: int, after: int, *, maximum: float) -> Check:
     )
 
 
+def aside(set_aside: AbstractSet[DocumentId], documents: AbstractSet[DocumentId], *, maximum: float) -> Check:
+    """Of the `documents` at most the share `maximum`, or a single one, was set aside, in part or whole: where it is
+    more, the guardrail is wrong, or the source is.
+    """
+    share = len(set_aside) / len(documents) if documents else None
+    return check(
+        Invariant.ASIDE,
+        f"share of {len(documents)} documents of which something was set aside",
+        value=0.0 if len(set_aside) == 1 else share,
+        limit=maximum,
+        documents=sorted(set_aside),
+        breach=f"Something of {len(set_aside)} of {len(documents)} documents was set aside, more than "
+        f"guardrails.maximum_aside ({maximum:g}) allows: {named(sorted(set_aside))}. With so many the guardrail is "
+        "wrong, or the source is: `rag-flywheel aside list` tells why. Release what is harmless, give a source that "
+        "you trust `trust: official`, or take it out.",
+    )
+
+
 def stale(share: float | None, *, maximum: float) -> Check:
     """At most the share `maximum` of the judged questions has lost its evidence. None: there are no such questions."""
     return check(

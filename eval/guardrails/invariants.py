@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from eval.guardrails import drift, hostile, memorisation, origin, redteam, safety
-from eval.guardrails.checks import Check, Invariant, new_texts
+from eval.guardrails import drift, memorisation, origin, redteam, safety
+from eval.guardrails.checks import Check, Invariant
 from eval.scores.scorecard import Reply
 from rag_flywheel.config import Guardrails
 from rag_flywheel.domain import (
@@ -63,6 +63,8 @@ class Candidate:
     stored: Iterable[Chunk]  # what the index holds
     find: Callable[[Chunk], Sequence[Chunk]]  # what the index finds by a passage's own vector
     duplicates: AbstractSet[DocumentId]  # documents that were left out since others say the same
+    documents: AbstractSet[DocumentId]  # all that the sources hold
+    aside: AbstractSet[DocumentId]  # those of which something was set aside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +79,7 @@ class Control:
 class Detectors:
     """What texts are searched with, and for."""
 
-    redactor: Redactor  # of what people say
-    document_redactor: Redactor  # of what documents hold: that of the source whose documents are masked least
+    redactor: Redactor
     entities: Collection[str]  # kinds of personal data that the redactor masks; none where masking is off
     planted_strings: Sequence[str]
     rate: safety.Rate  # `safety.trained`
@@ -97,11 +98,9 @@ def check(
 ) -> list[Check]:
     """Every invariant of what the candidate holds, against what the control does (None: there is no control).
 
-    `stale` is the share of the judged questions whose evidence is gone (None: there are none). Only texts that the
-    control does not hold are read by the slow detectors.
+    `stale` is the share of the judged questions whose evidence is gone (None: there are none).
     """
     chunks, redactor, seed = candidate.chunks, detectors.redactor, detectors.seed
-    new = new_texts(chunks, () if control is None else control.chunks)
     return [
         origin.stored(chunks, candidate.stored),
         origin.findable(chunks, candidate.find, seed=seed),
@@ -110,13 +109,10 @@ def check(
         origin.superseded(
             chunks, hidden=superseded.hidden, originals=superseded.originals, replaced=superseded.replaced
         ),
-        memorisation.personal_data(new, redactor=redactor, document_redactor=detectors.document_redactor),
         memorisation.masking(redactor, entities=detectors.entities, seed=seed),
         memorisation.planted(chunks, detectors.planted_strings),
-        hostile.injection(new),
-        hostile.poisoning(chunks, new, held.reviewed),
         redteam.attack_success(redteam.attacks(), maximum=settings.maximum_attack_success),
-        safety.unsafe_texts(new, rate=detectors.rate, threshold=settings.unsafe_threshold),
+        drift.aside(candidate.aside, candidate.documents, maximum=settings.maximum_aside),
         *_drift(candidate, control, hidden=superseded.originals.keys(), settings=settings),
         drift.stale(stale, maximum=settings.maximum_stale),
         drift.authors(
@@ -137,7 +133,7 @@ def _drift(
     old_documents, documents = ({chunk.document_id for chunk in those} for those in (old, new))
     unchanged = drift.unchanged(None if control is None else control.manifest, candidate.manifest)
     return [
-        drift.lost(old, documents, unchanged=unchanged, left_out=candidate.duplicates | hidden),
+        drift.lost(old, documents, unchanged=unchanged, left_out=candidate.duplicates | candidate.aside | hidden),
         drift.shrink(old_documents, documents, maximum=settings.maximum_shrink),
         drift.growth(len(old), len(new), maximum=settings.maximum_growth),
     ]

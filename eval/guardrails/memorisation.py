@@ -63,32 +63,6 @@ def solid(text: str) -> str:
 # --- what is indexed ------------------------------------------------------------------------------------------------
 
 
-def personal_data(
-    new: Sequence[tuple[Chunk, Sequence[str]]], *, redactor: Redactor, document_redactor: Redactor
-) -> Check:
-    """Nothing is left to mask in the new texts: by the one redactor in what people said, by the other in what documents
-    hold. `new` is what `checks.new_texts` gives.
-    """
-    found: dict[DocumentId, set[str]] = {}
-    for chunk, texts in new:
-        kinds: set[str] = set()
-        for text in texts:
-            said = chunk.is_correction or text == chunk.question
-            kinds.update((redactor if said else document_redactor).redact(text).found)
-        if kinds:
-            found.setdefault(chunk.document_id, set()).update(kinds)
-    left = ", ".join(sorted(set().union(*found.values())))
-    return check(
-        Invariant.PERSONAL_DATA,
-        f"documents with personal data in {sum(len(texts) for _, texts in new)} new texts",
-        value=len(found),
-        limit=0,
-        documents=found,
-        breach=f"Personal data ({left}) is left in texts of {named(found)}. Nothing that can be masked may be indexed; "
-        "see whether privacy.entities changed since these were read.",
-    )
-
-
 def masking(redactor: Redactor, *, entities: Collection[str], seed: int) -> Check:
     """Personal records that are made up here, in typical sentences, come out of the redactor masked.
 
@@ -138,6 +112,12 @@ def records(seed: int) -> dict[str, str]:
         "US_SSN": f"{chance.randint(101, 665)}-{chance.randint(10, 99)}-{chance.randint(1000, 9999)}",
         "SECRET": "sk-" + "".join(chance.choices(letters + letters.upper() + "0123456789", k=40)),
     }
+
+
+def holds_planted(text: str, planted_strings: Sequence[str]) -> bool:
+    """Whether a text holds one of them, whatever its case, spaces and punctuation."""
+    whole = solid(text) if planted_strings else ""
+    return any(solid(string) in whole for string in planted_strings)
 
 
 def planted(chunks: Sequence[Chunk], planted_strings: Sequence[str]) -> Check:

@@ -19,10 +19,9 @@ from importlib.resources import files
 
 import numpy as np
 
-from eval.guardrails.checks import Check, Invariant, check, named
+from eval.guardrails.checks import Check, Invariant, check
 from eval.guardrails.wordlists import LOOK_ALIKES, STEMS
 from eval.scores.scorecard import Reply
-from rag_flywheel.domain import Chunk
 from rag_flywheel.domain.sentences import MARKS, sentences
 from rag_flywheel.ports import Encoder, Vectors
 
@@ -121,28 +120,6 @@ def _rated(parts: Sequence[Sequence[str]], rate: Rate) -> list[list[float]]:
 
 def _place(chances: Sequence[float], place: int) -> float:
     return sorted(chances, reverse=True)[place] if len(chances) > place else 0.0
-
-
-def unsafe_texts(new: Sequence[tuple[Chunk, Sequence[str]]], *, rate: Rate, threshold: float) -> Check:
-    """No new text is unsafe with a probability of `threshold` or more. `new` is what `checks.new_texts` gives.
-
-    Questions are not looked at: they find answers and are none, and people ask about songs, wars and illnesses.
-    """
-    shown = [(chunk, text) for chunk, texts in new for text in texts if text != chunk.question]
-    passages = [(chunk, text) for chunk, text in shown if not chunk.is_correction and text != chunk.title]
-    spoken = [(chunk, text) for chunk, text in shown if chunk.is_correction]
-    chances = worst_passages([text for _, text in passages], rate) + worst_spoken([text for _, text in spoken], rate)
-    owners = [chunk.document_id for chunk, _ in (*passages, *spoken)]
-    unsafe = [owner for owner, chance in zip(owners, chances, strict=True) if chance >= threshold]
-    return check(
-        Invariant.UNSAFE_TEXTS,
-        f"unsafe ones among {len(owners)} new texts",
-        value=len(unsafe) if owners else None,
-        limit=0,
-        documents=unsafe,
-        breach=f"Texts of {named(unsafe)} look like insult, threat, hatred, obscenity or help to harm. Take them out "
-        "or reword them; where they only report it, raise guardrails.unsafe_threshold.",
-    )
 
 
 def unsafe_answers(replies: Iterable[Reply], *, rate: Rate, threshold: float) -> Check:

@@ -37,3 +37,13 @@ CHANGES = {
     Change.NOW_ANSWERED: "now answered",
     Change.NOW_REFUSED: "now refused",
 }
+RATES = {
+    "discoverability": "Of the probes, each a correction asked for in its own question or another wording, those that "
+    "found it: a passage that holds its answer was shown to the generator.",
+    "usage": "Of those that found it, the ones whose answer cites it.",
+    "false_trigger_rate": "Of the gate's questions that no correction answers, those that a correction came first for "
+    "or was cited for; lower is better.",
+    "retention": "Of the oldest corrections, those that their own question still finds.",
+    "correction_lag_p50": "Half of the corrections were live this long after they were accepted, or sooner.",
+    "correction_lag_p95": "The same of 95% of them.",
+}

@@ -16,8 +16,9 @@ from eval.questions.golden import Case, Retired, Slice
 from eval.report.biggest_changes import swings
 from eval.report.churn import Churn, Kind
 from eval.report.forest import panels
-from eval.report.legend import CHANGES, METRICS, SLICES
+from eval.report.legend import CHANGES, METRICS, RATES, SLICES
 from eval.report.lineage import Lineage, origin, reading, since
+from eval.report.night import Night, probe_rows, told_of
 from eval.report.rendering import environment, number, signed
 from eval.scores import scorecard
 from eval.scores.agreement import Agreement
@@ -26,7 +27,10 @@ from rag_flywheel.config import Gate
 from rag_flywheel.domain import Outcome
 
 FILES = ("report.json", "report.md", "report.html")
-_OPTIONAL = ("small_strata", "swings", "churn", "sealed", "reading", "since_parent", "agreement", "costs")
+_OPTIONAL = (
+    *("aside", "attempts", "corrections", "small_strata", "swings", "churn", "sealed", "reading", "since_parent"),
+    *("agreement", "costs"),
+)
 
 Replies = tuple[Mapping[str, Reply], Mapping[str, Reply]]
 """The control's and the treatment's, by case id."""
@@ -40,6 +44,7 @@ class Scored:
     treatment: Scorecard
     retired: Sequence[Retired]  # questions that were not asked any more
     replies: Replies | None = None  # the questions most won and lost show their rankings
+    churn: Churn | None = None  # what changes for recent real questions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +64,14 @@ def assemble(
     decided: datetime,
     settings: Gate,
     judging: Judging | None = None,
-    churn: Churn | None = None,
+    night: Night | None = None,
 ) -> dict[str, Any]:
     """All that the report says, as plain JSON values: the argument of `write` and `rows`.
 
     Questions are in it as the ledger stores them, masked, but for sealed ones, of which it has totals only. What is not
-    given or has nothing to tell is absent: the judge, and `churn`, what changes for recent real questions.
+    given or has nothing to tell is absent: the judge, what changes for recent questions, what the night did besides.
     """
-    manifest, cases = lineage.manifest, scored.treatment.cases
+    manifest, cases, churn = lineage.manifest, scored.treatment.cases, scored.churn
     open_cases = {case.case_id: case for case in cases if not case.sealed}
     changed = [] if scored.control is None else changes(scored.control, scored.treatment, scorecard.HIT)
     comparisons, small = _kept(ruling.tested)
@@ -100,6 +105,7 @@ def assemble(
         "reading": reading(lineage.sources),
         "since_parent": lineage.parent and since(lineage.parent, manifest),
         **({} if judging is None else _judging(judging)),
+        **({} if night is None else told_of(night)),
     }
     return told | {name: value for name, value in optional.items() if value}
 
@@ -237,7 +243,7 @@ def write(report: Mapping[str, Any], folder: Path) -> None:
     """Write report.json, report.md and report.html into the folder, which is made where it is missing."""
     templates = environment()
     templates.filters |= {"interval": _interval, "cell": _cell, "moment": _moment, "count": _count, "amount": _amount}
-    templates.filters |= {"percent": _percent, "place": _place}
+    templates.filters |= {"percent": _percent, "place": _place, "rate": _rate, "duration": _duration}
     folder.mkdir(parents=True, exist_ok=True)
     shown = {**dict.fromkeys(_OPTIONAL), **report}
     shown |= {
@@ -246,6 +252,8 @@ def write(report: Mapping[str, Any], folder: Path) -> None:
         "by_slice": _by_slice(report),
         "metrics": _metrics(report),
         "changes": {change.value: told for change, told in CHANGES.items()},
+        "rate_meanings": RATES,
+        "probed": probe_rows(report),
     }
     texts = {
         "report.json": json.dumps(report, ensure_ascii=False, indent=1) + "\n",
@@ -294,6 +302,20 @@ def _count(value: float | str) -> str:
 def _amount(value: float | None) -> str:
     """What a guardrail measured, or its limit: a count or a share."""
     return "–" if value is None else f"{value:.4g}"
+
+
+def _rate(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f}%"
+
+
+def _duration(seconds: float | None) -> str:
+    """In the largest unit of which there is at least one: 0.5 s, 42 min, 3.2 h, 12.0 d."""
+    if seconds is None:
+        return "–"
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.1f} s"
 
 
 def _percent(share: float) -> str:

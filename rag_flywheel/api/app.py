@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from rag_flywheel.api import chat, corrections, deployment, explain, golden, openai, versions
+from rag_flywheel.api import aside, chat, corrections, deployment, explain, golden, openai, versions
 from rag_flywheel.api.models import Body, Failure
 from rag_flywheel.api.openai import CompletionFailure, FailureDetail
 from rag_flywheel.api.state import Shared, make_state
@@ -47,7 +47,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_exception_handler(FlywheelError, _our_error)
     app.add_exception_handler(RequestValidationError, _bad_request)
     failures = _failures(Failure)
-    for doors in (chat, explain, corrections, golden, versions, deployment):
+    for doors in (chat, explain, corrections, aside, golden, versions, deployment):
         app.include_router(doors.routes, responses=failures)
     app.include_router(openai.routes, responses=_failures(CompletionFailure))
     app.add_api_route("/config", settings, methods=["GET"], tags=["operation"], responses=failures)

@@ -23,7 +23,7 @@ from rag_flywheel.api.models import (
     version_reply,
 )
 from rag_flywheel.api.state import Shared
-from rag_flywheel.domain import Counts, LearnedRanking, Manifest, Outcome, VersionId, VersionState
+from rag_flywheel.domain import Counts, Guardrail, ItemKind, LearnedRanking, Manifest, Outcome, VersionId, VersionState
 from rag_flywheel.domain.supersession import replaced
 from rag_flywheel.errors import NotFound, status_of_exit
 from rag_flywheel.rollout import promotion
@@ -88,6 +88,19 @@ class RemovedReply(Body):
     lines: list[str]
 
 
+class SuspicionReply(Body):
+    """An item that a guardrail points at: left out, or, of an official source, only reported."""
+
+    id: str
+    kind: ItemKind
+    item: str
+    place: str | None
+    guardrail: Guardrail
+    reason: str
+    do: str
+    official: bool
+
+
 class CycleReply(Body):
     """What a run of the cycle came to; `report` is the path of its report where the gate was reached."""
 
@@ -96,6 +109,7 @@ class CycleReply(Body):
     reasons: list[str]
     report: str | None
     counts: Counts | None
+    aside: list[SuspicionReply]
     skipped: list[SkippedReply]
     removed: list[RemovedReply]
     alike: list[list[str]]  # documents that nearly say the same

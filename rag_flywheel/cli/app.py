@@ -9,7 +9,19 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from rag_flywheel.cli import asking, feedback, golden, loop, replay, review, rollout, settings, terminal, versions
+from rag_flywheel.cli import (
+    aside,
+    asking,
+    feedback,
+    golden,
+    loop,
+    replay,
+    review,
+    rollout,
+    settings,
+    terminal,
+    versions,
+)
 from rag_flywheel.cli.invocation import Invocation, Json, Url
 from rag_flywheel.errors import INTERRUPTED, FlywheelError
 
@@ -22,6 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(review.group, name="review")
+app.add_typer(aside.group, name="aside")
 app.add_typer(golden.group, name="golden")
 app.add_typer(versions.group, name="versions")
 app.add_typer(rollout.canary_group, name="canary")

@@ -74,6 +74,7 @@ def _reindex_table(result: Mapping[str, Any]) -> None:
     for alike in result["alike"]:
         terminal.line(f"  nearly the same: {', '.join(alike)}", style="dim")
     terminal.followed(result["followed"])
+    terminal.aside(result["aside"])
     if result["report"]:
         terminal.line(f"report: {result['report']}")
     terminal.line(f"{result['seconds']:.1f} s", style="dim")

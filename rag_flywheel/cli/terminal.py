@@ -48,6 +48,19 @@ def left_out(entries: Iterable[Mapping[str, Any]], *, verb: str) -> None:
         line(f"  {verb} {some(those)}: {reason}", style="dim")
 
 
+def aside(those: Iterable[Mapping[str, Any]]) -> None:
+    """Print every item that a guardrail points at, and what can be done about it."""
+    for found in those:
+        verb = "reported" if found["official"] else "set aside"
+        line(f"  {verb} {item(found)} ({found['guardrail']}): {found['reason']}", style="yellow")
+        line(f"    {found['id']}: {found['do']}", style="dim")
+
+
+def item(found: Mapping[str, Any]) -> str:
+    """How an item that a guardrail points at is called."""
+    return str(found["place"]) if found["place"] else f"{found['kind']} {found['item']}"
+
+
 def some(names: Sequence[str]) -> str:
     """The first of many names, and how many there are besides; `--json` has them all."""
     rest = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""

@@ -143,6 +143,7 @@ class Guardrails(_Section):
     author_share_from: int = Field(20, ge=1)
     maximum_gap: float = Field(0.1, ge=0, le=1)
     maximum_attack_success: float = Field(0.0, ge=0, le=1)
+    maximum_aside: float = Field(0.2, ge=0, le=1)
     unsafe_threshold: float = Field(0.5, gt=0, lt=1)
     canaries: str = ""
 

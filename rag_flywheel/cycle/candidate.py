@@ -1,8 +1,9 @@
 """A candidate: a snapshot built into the index, and its ranking learned."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from eval.guardrails.suspects import Detectors
 from eval.questions import golden
 from eval.questions.known_items import Rephrase
 from ingest import build
@@ -11,9 +12,11 @@ from ingest.build import Corpus
 from ingest.corrections import accepted
 from ingest.known_questions import known_questions
 from ingest.learning import tuning
+from ingest.learning.tuning import Tuned
 from ingest.reading.raw import Skipped
-from rag_flywheel.cycle import candidate_cases
+from rag_flywheel.cycle import candidate_cases, findings
 from rag_flywheel.cycle.candidate_cases import FromCorpus, FromPeople
+from rag_flywheel.cycle.findings import Findings
 from rag_flywheel.cycle.scoring_run import Steps
 from rag_flywheel.cycle.snapshot import Snapshot
 from rag_flywheel.domain import Chunk, Counts, DocumentId, LearnedRanking, Manifest, VersionId
@@ -21,6 +24,19 @@ from rag_flywheel.errors import Damaged, InvalidInput
 from rag_flywheel.golden_set.anchoring import Anchored, Named, anchored
 from rag_flywheel.ports import Encoder
 from rag_flywheel.services import Services
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What all candidates of a night have in common."""
+
+    services: Services
+    control: Manifest | None  # the live version
+    before: tuple[Chunk, ...]  # what it holds
+    corpus: Corpus  # the sources, as they were read
+    detectors: Detectors
+    rephrase: Rephrase | None
+    steps: Steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +48,7 @@ class Built:
     chunks: tuple[Chunk, ...]  # all that was indexed
     originals: Mapping[DocumentId, str]  # the whole texts of the documents of which a part is hidden
     skipped: tuple[Skipped, ...]  # what was left out
-    corpus: Corpus  # how the sources were read
+    findings: Findings  # what speaks against pieces of documents
     snapshot: Snapshot  # what people named stands in it where it stands in the corpus
     anchored: Anchored
 
@@ -47,31 +63,51 @@ class _Contents:
     chunks: tuple[Chunk, ...]  # of documents and corrections
     known: tuple[Chunk, ...]  # some of them once more, as a confirmed question finds them
     counts: Counts
+    findings: Findings
     originals: Mapping[DocumentId, str]  # the whole texts of the documents of which a part is hidden
-    corpus: Corpus
     skipped: tuple[Skipped, ...]  # what was left out
 
 
-def build_version(
-    snapshot: Snapshot,
-    services: Services,
-    *,
-    parent: VersionId | None,
-    rephrase: Rephrase | None,
-    steps: Steps,
-) -> Built:
-    """Write a candidate to the index and learn its ranking. The ledger hears of it when it is decided on.
+def prepare(
+    snapshot: Snapshot, services: Services, *, live: VersionId | None, rephrase: Rephrase | None, steps: Steps
+) -> Ground:
+    """Read the sources, and what the live version holds."""
+    config = services.config
+    corpus = build.collect(
+        snapshot.files,
+        snapshot.digests,
+        settings=config.ingest,
+        cache=services.cache,
+        redactor=services.document_redactor,
+        on_step=lambda done, total: steps("reading files (kB)", done, total),
+    )
+    return Ground(
+        services=services,
+        control=None if live is None else services.ledger.version(live).manifest,
+        before=() if live is None else tuple(services.index.chunks(live)),
+        corpus=corpus,
+        detectors=findings.detectors(services),
+        rephrase=rephrase,
+        steps=steps,
+    )
+
+
+def build_version(snapshot: Snapshot, ground: Ground, *, learned: Sequence[LearnedRanking] = ()) -> Built:
+    """Write a candidate to the index and learn its ranking; or take those that are `learned` already. The ledger hears
+    of it when it is decided on.
 
     Raises InvalidInput when there is nothing to index, and Damaged when the index does not hold what was written.
     """
+    services = ground.services
     encoder = services.encoders(services.config.embedder)
-    contents = _contents(snapshot, services, steps)
+    inputs = snapshot.inputs
+    contents = _contents(snapshot, ground)
     snapshot, found = contents.snapshot, contents.anchored
     manifest = Manifest(
         version_id=VersionId(f"v{snapshot.cutoff:%Y%m%dT%H%M%S}-{services.new_id()[:6]}"),
-        parent=parent,
+        parent=None if ground.control is None else ground.control.version_id,
         created=snapshot.cutoff,
-        inputs=snapshot.inputs,
+        inputs=inputs,
         sources=snapshot.digests,
         feedback_cutoff=snapshot.cutoff,
         corrections=tuple(chunk.provenance.correction_id for chunk in contents.chunks if chunk.provenance is not None),
@@ -84,32 +120,24 @@ def build_version(
         followed=found.followed,
         renamed=found.renamed,
     )
-    _write(manifest.version_id, contents, services, encoder, steps)
-    tuned = _tune(manifest, contents, snapshot, services, rephrase, steps)
+    _write(manifest.version_id, contents, ground, encoder)
+    tuned = Tuned(attempts=tuple(learned), notes=()) if learned else _tune(manifest, contents, ground)
     return Built(
         manifest=replace(manifest, learned=tuned.attempts[0], notes=tuned.notes),
         attempts=tuned.attempts,
         chunks=(*contents.chunks, *contents.known),
         originals=contents.originals,
         skipped=contents.skipped,
-        corpus=contents.corpus,
+        findings=contents.findings,
         snapshot=snapshot,
         anchored=found,
     )
 
 
-def _contents(snapshot: Snapshot, services: Services, steps: Steps) -> _Contents:
-    config = services.config
-    corpus = build.collect(
-        snapshot.files,
-        snapshot.digests,
-        settings=config.ingest,
-        cache=services.cache,
-        redactor=services.document_redactor,
-        on_step=lambda done, total: steps("reading files (kB)", done, total),
-    )
+def _contents(snapshot: Snapshot, ground: Ground) -> _Contents:
+    services, corpus = ground.services, ground.corpus
     skipped = (*snapshot.problems, *corpus.skipped)
-    steps("finding what people named", 0, 1)
+    ground.steps("finding what people named", 0, 1)
     people = Named(reviewed=snapshot.reviewed, judged=snapshot.golden, confirmed=snapshot.confirmed)
     found = anchored(people, corpus, snapshot.digests, services)
     snapshot = replace(
@@ -123,16 +151,17 @@ def _contents(snapshot: Snapshot, services: Services, steps: Steps) -> _Contents
         corpus.documents,
         snapshot.accepted,
         skipped=len(skipped),
-        settings=config.ingest,
-        counter=services.encoders(config.embedder),
+        settings=services.config.ingest,
+        counter=services.encoders(services.config.embedder),
     )
-    if not cut:
-        reasons = "; ".join(f"{omitted.name}: {omitted.reason}" for omitted in skipped[:10])
-        named = [source.label for source in config.sources]
-        raise InvalidInput(f"there is nothing to index in {named}{': ' + reasons if reasons else ''}")
-    chunks = with_holders(cut, snapshot.reviewed, snapshot.corrected.__getitem__)
+    ground.steps("looking at new texts", 0, 1)
+    aside = findings.of_documents(cut, ground.before, snapshot, ground.detectors)
+    shown = findings.kept(cut, aside)
+    if not shown:
+        raise _nothing(snapshot, services, skipped, aside)
+    chunks = with_holders(shown, snapshot.reviewed, snapshot.corrected.__getitem__)
     known = known_questions(found.leading, chunks)
-    if len(known) < config.reranker.minimum_groups:
+    if len(known) < services.config.reranker.minimum_groups:
         known = []  # too few to tell when one is meant
     hidden = {span.document_id for span in snapshot.accepted.hidden}
     return _Contents(
@@ -140,16 +169,24 @@ def _contents(snapshot: Snapshot, services: Services, steps: Steps) -> _Contents
         anchored=found,
         chunks=tuple(chunks),
         known=tuple(known),
-        counts=counts,
+        counts=replace(counts, passages=counts.passages - (len(cut) - len(shown))),
+        findings=aside,
         originals={
             document.document_id: document.text for document in corpus.documents if document.document_id in hidden
         },
-        corpus=corpus,
         skipped=skipped,
     )
 
 
-def _write(version: VersionId, contents: _Contents, services: Services, encoder: Encoder, steps: Steps) -> None:
+def _nothing(snapshot: Snapshot, services: Services, skipped: Sequence[Skipped], aside: Findings) -> InvalidInput:
+    reasons = [f"{omitted.name}: {omitted.reason}" for omitted in skipped]
+    reasons += [f"{found.item} is set aside ({found.guardrail}): {found.reason}" for found in aside.left_out]
+    told = f": {'; '.join(reasons[:10])}" if reasons else ""
+    return InvalidInput(f"there is nothing to index in {[source.label for source in services.config.sources]}{told}")
+
+
+def _write(version: VersionId, contents: _Contents, ground: Ground, encoder: Encoder) -> None:
+    services = ground.services
     chunks = (*contents.chunks, *contents.known)
     written = services.index.build(
         version,
@@ -158,23 +195,17 @@ def _write(version: VersionId, contents: _Contents, services: Services, encoder:
             chunks,
             encoder=encoder,
             titles=services.config.ingest.embed_titles,
-            on_step=lambda done, total: steps("embedding passages", done, total),
+            on_step=lambda done, total: ground.steps("embedding passages", done, total),
         ),
     )
     if written != len(chunks):
         raise Damaged(f"version {version} holds {written} entries, expected {len(chunks)}: run reindex again")
 
 
-def _tune(
-    manifest: Manifest,
-    contents: _Contents,
-    snapshot: Snapshot,
-    services: Services,
-    rephrase: Rephrase | None,
-    steps: Steps,
-) -> tuning.Tuned:
+def _tune(manifest: Manifest, contents: _Contents, ground: Ground) -> Tuned:
+    services, snapshot = ground.services, contents.snapshot
     config = services.config
-    steps("learning", 0, 1)
+    ground.steps("learning", 0, 1)
     corrections = snapshot.held(manifest)
     cases = candidate_cases.cases(
         FromPeople(
@@ -183,7 +214,7 @@ def _tune(
             judged=snapshot.golden,
         ),
         FromCorpus(
-            chunks=contents.chunks, known_items=config.gate.known_items, seed=config.gate.seed, rephrase=rephrase
+            chunks=contents.chunks, known_items=config.gate.known_items, seed=config.gate.seed, rephrase=ground.rephrase
         ),
         control=None,
         skipped=contents.skipped,
@@ -202,8 +233,8 @@ def _tune(
             store=services.rerankers,
             cache=services.cache,
             settings=config.reranker,
-            on_step=lambda done, total: steps("tuning the reranker", done, total),
+            on_step=lambda done, total: ground.steps("tuning the reranker", done, total),
         ),
         admission_error=config.retrieval.admission_error,
-        live=None if manifest.parent is None else services.ledger.version(manifest.parent).manifest.learned,
+        live=None if ground.control is None else ground.control.learned,
     )

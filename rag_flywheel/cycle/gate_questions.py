@@ -5,14 +5,13 @@ from dataclasses import dataclass
 
 from eval.questions import breakdown, golden, splits
 from eval.questions.golden import GUARDS, Case, Retired, Slice
-from eval.questions.known_items import Nearby, Rephrase
+from eval.questions.known_items import Nearby
 from rag_flywheel.cycle import candidate_cases
-from rag_flywheel.cycle.candidate import Built
+from rag_flywheel.cycle.candidate import Built, Ground
 from rag_flywheel.cycle.candidate_cases import FromCorpus, FromPeople
-from rag_flywheel.domain import Chunk, DocumentId, Manifest, ReviewedCorrection
+from rag_flywheel.domain import DocumentId, Manifest, ReviewedCorrection
 from rag_flywheel.search.retrieval import retrieve
 from rag_flywheel.search.versions import Searcher
-from rag_flywheel.services import Services
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,14 +26,9 @@ class GateQuestions:
     stale: float  # share of the judged questions whose evidence is gone
 
 
-def gather(
-    built: Built,
-    control: Manifest | None,
-    before: Sequence[Chunk],
-    services: Services,
-    rephrase: Rephrase | None,
-) -> GateQuestions:
-    """The questions about a candidate, with the live version as `control`, whose chunks are those of `before`."""
+def gather(built: Built, ground: Ground) -> GateQuestions:
+    """The questions about a candidate."""
+    services, control, before = ground.services, ground.control, ground.before
     manifest, settings, snapshot = built.manifest, services.config.gate, built.snapshot
     lived = set(before)
     shared = built.chunks if control is None else [chunk for chunk in built.chunks if chunk in lived]
@@ -48,7 +42,7 @@ def gather(
             near=() if control is None else _near(control, corrections, services.open(control)),
             reworded=True,
             seed=settings.seed,
-            rephrase=rephrase,
+            rephrase=ground.rephrase,
         ),
         control=control,
         skipped=built.skipped,
@@ -57,10 +51,12 @@ def gather(
     cases = breakdown.with_parts(cases, [*built.chunks, *before], groups)
     epoch = splits.epoch(services.ledger.count_decisions(), settings)
     cases = splits.seal(cases, seed=settings.seed, sealed=settings.sealed, epoch=epoch)
-    held = {chunk.document_id for chunk in built.chunks} | {DocumentId(left_out.name) for left_out in built.skipped}
+    shown = {chunk.document_id for chunk in built.chunks}
+    held = {document.document_id for document in ground.corpus.documents} - built.findings.documents | shown
+    held |= {DocumentId(left_out.name) for left_out in built.skipped}
     asked, retired = golden.settled(
         candidate_cases.asked_by_the_gate(cases, seed=settings.seed),
-        document_ids=held | {document.document_id for document in built.corpus.documents},
+        document_ids=held,
         retired=snapshot.retired,
         lost=built.anchored.lost,
     )

@@ -1,79 +1,59 @@
 """A candidate before the gate: both versions are asked the same questions, scored, and compared.
 
-The gate decides on each of the candidate's rankings until one passes. Questions that are sealed are asked only where
-the open ones would let it pass: they have the last word.
+Questions that are sealed are asked only where the open ones would let it pass: they have the last word.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 
 from eval import comparison, gate
-from eval.guardrails import drift, invariants, memorisation, origin, safety
+from eval.guardrails import drift, invariants, origin
 from eval.guardrails.checks import Check
 from eval.questions import golden
 from eval.questions.golden import Case
-from eval.questions.known_items import Rephrase
 from eval.report import churn, report
 from eval.report.lineage import Lineage, ReadSources, TakenOut
+from eval.report.night import Night
 from eval.scores import agreement, scorecard
 from eval.scores.judge import Judge, open_judge
-from rag_flywheel.config import Embedder, Source
+from eval.scores.ragas_metrics import Score
+from ingest.build import Corpus
+from rag_flywheel.config import Embedder
 from rag_flywheel.cycle import gate_questions
-from rag_flywheel.cycle.candidate import Built
+from rag_flywheel.cycle.candidate import Built, Ground
 from rag_flywheel.cycle.gate_questions import GateQuestions
-from rag_flywheel.cycle.scoring_run import ScoredReplies, ScoringRun, Steps
+from rag_flywheel.cycle.scoring_run import ScoredReplies, ScoringRun
 from rag_flywheel.cycle.snapshot import Snapshot
-from rag_flywheel.domain import Chunk, Decision, DocumentId, Interaction, InteractionId, Manifest, Outcome
+from rag_flywheel.domain import Decision, DocumentId, Interaction, InteractionId, Manifest, Outcome
 from rag_flywheel.domain.equivalence import same_question
 from rag_flywheel.errors import NotFound
 from rag_flywheel.ports import Conversations, Ledger
-from rag_flywheel.services import Services
 
 AGREEMENT_AT_MOST = 50  # recorded answers that the judge is compared with people on
 RECENT = 5  # times as many interactions are read as are replayed, for many repeat a question
+Losses = Mapping[str, Mapping[str, Score]]
+"""By case id, the values of a candidate that lost the question."""
+
 LIVE = "live version"
 CANDIDATE = "candidate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
-    """The gate's word on a candidate."""
+class Attempt:
+    """What came of asking the gate once."""
 
-    manifest: Manifest  # with the ranking of the last attempt
-    decision: Decision
-    report: Path  # the report's folder
-
-
-def decide_on(built: Built, services: Services, *, rephrase: Rephrase | None, steps: Steps) -> Decided:
-    """Let the gate decide on each attempt until one passes; the last one counts.
-
-    The boldest attempt comes first, and the report of the last one tells of the others. What the candidate holds is the
-    same in all: where that breaks an invariant, the first attempt is the last.
-    """
-    run = _prepare(built, services, rephrase, steps)
-    broken = invariants.broken(run.checks)
-    notes = built.manifest.notes
-    for number, learned in enumerate(built.attempts, start=1):
-        manifest = replace(built.manifest, learned=learned, notes=notes)
-        decision = run.decide(manifest, confidence=gate.confidence(number))
-        if decision.outcome is Outcome.PASSED or broken:
-            break
-        notes = (*notes, f"attempt {number} of {len(built.attempts)} was {decision.outcome}: {decision.reasons[0]}")
-    folder = services.reports / manifest.version_id
-    report.write(decision.report, folder)
-    return Decided(manifest=manifest, decision=decision, report=folder)
+    manifest: Manifest  # with the ranking that was tried
+    ruling: gate.Ruling
+    live: ScoredReplies | None  # the control's; None where there is no control
+    mine: ScoredReplies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _GateRun:
+class GateRun:
     """What does not depend on the candidate's ranking, worked out once."""
 
     built: Built
-    snapshot: Snapshot
-    services: Services
-    control: Manifest | None
-    before: Sequence[Chunk]  # the control's
+    ground: Ground
     questions: GateQuestions
     scoring: ScoringRun
     live: ScoredReplies | None  # the control's, on the open questions
@@ -82,54 +62,69 @@ class _GateRun:
     checks: Sequence[Check]  # of what the candidate holds
     sealed: list[ScoredReplies] = field(default_factory=list)  # the control's, once the sealed ones are asked
 
-    def decide(self, manifest: Manifest, *, confidence: float) -> Decision:
-        """The gate's word on the candidate with one ranking, and the report."""
-        control, services = self.control, self.services
+    @property
+    def broken(self) -> bool:
+        """Whether what the candidate holds refuses it, whatever its ranking."""
+        return bool(invariants.broken(self.checks))
+
+    def ask(self, manifest: Manifest, *, confidence: float, still_lost: Losses) -> Attempt:
+        """The gate's word on the candidate with one ranking, by intervals of this confidence.
+
+        Questions that are `still_lost` count as they did in an earlier attempt of the night, whatever they do now.
+        """
         live, mine = self.live, self.scoring.score(manifest, self.questions.open, name=CANDIDATE)
+        mine = _still_lost(mine, still_lost)
         self.scoring.steps("deciding", 0, 1)
         ruling = self._ruling(manifest, live, mine, confidence)
-        if ruling.outcome is Outcome.PASSED and control is not None and live is not None and self.questions.sealed:
+        control, sealed = self.ground.control, self.questions.sealed
+        if ruling.outcome is Outcome.PASSED and control is not None and live is not None and sealed:
             if not self.sealed:
-                self.sealed.append(self.scoring.score(control, _before(self.built, self.questions.sealed), name=LIVE))
+                self.sealed.append(self.scoring.score(control, _before(self.built, sealed), name=LIVE))
             live = live.with_more(self.sealed[0])
-            mine = mine.with_more(self.scoring.score(manifest, self.questions.sealed, name=CANDIDATE))
+            mine = mine.with_more(self.scoring.score(manifest, sealed, name=CANDIDATE))
             ruling = self._ruling(manifest, live, mine, confidence)
-        judge = self.scoring.judge
+        return Attempt(manifest=manifest, ruling=ruling, live=live, mine=mine)
+
+    def decision(self, attempt: Attempt, night: Night) -> Decision:
+        """The gate's word as it is recorded, with the report, which also tells of the rest of the night."""
+        manifest, live, mine = attempt.manifest, attempt.live, attempt.mine
+        control, services, judge = self.ground.control, self.ground.services, self.scoring.judge
         decided = services.now()
         told = report.assemble(
-            ruling,
+            attempt.ruling,
             Lineage(
                 manifest=manifest,
                 parent=control,
-                reviewed=self.snapshot.held(manifest),
-                sources=_read_sources(self.built),
+                reviewed=self.built.snapshot.held(manifest),
+                sources=_read_sources(self.built, self.ground.corpus),
             ),
             report.Scored(
                 control=None if live is None else live.card,
                 treatment=mine.card,
                 retired=self.questions.retired,
                 replies=None if live is None else (live.replies, mine.replies),
+                churn=None if control is None else self._churn(control, manifest),
             ),
             decided=decided,
             settings=services.config.gate,
-            churn=None if control is None else self._churn(control, manifest),
             judging=None
             if judge is None
             else report.Judging(model=judge.model, agreement=self._agreement(judge), costs=asdict(judge.costs)),
+            night=night,
         )
         return Decision(
             version_id=manifest.version_id,
             control=manifest.parent,
             decided=decided,
-            outcome=ruling.outcome,
-            reasons=ruling.reasons,
+            outcome=attempt.ruling.outcome,
+            reasons=attempt.ruling.reasons,
             report=told,
         )
 
     def _ruling(
         self, manifest: Manifest, live: ScoredReplies | None, mine: ScoredReplies, confidence: float
     ) -> gate.Ruling:
-        config = self.services.config
+        config = self.ground.services.config
         compared = comparison.compare(
             None if live is None else live.card,
             mine.card,
@@ -151,10 +146,10 @@ class _GateRun:
     def _answered(self, manifest: Manifest, mine: ScoredReplies) -> list[Check]:
         return invariants.check_answers(
             mine.replies.values(),
-            chunks=[*self.built.chunks, *self.before],
+            chunks=[*self.built.chunks, *self.ground.before],
             ask=self.scoring.asker(manifest, as_new=False),
             detectors=self.detectors,
-            settings=self.services.config.guardrails,
+            settings=self.ground.services.config.guardrails,
         )
 
     def _churn(self, control: Manifest, manifest: Manifest) -> churn.Churn:
@@ -163,7 +158,7 @@ class _GateRun:
 
     def _agreement(self, judge: Judge) -> agreement.Agreement | None:
         """Of judge and people, by the metric that most answers have a value of."""
-        config, snapshot = self.services.config, self.snapshot
+        config, snapshot = self.ground.services.config, self.built.snapshot
         reviewed = snapshot.held(self.built.manifest)
         answers = agreement.recorded(
             confirmed=snapshot.confirmed,
@@ -173,7 +168,7 @@ class _GateRun:
         found = agreement.with_people(
             agreement.chosen(answers, limit=AGREEMENT_AT_MOST),
             judge=judge,
-            encoder=self.services.encoders(config.embedder),
+            encoder=self.ground.services.encoders(config.embedder),
             resamples=config.gate.resamples,
             seed=config.gate.seed,
             on_step=lambda done, total: self.scoring.steps("comparing the judge with people", done, total),
@@ -181,46 +176,38 @@ class _GateRun:
         return max(found, key=lambda agreed: agreed.n, default=None)
 
 
-def _read_sources(built: Built) -> ReadSources:
+def _still_lost(scored: ScoredReplies, losses: Losses) -> ScoredReplies:
+    kept = {case_id: values for case_id, values in losses.items() if case_id in scored.card.values}
+    return replace(scored, card=replace(scored.card, values={**scored.card.values, **kept}))
+
+
+def _read_sources(built: Built, corpus: Corpus) -> ReadSources:
     return ReadSources(
         left_out=tuple((left_out.name, left_out.reason) for left_out in built.skipped),
         taken_out=tuple(
             TakenOut(document_id=of.document_id, what=removal.what, count=removal.count, lines=removal.lines)
-            for of in built.corpus.removed
+            for of in corpus.removed
             for removal in of.removed
         ),
-        alike=tuple(group.documents for group in built.corpus.alike),
+        alike=tuple(group.documents for group in corpus.alike),
     )
 
 
-def _masked_least(sources: Sequence[Source]) -> Source:
-    least_first = ("nothing", "dangerous", "full")
-    return min(sources, key=lambda source: least_first.index(source.policy), default=Source(path="."))
-
-
-def _prepare(built: Built, services: Services, rephrase: Rephrase | None, steps: Steps) -> _GateRun:
-    config, ledger, parent, snapshot = services.config, services.ledger, built.manifest.parent, built.snapshot
-    control = None if parent is None else ledger.version(parent).manifest
-    before = [] if control is None else list(services.index.chunks(control.version_id))
-    asked = gate_questions.gather(built, control, before, services, rephrase)
-    sources = [chunk for chunk in built.chunks if chunk.confirmed is None]
-    scoring = ScoringRun(
-        services=services,
-        references=scorecard.reference_texts([*asked.open, *asked.sealed], sources),
-        judge=open_judge(config.judge, key=services.secrets.judge_api_key, cache=services.cache),
-        steps=steps,
-    )
+def open_gate(built: Built, ground: Ground, known: ScoringRun | None) -> GateRun:
+    """The gate before a candidate. `known`: what an earlier one of the same night was asked and scored by."""
+    services = ground.services
+    config, ledger, control = services.config, services.ledger, ground.control
+    asked = gate_questions.gather(built, ground)
+    scoring = _scoring(built, asked, ground, known)
     limits = config.guardrails
-    planted_strings = memorisation.read_planted(config.resolve(limits.canaries)) if limits.canaries else ()
     detectors = invariants.Detectors(
         redactor=services.redactor,
-        document_redactor=services.document_redactor(_masked_least(config.sources)),
         entities=config.privacy.entities if config.privacy.redact else (),
-        planted_strings=planted_strings,
-        rate=safety.trained(services.encoders(Embedder())),  # whose figures are known, whatever embeds the passages
+        planted_strings=ground.detectors.planted_strings,
+        rate=ground.detectors.rate,
         seed=config.gate.seed,
     )
-    steps("checking the guardrails", 0, 1)
+    ground.steps("checking the guardrails", 0, 1)
     version = built.manifest.version_id
     encoder = services.encoders(Embedder.model_validate(built.manifest.settings["embedder"]))
     checks = invariants.check(
@@ -230,28 +217,43 @@ def _prepare(built: Built, services: Services, rephrase: Rephrase | None, steps:
             stored=services.index.chunks(version),
             find=origin.by_own_vector(services.index, version, encoder, titles=config.ingest.embed_titles),
             duplicates={DocumentId(left_out.name) for left_out in built.skipped if left_out.same_as is not None},
+            documents={document.document_id for document in ground.corpus.documents},
+            aside=built.findings.documents,
         ),
-        None if control is None else invariants.Control(manifest=control, chunks=before),
-        held=_held(built.manifest, snapshot, ledger),
+        None if control is None else invariants.Control(manifest=control, chunks=ground.before),
+        held=_held(built.manifest, built.snapshot, ledger),
         superseded=invariants.Superseded(
-            hidden=snapshot.accepted.hidden, originals=built.originals, replaced=snapshot.accepted.superseded
+            hidden=built.snapshot.accepted.hidden,
+            originals=built.originals,
+            replaced=built.snapshot.accepted.superseded,
         ),
         stale=asked.stale,
         detectors=detectors,
         settings=limits,
     )
-    return _GateRun(
+    return GateRun(
         built=built,
-        snapshot=snapshot,
-        services=services,
-        control=control,
-        before=before,
+        ground=ground,
         questions=asked,
         scoring=scoring,
         live=None if control is None else scoring.score(control, _before(built, asked.open), name=LIVE),
         recent=_recent(asked, ledger, limit=config.gate.replayed),
         detectors=detectors,
         checks=checks,
+    )
+
+
+def _scoring(built: Built, asked: GateQuestions, ground: Ground, known: ScoringRun | None) -> ScoringRun:
+    services = ground.services
+    sources = [chunk for chunk in built.chunks if chunk.confirmed is None]
+    references = scorecard.reference_texts([*asked.open, *asked.sealed], sources)
+    if known is not None:
+        return replace(known, references=references)
+    return ScoringRun(
+        services=services,
+        references=references,
+        judge=open_judge(services.config.judge, key=services.secrets.judge_api_key, cache=services.cache),
+        steps=ground.steps,
     )
 
 

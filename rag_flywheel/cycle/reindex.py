@@ -9,8 +9,8 @@ from datetime import timedelta
 from eval import gate
 from eval.questions.rewordings import OtherWords
 from ingest.reading import connectors
-from rag_flywheel.cycle.candidate import build_version
-from rag_flywheel.cycle.gate_run import Decided, decide_on
+from rag_flywheel.cycle import aside, night
+from rag_flywheel.cycle.night import Night
 from rag_flywheel.cycle.result import DEPLOYED, CycleDecision, CycleResult
 from rag_flywheel.cycle.scoring_run import Steps
 from rag_flywheel.cycle.snapshot import take_snapshot, unchanged
@@ -67,24 +67,27 @@ def _run(services: Services, *, force: bool, steps: Steps) -> CycleResult:
             skipped=snapshot.problems,
         )
     rephrase = None if services.rephraser is None else OtherWords(rephraser=services.rephraser)
-    built = build_version(snapshot, services, parent=live, rephrase=rephrase, steps=steps)
-    decided = decide_on(built, services, rephrase=rephrase, steps=steps)
-    result = conclude(decided, services, steps=steps)
+    found = night.run(snapshot, services, live=live, rephrase=rephrase, steps=steps)
+    result = conclude(found, services, steps=steps)
     return replace(
         result,
-        skipped=built.skipped,
-        removed=built.corpus.removed,
-        alike=built.corpus.alike,
-        followed=built.manifest.followed,
+        aside=found.found.told,
+        skipped=found.skipped,
+        removed=found.corpus.removed,
+        alike=found.corpus.alike,
+        followed=found.manifest.followed,
     )
 
 
-def conclude(decided: Decided, services: Services, *, steps: Steps) -> CycleResult:
-    """Record the version with the gate's word, and act on it."""
+def conclude(decided: Night, services: Services, *, steps: Steps) -> CycleResult:
+    """Record the version with the gate's word and what was set aside, and act on it."""
     index, ledger, settings = services.index, services.ledger, services.config.index
     manifest, decision = decided.manifest, decided.decision
-    ledger.add_version(manifest)
-    ledger.add_decision(decision)
+    with ledger.transaction():
+        ledger.add_version(manifest)
+        ledger.add_decision(decision)
+        held = {document.document_id for document in decided.corpus.documents}
+        aside.record(decided.found, manifest.version_id, held, services)
     passed = decision.outcome is Outcome.PASSED
     steps("deploying" if passed else "keeping the live version", 0, 1)
     way, why = _deployed(decided, services) if passed else (CycleDecision(decision.outcome), ())
@@ -113,7 +116,7 @@ def conclude(decided: Decided, services: Services, *, steps: Steps) -> CycleResu
     )
 
 
-def _deployed(decided: Decided, services: Services) -> tuple[CycleDecision, tuple[str, ...]]:
+def _deployed(decided: Night, services: Services) -> tuple[CycleDecision, tuple[str, ...]]:
     """Which way the version goes, and why."""
     try:
         deployed = deployment.deploy(decided.manifest, decided.decision, services)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ingest.build import Alike, RemovedFrom
 from ingest.reading.raw import Removal, Skipped
-from rag_flywheel.domain import Counts, DocumentId, Followed, Json, VersionId
+from rag_flywheel.cycle.aside import told
+from rag_flywheel.domain import Counts, DocumentId, Followed, Json, Suspicion, VersionId
 
 
 class CycleDecision(StrEnum):
@@ -32,7 +33,8 @@ class CycleResult:
     reasons: tuple[str, ...]
     report: Path | None = None  # the gate's, where it was asked
     counts: Counts | None = None  # of the version
-    skipped: tuple[Skipped, ...] = ()  # what was left out
+    aside: tuple[Suspicion, ...] = ()  # what guardrails point at: left out, or only reported
+    skipped: tuple[Skipped, ...] = ()  # what could not be read, or is there twice
     removed: tuple[RemovedFrom, ...] = ()  # what was taken out of documents that are kept
     alike: tuple[Alike, ...] = ()  # documents that nearly say the same
     followed: tuple[Followed, ...] = ()  # spans that people named which do not stand where they were named
@@ -46,6 +48,7 @@ class CycleResult:
             "reasons": [*self.reasons],
             "report": None if self.report is None else str(self.report),
             "counts": None if self.counts is None else dataclasses.asdict(self.counts),
+            "aside": [told(suspicion) for suspicion in self.aside],
             "skipped": [{"name": left_out.name, "reason": left_out.reason} for left_out in self.skipped],
             "removed": [
                 _as_json(removed.document_id, removal) for removed in self.removed for removal in removed.removed

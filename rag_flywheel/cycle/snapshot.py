@@ -3,10 +3,10 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from eval.guardrails.injection import Place, signs
 from eval.questions import golden
 from eval.questions.golden import Case
 from ingest import build
@@ -14,8 +14,12 @@ from ingest.corrections import Accepted, accepted
 from ingest.reading.raw import Skipped
 from ingest.reading.sources import SourceFile, fingerprint, list_files
 from rag_flywheel.domain import (
+    AsideState,
+    CorrectionId,
+    CorrectionState,
     Interaction,
     InteractionId,
+    ItemKind,
     Json,
     Manifest,
     Retirement,
@@ -28,8 +32,9 @@ from rag_flywheel.feedback import implicit
 from rag_flywheel.feedback.intake import confirmed
 from rag_flywheel.services import Services
 
-SHAPING = ("ingest", "privacy", "embedder", "reranker", "retrieval")
+SHAPING = ("ingest", "privacy", "embedder", "reranker", "retrieval", "guardrails")
 """The sections of the configuration that decide what a version answers."""
+RULED = (AsideState.RELEASED, AsideState.DROPPED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +47,12 @@ class Snapshot:
     digests: Mapping[str, str]  # file -> SHA-256
     reviewed: tuple[ReviewedCorrection, ...]
     accepted: Accepted
-    corrected: Mapping[InteractionId, Interaction]  # those that the accepted corrections are of
-    confirmed: tuple[Interaction, ...]  # but for questions that give orders to a language model: no one reviews them
+    corrected: Mapping[InteractionId, Interaction]  # those that corrections were accepted of
+    confirmed: tuple[Interaction, ...]  # but for those whose question was set aside
     weights: Mapping[InteractionId, float]  # of the confirmed and corrected ones whose implicit signals say something
     golden: tuple[Case, ...]
     retired: Mapping[str, Retirement]  # by the case's id
+    rulings: Mapping[str, AsideState]  # by the id of what was set aside: released or dropped
     settings: Mapping[str, Json]
     inputs: str  # digest of all of the above but the instant
 
@@ -65,50 +71,79 @@ def take_snapshot(services: Services, *, unfetched: Sequence[Skipped] = ()) -> S
     config, ledger = services.config, services.ledger
     cutoff = services.now()
     listing = list_files(config)
-    digests = fingerprint(listing.files)
     reviewed = ledger.corrections(until=cutoff)
     feedback = ledger.feedback(until=cutoff)
-    good = [ledger.interaction(interaction_id) for interaction_id in confirmed(feedback)]
-    praised = [
-        interaction
-        for interaction in good
-        if interaction.answered and interaction.consent and not signs(interaction.query, place=Place.QUESTION)
-    ]
+    aside = ledger.asides(until=cutoff)
+    out = {
+        found.suspicion.item
+        for found in aside
+        if found.suspicion.kind is ItemKind.QUESTION and found.state in (AsideState.ASIDE, AsideState.DROPPED)
+    }
+    good = [ledger.interaction(interaction_id) for interaction_id in confirmed(feedback) if interaction_id not in out]
     folder = golden.load_beir(config.resolve(config.golden)) if config.golden else []
-    cases = golden.collected(folder, ledger.golden_cases(until=cutoff))
-    retired = {retirement.case_id: retirement for retirement in ledger.retirements(until=cutoff)}
-    settings: dict[str, Json] = {name: getattr(config, name).model_dump(mode="json") for name in SHAPING}
-    standing = accepted(reviewed)
-    origins = [document.provenance.interaction_id for document in standing.documents if document.provenance is not None]
-    corrected = {name: ledger.interaction(name) for name in origins}
+    corrected = {
+        entry.correction.interaction_id: ledger.interaction(entry.correction.interaction_id)
+        for entry in reviewed
+        if entry.verdict_state is CorrectionState.ACCEPTED
+    }
+    praised = [interaction for interaction in good if interaction.answered and interaction.consent]
     labelled = corrected.keys() | {interaction.interaction_id for interaction in praised}
     weights = {name: weight for name, weight in implicit.weights(feedback).items() if name in labelled}
+    return _with_inputs(
+        Snapshot(
+            cutoff=cutoff,
+            files=listing.files,
+            problems=tuple({problem.name: problem for problem in (*listing.skipped, *unfetched)}.values()),
+            digests=fingerprint(listing.files),
+            reviewed=tuple(reviewed),
+            accepted=accepted(reviewed),
+            corrected=corrected,
+            confirmed=tuple(praised),
+            weights=weights,
+            golden=tuple(golden.collected(folder, ledger.golden_cases(until=cutoff))),
+            retired={retirement.case_id: retirement for retirement in ledger.retirements(until=cutoff)},
+            rulings={found.aside_id: found.state for found in aside if found.state in RULED},
+            settings={name: getattr(config, name).model_dump(mode="json") for name in SHAPING},
+            inputs="",
+        )
+    )
+
+
+def without(
+    snapshot: Snapshot, *, corrections: AbstractSet[CorrectionId], questions: AbstractSet[InteractionId]
+) -> Snapshot:
+    """As if nobody had made these corrections, or confirmed the answers to these questions."""
+    if not corrections and not questions:
+        return snapshot
+    reviewed = tuple(entry for entry in snapshot.reviewed if entry.correction.correction_id not in corrections)
+    return _with_inputs(
+        replace(
+            snapshot,
+            reviewed=reviewed,
+            accepted=accepted(reviewed),
+            confirmed=tuple(asked for asked in snapshot.confirmed if asked.interaction_id not in questions),
+        )
+    )
+
+
+def _with_inputs(snapshot: Snapshot) -> Snapshot:
+    """With the digest of what a version would be made of."""
+    standing = snapshot.accepted
+    origins = {document.provenance.interaction_id for document in standing.documents if document.provenance is not None}
+    labelled = origins | {interaction.interaction_id for interaction in snapshot.confirmed}
     parts = [
         build.RULES,
-        [(file.name, digests[file.name], file.alone, file.source.treatment) for file in listing.files],
+        [(file.name, snapshot.digests[file.name], file.alone, file.source.treatment) for file in snapshot.files],
         [(document.document_id, document.text, document.question) for document in standing.documents],
         [(span.document_id, span.start, span.end) for span in standing.hidden],
-        sorted(interaction.interaction_id for interaction in praised),
-        sorted(weights.items()),
-        [golden.content(case) for case in cases],
-        sorted(retired),
-        settings,
+        sorted(interaction.interaction_id for interaction in snapshot.confirmed),
+        sorted((name, weight) for name, weight in snapshot.weights.items() if name in labelled),
+        [golden.content(case) for case in snapshot.golden],
+        sorted(snapshot.retired),
+        sorted(name for name, state in snapshot.rulings.items() if state is AsideState.RELEASED),
+        snapshot.settings,
     ]
-    return Snapshot(
-        cutoff=cutoff,
-        files=listing.files,
-        problems=tuple({problem.name: problem for problem in (*listing.skipped, *unfetched)}.values()),
-        digests=digests,
-        reviewed=tuple(reviewed),
-        accepted=standing,
-        corrected=corrected,
-        confirmed=tuple(praised),
-        weights=weights,
-        golden=tuple(cases),
-        retired=retired,
-        settings=settings,
-        inputs=hashlib.sha256(json.dumps(parts).encode()).hexdigest(),
-    )
+    return replace(snapshot, inputs=hashlib.sha256(json.dumps(parts).encode()).hexdigest())
 
 
 def unchanged(snapshot: Snapshot, records: Sequence[VersionRecord], live: VersionId | None) -> str | None:

@@ -5,6 +5,7 @@ Every instant is a timezone-aware `datetime` in UTC. Every span counts character
 """
 
 from rag_flywheel.domain.anchors import Fate, Followed
+from rag_flywheel.domain.asides import Aside, AsideState, Guardrail, ItemKind, Suspicion
 from rag_flywheel.domain.checks import GROUP
 from rag_flywheel.domain.conversation import Citation, Draft, Interaction, Question, Shown, Turn
 from rag_flywheel.domain.documents import Chunk, Document, Evidence, Provenance, Quote
@@ -41,6 +42,8 @@ __all__ = [
     "IMPLICIT",
     "Admission",
     "Arm",
+    "Aside",
+    "AsideState",
     "AuditEntry",
     "Canary",
     "CanaryId",
@@ -67,9 +70,11 @@ __all__ = [
     "Followed",
     "Freeze",
     "GoldenCase",
+    "Guardrail",
     "HoldOut",
     "Interaction",
     "InteractionId",
+    "ItemKind",
     "Json",
     "LearnedRanking",
     "Manifest",
@@ -86,6 +91,7 @@ __all__ = [
     "Scores",
     "Shown",
     "Stage",
+    "Suspicion",
     "Turn",
     "Verdict",
     "VersionId",

@@ -122,6 +122,7 @@ class Review:
     verdict: Verdict
     answer: str | None
     note: str | None
+    overrules: str | None = None  # the guardrails that had set it aside, where this verdict accepts it all the same
 
     def __post_init__(self) -> None:
         aware("reviewed", self.reviewed)

@@ -104,6 +104,32 @@ def decide(
     return ledger.correction(correction_id)
 
 
+def send_back(
+    correction_id: CorrectionId,
+    *,
+    guardrail: str,
+    reason: str,
+    ledger: ReviewLedger,
+    at: datetime,
+    new_id: Callable[[], str],
+) -> bool:
+    """Send a correction that was set aside back to its reviewers."""
+    if ledger.correction(correction_id).verdict_state is not CorrectionState.ACCEPTED:
+        return False
+    ledger.add_review(
+        Review(
+            review_id=new_id(),
+            correction_id=correction_id,
+            reviewed=at,
+            reviewer="rag-flywheel",
+            verdict=Verdict.QUARANTINE,
+            answer=None,
+            note=f"{guardrail}: {reason}",
+        )
+    )
+    return True
+
+
 def _consequences(corrections: Sequence[ReviewedCorrection], review: Review) -> dict[str, Json]:
     this = review.correction_id
     decided = [

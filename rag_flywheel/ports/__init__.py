@@ -6,6 +6,7 @@ Arrays are numpy float32. Vectors have unit length, so that a dot product is a c
 from rag_flywheel.ports.cache import Cache
 from rag_flywheel.ports.index import Entry, PassageIndex, Vectors
 from rag_flywheel.ports.ledger import (
+    Asides,
     Conversations,
     Corrections,
     Erasure,
@@ -23,6 +24,7 @@ from rag_flywheel.ports.web import Webhooks
 
 __all__ = [
     "PLACEHOLDER",
+    "Asides",
     "Cache",
     "Conversations",
     "Corrections",

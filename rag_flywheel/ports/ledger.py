@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from rag_flywheel.domain import (
+    Aside,
     AuditEntry,
     Canary,
     CanaryId,
@@ -132,6 +133,15 @@ class GoldenCases(Protocol):
         """Oldest first, up to and including `until`."""
 
 
+class Asides(Protocol):
+    """What guardrails point at, and what became of it."""
+
+    def add_aside(self, aside: Aside) -> None: ...
+
+    def asides(self, *, until: datetime | None = None) -> list[Aside]:
+        """The latest entry of each id up to and including `until`, the oldest of these first."""
+
+
 class Rollouts(Protocol):
     """Who met which version: canaries, exposures, the hold-out, the freeze."""
 
@@ -188,11 +198,23 @@ class Erasure(Protocol):
     """Forgetting a person."""
 
     def erase_user(self, user: str) -> dict[str, int]:
-        """Delete interactions, feedback and corrections (with reviews) of one pseudonym; returns counts by table."""
+        """Delete interactions, feedback and corrections (with reviews) of one pseudonym, and what was set aside of
+        them; returns counts by table.
+        """
 
 
 class Ledger(
-    Operations, Conversations, Corrections, Versions, GoldenCases, Rollouts, Outbox, Replies, Erasure, Protocol
+    Operations,
+    Conversations,
+    Corrections,
+    Versions,
+    GoldenCases,
+    Asides,
+    Rollouts,
+    Outbox,
+    Replies,
+    Erasure,
+    Protocol,
 ):
     """All of it, in one database: what a transaction spans."""
 

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from rag_flywheel.domain import (
     Admission,
+    Aside,
+    AsideState,
     AuditEntry,
     ChunkId,
     Citation,
@@ -20,9 +22,11 @@ from rag_flywheel.domain import (
     FeedbackKind,
     Freeze,
     GoldenCase,
+    Guardrail,
     HoldOut,
     Interaction,
     InteractionId,
+    ItemKind,
     Json,
     LearnedRanking,
     Manifest,
@@ -33,6 +37,7 @@ from rag_flywheel.domain import (
     Scores,
     Shown,
     Stage,
+    Suspicion,
     Verdict,
     VersionId,
 )
@@ -171,6 +176,26 @@ def a_golden_case(name: str = "golden:q1", *, added: datetime = NOON, answerable
 
 def a_retirement(of: str = "golden:q1", *, retired: datetime = NOON) -> Retirement:
     return Retirement(case_id=of, retired=retired, who="rita", why="asked twice")
+
+
+def an_aside(
+    item: str = "d1",
+    *,
+    kind: ItemKind = ItemKind.DOCUMENT,
+    at: datetime = NOON,
+    state: AsideState = AsideState.ASIDE,
+    text: str = "0a",
+) -> Aside:
+    suspicion = Suspicion(
+        kind=kind,
+        item=item,
+        guardrail=Guardrail.INJECTION,
+        reason="It speaks to a language model.",
+        digest=text,
+        place=Evidence(document_id=DocumentId(item), start=0, end=7),
+        excerpt="öffne \x00 \ud800",
+    )
+    return Aside(suspicion=suspicion, state=state, at=at, version_id=VersionId("v1"), who="ann", why="a quotation")
 
 
 def a_holdout(version: str | None = "v0", *, since: datetime = NOON) -> HoldOut:

@@ -4,11 +4,9 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from rag_flywheel.domain import (
-    InteractionId,
-)
+from rag_flywheel.domain import InteractionId, ItemKind
 from rag_flywheel.ports import Ledger
-from tests.contract.rows import NOON, a_correction, a_feedback, a_review, an_interaction
+from tests.contract.rows import NOON, a_correction, a_feedback, a_review, an_aside, an_interaction
 from tests.contract.running import failing
 from tests.fakes.samples import exposure
 
@@ -27,6 +25,14 @@ def test_erasing_a_person_removes_all_of_theirs_and_what_others_said_on_it_and_c
         ledger.add_review(a_review(f"r{number}", of=of))
     for unit, met in (("ann", "bobs"), ("ann", None), ("a session", "anns"), ("bob", "bobs"), ("bob", None)):
         ledger.add_exposure(exposure(unit, of=met))
+    for item, kind in (
+        ("anns", ItemKind.QUESTION),
+        ("bobs", ItemKind.QUESTION),
+        ("ann-corrects", ItemKind.CORRECTION),
+        ("bob-corrects", ItemKind.CORRECTION),
+        ("anns", ItemKind.DOCUMENT),
+    ):
+        ledger.add_aside(an_aside(item, kind=kind))
     ledger.remember("anns-key", digest="d", reply={"id": "ann-corrects", "status": "pending"}, at=NOON)
     ledger.remember("bobs-key", digest="d", reply={"id": "bob-corrects", "status": "pending"}, at=NOON)
 
@@ -37,6 +43,7 @@ def test_erasing_a_person_removes_all_of_theirs_and_what_others_said_on_it_and_c
         "feedback": 2,
         "corrections": 2,
         "reviews": 3,
+        "asides": 2,
         "exposures": 3,
         "replies": 1,
     }
@@ -46,6 +53,7 @@ def test_erasing_a_person_removes_all_of_theirs_and_what_others_said_on_it_and_c
     [left] = ledger.corrections()
     assert left.correction.correction_id == "bob-corrects"
     assert left.review == a_review("r3", of="bob-corrects")
+    assert [aside.suspicion.item for aside in ledger.asides()] == ["bobs", "bob-corrects", "anns"]
     assert ledger.remembered("anns-key") is None
     assert ledger.remembered("bobs-key") is not None
     assert set(ledger.erase_user("ann").values()) == {0}

@@ -38,6 +38,7 @@ from tests.contract.rows import (
     a_notice,
     a_retirement,
     a_review,
+    an_aside,
     an_entry,
     an_interaction,
 )
@@ -79,6 +80,7 @@ def fill(ledger: SqlLedger) -> None:
     ledger.add_decision(a_decision())
     ledger.add_golden_case(a_golden_case())
     ledger.add_retirement(a_retirement())
+    ledger.add_aside(an_aside())
     ledger.add_exposure(exposure())
     ledger.add_canary(canary())
     ledger.add_holdout(a_holdout())
@@ -248,6 +250,7 @@ def test_what_every_question_and_every_tick_asks_is_one_query_however_much_there
     ledger = SqlLedger(Database(engine, timeout=10), lock_folder=tmp_path / "locks")
     ledger.add_interaction(an_interaction())
     for number in range(5):
+        ledger.add_aside(an_aside())
         ledger.add_exposure(exposure())
         ledger.add_canary(canary(f"canary{number}"))
         ledger.add_holdout(a_holdout())

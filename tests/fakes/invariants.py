@@ -33,6 +33,8 @@ def version(
     find: Callable[[Chunk], Sequence[Chunk]] = lambda chunk: [chunk],
     duplicates: Sequence[str] = (),
     confirmed: Sequence[str] = (),
+    documents: Sequence[str] = (),
+    aside: Sequence[str] = (),
 ) -> Candidate:
     return Candidate(
         manifest=manifest(confirmed=confirmed),
@@ -40,6 +42,8 @@ def version(
         stored=chunks if stored is None else stored,
         find=find,
         duplicates={DocumentId(duplicate) for duplicate in duplicates},
+        documents={DocumentId(name) for name in documents},
+        aside={DocumentId(name) for name in aside},
     )
 
 
@@ -63,7 +67,6 @@ def detectors(
 ) -> Detectors:
     return Detectors(
         redactor=redactor or FakeRedactor(),
-        document_redactor=redactor or FakeRedactor(),
         entities=("EMAIL_ADDRESS",),
         planted_strings=planted_strings,
         rate=rate,

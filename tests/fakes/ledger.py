@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from rag_flywheel.domain import (
+    Aside,
     AuditEntry,
     Canary,
     CanaryId,
@@ -25,6 +26,7 @@ from rag_flywheel.domain import (
     HoldOut,
     Interaction,
     InteractionId,
+    ItemKind,
     Json,
     Manifest,
     Notice,
@@ -54,6 +56,7 @@ class _Tables:
     decisions: list[Decision] = field(default_factory=list)
     golden_cases: dict[str, GoldenCase] = field(default_factory=dict)
     retirements: dict[str, Retirement] = field(default_factory=dict)
+    asides: list[Aside] = field(default_factory=list)
     exposures: list[Exposure] = field(default_factory=list)
     canaries: list[Canary] = field(default_factory=list)
     holdouts: list[HoldOut] = field(default_factory=list)
@@ -232,6 +235,17 @@ class MemoryLedger:
             ]
         return sorted(found, key=lambda retirement: retirement.retired)
 
+    def add_aside(self, aside: Aside) -> None:
+        with self.transaction():
+            self._rows.asides.append(aside)
+
+    def asides(self, *, until: datetime | None = None) -> list[Aside]:
+        with self._turn:
+            known = [aside for aside in self._rows.asides if until is None or aside.at <= until]
+        in_order = sorted(known, key=lambda aside: aside.at)
+        latest = {aside.aside_id: aside for aside in in_order}
+        return [aside for aside in in_order if latest[aside.aside_id] is aside]
+
     def add_exposure(self, exposure: Exposure) -> None:
         with self._turn:
             if exposure.interaction_id is not None:
@@ -346,7 +360,13 @@ class MemoryLedger:
             replies = {
                 key for key, (_, reply) in rows.replies.items() if any(name in json.dumps(reply) for name in named)
             }
-            met = len(rows.exposures)
+            met, suspected = len(rows.exposures), len(rows.asides)
+            rows.asides = [
+                aside
+                for aside in rows.asides
+                if not (aside.suspicion.kind is ItemKind.QUESTION and aside.suspicion.item in asked)
+                and not (aside.suspicion.kind is ItemKind.CORRECTION and aside.suspicion.item in corrected)
+            ]
             rows.exposures = [
                 exposure
                 for exposure in rows.exposures
@@ -354,6 +374,7 @@ class MemoryLedger:
             ]
             return {
                 "replies": _remove(rows.replies, replies),
+                "asides": suspected - len(rows.asides),
                 "reviews": _remove(rows.reviews, reviews),
                 "corrections": _remove(rows.corrections, corrected),
                 "feedback": _remove(rows.feedback, given),

@@ -11,13 +11,16 @@ from eval.guardrails.checks import Check, Invariant, check
 from eval.questions.golden import Case, Retired, Slice
 from eval.report import report
 from eval.report.churn import Change, Changed, Churn, First, Kind
+from eval.report.correction_rates import Rate, Rates, share
 from eval.report.lineage import Lineage, ReadSources, TakenOut
+from eval.report.night import Attempt, Night, SetAside
 from eval.report.report import Judging, Scored
 from eval.scores.agreement import Agreement
 from eval.scores.ragas_metrics import FAITHFULNESS
 from eval.scores.scorecard import Reply, Scorecard
 from rag_flywheel.config import Gate
-from rag_flywheel.domain import DocumentId, InteractionId, VersionId
+from rag_flywheel.domain import CorrectionId, DocumentId, InteractionId, VersionId
+from rag_flywheel.domain.probes import Found, Probe, Reworded
 from tests.fakes.evaluation import case, chunk, manifest, reply
 from tests.fakes.samples import NOON, correction_chunk, reviewed
 
@@ -64,6 +67,21 @@ HARM = check(
     documents=[DocumentId("d7")],
 )
 HOLDS = check(Invariant.AUTHORS, "share of one author", value=0.25, limit=0.5, breach="Too much of one.")
+PROBES = (
+    Probe(
+        correction_id=CorrectionId("c1"),
+        own=Found.AND_USED,
+        rewordings=(
+            Reworded(found=Found.AND_USED, made=True),
+            Reworded(found=Found.NOT_USED, made=True),
+            Reworded(found=Found.AND_USED, made=False),
+        ),
+    ),
+    Probe(
+        correction_id=CorrectionId("c2"), own=Found.AND_USED, rewordings=(Reworded(found=Found.NOT_FOUND, made=True),)
+    ),
+    Probe(correction_id=CorrectionId("c3"), own=Found.NOT_FOUND),
+)
 
 
 def ruling(control: Scorecard | None, treatment: Scorecard = AFTER, checks: Sequence[Check] = (HOLDS, HARM)) -> Ruling:
@@ -110,7 +128,13 @@ def full() -> dict[str, Any]:
                 alike=((DocumentId("d1"), DocumentId("d7")),),
             ),
         ),
-        Scored(control=BEFORE, treatment=AFTER, retired=retired, replies=REPLIES),
+        Scored(
+            control=BEFORE,
+            treatment=AFTER,
+            retired=retired,
+            replies=REPLIES,
+            churn=Churn(asked=40, changed=(churned,), share=0.025, shares={Change.PASSAGE: 0.025}),
+        ),
         decided=NOON,
         settings=Gate(),
         judging=Judging(
@@ -120,7 +144,60 @@ def full() -> dict[str, Any]:
             ),
             costs={"calls": 1234, "seconds": 5.25, "cached": 7, "stopped": "its budget of 1,234 calls is spent"},
         ),
-        churn=Churn(asked=40, changed=(churned,), share=0.025, shares={Change.PASSAGE: 0.025}),
+        night=night(),
+    )
+
+
+def night() -> Night:
+    """Two items set aside and one only reported, two attempts, and three probes of which one found nothing."""
+    return Night(
+        aside=[
+            SetAside(
+                kind="document",
+                item="d1",
+                place="d1:0:90",
+                guardrail="injection",
+                reason="It tells a machine | what to do.",
+                do="Run `rag-flywheel aside release d1:0:90` where it is harmless.",
+            ),
+            SetAside(
+                kind="correction",
+                item="c8",
+                place=None,
+                guardrail="poison",
+                reason="It answers <many> topics.",
+                do="Review it again.",
+            ),
+            SetAside(
+                kind="document",
+                item="d7",
+                place=None,
+                guardrail="injection",
+                reason="It quotes an attack.",
+                do="Nothing: it is official.",
+                official=True,
+            ),
+        ],
+        attempts=[
+            Attempt(number=1, tried="all that was learned", confidence=0.95, outcome="refused", why=("7 were lost.",)),
+            Attempt(
+                number=2,
+                tried="without what took them",
+                confidence=0.98,
+                outcome="passed",
+                why=("No guard is worse.",),
+                left_out=("c3", "c4"),
+            ),
+        ],
+        probes=PROBES,
+        rates=Rates(
+            discoverability=share(5, 7),
+            usage=share(4, 5),
+            false_trigger_rate=share(1, 250),
+            retention=share(0, 0),
+            correction_lag_p50=Rate(value=30_600.0, n=3),
+            correction_lag_p95=Rate(value=180_000.0, n=3),
+        ),
     )
 
 

@@ -1,9 +1,10 @@
 """Forgetting a person: the one place where rows are deleted."""
 
-from sqlalchemy import Text, cast, delete, exists, or_, select, union_all
+from sqlalchemy import Text, and_, cast, delete, exists, or_, select, union_all
 
 from rag_flywheel.adapters.ledger import tables
 from rag_flywheel.adapters.ledger.database import InDatabase
+from rag_flywheel.domain import ItemKind
 from rag_flywheel.ports.ledger import Erasure
 
 
@@ -20,10 +21,16 @@ class SqlErasure(InDatabase, Erasure):
         of_exposures = or_(exposed.unit == user, exposed.interaction_id.in_(theirs))
         corrections = select(corrected.correction_id).where(of_corrections)
         names = union_all(theirs, select(given.feedback_id).where(of_feedback), corrections).subquery().c[0]
+        suspected = tables.asides.c
+        of_asides = or_(
+            and_(suspected.kind == ItemKind.QUESTION, suspected.item.in_(theirs)),
+            and_(suspected.kind == ItemKind.CORRECTION, suspected.item.in_(corrections)),
+        )
         named = exists().where(cast(tables.replies.c.reply, Text).contains('"' + names + '"'))
         # A row goes before the one it refers to, and a row that finds others after them.
         steps = {
             "replies": delete(tables.replies).where(named),
+            "asides": delete(tables.asides).where(of_asides),
             "reviews": delete(tables.reviews).where(tables.reviews.c.correction_id.in_(corrections)),
             "corrections": delete(tables.corrections).where(of_corrections),
             "feedback": delete(tables.feedback).where(of_feedback),

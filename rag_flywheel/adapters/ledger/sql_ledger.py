@@ -3,6 +3,7 @@
 import contextlib
 from pathlib import Path
 
+from rag_flywheel.adapters.ledger.asides import SqlAsides
 from rag_flywheel.adapters.ledger.conversations import SqlConversations
 from rag_flywheel.adapters.ledger.corrections import SqlCorrections
 from rag_flywheel.adapters.ledger.database import Database
@@ -38,6 +39,7 @@ class SqlLedger(
     SqlCorrections,
     SqlVersions,
     SqlGoldenCases,
+    SqlAsides,
     SqlRollouts,
     SqlOutbox,
     SqlReplies,

@@ -28,6 +28,7 @@ from sqlalchemy import (
 
 from rag_flywheel.adapters.ledger.forms import present
 from rag_flywheel.domain import (
+    Aside,
     AuditEntry,
     Canary,
     Correction,
@@ -206,6 +207,18 @@ retirements = Table(
     Column("case_id", Text, nullable=False, unique=True),
     Column("retired", Instant, nullable=False, index=True),
     Column("body", Value(Retirement), nullable=False),
+)
+
+asides = Table(
+    "asides",
+    metadata,
+    _sequence(),
+    Column("aside_id", Text, nullable=False, index=True),  # once for each change of what became of it
+    Column("at", Instant, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("item", Text, nullable=False, index=True),
+    Column("state", Text, nullable=False),
+    Column("body", Value(Aside), nullable=False),
 )
 
 exposures = Table(

@@ -5,8 +5,13 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+from eval.report import night as told
+from rag_flywheel.cycle.candidate import Ground, prepare
+from rag_flywheel.cycle.gate_run import Attempt, GateRun
+from rag_flywheel.cycle.night import Night
 from rag_flywheel.cycle.reindex import reindex
 from rag_flywheel.cycle.result import CycleResult
+from rag_flywheel.cycle.snapshot import Snapshot, take_snapshot
 from rag_flywheel.domain import (
     Chunk,
     Citation,
@@ -99,6 +104,25 @@ def cycle(made: Services) -> tuple[Manifest, list[Chunk]]:
 def ranked(made: Services, manifest: Manifest, question: str) -> list[Passage]:
     searcher = made.open(manifest)
     return retrieve(question, searcher=searcher)
+
+
+def ground(made: Services) -> tuple[Snapshot, Ground]:
+    """What a candidate would be built on now."""
+    snapshot = take_snapshot(made)
+    return snapshot, prepare(snapshot, made, live=made.index.live(), rephrase=None, steps=quiet)
+
+
+def night(attempt: Attempt, gate: GateRun) -> Night:
+    """A night in which the gate was asked once."""
+    decision = gate.decision(attempt, told.Night())
+    return Night(
+        manifest=attempt.manifest,
+        decision=decision,
+        report=gate.ground.services.reports / attempt.manifest.version_id,
+        found=gate.built.findings,
+        skipped=gate.built.skipped,
+        corpus=gate.ground.corpus,
+    )
 
 
 def changed(made: Services, text: str = "Oil each lock before winter comes.") -> None:

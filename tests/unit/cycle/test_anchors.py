@@ -9,11 +9,11 @@ import pytest
 from eval.guardrails.checks import Invariant
 from rag_flywheel.cycle.candidate import build_version
 from rag_flywheel.cycle.result import CycleResult
-from rag_flywheel.cycle.snapshot import take_snapshot
 from rag_flywheel.domain import DocumentId, Evidence, Fate, GoldenCase
 from rag_flywheel.domain.equivalence import normalised
 from tests.fakes.samples import correction, interaction, review
 from tests.unit.cycle.house import EARLIER, House, built_in
+from tests.unit.cycle.household import ground
 
 QUESTION = "How long is the ignition button held?"
 WRONG = "Turn the gas tap to the left and hold the ignition button for ten seconds."
@@ -167,9 +167,6 @@ def test_a_confirmed_answer_is_found_by_its_question_when_its_page_is_renamed_an
         house.praise(page, f"How do I care for the {page} of our house?")
     rename(house, "lamp.md", "lights.md", lambda text: f"A first line.\n\n{text}")
     rewrite(house, "door.md", lambda text: text.replace("twice per year", "once per month"))
-    services = house.services
-    built = build_version(
-        take_snapshot(services), services, parent=services.index.live(), rephrase=None, steps=house.step
-    )
+    built = build_version(*ground(house.services))
     known = {chunk.document_id for chunk in built.chunks if chunk.confirmed is not None}
     assert known == {"pump.md", "lights.md", "oven.md"}

@@ -1,14 +1,13 @@
 """Which of several rankings the gate lets through."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 
 from eval.questions import splits
 from rag_flywheel.cycle.candidate import build_version
-from rag_flywheel.cycle.gate_run import decide_on
-from rag_flywheel.cycle.snapshot import take_snapshot
+from rag_flywheel.cycle.gate_run import open_gate
 from rag_flywheel.domain import (
     Decision,
     LearnedRanking,
@@ -23,7 +22,7 @@ from tests.fakes.ledger import MemoryLedger
 from tests.fakes.services import services
 from tests.unit.cycle.household import (
     cycle,
-    quiet,
+    ground,
     ranked,
 )
 
@@ -86,15 +85,12 @@ gate: {minimum_cases: 1, known_items: 0}
     judged(made, 4)
     first, _ = cycle(made)
     judged(made, TOPICS)
-    snapshot = take_snapshot(made)
-    built = build_version(snapshot, made, parent=first.version_id, rephrase=None, steps=quiet)
-    alone = replace(built, attempts=built.attempts[:1])
-    decision = decide_on(alone, made, rephrase=None, steps=quiet).decision
-    assert decision.outcome is Outcome.REFUSED
+    built = build_version(*ground(made))
+    ruling = open_gate(built, ground(made)[1], None).ask(built.manifest, confidence=0.95, still_lost={}).ruling
+    assert ruling.outcome is Outcome.REFUSED
+    made.index.delete(built.manifest.version_id)
     second, _ = cycle(made)
-    return Tried(
-        made=made, ledger=ledger, first=first, bold=built.attempts[0], reason=decision.reasons[0], second=second
-    )
+    return Tried(made=made, ledger=ledger, first=first, bold=built.attempts[0], reason=ruling.reasons[0], second=second)
 
 
 def judged(made: Services, topics: int) -> None:
@@ -117,7 +113,7 @@ def test_where_the_gate_refuses_the_first_attempt_and_passes_the_second_the_seco
 
 
 def test_the_notes_of_the_attempt_that_passed_name_why_the_one_before_was_refused(tried: Tried) -> None:
-    assert "attempt 1 of 2" in tried.second.notes[-1]
+    assert "attempt 1, all that is new, ranking 1 of 2, was refused" in tried.second.notes[-1]
     assert tried.reason in tried.second.notes[-1]
     assert [note for note in tried.second.notes if note.startswith("attempt")] == [tried.second.notes[-1]]
 

@@ -27,8 +27,8 @@ from tests.unit.cycle.household import (
     REWORDED,
     cycle,
     decided,
+    ground,
     praised,
-    quiet,
     ranked,
     said,
 )
@@ -48,7 +48,7 @@ def made(tmp_path: Path) -> Services:
 
 def next_version(made: Services) -> dict[CorrectionId, tuple[Evidence, ...]]:
     """The corrections that a version built now holds, each with what it supersedes."""
-    manifest = build_version(take_snapshot(made), made, parent=None, rephrase=None, steps=quiet).manifest
+    manifest = build_version(*ground(made)).manifest
     held = {
         chunk.provenance.correction_id: chunk.provenance.supersedes
         for chunk in made.index.chunks(manifest.version_id)

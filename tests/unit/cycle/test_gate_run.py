@@ -6,15 +6,19 @@ from pathlib import Path
 import pytest
 
 from eval.guardrails.checks import Invariant
+from eval.report.night import Night
 from rag_flywheel.cycle.candidate import build_version
-from rag_flywheel.cycle.gate_run import decide_on
-from rag_flywheel.cycle.snapshot import take_snapshot
-from rag_flywheel.domain import (
-    LearnedRanking,
-    Outcome,
-)
+from rag_flywheel.cycle.gate_run import GateRun, open_gate
+from rag_flywheel.domain import Decision, Outcome
 from tests.fakes.rephraser import ScriptedRephraser
 from tests.unit.cycle.house import FACTS, FENCE, REWORDED, VARNISH, House, built_in, named
+from tests.unit.cycle.household import ground
+
+
+def asked(gate: GateRun) -> Decision:
+    attempt = gate.ask(gate.built.manifest, confidence=0.95, still_lost={})
+    return gate.decision(attempt, Night())
+
 
 # --- small deployments ----------------------------------------------------------------------------------------------
 
@@ -62,18 +66,12 @@ def test_what_a_version_holds_is_refused_after_one_attempt(tmp_path: Path) -> No
     house.write("planted.txt", "zebra-quartz-4711\n")
     house.cycle()
     house.write("leak.md", "The word of the day is zebra quartz 4711, and nobody should ever read it.\n")
-    snapshot = take_snapshot(house.services)
-    built = build_version(snapshot, house.services, parent=house.services.index.live(), rephrase=None, steps=house.step)
-    bold = LearnedRanking(fusion={"dense_margin": 1.0})
-    several = replace(built, attempts=(bold, *built.attempts))
-    house.steps.clear()
-    decided = decide_on(several, house.services, rephrase=None, steps=house.step)
-    manifest = decided.manifest
-    assert decided.decision.outcome is Outcome.REFUSED
-    assert manifest.learned == bold
+    result = house.cycle()
+    manifest = house.services.ledger.version(result.version).manifest
+    assert result.decision == "refused"
     assert named(house, "deciding") == [("deciding", 0, 1)]
     assert not [note for note in manifest.notes if note.startswith("attempt")]
-    assert (decided.report / "report.html").is_file()
+    assert result.report.is_file()
 
 
 def test_a_planted_string_in_a_document_refuses_the_version_and_is_not_repeated(tmp_path: Path) -> None:
@@ -89,11 +87,12 @@ def test_a_planted_string_in_a_document_refuses_the_version_and_is_not_repeated(
 
 
 def test_a_document_that_is_lost_in_reading_an_unchanged_file_refuses_the_version(house: House) -> None:
-    live = house.cycle().version
-    snapshot = take_snapshot(house.services)
-    built = build_version(snapshot, house.services, parent=live, rephrase=None, steps=house.step)
+    house.cycle()
+    snapshot, base = ground(house.services)
+    built = build_version(snapshot, base)
     less = replace(built, chunks=tuple(chunk for chunk in built.chunks if chunk.document_id != "lamp.md"))
-    decision = decide_on(less, house.services, rephrase=None, steps=house.step).decision
+    gate = open_gate(less, base, None)
+    decision = asked(gate)
     assert decision.outcome is Outcome.REFUSED
     broken = [(check["invariant"], check["documents"]) for check in decision.report["checks"] if not check["holds"]]
     assert broken == [(Invariant.STORED, ["lamp.md"]), (Invariant.LOST, ["lamp.md"])]  # still stored, as it was built
@@ -120,11 +119,11 @@ def test_who_is_erased_between_build_and_judgement_refuses_the_version(tmp_path:
     else:
         house.praise("boiler", "Why is my shower so icy at dawn?", user="ada")
         house.praise("door", "Squeaking noises when guests enter", user="ada")
-    snapshot = take_snapshot(house.services)
-    live = house.services.index.live()
-    built = build_version(snapshot, house.services, parent=live, rephrase=None, steps=house.step)
+    snapshot, base = ground(house.services)
+    built = build_version(snapshot, base)
     house.services.ledger.erase_user("ada")
-    decision = decide_on(built, house.services, rephrase=None, steps=house.step).decision
+    gate = open_gate(built, base, None)
+    decision = asked(gate)
     assert decision.outcome is Outcome.REFUSED
     [erased] = [check for check in decision.report["checks"] if check["invariant"] == Invariant.ERASED]
     assert not erased["holds"]

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from rag_flywheel.cycle.candidate import build_version
-from rag_flywheel.cycle.gate_run import decide_on
+from rag_flywheel.cycle.gate_run import open_gate
 from rag_flywheel.cycle.reindex import conclude, reindex
-from rag_flywheel.cycle.snapshot import take_snapshot
 from rag_flywheel.domain import (
     Outcome,
     VersionState,
@@ -23,6 +22,8 @@ from tests.unit.cycle.household import (
     again,
     changed,
     cycle,
+    ground,
+    night,
     praised,
     quiet,
 )
@@ -245,9 +246,10 @@ def test_a_version_that_the_gate_did_not_pass_leaves_a_notice_with_its_reasons(
 ) -> None:
     again(household)
     changed(household)
-    snapshot = take_snapshot(household)
-    built = build_version(snapshot, household, parent=household.index.live(), rephrase=None, steps=quiet)
-    decided = decide_on(built, household, rephrase=None, steps=quiet)
+    snapshot, base = ground(household)
+    built = build_version(snapshot, base)
+    gate = open_gate(built, base, None)
+    decided = night(gate.ask(built.manifest, confidence=0.95, still_lost={}), gate)
     manifest = decided.manifest
     fallen = replace(decided.decision, outcome=Outcome(outcome), reasons=("untouched questions fell",))
     result = conclude(replace(decided, decision=fallen), household, steps=quiet)

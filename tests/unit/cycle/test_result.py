@@ -5,7 +5,7 @@ from pathlib import Path
 from ingest.build import Alike, RemovedFrom
 from ingest.reading.raw import Removal, Skipped
 from rag_flywheel.cycle.result import CycleDecision, CycleResult
-from rag_flywheel.domain import Counts, DocumentId, Fate, Followed, VersionId
+from rag_flywheel.domain import Counts, DocumentId, Fate, Followed, Guardrail, ItemKind, Suspicion, VersionId
 from tests.fakes.samples import span
 
 
@@ -16,6 +16,17 @@ def test_a_result_is_shown_with_the_keys_that_scripts_read() -> None:
         reasons=("better",),
         report=Path("reports/v1/report.html"),
         counts=Counts(documents=1, passages=2, corrections=3, superseded=4, skipped=5),
+        aside=(
+            Suspicion(
+                kind=ItemKind.DOCUMENT,
+                item="e.md",
+                guardrail=Guardrail.INJECTION,
+                reason="it gives orders",
+                digest="0a",
+                place=span("e.md", 3, 9),
+                excerpt="not shown",
+            ),
+        ),
         skipped=(Skipped(name="a.md", reason="is empty"), Skipped(name="b", reason="same", same_as=DocumentId("c"))),
         removed=(
             RemovedFrom(
@@ -37,6 +48,18 @@ def test_a_result_is_shown_with_the_keys_that_scripts_read() -> None:
         "reasons": ["better"],
         "report": "reports/v1/report.html",
         "counts": {"documents": 1, "passages": 2, "corrections": 3, "superseded": 4, "skipped": 5},
+        "aside": [
+            {
+                "id": result.aside[0].aside_id,
+                "kind": "document",
+                "item": "e.md",
+                "place": "e.md:3:9",
+                "guardrail": "injection",
+                "reason": "it gives orders",
+                "do": "see it with `aside show`; release it where it is harmless, else mend the document or drop it",
+                "official": False,
+            }
+        ],
         "skipped": [{"name": "a.md", "reason": "is empty"}, {"name": "b", "reason": "same"}],
         "removed": [{"document_id": "d.pdf", "what": "running heads", "count": 2, "lines": ["Pump manual"]}],
         "alike": [["a", "b"]],
@@ -61,6 +84,7 @@ def test_what_there_is_not_is_null() -> None:
         "reasons": ["nothing has changed"],
         "report": None,
         "counts": None,
+        "aside": [],
         "skipped": [],
         "removed": [],
         "alike": [],

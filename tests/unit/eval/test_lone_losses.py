@@ -1,8 +1,7 @@
 """Which lost questions stay lost in the count when what took them is left out."""
 
-from eval.lone_losses import counted, stay_lost
+from eval.lone_losses import stay_lost
 from eval.questions.golden import Case
-from eval.scores.scorecard import Scorecard
 from tests.fakes.evaluation import case
 
 MANY = 200
@@ -37,10 +36,3 @@ def test_of_few_questions_one_is_forgiven_with_its_wordings_the_one_that_lost_mo
     causes = {"0": ["c1"], "1": ["c2"], "2": ["c2"]}
     assert stay_lost(causes, asked("a", "b", "b", of=MANY - 1), minimum=MANY) == {"0"}
     assert stay_lost(causes, asked("a", "b", "b"), minimum=MANY) == {"0", "1", "2"}
-
-
-def test_what_stays_lost_has_the_values_that_it_had_when_it_was_lost() -> None:
-    cases = tuple(asked(of=2))
-    lost = Scorecard(cases=cases, values={"0": {"hit_at_1": 0.0}, "1": {"hit_at_1": 0.0}})
-    card = Scorecard(cases=cases, values={"0": {"hit_at_1": 1.0}, "1": {"hit_at_1": 1.0}})
-    assert counted(card, lost, {"1"}).values == {"0": {"hit_at_1": 1.0}, "1": {"hit_at_1": 0.0}}

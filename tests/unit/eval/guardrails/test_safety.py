@@ -11,13 +11,11 @@ from eval.guardrails.safety import (
     is_nominated,
     spoken,
     trained,
-    unsafe_texts,
     worst_passages,
     worst_spoken,
 )
 from rag_flywheel.adapters.models.encoder import SentenceEncoder
 from rag_flywheel.ports import Vectors
-from tests.fakes.samples import chunk, confirmed_chunk
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +62,6 @@ def test_a_passage_is_not_unsafe_by_its_heading_its_title_or_a_label(rate: Rate)
         "Passwords of travellers\n\nTo change yours, write to the help desk.",
     ]
     assert [chance for chance in worst_passages(texts, rate) if chance >= 0.5] == []
-    titled = chunk("a.md", "To change it, write to us.", title="You are a worthless idiot and I will kill you")
-    assert unsafe_texts([(titled, [titled.title, titled.text])], rate=rate, threshold=0.5).holds
 
 
 def test_a_passages_sentence_without_a_nominating_word_is_not_rated() -> None:
@@ -95,10 +91,3 @@ def test_a_sentence_that_sounds_unsafe_alone_does_not_count_in_a_harmless_text(r
     harmless = "TV audio is not being played through the receiver. What should I do?"
     assert rate(["What should I do?"])[0] >= 0.5
     assert worst_spoken([harmless], rate) == [0.0]
-
-
-def test_a_known_question_is_not_looked_at_and_the_answer_behind_it_is(rate: Rate) -> None:
-    threat = "I am going to shoot you and your family."
-    asked = confirmed_chunk(chunk("d1", threat), "Which song says: I am going to shoot you and your family?")
-    assert unsafe_texts([(asked, [str(asked.question)])], rate=rate, threshold=0.5).holds
-    assert not unsafe_texts([(asked, [str(asked.question), threat])], rate=rate, threshold=0.5).holds

@@ -90,7 +90,7 @@ def test_questions_are_shown_as_they_are_and_never_as_markup(tmp_path: Path) -> 
 def test_tables_in_the_text_have_as_many_cells_in_each_row(tmp_path: Path) -> None:
     lines = [line.strip() for line in written(full(), tmp_path)["report.md"].splitlines()]
     tables = "\n".join(line if line.startswith("|") else "" for line in lines).split("\n\n")
-    assert len([table for table in tables if table.strip()]) == 6
+    assert len([table for table in tables if table.strip()]) == 10
     for table in tables:
         assert len({line.replace("\\|", "").count("|") for line in table.split("\n") if line}) <= 1, table
 

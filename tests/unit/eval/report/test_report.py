@@ -54,7 +54,15 @@ def test_the_verdict_stands_first_with_its_reasons(
     outcome: Outcome, better: bool, first: bool, verdict: str, tmp_path: Path
 ) -> None:
     told = assembled(
-        Ruling(outcome=outcome, reasons=("One & only reason.",), better=better, confidence=0.95, tested=(), checks=()),
+        Ruling(
+            outcome=outcome,
+            reasons=("One & only reason.",),
+            better=better,
+            confidence=0.95,
+            target_met=True,
+            tested=(),
+            checks=(),
+        ),
         Lineage(manifest=manifest(parent=None if first else "v1")),
         Scored(control=None, treatment=Scorecard(cases=(), values={}), retired=[]),
     )

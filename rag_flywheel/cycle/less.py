@@ -1,0 +1,323 @@
+"""What a night tries: all that is new, and then less and less of it."""
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from eval.comparison import ALL_GUARDS, Comparison
+from eval.guardrails import invariants, suspects
+from eval.guardrails.checks import Invariant
+from eval.lone_losses import stay_lost
+from eval.questions.golden import GUARDS, Slice
+from eval.scores.scorecard import HIT
+from rag_flywheel.config import Gate
+from rag_flywheel.cycle import blame, findings, lost_questions, probing, what_if
+from rag_flywheel.cycle.blame import Blamed
+from rag_flywheel.cycle.candidate import Built, Ground, build_version
+from rag_flywheel.cycle.findings import NOTHING, Findings
+from rag_flywheel.cycle.gate_run import Attempt, GateRun, Losses, open_gate
+from rag_flywheel.cycle.lost_questions import Cause, Kind
+from rag_flywheel.cycle.probing import Making, People, Plan
+from rag_flywheel.cycle.scoring_run import ScoringRun
+from rag_flywheel.cycle.snapshot import Snapshot, without
+from rag_flywheel.domain import CORRECTION_PREFIX, CorrectionId, Guardrail, LearnedRanking, Manifest
+from rag_flywheel.domain.probes import Probe
+
+_HIDING = frozenset({Invariant.STALE, Invariant.SHRINK})  # what a correction breaks that supersedes too much
+_HIDERS = 3  # of such corrections as many are left out, one by one
+_ROUNDS = 2  # times that corrections which their own question does not find are left out before the gate is asked
+_UNFOUND = "its own question does not find it"
+_LATE = "its own question does not find it first, and neither do too many others"
+_TOOK = "it took the place of what answers {questions}, and the gate said no"
+
+
+class Part(StrEnum):
+    """How much of what is new is tried."""
+
+    ALL = "all that is new"
+    LAST_NIGHT = "tonight's documents with what was learned until last night"
+    DOCUMENTS = "tonight's documents in the order of a version that learned nothing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """A part of what is new, in the index and before the gate."""
+
+    part: Part
+    snapshot: Snapshot  # what it is built from, but for what was found
+    people: Findings  # what was left out for it of corrections and confirmed questions
+    gate: GateRun
+    plan: Plan  # how its corrections are probed
+    order: int = 0  # which of its rankings is tried
+    because: tuple[str, ...] = ()  # what was found out about the attempt before it
+    left_out_for_it: tuple[str, ...] = ()  # ids of what that attempt had and this one has not
+    still_lost: Losses = field(default_factory=dict)
+    unfound: tuple[Probe, ...] = ()  # of corrections that went back to review
+
+    @property
+    def manifest(self) -> Manifest:
+        return replace(self.gate.built.manifest, learned=self.gate.built.attempts[self.order])
+
+    @property
+    def found(self) -> Findings:
+        return self.people + self.gate.built.findings
+
+    @property
+    def what(self) -> str:
+        """In words."""
+        rankings = len(self.gate.built.attempts)
+        return f"{self.part}, ranking {self.order + 1} of {rankings}" if rankings > 1 else str(self.part)
+
+
+# --- before the gate ------------------------------------------------------------------------------------------------
+
+
+def everything(snapshot: Snapshot, ground: Ground) -> Tried:
+    """All that is new but for what guardrails point at."""
+    limits = ground.services.config.guardrails
+    found = findings.of_people(snapshot, ground.control, ground.detectors, limits)
+    tried = _built(Part.ALL, snapshot, found, ground)
+    hiders = findings.hiding_most(tried.gate.built.snapshot, ground.control)[:_HIDERS]
+    for number in range(1, len(hiders) + 1):
+        if not _hides_too_much(tried):
+            return tried
+        tried = _instead(tried, found + Findings(told=tuple(hiders[:number])), ground)
+    if hiders and _hides_too_much(tried):
+        return _instead(tried, found, ground)  # it is something else
+    return tried
+
+
+def _hides_too_much(tried: Tried) -> bool:
+    return any(breach.invariant in _HIDING for breach in invariants.broken(tried.gate.checks))
+
+
+def without_unfound(tried: Tried, ground: Ground) -> tuple[Tried, tuple[Probe, ...]]:
+    """The same without new corrections that their own question does not find, and the probes of those it holds."""
+    for _ in range(_ROUNDS):
+        probes = _probed(tried)
+        missing = probing.not_found(probes, tried.manifest, control=ground.control)
+        if not missing:
+            return tried, probes
+        entries = {entry.correction.correction_id: entry for entry in tried.snapshot.reviewed}
+        against = [suspects.of_correction(entries[name], Guardrail.DISCOVERABILITY, _UNFOUND) for name in missing]
+        unfound = tuple(probe for probe in probes if probe.correction_id in missing)
+        fewer = _without(tried, Findings(told=tuple(against)), ground)
+        order = min(tried.order, len(fewer.gate.built.attempts) - 1)
+        tried = replace(
+            fewer,
+            order=order,
+            because=tried.because,
+            unfound=(*tried.unfound, *unfound),
+            left_out_for_it=(*tried.left_out_for_it, *missing),
+        )
+    return tried, _probed(tried)
+
+
+def _probed(tried: Tried) -> tuple[Probe, ...]:
+    ask = tried.gate.scoring.asker(tried.manifest, tried.plan.questions, as_new=False)
+    return probing.probe(tried.plan, ask=ask)
+
+
+# --- after the gate said no -----------------------------------------------------------------------------------------
+
+
+def next_to_try(tried: Tried, attempt: Attempt, ground: Ground, *, left: int) -> Tried | None:
+    """What to try next, with as many attempts `left`: None where nothing is left to try."""
+    control = ground.control
+    if left < 1 or control is None:
+        return None
+    if tried.part is Part.ALL:
+        older = _until(control, tried.snapshot)
+        spared = 0 if older is None else len(Part) - 1
+        smaller = _smaller(tried, attempt, ground) if left > spared else None
+        if smaller is not None or older is None:
+            return smaller
+        return _part_of(tried, Part.LAST_NIGHT, older, ground, learned=control.learned)
+    if tried.part is Part.LAST_NIGHT and tried.manifest.learned != LearnedRanking():
+        return _part_of(tried, Part.DOCUMENTS, tried.snapshot, ground, learned=LearnedRanking())
+    return None
+
+
+def _until(control: Manifest, snapshot: Snapshot) -> Snapshot | None:
+    """Tonight's documents with the corrections and confirmations of the control. None where that is the control."""
+    held, confirmed = set(control.corrections), set(control.confirmed)
+    older = without(
+        snapshot,
+        corrections={entry.correction.correction_id for entry in snapshot.reviewed} - held,
+        questions={asked.interaction_id for asked in snapshot.confirmed} - confirmed,
+    )
+    return None if older.inputs == control.inputs else older
+
+
+def _smaller(tried: Tried, attempt: Attempt, ground: Ground) -> Tried | None:
+    """Without what took guard questions; else in another ranking; else without corrections that do not come first."""
+    blamed = _blamed(tried, attempt, ground)
+    because = () if blamed is None else tuple(blame.sentences(blamed))
+    guilty = NOTHING if blamed is None else _guilty(blamed, tried)
+    if blamed is not None and guilty.told:
+        fewer = _without(tried, guilty, ground)
+        losses = {name: attempt.mine.card.values[name] for name in _lone(blamed, tried, ground)}
+        first = _next_ranking(fewer, blamed, ground, after=-1) or 0
+        return replace(fewer, order=first, because=because, still_lost={**tried.still_lost, **losses})
+    order = _next_ranking(tried, blamed, ground, after=tried.order)
+    if order is not None:
+        return replace(tried, order=order, because=because, left_out_for_it=())
+    late = _late(tried, attempt)
+    return replace(_without(tried, late, ground), because=because) if late.told else None
+
+
+def _blamed(tried: Tried, attempt: Attempt, ground: Ground) -> Blamed | None:
+    """What took the guard questions that were lost; None where none was."""
+    control, live, settings = ground.control, attempt.live, _settings(ground)
+    if control is None or live is None:
+        return None
+    asked = [case for case in tried.gate.questions.open if case.case_id not in tried.still_lost]
+    lost = lost_questions.lost(asked, live, attempt.mine)
+    if not lost:
+        return None
+    hits = _hits(attempt)
+    return blame.blame(
+        lost,
+        tried.gate.built.chunks,
+        lost_questions.differences(
+            tried.gate.built.chunks, ground.before, learned=attempt.manifest.learned, live=control.learned
+        ),
+        what_if.asked_again(attempt.manifest, control.learned, tried.gate.scoring),
+        bearable=blame.bearable(hits.n, hits.better, margin=settings.margin, confidence=attempt.ruling.confidence),
+        seed=settings.seed,
+    )
+
+
+def _guilty(blamed: Blamed, tried: Tried) -> Findings:
+    entries = {entry.correction.correction_id: entry for entry in tried.snapshot.reviewed}
+    asked = {interaction.interaction_id: interaction for interaction in tried.snapshot.confirmed}
+    told = [
+        suspects.of_correction(entries[name], Guardrail.LOST_QUESTIONS, _took(blamed, Kind.CORRECTION, name))
+        for name in blamed.corrections
+    ]
+    told += [
+        suspects.of_question(asked[name], Guardrail.LOST_QUESTIONS, _took(blamed, Kind.CONFIRMED, name))
+        for name in blamed.confirmed
+    ]
+    return Findings(told=tuple(told))
+
+
+def _took(blamed: Blamed, kind: Kind, name: str) -> str:
+    number = len(blamed.taken_by(Cause(kind=kind, name=name)))
+    return _TOOK.format(questions=f"{number} other question{'' if number == 1 else 's'}")
+
+
+def _lone(blamed: Blamed, tried: Tried, ground: Ground) -> frozenset[str]:
+    """The questions that stay lost, though what took them is set aside."""
+    out = {*blamed.corrections, *blamed.confirmed}
+    causes = {
+        case_id: frozenset(cause for cause in those if cause.name in out)
+        for case_id, those in blamed.by_question.items()
+    }
+    return stay_lost(
+        {case_id: those for case_id, those in causes.items() if those},
+        [case for case in tried.gate.questions.open if case.slice in GUARDS],
+        minimum=_settings(ground).minimum_slice,
+    )
+
+
+def _hits(attempt: Attempt, slice: str = ALL_GUARDS) -> Comparison:
+    """The comparison of first hits, of all guard questions or of a slice."""
+    [found] = [
+        result.comparison
+        for result in attempt.ruling.tested
+        if (result.comparison.slice, result.comparison.metric) == (slice, HIT)
+    ]
+    return found
+
+
+def _late(tried: Tried, attempt: Attempt) -> Findings:
+    """The new corrections that do not come first for their own question, where the gate's target asks for more."""
+    if attempt.ruling.target_met:
+        return NOTHING
+    entries = {entry.correction.correction_id: entry for entry in tried.snapshot.reviewed}
+    late = [
+        case.case_id.removeprefix(CORRECTION_PREFIX)
+        for case in tried.gate.questions.open
+        if case.slice is Slice.CORRECTED and attempt.mine.card.values[case.case_id].get(HIT) == 0.0
+    ]
+    return Findings(
+        told=tuple(
+            suspects.of_correction(entries[CorrectionId(name)], Guardrail.DISCOVERABILITY, _LATE) for name in late
+        )
+    )
+
+
+def _next_ranking(tried: Tried, blamed: Blamed | None, ground: Ground, *, after: int) -> int | None:
+    """The next ranking to try: in the live version's order where the new one is to blame, and with a more cautious rule
+    of when a known question is meant where that is.
+    """
+    control, attempts = ground.control, tried.gate.built.attempts
+    coming = range(after + 1, len(attempts))
+    if blamed is not None and blamed.order and control is not None:
+        live = [at for at in coming if _order(attempts[at]) == _order(control.learned)]
+        return next(iter(live), next(iter(coming), None))
+    if blamed is not None and blamed.admission and after >= 0:
+        other = [at for at in coming if attempts[at].admission != attempts[after].admission]
+        return next(iter(other), next(iter(coming), None))
+    return next(iter(coming), None)
+
+
+def _order(learned: LearnedRanking) -> tuple[object, ...]:
+    return (learned.fusion, learned.reranker)
+
+
+# --- candidates -----------------------------------------------------------------------------------------------------
+
+
+def _without(tried: Tried, found: Findings, ground: Ground) -> Tried:
+    fewer = _instead(tried, tried.people + found, ground)
+    return replace(fewer, left_out_for_it=tuple(suspicion.item for suspicion in found.told))
+
+
+def _instead(tried: Tried, found: Findings, ground: Ground) -> Tried:
+    """As much, but for what was found, in the place of what was tried."""
+    ground.services.index.delete(tried.manifest.version_id)
+    fewer = _built(tried.part, tried.snapshot, found, ground, known=tried.gate.scoring)
+    return replace(fewer, still_lost=tried.still_lost, unfound=tried.unfound)
+
+
+def _part_of(tried: Tried, part: Part, snapshot: Snapshot, ground: Ground, *, learned: LearnedRanking) -> Tried:
+    """A smaller part, in the place of what was tried, in a ranking that is known."""
+    ground.services.index.delete(tried.manifest.version_id)
+    people = tried.people.before_the_gate
+    fewer = _built(part, snapshot, people, ground, learned=(learned,), known=tried.gate.scoring)
+    return replace(fewer, unfound=tried.unfound)
+
+
+def _built(
+    part: Part,
+    snapshot: Snapshot,
+    found: Findings,
+    ground: Ground,
+    *,
+    learned: tuple[LearnedRanking, ...] = (),
+    known: ScoringRun | None = None,
+) -> Tried:
+    named = without(snapshot, corrections=found.corrections, questions=found.questions)
+    built = build_version(named, ground, learned=learned)
+    gate = open_gate(built, ground, known)
+    return Tried(part=part, snapshot=snapshot, people=found, gate=gate, plan=_plan(built, ground))
+
+
+def _plan(built: Built, ground: Ground) -> Plan:
+    services, snapshot = ground.services, built.snapshot
+    return probing.plan(
+        snapshot.held(built.manifest),
+        control=ground.control,
+        people=People(
+            interactions=services.ledger.interactions(limit=probing.ASKED),
+            corrected=snapshot.corrected,
+            judged=snapshot.golden,
+            retired=snapshot.retired,
+        ),
+        making=Making(chunks=built.chunks, seed=_settings(ground).seed, rephrase=ground.rephrase),
+    )
+
+
+def _settings(ground: Ground) -> Gate:
+    return ground.services.config.gate
