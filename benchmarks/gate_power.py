@@ -14,11 +14,13 @@ Each run draws guard questions (whole clusters, without replacement), makes both
   loss can be seen by fewer metrics. Alone, or after chance flips.
 - Attempts: a night of eight rankings, each with the same true loss, of which the first that passes goes live. All lose
   the same questions, or a share of the questions is lost by each attempt's own chance.
+- Blame: some corrections take the questions that are lost, each as many, and the second attempt is without those that
+  took a question that was looked at (`gate_blame.How`).
 - Gain: questions that the live version answers badly are corrected, and a version with the corrections is built; in a
   run some of these are the target. The guards are as before, or those of the version that was built.
-- Faults: a version is built with the fault in it, and everything is real: index, embedder, answers, and the invariants
-  (`eval.guardrails.invariants.check`). The failing judge is made of its scores: none for the half of the questions
-  that the live version ranks worst.
+- Faults: a version is built with the fault in it, and everything is real: index, embedder, answers, what guardrails
+  set aside before the gate is asked, and the invariants (`eval.guardrails.invariants.check`). The failing judge is made
+  of its scores: none for the half of the questions that the live version ranks worst.
 
 What was drawn from is finite, so a share of 5% in N runs is itself uncertain: by 3 points with 200 runs. A promise is
 broken when the share that was seen breaks it; the exit code is then 1. Usage:
@@ -41,6 +43,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from gate_blame import BlameTally, How, Night
+from gate_blame import play as play_night
 from gate_faults import FAULTS, failing_judge, no_fault
 from gate_runs import Guards, Scenario, Table, Tally, Targets, draw, play, ruled, tally
 from gate_worlds import (
@@ -51,6 +55,7 @@ from gate_worlds import (
     guards,
     questions,
     settings_for,
+    suspected,
     values,
     with_first,
 )
@@ -58,6 +63,7 @@ from gate_worlds import targets as corrected_targets
 from rich.console import Console
 from rich.table import Table as Shown
 
+from eval.gate import ATTEMPTS
 from eval.guardrails.checks import Check
 from eval.questions.golden import GUARDS, Case, Slice
 from rag_flywheel import wiring
@@ -74,11 +80,12 @@ USUAL_FLIPS = 0.02  # where chance comes on top of something else
 GAINS = 12  # corrections of one night
 CORRECTED = 40  # questions that are corrected, to draw those from
 RARE = 0.05
-ATTEMPTS = 8  # of one night, at most
+CULPRITS = (1, 2, 5, 20, 50)  # corrections that take guard questions
 APART = (0.0, 0.25, 0.5, 1.0)
-PARTS = ("aa", "chance", "loss", "attempts", "gain", "faults")
+PARTS = ("aa", "chance", "loss", "attempts", "blame", "gain", "faults")
 NO_FAULT, CORRECTED_VERSION, FAILING_JUDGE = "no fault", "corrected version", "judge failing on the hard half"
 
+_Told = Tally | BlameTally
 Opened = Callable[[Config, Secrets], AbstractContextManager[Services]]
 
 
@@ -121,7 +128,7 @@ def main() -> None:
 def measure(
     dataset: Path, work: Path, options: Options, *, steps: Steps, opened: Opened = wiring.services
 ) -> dict[str, Any]:
-    """{dataset, runs, seed, questions, aa, chance, loss, attempts, gain, faults, promises}, as JSON values."""
+    """{dataset, runs, seed, questions, aa, chance, loss, attempts, blame, gain, faults, promises}, as JSON values."""
     config = settings_for(dataset, work)
     with opened(config, Secrets()) as services:
         world = begin(services, steps)
@@ -144,11 +151,11 @@ def measure(
 # --- what is simulated ----------------------------------------------------------------------------------------------
 
 
-def scenarios(options: Options) -> dict[str, list[tuple[dict[str, Any], Scenario]]]:
+def scenarios(options: Options) -> dict[str, list[tuple[dict[str, Any], Scenario | Night]]]:
     """By part of the result: how a row is described, and what is true in it."""
     plain = Scenario(guards=options.size, flips=0.0, loss=0.0, parts=1)
     null = replace(plain, target_loss=0.0)  # a target that nothing was done for: never better
-    rows: dict[str, list[tuple[dict[str, Any], Scenario]]] = {
+    rows: dict[str, list[tuple[dict[str, Any], Scenario | Night]]] = {
         "aa": [({"strata": parts}, replace(null, parts=parts)) for parts in (1, 2)],
         "chance": [
             ({"flips": flips, "strata": parts}, replace(null, flips=flips, parts=parts))
@@ -169,6 +176,15 @@ def scenarios(options: Options) -> dict[str, list[tuple[dict[str, Any], Scenario
             for loss in (0.05, 0.07)
             for apart in APART
         ],
+        "blame": [
+            (
+                {"loss": loss, "culprits": culprits, "flips": flips, "how": how.value},
+                Night(guards=options.size, flips=flips, loss=loss, culprits=culprits, how=how),
+            )
+            for loss, flips in ((0.05, 0.0), (0.1, 0.0), (0.1, USUAL_FLIPS))
+            for culprits in CULPRITS
+            for how in How
+        ],
         "gain": [
             ({"corrections": GAINS, "flips": 0.0, "loss": 0.0}, replace(plain, gains=GAINS)),
             ({"corrections": GAINS, "flips": USUAL_FLIPS, "loss": 0.0}, replace(plain, gains=GAINS, flips=USUAL_FLIPS)),
@@ -181,7 +197,7 @@ def scenarios(options: Options) -> dict[str, list[tuple[dict[str, Any], Scenario
 
 
 def _simulate(
-    wanted: Mapping[str, Sequence[tuple[dict[str, Any], Scenario]]],
+    wanted: Mapping[str, Sequence[tuple[dict[str, Any], Scenario | Night]]],
     asked: Guards,
     target: Targets,
     settings: Gate,
@@ -194,7 +210,11 @@ def _simulate(
     found: dict[str, list[dict[str, Any]]] = {part: [] for part in wanted}
     with _pool(options.workers) as submit:
         told = [
-            submit(partial(play, scenario, asked, target, settings=settings, runs=options.runs, seed=options.seed))
+            submit(
+                partial(play_night, scenario, asked, settings=settings, runs=options.runs, seed=options.seed)
+                if isinstance(scenario, Night)
+                else partial(play, scenario, asked, target, settings=settings, runs=options.runs, seed=options.seed)
+            )
             for _, _, scenario in rows
         ]
         for done, ((part, row, _), result) in enumerate(zip(rows, told, strict=True), start=1):
@@ -204,7 +224,7 @@ def _simulate(
 
 
 @contextmanager
-def _pool(workers: int) -> Iterator[Callable[[Callable[[], Tally]], Callable[[], Tally]]]:
+def _pool(workers: int) -> Iterator[Callable[[Callable[[], _Told]], Callable[[], _Told]]]:
     """What starts a piece of work and returns what waits for it; one worker is this process."""
     if workers == 1:
         yield lambda work: work
@@ -225,11 +245,19 @@ def _planted(
     named = [name for name in options.faults if name != FAILING_JUDGE]
     for done, name in enumerate(named, start=1):
         steps("planting faults", done, len(named))
-        found[name] = _fault(world, FAULTS[name](world), asked, settings, options)
+        planted = FAULTS[name](world)
+        found[name] = _set_aside(world, planted, options) or _fault(world, planted, asked, settings, options)
     if FAILING_JUDGE in options.faults:
         scores = failing_judge(asked.cases, asked.learned)
         found[FAILING_JUDGE] = asdict(_runs(asked.cases, scores, scores, (), settings, options))
     return found
+
+
+def _set_aside(world: World, planted: Planted, options: Options) -> dict[str, Any] | None:
+    """Runs that the gate is not asked in, as the fault is left out before; None where nothing is suspected."""
+    caught_by = {f"set aside: {guardrail}": options.runs for guardrail in suspected(world, planted)}
+    none = dict.fromkeys(("refused", "undecided", "passed", "worse", "better", "promoted_better"), 0)
+    return {"runs": options.runs, **none, "caught_by": caught_by} if caught_by else None
 
 
 def _fault(world: World, planted: Planted, asked: Guards, settings: Gate, options: Options) -> dict[str, Any]:
@@ -269,6 +297,9 @@ def promises(result: Mapping[str, Any], options: Options) -> dict[str, dict[str,
     single = [row for row in result["gain"] if row["corrections"] == 1]
     sound = [row for name, row in result["faults"].items() if name == NO_FAULT]
     faults = [row for name, row in result["faults"].items() if name not in (NO_FAULT, CORRECTED_VERSION)]
+    eight = [row for row in result["attempts"] if row["loss"] == 0.05]
+    blamed = [row for row in result["blame"] if row["how"] == How.LONE]
+    culprit = [row for row in blamed if row["culprits"] == 1 and not row["flips"]]
     size = options.size
     asked = [
         ("A/A is called worse in at most 5% of runs", result["aa"], _seen("worse"), RARE),
@@ -276,6 +307,9 @@ def promises(result: Mapping[str, Any], options: Options) -> dict[str, dict[str,
         ("chance alone is called worse in at most 5% of runs", result["chance"], _seen("worse"), RARE),
         ("chance alone is called better in at most 5% of runs", result["chance"], _seen("better"), RARE),
         (f"a loss of 5 points on {size} questions passes in at most 5% of runs", lost, _seen("passed"), RARE),
+        ("of nights whose attempts all lose 5 points at most 5% pass", eight, _seen("passed"), RARE),
+        ("of nights where blame left in what takes 5 points at most 5% pass", blamed, _seen("harmful"), RARE),
+        ("of nights with one harmful correction at most 5% do not pass", culprit, _missing("passed"), RARE),
         ("a loss of 2 points is never promoted as better", [*two, *target_loss], _seen("promoted_better"), 0.0),
         ("12 corrections are not called better in at most 5% of runs", night, _missing("promoted_better"), RARE),
         ("1 correction is not decided in at most 5% of runs", single, _missing("passed", "refused"), RARE),
@@ -310,6 +344,13 @@ def show(result: Mapping[str, Any], console: Console) -> None:
         if rows:
             names = list(dict.fromkeys(name for row in rows for name in row if name not in Tally.__slots__))
             _table(console, part, names, [([_said(row.get(name)) for name in names], row) for row in rows])
+    if result["blame"]:
+        names = ("loss", "culprits", "flips", "how", "passed", "harmful", "left_out")
+        table = Shown(*names, title="blame", title_justify="left")
+        for row in result["blame"]:
+            shares = (row["passed"] / row["runs"], row["harmful"] / row["runs"], row["left_out"])
+            table.add_row(*(str(row[name]) for name in names[:4]), *(f"{100 * share:.1f}" for share in shares))
+        console.print(table)
     if result["faults"]:
         _table(console, "faults", ["fault"], [([name], row) for name, row in result["faults"].items()])
     for name, promise in result["promises"].items():

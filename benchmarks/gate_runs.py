@@ -82,7 +82,7 @@ def play(scenario: Scenario, guards: Guards, targets: Targets | None, *, setting
 
 def _run(scenario: Scenario, guards: Guards, targets: Targets | None, settings: Gate, chance: Random) -> Ruling:
     drawn = draw(guards.cases, scenario.guards, chance)
-    cases, before, after = list(drawn), *_versions(drawn, guards, scenario.flips, scenario.loss, chance)
+    cases, before, after = list(drawn), *versions(drawn, guards, scenario.flips, scenario.loss, chance)
     if scenario.gains and targets is not None:
         corrected = draw(targets.cases, scenario.gains, chance)
         cases += corrected
@@ -93,7 +93,7 @@ def _run(scenario: Scenario, guards: Guards, targets: Targets | None, settings: 
         asked = draw([case for case in guards.cases if case.cluster in left], scenario.guards, chance)
         # Not "corrected": those have to find their correction, and here nobody made one.
         cases += [replace(case, slice=Slice.PARAPHRASE) for case in asked]
-        one_side, other_side = _versions(asked, guards, scenario.flips, scenario.target_loss, chance)
+        one_side, other_side = versions(asked, guards, scenario.flips, scenario.target_loss, chance)
         before, after = before | one_side, after | other_side
     parts = {
         f"part {number}": frozenset(case.case_id for case in drawn[number :: scenario.parts])
@@ -121,7 +121,7 @@ def draw(cases: Sequence[Case], size: int, chance: Random) -> list[Case]:
     return drawn
 
 
-def _versions(
+def versions(
     drawn: Sequence[Case], guards: Guards, flips: float, loss: float, chance: Random
 ) -> tuple[dict[str, Values], dict[str, Values]]:
     """The values under both versions. Each question of which the rankings differ flips with one probability, each that
@@ -144,6 +144,12 @@ def _versions(
         if after[name][HIT] and chance.random() < losing:
             after[name] = harmed[name]
     return before, after
+
+
+def harmless(after: Table, guards: Guards) -> dict[str, Values]:
+    """What each question that lost would have without that."""
+    pairs = ((guards.learned_harmed, guards.learned), (guards.untuned_harmed, guards.untuned))
+    return {name: side[name] for name, some in after.items() for harmed, side in pairs if some is harmed[name]}
 
 
 def _redrawn(drawn: Sequence[Case], guards: Guards, scenario: Scenario, chance: Random) -> dict[str, Values]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from gate_runs import Guards, Table, Targets
 
-from eval.guardrails import invariants, origin, safety
+from eval.guardrails import invariants, origin
 from eval.guardrails.checks import Check
 from eval.questions import golden
 from eval.questions.golden import Case, Retired, Slice
@@ -22,8 +22,8 @@ from ingest import build
 from ingest.corrections import accepted
 from rag_flywheel.cli.progress import Steps
 from rag_flywheel.config import Config, Embedder, Source
-from rag_flywheel.cycle import candidate_cases
-from rag_flywheel.cycle.candidate import Built, build_version
+from rag_flywheel.cycle import candidate_cases, findings
+from rag_flywheel.cycle.candidate import Built, Ground, build_version, prepare
 from rag_flywheel.cycle.candidate_cases import FromCorpus, FromPeople
 from rag_flywheel.cycle.snapshot import Snapshot, take_snapshot
 from rag_flywheel.domain import (
@@ -32,6 +32,7 @@ from rag_flywheel.domain import (
     CorrectionId,
     DocumentId,
     Draft,
+    Guardrail,
     Interaction,
     InteractionId,
     LearnedRanking,
@@ -58,8 +59,7 @@ class World:
     services: Services
     snapshot: Snapshot
     live: Manifest
-    rate: safety.Rate  # how unsafe texts are
-    steps: Steps
+    ground: Ground  # what candidates have in common
     drafts: dict[tuple[object, ...], Draft] = field(default_factory=dict)
 
     @property
@@ -88,15 +88,11 @@ def begin(services: Services, steps: Steps) -> World:
     known = services.encoders
     services = replace(services, encoders=functools.cache(lambda settings: Remembering(known(settings))))
     snapshot = take_snapshot(services)
-    built = build_version(snapshot, services, parent=None, rephrase=None, steps=steps)
+    ground = prepare(snapshot, services, live=None, rephrase=None, steps=steps)
+    built = build_version(snapshot, ground)
     services.ledger.add_version(built.manifest)
-    return World(
-        services=services,
-        snapshot=snapshot,
-        live=with_first(built),
-        rate=safety.trained(services.encoders(services.config.embedder)),
-        steps=steps,
-    )
+    live, before = with_first(built), tuple(services.index.chunks(built.manifest.version_id))
+    return World(services=services, snapshot=snapshot, live=live, ground=replace(ground, control=live, before=before))
 
 
 # --- values ---------------------------------------------------------------------------------------------------------
@@ -142,7 +138,7 @@ def values(
     searcher.encoder.encode_queries([case.question for case in cases])  # at once, and remembered
     replies = {}
     for done, case in enumerate(cases, start=1):
-        world.steps("answering", done, len(cases))
+        world.ground.steps("answering", done, len(cases))
         replies[case.case_id] = _reply(
             world, case, rearranged(case, retrieve(case.question, searcher=searcher)), searcher
         )
@@ -152,7 +148,7 @@ def values(
         references={},
         encoder=world.encoder,
         judge=None,
-        on_step=lambda done, total: world.steps("scoring", done, total),
+        on_step=lambda done, total: world.ground.steps("scoring", done, total),
     )
     return card.values
 
@@ -187,7 +183,7 @@ def _settled(world: World, built: Built, snapshot: Snapshot) -> tuple[list[Case]
 
 def built_from(world: World, snapshot: Snapshot) -> Planted:
     """A candidate without a fault, with its boldest ranking alone."""
-    built = build_version(snapshot, world.services, parent=world.live.version_id, rephrase=None, steps=world.steps)
+    built = build_version(snapshot, world.ground)
     return Planted(built=replace(built, attempts=built.attempts[:1]), snapshot=snapshot, services=world.services)
 
 
@@ -309,8 +305,10 @@ def checked(world: World, planted: Planted) -> list[Check]:
             stored=services.index.chunks(version),
             find=origin.by_own_vector(services.index, version, encoder, titles=config.ingest.embed_titles),
             duplicates={DocumentId(left_out.name) for left_out in built.skipped if left_out.same_as is not None},
+            documents={document.document_id for document in world.ground.corpus.documents},
+            aside=built.findings.documents,
         ),
-        invariants.Control(manifest=world.live, chunks=list(services.index.chunks(world.live.version_id))),
+        invariants.Control(manifest=world.live, chunks=world.ground.before),
         held=invariants.Held(reviewed=snapshot.reviewed, interactions=frozenset(built.manifest.confirmed)),
         superseded=invariants.Superseded(
             hidden=snapshot.accepted.hidden, originals=built.originals, replaced=snapshot.accepted.superseded
@@ -318,14 +316,21 @@ def checked(world: World, planted: Planted) -> list[Check]:
         stale=golden.stale_share(kept, gone),
         detectors=invariants.Detectors(
             redactor=services.redactor,
-            document_redactor=services.redactor,
             entities=config.privacy.entities if config.privacy.redact else (),
             planted_strings=(),
-            rate=world.rate,
+            rate=world.ground.detectors.rate,
             seed=config.gate.seed,
         ),
         settings=config.guardrails,
     )
+
+
+def suspected(world: World, planted: Planted) -> list[Guardrail]:
+    """What would set an item of it aside before the gate is asked."""
+    ground, snapshot = world.ground, planted.snapshot
+    found = findings.of_people(snapshot, ground.control, ground.detectors, world.services.config.guardrails)
+    found += findings.of_documents(planted.built.chunks, ground.before, snapshot, ground.detectors)
+    return sorted({suspicion.guardrail for suspicion in found.left_out})
 
 
 class Remembering:

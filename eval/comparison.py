@@ -236,10 +236,15 @@ def _drawn(totals: Numbers, sizes: Sequence[int], rng: np.random.Generator, resa
     """(resamples, columns) The totals of resampled clusters, as many of each kind as there are (`sizes`)."""
 
     def some(rows: int) -> Numbers:
-        times = [rng.multinomial(n, np.full(n, 1.0 / n), size=rows) for n in sizes]
-        return np.concatenate(times, axis=1) @ totals
+        return np.concatenate([_times(n, rows, rng) for n in sizes], axis=1) @ totals
 
     return np.concatenate([some(rows) for rows in _batches(len(totals), resamples)])
+
+
+def _times(n: int, rows: int, rng: np.random.Generator) -> Numbers:
+    """(rows, n) How often each of n is drawn in n draws with replacement: as a multinomial, and much faster."""
+    drawn = rng.integers(n, size=(rows, n)) + n * np.arange(rows)[:, None]
+    return np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n).astype(np.float64)
 
 
 def _signed(sums: Numbers, rng: np.random.Generator, resamples: int) -> Numbers:

@@ -6,8 +6,8 @@ from enum import StrEnum
 from eval.comparison import ALL_GUARDS, Comparison
 from eval.guardrails import invariants, suspects
 from eval.guardrails.checks import Invariant
-from eval.lone_losses import lone_losses
-from eval.questions.golden import Slice
+from eval.lone_losses import stay_lost
+from eval.questions.golden import GUARDS, Slice
 from eval.scores.scorecard import HIT
 from rag_flywheel.config import Gate
 from rag_flywheel.cycle import blame, findings, lost_questions, probing, what_if
@@ -155,7 +155,7 @@ def _smaller(tried: Tried, attempt: Attempt, ground: Ground) -> Tried | None:
     guilty = NOTHING if blamed is None else _guilty(blamed, tried)
     if blamed is not None and guilty.told:
         fewer = _without(tried, guilty, ground)
-        losses = {name: attempt.mine.card.values[name] for name in _lone(blamed, tried, attempt, ground)}
+        losses = {name: attempt.mine.card.values[name] for name in _lone(blamed, tried, ground)}
         first = _next_ranking(fewer, blamed, ground, after=-1) or 0
         return replace(fewer, order=first, because=because, still_lost={**tried.still_lost, **losses})
     order = _next_ranking(tried, blamed, ground, after=tried.order)
@@ -207,19 +207,17 @@ def _took(blamed: Blamed, kind: Kind, name: str) -> str:
     return _TOOK.format(questions=f"{number} other question{'' if number == 1 else 's'}")
 
 
-def _lone(blamed: Blamed, tried: Tried, attempt: Attempt, ground: Ground) -> list[str]:
+def _lone(blamed: Blamed, tried: Tried, ground: Ground) -> frozenset[str]:
     """The questions that stay lost, though what took them is set aside."""
     out = {*blamed.corrections, *blamed.confirmed}
     causes = {
         case_id: frozenset(cause for cause in those if cause.name in out)
         for case_id, those in blamed.by_question.items()
     }
-    clusters = {case.case_id: case.cluster for case in tried.gate.questions.open}
-    return lone_losses(
+    return stay_lost(
         {case_id: those for case_id, those in causes.items() if those},
-        clusters,
-        questions=_hits(attempt).clusters,
-        forgiven_below=_settings(ground).minimum_slice,
+        [case for case in tried.gate.questions.open if case.slice in GUARDS],
+        minimum=_settings(ground).minimum_slice,
     )
 
 

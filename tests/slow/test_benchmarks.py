@@ -68,10 +68,16 @@ def test_more_attempts_let_more_pass_only_where_they_lose_other_questions(measur
     assert passed[1.0] > passed[0.0]
 
 
+def test_blame_brings_back_a_night_that_one_correction_spoilt(measured: dict[str, Any]) -> None:
+    rows = [row for row in measured["blame"] if row["how"] == "lone" and row["culprits"] == 1 and not row["flips"]]
+    assert [row["passed"] for row in rows] == [RUNS] * len(rows)
+    assert rows
+
+
 def test_a_planted_fault_is_caught_by_the_rule_that_it_breaks(power: Any, measured: dict[str, Any]) -> None:
     caught = {name: row["caught_by"] for name, row in measured["faults"].items()}
     assert caught["no fault"] == {}
-    assert caught["personal record"]["invariant personal_data"] == RUNS
+    assert caught["personal record"]["set aside: personal_data"] == RUNS
     assert caught["stale evidence"]["invariant stale"] == RUNS
     assert caught[power.FAILING_JUDGE]["coverage"] == RUNS
 
