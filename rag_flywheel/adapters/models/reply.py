@@ -180,7 +180,8 @@ def _parts(text: str, holders: Mapping[str, frozenset[int]], count: int) -> Iter
             if text[at : at + 1].strip():  # some clients would read on
                 yield " "
         else:
-            yield _marker(sign["marker"], count, glued=text[: sign.start()][-1:].isalnum())
+            before = text[max(0, sign.start() - 1) : sign.start()]
+            yield _marker(sign["marker"], count, glued=before.isascii() and before.isalnum())
             if text[at : at + 1] in ("(", ":"):
                 yield " "
     yield text[at:]
