@@ -20,6 +20,7 @@ _REPEATED = 8  # words in a row that stand so in the instructions: no coincidenc
 
 _NUMBERS = r"\d{1,9}(?:\s*,\s*\d{1,9})*"
 _MARKERS = re.compile(rf"\[({_NUMBERS})\]")
+_GRAPHIC = "".join(map(chr, range(ord("!"), ord("~") + 1)))
 _MARKER_BEGUN = re.compile(r"\[[\d,\s]{0,40}\Z")
 _WORD = re.compile(rf"\s*(?:\[{_NUMBERS}\]|\S)+\s*|\s+")
 
@@ -116,12 +117,12 @@ def _whole_words(pieces: Iterator[str]) -> Iterator[str]:
     rest = ""
     for piece in pieces:
         rest += piece
-        word = max(rest.rfind(" "), rest.rfind("\n")) + 1
+        word = _start_of_word(rest, len(rest))
         if _ADDRESS_BEGUN.search(rest, word) is None:
             # Only these can become one, so a text without spaces, such as Chinese, need not wait for its end.
             word = max(word, len(rest.rstrip(_GRAPHIC)))
         marker = _MARKER_BEGUN.search(rest, max(0, word - 42), word)
-        word = word if marker is None else min(word, marker.start())
+        word = word if marker is None else _start_of_word(rest, marker.start())
         if word:
             yield rest[:word]
             rest = rest[word:]
@@ -129,7 +130,8 @@ def _whole_words(pieces: Iterator[str]) -> Iterator[str]:
         yield rest
 
 
-_GRAPHIC = "".join(map(chr, range(ord("!"), ord("~") + 1)))
+def _start_of_word(text: str, at: int) -> int:
+    return max(text.rfind(" ", 0, at), text.rfind("\n", 0, at)) + 1
 
 
 def _unrepeated(texts: Iterator[str], instructions: str) -> Iterator[str]:
