@@ -24,8 +24,8 @@ _GRAPHIC = "".join(map(chr, range(ord("!"), ord("~") + 1)))
 _MARKER_BEGUN = re.compile(r"\[[\d,\s]{0,40}\Z")
 _WORD = re.compile(rf"\s*(?:\[{_NUMBERS}\]|\S)+\s*|\s+")
 
-_SCHEME = r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]*://|(?<![\w:/])//(?=[\w-]+\.\w)|(?<![\w.])www\."
-_HOST = r"(?<![\w./\\@-])(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}"
+_SCHEME = r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]*://|(?<![A-Za-z0-9_:/])//(?=[\w-]+\.\w)|(?<![A-Za-z0-9_.])www\."
+_HOST = r"(?<![A-Za-z0-9_./\\@-])(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}"
 _RUN = r"[^\s<]{0,2000}"  # longer addresses than browsers take are no addresses
 _ADDRESS = rf"(?:{_SCHEME}|{_HOST}(?=(?::\d+)?[/?#]\S)){_RUN}"
 _ADDRESS_BEGUN = re.compile(_ADDRESS)

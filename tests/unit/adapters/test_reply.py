@@ -129,7 +129,7 @@ SIGNS += ["a", "字", "\\", ".", MARK]
 REPLIES = st.lists(st.sampled_from([*SIGNS, " ", "\n", *INSTRUCTIONS.split()])).map("".join)
 
 
-@settings(max_examples=500)
+@settings(max_examples=300)
 @given(REPLIES, st.integers(min_value=1, max_value=20))
 def test_how_a_reply_comes_in_pieces_does_not_matter(reply: str, size: int) -> None:
     assert show(reply, size) == show(reply)
