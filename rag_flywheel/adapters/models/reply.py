@@ -70,8 +70,8 @@ def shown(pieces: Iterator[str], passages: Sequence[str], *, instructions: str, 
             holders[address] = holders.get(address, frozenset()) | {number}
     cited: set[int] = set()
     waiting: list[str | _Link] = []
-    for words in _unrepeated(_whole_words(pieces), instructions):
-        for part in _parts(re.sub(mark, _LEFT_OUT, words, flags=re.IGNORECASE), holders, len(passages)):
+    for words in _unrepeated(_whole_words(pieces, mark), instructions):
+        for part in _parts(words, holders, len(passages)):
             cited.update(_numbers(part) if isinstance(part, str) else ())
             waiting.append(part)
         ready = next(
@@ -112,11 +112,11 @@ def _joined(parts: Sequence[str | _Link], cited: set[int]) -> str:
 # --- the stream -----------------------------------------------------------------------------------------------------
 
 
-def _whole_words(pieces: Iterator[str]) -> Iterator[str]:
-    """The same text, cut where it cuts no address, marker or sign of markup in two."""
+def _whole_words(pieces: Iterator[str], mark: str) -> Iterator[str]:
+    """The same text without the mark, cut where it cuts no address, marker or sign of markup in two."""
     rest = ""
     for piece in pieces:
-        rest += piece
+        rest = re.sub(mark, _LEFT_OUT, rest + piece, flags=re.IGNORECASE)
         word = _start_of_word(rest, len(rest))
         if _ADDRESS_BEGUN.search(rest, word) is None:
             # Only these can become one, so a text without spaces, such as Chinese, need not wait for its end.
