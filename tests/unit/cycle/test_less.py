@@ -8,7 +8,7 @@ import pytest
 from eval.questions import splits
 from rag_flywheel.cycle.reindex import reindex
 from rag_flywheel.cycle.result import CycleResult
-from rag_flywheel.domain import CorrectionState, Guardrail
+from rag_flywheel.domain import CorrectionId, CorrectionState, Guardrail, Verdict
 from rag_flywheel.domain.equivalence import normalised
 from rag_flywheel.services import Services
 from tests.fakes.samples import correction, interaction, review
@@ -82,3 +82,41 @@ def test_a_correction_that_takes_other_questions_is_set_aside_and_the_others_go_
     assert [attempt["outcome"] for attempt in told["attempts"]] == ["refused", "passed"]
     assert told["attempts"][1]["left_out"] == ["greedy"]
     assert cycle(shop).decision == "unchanged"
+
+
+def test_a_run_that_dies_between_two_attempts_leaves_nothing_and_the_next_one_comes_to_the_same(shop: Services) -> None:
+    live = cycle(shop).version
+    correct(shop, "c1", *GOOD["c1"])
+    correct(shop, "greedy", GREEDY, "Ask at the counter, they know it all.")
+    deciding = 0
+
+    def dying(name: str, done: int, total: int) -> None:
+        nonlocal deciding
+        deciding += name == "deciding"
+        if deciding == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        reindex(shop, force=False, steps=dying)
+    assert shop.index.live() == live
+    assert shop.ledger.asides() == []
+    assert shop.ledger.correction(CorrectionId("greedy")).verdict_state is CorrectionState.ACCEPTED
+    result = cycle(shop)
+    assert (result.decision, [found.item for found in result.aside]) == ("promoted", ["greedy"])
+    assert set(shop.index.versions()) == {live, result.version}
+
+
+def test_what_the_reviewer_ruled_while_the_run_was_on_stays(shop: Services) -> None:
+    cycle(shop)
+    correct(shop, "c1", *GOOD["c1"])
+    correct(shop, "greedy", GREEDY, "Ask at the counter, they know it all.")
+    deciding = 0
+
+    def rejecting(name: str, done: int, total: int) -> None:
+        nonlocal deciding
+        deciding += name == "deciding"
+        if deciding == 2 and shop.ledger.correction(CorrectionId("greedy")).verdict_state is CorrectionState.ACCEPTED:
+            shop.ledger.add_review(review("greedy", Verdict.REJECT, reviewed=shop.now(), name="rejected"))
+
+    assert reindex(shop, force=False, steps=rejecting).decision == "promoted"
+    assert shop.ledger.correction(CorrectionId("greedy")).verdict_state is CorrectionState.REJECTED
