@@ -85,7 +85,8 @@ def bearable(questions: int, won: int, *, margin: float, confidence: float) -> i
 
     The greatest number with which the lower end of the interval of the mean difference, as a normal distribution has
     it, lies above -`margin`. That is an estimate: the gate decides by its own interval. 0 where not even the first may.
-    Of one half of the questions, half as many may be lost.
+    Of the half that is looked at, a quarter as many may stay lost: what is left out was chosen by that half, and brings
+    back less of the other one.
     """
     z = float(norm.ppf((1 + confidence) / 2))
     borne = 0
