@@ -33,6 +33,8 @@ _TABLE = re.compile(  # the header of a table and the line below it
     re.MULTILINE,
 )
 _LONGEST_HEADING = 200  # characters, of one with a line below it
+_CLOSES = "*_`)]\"'”’»」』）"
+_NAMES = regex.compile(r"[^\n]{0,79}[^\n.!?…,;\p{Sentence_Break=STerm}]\s*")  # a line above what it names
 WINDOW = 250_000
 """Characters that are read at a time: what the parser makes of them takes a thousand times as many bytes."""
 LARGEST = 8_000_000
@@ -58,6 +60,7 @@ class Leaf:
     start: int
     end: int
     prose: bool  # a sentence of a paragraph
+    leads: bool = False  # to what follows: `like this:`, or a short line that names it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +232,8 @@ class _Tree:
                 found += self._block_of(self._lines(block_start, sentences_end))
             else:
                 found += self._block_of(_spans(tiles(text), block_start), prose=prose)
+                if text.strip() and (_leads(text) or (prose and _NAMES.fullmatch(text))):
+                    self.leaves[-1] = replace(self.leaves[-1], leads=True)
             if table:
                 found += self._table(table, block_end)
         return found
@@ -289,6 +294,10 @@ class _Tree:
 
     def _lines(self, start: int, end: int) -> list[Span]:
         return list(_spans(lines(self._text[start:end]), start))
+
+
+def _leads(text: str) -> bool:
+    return text.rstrip().rstrip(_CLOSES).endswith((":", "："))
 
 
 def _spans(pieces: Iterable[str], start: int) -> list[Span]:

@@ -236,6 +236,45 @@ def test_code_and_items_stay_whole_while_they_fit() -> None:
     assert all(any(block in piece.own for piece in chunks) for block in (code, *items))
 
 
+@pytest.mark.parametrize("lead", ["Then run it like this:", "**Example:**", "Prune object"])
+def test_what_leads_to_a_block_is_in_one_chunk_with_it(lead: str) -> None:
+    table = "| field | type |\n|---|---|\n| used | int |"
+    for block in ("```sh\nrun --all\n```", table, "- item of a list\n- second item", "A paragraph that tells of it."):
+        for before in range(1, 12):
+            words = "Some words before it are here. " * before
+            chunks = cut(f"# Pump\n\n{words}\n\n{lead}\n\n{block}\n\nThe end.", settings=MIDDLE)
+            first = block.split("\n")[0]
+            assert all(lead in piece.text for piece in chunks if first in piece.text)
+
+
+def test_code_that_must_be_cut_does_not_begin_in_the_last_lines_of_a_chunk() -> None:
+    code = "\n".join(f"step_{number} = run({number})" for number in range(40))
+    for before in range(1, 12):
+        chunks = cut(f"{'Some words before it. ' * before}\n\nRun:\n\n```\n{code}\n```", settings=MIDDLE)
+        assert_fit(chunks, 64)
+        first = next(piece for piece in chunks if "step_" in piece.text)
+        assert first.text.count("step_") >= 2
+        assert "Run:" in first.text
+
+
+def test_every_part_of_a_row_or_a_line_of_code_too_long_for_a_chunk_has_its_header_or_fence() -> None:
+    long = " ".join(f"Word {number} is said." for number in range(60))
+    for row in (f"| Reset | {long} |\n| Stop | x |", f"| Stop | x |\n| Reset | {long} |"):
+        text = f"Before it.\n\n| mode | child fare |\n|---|---|\n{row}\n\nThe end."
+        chunks = cut(text, settings=MIDDLE)
+        assert_exact(text, chunks)
+        assert_fit(chunks, 64)
+        assert all("child fare" in piece.text for piece in chunks if "is said" in piece.text)
+    text = f"Before it.\n\n```sh\n{long}\n```\n\nThe end."
+    chunks = cut(text, settings=MIDDLE)
+    assert_exact(text, chunks)
+    assert_fit(chunks, 64)
+    assert len(chunks) > 5
+    assert all(
+        (piece.text.count("```sh"), piece.text.count("```")) == (1, 2) for piece in chunks if "said" in piece.text
+    )
+
+
 def test_a_heading_is_never_alone_above_what_is_too_long_for_one_chunk() -> None:
     chunks = cut(f"# Pump\n\n{SENTENCES}\n\n# Fares\n\n{TABLE}")
     assert not any(piece.text.startswith("#") and "\n" not in piece.text for piece in chunks)
