@@ -203,6 +203,7 @@ class _Packing:
         self._within: Block | None = None  # the block in whose middle it begins
         self._whole: Block | None = None  # that its last leaf is a part of, of those that repeat something
         self._frames: dict[tuple[Span, str], int] = {}
+        self._ends: dict[int, int] = {}  # of leaves, white space aside
         self._made: list[_Piece] = []
 
     def pieces(self, section: Sequence[Block]) -> list[_Piece]:
@@ -292,7 +293,10 @@ class _Packing:
         """What closes a piece that ends in the middle of the block."""
         if begun is None or begun.repeated is None or not self._frame(begun):
             return ""
-        return begun.tail if begun.repeated[0] < end < self._leaves[begun.last - 1].end else ""
+        if begun.last not in self._ends:
+            last = self._leaves[begun.last - 1]
+            self._ends[begun.last] = last.start + len(self._text[last.start : last.end].rstrip())
+        return begun.tail if begun.repeated[0] < end < self._ends[begun.last] else ""
 
     def _frame(self, within: Block | None) -> int:
         """Tokens of what a piece that begins in the middle of a block repeats; 0 where that would be too much."""

@@ -217,12 +217,12 @@ def test_rows_of_fields_stay_whole() -> None:
 
 def test_code_that_is_cut_is_fenced_in_every_part() -> None:
     code = "\n".join(f"step_{number} = run({number})" for number in range(40))
-    text = f"Run this:\n\n```python\n{code}\n```\n\nDone."
-    chunks = cut(text)
-    assert_exact(text, chunks)
-    assert_fit(chunks, 32)
-    for piece in chunks:
-        if "step_" in piece.text:
+    for after in ("", "\n\nDone.", f"\n\n{SENTENCES}"):
+        text = f"Run this:\n\n```python\n{code}\n```{after}"
+        chunks = cut(text)
+        assert_exact(text, chunks)
+        assert_fit(chunks, 32)
+        for piece in (piece for piece in chunks if "step_" in piece.text):
             assert piece.text.count("```python\n") == 1
             assert piece.text.count("```") == 2
 
@@ -311,6 +311,18 @@ def test_a_tile_ends_at_a_mark_an_empty_line_or_before_an_item_and_at_no_other_l
         "- one\n",
         "- two 3.5 a?b",
     ]
+
+
+def test_a_number_before_a_title_and_the_end_of_a_page_end_no_sentence() -> None:
+    assert tiles("4.13.7. Ende. [A.1. Was ist das?](b.html) A. Start 3. Next") == [
+        "4.13.7. Ende. ", "[A.1. Was ist das?](b.html) A. ", "Start 3. ", "Next",
+    ]  # fmt: skip
+    words = "the button that is on its side and starts the pump " * 3
+    text = f"Hold {words}until\n\f\nthe light goes out. {words}\n\f\nNow wait."
+    chunks = cut(text, "a.pdf")
+    assert_exact(text, chunks)
+    assert_fit(chunks, 32)
+    assert any("until\n\f\nthe light" in piece.text for piece in chunks)
 
 
 def test_a_long_text_is_read_part_by_part_and_keeps_its_headings() -> None:
