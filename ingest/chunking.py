@@ -221,7 +221,7 @@ class _Packing:
         cost = self._cost[block.last] - self._cost[block.first]
         needed = cost + (len(whole.tail) if whole is not None else 0)
         if needed > self._left and not self._bare:
-            if needed <= self._room - self._frame(begun):
+            if needed + self._lead_cost(block) <= self._room - self._frame(begun):
                 self._turn(block.first, begun, needed)
             elif self._is_better_cut_later(block):
                 self._turn(block.first, begun, self._room // 2)
@@ -234,6 +234,13 @@ class _Packing:
         if not block.level:
             self._body = min(self._body, block.first)
         self._bare = self._bare and bool(block.level)
+
+    def _lead_cost(self, block: Block) -> int:
+        """Tokens of what leads to a block whose parts may stand apart."""
+        before = block.first - 1
+        if not block.parts or block.repeated is not None or before < self._body or not self._leaves[before].leads:
+            return 0
+        return self._cost[before + 1] - self._cost[before]
 
     def _is_better_cut_later(self, block: Block) -> bool:
         """Whether a block that must be cut should begin in a new piece."""
