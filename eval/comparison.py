@@ -175,7 +175,8 @@ def _compared(
     )
     row = {name: at for at, name in enumerate(names)}
     sizes = [sum(slice == kind for slice, _ in names) for kind in kinds]
-    pairs = [_pairs(metric, asked.cases, sides, row) for metric in METRICS]
+    present = {metric for case in asked.cases for side in sides for metric in side.values[case.case_id]}
+    pairs = [_pairs(metric, asked.cases, sides, row) for metric in METRICS if metric in present]
     totals = np.concatenate([pair.totals(len(names)) for pair in pairs], axis=1)
     rng = np.random.default_rng(seed)
     drawn = _drawn(totals, sizes, rng, resamples)

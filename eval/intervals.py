@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +63,7 @@ class _Sample:
 
         def short(tilt: float) -> float:
             """The logarithm of the probability, less that of the tail."""
-            return _log_sum(tilt * as_far, counted) - float(self.sizes @ scaled(tilt)) - np.log(tail)
+            return _log_sum(tilt * as_far, counted) - float(self.sizes @ scaled(tilt)) - log(tail)
 
         if not len(as_far) or short(0.0) <= 0.0:
             return np.ones(len(self.beyond))
