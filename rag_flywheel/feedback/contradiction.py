@@ -90,10 +90,11 @@ def _of_one_thing(mine: Quantity, other: Quantity) -> bool:
 
 
 def _clauses(text: str) -> Iterator[_Clause]:
+    """The sentences, and the parts of those that have several."""
     for sentence in sentences(text):
-        for said in _CLAUSE_GAP.split(sentence):
+        for said in dict.fromkeys([sentence, *_CLAUSE_GAP.split(sentence)]):
             found = tokens(said)
-            words = telling(found)
+            words = telling(found, letters=3)
             if len(words) >= _CLAUSE_AT_LEAST:
                 yield _Clause(said=said.strip(), words=words, negated=sum(map(_negates, found)) % 2 == 1)
 

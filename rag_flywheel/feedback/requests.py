@@ -31,7 +31,8 @@ colleague engineer admin administrator whatsapp telegram chat reply <EMAIL_ADDRE
 _GIVES, _TYPES = frozenset(_GIVING.split()), frozenset(_TYPING.split())
 _SECRET = frozenset(_SECRETS.split())
 _SECRET_PAIR = frozenset(_SECRET_PAIRS.split())
-_TAKERS = frozenset(_PEOPLE.split()) | {"<LINK>"}
+_TAKERS = frozenset(_PEOPLE.split())
+_TOWARDS = frozenset({"to", "at", "on", "via", "through", "under", "visit", "open", "link", "page", "site", "website"})
 _READER = frozenset({"you", "your", "you'll", "you've", "yours"})
 _REFUSALS = """
 not never no don't won't shouldn't can't cannot mustn't doesn't don’t won’t shouldn’t can’t mustn’t doesn’t
@@ -65,10 +66,11 @@ def _asks(sentence: str) -> bool:
     secrets = [at for at, word in enumerate(words) if word in _SECRET or ".".join(words[at : at + 2]) in _SECRET_PAIR]
     if not secrets or not _READER & set(words):
         return False
-    takers = [at for at, word in enumerate(words) if word in _TAKERS]
+    behind_links = [at for at, word in enumerate(words) if word == "<LINK>" and words[at - 1] in _TOWARDS]
+    takers = [at for at, word in enumerate(words) if word in _TAKERS] + behind_links
     for at, verb in enumerate(words):
         handed = verb in _GIVES and any(taker > at for taker in takers)
-        typed = verb in _TYPES and "<LINK>" in words
+        typed = verb in _TYPES and bool(behind_links)
         if (handed or typed) and any(secret > at for secret in secrets) and not _refused(words[:at]):
             return True
     return False

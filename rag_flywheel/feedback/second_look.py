@@ -12,7 +12,6 @@ from enum import StrEnum
 from rag_flywheel.domain import CorrectionState, InteractionId, ReviewedCorrection
 from rag_flywheel.domain.echo import is_made_to_be_found
 from rag_flywheel.domain.equivalence import (
-    SUPPORT,
     NearIndex,
     held_share,
     is_traceable,
@@ -41,6 +40,8 @@ COPIED = 8
 """Words from which two people do not find the same wording by themselves."""
 COPY = 0.9
 """Share of a text's content words that its passages hold, from which it is a copy of them."""
+HELD = 0.5
+"""Share of a text's content words that official passages hold, from which it says what they say."""
 COMPARED = 400
 """Words of a text that are compared with those of other authors."""
 
@@ -181,21 +182,17 @@ def _new_author(reviewed: ReviewedCorrection, answer: str, peers: Peers, beside:
         return ""
     if beside.replaces_official:
         return "It hides a passage of an official source, and no correction of its author was accepted so far."
-    asked = telling(tokens(correction.question), letters=3)
-    answered = any(asked <= telling(tokens(passage), letters=3) for passage in beside.official)
-    if (
-        len(asked) < 2
-        or not answered
-        or not telling(tokens(answer), letters=1)
-        or _holds(" ".join(beside.official), answer)
-    ):
+    asked, said = telling(tokens(correction.question), letters=3), tokens(answer)
+    answered = len(asked) > 1 and any(asked <= telling(tokens(passage), letters=3) for passage in beside.official)
+    bare = not telling(said) and not any(word[-1].isdecimal() for word in said)  # "Yes."
+    if not answered or bare or _holds(" ".join(beside.official), answer):
         return ""
     return "It would stand before an official source, and no correction of its author was accepted so far."
 
 
 def _holds(text: str, answer: str) -> bool:
     if is_traceable(answer):
-        return held_share(text, answer) >= SUPPORT
+        return held_share(text, answer) >= HELD
     return f" {normalised(answer)} " in f" {normalised(text)} "
 
 
