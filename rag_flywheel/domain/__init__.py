@@ -11,6 +11,7 @@ from rag_flywheel.domain.conversation import Citation, Draft, Interaction, Quest
 from rag_flywheel.domain.documents import Chunk, Document, Evidence, Provenance, Quote
 from rag_flywheel.domain.feedback import (
     IMPLICIT,
+    SYSTEM,
     Correction,
     CorrectionState,
     Feedback,
@@ -40,6 +41,7 @@ __all__ = [
     "CORRECTION_PREFIX",
     "GROUP",
     "IMPLICIT",
+    "SYSTEM",
     "Admission",
     "Arm",
     "Aside",
