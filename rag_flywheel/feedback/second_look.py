@@ -4,12 +4,13 @@ They are shown before the click, and one reviewer alone cannot accept what has o
 a correction is wrong; docs/review.md tells how often ordinary ones have one.
 """
 
+import itertools
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rag_flywheel.domain import CorrectionState, InteractionId, ReviewedCorrection
+from rag_flywheel.domain import Correction, CorrectionState, ReviewedCorrection
 from rag_flywheel.domain.echo import is_made_to_be_found
 from rag_flywheel.domain.equivalence import (
     NearIndex,
@@ -38,6 +39,8 @@ TOPICS = 3
 """Groups of sentences that share no word with the question, the passages or one another, from which it is too many."""
 COPIED = 8
 """Words from which two people do not find the same wording by themselves."""
+OTHERS_AT_MOST = 20
+"""Corrections of other authors that are counted: a flood of one text must not flood the queue."""
 COPY = 0.9
 """Share of a text's content words that its passages hold, from which it is a copy of them."""
 HELD = 0.5
@@ -83,13 +86,14 @@ class Peers:
     long: int  # characters from which an answer is long
     trusted: frozenset[str]  # authors of whom a correction was accepted
     near: NearIndex  # of the texts as their authors wrote them
-    given: Mapping[str, tuple[tuple[str | None, InteractionId], ...]]  # a text -> who gave it to which interaction
+    given: Mapping[str, tuple[Correction, ...]]  # a text -> the corrections that have it
 
 
 def survey(corrections: Sequence[ReviewedCorrection]) -> Peers:
-    given: dict[str, list[tuple[str | None, InteractionId]]] = defaultdict(list)
+    """What is usual, who was trusted before, and who handed in what."""
+    given: dict[str, list[Correction]] = defaultdict(list)
     for reviewed in corrections:
-        given[_text(reviewed.correction.answer)].append((reviewed.correction.user, reviewed.correction.interaction_id))
+        given[_text(reviewed.correction.answer)].append(reviewed.correction)
     accepted = [reviewed for reviewed in corrections if reviewed.verdict_state is CorrectionState.ACCEPTED]
     lengths = sorted(len(reviewed.answer) for reviewed in accepted)
     usual = lengths[int(0.95 * len(lengths))] if len(lengths) >= USUAL_FROM else None
@@ -166,13 +170,15 @@ def _authors(reviewed: ReviewedCorrection, answer: str, peers: Peers, passages: 
     correction, text = reviewed.correction, _text(answer)
     if text not in peers.given or len(text.split()) < COPIED or held_share(" ".join(passages), answer) >= COPY:
         return ""
-    same = [given for other in (text, *near_texts(text, peers.near)) for given in peers.given[other]]
-    others = [
-        interaction
-        for author, interaction in same
-        if interaction != correction.interaction_id and (author is None or author != correction.user)
-    ]
-    return f"{len(others)} other corrections, of other authors or of nobody named, have this text." if others else ""
+    others = (
+        given
+        for other in itertools.chain([text], near_texts(text, peers.near))
+        for given in peers.given[other]
+        if given.interaction_id != correction.interaction_id and (given.user is None or given.user != correction.user)
+    )
+    count = len(list(itertools.islice(others, OTHERS_AT_MOST)))
+    more = " or more" * (count == OTHERS_AT_MOST)
+    return f"{count}{more} other corrections, of others or of nobody named, have this text." if count else ""
 
 
 def _new_author(reviewed: ReviewedCorrection, answer: str, peers: Peers, beside: Beside) -> str:
