@@ -36,7 +36,9 @@ TIMES_USUAL = 3
 LINKS = 1
 """Links that a correction may add to those that stand in the passages."""
 TOPICS = 3
-"""Groups of sentences that share no word with the question, the passages or one another, from which it is too many."""
+"""Groups of sentences that are about something else, from which it is too many: they share no word with one another."""
+FOREIGN = 1 / 3
+"""Share of a group's words that the passages hold, up to which it is about something else."""
 COPIED = 8
 """Words from which two people do not find the same wording by themselves."""
 OTHERS_AT_MOST = 20
@@ -154,14 +156,14 @@ def _length(answer: str, long: int, passages: Sequence[str]) -> str:
 
 def _topics(question: str, answer: str, passages: Sequence[str]) -> str:
     """Sentences are of one topic where they share a word."""
-    topic = telling(tokens(" ".join((question, *passages))))
+    asked, told = telling(tokens(question)), telling(tokens(" ".join(passages)))
     groups: list[frozenset[str]] = []
     for sentence in sentences(answer):
         words = telling(tokens(sentence))
         if len(words) >= 3:
             joined = [group for group in groups if group & words]
             groups = [group for group in groups if not group & words] + [words.union(*joined)]
-    strange = sum(not group & topic for group in groups)
+    strange = sum(not group & asked and len(group & told) <= FOREIGN * len(group) for group in groups)
     return f"It speaks of {strange} things that neither the question nor a passage does." if strange >= TOPICS else ""
 
 
