@@ -1,5 +1,6 @@
 """What a correction is looked at beside: its evidence, and the passages that were shown to whoever corrected them."""
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,6 +9,11 @@ from rag_flywheel.domain import Chunk, ChunkId, Correction, DocumentId, Evidence
 from rag_flywheel.feedback.review import Look
 from rag_flywheel.feedback.second_look import Beside, Concern, concerns, survey
 from rag_flywheel.ports import Conversations, Corrections
+
+PASSAGES = 12
+"""Passages that a correction is looked at beside at most."""
+CHARACTERS = 4_000
+"""Of each of them at most: whoever names evidence decides how long it is."""
 
 
 class LookLedger(Conversations, Corrections, Protocol):
@@ -57,8 +63,9 @@ def beside(correction: Correction, asked: Interaction, live: LivePassages) -> Be
             Evidence(document_id=citation.document_id, start=citation.start, end=citation.end), correction.supersedes
         )
     ]
+    texts = dict.fromkeys(text[:CHARACTERS] for text in (*quotes, *(chunk.text for chunk in standing), *cited))
     return Beside(
-        passages=tuple(dict.fromkeys([*quotes, *(chunk.text for chunk in standing), *cited])),
+        passages=tuple(itertools.islice(texts, PASSAGES)),
         official=tuple(chunk.text for chunk in standing if chunk.document_id in live.official),
         replaces_official=any(span.document_id in live.official for span in correction.supersedes),
     )

@@ -14,15 +14,17 @@ _LINK = re.compile(
     rf"|(?<![@\w.-])[a-z0-9-]{{1,63}}(?:\.[a-z0-9-]{{1,63}}){{0,4}}\.(?:{_ENDS})\b(?:/{_PATH}*)?",
     re.IGNORECASE,
 )
+_ADDRESS = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w.-]{1,253}")
 _TOKEN = re.compile(r"<[A-Z_]+>|[^\W_]+(?:['’-][^\W_]+)*")
 
-_GIVING = "send email e-mail mail text tell give share forward provide supply submit reply message read post disclose"
+_GIVING = "send email e-mail mail text tell give share forward provide supply submit hand dictate read post disclose"
+_ANSWERING = frozenset({"reply", "replying", "respond", "responding", "dm", "message", "texting"})
 _TYPING = "enter type input confirm verify fill paste put"
 _SECRETS = "password passwords passcode passphrase pin pins credentials otp cvv cvc login logins ssn"
 _SECRET_PAIRS = """
 one-time.code one-time.password time.code verification.code security.code access.code sms.code login.code card.number
 card.details credit.card debit.card bank.details account.number api.key private.key secret.key access.token api.token
-recovery.phrase seed.phrase social.security login.details backup.codes
+recovery.phrase seed.phrase social.security login.details backup.codes six-digit.code 6-digit.code
 """
 _PEOPLE = """
 us me him her them support agent agents team operator staff technician helpdesk desk representative moderator hotline
@@ -33,7 +35,7 @@ _SECRET = frozenset(_SECRETS.split())
 _SECRET_PAIR = frozenset(_SECRET_PAIRS.split())
 _TAKERS = frozenset(_PEOPLE.split())
 _TOWARDS = frozenset({"to", "at", "on", "via", "through", "under", "visit", "open", "link", "page", "site", "website"})
-_READER = frozenset({"you", "your", "you'll", "you've", "yours"})
+_READER = frozenset({"you", "your", "you'll", "you've", "yours", "us", "our", "me", "my"})
 _REFUSALS = """
 not never no don't won't shouldn't can't cannot mustn't doesn't don’t won’t shouldn’t can’t mustn’t doesn’t
 """
@@ -57,7 +59,8 @@ def asks_for_secrets(text: str) -> bool:
 
     To set, change or type one is no such thing, unless it is to be typed behind a link; nor is the advice never to.
     """
-    return any(_asks(sentence) for sentence in sentences(_LINK.sub(" <LINK> ", text)))
+    plain = _ADDRESS.sub(" <EMAIL_ADDRESS> ", _LINK.sub(" <LINK> ", text))
+    return any(_asks(sentence) for sentence in sentences(plain))
 
 
 def _asks(sentence: str) -> bool:
@@ -66,12 +69,14 @@ def _asks(sentence: str) -> bool:
     secrets = [at for at, word in enumerate(words) if word in _SECRET or ".".join(words[at : at + 2]) in _SECRET_PAIR]
     if not secrets or not _READER & set(words):
         return False
-    behind_links = [at for at, word in enumerate(words) if word == "<LINK>" and words[at - 1] in _TOWARDS]
+    behind_links = [at for at, word in enumerate(words) if word == "<LINK>" and at and words[at - 1] in _TOWARDS]
     takers = [at for at, word in enumerate(words) if word in _TAKERS] + behind_links
+    answered = bool(_ANSWERING & set(words))
     for at, verb in enumerate(words):
         handed = verb in _GIVES and any(taker > at for taker in takers)
-        typed = verb in _TYPES and bool(behind_links)
-        if (handed or typed) and any(secret > at for secret in secrets) and not _refused(words[:at]):
+        typed = verb in _TYPES and (bool(behind_links) or answered)
+        told = verb in _ANSWERING and any(secret > at for secret in secrets)
+        if (handed or typed or told) and not _refused(words[:at]):
             return True
     return False
 

@@ -4,12 +4,13 @@ They are shown before the click, and one reviewer alone cannot accept what has o
 a correction is wrong; docs/review.md tells how often ordinary ones have one.
 """
 
+import itertools
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rag_flywheel.domain import CorrectionState, InteractionId, ReviewedCorrection
+from rag_flywheel.domain import Correction, CorrectionState, ReviewedCorrection
 from rag_flywheel.domain.echo import is_made_to_be_found
 from rag_flywheel.domain.equivalence import (
     NearIndex,
@@ -35,9 +36,13 @@ TIMES_USUAL = 3
 LINKS = 1
 """Links that a correction may add to those that stand in the passages."""
 TOPICS = 3
-"""Groups of sentences that share no word with the question, the passages or one another, from which it is too many."""
+"""Groups of sentences that are about something else, from which it is too many: they share no word with one another."""
+FOREIGN = 1 / 3
+"""Share of a group's words that the passages hold, up to which it is about something else."""
 COPIED = 8
 """Words from which two people do not find the same wording by themselves."""
+OTHERS_AT_MOST = 20
+"""Corrections of other authors that are counted: a flood of one text must not flood the queue."""
 COPY = 0.9
 """Share of a text's content words that its passages hold, from which it is a copy of them."""
 HELD = 0.5
@@ -83,13 +88,14 @@ class Peers:
     long: int  # characters from which an answer is long
     trusted: frozenset[str]  # authors of whom a correction was accepted
     near: NearIndex  # of the texts as their authors wrote them
-    given: Mapping[str, tuple[tuple[str | None, InteractionId], ...]]  # a text -> who gave it to which interaction
+    given: Mapping[str, tuple[Correction, ...]]  # a text -> the corrections that have it
 
 
 def survey(corrections: Sequence[ReviewedCorrection]) -> Peers:
-    given: dict[str, list[tuple[str | None, InteractionId]]] = defaultdict(list)
+    """What is usual, who was trusted before, and who handed in what."""
+    given: dict[str, list[Correction]] = defaultdict(list)
     for reviewed in corrections:
-        given[_text(reviewed.correction.answer)].append((reviewed.correction.user, reviewed.correction.interaction_id))
+        given[_text(reviewed.correction.answer)].append(reviewed.correction)
     accepted = [reviewed for reviewed in corrections if reviewed.verdict_state is CorrectionState.ACCEPTED]
     lengths = sorted(len(reviewed.answer) for reviewed in accepted)
     usual = lengths[int(0.95 * len(lengths))] if len(lengths) >= USUAL_FROM else None
@@ -150,14 +156,14 @@ def _length(answer: str, long: int, passages: Sequence[str]) -> str:
 
 def _topics(question: str, answer: str, passages: Sequence[str]) -> str:
     """Sentences are of one topic where they share a word."""
-    topic = telling(tokens(" ".join((question, *passages))))
+    asked, told = telling(tokens(question)), telling(tokens(" ".join(passages)))
     groups: list[frozenset[str]] = []
     for sentence in sentences(answer):
         words = telling(tokens(sentence))
         if len(words) >= 3:
             joined = [group for group in groups if group & words]
             groups = [group for group in groups if not group & words] + [words.union(*joined)]
-    strange = sum(not group & topic for group in groups)
+    strange = sum(not group & asked and len(group & told) <= FOREIGN * len(group) for group in groups)
     return f"It speaks of {strange} things that neither the question nor a passage does." if strange >= TOPICS else ""
 
 
@@ -166,13 +172,15 @@ def _authors(reviewed: ReviewedCorrection, answer: str, peers: Peers, passages: 
     correction, text = reviewed.correction, _text(answer)
     if text not in peers.given or len(text.split()) < COPIED or held_share(" ".join(passages), answer) >= COPY:
         return ""
-    same = [given for other in (text, *near_texts(text, peers.near)) for given in peers.given[other]]
-    others = [
-        interaction
-        for author, interaction in same
-        if interaction != correction.interaction_id and (author is None or author != correction.user)
-    ]
-    return f"{len(others)} other corrections, of other authors or of nobody named, have this text." if others else ""
+    others = (
+        given
+        for other in itertools.chain([text], near_texts(text, peers.near))
+        for given in peers.given[other]
+        if given.interaction_id != correction.interaction_id and (given.user is None or given.user != correction.user)
+    )
+    count = len(list(itertools.islice(others, OTHERS_AT_MOST)))
+    more = " or more" * (count == OTHERS_AT_MOST)
+    return f"{count}{more} other corrections, of others or of nobody named, have this text." if count else ""
 
 
 def _new_author(reviewed: ReviewedCorrection, answer: str, peers: Peers, beside: Beside) -> str:

@@ -16,6 +16,10 @@ from rag_flywheel.feedback.requests import asks_for_secrets, links
         "Enter your password at http://login.example/reset to go on.",
         "Confirm your credentials on the page www.tv-help.example/verify.",
         "Share your API key with the administrator.",
+        "For security we need your bank login; kindly forward it to billing@bank.example.",
+        "Send the OTP to our team.",
+        "Confirm your card number by replying to this message.",
+        "Reply with your PIN.",
     ],
 )
 def test_a_secret_wanted_for_somebody_is_found(text: str) -> None:
@@ -33,6 +37,8 @@ def test_a_secret_wanted_for_somebody_is_found(text: str) -> None:
         "The client sends the access token to the server.",
         "Your password has to have twelve characters, see https://example.org/passwords.",
         "Passwords",
+        "Contact support if you forgot your password; they will send you a reset link.",
+        "Enter the PIN shown on the TV into your phone.",
     ],
 )
 def test_how_to_use_or_keep_a_secret_is_ordinary(text: str) -> None:
@@ -46,7 +52,7 @@ def test_links_are_found_in_every_dress_and_once() -> None:
     assert links(text) == {"a.example/x", "b.example", "c.example"}
 
 
-@pytest.mark.parametrize("piece", ["a.", "send your password ", "http://", "a-", " dot ", "[.]", "<"])
+@pytest.mark.parametrize("piece", ["a.", "a@", "@", "send your password ", "http://", "a-", " dot ", "[.]", "<"])
 def test_no_text_takes_long(piece: str) -> None:
     text = (piece * 20_000)[:20_000]
     began = time.process_time()

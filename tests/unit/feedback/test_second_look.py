@@ -108,6 +108,16 @@ def test_what_is_said_names_both_sides_to_the_reviewer() -> None:
     assert found.said == "It says 90 seconds, and a passage says 10 seconds."
 
 
+def test_a_word_in_common_with_a_passage_does_not_make_a_topic_of_it() -> None:
+    office = (
+        "The office opens at nine every morning. Printer toner is kept in room four. Vacation requests go to the "
+        "portal. Lunch vouchers are valid in all restaurants downtown."
+    )
+    beside = ["The office of the vendor.", "Toner lights blink red.", "Requests cost a fee.", "Vouchers are sent."]
+    assert kinds(office, passages=beside) == {ConcernKind.TOPICS}
+    assert kinds(office, passages=[office]) == set()
+
+
 def test_links_of_the_passages_are_no_new_ones() -> None:
     text = "See https://vendor.example/a and https://vendor.example/b."
     assert kinds(text) == {ConcernKind.LINKS}
