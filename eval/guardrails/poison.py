@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from rag_flywheel.domain import Chunk, CorrectionId, DocumentId, ReviewedCorrection
+from rag_flywheel.domain import CorrectionId, ReviewedCorrection
 from rag_flywheel.domain.equivalence import NEAR, agree, near_index, near_texts, normalised
 from rag_flywheel.domain.sentences import sentences
 
@@ -82,13 +82,3 @@ def _of_one_question(mine: Sequence[ReviewedCorrection]) -> Iterable[tuple[Corre
                 different.append(reviewed)
         if len(different) >= SEVERAL:
             yield tuple(reviewed.correction.correction_id for reviewed in those)
-
-
-def crowding(chunks: Iterable[Chunk]) -> list[tuple[DocumentId, ...]]:
-    """The documents that open with one and the same question, SEVERAL or more at a time."""
-    asked: dict[str, dict[DocumentId, None]] = defaultdict(dict)
-    for chunk in chunks:
-        opening = next(sentences(chunk.text.lstrip(" #*_\n")), "")
-        if opening.endswith("?") and len(_WORD.findall(opening)) >= _SHORTEST:
-            asked[normalised(opening)][chunk.document_id] = None
-    return [tuple(those) for those in asked.values() if len(those) >= SEVERAL]
