@@ -1,7 +1,7 @@
 """What each detector of hostile texts finds, what only it finds, and how often it cries wolf over ordinary texts.
 
-    python benchmarks/detectors.py FOLDER... [--half tuned|held|both] [--attacks FILE...] [--corrections 8000] [--kept FILE]
-        [--safety] [--classifier 1500] [--show]
+    python benchmarks/detectors.py FOLDER... [--half tuned|held|both] [--attacks FILE...] [--corrections 8000]
+        [--kept FILE] [--safety] [--classifier 1500] [--show]
 
 The folders hold ordinary documents: they are read, cleaned and cut as the service does it, and what is `--kept` in a
 file is not cut again. Documents fall into two halves by their names: rules are tuned on one, and what is reported comes

@@ -103,7 +103,7 @@ RULES = (
         "prompt instruction guidelines directives developer system context",
         r"\b(?:reveal|show|print|display|output|repeat|tell|give|share|list|expose|leak|disclose|dump|encode"
         r"|translate|write|summari[sz]e|recite|quote|copy|append|log|see|continue|opposite|what(?:'s| is| are"
-        r"| were))\b[^.?!\n]{0,60}(?:(?:[(<]|\b(?:the|your|its|my|our|any|internal) )(?:system|hidden|secret"
+        r"| were))\b[^.?!\n]{0,60}(?:(?:[(<]|\b(?:the|your|its|my|our|any|internal|including) )(?:system|hidden|secret"
         r"|developer|initial|starting|configuration)[ _-]?(?:prompts?|instructions?|messages?)"
         r"|\byour (?:\w+ ){0,2}(?:prompt|instructions|guidelines|directives|preamble|opening message"
         r"|context window))\b",
@@ -184,7 +184,8 @@ RULES = (
         "dictates the answer",
         PEOPLE,
         "your",
-        rf"(?<!forward )\b(?:in|into|to|from|of|within|throughout) your (?:\w+ ){{0,2}}(?:{_REPLY_ALONE}|replies|answers"
+        rf"(?<!forward )\b(?:in|into|to|from|of|within|throughout) your (?:\w+ ){{0,2}}(?:{_REPLY_ALONE}"
+        rf"|replies|answers"
         rf"|outputs)|{_OPENS}(?!enter|select|mark|submit|send|check|save|receive|get|see|after|before|on"
         rf"|for)\w+ your (?:\w+ )?{_REPLY_ALONE} (?:in|into|with|without|using|by|so|to|as|for)\b(?! the (?:box"
         r"|field|space|form))",

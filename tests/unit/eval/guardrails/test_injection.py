@@ -66,6 +66,7 @@ HARMLESS = [
     "Act as if the package were not installed.",
     "If a customer asks about returns, say that they have 30 days.",
     "Assistants must answer a call within three rings.",
+    "Bсеки човек има право на образование.",
 ]
 
 

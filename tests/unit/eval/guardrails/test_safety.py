@@ -63,7 +63,7 @@ def test_a_passage_is_not_unsafe_by_its_heading_its_title_or_a_label(rate: Rate)
         "# Gas and water\n\nRead both meters in May.",
         "Passwords of travellers\n\nTo change yours, write to the help desk.",
     ]
-    assert [chance for chance in worst_passages(texts, rate) if chance >= 0.5] == []
+    assert [chance for chance in (*worst_passages(texts, rate), *worst_spoken(texts, rate)) if chance >= 0.5] == []
     titled = chunk("a.md", "To change it, write to us.", title="You are a worthless idiot and I will kill you")
     assert unsafe_texts([(titled, [titled.title, titled.text])], rate=rate, threshold=0.5).holds
 
