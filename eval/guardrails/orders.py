@@ -209,15 +209,6 @@ RULES = (
     ),
     _rule(
         "sends data away",
-        PEOPLE,
-        "conversation chat messages question data retrieved typed",
-        rf"{_OPENS}(?:send|forward|put|post|append|encode|transmit|e?-?mail|upload|embed|load|report|collect"
-        r"|share|pass|copy)\b[^.?!\n]{0,60}\b(?:(?:this|whole|entire) conversation|chat (?:history|log)"
-        r"|session data|typed so far|(?:previous|earlier|user'?s?|customer's) (?:messages|questions?|passwords?)"
-        r"|retrieved (?:passages|documents))\b",
-    ),
-    _rule(
-        "sends data away",
         EVERYWHERE,
         "send forward post mail transmit submit pass append call",
         r"\b(?:send|forward|post|e?-?mail|transmit|submit|upload|pass|call|append)\b[^?!\n]{0,60}"

@@ -2,7 +2,7 @@
 
 Such a text repeats the question or its words so that search ranks it first, or comes in several wordings so that they
 fill the passages that a generator sees. What it claims cannot be told false from its words: that is the
-reviewer's to see. The check that refuses is `hostile.poisoning`.
+reviewer's to see.
 """
 
 import re
