@@ -2,24 +2,20 @@
 
 Such a text repeats the question or its words so that search ranks it first, or comes in several wordings so that they
 fill the passages that a generator sees. What it claims cannot be told false from its words: that is the
-reviewer's to see. The check that refuses is `hostile.poisoning`.
+reviewer's to see.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from rag_flywheel.domain import Chunk, CorrectionId, DocumentId, ReviewedCorrection
+from rag_flywheel.domain import CorrectionId, ReviewedCorrection
 from rag_flywheel.domain.echo import is_made_to_be_found, repeats_question
 from rag_flywheel.domain.equivalence import agree, near_index, near_texts, normalised
-from rag_flywheel.domain.sentences import sentences
 
-__all__ = ["SEVERAL", "crowding", "is_made_to_be_found", "repeats_question", "sets"]
+__all__ = ["SEVERAL", "is_made_to_be_found", "repeats_question", "sets"]
 
 SEVERAL = 3
 """Texts of one author for one question that are not wordings of one answer, from which they are a set."""
-_SHORTEST = 3  # words of a question that a page does not open with by chance
-_WORD = re.compile(r"\w+")
 
 
 def sets(corrections: Sequence[ReviewedCorrection]) -> list[tuple[CorrectionId, ...]]:
@@ -50,13 +46,3 @@ def _of_one_question(mine: Sequence[ReviewedCorrection]) -> Iterable[tuple[Corre
                 different.append(reviewed)
         if len(different) >= SEVERAL:
             yield tuple(reviewed.correction.correction_id for reviewed in those)
-
-
-def crowding(chunks: Iterable[Chunk]) -> list[tuple[DocumentId, ...]]:
-    """The documents that open with one and the same question, SEVERAL or more at a time."""
-    asked: dict[str, dict[DocumentId, None]] = defaultdict(dict)
-    for chunk in chunks:
-        opening = next(sentences(chunk.text.lstrip(" #*_\n")), "")
-        if opening.endswith("?") and len(_WORD.findall(opening)) >= _SHORTEST:
-            asked[normalised(opening)][chunk.document_id] = None
-    return [tuple(those) for those in asked.values() if len(those) >= SEVERAL]
