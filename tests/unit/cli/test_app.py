@@ -142,7 +142,8 @@ def test_a_command_leaves_the_processor_to_others_while_its_threads_wait(monkeyp
     """Before torch is loaded, which reads it once, and only where nobody decided otherwise."""
     monkeypatch.setattr(sys, "argv", ["rag-flywheel", "--help"])
     for given, then in (("", "PASSIVE"), ("ACTIVE", "ACTIVE")):
-        monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+        monkeypatch.setenv("OMP_WAIT_POLICY", "")
+        monkeypatch.delenv("OMP_WAIT_POLICY")
         if given:
             monkeypatch.setenv("OMP_WAIT_POLICY", given)
         with pytest.raises(SystemExit):
