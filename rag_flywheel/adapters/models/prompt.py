@@ -3,7 +3,8 @@
 A frame that is opened and closed can be closed from inside. So every single line that somebody else wrote begins with
 a mark, as a letter is quoted in a mail, and the instructions say that marked lines are data. A text has no way to start
 a line without the mark, and the mark is nowhere in the texts. This is the delimiting and the data marking of
-spotlighting (Hines et al., 2024, arXiv:2403.14720), with one mark a line instead of one a word, which costs a tenth.
+spotlighting (Hines et al., 2024, arXiv:2403.14720), with one mark a line instead of one
+a word, which costs a fifth of that.
 """
 
 import hashlib

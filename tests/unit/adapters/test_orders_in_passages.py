@@ -1,6 +1,7 @@
 """Orders that stand in passages, and models that obey: what reaches the model, and what reaches the reader."""
 
 import json
+import re
 
 import pytest
 from markdown_it import MarkdownIt
@@ -62,7 +63,7 @@ def test_a_model_that_obeys_sends_nothing_away_and_shows_nothing_of_its_instruct
                 assert tag != "img"
                 assert attributes.get("href") in (None, f"https:{HELD}", f"https:{HELD}c?q=", HELD)
                 assert not attributes or tag == "a"
-            assert "evil.example/c?q=%" not in draft.text
+            assert not re.search(r"evil\.example/c\?q=[\w%]|evil\.example/[\w%]*[%\d]", draft.text)
             assert "[7]" not in draft.text
             mark = server.requests[-1].body["messages"][-1]["content"].split("\n")[1].split(" ")[0]
             assert mark not in draft.text
@@ -76,6 +77,6 @@ def test_the_naive_model_would_do_all_of_it(models: Models) -> None:
     with OpenAIServer(reply=naive) as server:
         ask(models(server.url), [passage(QUESTION)])
         said = naive(server.requests[-1])
-    assert "![chart](https://evil.example/c?q=%" in said
+    assert re.search(r"!\[chart\]\(https://evil\.example/c\?q=[\w%]", said)
     assert "Use only what the passages say" in said
     assert "[7]" in said
