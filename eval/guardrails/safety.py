@@ -12,6 +12,7 @@ published passages (encyclopaedia, finance, a manual) and of 4,723 published que
 after harmless examples like the first false alarms were added. Were every sentence to count alone, these would be 28.
 """
 
+import functools
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -49,14 +50,16 @@ def trained(encoder: Encoder) -> Rate:
     """A classifier of sentences on this encoder's vectors. Training takes the time of embedding 336 sentences."""
     from sklearn.linear_model import LogisticRegression
 
-    labelled = examples()
-    model = LogisticRegression(C=_STRENGTH, class_weight=_WEIGHTS, max_iter=1000)
-    model.fit(encoder.encode_documents([text for text, _ in labelled]), [unsafe for _, unsafe in labelled])
+    @functools.cache  # at the first sentence: most small nights have none to judge
+    def model() -> LogisticRegression:
+        labelled = examples()
+        fitted = LogisticRegression(C=_STRENGTH, class_weight=_WEIGHTS, max_iter=1000)
+        return fitted.fit(encoder.encode_documents([text for text, _ in labelled]), [unsafe for _, unsafe in labelled])
 
     def rate(those: Sequence[str]) -> Vectors:
         if not those:
             return np.zeros(0, dtype=np.float32)
-        return np.asarray(model.predict_proba(encoder.encode_documents(those))[:, 1], dtype=np.float32)
+        return np.asarray(model().predict_proba(encoder.encode_documents(those))[:, 1], dtype=np.float32)
 
     return rate
 

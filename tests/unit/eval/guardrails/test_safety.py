@@ -16,6 +16,7 @@ from eval.guardrails.safety import (
     worst_spoken,
 )
 from rag_flywheel.adapters.models.encoder import SentenceEncoder
+from rag_flywheel.errors import ConfigError
 from rag_flywheel.ports import Vectors
 from tests.fakes.samples import chunk, confirmed_chunk
 
@@ -102,3 +103,10 @@ def test_a_known_question_is_not_looked_at_and_the_answer_behind_it_is(rate: Rat
     asked = confirmed_chunk(chunk("d1", threat), "Which song says: I am going to shoot you and your family?")
     assert unsafe_texts([(asked, [str(asked.question)])], rate=rate, threshold=0.5).holds
     assert not unsafe_texts([(asked, [str(asked.question), threat])], rate=rate, threshold=0.5).holds
+
+
+def test_nothing_is_trained_where_no_sentence_is_to_be_judged() -> None:
+    there_is_none = SentenceEncoder("no-such-model", batch=1, query_prefix="", document_prefix="")
+    assert worst_passages(["Hold the reset button for ten seconds."], trained(there_is_none)) == [0.0]
+    with pytest.raises(ConfigError):
+        worst_passages(["I will kill you and your family."], trained(there_is_none))
