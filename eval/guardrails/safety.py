@@ -10,6 +10,7 @@ to mislead (medicine, wars, plots of films, manuals, advice), precision 0.90 and
 and 0.65. `docs/guardrails.md` has the false alarms on ordinary texts.
 """
 
+import functools
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -46,14 +47,16 @@ def trained(encoder: Encoder) -> Rate:
     """A classifier of sentences on this encoder's vectors. Training takes the time of embedding 388 sentences."""
     from sklearn.linear_model import LogisticRegression
 
-    labelled = examples()
-    model = LogisticRegression(C=_STRENGTH, class_weight=_WEIGHTS, max_iter=1000)
-    model.fit(encoder.encode_documents([text for text, _ in labelled]), [unsafe for _, unsafe in labelled])
+    @functools.cache  # at the first sentence: most small nights have none to judge
+    def model() -> LogisticRegression:
+        labelled = examples()
+        fitted = LogisticRegression(C=_STRENGTH, class_weight=_WEIGHTS, max_iter=1000)
+        return fitted.fit(encoder.encode_documents([text for text, _ in labelled]), [unsafe for _, unsafe in labelled])
 
     def rate(those: Sequence[str]) -> Vectors:
         if not those:
             return np.zeros(0, dtype=np.float32)
-        return np.asarray(model.predict_proba(encoder.encode_documents(those))[:, 1], dtype=np.float32)
+        return np.asarray(model().predict_proba(encoder.encode_documents(those))[:, 1], dtype=np.float32)
 
     return rate
 

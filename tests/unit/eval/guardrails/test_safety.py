@@ -15,6 +15,7 @@ from eval.guardrails.safety import (
     worst_spoken,
 )
 from rag_flywheel.adapters.models.encoder import SentenceEncoder
+from rag_flywheel.errors import ConfigError
 from rag_flywheel.ports import Vectors
 
 
@@ -105,3 +106,10 @@ def test_a_sentence_that_sounds_unsafe_alone_does_not_count_in_a_harmless_text(r
     harmless = "TV audio is not being played through the receiver. What should I do?"
     assert rate(["What should I do?"])[0] >= 0.5
     assert worst_spoken([harmless], rate) == [0.0]
+
+
+def test_nothing_is_trained_where_no_sentence_is_to_be_judged() -> None:
+    there_is_none = SentenceEncoder("no-such-model", batch=1, query_prefix="", document_prefix="")
+    assert worst_passages(["Hold the reset button for ten seconds."], trained(there_is_none)) == [0.0]
+    with pytest.raises(ConfigError):
+        worst_passages(["I will kill you and your family."], trained(there_is_none))
