@@ -105,8 +105,9 @@ def worst_passages(texts: Sequence[str], rate: Rate) -> list[float]:
     """
     parts = [spoken(_HEADING.sub("", text)) for text in texts]
     judged = [[sentence for sentence in part if is_nominated(sentence) and not _is_label(sentence)] for part in parts]
-    rated = _rated(judged, rate)
-    return [_place(chances, 0 if len(part) <= _SHORT else 1) for part, chances in zip(parts, rated, strict=True)]
+    places = [0 if len(part) <= _SHORT else 1 for part in parts]
+    rated = _rated([part if len(part) > at else [] for part, at in zip(judged, places, strict=True)], rate)
+    return [_place(chances, at) for chances, at in zip(rated, places, strict=True)]
 
 
 def _is_label(sentence: str) -> bool:

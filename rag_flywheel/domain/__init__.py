@@ -5,7 +5,7 @@ Every instant is a timezone-aware `datetime` in UTC. Every span counts character
 """
 
 from rag_flywheel.domain.anchors import Fate, Followed
-from rag_flywheel.domain.asides import Aside, AsideState, Guardrail, ItemKind, Suspicion
+from rag_flywheel.domain.asides import Aside, AsideState, Guardrail, ItemKind, Suspicion, questions_left_out
 from rag_flywheel.domain.checks import GROUP
 from rag_flywheel.domain.conversation import Citation, Draft, Interaction, Question, Shown, Turn
 from rag_flywheel.domain.documents import Chunk, Document, Evidence, Provenance, Quote
@@ -99,4 +99,5 @@ __all__ = [
     "VersionId",
     "VersionRecord",
     "VersionState",
+    "questions_left_out",
 ]
