@@ -64,6 +64,7 @@ def measure(trials: Sequence[Trial], *, encoder: Encoder, resamples: int, seed: 
     - `verdicts`: {method: {help, harm, dominated_by}} where both slices were asked: help is the rise of hit@1 on
       corrected probes, harm its fall on untouched ones, or on the answerable ones where a gap left others.
       `dominated_by` names the methods with more help at equal or less harm.
+    - `hostile_first`: {method: {slice: share of the probes for which a hostile correction comes first in the end}}.
 
     Relevant is what is judged so, the accepted correction of the probe's own question, and corrections that agree with
     its gold answer; "hit@1 strict" leaves the last out. Judgements are pooled, as at TREC: what is relevant after is
@@ -80,6 +81,7 @@ def measure(trials: Sequence[Trial], *, encoder: Encoder, resamples: int, seed: 
         "methods": compared,
         "turns": {name: _turns(some) for name, some in by_method.items()},
         "verdicts": verdicts(compared),
+        "hostile_first": {name: _hostile_first(some) for name, some in by_method.items()},
     }
 
 
@@ -100,6 +102,16 @@ def verdicts(methods: Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]
         }
         for name, (help, harm) in places.items()
     }
+
+
+def _hostile_first(trials: Sequence[Trial]) -> dict[str, float]:
+    """By slice, the share of the probes for which a hostile correction comes first in the end."""
+    asked: dict[str, list[bool]] = defaultdict(list)
+    for trial in trials:
+        for probe in trial.probes if trial.hostile else ():
+            ranking = trial.turns[-1][probe.query_id].ranking
+            asked[probe.slice].append(bool(ranking) and not trial.hostile.isdisjoint(ranking[0]))
+    return {slice: sum(hits) / len(hits) for slice, hits in asked.items()}
 
 
 def harmed(slices: Mapping[str, object]) -> str:

@@ -44,3 +44,4 @@ class Trial:
     before: Mapping[str, Seen]
     turns: tuple[Mapping[str, Seen], ...]  # after each turn; the last is "after"
     notes: tuple[str, ...]  # what was decided in each turn, for the report
+    hostile: frozenset[DocumentId] = frozenset()  # corrections that were accepted although they are

@@ -67,6 +67,7 @@ def simulate(plan: Plan, *, methods: Sequence[str], services: Services, steps: S
             before=before[method],
             turns=tuple(seen[method] for seen in after),
             notes=tuple(notes) if method == FLYWHEEL else (),
+            hostile=game.hostile(),
         )
         for method in methods
     ]
@@ -98,7 +99,10 @@ class _Simulation:
         corrections = len(self.taught) - corrected
         confirmed = len(self.signals) - said - corrections
         reasons = " ".join(result.reasons)
-        return f"turn {turn}: {corrections} corrections, {confirmed} confirmed answers; {result.decision}: {reasons}"
+        aside = len({found.item for found in result.aside})
+        taken = f"turn {turn}: {corrections} corrections, {confirmed} confirmed answers"
+        left = f", {aside} set aside" if aside else ""
+        return f"{taken}{left}; {result.decision}: {reasons}"
 
     def probe(self, method: str) -> dict[str, Seen]:
         """What the method finds and answers now, by query id."""
@@ -123,6 +127,12 @@ class _Simulation:
                 ),
             )
             for probe in self.plan.probes
+        )
+
+    def hostile(self) -> frozenset[DocumentId]:
+        """The accepted corrections that are."""
+        return frozenset(
+            reviewed.correction.document_id for ask, reviewed in self.taught.values() if ask.hostile is not None
         )
 
     def _method(self, method: str) -> Rival:
