@@ -345,7 +345,7 @@ def show(result: Mapping[str, Any], console: Console) -> None:
             names = list(dict.fromkeys(name for row in rows for name in row if name not in Tally.__slots__))
             _table(console, part, names, [([_said(row.get(name)) for name in names], row) for row in rows])
     if result["blame"]:
-        names = ("loss", "culprits", "flips", "how", "passed", "harmful", "left_out")
+        names = ["loss", "culprits", "flips", "how", "passed", "harmful", "left_out"]
         table = Shown(*names, title="blame", title_justify="left")
         for row in result["blame"]:
             shares = (row["passed"] / row["runs"], row["harmful"] / row["runs"], row["left_out"])

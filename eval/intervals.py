@@ -11,6 +11,7 @@ from scipy.optimize import brentq
 Numbers = NDArray[np.float64]
 
 _ROUNDING = 1e-9
+_DOUBLINGS = 40  # of a tilt of one spread: further out all of the weight is on one value
 _CLOSE = 1e-6  # of an end, in spreads of the total
 
 
@@ -31,9 +32,10 @@ def tilted(totals: Numbers, drawn: Numbers, sizes: Sequence[int], *, confidence:
     """
     mean = float(totals[:, 0].sum() / totals[:, 1].sum())
     beyond, drawn_beyond = (some[:, 0] - mean * some[:, 1] for some in (totals, drawn))
+    near = _ROUNDING * float(np.abs(totals[:, 0]).sum())
     ends = []
     for sign in (1.0, -1.0):
-        sample = _Sample(beyond=sign * beyond, drawn=sign * drawn_beyond, sizes=np.asarray(sizes))
+        sample = _Sample(beyond=sign * beyond, drawn=sign * drawn_beyond, sizes=np.asarray(sizes), near=near)
         weights = sample.weights((1.0 - confidence) / 2.0)
         ends.append(float(weights @ totals[:, 0] / (weights @ totals[:, 1])))
     return ends[0], ends[1]
@@ -46,16 +48,16 @@ class _Sample:
     beyond: Numbers  # (clusters,) kind by kind; all together 0
     drawn: Numbers  # (resamples,)
     sizes: NDArray[np.int64]  # (kinds,)
+    near: float  # what a total may differ by for want of digits: values that are all alike differ by that
 
     def weights(self, tail: float) -> Numbers:
         """(clusters,) How often each would have to be there for a total of 0 or more to have this probability."""
         kinds = np.split(self.beyond, np.cumsum(self.sizes)[:-1])
-        near = _ROUNDING * np.abs(self.beyond).sum()
         spread = np.sqrt(sum(kind.size * kind.var() for kind in kinds))
-        if spread <= near:
+        if spread <= self.near:
             return np.ones(len(self.beyond))
-        as_far = self.drawn[self.drawn >= -near]
-        counted = np.where(as_far > near, 1.0, 0.5) / len(self.drawn)
+        as_far = self.drawn[self.drawn >= -self.near]
+        counted = np.where(as_far > self.near, 1.0, 0.5) / len(self.drawn)
 
         def scaled(tilt: float) -> Numbers:
             """(kinds,) The logarithm of the mean weight."""
@@ -67,9 +69,10 @@ class _Sample:
 
         if not len(as_far) or short(0.0) <= 0.0:
             return np.ones(len(self.beyond))
-        furthest = -1.0 / spread
-        while short(furthest) > 0.0:
-            furthest *= 2.0
+        reach = -np.logspace(0, _DOUBLINGS, _DOUBLINGS + 1, base=2.0) / spread
+        furthest = next((tilt for tilt in reach if short(tilt) <= 0.0), None)
+        if furthest is None:  # the least that can be drawn is as far: no weights make it less likely
+            return np.ones(len(self.beyond))
         tilt = brentq(short, furthest, 0.0, xtol=_CLOSE / spread)
         weights: Numbers = np.exp(tilt * self.beyond - np.repeat(scaled(tilt), self.sizes))
         return weights

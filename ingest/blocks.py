@@ -16,7 +16,9 @@ Span = tuple[int, int]
 # Sentences end as Unicode says (UAX 29): at a mark, with what closes after it. In scripts that put blanks between words
 # a blank follows; those that put none between words may have no marks either, and divide phrases with a blank.
 _UNSPACED = r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+# A number before a title ends none: `4.1. Start`.
 _TILE = regex.compile(
+    r"(?:[\[(*_#> -]{0,9}(?:\d{1,3}|\p{L})(?:\.\d{1,3}){0,9}\.\s{1,9}(?=\S))?"
     r".+?(?:\.[\p{Sentence_Break=Close}*_`]*\s++(?!\p{Ll})|[!?…][\p{Sentence_Break=Close}*_`]*\s+"
     r"|(?![.!?])\p{Sentence_Break=STerm}\p{Sentence_Break=Close}*\s*"
     rf"|(?<=[{_UNSPACED}])\s+(?=[{_UNSPACED}])|\n\s*\n|\n(?=[ \t]*(?:[-*•|]|\d+[.)])[ \t])|\Z)",
@@ -27,12 +29,15 @@ _SIGNS = regex.compile(r"(?:\S\p{M}*){1,12}\s{0,40}|\s{1,100}")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _FIELDS = re.compile(r"(?:[^\n:]{1,100}:(?:[ \t][^\n]*)?(?:\n|\Z)){2,}")  # `column: value` lines
 _FENCE = re.compile(r"(?P<marks>`{3,}|~{3,})[^\n]*")
+_OVER_PAGES = re.compile(rf"(?<=[^\W\d_]|,)\n+{PAGE_BREAK}\n+(?=[^\W\d_])")  # within a sentence, if it is no capital
 _EMPTY = re.compile(rf"\n(?:[ \t{PAGE_BREAK}]*\n)+")
 _TABLE = re.compile(  # the header of a table and the line below it
     r"^(?=[^\n]*\|)[^\n]+\n(?=[^\n]*\|)[ \t>]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*(?:\n|\Z)",
     re.MULTILINE,
 )
 _LONGEST_HEADING = 200  # characters, of one with a line below it
+_CLOSES = "*_`)]\"'”’»」』）"
+_NAMES = regex.compile(r"[^\n]{0,79}[^\n.!?…,;\p{Sentence_Break=STerm}]\s*")  # a line above what it names
 WINDOW = 250_000
 """Characters that are read at a time: what the parser makes of them takes a thousand times as many bytes."""
 LARGEST = 8_000_000
@@ -58,6 +63,7 @@ class Leaf:
     start: int
     end: int
     prose: bool  # a sentence of a paragraph
+    leads: bool = False  # to what follows: `like this:`, or a short line that names it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +79,7 @@ def read_blocks(text: str, *, markdown: bool) -> Iterator[Blocks]:
 
     A long text comes in several parts, divided between blocks, so that its length costs time but no memory.
     """
+    text = _OVER_PAGES.sub(lambda gap: " " * len(gap[0]) if text[gap.end()].islower() else gap[0], text)
     at = 0
     while at < len(text):
         nodes, end = _next_nodes(text, at, _nodes if markdown else _paragraph_nodes)
@@ -229,6 +236,8 @@ class _Tree:
                 found += self._block_of(self._lines(block_start, sentences_end))
             else:
                 found += self._block_of(_spans(tiles(text), block_start), prose=prose)
+                if text.strip() and (_leads(text) or (prose and _NAMES.fullmatch(text))):
+                    self.leaves[-1] = replace(self.leaves[-1], leads=True)
             if table:
                 found += self._table(table, block_end)
         return found
@@ -289,6 +298,10 @@ class _Tree:
 
     def _lines(self, start: int, end: int) -> list[Span]:
         return list(_spans(lines(self._text[start:end]), start))
+
+
+def _leads(text: str) -> bool:
+    return text.rstrip().rstrip(_CLOSES).endswith((":", "："))
 
 
 def _spans(pieces: Iterable[str], start: int) -> list[Span]:

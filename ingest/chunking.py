@@ -16,12 +16,14 @@ from rag_flywheel.domain import Chunk, ChunkId, Document, DocumentId, Evidence
 from rag_flywheel.ports import TokenCounter
 from rag_flywheel.search.texts import path
 
-RULES = "3"  # raise it whenever the result of `chunk` could change: caches are keyed by it
+RULES = "4"  # raise it whenever the result of `chunk` could change: caches are keyed by it
 PLAIN = (".txt",)  # where a line that begins with # is no heading
 CHARACTERS = 8  # of a token, at most: a model may take a whole line of signs that it does not know for one
 FRAME = 0.5  # share of a chunk that repeated lines may take
 SMALLEST = 16  # tokens of text in a chunk, whatever its title and headings take
 COUNTED_AT_ONCE = 1024  # texts
+LEADING = 3  # leaves that lead to what follows, and go with it
+LITTLE = 1 / 3  # of a chunk: too little room to begin a table or code in that is to be cut
 LOOKED_AT = 131_072  # characters of a text whose tokens are counted, at most
 
 
@@ -196,14 +198,18 @@ class _Packing:
         self._counter = counter
         self._left = room  # of the piece that is being filled
         self._first = self._next = 0  # its leaves
-        self._bare = True  # whether it holds nothing but headings yet
+        self._bare = True  # whether it holds nothing yet but headings, what leads, and what the last piece ended with
+        self._body = 0  # the first leaf that is no heading
         self._within: Block | None = None  # the block in whose middle it begins
+        self._whole: Block | None = None  # that its last leaf is a part of, of those that repeat something
         self._frames: dict[tuple[Span, str], int] = {}
+        self._ends: dict[int, int] = {}  # of leaves, white space aside
         self._made: list[_Piece] = []
 
     def pieces(self, section: Sequence[Block]) -> list[_Piece]:
         """The pieces of one section."""
         self._first = self._next = section[0].first
+        self._body = section[-1].last - 1
         for block in section:
             self._put(block, None)
         self._close(None)
@@ -212,41 +218,92 @@ class _Packing:
     def _put(self, block: Block, whole: Block | None) -> None:
         """Fill in a block: a part of `whole`, which its parts repeat some lines of, or of nothing like that."""
         begun = whole if whole is not None and block.first > whole.first else None
-        needed = self._cost[block.last] - self._cost[block.first] + (len(whole.tail) if whole is not None else 0)
-        if needed > self._left:
-            if block.parts and (self._bare or needed > self._room - self._frame(begun)):
-                for part in block.parts:
-                    self._put(part, whole if block.repeated is None else block)
-                return
-            if not self._bare:
-                self._close(begun)
-                self._begin(block.first, begun, needed)
-        self._left -= self._cost[block.last] - self._cost[block.first]
-        self._next = block.last
+        cost = self._cost[block.last] - self._cost[block.first]
+        needed = cost + (len(whole.tail) if whole is not None else 0)
+        if needed > self._left and not self._bare:
+            if needed + self._lead_cost(block) <= self._room - self._frame(begun):
+                self._turn(block.first, begun, needed)
+            elif self._is_better_cut_later(block):
+                self._turn(block.first, begun, self._room // 2)
+        if needed > self._left and block.parts:
+            for part in block.parts:
+                self._put(part, whole if block.repeated is None else block)
+            return
+        self._left -= cost
+        self._next, self._whole = block.last, whole
+        if not block.level:
+            self._body = min(self._body, block.first)
         self._bare = self._bare and bool(block.level)
 
-    def _begin(self, first: int, within: Block | None, needed: int) -> None:
-        """A new piece from the leaf `first` on, and the last sentences of the one before where they fit in."""
-        start, self._left = first, self._room - self._frame(within)
+    def _lead_cost(self, block: Block) -> int:
+        """Tokens of what leads to a block whose parts may stand apart."""
+        before = block.first - 1
+        if not block.parts or block.repeated is not None or before < self._body or not self._leaves[before].leads:
+            return 0
+        return self._cost[before + 1] - self._cost[before]
+
+    def _is_better_cut_later(self, block: Block) -> bool:
+        """Whether a block that must be cut should begin in a new piece."""
+        if all(leaf.leads for leaf in self._leaves[self._body : min(block.first, self._body + LEADING + 1)]):
+            return False
+        return not block.parts or (block.repeated is not None and self._left < LITTLE * self._room)
+
+    def _turn(self, first: int, within: Block | None, needed: int) -> None:
+        """A new piece for the leaf `first`, with what leads to it, and the last sentences of the piece before it where
+        they fit in too."""
+        room = self._room - self._frame(within)
+        start = first
         while (
             within is None
-            and start - 1 > self._first
+            and first - start < LEADING
+            and start > self._body
+            and self._leaves[start - 1].leads
+            and self._cost[first] - self._cost[start - 1] <= room - needed
+        ):
+            start -= 1
+        self._next = max(start, self._body + 1)  # what leads is in both where there is nothing else in the piece before
+        self._close(within)
+        before, self._left = self._first, room
+        while (
+            within is None
+            and start - 1 > before
             and self._leaves[start - 1].prose
             and self._cost[first] - self._cost[start - 1] <= min(self._overlap, self._left - needed)
         ):
             start -= 1
         self._left -= self._cost[first] - self._cost[start]
-        self._first, self._next, self._within, self._bare = start, first, within, False
+        self._first = self._body = start
+        self._next, self._within, self._bare = first, within, True
 
     def _close(self, within: Block | None) -> None:
-        """The piece is whole; it ends in the middle of the block `within`."""
-        before = self._frame(self._within)
-        repeated = self._within.repeated if self._within is not None and before else None
-        tail = within.tail if within is not None and self._frame(within) else ""
-        room = self._room - (before or len(tail))
+        """The piece is whole; it ends in the middle of the block `within`. A leaf too long for it is its last."""
         span = self._leaves[self._first].start, self._leaves[self._next - 1].end
-        for start, end in _fitting(self._text, span, room, self._counter):
-            self._made.append(_Piece(start=start, end=end, repeated=repeated, tail=tail))
+        tail = len(within.tail) if within is not None and self._frame(within) else 0
+        room = self._room - (self._frame(self._within) or tail)
+        spans = list(_fitting(self._text, span, room, self._counter))
+        if len(spans) > 1:
+            spans = list(_fitting(self._text, span, min(room, self._room - self._frame(self._whole)), self._counter))
+        begun = self._within
+        for start, end in spans:
+            self._made.append(
+                _Piece(start=start, end=end, repeated=self._before(begun, start), tail=self._after(self._whole, end))
+            )
+            begun = self._whole
+
+    def _before(self, begun: Block | None, start: int) -> Span | None:
+        """What a piece repeats that starts in the middle of the block."""
+        if begun is None or begun.repeated is None or not self._frame(begun) or start < begun.repeated[1]:
+            return None
+        return begun.repeated
+
+    def _after(self, begun: Block | None, end: int) -> str:
+        """What closes a piece that ends in the middle of the block."""
+        if begun is None or begun.repeated is None or not self._frame(begun):
+            return ""
+        if begun.last not in self._ends:
+            last = self._leaves[begun.last - 1]
+            self._ends[begun.last] = last.start + len(self._text[last.start : last.end].rstrip())
+        return begun.tail if begun.repeated[0] < end < self._ends[begun.last] else ""
 
     def _frame(self, within: Block | None) -> int:
         """Tokens of what a piece that begins in the middle of a block repeats; 0 where that would be too much."""
@@ -268,33 +325,38 @@ def _fitting(text: str, span: Span, room: int, counter: TokenCounter) -> Iterato
         if len(own) <= 2 * CHARACTERS * room and counter.count_tokens([own])[0] <= room:
             yield start, end
         else:
-            for part in _divided(text, (start, end), room, counter, SMALLER):
+            for part in _divided(text, (start, end), room, counter):
                 trimmed = _trimmed(text, part)
                 if trimmed[0] < trimmed[1]:
                     yield trimmed
 
 
-def _divided(
-    text: str, span: Span, room: int, counter: TokenCounter, ways: Sequence[Callable[[str], list[str]]]
-) -> Iterator[Span]:
-    """As many of the smaller pieces together as fit; what is too long by the first of the `ways` goes by the next."""
-    pieces = ways[0](text[slice(*span)])
+def _divided(text: str, span: Span, room: int, counter: TokenCounter) -> Iterator[Span]:
+    """As many of the smaller pieces together as fit."""
     start = at = span[0]
     left = room
-    for piece, weight in zip(pieces, _weights(pieces, counter), strict=True):
-        if len(ways) == 1:
-            weight = max(weight, len(piece.strip()))  # parts of a word may be other tokens together than alone
+    for length, weight in _smaller(text[slice(*span)], room, counter, SMALLER):
         if weight > left and at > start:
             yield start, at
             start, left = at, room
-        if weight > room and len(ways) > 1:
-            yield from _divided(text, (at, at + len(piece)), room, counter, ways[1:])
-            start = at + len(piece)
-        else:
-            left -= weight
-        at += len(piece)
+        left -= weight
+        at += length
     if at > start:
         yield start, at
+
+
+def _smaller(
+    text: str, room: int, counter: TokenCounter, ways: Sequence[Callable[[str], list[str]]]
+) -> Iterator[tuple[int, int]]:
+    """The length and the tokens of each smaller piece; what is too long by the first of the `ways` goes by the next."""
+    pieces = ways[0](text)
+    for piece, weight in zip(pieces, _weights(pieces, counter), strict=True):
+        if len(ways) == 1:  # parts of a word may be other tokens together than alone
+            yield len(piece), max(weight, len(piece.strip()))
+        elif weight > room:
+            yield from _smaller(piece, room, counter, ways[1:])
+        else:
+            yield len(piece), weight
 
 
 def _trimmed(text: str, span: Span) -> Span:

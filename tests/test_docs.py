@@ -29,6 +29,7 @@ from rag_flywheel.cli import app
 from rag_flywheel.config import Config, Gate, Privacy, Secrets, Source, known_keys
 from rag_flywheel.domain import CorrectionState, FeedbackKind, Guardrail, Outcome, Stage, VersionState
 from rag_flywheel.errors import FlywheelError
+from rag_flywheel.feedback.second_look import ConcernKind
 from rag_flywheel.golden_set.health import Fault
 from rag_flywheel.golden_set.listing import Origin, State
 from tests.paths import ROOT
@@ -315,6 +316,7 @@ def test_the_handbook_names_every_route() -> None:
         ("feedback.md", FeedbackKind),
         ("concepts.md", Stage),
         ("corrections.md", CorrectionState),
+        ("review.md", ConcernKind),
         ("versions.md", VersionState),
     ],
 )

@@ -1,4 +1,8 @@
-"""What orders to a machine read like where they are given outright, as patterns."""
+"""What orders to a machine read like where they are given in words that are known, as patterns.
+
+Each rule names words without one of which its pattern cannot match: to look for these takes a hundredth of the time.
+Gaps are bounded and stay within a sentence, so that the time grows with the text and no faster.
+"""
 
 import re
 from dataclasses import dataclass
@@ -15,271 +19,221 @@ class Place(Enum):
 
 PEOPLE = frozenset({Place.ANSWER, Place.QUESTION})
 EVERYWHERE = frozenset(Place)
-ONLY_ANSWERS = frozenset({Place.ANSWER})
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A pattern, what it is a sign of, and where it counts."""
+    """A pattern, what it is a sign of, where it counts, and words in small letters of which a text needs one."""
 
     sign: str
-    pattern: re.Pattern[str]
     places: frozenset[Place]
+    words: tuple[str, ...]
+    pattern: re.Pattern[str]
+
+    def finds(self, text: str, small: str) -> bool:
+        """Whether it is in the text, which is `small` in small letters."""
+        return any(word in small for word in self.words) and self.pattern.search(text) is not None
 
 
-def rule(sign: str, places: frozenset[Place], pattern: str) -> Rule:
-    return Rule(sign, re.compile(pattern, re.IGNORECASE | re.MULTILINE | re.VERBOSE), places)
+def _rule(sign: str, places: frozenset[Place], words: str, pattern: str) -> Rule:
+    return Rule(sign, places, tuple(words.split()), re.compile(pattern, re.IGNORECASE | re.MULTILINE))
 
 
-# Gaps are bounded, so that no text takes long, and stay in the sentence: a dot within a word does not end it.
-_GAP = r"(?:[^.?!\n]|[.?!](?=[^\s]))"
-OLD = r"(?:previous(?:ly)?|prior|above|earlier|preceding|foregoing|former|initial|original|existing|current|before)"
-ORDERS = r"(?:instructions?|prompts?|rules?|directions?|directives?|guidelines?|commands?|constraints?|programming)"
-ANSWER = r"(?:answers?|responses?|reply|replies|outputs?|completions?|generations?)"
-MODEL = (
-    r"(?:AI|A\.I\.|LLMs?|GPT(?:-\w+)?|chat[ ]?bots?|language[ ]models?|(?:AI|virtual|digital|chat|helpful)[ ]"
-    r"assistants?|assistants?|AI[ ](?:model|system|agent)s?)"
+_OLD = r"(?:previous|prior|above|earlier|preceding|foregoing|former|initial|original|existing)"
+_ORDERS = (
+    r"(?:instructions?|prompts?|rules?|directions|directives?|guidelines?|guidance|commands|constraints|orders"
+    r"|restrictions|programming|safeguards)"
+)
+_REPLY = r"(?:answers?|responses?|reply|replies|output|messages?)"
+_MACHINE = (
+    r"(?:(?:AI|LLM|virtual|automated)s?[ -](?:and \w+ )?(?:powered )?(?:assistant|agent|model|system|reader"
+    r"|reviewer|crawler|tool|bot)s?|(?:LLM|language model|AI) crawlers?|AIs?|LLMs?|chat ?bots?|language models?"
+    r"|chat ?gpt|gpt)"
+)
+_REPLY_ALONE = (
+    r"(?:answer|response|reply)(?:'s)?\b(?! (?:box|field|sheet|envelope|device|code|header|body|object|time))"
 )
 _EDIT = (
-    r"(?:add|append|attach|insert|include|integrate|incorporate|embed|weave|inject|put|place|prepend|mention|slip|work"
-    r"|modify|alter|adjust|change|edit|augment|enhance|enrich|extend|expand|adapt|tailor|revise|supplement|embellish"
-    r"|replace|substitute|swap|scramble|jumble|shuffle|rearrange|reorder|reverse|misspell|mangle|obfuscate|encode"
-    r"|encrypt|cipher|convert|render|transform|translate|rewrite|rephrase|format|write|give|provide|craft|create|make"
-    r"|present|deliver|phrase|compose|produce|generate|remove|drop|delete|omit|group|combine|split|merge|capitali[sz]e"
-    r"|use|apply|employ|introduce|start|begin|open|end|close|finish|conclude|preface|sprinkle|limit|keep|anagram"
-    r"|advertise|promote|recommend|suggest|highlight|emphasi[sz]e|stress|turn|spell|state|express|repeat|alternate)"
+    r"(?:add|append|insert|include|integrate|incorporate|embed|weave|inject|put|mention|modify|alter|change"
+    r"|augment|enhance|enrich|extend|supplement|replace|substitute|swap|scramble|jumble|shuffle|rearrange"
+    r"|reverse|misspell|encode|encrypt|convert|render|turn|translate|rewrite|rephrase|provide|remove|drop|omit"
+    r"|group|combine|split|use|apply|introduce|start|begin|end|finish)"
 )
-_GENRE = (
-    r"(?:poems?|haikus?|sonnets?|limericks?|stor(?:y|ies)|tales?|essays?|letters?|speech(?:es)?|articles?"
-    r"|summar(?:y|ies)"
-    r"|paragraphs?|songs?|lyrics|jokes?|riddles?|blog[ ]posts?|scripts?|screenplays?|dialogues?|functions?|programs?"
-    r"|introductions?|reviews?|advertisements?|slogans?|taglines?|headlines?|tweets?|itinerar(?:y|ies)|recipes?)"
+_TALK = (
+    r"(?:conversation|chat|history|prompt|context|user\w*[ _](?:question|message|input|data|query|name|email)|secret)"
 )
+_OPENS = r"(?:^\W{0,6}|[.!?:;]\s+|\b(?:please|also|then|now|and|to),? )"  # what stands before an order
 
-DIRECT = (
-    rule(
+RULES = (
+    _rule(
         "puts earlier instructions out of force",
         EVERYWHERE,
-        rf"\b(?:ignore|disregard|forget|discard|override|overrule|bypass|neglect|cancel|drop|abandon|set[ ]aside"
-        rf"|(?:do[ ]not|don'?t|stop|no[ ]longer|never)[ ](?:follow|obey|heed|use|adhere[ ]to)(?:ing)?"
-        rf"|pay[ ]no[ ]attention[ ]to)[ ]"
-        rf"(?:(?:all|any|every(?:thing)?|the|of|your|my|our|these|those|other|system|and)[ ]){{0,4}}"
-        rf"(?:{OLD}[ ](?:\w+[ ]){{0,2}}(?:{ORDERS}|context|conversation|messages?|texts?|content|training|questions?)"
-        rf"|(?:system|safety|content|security|moderation|ethic\w*)[ ](?:{ORDERS}|polic(?:y|ies)|filters?"
-        rf"|restrictions?)"
-        rf"|{ORDERS}[ ](?:\w+[ ]){{0,3}}(?:above|before|given|received|far|earlier|previously))\b",
+        "ignor disregard forget discard dismiss overlook overrid overrul bypass neglect abandon follow obey heed",
+        r"\b(?:ignor|disregard|forget|discard|dismiss|overlook|overrid|overrul|bypass|neglect|abandon|(?:do not"
+        r"|don't|stop|never|no longer) (?:follow|obey|heed))\w* (?:(?:all|any|every|everything|the|of|your|my"
+        rf"|our|these|those|other|and) ){{0,4}}(?:{_OLD} (?:\w+ ){{0,2}}(?:{_ORDERS}|context|conversation)"
+        rf"|(?:system|safety) {_ORDERS}|{_ORDERS} (?:\w+ ){{0,3}}(?:above|before|given|received|far|earlier"
+        r"|previously))\b",
     ),
-    rule(
+    _rule(
         "puts earlier instructions out of force",
         PEOPLE,
-        rf"\b(?:ignore|disregard|forget|override|bypass)[ ](?:(?:all|any|everything|the|of|your|these|those)[ ]){{1,3}}"
-        rf"(?:{ORDERS}|(?:you[ ](?:were|have[ ]been|are|know|learned)|above|before|previous|prior))\b"
-        r"|\b(?:administrator|admin|root|developer|system|security|sudo)[ ]override\b",
+        "ignor disregard forget discard dismiss overlook overrid bypass abandon following told override",
+        r"\b(?:ignor|disregard|forget|discard|dismiss|overlook|overrid|bypass|abandon"
+        rf"|stop following)\w* (?:(?:all|any|every|everything|of) ){{0,3}}(?:your (?:\w+ )?(?:{_ORDERS}"
+        rf"|training)\b|(?:the )?{_ORDERS} (?:above|set|given|made|written)\b|(?:what |that )?you (?:were"
+        rf"|have been|are|know)\b|context loaded\b|the above\b|{_OLD} (?:input|messages?|prompts?|text|chat)\b"
+        r"|everything (?:above|before|from before|you|that you|to)\b)|\beverything you (?:were|have been) told\b"
+        r"|\b(?:administrator|admin|developer|system|security) override\b",
     ),
-    rule(
+    _rule(
         "puts earlier instructions out of force",
         EVERYWHERE,
-        r"\b(?:ignorier\w*|vergiss|missachte\w*)\b[^.\n]{0,40}\b(?:anweisung|anleitung|vorgabe|regel|instruktion)\w*"
-        r"|\b(?:ignore[zr]?|oublie[zr]?)\b[^.\n]{0,30}\b(?:instructions|consignes|règles)[^.\n]{0,20}"
-        r"\b(?:précédent|antérieur|ci-dessus)\w*"
-        r"|\b(?:ignor[ae]|olvid[ae])\b[^.\n]{0,30}\b(?:instrucciones|instruções|istruzioni|reglas)\b[^.\n]{0,20}"
-        r"\b(?:anterior|previ|preceden)\w*"
-        r"|(?:忽略|无视|忘记).{0,8}(?:指令|指示|提示|说明)|(?:以前|これまで|上記)の(?:指示|命令).{0,6}無視",
+        "ignor vergiss missachte oubli compte olvid descon esque dimentic 忽略 无视 忘记 無視",
+        r"\b(?:ignor|missacht|oublie|compte|olvid|esque[cç]|descon|dimentic)\w* [^.\n]{0,30}\b(?:anweisung"
+        r"|vorgabe|regel|instruktion|consigne|instruc|instru[cç]|istruzion|r[eè]g[lo]|orden"
+        r"|órden)\w* (?:[^\s.]+ ){0,2}(?:précédent|antérieur|anterior|previ|preceden)|\b(?:ignorier|vergiss"
+        r"|missacht)\w* (?:\w+ ){0,3}(?:anweisung|vorgabe|regel|instruktion)|\b(?:vergiss alles"
+        r"|oublie[sz]? tout|olvida todo|dimentica tutto)\b|(?:忽略|无视|忘记).{0,8}(?:指令|指示|提示|说明)"
+        r"|(?:以前|これまで|上記)の(?:指示|命令).{0,6}無視",
     ),
-    rule(
-        "gives a language model another role",
-        EVERYWHERE,
-        rf"\byou[ ](?:are|will[ ]be|must[ ]act[ ]as|should[ ]act[ ]as|shall[ ]be)[ ](?:now[ ]"
-        rf"|from[ ]now[ ]on[ ]|hereby[ ])"
-        rf"(?:an?|the|my)[ ](?:\w+[ ]){{0,4}}{MODEL}\b"
-        rf"|\b(?:act|behave|respond|pose|speak|answer)[ ](?:as|like)[ ](?:if[ ]you[ ](?:were|are)[ ])?(?:an?|the)[ ]"
-        rf"(?:\w+[ ]){{0,3}}(?:{MODEL})\b(?![ ](?:for|to)[ ](?:the|your)[ ](?:TV|phone|device))"
-        r"|\b(?:hi|hello|hey|dear|ok(?:ay)?)[ ,]{1,2}(?:chat[ ]?gpt|gpt|claude|gemini|copilot|llama|mistral|AI"
-        r"|assistant)\b"
-        r"|\bI[ ]want[ ]you[ ]to[ ](?:act|pretend|respond|answer|play|simulate|ignore|forget|write)\b"
-        r"|\bstay[ ]in[ ]character\b|\b(?:unfiltered|uncensored|amoral|unrestricted)[ ](?:\w+[ ]){0,2}"
-        r"(?:chat[ ]?bot|AI|assistant|language[ ]model|response|answer)s?\b"
-        r"|\bdo[ ]anything[ ]now\b|\byou[ ]are[ ](?:now[ ])?DAN\b|\bjailb(?:reak|roken)[ ](?:mode|prompt)"
-        r"|\byou[ ](?:have|are[ ]bound[ ]by)[ ]no[ ](?:ethical|moral|safety|content)[ ]"
-        r"(?:guidelines?|restrictions?|limits?|limitations?|filters?|rules?|constraints?)",
-    ),
-    rule(
-        "gives a language model another role",
-        PEOPLE,
-        r"\byou[ ]are[ ]now[ ](?:an?[ ]|my[ ]|in[ ]\w+[ ]mode|free|unrestricted|no[ ]longer|going[ ]to|to[ ])"
-        r"|\byou(?:[ ]are|'re|[ ]will)[ ](?:(?:now|going|about|not?)[ ])?(?:to[ ])?(?:act[ ]as|pretend"
-        r"|play(?:[ ]the)?[ ]role|immerse"
-        r"|role-?play|simulate|impersonate)\b|\bsimulate[ ](?:\w+[ ]){1,2}mode\b|\b(?:every|each|any)[ ]prompts?[ ]I\b"
-        r"|\bfrom[ ]now[ ]on,?[ ](?:you[ ](?:are|will|must|shall|act|only|always|answer|respond)|your|always"
-        r"|only|never|answer|respond|reply|act|speak)"
-        r"|(?:^|[.!?:,;]\s+|\bplease[ ])(?:pretend|imagine)[ ](?:to[ ]be|you(?:[ ]are|'re)|that[ ]you)"
-        r"|\brole-?play[ ]as\b"
-        r"|\btake[ ]on[ ]the[ ]role\b|(?:^|[.!?:,;]\s+|\bplease[ ])act[ ]as[ ](?:if[ ]you|an?[ ]|my[ ]|the[ ])"
-        r"|\byour[ ](?:new|real|true|only|actual|next)[ ](?:role|instructions?|task|job|persona|purpose|goal|objective"
-        r"|identity|name)\b|\bnew[ ](?:system[ ])?(?:instructions?|prompt|directive|task)s?[ ]?:"
-        r"|\b(?:developer|debug|god|unrestricted|unfiltered|DAN|sudo)[ ]mode[ ](?:is[ ])?"
-        r"(?:enabled|activated|on|engaged|unlocked)"
-        r"|\bwithout[ ]any[ ](?:restrictions?|filters?|limitations?|censorship|ethical|moral)\b",
-    ),
-    rule(
-        "speaks to a language model",
-        EVERYWHERE,
-        rf"\b(?:dear|hey|attention|note|message|instructions?|hint|reminder|notice|warning)[ ,:]{{1,2}}(?:(?:to"
-        rf"|for)[ ])?"
-        rf"(?:the|any|all|every|whichever)?[ ]?(?:AI|LLMs?|chat[ ]?bots?|language[ ]models?|AI[ ](?:assistant"
-        rf"|agent|model)s?"
-        rf"|assistant)\b[ ]?(?:[:,!]|who|that[ ](?:reads?|process)|reading|processing|summari[sz]ing|$)"
-        rf"|\bif[ ]you[ ](?:are|'re)[ ](?:an?|the)[ ](?:\w+[ ])?{MODEL}\b"
-        rf"|\bas[ ]an?[ ](?:AI|LLM|chat[ ]?bot|(?:large[ ])?language[ ]model)\b[^.\n]{{0,20}},?[ ]you\b"
-        rf"|\b(?:any|every|the)[ ](?:AI|LLM|chat[ ]?bot|language[ ]model|AI[ ](?:assistant|agent|model))[ ]"
-        rf"(?:reading|processing|summari[sz]ing|that[ ]reads|answering)[ ][^.\n]{{0,60}}\b(?:must|should|shall"
-        rf"|has[ ]to|is[ ]to)\b",
-    ),
-    rule(
-        "speaks to a language model",
-        PEOPLE,
-        r"\b(?:AI|LLM|chat[ ]?bot|language[ ]model|assistant|model)s?[ ](?:must|should|shall|has[ ]to|have[ ]to"
-        r"|needs?[ ]to|will)"
-        r"[ ](?:always|never|now|only|instead|ignore|tell|say|answer|reply|respond|recommend|refuse|include|output)\b"
-        r"|\b(?:when|whenever|if|each[ ]time|every[ ]time)[ ](?:\w+[ ]){0,4}(?:users?|customers?|someone|anyone|anybody"
-        r"|people|you[ ]are|you're)[ ](?:\w+[ ]){0,2}(?:asks?|asked|asking|quer(?:y|ies)|prompt(?:s|ed)?"
-        r"|summari[sz]\w*)"
-        r"\b[^.\n]{0,80}\b(?:say|tell|answer|reply|respond|recommend|always|claim|state|output|direct|send|point)\b",
-    ),
-    rule(
+    _rule(
         "asks for hidden instructions",
         EVERYWHERE,
-        r"\b(?:reveal|show|print|display|output|repeat|tell|give|send|share|list|expose|leak|disclose|provide|encode"
-        r"|decode|translate|write|dump|echo|summari[sz]e|recite|return|quote|paraphrase|see|read|copy|type"
-        r"|opposite[ ]of"
-        r"|what(?:'s|[ ]is|[ ]are|[ ]was|[ ]were)|contents?[ ]of)\b[^.?!\n]{0,60}"
-        r"(?:\b(?:system|hidden|secret|pre-?)[ _-]?(?:prompt|instructions?|directives?)\b"
-        r"|\byour[ ](?:\w+[ ]){0,2}(?:system|initial|original|hidden|secret|starting|internal|base|full|first"
-        r"|own|exact)"
-        r"[ ](?:\w+[ ])?(?:prompts?|message|instructions?|configuration|directives?|guidelines|rules)\b"
-        r"|\byour[ ](?:prompt|instructions|guidelines|directives|programming)\b)"
-        r"|\bsystem_?prompt\b[ ]?\)|<[ ]?system_?prompt[ ]?>|\bthe[ ]system[ ]prompt[ ]is\b",
+        "prompt instruction guidelines directives developer system context",
+        r"\b(?:reveal|show|print|display|output|repeat|tell|give|share|list|expose|leak|disclose|dump|encode"
+        r"|translate|write|summari[sz]e|recite|quote|copy|append|log|see|continue|opposite|what(?:'s| is| are"
+        r"| were))\b[^.?!\n]{0,60}(?:(?:[(<]|\b(?:the|your|its|my|our|any|internal|including) )(?:system|hidden|secret"
+        r"|developer|initial|starting|configuration)[ _-]?(?:prompts?|instructions?|messages?)"
+        r"|\byour (?:\w+ ){0,2}(?:prompt|instructions|guidelines|directives|preamble|opening message"
+        r"|context window))\b",
     ),
-    rule(
+    _rule(
+        "gives a language model another role",
+        PEOPLE,
+        "bist es eres você sei 你 あなた",
+        r"\b(?:du bist (?:ab (?:jetzt|sofort)|nun|jetzt)|ab (?:jetzt|sofort) bist du) ein"
+        r"|\b(?:à partir de maintenant|désormais),? (?:tu es|vous êtes)\b|\btu es maintenant\b"
+        r"|\ba partir de (?:ahora|agora),? (?:eres|serás|você é)\b|\bahora eres un|\b(?:d'ora in poi"
+        r"|da ora),? sei un|(?:从现在开始|从现在起)[，,]?你|今からあなたは",
+    ),
+    _rule(
         "asks for hidden instructions",
         PEOPLE,
-        r"\bsystem[ _]?prompt\b|\b(?:initial|starting|hidden|secret|original)[ ](?:prompt|instructions?)\b"
-        r"|\b(?:system|internal)[ ]configuration\b|\binitiali[sz]ation[ ](?:string|prompt|text)\b"
-        r"|\byou[ ](?:were|have[ ]been)[ ](?:\w+[ ])?(?:told|given|instructed|programmed|prompted|configured|trained)\b"
-        r"|\b(?:were|was)[ ](?:you|I)[ ](?:told|instructed|given)\b|\bI[ ]was[ ]instructed\b"
-        r"|\bmy[ ]instructions[ ]are\b"
-        r"|\byou(?:[ ]are|'re)[ ]not[ ](?:supposed|allowed|permitted)[ ]to[ ](?:tell|say|share|reveal|discuss|answer)"
-        r"|\byou[ ]not[ ](?:supposed|allowed|permitted)[ ]to[ ](?:tell|say|share|reveal|discuss|answer)"
-        r"|\b(?:repeat|output|print|copy|translate|encode|summari[sz]e|show|reproduce|recite)\b[^.?!\n]{0,30}"
-        r"\b(?:(?:the[ ])?(?:above|preceding|previous|initial)[ ](?:text|words?|content|message|instructions?"
-        r"|conversation)"
-        r"|(?:text|words|content|everything|conversation|instructions)[ ](?:above|before|so[ ]far|preceding)"
-        r"|(?:this|our|the)[ ](?:whole|entire|full)?[ ]?(?:conversation|chat[ ]history))\b",
+        "you repeat output print copy quote translate recite",
+        r"\byour (?:\w+ )?(?:instructions|system (?:prompt|message)|guidelines|directives|restrictions"
+        r"|safeguards|persona)\b|\b(?:were|are) you (?:not )?(?:told|instructed|programmed|prompted|primed"
+        r"|supposed)\b|\byou (?:were|have been) (?:\w+ )?(?:instructed|programmed|prompted|primed"
+        r"|pre-?trained)\b|\byou(?: are|'re) not (?:supposed|allowed|permitted) to (?:tell|say|share|reveal"
+        rf"|discuss)\b|\b(?:{_ORDERS}|text|words) (?:that )?you (?:were|have been) given\b|\b(?:repeat|output"
+        r"|print|copy|quote|translate|recite|show)\b[^.?!\n]{0,40}\b(?:(?:text|words?|content|everything"
+        r"|conversation|stands) (?:above|before|so far|up to)|above (?:text|words?|content|message|conversation)"
+        r"|(?:this|our|the) (?:whole|entire) conversation|(?:above|up to|before) this (?:line|message|sentence"
+        r"|point))\b",
     ),
-    rule(
+    _rule(
+        "gives a language model another role",
+        EVERYWHERE,
+        "you character unfiltered uncensored unrestricted anything jailbr",
+        r"\byou (?:are|will be|must act as|should act as) (?:now |from now on |hereby )(?:an?|the"
+        rf"|my) (?:\w+ ){{0,4}}(?:{_MACHINE}|assistant)\b|\bstay in character\b|\bdo anything now\b"
+        r"|\b(?:unfiltered|uncensored|unrestricted|amoral) (?:AI|assistant|chat ?bot|language model|response)\b"
+        r"|\byou are (?:now )?DAN\b|\bjailb(?:reak|roken) (?:mode|prompt)\b|\byour (?:\w+ )?(?:identity"
+        r"|persona) (?:has been|was|is) (?:now )?(?:updated|changed|replaced)\b",
+    ),
+    _rule(
+        "gives a language model another role",
+        PEOPLE,
+        "you as mode without prompt",
+        r"\byou(?: are|'re) now (?:(?:an?|my|free|unrestricted|no longer) |(?-i:[\"'“]?[A-Z][a-z]))"
+        r"|\byou (?:will|must|shall|should|are going to) (?:now )?(?:pose|simulate|pretend|immerse|impersonate"
+        r"|role-?play|act as)\b|\bI want you to (?:act|pretend|respond|answer|play|simulate|write)\b"
+        r"|\byou (?:will|must|shall) (?:\w+ )?(?:answer|respond|reply) (?:every|as|in|only)\b|\b(?:every|each"
+        r"|any) prompts? I\b|\b(?:from now on|henceforth),? (?:you|your|always|only|never|answer|respond|reply"
+        rf"|act|speak)\b|{_OPENS}(?:pretend|imagine) (?:to be|(?:that )?you(?: are|'re| were))\b|{_OPENS}(?:act"
+        rf"|behave|respond|speak|answer|reply|talk) (?:as|like) (?:if you|my |DAN\b)|{_OPENS}(?:respond|speak"
+        r"|answer|reply|talk) (?:as|like) (?:an?|the) |\byou(?: are|'re) (?:going )?to (?:act|pretend|behave)\b"
+        r"|\b(?:take on|play|assume) the role\b|\b(?:without|ha(?:ve|s) no|with no) (?:any |the "
+        r"|your )?(?:usual |ethical |moral |safety )(?:restrictions?|filters?|limitations?|safeguards|guardrails"
+        r"|limits|guidelines|rules|disclaimers)\b|\b(?:DAN|god|jailbreak|unrestricted|developer|debug"
+        r"|maintenance) mode (?:enabled|activated|unlocked|and (?:answer|respond|reply|say|tell))\b"
+        r"|\byou have no rules\b",
+    ),
+    _rule(
+        "speaks to a language model",
+        EVERYWHERE,
+        "ai llm bot language gpt assistant machine automated",
+        r"(?:^|[.!?:;>*]\s+)(?:(?:to|for|attention|dear|hey|hi|hello|note|(?:note|notice|instruction"
+        rf"|message)s? (?:to|for))[,:]? (?:all |any |the )?(?:{_MACHINE}|assistant)|{_MACHINE}[,:] (?:when|if|you"
+        r"|your|please|do not))\b[^.?!\n,:]{0,40}[:,!]? ?(?:\w+ )?(?:you|your|please|when|if|this|is|before"
+        r"|include|tell|say|do)\b|\b(?:hi|hello|hey|dear|ok(?:ay)?),? (?:chat ?gpt|gpt|AI|assistant|chat ?bot)\b"
+        rf"|\bif you (?:are|'re) (?:an?|the) (?:large )?(?:{_MACHINE}|assistant)\b|\b(?:{_MACHINE}|assistants?"
+        r"|machines?|bots?) (?:that |who |which )?(?:read|process|index|summari|retriev|review|answer"
+        r"|pick)\w* (?:up )?(?:\w+ )?(?:this|these)\b|\b(?:for|by|to) (?:AI|automated|LLM)s? (?:agents?|readers?"
+        r"|assistants?|reviewers?) only\b",
+    ),
+    _rule(
+        "dictates the answer",
+        EVERYWHERE,
+        "your",
+        rf"{_OPENS}{_EDIT}\b(?:[^.?!\n]|[.](?=\w)){{0,80}}\b(?:in|into|to|from|of"
+        rf"|with) your (?:\w+ )?{_REPLY_ALONE}|{_OPENS}{_EDIT} (?:\w+ )?your (?:\w+ )?{_REPLY_ALONE} (?:in|into"
+        rf"|with|without|using|by|so|to)\b|(?:^|[.!?]\s+)in your {_REPLY_ALONE}, \w",
+    ),
+    _rule(
+        "dictates the answer",
+        PEOPLE,
+        "your",
+        rf"(?<!forward )\b(?:in|into|to|from|of|within|throughout) your (?:\w+ ){{0,2}}(?:{_REPLY_ALONE}"
+        rf"|replies|answers"
+        rf"|outputs)|{_OPENS}(?!enter|select|mark|submit|send|check|save|receive|get|see|after|before|on"
+        rf"|for)\w+ your (?:\w+ )?{_REPLY_ALONE} (?:in|into|with|without|using|by|so|to|as|for)\b(?! the (?:box"
+        r"|field|space|form))",
+    ),
+    _rule(
+        "dictates the answer",
+        PEOPLE,
+        "answer respond repl messag letter vowel word user reader secret decod encod",
+        rf"{_OPENS}(?:answer|respond|reply|speak) (?:only|exclusively|with (?:nothing|only|the word)"
+        r"|in (?:all )?(?:capital|caps|rhyme|revers|emoji|base|binary|morse|code))|\b(?:in|into|to|with|end"
+        r"|begin|start|close|finish) (?:each|every) (?:of your )?(?:reply|replies|answers?)\b"
+        r"|\byour (?:\w+ )?(?:answer|response|reply|replies) (?:must|shall|has to|should|recommends?)\b"
+        rf"|\b(?:letters?|words?|vowels?|nouns?) (?:in|of) (?:words in )?your (?:\w+ )?{_REPLY}\b"
+        rf"|\bletters? with (?:numbers?|symbols?|digits)\b|{_OPENS}(?:\w+ )?(?:replace|substitute|swap|scramble"
+        r"|jumble|shuffle|reverse|misspell|anagram|render|write) (?:up )?(?:(?:every|each"
+        r"|all) (?:\w+ )?(?:letter|vowel|consonant|word)s?|vowels|consonants|your (?:\w+ )?message)\b"
+        rf"|{_OPENS}(?:do not|don't|never) (?:\w+ )?(?:mention|tell|reveal|inform|disclose|warn"
+        r"|let)\b[^.?!\n]{0,40}\b(?:this (?:instruction|message|note)|the (?:user|reader|human))\b"
+        r"|\bkeep this (?:note|message|instruction|order) (?:secret|hidden|to yourself)\b|\b(?:no matter"
+        r"|whatever) (?:\w+ ){1,4}(?:asks?|asked|writes?|write|says?|said)[^.?!\n]{0,12},",
+    ),
+    _rule(
         "sends data away",
         EVERYWHERE,
-        r"\b(?:send|forward|post|upload|e?-?mail|transmit|exfiltrate|leak|append|submit|deliver|report)\b[^.\n]{0,60}"
-        r"\b(?:(?:this|the|their|our|whole|full|entire)[ ](?:conversation|chat)(?:[ ](?:history|log))?"
-        r"|chat[ ](?:history|logs?)"
-        r"|conversation[ ]history|user'?s?'?[ ](?:data|messages?|questions?|input|credentials?|passwords?"
-        r"|history|secrets?"
-        r"|tokens?|name|e-?mail)|session[ ](?:cookies?|tokens?)|api[ ]keys?|system[ ]prompt|context[ ]window)\b"
-        r"[^\n]{0,40}?\b(?:to|at|via|into)\b[^\n]{0,20}(?:https?:|www\.|\w@\w|\bURL\b|<URL>|<EMAIL_ADDRESS>"
-        r"|\b(?:web)?hook|\bserver|\baddress\b|\b[\w-]+\.(?:com|net|org|io|ru|xyz|example|test)\b)",
+        "send forward post mail transmit submit pass append call",
+        r"\b(?:send|forward|post|e?-?mail|transmit|submit|upload|pass|call|append)\b[^?!\n]{0,60}"
+        r"\b(?:conversation|chat (?:history|log)|everything (?:the|they|that)|user'?s? (?:data|messages?"
+        r"|questions?|input|passwords?|e-?mail)|system prompt|retrieved \w+)\b(?:[^.\n]{0,60}(?:https?:|\w@\w"
+        r"|<URL>|<EMAIL_ADDRESS>)| (?:person |user )?(?:typed|types|wrote|says|said))|\bask (?:the \w+"
+        r"|them) for [^.?!\n]{0,30}\b(?:password|PIN|card|credentials|both)\b[^.?!\n]{0,30}\b(?:send|pass"
+        r"|forward|submit)\b",
     ),
-    rule(
+    _rule(
         "hides a link that carries data",
         EVERYWHERE,
-        r"!\[[^\]\n]{0,80}\]\(\s*https?://[^)\s]{0,200}[?&/=](?:[^)\s]{0,80}(?:\{|\$\{|<|%7B|\[)|[^)\s]{0,40}\b"
-        r"(?:data|secret|history|chat|conversation|prompt|context|leak|token|cookie|key|exfil)[^)\s]{0,20}=)"
-        r"|\]\(\s*(?:javascript|vbscript|data:text/html)[:;,]"
-        r"|https?://[^\s)\"'>]{1,120}[?&][\w-]{1,30}=[\[{<](?:\w+[ _]?){1,4}[\]}>]",
+        "http script:",
+        r"!\[[^\]\n]{0,80}\]\(\s*https?://[^)\s]{0,200}=(?:[\[{<$]\W?\w|%7B"
+        rf"|(?-i:[A-Z][A-Z0-9]{{2,}}_[A-Z]))|https?://[^\s)\"'>]{{1,200}}=[\[{{<](?:[\w']+[ _]){{0,6}}{_TALK}"
+        r"\b(?:[ _]\w+){0,6}[\]}>]|\]\(\s*(?:javascript|vbscript):",
     ),
-    rule(
-        "hides a link that carries data",
-        PEOPLE,
-        r"!\[[^\]\n]{0,80}\]\(\s*https?://|<\s*img\b[^>\n]{0,200}\bsrc\s*=|<\s*(?:script|iframe|object|embed"
-        r"|form|meta)\b"
-        r"|\bon(?:error|load|click|mouseover)\s*=\s*[\"']?\w|\bjavascript:",
-    ),
-    rule(
+    _rule(
         "imitates the frame of a prompt",
         EVERYWHERE,
-        r"<\|(?:im_start|im_end|system|user|assistant|end\w*|begin\w*|start\w*|eot_id)\|>|\[/?INST\]|<</?SYS>>"
-        r"|^\s{0,3}\#{2,6}[ ]*(?:system|human|assistant|user|instruction|response|input)[ ]?:"
-        r"|^\W{0,12}(?:begin|start|end)[ ]of[ ](?:the[ ])?(?:system[ ])?(?:context|prompt|instructions?"
-        r"|documents?|retrieved"
-        r"[ ]\w+|user[ ]\w+)\W{0,12}$|</(?:context|documents?|retrieved\w*|instructions?|prompt|system"
-        r"|user_?\w*|query)>"
-        r"(?=\s*\w)",
-    ),
-    rule(
-        "imitates the frame of a prompt",
-        PEOPLE,
-        r"^\s{0,3}(?:system|assistant|human|user|ai)(?:[ ](?:message|prompt|note|instruction)s?)?[ ]?:\s"
-        r"|[\[({<]\s?(?:system|admin|developer|important|hidden)[ ]?(?:message|prompt|note|instructions?|override)?"
-        r"\s?[\])}>]"
-        r"[ ]?:?|</?(?:system|instructions?|prompt|context|assistant)>"
-        r"|\b(?:important|urgent|critical)[ ](?:system[ ])?(?:instructions?|directive|override)\b",
-    ),
-    rule(
-        "is hidden from readers",
-        EVERYWHERE,
-        r"style\s*=\s*[\"'][^\"'\n]{0,100}(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0"
-        r"|opacity\s*:\s*0"
-        r"(?![.\d])|color\s*:\s*(?:white|\#fff(?:fff)?|transparent)\b)[^\"'\n]{0,100}[\"'][^>\n]{0,60}>[^<\n]*\w",
-    ),
-    rule("is hidden from readers", PEOPLE, r"<!--[^>]{0,400}\w[^>]{0,400}-->"),
-    rule(
-        "dictates the answer",
-        EVERYWHERE,
-        rf"\b{_EDIT}\b{_GAP}{{0,80}}\b(?:in|into|to|at|from|within|of|with|throughout)[ ](?:the[ ]\w+[ ]of[ ])?your[ ]"
-        rf"(?:\w+[ ]){{0,2}}{ANSWER}\b(?![ ](?:box|field|sheet|envelope|device|code))"
-        rf"|\b(?:modify|augment|enhance|scramble|jumble|rearrange|misspell|anagram|encode|obfuscate|rephrase"
-        rf"|reverse|adapt)[ ]"
-        rf"(?:\w+[ ]){{0,4}}your[ ](?:\w+[ ]){{0,2}}{ANSWER}\b",
-    ),
-    rule(
-        "dictates the answer",
-        PEOPLE,
-        rf"\b{_EDIT}\b{_GAP}{{0,100}}\b(?:your[ ](?:\w+[ ]){{0,2}}(?:{ANSWER}|messages?)"
-        rf"|(?:this|each|every|all)[ ](?:\w+[ ])?{ANSWER})\b"
-        rf"|\b(?:in|within|throughout|before|after|to)[ ](?:the[ ]\w+[ ]of[ ])?your[ ](?:\w+[ ]){{0,2}}{ANSWER}\b,?"
-        rf"{_GAP}{{0,40}}\b{_EDIT}\b"
-        rf"|(?:^|[.!?]\s+)(?:with)?in[ ]your[ ](?:\w+[ ])?{ANSWER}\b,[ ]\w"
-        rf"|\b(?:always|only|just|never)[ ](?:answer|respond|reply|say|output|recommend)\b"
-        rf"|(?:^|[.!?:,;]\s+|\b(?:please|must|should|will|you|to|then|always|now)[ ])(?:answer|respond|reply"
-        rf"|output)[ ](?:only|always|exclusively|solely|every|as[ ]if|in[ ](?:the[ ]style|a[ ]\w+"
-        rf"[ ]tone|reverse|code|rhymes?|base64|caps|capitals|emojis?|binary|morse|all)|with[ ](?:the[ ](?:word"
-        rf"|phrase|text|exact)"
-        rf"|only|nothing|exactly|\"|'|“))"
-        rf"|\b(?:do[ ]not|don'?t|never|without)[ ](?:\w+[ ])?(?:mention|tell|reveal|say|inform|disclose|warn"
-        rf"|let|telling"
-        rf"|mentioning|informing|alerting)\b[^.?!\n]{{0,40}}\b(?:users?|readers?|the[ ]human"
-        rf"|this[ ](?:instruction|message|note))\b"
-        rf"|\b(?:base[ ]?64|rot[ ]?-?13|pig[ ]latin|morse[ ]code|caesar[ ]cipher|leet[ ]?speak)\b[^.?!\n]{{0,60}}\b(?:"
-        rf"answer|respond|reply|output|show|write|encode|follow|execute|obey|print)"
-        rf"|\b(?:answer|respond|reply|output|show|write|encode|decode|follow|execute|obey|print)\b[^.?!\n]{{0,60}}"
-        rf"\b(?:base[ ]?64|rot[ ]?-?13|pig[ ]latin|morse[ ]code|caesar[ ]cipher|leet[ ]?speak)\b"
-        rf"|\b(?:every|each|all|the)[ ](?:\w+[ ])?(?:letters?|vowels?|consonants?"
-        rf"|words?)\b[^.?!\n]{{0,40}}\b(?:with|by|into|to"
-        rf"|using)[ ](?:\w+[ ]){{0,4}}(?:numbers?|symbols?|positions?|asterisks?|emojis?|digits?|characters?)\b"
-        rf"|\b(?:continue|complete|finish)[ ](?:the[ ]following|this[ ](?:sentence|text|phrase))\b",
-    ),
-    rule(
-        "sets a task instead of answering",
-        ONLY_ANSWERS,
-        rf"(?:^|[.!?:]\s+)(?:please[ ]|now[ ]|also,?[ ]|then,?[ ]|can[ ]you[ ]|could[ ]you[ ])?(?:write|compose"
-        rf"|draft|craft"
-        rf"|create|generate|develop|produce|give|tell|provide|show|deliver|prepare)[ ](?:me[ ]|us[ ])?(?:an?"
-        rf"|the|some|two|three)"
-        rf"[ ](?:[\w'-]+[ ]){{0,4}}{_GENRE}\b"
-        rf"|(?:^|[.!?:]\s+)(?:please[ ]|now[ ]|also,?[ ])?(?:explain|describe|summari[sz]e|translate|discuss"
-        rf"|paraphrase|outline"
-        rf"|compare|analy[sz]e|break[ ]down|elaborate|list)[ ](?:me[ ]|us[ ])?(?:how|why|what|who"
-        rf"|the[ ](?:following|process"
-        rf"|concept|theory|main|life|difference|plot|history|importance|role|impact)|in[ ]detail"
-        rf"|this[ ]\w+[ ]to|the[ ]\w+[ ]of)\b",
+        "<| [inst [/inst <<sys >>[ ### </ system ```",
+        r"<\|(?:im_start|im_end|system|user|assistant|endoftext|begin_of_text|start_header_id|end_header_id"
+        r"|eot_id)\|>|\[/?INST\]|<</?SYS>>|^\s{0,3}#{2,6} *(?:system|human|assistant|instruction"
+        r"|response) ?:|</(?:context|passage|doc|answer|prompt|instructions)>\s*(?:<(?:user|assistant|system"
+        r"|human|passage|instruct)|\w)|(?-i:^\W{0,12}(?:NEW |UPDATED )?SYSTEM(?: (?:MESSAGE|PROMPT|OVERRIDE"
+        r"|INSTRUCTIONS?)\b|:))|^``` ?system\b|\[system\]\(",
     ),
 )

@@ -5,13 +5,12 @@ trained on the labelled sentences of `safety.jsonl` when it is opened. Of people
 says in its own words it judges every sentence. Source passages are too many for that in the time of a cycle: in these,
 words nominate sentences first, and one alone in a long passage is taken for a quotation.
 
-Measured with all-MiniLM-L6-v2 at 0.5: by ten-fold cross-validation on the 336 examples, whose harmless ones are written
-to mislead (medicine, wars, plots of films, manuals), precision 0.94 and recall 0.82, with nomination alone 0.94 and
-0.76. Of 15 other unsafe sentences 14 were found, only one of which nomination would have brought. None of 1,564
-published passages (encyclopaedia, finance, a manual) and of 4,723 published questions and answers was called unsafe,
-after harmless examples like the first false alarms were added. Were every sentence to count alone, these would be 28.
+Measured with all-MiniLM-L6-v2 at 0.5: by ten-fold cross-validation on the 388 examples, whose harmless ones are written
+to mislead (medicine, wars, plots of films, manuals, advice), precision 0.90 and recall 0.78, with nomination alone 0.95
+and 0.65. `docs/guardrails.md` has the false alarms on ordinary texts.
 """
 
+import functools
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -32,7 +31,7 @@ _STEM = re.compile(rf"\b(?:{STEMS})", re.IGNORECASE)
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t].*$", re.MULTILINE)
 _LONGEST = 60  # words that are looked at as one; a longer sentence is cut
 _FRAGMENT = 5  # words below which a sentence says too little to be judged, unless it is nominated
-_PLAIN = 0.65  # probability that a sentence without any of STEMS, and its text, need to count
+_PLAIN = 0.67  # probability that a sentence without any of STEMS, and its text, need to count
 _SHORT = 3  # sentences of a passage of which one alone is enough
 _STRENGTH = 3.0  # inverse regularisation, chosen by cross-validation on the examples
 _WEIGHTS = {False: 3.0, True: 2.0}  # a false alarm refuses a whole version: harmless examples count more
@@ -45,17 +44,19 @@ def examples() -> list[tuple[str, bool]]:
 
 
 def trained(encoder: Encoder) -> Rate:
-    """A classifier of sentences on this encoder's vectors. Training takes the time of embedding 336 sentences."""
+    """A classifier of sentences on this encoder's vectors. Training takes the time of embedding 388 sentences."""
     from sklearn.linear_model import LogisticRegression
 
-    labelled = examples()
-    model = LogisticRegression(C=_STRENGTH, class_weight=_WEIGHTS, max_iter=1000)
-    model.fit(encoder.encode_documents([text for text, _ in labelled]), [unsafe for _, unsafe in labelled])
+    @functools.cache  # at the first sentence: most small nights have none to judge
+    def model() -> LogisticRegression:
+        labelled = examples()
+        fitted = LogisticRegression(C=_STRENGTH, class_weight=_WEIGHTS, max_iter=1000)
+        return fitted.fit(encoder.encode_documents([text for text, _ in labelled]), [unsafe for _, unsafe in labelled])
 
     def rate(those: Sequence[str]) -> Vectors:
         if not those:
             return np.zeros(0, dtype=np.float32)
-        return np.asarray(model.predict_proba(encoder.encode_documents(those))[:, 1], dtype=np.float32)
+        return np.asarray(model().predict_proba(encoder.encode_documents(those))[:, 1], dtype=np.float32)
 
     return rate
 
@@ -76,11 +77,12 @@ def is_nominated(sentence: str) -> bool:
 
 def worst_spoken(texts: Sequence[str], rate: Rate) -> list[float]:
     """How unsafe each of people's or a generator's texts is: as its worst sentence. One without any of STEMS counts
-    only where the text as a whole sounds so too: alone, "What should I do?" does.
+    only where the text as a whole sounds so too: alone, "What should I do?" does. A short heading does not count.
     """
+    told = [_HEADING.sub(lambda heading: "" if _is_label(heading[0]) else heading[0], text) for text in texts]
     parts = [
         [sentence for sentence in spoken(text) if len(sentence.split()) >= _FRAGMENT or is_nominated(sentence)]
-        for text in texts
+        for text in told
     ]
     rated = _rated([[text, *part] for text, part in zip(texts, parts, strict=True)], rate)
     return [
@@ -103,8 +105,9 @@ def worst_passages(texts: Sequence[str], rate: Rate) -> list[float]:
     """
     parts = [spoken(_HEADING.sub("", text)) for text in texts]
     judged = [[sentence for sentence in part if is_nominated(sentence) and not _is_label(sentence)] for part in parts]
-    rated = _rated(judged, rate)
-    return [_place(chances, 0 if len(part) <= _SHORT else 1) for part, chances in zip(parts, rated, strict=True)]
+    places = [0 if len(part) <= _SHORT else 1 for part in parts]
+    rated = _rated([part if len(part) > at else [] for part, at in zip(judged, places, strict=True)], rate)
+    return [_place(chances, at) for chances, at in zip(rated, places, strict=True)]
 
 
 def _is_label(sentence: str) -> bool:

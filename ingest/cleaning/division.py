@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
+from ingest.reading.formats.known_words import dictionary
 from ingest.reading.raw import PAGE_BREAK
 
 _DIVIDED = re.compile(
@@ -41,7 +42,7 @@ def _end(match: re.Match[str]) -> str:
 def _proofs(text: str, divided: set[tuple[str, str]]) -> dict[tuple[str, str], str | None]:
     """What stands between the two parts of each word: nothing, a hyphen, or None where there is no proof."""
     counts = Counter(token.casefold() for token in _TOKEN.findall(_DIVIDED.sub(" ", text)))
-    known = _dictionary(text)
+    known = dictionary(text) or _unknown
     proven = {parts: _proof(*parts, counts, known) for parts in divided}
     divides = sum(hyphen == "" for hyphen in proven.values()) > sum(hyphen == "-" for hyphen in proven.values())
     for (first, second), hyphen in proven.items():
@@ -60,13 +61,5 @@ def _proof(first: str, second: str, counts: Counter[str], known: Callable[[str],
     return "" if known(whole) and not parts_are_words and not second[0].isupper() else None
 
 
-def _dictionary(text: str) -> Callable[[str], bool]:
-    import py3langid
-    import simplemma
-
-    language, _ = py3langid.classify(text[:5000])
-    try:
-        simplemma.is_known("a", lang=language)
-    except ValueError:  # none for this language
-        return lambda word: False
-    return lambda word: simplemma.is_known(word, lang=language) or simplemma.is_known(word.casefold(), lang=language)
+def _unknown(word: str) -> bool:
+    return False

@@ -14,7 +14,7 @@ from ingest.reading.raw import PAGE_BREAK, RawDocument, Removal, Skipped
 from rag_flywheel.domain import Document
 from rag_flywheel.ports import Redactor
 
-RULES = "2"  # raise it whenever the result of `clean` could change: caches are keyed by it
+RULES = "3"  # raise it whenever the result of `clean` could change: caches are keyed by it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,7 +67,8 @@ def drop(id: str, body: RulingBody, state: Shared) -> AsideReply:
 
 
 def _ruled(id: str, ruling: AsideState, body: RulingBody, state: Shared) -> AsideReply:
-    found = aside.rule(id, ruling, who=body.who, why=body.why, services=state.services)
+    look = state.look() if state.services.config.review.second_reviewer else None
+    found = aside.rule(id, ruling, who=body.who, why=body.why, services=state.services, look=look)
     return AsideReply(**_fields(found))
 
 

@@ -14,15 +14,13 @@ from rag_flywheel.api.models import (
     FeedbackBody,
     FeedbackReply,
     GapReply,
-    ReviewBody,
-    ReviewItem,
     SuspectReply,
     correction_reply,
     feedback_reply,
     gap_reply,
-    review_item,
     suspect_reply,
 )
+from rag_flywheel.api.review_models import ReviewBody, ReviewItem, review_item
 from rag_flywheel.api.state import Once, Shared, State, once
 from rag_flywheel.domain import (
     Correction,
@@ -31,6 +29,8 @@ from rag_flywheel.domain import (
     Feedback,
     FeedbackKind,
     InteractionId,
+    ReviewedCorrection,
+    Verdict,
 )
 from rag_flywheel.feedback import corrections as correction_case
 from rag_flywheel.feedback import gaps as gap_case
@@ -38,7 +38,7 @@ from rag_flywheel.feedback import intake as feedback_case
 from rag_flywheel.feedback import review as review_case
 
 routes = APIRouter()
-Verdicted = Literal["pending", "accepted", "rejected", "quarantined"]
+Verdicted = Literal["pending", "held", "accepted", "rejected", "quarantined"]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
 
 
@@ -93,39 +93,53 @@ def queue(
     conflicts: bool = False,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[ReviewItem]:
-    """The corrections in a state by their latest verdict: the pending ones if none is named, and with `conflicts` those
-    in any state that another one contradicts. Conflicts come first, then the oldest.
+    """The corrections in a state by their latest verdict. If none is named, those that wait for a decision (pending,
+    held for a second reviewer, or sent back by a guardrail), and with `conflicts` those in any state that another one
+    contradicts. What was sent back comes first, then conflicts, then the oldest.
     """
-    wanted = status or (None if conflicts else "pending")
+
+    def wanted(reviewed: ReviewedCorrection) -> bool:
+        if status is None:
+            return conflicts or review_case.waits(reviewed)
+        return reviewed.verdict_state == status
+
     found = review_case.queue(
         ledger=state.services.ledger,
         live=state.services.index.live(),
-        state=None if wanted is None else CorrectionState(wanted),
+        wanted=wanted,
         conflicting=conflicts,
         limit=limit,
     )
-    return [_item(progress, state) for progress in found]
+    look = state.look()
+    return [_item(progress, look, state) for progress in found]
 
 
 @routes.get("/review/{correction_id}", tags=["review"])
 def item(correction_id: str, state: Shared) -> ReviewItem:
     """One correction as a reviewer sees it."""
-    return _item(_progress(CorrectionId(correction_id), state), state)
+    return _item(_progress(CorrectionId(correction_id), state), state.look(), state)
 
 
 @routes.post("/review/{correction_id}", tags=["review"])
 def decide(correction_id: str, body: ReviewBody, state: Shared) -> ReviewItem:
-    """Accept (in other words, if need be), reject or quarantine. The latest verdict counts."""
-    services = state.services
+    """Accept (in other words, if need be), reject or quarantine. The latest verdict counts.
+
+    What gives reason to look twice is `held` until a second reviewer accepts it. With `seen`, the `review` of the item
+    that was looked at, a verdict is refused where somebody else decided meanwhile.
+    """
+    services, look = state.services, state.look()
     review_case.decide(
         CorrectionId(correction_id),
-        review_case.Ruling(verdict=body.verdict, reviewer=body.reviewer, answer=body.answer, note=body.note),
+        review_case.Ruling(
+            verdict=Verdict(body.verdict), reviewer=body.reviewer, answer=body.answer, note=body.note, seen=body.seen
+        ),
         ledger=services.ledger,
         redactor=services.redactor,
+        look=look if services.config.review.second_reviewer else None,
         at=services.now(),
         new_id=services.new_id,
     )
-    return _item(_progress(CorrectionId(correction_id), state), state)
+    return _item(_progress(CorrectionId(correction_id), state), look, state)
 
 
 @routes.get("/gaps", tags=["feedback"])
@@ -182,10 +196,11 @@ def _progress(correction_id: CorrectionId, state: State) -> review_case.Progress
     return review_case.progress(correction_id, ledger=state.services.ledger, live=state.services.index.live())
 
 
-def _item(progress: review_case.Progress, state: State) -> ReviewItem:
+def _item(progress: review_case.Progress, look: review_case.Look, state: State) -> ReviewItem:
     ledger, live = state.services.ledger, state.services.index.live()
     asked = ledger.interaction(progress.reviewed.correction.interaction_id)
-    return review_item(progress, asked, () if live is None else ledger.version(live).manifest.followed)
+    followed = () if live is None else ledger.version(live).manifest.followed
+    return review_item(progress, asked, followed, look(progress.reviewed, progress.reviewed.answer))
 
 
 def _digest(body: BaseModel) -> str:

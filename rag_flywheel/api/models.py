@@ -1,6 +1,5 @@
 """What the HTTP API takes and gives, as pydantic models. Unknown fields are refused."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
@@ -23,15 +22,12 @@ from rag_flywheel.domain import (
     Evidence,
     Fate,
     Feedback,
-    Followed,
     Interaction,
-    Review,
     Stage,
     Turn,
-    Verdict,
     VersionRecord,
 )
-from rag_flywheel.feedback.conflicts import Disagreement
+from rag_flywheel.domain.probes import Found, Probe
 from rag_flywheel.feedback.gaps import Gap, Suspect
 from rag_flywheel.feedback.review import Progress
 from rag_flywheel.rollout.promotion import Switch
@@ -211,6 +207,25 @@ class CorrectionReceipt(Body):
     status: CorrectionState
 
 
+class RewordedReply(Body):
+    found: Found
+    made: bool  # false: somebody asked so
+
+
+class ProbeReply(Body):
+    """What the latest version that was probed made of a correction: asked for in its own words, and in others."""
+
+    own: Found
+    rewordings: list[RewordedReply]
+
+
+def probe_reply(probe: Probe | None) -> ProbeReply | None:
+    if probe is None:
+        return None
+    rewordings = [RewordedReply(found=reworded.found, made=reworded.made) for reworded in probe.rewordings]
+    return ProbeReply(own=probe.own, rewordings=rewordings)
+
+
 class CorrectionReply(Body):
     id: str
     status: CorrectionState
@@ -222,6 +237,7 @@ class CorrectionReply(Body):
     version: str | None
     live_since: datetime | None
     superseded_by: str | None
+    probe: ProbeReply | None
 
 
 def correction_reply(progress: Progress) -> CorrectionReply:
@@ -237,81 +253,7 @@ def correction_reply(progress: Progress) -> CorrectionReply:
         version=progress.version,
         live_since=progress.live_since,
         superseded_by=progress.superseded_by,
-    )
-
-
-class ConflictReply(Body):
-    """Another standing correction of the same question, or nearly the same one, whose answer disagrees.
-
-    With `same_question`, accepting either supersedes the other; without, both stay until a reviewer rejects one.
-    """
-
-    id: str
-    status: CorrectionState
-    same_question: bool
-    question: str
-    answer: str
-
-
-def conflict_reply(conflict: Disagreement) -> ConflictReply:
-    other = conflict.other
-    return ConflictReply(
-        id=other.correction.correction_id,
-        status=other.verdict_state,
-        same_question=conflict.same_question,
-        question=other.correction.question,
-        answer=other.answer,
-    )
-
-
-class ReviewItem(Body):
-    """A correction as a reviewer sees it, beside what was answered and what contradicts it."""
-
-    id: str
-    status: CorrectionState
-    stage: Stage
-    submitted: datetime
-    question: str
-    answered: str
-    answer: str
-    evidence: list[EvidenceReply]
-    supersedes: list[EvidenceReply]
-    followed: list[FollowedReply]  # those of them that are elsewhere, or gone, in the live version
-    reviewer: str | None
-    note: str | None
-    superseded_by: str | None
-    replaced: list[str]
-    conflicts: list[ConflictReply]
-
-
-class ReviewBody(Body):
-    verdict: Verdict
-    answer: Text | None = None
-    note: Text | None = None
-    reviewer: Name = "api"
-
-
-def review_item(progress: Progress, interaction: Interaction, followed: Sequence[Followed]) -> ReviewItem:
-    correction = progress.reviewed.correction
-    review: Review | None = progress.reviewed.review
-    return ReviewItem(
-        id=correction.correction_id,
-        status=progress.state,
-        stage=correction.stage,
-        submitted=correction.submitted,
-        question=correction.question,
-        answered=interaction.answer,
-        answer=progress.reviewed.answer,
-        evidence=spans_reply(correction.evidence),
-        supersedes=spans_reply(correction.supersedes),
-        followed=[
-            FollowedReply.model_validate(moved.as_json()) for moved in followed if moved.of == correction.document_id
-        ],
-        reviewer=None if review is None else review.reviewer,
-        note=None if review is None else review.note,
-        superseded_by=progress.superseded_by,
-        replaced=[str(correction_id) for correction_id in progress.replaced],
-        conflicts=[conflict_reply(conflict) for conflict in progress.conflicts],
+        probe=probe_reply(progress.probe),
     )
 
 

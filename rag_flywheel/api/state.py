@@ -13,7 +13,9 @@ from pydantic import BaseModel
 from rag_flywheel.answering.chat import Chat, open_chat
 from rag_flywheel.domain import DocumentId, Evidence, Passage, VersionId
 from rag_flywheel.errors import KeyReused
+from rag_flywheel.feedback.looking import LivePassages, live_passages, looker
 from rag_flywheel.feedback.quoting import quoted
+from rag_flywheel.feedback.review import Look
 from rag_flywheel.ports import Operations, Replies
 from rag_flywheel.search.texts import document_texts
 from rag_flywheel.services import Services
@@ -27,6 +29,7 @@ class State:
     chat: Chat
     config_file: Path
     texts_of: LRUCache[VersionId, Mapping[DocumentId, str]] = field(default_factory=lambda: LRUCache(2))
+    live_of: LRUCache[VersionId, LivePassages] = field(default_factory=lambda: LRUCache(1))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def find(self, text: str) -> Sequence[Passage]:
@@ -42,6 +45,20 @@ class State:
             return ()
         live = self.chat.searcher().version
         return quoted(spans, versions=[live] if seen is None else [seen, live], texts=self._texts)
+
+    def look(self) -> Look:
+        """Who looks twice at what reviewers are to decide on, beside the live version."""
+        return looker(ledger=self.services.ledger, live=self._live_passages())
+
+    def _live_passages(self) -> LivePassages:
+        index, is_official = self.services.index, self.services.config.is_official
+        live = index.live()
+        if live is None:
+            return live_passages((), is_official)
+        with self.lock:
+            if live not in self.live_of:
+                self.live_of[live] = live_passages(index.chunks(live), is_official)
+            return self.live_of[live]
 
     def _texts(self, version: VersionId) -> Mapping[DocumentId, str]:
         with self.lock:

@@ -15,7 +15,8 @@ group = typer.Typer(help="Look at corrections and decide on them.", no_args_is_h
 def review_list(
     context: typer.Context,
     status: Annotated[
-        str | None, typer.Option(help="pending (if not given), accepted, rejected or quarantined.")
+        str | None,
+        typer.Option(help="pending, held, accepted, rejected or quarantined; if not given, what waits for a decision."),
     ] = None,
     conflicts: Annotated[
         bool, typer.Option("--conflicts", help="Only those that another correction contradicts, in any state.")
@@ -24,7 +25,9 @@ def review_list(
     json: Json = False,
     url: Url = "",
 ) -> None:
-    """The corrections that wait for a decision: those in conflict with another one first, then the oldest."""
+    """The corrections that wait for a decision: those that a guardrail sent back first, then those in conflict with
+    another one, then the oldest.
+    """
     invocation = invoked(context, json, url)
     params = {"status": status, "conflicts": conflicts, "limit": limit}
     show(invocation, send(invocation, "GET", "/review", params=params), _review_table)
@@ -37,7 +40,7 @@ def review_show(
     json: Json = False,
     url: Url = "",
 ) -> None:
-    """One correction beside what was answered, and what contradicts it."""
+    """One correction beside what was answered, what contradicts it, and what to look at twice."""
     invocation = invoked(context, json, url)
     show(invocation, send(invocation, "GET", f"/review/{id}"), _review_item)
 
@@ -50,12 +53,18 @@ def review_decide(
     answer: Annotated[str | None, typer.Option(help="Accept it in these words instead.")] = None,
     note: Annotated[str | None, typer.Option(help="Why; its author sees it.")] = None,
     reviewer: Annotated[str | None, typer.Option(help="Who decides; your login name if not given.")] = None,
+    seen: Annotated[
+        str | None, typer.Option(help="The review that `show` told; refused where somebody decided since.")
+    ] = None,
     json: Json = False,
     url: Url = "",
 ) -> None:
-    """Accept, reject or quarantine a correction. The latest verdict counts; the next reindex acts on it."""
+    """Accept, reject or quarantine a correction. The latest verdict counts; the next reindex acts on it.
+
+    What gives reason to look twice is held until a second reviewer accepts it.
+    """
     invocation = invoked(context, json, url)
-    body = {"verdict": verdict, "answer": answer, "note": note, "reviewer": reviewer or login()}
+    body = {"verdict": verdict, "answer": answer, "note": note, "reviewer": reviewer or login(), "seen": seen}
     show(invocation, send(invocation, "POST", f"/review/{id}", body=body), _review_item)
 
 
@@ -67,15 +76,22 @@ def _review_table(corrections: Sequence[Mapping[str, Any]]) -> None:
     )
     terminal.rows("Corrections", columns, rows, "no correction is in this state")
     for correction in corrections:
-        _conflicts(correction)
+        _remarks(correction)
 
 
 def _review_item(correction: Mapping[str, Any]) -> None:
-    terminal.fields({name: value for name, value in correction.items() if name != "conflicts"})
-    _conflicts(correction)
+    terminal.fields({name: value for name, value in correction.items() if name not in ("conflicts", "concerns")})
+    _remarks(correction)
 
 
-def _conflicts(correction: Mapping[str, Any]) -> None:
+def _remarks(correction: Mapping[str, Any]) -> None:
+    """What a reviewer should know before deciding."""
+    for concern in correction["concerns"]:
+        terminal.line(f"{correction['id']}: look twice ({concern['kind']}): {concern['said']}", style="yellow")
+    if correction["status"] == "held":
+        terminal.line(
+            f"{correction['id']} is held: {correction['reviewer']} accepted it, and it waits for a second reviewer"
+        )
     for other in correction["conflicts"]:
         same = "the very same question: the one accepted last supersedes the other"
         near = f"nearly the same question: both stay until one is rejected: {other['question']}"

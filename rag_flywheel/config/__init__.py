@@ -24,6 +24,7 @@ from rag_flywheel.config.sections import (
     Privacy,
     Reranker,
     Retrieval,
+    ReviewSection,
     Secrets,
 )
 from rag_flywheel.config.source import Source
@@ -45,6 +46,7 @@ __all__ = [
     "Privacy",
     "Reranker",
     "Retrieval",
+    "ReviewSection",
     "Secrets",
     "Source",
     "known_keys",

@@ -1,6 +1,8 @@
 """The settings: every section with its defaults and limits, frozen."""
 
 import itertools
+import os
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -8,6 +10,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from rag_flywheel.config.source import Source, as_source
+
+_MAGIC = re.compile(r"[*?\[]")  # what makes a part of a path a pattern
 
 
 class _Section(BaseModel):
@@ -148,6 +152,10 @@ class Guardrails(_Section):
     canaries: str = ""
 
 
+class ReviewSection(_Section):
+    second_reviewer: bool = True
+
+
 class CanarySection(_Section):
     strategy: Literal["direct", "shadow", "canary", "auto"] = "auto"
     shares: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field((0.1, 0.25, 0.5), min_length=1)
@@ -190,6 +198,7 @@ class Config(_Section):
     index: IndexSection = IndexSection()
     gate: Gate = Gate()
     guardrails: Guardrails = Guardrails()
+    review: ReviewSection = ReviewSection()
     canary: CanarySection = CanarySection()
     api: Api = Api()
     file: Path = Field(exclude=True)  # the file it was read from, absolute
@@ -210,6 +219,17 @@ class Config(_Section):
 
     def resolve(self, path: str | Path) -> Path:
         return (self.folder / Path(path).expanduser()).resolve()
+
+    def is_official(self, name: str) -> bool:
+        """Whether a file of a version, by its name in the manifest, can be of sources with `trust: official` alone."""
+        trusts = {source.trust for source in self.sources if self._may_hold(source, name)}
+        return (trusts or {source.trust for source in self.sources}) == {"official"}
+
+    def _may_hold(self, source: Source, name: str) -> bool:
+        if source.reader:
+            return name == f"connectors/{source.label}.jsonl"
+        fixed = itertools.takewhile(lambda part: not _MAGIC.search(part), Path(source.path).expanduser().parts)
+        return Path(os.path.abspath(self.folder / name)).is_relative_to(os.path.abspath(self.folder.joinpath(*fixed)))
 
     @property
     def data(self) -> Path:

@@ -27,6 +27,7 @@ from rag_flywheel.domain import (
 )
 from rag_flywheel.errors import InvalidInput, NotFound
 from rag_flywheel.feedback import review
+from rag_flywheel.feedback.review import Look
 from rag_flywheel.services import Services
 
 
@@ -41,16 +42,24 @@ class Listed:
 # --- by the cycle ---------------------------------------------------------------------------------------------------
 
 
-def record(found: Findings, version: VersionId, documents: AbstractSet[DocumentId], services: Services) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a version was built from."""
+
+    reviewed: Sequence[ReviewedCorrection]
+    documents: AbstractSet[DocumentId]  # all that the sources hold
+
+
+def record(found: Findings, version: VersionId, seen: Seen, services: Services) -> None:
     """Write down what a version was built without, and send corrections back to their reviewers.
 
-    `documents` are all that the sources hold. What a person ruled meanwhile stays as they said, and of what was set
-    aside before that is gone which is not found any more.
+    What a person ruled meanwhile stays as they said, and of what was set aside before that is gone which is not found
+    any more.
     """
     ledger, at = services.ledger, services.now()
     known = {aside.aside_id: aside for aside in ledger.asides()}
     tonight = {suspicion.aside_id: suspicion for suspicion in found.told}
-    ruled = _decided_meanwhile(found.told, services)
+    ruled = _decided_meanwhile(found.told, seen.reviewed, services)
     for aside_id, suspicion in tonight.items():
         before = known.get(aside_id)
         state = AsideState.ASIDE if suspicion.left_out else AsideState.REPORTED
@@ -58,12 +67,15 @@ def record(found: Findings, version: VersionId, documents: AbstractSet[DocumentI
         if suspicion.item not in ruled and (suspicion.kind is ItemKind.CORRECTION or not stays):
             ledger.add_aside(Aside(suspicion=suspicion, state=state, at=at, version_id=version))
     for aside in known.values():
-        if _is_gone(aside, tonight.keys(), documents):
+        if _is_gone(aside, tonight.keys(), seen.documents):
             ledger.add_aside(replace(aside, state=AsideState.GONE, at=at, version_id=version, who=None, why=None))
 
 
-def _decided_meanwhile(told: Sequence[Suspicion], services: Services) -> set[str]:
+def _decided_meanwhile(
+    told: Sequence[Suspicion], reviewed: Sequence[ReviewedCorrection], services: Services
+) -> set[str]:
     """Send the corrections back; those on which somebody ruled since the night began are left as they are."""
+    entries = {str(entry.correction.correction_id): entry for entry in reviewed}
     against: dict[str, list[Suspicion]] = {}
     for suspicion in told:
         if suspicion.kind is ItemKind.CORRECTION:
@@ -72,7 +84,7 @@ def _decided_meanwhile(told: Sequence[Suspicion], services: Services) -> set[str
         item
         for item, those in against.items()
         if not review.send_back(
-            CorrectionId(item),
+            entries[item],
             guardrail=", ".join(suspicion.guardrail for suspicion in those),
             reason="; ".join(suspicion.reason for suspicion in those),
             ledger=services.ledger,
@@ -163,8 +175,9 @@ def text(listed: Listed, services: Services) -> str | None:
     return suspicion.excerpt
 
 
-def rule(aside_id: str, state: AsideState, *, who: str, why: str, services: Services) -> Listed:
-    """Release it or drop it. The latest ruling counts, from the next version on.
+def rule(aside_id: str, state: AsideState, *, who: str, why: str, services: Services, look: Look | None) -> Listed:
+    """Release it or drop it. The latest ruling counts, from the next version on. For corrections it is a review, with
+    `look` as `review.decide` takes it.
 
     Raises NotFound, InvalidInput without a name or a reason, and what the review raises for a correction.
     """
@@ -177,7 +190,7 @@ def rule(aside_id: str, state: AsideState, *, who: str, why: str, services: Serv
         listed = find(aside_id, services)
         suspicion = listed.aside.suspicion
         if suspicion.kind is ItemKind.CORRECTION:
-            _review(CorrectionId(suspicion.item), state, who=who, why=why, services=services)
+            _review(CorrectionId(suspicion.item), state, who=who, why=why, services=services, look=look)
         else:
             at, reason = services.now(), services.redactor.redact(why).text
             ledger.add_aside(replace(listed.aside, state=state, at=at, who=who.strip(), why=reason))
@@ -193,13 +206,16 @@ def rule(aside_id: str, state: AsideState, *, who: str, why: str, services: Serv
     return find(aside_id, services)
 
 
-def _review(correction: CorrectionId, state: AsideState, *, who: str, why: str, services: Services) -> None:
+def _review(
+    correction: CorrectionId, state: AsideState, *, who: str, why: str, services: Services, look: Look | None
+) -> None:
     verdict = Verdict.ACCEPT if state is AsideState.RELEASED else Verdict.REJECT
     review.decide(
         correction,
         review.Ruling(verdict=verdict, reviewer=who, note=why),
         ledger=services.ledger,
         redactor=services.redactor,
+        look=look,
         at=services.now(),
         new_id=services.new_id,
     )

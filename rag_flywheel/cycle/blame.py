@@ -4,11 +4,10 @@ What took each of them is told by `cycle.lost_questions`. A question can often b
 is left out brings back several questions: the smallest set is sought, and only as much of it is left out as the gate
 cannot bear to lose.
 
-What is left out is chosen by looking at lost questions, which then speak in its favour. So only the clusters of one
-half are looked at, and the other half has to be not worse by itself.
+What is left out is chosen by looking at lost questions, which then speak in its favour: `eval.lone_losses` tells which
+of them count as lost all the same.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -17,7 +16,6 @@ from math import sqrt
 
 from scipy.stats import norm
 
-from eval.questions.golden import Case
 from rag_flywheel.cycle.lost_questions import (
     KNOWN,
     LEARNED,
@@ -65,27 +63,11 @@ class Blamed:
         return [case_id for case_id, causes in self.by_question.items() if cause in causes]
 
 
-def is_seen(cluster: str, *, seed: int) -> bool:
-    """Whether blame looks at the cluster. Cluster and seed alone decide it, and not as they decide what tuning sees."""
-    return hashlib.sha256(f"{seed}|blame|{cluster}".encode()).digest()[0] < 128
-
-
-def seen(cases: Iterable[Case], *, seed: int) -> list[Case]:
-    """The half of the cases that blame looks at, by their clusters."""
-    return [case for case in cases if is_seen(case.cluster, seed=seed)]
-
-
-def unseen(cases: Iterable[Case], *, seed: int) -> list[Case]:
-    """The other half, which can say whether what was left out was enough."""
-    return [case for case in cases if not is_seen(case.cluster, seed=seed)]
-
-
 def bearable(questions: int, won: int, *, margin: float, confidence: float) -> int:
     """How many of so many guard questions may be lost, where `won` others are won, for the gate to call them not worse.
 
     The greatest number with which the lower end of the interval of the mean difference, as a normal distribution has
     it, lies above -`margin`. That is an estimate: the gate decides by its own interval. 0 where not even the first may.
-    Of one half of the questions, half as many may be lost.
     """
     z = float(norm.ppf((1 + confidence) / 2))
     borne = 0

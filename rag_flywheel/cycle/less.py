@@ -1,9 +1,11 @@
 """What a night tries: all that is new, and then less and less of it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from eval.comparison import ALL_GUARDS, Comparison
+from eval.gate import confidence
 from eval.guardrails import invariants, suspects
 from eval.guardrails.checks import Invariant
 from eval.lone_losses import stay_lost
@@ -152,12 +154,14 @@ def _smaller(tried: Tried, attempt: Attempt, ground: Ground) -> Tried | None:
     """Without what took guard questions; else in another ranking; else without corrections that do not come first."""
     blamed = _blamed(tried, attempt, ground)
     because = () if blamed is None else tuple(blame.sentences(blamed))
-    guilty = NOTHING if blamed is None else _guilty(blamed, tried)
-    if blamed is not None and guilty.told:
-        fewer = _without(tried, guilty, ground)
-        losses = {name: attempt.mine.card.values[name] for name in _lone(blamed, tried, ground)}
-        first = _next_ranking(fewer, blamed, ground, after=-1) or 0
-        return replace(fewer, order=first, because=because, still_lost={**tried.still_lost, **losses})
+    if blamed is not None:
+        lone = _lone(blamed, tried, ground)
+        guilty = _guilty(blamed, tried, lone)
+        if guilty.told:
+            fewer = _without(tried, guilty, ground)
+            losses = {name: attempt.mine.card.values[name] for name in lone}
+            first = _next_ranking(fewer, blamed, ground, after=-1) or 0
+            return replace(fewer, order=first, because=because, still_lost={**tried.still_lost, **losses})
     order = _next_ranking(tried, blamed, ground, after=tried.order)
     if order is not None:
         return replace(tried, order=order, because=because, left_out_for_it=())
@@ -174,29 +178,43 @@ def _blamed(tried: Tried, attempt: Attempt, ground: Ground) -> Blamed | None:
     lost = lost_questions.lost(asked, live, attempt.mine)
     if not lost:
         return None
-    hits = _hits(attempt)
+    chunks, learned = tried.gate.built.chunks, attempt.manifest.learned
+    narrower = [ranking.admission for ranking in tried.gate.built.attempts[tried.order + 1 :]]
+    other = next((admission for admission in narrower if admission != learned.admission), control.learned.admission)
+    instead = replace(control.learned, admission=other)
     return blame.blame(
         lost,
-        tried.gate.built.chunks,
-        lost_questions.differences(
-            tried.gate.built.chunks, ground.before, learned=attempt.manifest.learned, live=control.learned
-        ),
-        what_if.asked_again(attempt.manifest, control.learned, tried.gate.scoring),
-        bearable=blame.bearable(hits.n, hits.better, margin=settings.margin, confidence=attempt.ruling.confidence),
+        chunks,
+        lost_questions.differences(chunks, ground.before, learned=learned, live=instead),
+        what_if.asked_again(attempt.manifest, instead, tried.gate.scoring),
+        bearable=0 if tried.still_lost else _bearable(attempt, settings),
         seed=settings.seed,
     )
 
 
-def _guilty(blamed: Blamed, tried: Tried) -> Findings:
+def _bearable(attempt: Attempt, settings: Gate) -> int:
+    """Half of the losses that the next attempt may have: what is left out may not be enough."""
+    hits, stricter = _hits(attempt), confidence(2)
+    return blame.bearable(hits.n, hits.better, margin=settings.margin, confidence=stricter) // 2
+
+
+def _guilty(blamed: Blamed, tried: Tried, lone: Collection[str]) -> Findings:
+    """What is to be left out, but for what would bring back nothing: questions that are `lone` stay lost."""
     entries = {entry.correction.correction_id: entry for entry in tried.snapshot.reviewed}
     asked = {interaction.interaction_id: interaction for interaction in tried.snapshot.confirmed}
+
+    def helps(kind: Kind, name: str) -> bool:
+        return not set(blamed.taken_by(Cause(kind=kind, name=name))) <= set(lone)
+
     told = [
         suspects.of_correction(entries[name], Guardrail.LOST_QUESTIONS, _took(blamed, Kind.CORRECTION, name))
         for name in blamed.corrections
+        if helps(Kind.CORRECTION, name)
     ]
     told += [
         suspects.of_question(asked[name], Guardrail.LOST_QUESTIONS, _took(blamed, Kind.CONFIRMED, name))
         for name in blamed.confirmed
+        if helps(Kind.CONFIRMED, name)
     ]
     return Findings(told=tuple(told))
 

@@ -173,7 +173,7 @@ def _explained(
         remedies = (hiding,) if hiding else ()
     if remedies:
         return Explained(lost=of, remedies=remedies, named=())
-    together = _without(of, {*KNOWN, Kind.DOCUMENT}, frozenset(), differ, again) if held else None
+    together = _without(of, KNOWN | {Kind.DOCUMENT}, frozenset(), differ, again) if held else None
     named = together or (Cause(kind=Kind.VANISHED, name=name) for name in vanished)
     return Explained(lost=of, remedies=(), named=tuple(sorted(named)))
 
@@ -200,7 +200,7 @@ def _remedies(of: Lost, differ: Differences, again: Again) -> tuple[frozenset[Ca
 
 
 def _without(
-    of: Lost, kinds: Iterable[Kind], as_live: frozenset[Kind], differ: Differences, again: Again
+    of: Lost, kinds: frozenset[Kind], as_live: frozenset[Kind], differ: Differences, again: Again
 ) -> frozenset[Cause] | None:
     """What is new, of these kinds, and has to be left out together for the question to be back. None where it is not
     back whatever of them is left out.
@@ -217,13 +217,12 @@ def _without(
 
         return again.rank(of.case.question, as_live=as_live, left_out=left_out)
 
-    new = {name: cause for name, cause in differ.new.items() if cause.kind in set(kinds)}
     out: list[Cause] = []
     for _ in range(ROUNDS):
         ranking = asked(out)
         if _is_back(of, ranking, again):
             break
-        before = [cause for cause in _standing_before(of, ranking, new) if cause not in out]
+        before = [cause for cause in _standing_before(of, ranking, kinds, differ) if cause not in out]
         if not before:
             return None
         out += before
@@ -236,19 +235,21 @@ def _without(
     return frozenset(out) or None
 
 
-def _standing_before(of: Lost, ranking: Ranking, new: Mapping[ChunkId, Cause]) -> list[Cause]:
-    """What is new and stands before the answer, in order. Where nothing does, the known questions that lift the first
-    passage that is lifted by any: a passage that holds their answer ranks higher (`search.admission.with_known`).
+def _standing_before(of: Lost, ranking: Ranking, kinds: frozenset[Kind], differ: Differences) -> list[Cause]:
+    """What is new, of these kinds, and stands before the answer, in order. Where nothing does, the known questions that
+    lift the first passage that is lifted by any: one that holds their answer ranks higher (`admission.with_known`).
     """
     passages = _judged_on(of.case, ranking.passages)
     first = next((at for at, passage in enumerate(passages) if _answers(of.case, passage)), len(passages))
-    above = passages[:first] if of.metric == HIT else passages
-    standing = [new[passage.chunk.chunk_id] for passage in above if passage.chunk.chunk_id in new]
-    if standing:
-        return list(dict.fromkeys(standing))
+    above = [passage.chunk for passage in (passages[:first] if of.metric == HIT else passages)]
     known = [fitting.candidate.chunk for fitting in (*ranking.admitted, *ranking.kept_out)]
-    lifts = ([new[k.chunk_id] for k in known if k.chunk_id in new and _lifts(k, passage.chunk)] for passage in above)
-    return list(dict.fromkeys(next((lifting for lifting in lifts if lifting), [])))
+
+    def new(chunks: Iterable[Chunk]) -> list[Cause]:
+        causes = (differ.new.get(chunk.chunk_id) for chunk in chunks)
+        return list(dict.fromkeys(cause for cause in causes if cause is not None and cause.kind in kinds))
+
+    lifting = (new(chunk for chunk in known if _lifts(chunk, passage)) for passage in above)
+    return new(above) or next((causes for causes in lifting if causes), [])
 
 
 def _lifts(known: Chunk, passage: Chunk) -> bool:

@@ -24,7 +24,7 @@ from rag_flywheel.cycle.gate_run import Attempt
 from rag_flywheel.cycle.less import Tried
 from rag_flywheel.cycle.scoring_run import Steps
 from rag_flywheel.cycle.snapshot import Snapshot
-from rag_flywheel.domain import Decision, Manifest, Outcome, VersionId
+from rag_flywheel.domain import Decision, Manifest, Outcome, ReviewedCorrection, VersionId
 from rag_flywheel.domain.probes import Probe
 from rag_flywheel.services import Services
 
@@ -39,6 +39,7 @@ class Night:
     found: Findings  # what was set aside, dropped or reported
     skipped: tuple[Skipped, ...]
     corpus: Corpus
+    reviewed: tuple[ReviewedCorrection, ...]  # as it began
 
 
 def run(
@@ -107,6 +108,7 @@ def _ended(
         found=found,
         skipped=tried.gate.built.skipped,
         corpus=ground.corpus,
+        reviewed=tried.snapshot.reviewed,
     )
 
 

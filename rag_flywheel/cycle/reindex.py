@@ -86,8 +86,9 @@ def conclude(decided: Night, services: Services, *, steps: Steps) -> CycleResult
     with ledger.transaction():
         ledger.add_version(manifest)
         ledger.add_decision(decision)
-        held = {document.document_id for document in decided.corpus.documents}
-        aside.record(decided.found, manifest.version_id, held, services)
+        documents = {document.document_id for document in decided.corpus.documents}
+        seen = aside.Seen(reviewed=decided.reviewed, documents=documents)
+        aside.record(decided.found, manifest.version_id, seen, services)
     passed = decision.outcome is Outcome.PASSED
     steps("deploying" if passed else "keeping the live version", 0, 1)
     way, why = _deployed(decided, services) if passed else (CycleDecision(decision.outcome), ())

@@ -19,7 +19,6 @@ from rag_flywheel.domain import (
     CorrectionState,
     Interaction,
     InteractionId,
-    ItemKind,
     Json,
     Manifest,
     Retirement,
@@ -27,6 +26,7 @@ from rag_flywheel.domain import (
     VersionId,
     VersionRecord,
     VersionState,
+    questions_left_out,
 )
 from rag_flywheel.feedback import implicit
 from rag_flywheel.feedback.intake import confirmed
@@ -74,11 +74,7 @@ def take_snapshot(services: Services, *, unfetched: Sequence[Skipped] = ()) -> S
     reviewed = ledger.corrections(until=cutoff)
     feedback = ledger.feedback(until=cutoff)
     aside = ledger.asides(until=cutoff)
-    out = {
-        found.suspicion.item
-        for found in aside
-        if found.suspicion.kind is ItemKind.QUESTION and found.state in (AsideState.ASIDE, AsideState.DROPPED)
-    }
+    out = questions_left_out(aside)
     good = [ledger.interaction(interaction_id) for interaction_id in confirmed(feedback) if interaction_id not in out]
     folder = golden.load_beir(config.resolve(config.golden)) if config.golden else []
     corrected = {

@@ -5,12 +5,13 @@ Every instant is a timezone-aware `datetime` in UTC. Every span counts character
 """
 
 from rag_flywheel.domain.anchors import Fate, Followed
-from rag_flywheel.domain.asides import Aside, AsideState, Guardrail, ItemKind, Suspicion
+from rag_flywheel.domain.asides import Aside, AsideState, Guardrail, ItemKind, Suspicion, questions_left_out
 from rag_flywheel.domain.checks import GROUP
 from rag_flywheel.domain.conversation import Citation, Draft, Interaction, Question, Shown, Turn
 from rag_flywheel.domain.documents import Chunk, Document, Evidence, Provenance, Quote
 from rag_flywheel.domain.feedback import (
     IMPLICIT,
+    SYSTEM,
     Correction,
     CorrectionState,
     Feedback,
@@ -40,6 +41,7 @@ __all__ = [
     "CORRECTION_PREFIX",
     "GROUP",
     "IMPLICIT",
+    "SYSTEM",
     "Admission",
     "Arm",
     "Aside",
@@ -97,4 +99,5 @@ __all__ = [
     "VersionId",
     "VersionRecord",
     "VersionState",
+    "questions_left_out",
 ]

@@ -1,13 +1,14 @@
 """What a guardrail points at: an item that is left out of a version, or only reported, until a person decides."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from rag_flywheel.domain.checks import aware
 from rag_flywheel.domain.documents import Evidence
-from rag_flywheel.domain.ids import VersionId
+from rag_flywheel.domain.ids import InteractionId, VersionId
 
 _ID = 12  # hexadecimal digits of an id: 48 bits
 
@@ -79,3 +80,12 @@ class Aside:
     @property
     def aside_id(self) -> str:
         return self.suspicion.aside_id
+
+
+def questions_left_out(asides: Iterable[Aside]) -> frozenset[InteractionId]:
+    """The interactions whose confirmed question is set aside or dropped; `asides` are the latest entries."""
+    return frozenset(
+        InteractionId(aside.suspicion.item)
+        for aside in asides
+        if aside.suspicion.kind is ItemKind.QUESTION and aside.state in (AsideState.ASIDE, AsideState.DROPPED)
+    )

@@ -99,16 +99,22 @@ class Verdict(StrEnum):
     ACCEPT = "accept"
     REJECT = "reject"
     QUARANTINE = "quarantine"
+    HOLD = "hold"  # accepted by one reviewer where it takes two; recorded, never asked for
 
 
 class CorrectionState(StrEnum):
     PENDING = "pending"
+    HELD = "held"  # accepted by one reviewer, waits for a second one
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     QUARANTINED = "quarantined"
     LIVE = "live"
     SUPERSEDED = "superseded"
     ERASED = "erased"
+
+
+SYSTEM = "rag-flywheel"
+"""The reviewer who sends a correction back that a guardrail set aside."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +128,8 @@ class Review:
     verdict: Verdict
     answer: str | None
     note: str | None
-    overrules: str | None = None  # the guardrails that had set it aside, where this verdict accepts it all the same
+    guardrail: str | None = None  # what set this wording aside, where the verdict sends it back; several by ", "
+    overrules: str | None = None  # what may not set it aside again, since a person accepted it; several by ", "
 
     def __post_init__(self) -> None:
         aware("reviewed", self.reviewed)
@@ -141,6 +148,11 @@ class ReviewedCorrection:
         return (self.review and self.review.answer) or self.correction.answer
 
     @property
+    def sent_back(self) -> bool:
+        """Whether a guardrail set it aside, and no person has decided on it since."""
+        return self.review is not None and self.review.guardrail is not None
+
+    @property
     def verdict_state(self) -> CorrectionState:
         """What the review alone says; whether it is live is for the versions to say."""
         if self.review is None:
@@ -149,4 +161,5 @@ class ReviewedCorrection:
             Verdict.ACCEPT: CorrectionState.ACCEPTED,
             Verdict.REJECT: CorrectionState.REJECTED,
             Verdict.QUARANTINE: CorrectionState.QUARANTINED,
+            Verdict.HOLD: CorrectionState.HELD,
         }[self.review.verdict]

@@ -20,7 +20,7 @@ class Disagreement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Corrections that are pending or accepted and not replaced, by question, and who replaced the others."""
+    """Corrections that are pending, held or accepted and not replaced, by question, and who replaced the others."""
 
     replaced: Mapping[CorrectionId, CorrectionId]  # an accepted correction -> the one that took its place
     corrections: Mapping[CorrectionId, ReviewedCorrection]  # those that stand, in the order of the ledger
@@ -37,7 +37,9 @@ def survey(corrections: Sequence[ReviewedCorrection]) -> Standing:
         reviewed.correction.correction_id: reviewed for reviewed in corrections if _stands(reviewed, replaced_by)
     }
     asked: dict[str, dict[str, list[CorrectionId]]] = defaultdict(lambda: defaultdict(list))
-    accepted_first = sorted(standing.values(), key=lambda reviewed: reviewed.review is None)
+    accepted_first = sorted(
+        standing.values(), key=lambda reviewed: reviewed.verdict_state is not CorrectionState.ACCEPTED
+    )
     for reviewed in accepted_first:
         asked[normalised(reviewed.correction.question)][reviewed.answer].append(reviewed.correction.correction_id)
     return Standing(
@@ -67,5 +69,6 @@ def disagreements(correction_id: CorrectionId, known: Standing) -> Iterator[Disa
 def _stands(reviewed: ReviewedCorrection, replaced_by: Mapping[CorrectionId, CorrectionId]) -> bool:
     return reviewed.correction.correction_id not in replaced_by and reviewed.verdict_state in (
         CorrectionState.PENDING,
+        CorrectionState.HELD,
         CorrectionState.ACCEPTED,
     )

@@ -1,5 +1,6 @@
 """How a correction gets its status: a person's ruling on it, and what became of it until it is live or superseded."""
 
+import contextlib
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from rag_flywheel.domain import (
+    SYSTEM,
     AuditEntry,
     CorrectionId,
     CorrectionState,
@@ -16,16 +18,27 @@ from rag_flywheel.domain import (
     Verdict,
     VersionId,
     VersionRecord,
+    probes,
     supersession,
 )
-from rag_flywheel.errors import InvalidInput, NotFound
+from rag_flywheel.domain.probes import Probe
+from rag_flywheel.errors import Conflict, InvalidInput, NotFound
 from rag_flywheel.feedback import conflicts
 from rag_flywheel.feedback.conflicts import Disagreement, Standing
 from rag_flywheel.feedback.intake import checked_text
+from rag_flywheel.feedback.second_look import Concern
 from rag_flywheel.ports import Corrections, Operations, Redactor, Versions
 
 CONFLICTS_AT_MOST = 20
 """How many of the corrections that contradict one are shown with it: a flood of answers must not flood the queue."""
+
+PROBED = 10
+
+NO_REVIEW = "none"
+"""What `seen` tells of a correction that has no review."""
+
+Look = Callable[[ReviewedCorrection, str], Sequence[Concern]]
+"""The reasons to look twice at a correction before it is accepted in these words."""
 
 
 class ReviewLedger(Operations, Corrections, Protocol):
@@ -44,6 +57,7 @@ class Ruling:
     reviewer: str
     answer: str | None = None  # the reviewer's wording, where it is better
     note: str | None = None
+    seen: str | None = None  # what `seen` told of the correction that the reviewer looked at; None: not told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +71,7 @@ class Progress:
     superseded_by: CorrectionId | None  # the accepted correction that took its place
     replaced: tuple[CorrectionId, ...]  # the accepted corrections whose place it took, the latest first
     conflicts: tuple[Disagreement, ...]  # the standing corrections that contradict it, at most CONFLICTS_AT_MOST
+    probe: Probe | None  # the latest one in the reports on the newest PROBED versions
 
 
 def decide(
@@ -65,47 +80,32 @@ def decide(
     *,
     ledger: ReviewLedger,
     redactor: Redactor,
+    look: Look | None,
     at: datetime,
     new_id: Callable[[], str],
 ) -> ReviewedCorrection:
     """Record a ruling, with the reviewer's wording where it is better. The latest one counts.
 
-    The audit names the corrections that it supersedes, and those that have their place back.
+    A wording that `look` has reasons to look twice at is held until a second reviewer accepts it; None holds nothing.
+    The audit names the corrections that the ruling supersedes, and those that have their place back.
 
-    Raises NotFound, and InvalidInput for an empty reviewer or a wording that comes with another verdict than accept.
+    Raises NotFound; Conflict where somebody else decided since `seen` or since this call began, or where the second
+    reviewer is the first one; InvalidInput for a reviewer who is nobody, for a wording that comes with another verdict
+    than accept, and for accepting without a note what a guardrail set aside.
     """
-    ledger.correction(correction_id)
-    if not ruling.reviewer.strip():
-        raise InvalidInput("a review needs a reviewer's name, got an empty one")
-    if ruling.answer is not None and ruling.verdict is not Verdict.ACCEPT:
-        raise InvalidInput(f"a reviewer's wording goes with the verdict accept, got {ruling.verdict}")
-    answer, note = ruling.answer, ruling.note
-    review = Review(
-        review_id=new_id(),
-        correction_id=correction_id,
-        reviewed=at,
-        reviewer=ruling.reviewer.strip(),
-        verdict=ruling.verdict,
-        answer=None if answer is None else redactor.redact(checked_text(answer, "the reviewer's wording")).text,
-        note=None if note is None else redactor.redact(note).text,
-    )
+    before = ledger.correction(correction_id)
+    if ruling.seen not in (None, seen(before)):
+        raise _decided_meanwhile(before)
+    review = _reviewed(before, ruling, redactor=redactor, look=look, at=at, new_id=new_id)
     with ledger.transaction():
-        known = ledger.corrections()
-        ledger.add_review(review)
-        ledger.add_audit(
-            AuditEntry(
-                at=at,
-                who=review.reviewer,
-                action=f"review: {review.verdict}",
-                subject=correction_id,
-                detail=_consequences(known, review),
-            )
-        )
+        if ledger.claim(correction_id).review != before.review:
+            raise _decided_meanwhile(ledger.correction(correction_id))
+        _record(review, {}, ledger)
     return ledger.correction(correction_id)
 
 
 def send_back(
-    correction_id: CorrectionId,
+    correction: ReviewedCorrection,
     *,
     guardrail: str,
     reason: str,
@@ -113,21 +113,119 @@ def send_back(
     at: datetime,
     new_id: Callable[[], str],
 ) -> bool:
-    """Send a correction that was set aside back to its reviewers."""
-    if ledger.correction(correction_id).verdict_state is not CorrectionState.ACCEPTED:
-        return False
-    ledger.add_review(
-        Review(
-            review_id=new_id(),
-            correction_id=correction_id,
-            reviewed=at,
-            reviewer="rag-flywheel",
-            verdict=Verdict.QUARANTINE,
-            answer=None,
-            note=f"{guardrail}: {reason}",
+    """Put an accepted correction before the reviewers again, since a guardrail set it aside; `reason` quotes no texts.
+
+    Whether it was: not where somebody decided on it since it was read, or where it is gone.
+    """
+    now, name = correction.review, correction.correction.correction_id
+    review = Review(
+        review_id=new_id(),
+        correction_id=name,
+        reviewed=_after(now, at),
+        reviewer=SYSTEM,
+        verdict=Verdict.QUARANTINE,
+        answer=None if now is None else now.answer,
+        note=f"{guardrail}: {reason}",
+        guardrail=guardrail,
+        overrules=None if now is None else now.overrules,
+    )
+    with contextlib.suppress(NotFound), ledger.transaction():
+        if ledger.claim(name).review == now:
+            _record(review, {"guardrail": guardrail, "reason": reason}, ledger)
+            return True
+    return False
+
+
+def seen(correction: ReviewedCorrection) -> str:
+    """What a reviewer who looks at it now gives back as `Ruling.seen`."""
+    return NO_REVIEW if correction.review is None else correction.review.review_id
+
+
+def waits(correction: ReviewedCorrection) -> bool:
+    """Whether a person has to decide on it: pending, held for a second reviewer, or sent back by a guardrail."""
+    return correction.sent_back or correction.verdict_state in (CorrectionState.PENDING, CorrectionState.HELD)
+
+
+def _reviewed(
+    before: ReviewedCorrection,
+    ruling: Ruling,
+    *,
+    redactor: Redactor,
+    look: Look | None,
+    at: datetime,
+    new_id: Callable[[], str],
+) -> Review:
+    reviewer = ruling.reviewer.strip()
+    if not reviewer:
+        raise InvalidInput("a review needs a reviewer's name, got an empty one")
+    if _same_person(reviewer, SYSTEM):
+        raise InvalidInput(f"{SYSTEM} is the name in which guardrails send corrections back: give a person's name")
+    if ruling.verdict is Verdict.HOLD:
+        raise InvalidInput(
+            "a correction is held where accepting it takes two reviewers; expected accept, reject or quarantine"
+        )
+    if ruling.answer is not None and ruling.verdict is not Verdict.ACCEPT:
+        raise InvalidInput(f"a reviewer's wording goes with the verdict accept, got {ruling.verdict}")
+    answer, note = ruling.answer, ruling.note
+    review = Review(
+        review_id=new_id(),
+        correction_id=before.correction.correction_id,
+        reviewed=_after(before.review, at),
+        reviewer=reviewer,
+        verdict=ruling.verdict,
+        answer=None if answer is None else redactor.redact(checked_text(answer, "the reviewer's wording")).text,
+        note=None if note is None else redactor.redact(note).text,
+    )
+    return _accepting(before, review, look) if review.verdict is Verdict.ACCEPT else review
+
+
+def _accepting(before: ReviewedCorrection, review: Review, look: Look | None) -> Review:
+    """The accepting review as it is recorded: held where it takes a second one, and what it overrules named."""
+    last = before.review
+    if last is None or (review.answer is not None and review.answer.split() != before.answer.split()):
+        wording = before.answer if review.answer is None else review.answer
+        return replace(review, verdict=Verdict.HOLD) if look is not None and look(before, wording) else review
+    if last.guardrail is not None and not (review.note or "").strip():
+        raise InvalidInput(f"{last.guardrail} set this wording aside: accept it with a note that says why it is right")
+    overruled = ", ".join(filter(None, (last.overrules, last.guardrail))) or None
+    note = review.note or (last.note if last.verdict is Verdict.HOLD else None)
+    review = replace(review, answer=last.answer, note=note, overrules=overruled)
+    if last.verdict is Verdict.HOLD and look is not None and _same_person(last.reviewer, review.reviewer):
+        raise Conflict(
+            f"it needs a second reviewer: {last.reviewer} accepted it already; where there is only one, set "
+            "review.second_reviewer: false"
+        )
+    if last.verdict in (Verdict.HOLD, Verdict.ACCEPT) or look is None or not look(before, before.answer):
+        return review
+    return replace(review, verdict=Verdict.HOLD)
+
+
+def _record(review: Review, detail: Mapping[str, Json], ledger: ReviewLedger) -> None:
+    known = ledger.corrections()
+    ledger.add_review(review)
+    ledger.add_audit(
+        AuditEntry(
+            at=review.reviewed,
+            who=review.reviewer,
+            action=f"review: {review.verdict}",
+            subject=review.correction_id,
+            detail={**_consequences(known, review), **detail},
         )
     )
-    return True
+
+
+def _after(last: Review | None, at: datetime) -> datetime:
+    """The latest review is the one of the latest time, also where clocks differ."""
+    return at if last is None else max(at, last.reviewed)
+
+
+def _same_person(name: str, other: str) -> bool:
+    return "".join(name.casefold().split()) == "".join(other.casefold().split())
+
+
+def _decided_meanwhile(now: ReviewedCorrection) -> Conflict:
+    by = "nobody's verdict stands" if now.review is None else f"{now.review.reviewer} decided: {now.review.verdict}"
+    return Conflict(f"it was decided on since you looked, {by}; look at it again with `rag-flywheel review show`")
 
 
 def _consequences(corrections: Sequence[ReviewedCorrection], review: Review) -> dict[str, Json]:
@@ -144,18 +242,22 @@ def _consequences(corrections: Sequence[ReviewedCorrection], review: Review) -> 
 
 
 def queue(
-    *, ledger: ProgressLedger, live: VersionId | None, state: CorrectionState | None, conflicting: bool, limit: int
+    *,
+    ledger: ProgressLedger,
+    live: VersionId | None,
+    wanted: Callable[[ReviewedCorrection], bool],
+    conflicting: bool,
+    limit: int,
 ) -> list[Progress]:
-    """The corrections in a state by their latest verdict (any for None), those in conflict first, then the oldest.
+    """The wanted corrections: those sent back first, then those in conflict, then the oldest. At most `limit` of them.
 
-    With `conflicting` only those in conflict. At most `limit` of them.
+    With `conflicting` only those in conflict.
     """
     known = _known(ledger, live)
-    wanted = [name for name, reviewed in known.reviewed.items() if state in (None, reviewed.verdict_state)]
-    in_conflict = {name for name in wanted if any(True for _ in conflicts.disagreements(name, known.standing))}
-    chosen = [name for name in wanted if name in in_conflict]
-    if not conflicting:
-        chosen += [name for name in wanted if name not in in_conflict]
+    names = [name for name, reviewed in known.reviewed.items() if wanted(reviewed)]
+    in_conflict = {name for name in names if any(True for _ in conflicts.disagreements(name, known.standing))}
+    chosen = [name for name in names if name in in_conflict or not conflicting]
+    chosen.sort(key=lambda name: (not known.reviewed[name].sent_back, name not in in_conflict))
     return [_progress(name, known) for name in chosen[:limit]]
 
 
@@ -175,6 +277,7 @@ class _Known:
     standing: Standing
     live: frozenset[CorrectionId]  # those that the live version holds
     first: Mapping[CorrectionId, VersionRecord]  # the first version in which each went live
+    probes: Mapping[CorrectionId, Probe]
 
 
 def _known(ledger: ProgressLedger, live: VersionId | None) -> _Known:
@@ -185,11 +288,13 @@ def _known(ledger: ProgressLedger, live: VersionId | None) -> _Known:
             for name in record.manifest.corrections:
                 first.setdefault(name, record)
     held = (record.manifest.corrections for record in records if record.manifest.version_id == live)
+    decisions = [ledger.decision(record.manifest.version_id) for record in records[-PROBED:]]
     return _Known(
         reviewed={reviewed.correction.correction_id: reviewed for reviewed in corrections},
         standing=conflicts.survey(corrections),
         live=frozenset(itertools.chain.from_iterable(held)),
         first=first,
+        probes=probes.latest(decision.report for decision in decisions if decision is not None),
     )
 
 
@@ -209,4 +314,5 @@ def _progress(name: CorrectionId, known: _Known) -> Progress:
         superseded_by=by,
         replaced=supersession.predecessors(name, known.standing.replaced),
         conflicts=tuple(itertools.islice(conflicts.disagreements(name, known.standing), CONFLICTS_AT_MOST)),
+        probe=known.probes.get(name),
     )

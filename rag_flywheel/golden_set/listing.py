@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from eval.guardrails.injection import Place, signs
 from eval.questions import golden, splits
 from eval.questions.golden import Case, Slice
 from eval.questions.splits import Role
@@ -14,10 +13,10 @@ from ingest.build import Corpus
 from ingest.corrections import accepted
 from ingest.reading.sources import fingerprint, list_files
 from rag_flywheel.config import Config
-from rag_flywheel.domain import DocumentId, Followed, Interaction, ReviewedCorrection
+from rag_flywheel.domain import DocumentId, Followed, Interaction, ReviewedCorrection, questions_left_out
 from rag_flywheel.feedback.intake import confirmed
 from rag_flywheel.golden_set.anchoring import Anchored, Named, anchored
-from rag_flywheel.ports import Conversations
+from rag_flywheel.ports import Ledger
 from rag_flywheel.services import Services
 
 
@@ -165,10 +164,10 @@ def held_documents(services: Services, read: CorpusRead) -> dict[DocumentId, str
     return texts | {document.document_id: document.text for document in (*read.corpus.documents, *corrections)}
 
 
-def _praised(ledger: Conversations) -> list[Interaction]:
-    """Those whose answers people confirmed, but for questions that give orders: `snapshot` leaves them out as well."""
-    praised = [ledger.interaction(interaction_id) for interaction_id in confirmed(ledger.feedback())]
-    return [interaction for interaction in praised if not signs(interaction.query, place=Place.QUESTION)]
+def _praised(ledger: Ledger) -> list[Interaction]:
+    """Those whose answers people confirmed, but for questions that are set aside: a version is built without them."""
+    out = questions_left_out(ledger.asides())
+    return [ledger.interaction(name) for name in confirmed(ledger.feedback()) if name not in out]
 
 
 def _role(case: Case, *, seed: int) -> Role:

@@ -86,6 +86,9 @@ class Corrections(Protocol):
     def correction(self, correction_id: CorrectionId) -> ReviewedCorrection:
         """With its latest review. Raises NotFound."""
 
+    def claim(self, correction_id: CorrectionId) -> ReviewedCorrection:
+        """As `correction`, in a transaction: others who claim it wait until that ends, and then see what it wrote."""
+
     def corrections(self, *, until: datetime | None = None) -> list[ReviewedCorrection]:
         """Oldest first, each with the latest review up to and including `until`, else None."""
 

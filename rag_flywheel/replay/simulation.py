@@ -211,6 +211,7 @@ class _Simulation:
             review.Ruling(verdict=Verdict.ACCEPT, reviewer=WHO),
             ledger=services.ledger,
             redactor=services.redactor,
+            look=None,  # one reviewer, who accepts everything
             at=services.now(),
             new_id=services.new_id,
         )

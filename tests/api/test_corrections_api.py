@@ -11,7 +11,8 @@ from fastapi.testclient import TestClient
 
 from rag_flywheel.adapters.ledger.sql_ledger import open_ledger
 from rag_flywheel.api.app import create_app
-from rag_flywheel.domain import Admission, Candidate, LearnedRanking, VersionId
+from rag_flywheel.domain import Admission, Candidate, CorrectionId, LearnedRanking, VersionId
+from rag_flywheel.feedback.review import send_back
 from rag_flywheel.ports import Ledger, Vectors
 from rag_flywheel.services import Services
 from tests.fakes.ledger import MemoryLedger
@@ -22,9 +23,13 @@ QUESTION = "How do I put the previous version back?"
 BETTER = "Run rag-flywheel rollback, then check the report."
 
 
+ALONE = "review: {second_reviewer: false}"
+"""The settings of a team with one reviewer: what is tested with them is not what is held."""
+
+
 @pytest.fixture
 def made(tmp_path: Path) -> Services:
-    made = services(tmp_path)
+    made = services(tmp_path, text=ALONE)
     publish(made, "v1")
     return made
 
@@ -209,12 +214,113 @@ def test_a_reviewer_may_accept_in_other_words(http: TestClient) -> None:
         {"verdict": "reject", "answer": "Other."},
         {"verdict": "accept", "answer": " "},
         {"verdict": "accept", "reviewer": ""},
+        {"verdict": "hold"},
+        {"verdict": "accept", "reviewer": "rag-flywheel"},
     ],
 )
 def test_a_verdict_that_cannot_be_is_refused(http: TestClient, body: dict[str, str]) -> None:
     name = corrected(http)
     assert http.post(f"/review/{name}", json=body).status_code == 422
     assert http.get(f"/review/{name}").json()["status"] == "pending"
+
+
+# --- looked at twice ------------------------------------------------------------------------------------------------
+
+ODD = "Send your password to support@example.org, and wait for 90 minutes."
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> TestClient:
+    """With the settings as they are by default."""
+    made = services(tmp_path)
+    publish(made, "v1")
+    return TestClient(create_app(made))
+
+
+def test_a_reviewer_sees_what_to_look_at_twice_before_deciding(two: TestClient) -> None:
+    name = corrected(two, answer=ODD)
+    [item] = two.get("/review").json()
+    assert item == two.get(f"/review/{name}").json()
+    assert [concern["kind"] for concern in item["concerns"]] == ["secrets", "new_author"]
+    assert "password" in item["concerns"][0]["said"]
+
+
+def test_an_ordinary_correction_is_accepted_by_one_reviewer(two: TestClient) -> None:
+    name = corrected(two)
+    assert two.get(f"/review/{name}").json()["concerns"] == []
+    assert two.post(f"/review/{name}", json={"verdict": "accept", "reviewer": "grace"}).json()["status"] == "accepted"
+
+
+def test_what_gives_reason_to_look_twice_takes_two_reviewers(two: TestClient) -> None:
+    name = corrected(two, answer=ODD, user_id="eve")
+    first = two.post(f"/review/{name}", json={"verdict": "accept", "reviewer": "grace"}).json()
+    assert (first["status"], first["reviewer"]) == ("held", "grace")
+    assert [item["id"] for item in two.get("/review").json()] == [name]
+    assert [item["id"] for item in two.get("/review", params={"status": "held"}).json()] == [name]
+    assert two.get("/review", params={"status": "pending"}).json() == []
+    assert two.get(f"/corrections/{name}").json()["status"] == "held"
+    again = two.post(f"/review/{name}", json={"verdict": "accept", "reviewer": "Grace"})
+    assert (again.status_code, again.json()["error"]) == (409, "Conflict")
+    assert "grace accepted it already" in again.json()["detail"]
+    assert two.post(f"/review/{name}", json={"verdict": "accept", "reviewer": "ada"}).json()["status"] == "accepted"
+
+
+def test_where_one_reviewer_is_enough_the_reasons_are_shown_and_nothing_is_held(http: TestClient) -> None:
+    decided = http.post(
+        f"/review/{corrected(http, answer=ODD)}", json={"verdict": "accept", "reviewer": "grace"}
+    ).json()
+    assert (decided["status"], decided["concerns"][0]["kind"]) == ("accepted", "secrets")
+
+
+def test_a_source_of_the_public_is_not_official(tmp_path: Path) -> None:
+    made = services(tmp_path, text="sources: [{path: ., trust: public}]")
+    publish(made, "v1")
+    http = TestClient(create_app(made))
+    assert http.get(f"/review/{corrected(http, answer='Ask the vendor to do it.')}").json()["concerns"] == []
+
+
+def test_the_passages_shown_and_cited_are_what_a_correction_is_looked_at_beside(tmp_path: Path) -> None:
+    made = services(tmp_path)
+    told = "To put the previous version back with the command takes 10 seconds."
+    publish(made, "v1", {"rollback": told})
+    http = TestClient(create_app(made))
+    name = corrected(http, answer=told.replace("10 seconds", "10 minutes"))
+    [concern] = http.get(f"/review/{name}").json()["concerns"]
+    assert concern == {"kind": "number", "said": "It says 10 minutes, and a passage says 10 seconds."}
+    publish(made, "v2", {"other": "text of another document"})
+    assert http.get(f"/review/{name}").json()["concerns"] == [concern]  # as it was cited to the asker
+
+
+def test_a_verdict_on_what_somebody_decided_meanwhile_is_refused(http: TestClient) -> None:
+    name = corrected(http)
+    seen = http.get(f"/review/{name}").json()["review"]
+    first = http.post(f"/review/{name}", json={"verdict": "reject", "reviewer": "ada", "seen": seen})
+    assert first.status_code == 200
+    second = http.post(f"/review/{name}", json={"verdict": "accept", "reviewer": "grace", "seen": seen})
+    assert (second.status_code, "ada decided: reject" in second.json()["detail"]) == (409, True)
+    assert http.get(f"/review/{name}").json()["status"] == "rejected"
+    looked = {"verdict": "accept", "reviewer": "grace", "seen": first.json()["review"]}
+    assert http.post(f"/review/{name}", json=looked).json()["status"] == "accepted"
+
+
+def test_what_a_guardrail_sent_back_waits_first_and_its_author_sees_why(http: TestClient, made: Services) -> None:
+    corrected(http)
+    name = corrected(http)
+    http.post(f"/review/{name}", json={"verdict": "accept", "reviewer": "grace"})
+    assert send_back(
+        made.ledger.correction(CorrectionId(name)),
+        guardrail="injection",
+        reason="it gives orders",
+        ledger=made.ledger,
+        at=made.now(),
+        new_id=made.new_id,
+    )
+    first = http.get("/review").json()[0]
+    assert (first["id"], first["sent_back"], first["concerns"][0]["kind"]) == (name, True, "set_aside")
+    followed = http.get(f"/corrections/{name}").json()
+    assert (followed["status"], followed["note"]) == ("quarantined", "injection: it gives orders")
+    assert http.post(f"/review/{name}", json={"verdict": "accept"}).status_code == 422
+    assert http.post(f"/review/{name}", json={"verdict": "accept", "note": "It quotes."}).json()["status"] == "accepted"
 
 
 def test_a_conflict_is_shown_from_both_sides_and_first(http: TestClient) -> None:

@@ -1,5 +1,7 @@
 """What `Corrections` promises."""
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -60,3 +62,40 @@ def test_the_latest_review_counts_and_a_cut_off_sees_the_one_of_its_time(ledger:
     assert ledger.correction(CorrectionId("k1")).review == a_review(
         "r3", reviewed=NOON + 4 * SECOND, verdict=Verdict.QUARANTINE
     )
+
+
+def test_a_claimed_correction_comes_with_its_latest_review_and_an_unknown_one_is_not_found(ledger: Ledger) -> None:
+    ledger.add_interaction(an_interaction())
+    ledger.add_correction(a_correction())
+    with ledger.transaction():
+        assert ledger.claim(CorrectionId("k1")).review is None
+        ledger.add_review(a_review())
+        assert ledger.claim(CorrectionId("k1")).review == a_review()
+    with pytest.raises(NotFound, match="k9"), ledger.transaction():
+        ledger.claim(CorrectionId("k9"))
+
+
+def test_who_claims_a_correction_waits_for_others_and_sees_what_they_wrote(ledger: Ledger) -> None:
+    ledger.add_interaction(an_interaction())
+    ledger.add_correction(a_correction())
+
+    def review(name: str) -> bool:
+        """Add a review where there is none yet."""
+        with ledger.transaction():
+            if ledger.claim(CorrectionId("k1")).review is not None:
+                return False
+            ledger.add_review(a_review(name))
+            return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(review, (f"r{number}" for number in range(8)))) == 1
+
+
+def test_what_a_review_overrules_is_kept(ledger: Ledger) -> None:
+    ledger.add_interaction(an_interaction())
+    ledger.add_correction(a_correction())
+    sent_back = replace(a_review("r1", verdict=Verdict.QUARANTINE), guardrail="injection")
+    overruling = replace(a_review("r2", reviewed=NOON + SECOND, verdict=Verdict.HOLD), overrules="injection, poison")
+    for review in (sent_back, overruling):
+        ledger.add_review(review)
+        assert ledger.correction(CorrectionId("k1")).review == review

@@ -154,6 +154,9 @@ class MemoryLedger:
         with self._turn:
             return self._reviewed(_get(self._rows.corrections, correction_id), None)
 
+    def claim(self, correction_id: CorrectionId) -> ReviewedCorrection:
+        return self.correction(correction_id)  # a transaction keeps other threads out
+
     def corrections(self, *, until: datetime | None = None) -> list[ReviewedCorrection]:
         with self._turn:
             oldest_first = sorted(self._rows.corrections.values(), key=lambda correction: correction.submitted)

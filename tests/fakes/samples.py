@@ -223,6 +223,7 @@ def review(
     reviewed: datetime = NOON,
     name: str | None = None,
     reviewer: str = "grace",
+    guardrail: str | None = None,
 ) -> Review:
     return Review(
         review_id=name or f"review of {of}",
@@ -232,6 +233,7 @@ def review(
         verdict=verdict,
         answer=answer,
         note=None,
+        guardrail=guardrail,
     )
 
 

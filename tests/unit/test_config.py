@@ -266,3 +266,13 @@ def test_a_secret_is_named_by_a_variable(tmp_path: Path) -> None:
     args = {"token": "${TOKEN}", "url": "https://u:${PASSWORD}@wiki", "max_tokens": 5, "space_key": "DOC"}
     loaded = config.load(write(tmp_path, json.dumps({"sources": [{"reader": "a:B", "args": args}]})), {})
     assert loaded.sources[0].args == args
+
+
+def test_a_file_is_official_where_no_source_of_the_public_may_hold_it(tmp_path: Path) -> None:
+    sources = """
+        sources: [docs, {path: wiki/**/*.md, trust: public}, {reader: 'a:Tickets', trust: public}, {reader: 'a:Pages'}]
+    """
+    loaded = config.load(write(tmp_path, sources.strip()), {})
+    names = ["docs/a/b.md", "wiki/a/b.md", "connectors/Tickets.jsonl", "connectors/Pages.jsonl", "elsewhere.md"]
+    assert [loaded.is_official(name) for name in names] == [True, False, False, True, False]
+    assert config.load(write(tmp_path, "sources: [docs]"), {}).is_official("elsewhere.md")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from ingest.reading.formats.html_navigation import HEADINGS, neighbours, outermost, take_menus
 from ingest.reading.raw import Removal
 
 _DEEPEST = 500  # levels that are left to become Markdown
@@ -16,7 +17,6 @@ _BANNER = re.compile(
     r"(?i)(?:^|[\s_-])(?:cookies?|gdpr)[-_]?(?:banner|consent|notice|bar|popup|message|policy)(?:$|[\s_-])"
 )
 _PAGES = re.compile(r"(?i)(?:^|/)[^/.]*(?:\.(?:x?html?|php|aspx?|jsp|md))?$")
-_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _NUMBERED = (
     "pre span[class*=lineno i], pre a[class*=lineno i], pre span.line-number, pre td.hljs-ln-numbers, "
     "td[class*=lineno i]:has(pre), td.gutter:has(pre)"
@@ -38,14 +38,14 @@ class Page:
 def prepare(html: str) -> Page:
     """The page with its title, and what of it a reader could see and is left out."""
     tree = LexborHTMLParser(html.replace("\0", ""))
-    title = _line(tree.css_first("head > title"))
+    title, beside = _line(tree.css_first("head > title")), neighbours(tree)
     _remove(tree.css("head, script, style, template, noscript, input[type=hidden]"))
     _formulas(tree)
     _headings(tree)
     removed = (
         replace(_removal("line numbers", _line_numbers(tree)), lines=()),
         _removal("drawings with text", [node for node in tree.css("svg") if node.css_first("text")]),
-        _removal("navigation", _navigation(tree)),
+        _removed("navigation", take_menus(tree, title, beside)),
         _removal("cookie banners", _banners(tree)),
         _removal("deleted text", tree.css("del")),
     )
@@ -95,41 +95,23 @@ def _remove(nodes: Iterable[LexborNode]) -> None:
 
 def _removal(what: str, nodes: list[LexborNode]) -> Removal:
     """Removes the nodes; those without text leave nothing to report."""
-    texts = [text for node in nodes if (text := _line(node))]
+    texts = [_line(node) for node in nodes]
     _remove(nodes)
-    return Removal(what=what, count=len(texts), lines=tuple(text[:_SHOWN] for text in texts))
+    return _removed(what, texts)
+
+
+def _removed(what: str, texts: Iterable[str]) -> Removal:
+    shown = tuple(text[:_SHOWN] for text in texts if text)
+    return Removal(what=what, count=len(shown), lines=shown)
 
 
 # --- what is no content ---------------------------------------------------------------------------------------------
 
 
-def _outermost(nodes: list[LexborNode], selector: str) -> list[LexborNode]:
-    """Those that lie in no other one that the selector matches."""
-    inner = {node.mem_id for outer in nodes for node in outer.css(selector) if node.mem_id != outer.mem_id}
-    return [node for node in nodes if node.mem_id not in inner]
-
-
 def _line_numbers(tree: LexborHTMLParser) -> list[LexborNode]:
     """The numbers beside the lines of a program, by the page's own word for them."""
     named = [node for node in tree.css(_NUMBERED) if _NUMBERS.fullmatch(node.text())]
-    return _outermost(named, _NUMBERED)
-
-
-def _navigation(tree: LexborHTMLParser) -> list[LexborNode]:
-    """The menus, by the page's own word for them; not where most of their words are no links, nor where nothing else
-    is on the page, as in a table of contents."""
-    selector = "nav, [role=navigation]"
-    menus = [menu for menu in _outermost(tree.css(selector), selector) if _is_menu(menu)]
-    words = sum(len(menu.text(separator=" ").split()) for menu in menus)
-    everything = len(tree.body.text(separator=" ").split()) if tree.body else 0
-    return menus if words < everything else []
-
-
-def _is_menu(node: LexborNode) -> bool:
-    linked = sum(
-        len(link.text().split()) for link in node.css(", ".join(("a", "button", "label", "summary", *_HEADINGS)))
-    )
-    return linked * 2 >= len(node.text(separator=" ").split())
+    return outermost(named, _NUMBERED)
 
 
 def _banners(tree: LexborHTMLParser) -> list[LexborNode]:
@@ -137,7 +119,7 @@ def _banners(tree: LexborHTMLParser) -> list[LexborNode]:
     selector = ", ".join(f'[{name}*="{word}" i]' for name in ("id", "class") for word in ("cookie", "gdpr"))
     main = {node.mem_id for part in tree.css("main, article") for node in part.css(selector)}
     named = [node for node in tree.css(selector) if node.mem_id not in main and _is_banner(node)]
-    return _outermost(named, selector)
+    return outermost(named, selector)
 
 
 def _is_banner(node: LexborNode) -> bool:
@@ -182,8 +164,8 @@ _OPERATORS = (("msup", "^"), ("msub", "_"), ("msubsup", "_"), ("mfrac", "/"))
 def _headings(tree: LexborHTMLParser) -> None:
     """Headings by their role as headings by their tag."""
     for node in tree.css("[role=heading]"):
-        inside = node.css(", ".join((*_HEADINGS, "p", "div", "table", "ul", "pre")))
-        if node.tag not in _HEADINGS and all(block.mem_id == node.mem_id for block in inside):
+        inside = node.css(", ".join((*HEADINGS, "p", "div", "table", "ul", "pre")))
+        if node.tag not in HEADINGS and all(block.mem_id == node.mem_id for block in inside):
             level = node.attributes.get("aria-level") or ""
             heading = tree.create_node(f"h{level}" if level in tuple("123456") else "h2")
             heading.insert_child(_line(node))
@@ -233,7 +215,7 @@ def _pictures(tree: LexborHTMLParser) -> None:
 
 def _links(tree: LexborHTMLParser) -> None:
     """Links as their text; their targets stay where a reader could need them in an answer."""
-    anchors = [link for heading in tree.css(", ".join((*_HEADINGS, "dt"))) for link in heading.css('a[href*="#"]')]
+    anchors = [link for heading in tree.css(", ".join((*HEADINGS, "dt"))) for link in heading.css('a[href*="#"]')]
     _remove(link for link in anchors if not any(map(str.isalnum, link.text())))
     for link in tree.css("a"):
         target = (link.attributes.get("href") or "").strip()
@@ -286,7 +268,7 @@ def _grouped(text: str) -> str:
 def _layout_tables(tree: LexborHTMLParser) -> None:
     """Tables whose cells hold what no cell of Markdown can (headings, code, tables) become those blocks, in order."""
     layout = {table.mem_id: table for table in tree.css("table[role=presentation], table[role=none]")}
-    for block in tree.css(", ".join(f"table {name}" for name in ("table", "pre", *_HEADINGS))):
+    for block in tree.css(", ".join(f"table {name}" for name in ("table", "pre", *HEADINGS))):
         if (table := _table_around(block)) is not None:
             layout[table.mem_id] = table
     parts = [part for part in tree.css(_PARTS) if (table := _table_around(part)) and table.mem_id in layout]

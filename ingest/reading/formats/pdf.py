@@ -3,12 +3,14 @@
 import ctypes
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingest.reading.formats.layout import Line, Rule, Word, in_words, lines, markdown, may_head
+from ingest.reading.formats.pdf_fonts import Fonts, without
 from ingest.reading.raw import PAGE_BREAK, Content, Removal, Unreadable
 
 if TYPE_CHECKING:
@@ -44,42 +46,64 @@ def read(path: Path) -> Content:
     return Content(title="" if _NO_TITLE.fullmatch(title) else title, text=text, removed=removed)
 
 
+@dataclass(frozen=True, slots=True)
+class _Page:
+    lines: list[Line]
+    failed: str = ""  # what of it cannot be read, and why
+
+
+_DAMAGED = "pages that are damaged"
+_PICTURES = "pages that hold only pictures; run OCR first"
+_NAMELESS = "pages whose fonts do not name their letters; run OCR first"
+
+
 def _pages(document: "PdfDocument") -> tuple[list[list[Line]], tuple[Removal, ...]]:
+    fonts = Fonts()
+    pages = [_page(document, number, fonts) for number in range(len(document))]
+    signs = fonts.of_signs()
+    for number in fonts.pages:  # only now is it known what stands there
+        pages[number] = _page(document, number, signs=signs)
+    removed = []
+    for what in (_DAMAGED, _PICTURES, _NAMELESS):
+        if where := [f"page {number}" for number, page in enumerate(pages, 1) if page.failed == what]:
+            removed.append(Removal(what=what, count=len(where), lines=tuple(where[:50])))
+    if signs:
+        names = tuple(f"{name or 'a font without a name'}: {count}" for name, count in signs.items())
+        removed.append(Removal(what="signs of fonts that name no letters", count=sum(signs.values()), lines=names))
+    return [page.lines for page in pages], tuple(removed)
+
+
+def _page(document: "PdfDocument", number: int, fonts: Fonts | None = None, *, signs: Collection[str] = ()) -> _Page:
+    """The lines of a page, without what is set in the fonts of `signs`. None yet, where `fonts` takes note of it."""
     import pypdfium2
 
-    pages: list[list[Line]] = []
-    pictures: list[str] = []
-    nameless: list[str] = []
-    damaged: list[str] = []
-    for number in range(len(document)):
-        try:
-            page = document[number]
-            words, rest = _words(page)
-        except pypdfium2.PdfiumError:
-            damaged.append(f"page {number + 1}")
-            pages.append([])
-            continue
-        text = "".join(word.text for word in words) + rest
-        if 2 * len(_BROKEN.findall(text)) > len(text):
-            nameless.append(f"page {number + 1}")
-            words, rest = [], ""
-        elif not text and _has_picture(page):
-            pictures.append(f"page {number + 1}")
-        pages.append(
-            [
-                *lines(words, list(_rules(page)) if words else ()),
-                *(Line(text=line, size=0.0) for line in rest.split("\n") if line),
-            ]
-        )
-        page.close()
-    found = {
-        "pages that are damaged": damaged,
-        "pages that hold only pictures; run OCR first": pictures,
-        "pages whose fonts do not name their letters; run OCR first": nameless,
-    }
-    return pages, tuple(
-        Removal(what=what, count=len(where), lines=tuple(where[:50])) for what, where in found.items() if where
-    )
+    try:
+        page = document[number]
+        textpage = page.get_textpage()
+        letters = _letters(textpage)
+        if fonts and fonts.note(number, textpage, letters):
+            page.close()
+            return _Page([])
+        gone = 0
+        if signs:
+            letters, gone = without(textpage, letters, signs)
+        words, rest = _words(textpage, letters)
+    except pypdfium2.PdfiumError:
+        return _Page([], _DAMAGED)
+    text = "".join(word.text for word in words) + rest
+    broken = len(_BROKEN.findall(text))
+    if 2 * broken > len(text):
+        words, rest = [], ""
+    found = [
+        *lines(words, list(_rules(page)) if words else ()),
+        *(Line(text=line, size=0.0) for line in rest.split("\n") if line),
+    ]
+    if 2 * (broken + gone) > len(text) + gone:
+        failed = _NAMELESS
+    else:
+        failed = _PICTURES if not text and _has_picture(page) else ""
+    page.close()
+    return _Page(found, failed)
 
 
 def _has_picture(page: "PdfPage") -> bool:
@@ -111,15 +135,17 @@ def _rules(page: "PdfPage") -> Iterator[Rule]:
             before = point
 
 
-def _words(page: "PdfPage") -> tuple[list[Word], str]:
+def _letters(textpage: "PdfTextPage") -> list[str]:
+    import pypdfium2.raw as pdfium
+
+    page, letter = textpage.raw, pdfium.FPDFText_GetUnicode
+    return [chr(letter(page, place)) for place in range(max(0, textpage.count_chars()))]
+
+
+def _words(textpage: "PdfTextPage", letters: Sequence[str]) -> tuple[list[Word], str]:
     """The upright words with their places, and the text of the turned ones. A page may be turned as a whole."""
     import pypdfium2.raw as pdfium
 
-    textpage = page.get_textpage()
-    count = textpage.count_chars()
-    if count <= 0:
-        return [], ""
-    letters = [chr(pdfium.FPDFText_GetUnicode(textpage.raw, place)) for place in range(count)]
     words: list[Word] = []
     turned: list[str] = []
     for start, end in _spans(letters):
@@ -128,7 +154,7 @@ def _words(page: "PdfPage") -> tuple[list[Word], str]:
         else:
             words += _placed(textpage, letters, start, end)
     if len(turned) > len(words):
-        return [], textpage.get_text_range().replace("\r", "")
+        return [], _text(letters).replace("\r", "")
     return words, " ".join(turned)
 
 

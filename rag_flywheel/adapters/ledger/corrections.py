@@ -34,6 +34,13 @@ class SqlCorrections(InDatabase, Corrections):
             raise NotFound(f"no correction {correction_id}: its id is in the reply to the correction")
         return ReviewedCorrection(correction=row.correction, review=row.review)
 
+    def claim(self, correction_id: CorrectionId) -> ReviewedCorrection:
+        # SQLite has one writer at a time, so there the transaction itself is the claim.
+        own = select(tables.corrections.c.sequence).where(tables.corrections.c.correction_id == correction_id)
+        with self._database.write() as connection:
+            connection.execute(own.with_for_update())
+        return self.correction(correction_id)
+
     def corrections(self, *, until: datetime | None = None) -> list[ReviewedCorrection]:
         with self._database.read() as connection:
             rows = connection.execute(_reviewed(until=until)).all()

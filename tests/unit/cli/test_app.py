@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -135,3 +136,16 @@ def test_errors_of_the_server_have_the_exit_codes_of_their_kind(run: Run, url: s
     ):
         ended, out, _ = run("--url", url, "--json", *arguments)
         assert (ended, json.loads(out)["error"]) == (code, kind), arguments
+
+
+def test_a_command_leaves_the_processor_to_others_while_its_threads_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before torch is loaded, which reads it once, and only where nobody decided otherwise."""
+    monkeypatch.setattr(sys, "argv", ["rag-flywheel", "--help"])
+    for given, then in (("", "PASSIVE"), ("ACTIVE", "ACTIVE")):
+        monkeypatch.setenv("OMP_WAIT_POLICY", "")
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+        if given:
+            monkeypatch.setenv("OMP_WAIT_POLICY", given)
+        with pytest.raises(SystemExit):
+            app.main()
+        assert os.environ["OMP_WAIT_POLICY"] == then

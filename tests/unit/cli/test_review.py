@@ -10,18 +10,23 @@ QUESTION = "How do I put the previous version back?"
 
 def test_a_correction_goes_from_the_command_to_the_reviewer(run: Run, url: str, made: Services) -> None:
     name = json.loads(run("--url", url, "ask", QUESTION, "--json")[1])["interaction_id"]
-    spans = ("--evidence", "rollback:0:10", "--supersedes", "rollback:0:10")
-    code, out, _ = run("--url", url, "--json", "correct", name, "--answer", "Do it.", "--user", "ada", *spans)
+    evidence = ("--evidence", "rollback:0:10", "--supersedes", "backup:0:10")
+    code, out, _ = run("--url", url, "--json", "correct", name, "--answer", "Do it.", "--user", "ada", *evidence)
     taken = json.loads(out)
     assert (code, set(taken), taken["status"]) == (0, {"id", "status"}, "pending")
     listed = json.loads(run("--url", url, "--json", "review", "list")[1])
     assert taken["id"] in [correction["id"] for correction in listed]
     assert "Do it." in run("--url", url, "review", "show", taken["id"])[1]
-    decided = run("--url", url, "--json", "review", "decide", taken["id"], "--verdict", "accept", "--reviewer", "grace")
-    assert json.loads(decided[1])["status"] == "accepted"
+    decide = ("review", "decide", taken["id"], "--verdict", "accept", "--reviewer")
+    said = run("--url", url, *decide, "grace", "--seen", "none")[1]
+    assert f"{taken['id']}: look twice (new_author): It hides a passage of an official source" in said
+    assert f"{taken['id']} is held: grace accepted it, and it waits for a second reviewer" in said
+    assert run("--url", url, *decide, "grace")[0] == 6
+    assert run("--url", url, *decide, "ada", "--seen", "none")[0] == 6
+    assert json.loads(run("--url", url, "--json", *decide, "ada")[1])["status"] == "accepted"
     followed = json.loads(run("--url", url, "--json", "correction", taken["id"])[1])
     assert (followed["id"], followed["status"]) == (taken["id"], "accepted")
-    assert made.ledger.audit(limit=1)[0].who == "grace"
+    assert made.ledger.audit(limit=1)[0].who == "ada"
 
 
 def test_a_conflict_is_put_before_the_reviewer(run: Run, url: str) -> None:

@@ -122,6 +122,7 @@ def night(attempt: Attempt, gate: GateRun) -> Night:
         found=gate.built.findings,
         skipped=gate.built.skipped,
         corpus=gate.ground.corpus,
+        reviewed=gate.built.snapshot.reviewed,
     )
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from eval.guardrails.checks import Invariant
 from rag_flywheel.cycle import aside
-from rag_flywheel.domain import AsideState, CorrectionState, DocumentId, Evidence, Guardrail
+from rag_flywheel.domain import AsideState, CorrectionId, CorrectionState, DocumentId, Evidence, Guardrail, Verdict
 from rag_flywheel.errors import InvalidInput, NotFound
+from rag_flywheel.feedback.review import Ruling, decide
 from tests.fakes.samples import correction, review
 from tests.unit.cycle.house import EARLIER, FENCE, VARNISH, House, built_in
 
@@ -72,7 +73,7 @@ def test_what_is_released_goes_live_with_the_next_version_and_is_looked_at_again
     house = public(tmp_path)
     house.write("quote.md", f"# Security\n\nAttackers write: {ORDER}\n")
     [found] = house.cycle().aside
-    aside.rule(found.aside_id, AsideState.RELEASED, who="rita", why="a quotation", services=house.services)
+    aside.rule(found.aside_id, AsideState.RELEASED, who="rita", why="a quotation", services=house.services, look=None)
     result = house.cycle()
     assert (result.decision, result.aside) == ("promoted", ())
     assert "Attackers write" in shown(house)
@@ -86,7 +87,7 @@ def test_what_is_dropped_stays_out_and_is_told_no_more(tmp_path: Path) -> None:
     house = public(tmp_path)
     house.write("attack.md", f"# Attack\n\n{ORDER}\n")
     [found] = house.cycle().aside
-    aside.rule(found.aside_id, AsideState.DROPPED, who="rita", why="an attack", services=house.services)
+    aside.rule(found.aside_id, AsideState.DROPPED, who="rita", why="an attack", services=house.services, look=None)
     assert house.cycle().decision == "unchanged"
     house.write("new.md", "# New\n\nThe cellar has a red door.\n")
     result = house.cycle()
@@ -166,6 +167,41 @@ def test_of_six_accepted_corrections_five_go_live_and_the_bad_one_is_back_in_rev
     assert house.cycle().decision == "unchanged"
 
 
+@pytest.mark.parametrize("door", ["aside", "review"])
+def test_a_correction_that_a_reviewer_accepts_against_a_guardrail_goes_live(house: House, door: str) -> None:
+    house.cycle()
+    question, answer = BAD[Guardrail.POISON]
+    house.correct("odd", question, answer)
+    [found] = house.cycle().aside
+    services = house.services
+    if door == "aside":
+        aside.rule(found.aside_id, AsideState.RELEASED, who="rita", why="it is a list", services=services, look=None)
+    else:
+        ruling = Ruling(verdict=Verdict.ACCEPT, reviewer="rita", note="it is a list")
+        decide(
+            CorrectionId("odd"),
+            ruling,
+            ledger=services.ledger,
+            redactor=services.redactor,
+            look=None,
+            at=services.now(),
+            new_id=services.new_id,
+        )
+    assert states(house) == [("odd", AsideState.RELEASED)]
+    result = house.cycle()
+    assert (result.decision, result.aside) == ("promoted", ())
+    assert services.ledger.version(result.version).manifest.corrections == ("odd",)
+
+
+def test_a_correction_that_a_reviewer_drops_is_rejected(house: House) -> None:
+    house.cycle()
+    house.correct("bad", *BAD[Guardrail.INJECTION])
+    [found] = house.cycle().aside
+    aside.rule(found.aside_id, AsideState.DROPPED, who="rita", why="an attack", services=house.services, look=None)
+    assert house.services.ledger.correction(CorrectionId("bad")).verdict_state is CorrectionState.REJECTED
+    assert states(house) == [("bad", AsideState.DROPPED)]
+
+
 def test_a_correction_that_hides_most_of_the_documents_is_set_aside_and_the_others_go_live(house: House) -> None:
     house.cycle()
     house.correct("c1", FENCE, VARNISH)
@@ -207,10 +243,10 @@ def test_a_ruling_needs_something_that_is_set_aside_a_name_and_a_reason(tmp_path
     house.write("attack.md", f"# Attack\n\n{ORDER}\n")
     [found] = house.cycle().aside
     with pytest.raises(NotFound, match="aside list"):
-        aside.rule("nothing", AsideState.RELEASED, who="rita", why="so", services=house.services)
+        aside.rule("nothing", AsideState.RELEASED, who="rita", why="so", services=house.services, look=None)
     for who, why in (("", "so"), ("rita", " ")):
         with pytest.raises(InvalidInput, match="who rules and why"):
-            aside.rule(found.aside_id, AsideState.RELEASED, who=who, why=why, services=house.services)
+            aside.rule(found.aside_id, AsideState.RELEASED, who=who, why=why, services=house.services, look=None)
 
 
 def test_what_is_released_while_a_run_is_on_stays_released(tmp_path: Path) -> None:
@@ -218,7 +254,10 @@ def test_what_is_released_while_a_run_is_on_stays_released(tmp_path: Path) -> No
     house.write("attack.md", f"# Attack\n\n{ORDER}\n")
     [found] = house.cycle().aside
     house.write("new.md", "# New\n\nThe cellar has a red door.\n")
-    during(house, lambda: aside.rule(found.aside_id, AsideState.RELEASED, who="r", why="so", services=house.services))
+    during(
+        house,
+        lambda: aside.rule(found.aside_id, AsideState.RELEASED, who="r", why="so", services=house.services, look=None),
+    )
     assert states(house) == [("attack.md", AsideState.RELEASED)]
     assert house.cycle().aside == ()
     assert "Ignore" in shown(house)

@@ -163,9 +163,9 @@ def test_all_new_corrections_are_probed_with_the_oldest_and_some_of_the_others()
 
 
 def test_the_oldest_are_a_quarter_of_those_that_were_live() -> None:
-    corrections = many(12)[::-1]
-    live = manifest("v1", corrections=[f"c{at:03}" for at in range(8)])
-    assert probing.oldest(corrections, control=live) == ["c000", "c001"]
+    corrections = [accepted(f"c{at}", f"What of matter {at}?", hours=9 - at) for at in range(9)]
+    live = manifest("v1", corrections=[f"c{at}" for at in range(8)])
+    assert probing.oldest(corrections, control=live) == ["c7", "c6"]
     assert probing.oldest(corrections, control=None) == []
 
 
@@ -219,6 +219,14 @@ def test_a_passage_that_another_one_stands_for_counts_as_shown() -> None:
     shown = replace(passage(chunk("twin")), also=(SOURCE,))
     made = replace(reply(), passages=(shown,))
     assert becomes([accepted(evidence=[evidence])], made, [holding(evidence)]) is Found.NOT_USED
+
+
+def test_an_answer_that_cites_a_passage_uses_those_that_it_stands_for() -> None:
+    evidence = span("shed", 10, 30)
+    made = citing(reply(SOURCE), span("twin"))
+    [cited] = made.draft.citations
+    made = replace(made, draft=replace(made.draft, citations=(replace(cited, also=(evidence,)),)))
+    assert becomes([accepted(evidence=[evidence])], made, [holding(evidence)]) is Found.AND_USED
 
 
 def test_a_guess_where_a_short_answer_stands_is_no_find() -> None:

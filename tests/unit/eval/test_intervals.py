@@ -74,6 +74,25 @@ def test_a_mean_of_values_that_do_not_differ_has_no_width() -> None:
     assert of_kinds([[1.0] * 10, [0.0] * 10]) == pytest.approx((0.5, 0.5))
 
 
+def test_values_that_differ_by_their_last_digit_alone_have_no_width() -> None:
+    for base in (0.1, 0.7, 1 / 3):
+        digit = float(np.spacing(base))
+        alike = [base, base + digit, base - digit, base - digit, base + digit, base + digit, base, base + digit]
+        low, high = of_kinds([alike, [base - digit, base - digit, base, base - digit]])
+        assert high - low < 1e-9
+
+
+SOME = st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=1, max_size=4)
+
+
+@given(st.lists(SOME, min_size=1, max_size=4))
+@settings(deadline=None)
+def test_a_few_values_of_several_kinds_always_have_an_interval_around_their_mean(kinds: list[list[float]]) -> None:
+    low, high = of_kinds(kinds, resamples=200)
+    mean = sum(map(sum, kinds)) / sum(map(len, kinds))
+    assert low - 1e-9 <= mean <= high + 1e-9
+
+
 def test_no_end_lies_beyond_what_was_seen() -> None:
     low, high = interval(changed(40, won=1), confidence=0.995)
     assert 0.0 <= low < 1 / 40 < high < 1.0

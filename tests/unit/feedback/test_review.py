@@ -1,11 +1,17 @@
 """How a correction gets its status: ruled on, listed, and followed until it is live."""
 
 import itertools
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from pathlib import Path
+from threading import Barrier
 
 import pytest
 
+from rag_flywheel.adapters.ledger.sql_ledger import open_ledger
 from rag_flywheel.domain import (
+    SYSTEM,
     CorrectionId,
     CorrectionState,
     ReviewedCorrection,
@@ -13,8 +19,19 @@ from rag_flywheel.domain import (
     VersionId,
     VersionState,
 )
-from rag_flywheel.errors import InvalidInput, NotFound
-from rag_flywheel.feedback.review import CONFLICTS_AT_MOST, Ruling, decide, progress, queue
+from rag_flywheel.errors import Conflict, InvalidInput, NotFound
+from rag_flywheel.feedback.review import (
+    CONFLICTS_AT_MOST,
+    NO_REVIEW,
+    Look,
+    Ruling,
+    decide,
+    progress,
+    queue,
+    send_back,
+    waits,
+)
+from rag_flywheel.feedback.second_look import Concern, ConcernKind
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.redactor import FakeRedactor
 from tests.fakes.samples import (
@@ -44,13 +61,16 @@ def rule(
     note: str | None = None,
     reviewer: str = "grace",
     at: datetime = NOON + timedelta(hours=1),
+    look: Look | None = None,
+    seen: str | None = None,
 ) -> ReviewedCorrection:
     numbers = itertools.count(len(ledger.audit(limit=100)))
     return decide(
         CorrectionId(of),
-        Ruling(verdict=verdict, reviewer=reviewer, answer=answer, note=note),
+        Ruling(verdict=verdict, reviewer=reviewer, answer=answer, note=note, seen=seen),
         ledger=ledger,
         redactor=FakeRedactor(),
+        look=look,
         at=at,
         new_id=lambda: f"r{next(numbers)}",
     )
@@ -59,7 +79,13 @@ def rule(
 def listed(
     ledger: MemoryLedger, state: CorrectionState | None, *, conflicting: bool = False, limit: int = 100
 ) -> list[str]:
-    found = queue(ledger=ledger, live=None, state=state, conflicting=conflicting, limit=limit)
+    found = queue(
+        ledger=ledger,
+        live=None,
+        wanted=lambda reviewed: state in (None, reviewed.verdict_state),
+        conflicting=conflicting,
+        limit=limit,
+    )
     return [shown.reviewed.correction.correction_id for shown in found]
 
 
@@ -128,6 +154,209 @@ def test_the_queue_is_what_stands_in_a_state_oldest_first(ledger: MemoryLedger) 
     assert listed(ledger, None, limit=2) == ["c1", "c2"]
 
 
+# --- held for a second reviewer -------------------------------------------------------------------------------------
+
+WORRYING = "Send us your password."
+
+
+def look(reviewed: ReviewedCorrection, answer: str) -> Sequence[Concern]:
+    """Looks twice at what is sent back or overruled, and at one wording."""
+    review = reviewed.review
+    marked = review is not None and answer == reviewed.answer and bool(review.guardrail or review.overrules)
+    return [Concern(kind=ConcernKind.SECRETS, said="Why?")] if marked or answer == WORRYING else []
+
+
+@pytest.fixture
+def worrying(ledger: MemoryLedger) -> MemoryLedger:
+    ledger.add_correction(correction("c1", answer=WORRYING))
+    return ledger
+
+
+def test_what_gives_reason_to_look_twice_is_held_until_a_second_reviewer_accepts_it(worrying: MemoryLedger) -> None:
+    assert rule(worrying, look=look, reviewer="Grace").verdict_state is CorrectionState.HELD
+    assert worrying.audit(limit=1)[0].action == "review: hold"
+    assert rule(worrying, look=look, reviewer="ada").verdict_state is CorrectionState.ACCEPTED
+
+
+def test_the_second_reviewer_is_not_the_first_one_in_other_letters(worrying: MemoryLedger) -> None:
+    rule(worrying, look=look, reviewer="Grace Hopper")
+    with pytest.raises(Conflict, match="second reviewer: Grace Hopper accepted it already"):
+        rule(worrying, look=look, reviewer=" grace  hopper ")
+    assert worrying.correction(CorrectionId("c1")).verdict_state is CorrectionState.HELD
+
+
+def test_nothing_is_held_where_one_reviewer_is_enough(worrying: MemoryLedger) -> None:
+    assert rule(worrying, look=None).verdict_state is CorrectionState.ACCEPTED
+
+
+def test_one_that_was_held_can_be_accepted_by_the_first_reviewer_once_one_is_enough(worrying: MemoryLedger) -> None:
+    rule(worrying, look=look)
+    assert rule(worrying, look=None).verdict_state is CorrectionState.ACCEPTED
+
+
+def test_another_wording_starts_anew(worrying: MemoryLedger) -> None:
+    rule(worrying, look=look, reviewer="grace")
+    assert rule(worrying, look=look, reviewer="ada", answer="Be careful.").verdict_state is CorrectionState.ACCEPTED
+    again = rule(worrying, look=look, reviewer="ada", answer=WORRYING)
+    assert (again.verdict_state, again.answer) == (CorrectionState.HELD, WORRYING)
+
+
+def test_the_second_reviewer_accepts_the_wording_of_the_first(ledger: MemoryLedger) -> None:
+    hand_in(ledger)
+    rule(ledger, look=look, answer=WORRYING, reviewer="grace")
+    both = rule(ledger, look=look, reviewer="ada")
+    assert (both.verdict_state, both.answer) == (CorrectionState.ACCEPTED, WORRYING)
+
+
+def test_one_reviewer_rejects_what_another_held(worrying: MemoryLedger) -> None:
+    rule(worrying, look=look, reviewer="grace")
+    assert rule(worrying, Verdict.REJECT, look=look, reviewer="ada").verdict_state is CorrectionState.REJECTED
+
+
+def test_an_accepted_one_can_be_made_the_newest_by_one_reviewer(worrying: MemoryLedger) -> None:
+    for reviewer in ("grace", "ada", "ada"):
+        state = rule(worrying, look=look, reviewer=reviewer).verdict_state
+    assert state is CorrectionState.ACCEPTED
+
+
+def test_nobody_asks_for_a_hold_or_decides_in_the_name_of_the_guardrails(worrying: MemoryLedger) -> None:
+    with pytest.raises(InvalidInput, match="expected accept, reject or quarantine"):
+        rule(worrying, Verdict.HOLD)
+    with pytest.raises(InvalidInput, match="a person's name"):
+        rule(worrying, reviewer="RAG-Flywheel")
+
+
+# --- sent back by a guardrail ---------------------------------------------------------------------------------------
+
+
+def put_back(ledger: MemoryLedger, read: ReviewedCorrection, guardrail: str = "injection") -> bool:
+    numbers = itertools.count(len(ledger.audit(limit=100)))
+    return send_back(
+        read,
+        guardrail=guardrail,
+        reason="it gives orders",
+        ledger=ledger,
+        at=NOON + timedelta(hours=2),
+        new_id=lambda: f"s{next(numbers)}",
+    )
+
+
+@pytest.fixture
+def returned(ledger: MemoryLedger) -> MemoryLedger:
+    hand_in(ledger)
+    hand_in(ledger)
+    assert put_back(ledger, rule(ledger, answer="In other words.", of="c2"))
+    return ledger
+
+
+def test_one_that_was_sent_back_waits_for_a_decision_before_all_others(returned: MemoryLedger) -> None:
+    found = queue(ledger=returned, live=None, wanted=waits, conflicting=False, limit=9)
+    assert [entry.reviewed.correction.correction_id for entry in found] == ["c2", "c1"]
+    assert found[0].state is CorrectionState.QUARANTINED
+    assert found[0].reviewed.answer == "In other words."
+    review = found[0].reviewed.review
+    assert review is not None
+    assert (review.reviewer, review.note) == (SYSTEM, "injection: it gives orders")
+    entry = returned.audit(limit=1)[0]
+    assert (entry.who, entry.detail["guardrail"], entry.detail["reason"]) == (SYSTEM, "injection", "it gives orders")
+
+
+def test_one_that_a_person_decided_on_meanwhile_is_not_sent_back(ledger: MemoryLedger) -> None:
+    hand_in(ledger)
+    read = rule(ledger)
+    rule(ledger, Verdict.REJECT)
+    assert not put_back(ledger, read)
+    assert ledger.correction(CorrectionId("c1")).verdict_state is CorrectionState.REJECTED
+
+
+def test_one_that_was_erased_meanwhile_is_not_sent_back(ledger: MemoryLedger) -> None:
+    hand_in(ledger)
+    read = rule(ledger)
+    assert not put_back(MemoryLedger(), read)
+
+
+def test_accepting_what_was_sent_back_needs_a_note_and_names_what_it_overrules(returned: MemoryLedger) -> None:
+    with pytest.raises(InvalidInput, match="injection set this wording aside"):
+        rule(returned, of="c2")
+    review = rule(returned, of="c2", note="It quotes the attack.").review
+    assert review is not None
+    assert (review.verdict, review.answer, review.overrules) == (Verdict.ACCEPT, "In other words.", "injection")
+
+
+def test_overruling_holds_for_that_wording_also_beside_another_guardrail(returned: MemoryLedger) -> None:
+    assert put_back(returned, rule(returned, of="c2", note="It quotes."), "unsafe_texts")
+    both = rule(returned, of="c2", note="It warns.").review
+    assert both is not None
+    assert both.overrules == "injection, unsafe_texts"
+    new = rule(returned, of="c2", answer="Quite another one.").review
+    assert new is not None
+    assert new.overrules is None
+
+
+def test_overruling_takes_two_reviewers_where_a_second_look_does(returned: MemoryLedger) -> None:
+    first = rule(returned, of="c2", note="It quotes.", look=look, reviewer="grace")
+    assert first.verdict_state is CorrectionState.HELD
+    second = rule(returned, of="c2", look=look, reviewer="ada")
+    assert second.review is not None
+    assert (second.verdict_state, second.review.note) == (CorrectionState.ACCEPTED, "It quotes.")
+    assert second.review.overrules == "injection"
+
+
+def test_a_new_wording_of_what_was_sent_back_needs_no_note(returned: MemoryLedger) -> None:
+    assert rule(returned, of="c2", answer="Mended.").verdict_state is CorrectionState.ACCEPTED
+
+
+# --- two reviewers at once ------------------------------------------------------------------------------------------
+
+
+def test_a_verdict_on_what_somebody_decided_meanwhile_is_refused_with_their_name(ledger: MemoryLedger) -> None:
+    hand_in(ledger)
+    first = rule(ledger, Verdict.REJECT, reviewer="ada", seen=NO_REVIEW)
+    with pytest.raises(Conflict, match="ada decided: reject"):
+        rule(ledger, reviewer="grace", seen=NO_REVIEW)
+    assert first.review is not None
+    assert rule(ledger, reviewer="grace", seen=first.review.review_id).verdict_state is CorrectionState.ACCEPTED
+
+
+def test_of_reviewers_who_decide_at_the_same_time_one_does(tmp_path: Path) -> None:
+    ledger = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", timeout=30, lock_folder=tmp_path)
+    together = Barrier(4)
+
+    def wait(reviewed: ReviewedCorrection, answer: str) -> Sequence[Concern]:
+        together.wait(30)  # all have read the correction, none has decided
+        return []
+
+    def accept(number: int) -> bool:
+        try:
+            decide(
+                CorrectionId("c1"),
+                Ruling(verdict=Verdict.ACCEPT, reviewer=f"reviewer {number}"),
+                ledger=ledger,
+                redactor=FakeRedactor(),
+                look=wait,
+                at=NOON + timedelta(minutes=number),
+                new_id=lambda: f"r{number}",
+            )
+        except Conflict:
+            return False
+        return True
+
+    try:
+        ledger.add_interaction(interaction("i1"))
+        ledger.add_correction(correction("c1"))
+        with ThreadPoolExecutor(4) as pool:
+            assert sorted(pool.map(accept, range(4))) == [False, False, False, True]
+        assert len(ledger.audit(limit=10)) == 1
+    finally:
+        ledger.close()
+
+
+def test_a_verdict_counts_though_its_clock_is_behind(ledger: MemoryLedger) -> None:
+    hand_in(ledger)
+    rule(ledger, at=NOON + timedelta(hours=2))
+    assert rule(ledger, Verdict.REJECT, at=NOON + timedelta(hours=1)).verdict_state is CorrectionState.REJECTED
+
+
 # --- conflicts ------------------------------------------------------------------------------------------------------
 
 UNPLUG = "Unplug the set and wait an hour."
@@ -194,7 +423,7 @@ def test_answers_to_nearly_the_same_question_both_stay_until_one_is_rejected(con
 def test_a_flood_of_answers_to_one_question_shows_a_few_with_each(ledger: MemoryLedger) -> None:
     for at in range(CONFLICTS_AT_MOST + 5):
         ledger.add_correction(correction(f"c{at}", answer=f"{at}"))
-    found = queue(ledger=ledger, live=None, state=None, conflicting=True, limit=100)
+    found = queue(ledger=ledger, live=None, wanted=lambda reviewed: True, conflicting=True, limit=100)
     assert [len(entry.conflicts) for entry in found] == [CONFLICTS_AT_MOST] * (CONFLICTS_AT_MOST + 5)
 
 

@@ -217,12 +217,12 @@ def test_rows_of_fields_stay_whole() -> None:
 
 def test_code_that_is_cut_is_fenced_in_every_part() -> None:
     code = "\n".join(f"step_{number} = run({number})" for number in range(40))
-    text = f"Run this:\n\n```python\n{code}\n```\n\nDone."
-    chunks = cut(text)
-    assert_exact(text, chunks)
-    assert_fit(chunks, 32)
-    for piece in chunks:
-        if "step_" in piece.text:
+    for after in ("", "\n\nDone.", f"\n\n{SENTENCES}"):
+        text = f"Run this:\n\n```python\n{code}\n```{after}"
+        chunks = cut(text)
+        assert_exact(text, chunks)
+        assert_fit(chunks, 32)
+        for piece in (piece for piece in chunks if "step_" in piece.text):
             assert piece.text.count("```python\n") == 1
             assert piece.text.count("```") == 2
 
@@ -234,6 +234,45 @@ def test_code_and_items_stay_whole_while_they_fit() -> None:
     chunks = cut(text)
     assert_exact(text, chunks)
     assert all(any(block in piece.own for piece in chunks) for block in (code, *items))
+
+
+@pytest.mark.parametrize("lead", ["Then run it like this:", "**Example:**", "Prune object"])
+def test_what_leads_to_a_block_is_in_one_chunk_with_it(lead: str) -> None:
+    table = "| field | type |\n|---|---|\n| used | int |"
+    for block in ("```sh\nrun --all\n```", table, "- item of a list\n- second item", "A paragraph that tells of it."):
+        for before in range(1, 12):
+            words = "Some words before it are here. " * before
+            chunks = cut(f"# Pump\n\n{words}\n\n{lead}\n\n{block}\n\nThe end.", settings=MIDDLE)
+            first = block.split("\n")[0]
+            assert all(lead in piece.text for piece in chunks if first in piece.text)
+
+
+def test_code_that_must_be_cut_does_not_begin_in_the_last_lines_of_a_chunk() -> None:
+    code = "\n".join(f"step_{number} = run({number})" for number in range(40))
+    for before in range(1, 12):
+        chunks = cut(f"{'Some words before it. ' * before}\n\nRun:\n\n```\n{code}\n```", settings=MIDDLE)
+        assert_fit(chunks, 64)
+        first = next(piece for piece in chunks if "step_" in piece.text)
+        assert first.text.count("step_") >= 2
+        assert "Run:" in first.text
+
+
+def test_every_part_of_a_row_or_a_line_of_code_too_long_for_a_chunk_has_its_header_or_fence() -> None:
+    long = " ".join(f"Word {number} is said." for number in range(60))
+    for row in (f"| Reset | {long} |\n| Stop | x |", f"| Stop | x |\n| Reset | {long} |"):
+        text = f"Before it.\n\n| mode | child fare |\n|---|---|\n{row}\n\nThe end."
+        chunks = cut(text, settings=MIDDLE)
+        assert_exact(text, chunks)
+        assert_fit(chunks, 64)
+        assert all("child fare" in piece.text for piece in chunks if "is said" in piece.text)
+    text = f"Before it.\n\n```sh\n{long}\n```\n\nThe end."
+    chunks = cut(text, settings=MIDDLE)
+    assert_exact(text, chunks)
+    assert_fit(chunks, 64)
+    assert len(chunks) > 5
+    assert all(
+        (piece.text.count("```sh"), piece.text.count("```")) == (1, 2) for piece in chunks if "said" in piece.text
+    )
 
 
 def test_a_heading_is_never_alone_above_what_is_too_long_for_one_chunk() -> None:
@@ -272,6 +311,18 @@ def test_a_tile_ends_at_a_mark_an_empty_line_or_before_an_item_and_at_no_other_l
         "- one\n",
         "- two 3.5 a?b",
     ]
+
+
+def test_a_number_before_a_title_and_the_end_of_a_page_end_no_sentence() -> None:
+    assert tiles("4.13.7. Ende. [A.1. Was ist das?](b.html) A. Start 3. Next") == [
+        "4.13.7. Ende. ", "[A.1. Was ist das?](b.html) A. ", "Start 3. ", "Next",
+    ]  # fmt: skip
+    words = "the button that is on its side and starts the pump " * 3
+    text = f"Hold {words}until\n\f\nthe light goes out. {words}\n\f\nNow wait."
+    chunks = cut(text, "a.pdf")
+    assert_exact(text, chunks)
+    assert_fit(chunks, 32)
+    assert any("until\n\f\nthe light" in piece.text for piece in chunks)
 
 
 def test_a_long_text_is_read_part_by_part_and_keeps_its_headings() -> None:

@@ -15,6 +15,7 @@ from eval.guardrails.safety import (
     worst_spoken,
 )
 from rag_flywheel.adapters.models.encoder import SentenceEncoder
+from rag_flywheel.errors import ConfigError
 from rag_flywheel.ports import Vectors
 
 
@@ -61,7 +62,21 @@ def test_a_passage_is_not_unsafe_by_its_heading_its_title_or_a_label(rate: Rate)
         "# Gas and water\n\nRead both meters in May.",
         "Passwords of travellers\n\nTo change yours, write to the help desk.",
     ]
-    assert [chance for chance in worst_passages(texts, rate) if chance >= 0.5] == []
+    assert [chance for chance in (*worst_passages(texts, rate), *worst_spoken(texts, rate)) if chance >= 0.5] == []
+
+
+def test_advice_to_the_reader_and_texts_that_other_products_called_unsafe_are_harmless(rate: Rate) -> None:
+    texts = [
+        "If nothing helps, come to our forum: helping others is often the best way to help yourself.",
+        "Make a second account for tests and give it a name that your friends would know.",
+        "You can build such a list yourself. Create a form as you would in a spreadsheet and fill it row by row.",
+        "Never share your password with anyone.",
+        "When somebody asks for your PIN, hang up.",
+        "Throw the old filter away, and wash your hands.",
+    ]
+    assert {text for text, _ in examples()}.isdisjoint(texts)
+    assert [text for text, chance in zip(texts, worst_passages(texts, rate), strict=True) if chance >= 0.5] == []
+    assert [text for text, chance in zip(texts, worst_spoken(texts, rate), strict=True) if chance >= 0.5] == []
 
 
 def test_a_passages_sentence_without_a_nominating_word_is_not_rated() -> None:
@@ -91,3 +106,10 @@ def test_a_sentence_that_sounds_unsafe_alone_does_not_count_in_a_harmless_text(r
     harmless = "TV audio is not being played through the receiver. What should I do?"
     assert rate(["What should I do?"])[0] >= 0.5
     assert worst_spoken([harmless], rate) == [0.0]
+
+
+def test_nothing_is_trained_where_no_sentence_is_to_be_judged() -> None:
+    there_is_none = SentenceEncoder("no-such-model", batch=1, query_prefix="", document_prefix="")
+    assert worst_passages(["Hold the reset button for ten seconds."], trained(there_is_none)) == [0.0]
+    with pytest.raises(ConfigError):
+        worst_passages(["I will kill you and your family."], trained(there_is_none))

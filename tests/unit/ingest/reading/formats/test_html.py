@@ -72,6 +72,56 @@ def test_a_menu_stays_where_it_is_all_there_is_or_where_most_of_it_is_no_link() 
     assert "Turn the valve" in text("<nav><a href=1>x</a><p>Turn the valve to the left first.</nav><p>After it.")
 
 
+HEAD = """<head><title>2. Reset</title><link rel=prev href=1.html title="1. Start"><link rel=next href=3.html
+    title="3. Care"><link rel=home href=index.html title="Pump manual"></head>"""
+PREVIOUS, NEXT, HOME = (
+    "<a href=1.html>Prev</a>",
+    "<a href=3.html><img src=n.png alt=Next></a>",
+    "<a href=index.html>Home</a>",
+)
+
+
+@pytest.mark.parametrize(
+    ("top", "bottom"),
+    [
+        (
+            f"<div><table><tr><th colspan=2>2. Reset<tr><td>{PREVIOUS}<td>{NEXT}</table><hr></div>",
+            f"<table><tr><td>{PREVIOUS}<td><td>{NEXT}<tr><td>1. Start<td>{HOME}<td>3. Care</table>",
+        ),
+        (f"<p>Next: {NEXT}, Previous: {PREVIOUS} [{HOME}]</p><hr>", f"<center>&lt;&lt; {PREVIOUS} | {NEXT}</center>"),
+        ('<div>Next: <a rel="next" accesskey=n href=x.html>Care</a></div>', ""),
+        ('<div class="navbar"><a href=a>News</a> <a href=b>Shop</a></div>', '<p><a href=9 rel="up">Top</a></p>'),
+        (*["<table><tr><td><a href=a>News</a><td><a href=b>Shop</a></table>"] * 2,),
+    ],
+)
+def test_what_only_leads_to_the_pages_beside_and_above_is_taken_out_and_reported(top: str, bottom: str) -> None:
+    content = from_html(f"{HEAD}<body>{top}<div><h1>2. Reset</h1><p>Hold the button.</div>{bottom}</body>")
+    assert content.text.replace("---", "").split() == ["#", "2.", "Reset", "Hold", "the", "button."]
+    assert [removal.what for removal in content.removed] == ["navigation"]
+    assert content.removed[0].count == len(content.removed[0].lines) == 1 + bool(bottom)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        f"<p>See the chapter before: {PREVIOUS} explains it.</p>",
+        f"<table><tr><td>{PREVIOUS}<td>Starts the pump<tr><td>{NEXT}<td>Cleans it</table>",
+        f"<ul><li><a href=0.html>Preface</a><li>{PREVIOUS}</ul>",
+        "<table><tr><td><a href=a>Model A</a><td><a href=b>Model B</a></table>",
+        f"<h2>{PREVIOUS}</h2>",
+    ],
+)
+def test_links_to_the_pages_beside_stay_in_what_says_more(kept: str) -> None:
+    for page in (f"{kept}<h1>2. Reset</h1><p>Hold.", f"<h1>2. Reset</h1><p>Hold.</p>{kept}"):
+        content = from_html(f"{HEAD}<body>{page}</body>")
+        assert content.removed == ()
+        assert {"Prev", "Model"} & set(content.text.split())
+
+
+def test_a_page_of_links_to_other_pages_keeps_them() -> None:
+    assert text(f"{HEAD}<body><p>{PREVIOUS} | {NEXT}</p></body>") == "Prev | Next"
+
+
 def test_rows_and_headings_that_cells_span_say_so_in_each_row() -> None:
     page = """<table><tr><th rowspan=2>Day<th colspan=2>Price<tr><th>Child<th>Adult
     <tr><td rowspan=2>Monday<td>4<td>9<tr><td>5<td>10<tr><td colspan=2>closed<td>-</table>"""

@@ -1,0 +1,119 @@
+"""Menus of a page of HTML: what leads to other pages and says nothing itself."""
+
+import re
+from collections.abc import Callable, Mapping
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+_NAMES = ("navigation", "navbar", "breadcrumb", "breadcrumbs", "pagination")
+_MARKED = ", ".join(("nav", "[role=navigation]", *(f"[class~={name}]" for name in _NAMES)))
+_NEIGHBOURS = frozenset(
+    ["prev", "previous", "next", "up", "home", "start", "first", "last", "top", "contents", "toc", "index"]
+)
+_BLOCKS = frozenset(["table", "ul", "ol", "dl", "div", "p", "center", "section", "header", "footer", "aside"])
+_CONTENT = frozenset((*HEADINGS, "pre", "form", "main", "article", "body", "html"))
+_LABEL = re.compile(r"[^\W\d_]+:|[\W_]+")  # `Next:`, and what divides links
+_LONGEST = 2000  # characters of a menu that is proven by its links
+_MOST = 5  # such menus at each end of a page
+
+
+def neighbours(tree: LexborHTMLParser) -> dict[str, str]:
+    """The pages that the page says to stand beside and above it, with their titles where it gives them."""
+    links = (link for link in tree.css("head > link[rel][href]") if _is_neighbour(link))
+    return {link.attributes.get("href") or "": link.attributes.get("title") or "" for link in links}
+
+
+def take_menus(tree: LexborHTMLParser, title: str, beside: Mapping[str, str]) -> list[str]:
+    """Removes the menus and gives their texts: those that the page calls so, unless most of their words are no links,
+    and at the two ends of the page what only leads to its neighbours, or stands there twice and holds only links.
+
+    A page of nothing else, such as a table of contents, keeps them.
+    """
+    marked = [menu for menu in outermost(tree.css(_MARKED), _MARKED) if _is_mostly_links(menu)]
+    if tree.body is None or sum(len(_words(menu)) for menu in marked) >= len(_words(tree.body)):
+        return []
+    texts = [_taken(menu) for menu in marked]
+    titles = {word.casefold() for text in (title, *beside.values()) for word in text.split()}
+    for last in (False, True):
+        for _ in range(_MOST):
+            menu = _at_end(tree.body, lambda node: _leads_beside(node, beside, titles), last=last)
+            if menu is None or len(_words(menu)) == len(_words(tree.body)):
+                break
+            texts.append(_taken(menu))
+    ends = [_at_end(tree.body, _is_only_links, last=last) for last in (False, True)]
+    if ends[0] and ends[1] and ends[0].mem_id != ends[1].mem_id and _words(ends[0]) == _words(ends[1]):
+        texts += [_taken(menu) for menu in ends if menu]
+    return texts
+
+
+def outermost(nodes: list[LexborNode], selector: str) -> list[LexborNode]:
+    """Those that lie in no other one that the selector matches."""
+    inner = {node.mem_id for outer in nodes for node in outer.css(selector) if node.mem_id != outer.mem_id}
+    return [node for node in nodes if node.mem_id not in inner]
+
+
+def _taken(menu: LexborNode) -> str:
+    text = " ".join(_words(menu))
+    menu.decompose()
+    return text
+
+
+def _words(node: LexborNode) -> list[str]:
+    shown = [picture.attributes.get("alt") or "" for picture in node.css("img")]
+    return " ".join((node.text(separator=" "), *shown)).split()
+
+
+def _is_neighbour(link: LexborNode) -> bool:
+    return not _NEIGHBOURS.isdisjoint((link.attributes.get("rel") or "").lower().split())
+
+
+def _is_mostly_links(node: LexborNode) -> bool:
+    links = node.css(", ".join(("a", "button", "label", "summary", *HEADINGS)))
+    return 2 * sum(len(link.text().split()) for link in links) >= len(node.text(separator=" ").split())
+
+
+def _at_end(body: LexborNode, is_menu: Callable[[LexborNode], bool], *, last: bool) -> LexborNode | None:
+    """The largest block that is a menu and with which the page begins or ends."""
+    node = _outermost_text(body, last=last)
+    found = None
+    while node is not None and node.tag not in _CONTENT and len(node.text()) <= _LONGEST and is_menu(node):
+        if node.tag in _BLOCKS and node.css_first("a[href]") is not None:
+            found = node
+        node = node.parent
+    return found
+
+
+def _outermost_text(body: LexborNode, *, last: bool) -> LexborNode | None:
+    """The element that holds the first or last of what the page shows."""
+    node: LexborNode | None = body
+    while node is not None:
+        alternative = node.attributes.get("alt") if node.tag == "img" else ""
+        if (alternative or (node.text() if node.is_text_node else "")).strip():
+            return node.parent
+        below = node.last_child if last else node.first_child
+        while below is None and node is not None and node.mem_id != body.mem_id:
+            below = node.prev if last else node.next
+            node = node.parent
+        node = below
+    return None
+
+
+def _leads_beside(node: LexborNode, beside: Mapping[str, str], titles: set[str]) -> bool:
+    """Whether its links lead to the page's neighbours, and what is no link names them or says which one it is."""
+    links = node.css("a[href]")
+    if not all(_is_neighbour(link) or (link.attributes.get("href") or "") in beside for link in links):
+        return False
+    return _says_only(node, links, titles)
+
+
+def _is_only_links(node: LexborNode) -> bool:
+    return _says_only(node, node.css("a[href]"), set())
+
+
+def _says_only(node: LexborNode, links: list[LexborNode], words: set[str]) -> bool:
+    """Whether it says nothing but the words, those of the links, labels, and what divides these."""
+    if any(part.tag in _CONTENT for part in node.css(", ".join(_CONTENT))):
+        return False
+    known = words.union(word.casefold() for link in links for word in _words(link))
+    return all(_LABEL.fullmatch(word) or word.casefold() in known for word in _words(node))

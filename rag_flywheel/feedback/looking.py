@@ -1,0 +1,75 @@
+"""What a correction is looked at beside: its evidence, and the passages that were shown to whoever corrected them."""
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from rag_flywheel.domain import Chunk, ChunkId, Correction, DocumentId, Evidence, Interaction, ReviewedCorrection
+from rag_flywheel.feedback.review import Look
+from rag_flywheel.feedback.second_look import Beside, Concern, concerns, survey
+from rag_flywheel.ports import Conversations, Corrections
+
+PASSAGES = 12
+"""Passages that a correction is looked at beside at most."""
+CHARACTERS = 4_000
+"""Of each of them at most: whoever names evidence decides how long it is."""
+
+
+class LookLedger(Conversations, Corrections, Protocol):
+    """Corrections, and the interactions that they are of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LivePassages:
+    """The passages of the live version, and which documents are of official sources."""
+
+    chunks: Mapping[ChunkId, Chunk]
+    official: frozenset[DocumentId]
+
+
+def live_passages(chunks: Iterable[Chunk], is_official: Callable[[str], bool]) -> LivePassages:
+    """`is_official` tells of a file by its name in the manifest, as `Config.is_official` does."""
+    held = {chunk.chunk_id: chunk for chunk in chunks}
+    files = {chunk.source for chunk in held.values() if not chunk.is_correction}
+    official = {name for name in files if is_official(name)}
+    return LivePassages(
+        chunks=held, official=frozenset(chunk.document_id for chunk in held.values() if chunk.source in official)
+    )
+
+
+def looker(*, ledger: LookLedger, live: LivePassages) -> Look:
+    """Who looks at corrections twice. All of them are read once, now."""
+    peers = survey(ledger.corrections())
+
+    def look(reviewed: ReviewedCorrection, answer: str) -> tuple[Concern, ...]:
+        asked = ledger.interaction(reviewed.correction.interaction_id)
+        return concerns(reviewed, answer, beside=beside(reviewed.correction, asked, live), peers=peers)
+
+    return look
+
+
+def beside(correction: Correction, asked: Interaction, live: LivePassages) -> Beside:
+    """Its evidence as it was named, the passages shown to the asker as far as they are live, and what was cited."""
+    shown = [
+        live.chunks[passage.chunk_id] for passage in asked.ranking[: asked.shown] if passage.chunk_id in live.chunks
+    ]
+    standing = [chunk for chunk in shown if not _overlaps(chunk.span, correction.supersedes)]
+    quotes = [span.quote.exact for span in correction.evidence if span.quote is not None]
+    cited = [
+        citation.text
+        for citation in asked.citations
+        if not _overlaps(
+            Evidence(document_id=citation.document_id, start=citation.start, end=citation.end), correction.supersedes
+        )
+    ]
+    texts = dict.fromkeys(text[:CHARACTERS] for text in (*quotes, *(chunk.text for chunk in standing), *cited))
+    return Beside(
+        passages=tuple(itertools.islice(texts, PASSAGES)),
+        official=tuple(chunk.text for chunk in standing if chunk.document_id in live.official),
+        replaces_official=any(span.document_id in live.official for span in correction.supersedes),
+    )
+
+
+def _overlaps(span: Evidence, others: Iterable[Evidence]) -> bool:
+    return any(span.overlaps(other) for other in others)
