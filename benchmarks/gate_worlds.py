@@ -304,7 +304,7 @@ def checked(world: World, planted: Planted) -> list[Check]:
             chunks=built.chunks,
             stored=services.index.chunks(version),
             find=origin.by_own_vector(services.index, version, encoder, titles=config.ingest.embed_titles),
-            duplicates={DocumentId(left_out.name) for left_out in built.skipped if left_out.same_as is not None},
+            left_out={DocumentId(left_out.name) for left_out in built.skipped if left_out.same_as is not None},
             documents={document.document_id for document in world.ground.corpus.documents},
             aside=built.findings.documents,
         ),

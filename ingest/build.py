@@ -26,7 +26,7 @@ from rag_flywheel.domain import Chunk, Counts, Document, DocumentId
 from rag_flywheel.ports import Cache, Encoder, Entry, Redactor, TokenCounter
 from rag_flywheel.search.texts import searched_text
 
-RULES = f"4|{screening.RULES}|{chunking.RULES}"
+RULES = f"5|{screening.RULES}|{chunking.RULES}"
 """Changes whenever the same bytes could come to other chunks: caches and the digest of a version's inputs know it."""
 EMBEDDED_AT_ONCE = 128
 _LIMITS = {"file_seconds", "file_memory_mb", "file_unpacked_mb"}
@@ -114,7 +114,8 @@ def collect(
             on_step(done, total)
     skipped = [reason for name, results in left_out.items() for reason in _named(name, results)]
     named, clashes = unique(documents)
-    kept, duplicates = deduplicate(named)
+    public = {file.name for file in files if file.source.trust == "public"}
+    kept, duplicates = deduplicate(sorted(named, key=lambda document: document.source in public))  # official ones first
     return Corpus(
         documents=tuple(kept),
         skipped=(*skipped, *clashes, *duplicates),

@@ -62,9 +62,9 @@ class Candidate:
     chunks: Sequence[Chunk]  # all that was given to the index
     stored: Iterable[Chunk]  # what the index holds
     find: Callable[[Chunk], Sequence[Chunk]]  # what the index finds by a passage's own vector
-    duplicates: AbstractSet[DocumentId]  # documents that were left out since others say the same
+    left_out: AbstractSet[DocumentId]  # documents that others repeat, or of which something was set aside or dropped
     documents: AbstractSet[DocumentId]  # all that the sources hold
-    aside: AbstractSet[DocumentId]  # those of which something was set aside
+    aside: AbstractSet[DocumentId]  # those of which something was set aside, and nobody ruled on it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +133,7 @@ def _drift(
     old_documents, documents = ({chunk.document_id for chunk in those} for those in (old, new))
     unchanged = drift.unchanged(None if control is None else control.manifest, candidate.manifest)
     return [
-        drift.lost(old, documents, unchanged=unchanged, left_out=candidate.duplicates | candidate.aside | hidden),
+        drift.lost(old, documents, unchanged=unchanged, left_out=candidate.left_out | hidden),
         drift.shrink(old_documents, documents, maximum=settings.maximum_shrink),
         drift.growth(len(old), len(new), maximum=settings.maximum_growth),
     ]

@@ -6,6 +6,7 @@ and tone they are only reported. What is made to be found, and not to answer, ar
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from eval.guardrails import poison
@@ -51,17 +52,23 @@ class _Text:
 def in_documents(
     chunks: Sequence[Chunk], before: Iterable[Chunk], *, official: Callable[[Chunk], bool], detectors: Detectors
 ) -> list[Suspicion]:
-    """What speaks against pieces and titles of documents. Texts of the live version's chunks, `before`, are passed
-    over: they were looked at when they came.
+    """What speaks against pieces and titles of documents. Texts of the live version's chunks, `before`, are passed over
+    where the source is official: they were looked at when they came. Those of public sources are looked at again, since
+    they may have come in while the source was official, but for personal data.
     """
     known = {text for chunk in before for text in (chunk.title, chunk.text)}
-    pieces = [_Text(chunk, chunk.text, False) for chunk in chunks if chunk.text not in known]
-    titled = {(chunk.document_id, chunk.title): chunk for chunk in reversed(chunks) if chunk.title not in known}
+    looked_at = [chunk for chunk in chunks if chunk.text not in known or not official(chunk)]
+    pieces = [_Text(chunk, chunk.text, False) for chunk in looked_at]
+    titled = {
+        (chunk.document_id, chunk.title): chunk
+        for chunk in reversed(chunks)
+        if chunk.title not in known or not official(chunk)
+    }
     titles = [_Text(chunk, title, True) for (_, title), chunk in titled.items() if title]
     chances = worst_passages([piece.text for piece in pieces], detectors.rate)
     unsafe = [piece for piece, chance in zip(pieces, chances, strict=True) if chance >= detectors.unsafe_threshold]
     against = [
-        *((text, *reason) for text in (*titles, *pieces) for reason in _in_document(text, detectors)),
+        *((text, *reason) for text in (*titles, *pieces) for reason in _in_document(text, known, detectors)),
         *((piece, Guardrail.UNSAFE_TEXTS, _UNSAFE) for piece in unsafe),
     ]
     return [
@@ -79,11 +86,30 @@ def in_documents(
     ]
 
 
-def _in_document(text: _Text, detectors: Detectors) -> Iterator[tuple[Guardrail, str]]:
+def dropped_again(chunks: Sequence[Chunk], dropped: AbstractSet[str]) -> list[Suspicion]:
+    """The pieces and titles that a person dropped, by the ids of that; also where they are live by now."""
+    found = []
+    for chunk in chunks if dropped else ():
+        for text, place in ((chunk.text, chunk.span), (chunk.title, None)):
+            for guardrail in (*_TONE, Guardrail.PERSONAL_DATA) if text else ():
+                suspicion = Suspicion(
+                    kind=ItemKind.DOCUMENT,
+                    item=chunk.document_id,
+                    guardrail=guardrail,
+                    reason="a person dropped it",
+                    digest=text_digest(text),
+                    place=place,
+                )
+                if suspicion.aside_id in dropped:
+                    found.append(suspicion)
+    return found
+
+
+def _in_document(text: _Text, known: AbstractSet[str], detectors: Detectors) -> Iterator[tuple[Guardrail, str]]:
     orders = signs(text.text, place=Place.SOURCE)
     if orders:
         yield Guardrail.INJECTION, _orders(orders)
-    personal = detectors.document_redactor.redact(text.text).found
+    personal = () if text.text in known else detectors.document_redactor.redact(text.text).found
     if personal:
         yield Guardrail.PERSONAL_DATA, _personal(personal)
 

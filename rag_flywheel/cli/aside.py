@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from rag_flywheel.cli import terminal
-from rag_flywheel.cli.invocation import Json, Url, invoked, login, send, show
+from rag_flywheel.cli.invocation import Json, Url, invoked, login, segment, send, show
 
 group = typer.Typer(help="Look at what guardrails set aside, release it or drop it.", no_args_is_help=True)
 
@@ -34,7 +34,7 @@ def aside_list(
 def aside_show(context: typer.Context, id: Id, json: Json = False, url: Url = "") -> None:
     """One of them, with what it says and what can be done."""
     invocation = invoked(context, json, url)
-    show(invocation, send(invocation, "GET", f"/aside/{id}"), terminal.fields)
+    show(invocation, send(invocation, "GET", f"/aside/{segment(id)}"), terminal.fields)
 
 
 @group.command("release", epilog="Example: rag-flywheel aside release 3f2a9c01b7d4 --why 'it quotes an attack'")
@@ -53,7 +53,7 @@ def aside_drop(context: typer.Context, id: Id, why: Reason, who: Who = None, jso
 
 def _rule(context: typer.Context, id: str, ruling: str, body: Mapping[str, str], json: bool, url: str) -> None:
     invocation = invoked(context, json, url)
-    show(invocation, send(invocation, "POST", f"/aside/{id}/{ruling}", body=body), terminal.fields)
+    show(invocation, send(invocation, "POST", f"/aside/{segment(id)}/{ruling}", body=body), terminal.fields)
 
 
 def _table(those: Sequence[Mapping[str, Any]]) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from rag_flywheel.cli import terminal
-from rag_flywheel.cli.invocation import Json, Url, User, invoked, send, show
+from rag_flywheel.cli.invocation import Json, Url, User, invoked, segment, send, show
 
 EXCERPT = 80  # characters of a passage in a table
 
@@ -50,7 +50,7 @@ def explain(
 ) -> None:
     """Say why an answer's passages rank as they do, and which known questions were admitted or kept out, and why."""
     invocation = invoked(context, json, url)
-    reply = send(invocation, "GET", f"/interactions/{interaction}/explain", params={"limit": limit})
+    reply = send(invocation, "GET", f"/interactions/{segment(interaction)}/explain", params={"limit": limit})
     show(invocation, reply, _explanation)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from rag_flywheel.cli import terminal
-from rag_flywheel.cli.invocation import Json, Key, Url, User, invoked, send, show, span
+from rag_flywheel.cli.invocation import Json, Key, Url, User, invoked, segment, send, show, span
 
 commands = typer.Typer()
 
@@ -72,7 +72,7 @@ def correction(
 ) -> None:
     """Show what became of a correction, up to the version in which it went live."""
     invocation = invoked(context, json, url)
-    show(invocation, send(invocation, "GET", f"/corrections/{id}"), terminal.fields)
+    show(invocation, send(invocation, "GET", f"/corrections/{segment(id)}"), terminal.fields)
 
 
 @commands.command(epilog="Example: rag-flywheel gaps --limit 10")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -86,6 +87,13 @@ def send(
         return reply.json()
     except ValueError as error:
         raise Damaged(f"{invocation.url} replied with no JSON: is it a rag-flywheel server?") from error
+
+
+def segment(name: str) -> str:
+    """An id as one part of a path, so that it never names another one. Raises InvalidInput for what is no id."""
+    if not name.strip(".") or "/" in name or not name.isprintable():
+        raise InvalidInput(f"{name[:40]!r} is no id: the commands that list things print theirs")
+    return quote(name, safe="")
 
 
 def show(invocation: Invocation, result: Any, render: Callable[[Any], None]) -> None:

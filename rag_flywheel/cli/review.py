@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from rag_flywheel.cli import terminal
-from rag_flywheel.cli.invocation import Json, Url, invoked, login, send, show
+from rag_flywheel.cli.invocation import Json, Url, invoked, login, segment, send, show
 
 group = typer.Typer(help="Look at corrections and decide on them.", no_args_is_help=True)
 
@@ -42,7 +42,7 @@ def review_show(
 ) -> None:
     """One correction beside what was answered, what contradicts it, and what to look at twice."""
     invocation = invoked(context, json, url)
-    show(invocation, send(invocation, "GET", f"/review/{id}"), _review_item)
+    show(invocation, send(invocation, "GET", f"/review/{segment(id)}"), _review_item)
 
 
 @group.command("decide", epilog="Example: rag-flywheel review decide ID --verdict accept")
@@ -65,7 +65,7 @@ def review_decide(
     """
     invocation = invoked(context, json, url)
     body = {"verdict": verdict, "answer": answer, "note": note, "reviewer": reviewer or login(), "seen": seen}
-    show(invocation, send(invocation, "POST", f"/review/{id}", body=body), _review_item)
+    show(invocation, send(invocation, "POST", f"/review/{segment(id)}", body=body), _review_item)
 
 
 def _review_table(corrections: Sequence[Mapping[str, Any]]) -> None:

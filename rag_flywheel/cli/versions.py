@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from rag_flywheel.cli import terminal
-from rag_flywheel.cli.invocation import Invocation, Json, Url, invoked, reply_to, send, show
+from rag_flywheel.cli.invocation import Invocation, Json, Url, invoked, reply_to, segment, send, show
 from rag_flywheel.errors import NotFound
 
 COUNTED = ("documents", "passages", "corrections")
@@ -37,7 +37,7 @@ def versions_show(
 ) -> None:
     """The manifest, the states and the gate's decision of a version."""
     invocation = invoked(context, json, url)
-    show(invocation, send(invocation, "GET", f"/versions/{version}"), terminal.document)
+    show(invocation, send(invocation, "GET", f"/versions/{segment(version)}"), terminal.document)
 
 
 @group.command("diff", epilog="Example: rag-flywheel versions diff OLD NEW")
@@ -50,7 +50,7 @@ def versions_diff(
 ) -> None:
     """What changed from one version to another."""
     invocation = invoked(context, json, url)
-    show(invocation, send(invocation, "GET", f"/versions/{version}/diff/{other}"), terminal.document)
+    show(invocation, send(invocation, "GET", f"/versions/{segment(version)}/diff/{segment(other)}"), terminal.document)
 
 
 @commands.command(epilog="Example: rag-flywheel report --html report.html")
@@ -66,13 +66,13 @@ def report(
     name = version or _newest(invocation)
     if html is not None:
         html.write_text(
-            reply_to(invocation, "GET", f"/reports/{name}", params={"format": "html"}).text, encoding="utf-8"
+            reply_to(invocation, "GET", f"/reports/{segment(name)}", params={"format": "html"}).text, encoding="utf-8"
         )
         show(invocation, {"version": name, "html": str(html.resolve())}, terminal.fields)
     elif invocation.json:
-        show(invocation, send(invocation, "GET", f"/reports/{name}"), terminal.document)
+        show(invocation, send(invocation, "GET", f"/reports/{segment(name)}"), terminal.document)
     else:
-        terminal.line(reply_to(invocation, "GET", f"/reports/{name}", params={"format": "md"}).text)
+        terminal.line(reply_to(invocation, "GET", f"/reports/{segment(name)}", params={"format": "md"}).text)
 
 
 def _newest(invocation: Invocation) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
+from eval.guardrails import suspects
 from eval.report.night import SetAside
 from rag_flywheel.cycle.findings import Findings
 from rag_flywheel.domain import (
@@ -25,7 +26,7 @@ from rag_flywheel.domain import (
     Verdict,
     VersionId,
 )
-from rag_flywheel.errors import InvalidInput, NotFound
+from rag_flywheel.errors import Conflict, InvalidInput, NotFound
 from rag_flywheel.feedback import review
 from rag_flywheel.feedback.review import Look
 from rag_flywheel.services import Services
@@ -50,7 +51,7 @@ class Seen:
     documents: AbstractSet[DocumentId]  # all that the sources hold
 
 
-def record(found: Findings, version: VersionId, seen: Seen, services: Services) -> None:
+def record(found: Findings, version: VersionId | None, seen: Seen, services: Services) -> None:
     """Write down what a version was built without, and send corrections back to their reviewers.
 
     What a person ruled meanwhile stays as they said, and of what was set aside before that is gone which is not found
@@ -64,7 +65,11 @@ def record(found: Findings, version: VersionId, seen: Seen, services: Services) 
         before = known.get(aside_id)
         state = AsideState.ASIDE if suspicion.left_out else AsideState.REPORTED
         stays = before is not None and before.state in (state, AsideState.RELEASED, AsideState.DROPPED)
-        if suspicion.item not in ruled and (suspicion.kind is ItemKind.CORRECTION or not stays):
+        if (
+            suspicion.item not in ruled
+            and _is_kept(suspicion, services)
+            and (suspicion.kind is ItemKind.CORRECTION or not stays)
+        ):
             ledger.add_aside(Aside(suspicion=suspicion, state=state, at=at, version_id=version))
     for aside in known.values():
         if _is_gone(aside, tonight.keys(), seen.documents):
@@ -92,6 +97,16 @@ def _decided_meanwhile(
             new_id=services.new_id,
         )
     }
+
+
+def _is_kept(suspicion: Suspicion, services: Services) -> bool:
+    """Whether a question is still there: its asker may have been erased since the night began."""
+    if suspicion.kind is ItemKind.QUESTION:
+        try:
+            services.ledger.interaction(InteractionId(suspicion.item))
+        except NotFound:
+            return False
+    return True
 
 
 def _is_gone(aside: Aside, tonight: AbstractSet[str], documents: AbstractSet[DocumentId]) -> bool:
@@ -185,19 +200,23 @@ def rule(aside_id: str, state: AsideState, *, who: str, why: str, services: Serv
         raise ValueError(f"a ruling releases or drops, got {state}")
     if not who.strip() or not why.strip():
         raise InvalidInput("a ruling needs who rules and why; found an empty one")
-    ledger = services.ledger
+    ledger, who = services.ledger, services.redactor.redact(who.strip()).text
     with ledger.transaction():
         listed = find(aside_id, services)
         suspicion = listed.aside.suspicion
         if suspicion.kind is ItemKind.CORRECTION:
+            if listed.state is AsideState.GONE:
+                raise Conflict(
+                    f"{aside_id} is about a wording that is not there any more: see `rag-flywheel review list`"
+                )
             _review(CorrectionId(suspicion.item), state, who=who, why=why, services=services, look=look)
         else:
             at, reason = services.now(), services.redactor.redact(why).text
-            ledger.add_aside(replace(listed.aside, state=state, at=at, who=who.strip(), why=reason))
+            ledger.add_aside(replace(listed.aside, state=state, at=at, who=who, why=reason))
             ledger.add_audit(
                 AuditEntry(
                     at=at,
-                    who=who.strip(),
+                    who=who,
                     action=f"aside: {state}",
                     subject=aside_id,
                     detail={"guardrail": str(suspicion.guardrail), "item": suspicion.item},
@@ -224,8 +243,8 @@ def _review(
 def _state(aside: Aside, entry: ReviewedCorrection | None) -> AsideState:
     if aside.suspicion.kind is not ItemKind.CORRECTION:
         return aside.state
-    if entry is None:
-        return AsideState.GONE
+    if entry is None or suspects.of_correction(entry, aside.suspicion.guardrail, "").digest != aside.suspicion.digest:
+        return AsideState.GONE  # erased, or in other words by now
     if entry.verdict_state is CorrectionState.ACCEPTED:
         return AsideState.RELEASED
     return AsideState.DROPPED if entry.verdict_state is CorrectionState.REJECTED else AsideState.ASIDE

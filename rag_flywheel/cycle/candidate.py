@@ -15,6 +15,7 @@ from ingest.learning import tuning
 from ingest.learning.tuning import Tuned
 from ingest.reading.raw import Skipped
 from rag_flywheel.cycle import candidate_cases, findings
+from rag_flywheel.cycle.aside import Seen, record
 from rag_flywheel.cycle.candidate_cases import FromCorpus, FromPeople
 from rag_flywheel.cycle.findings import Findings
 from rag_flywheel.cycle.scoring_run import Steps
@@ -158,6 +159,9 @@ def _contents(snapshot: Snapshot, ground: Ground) -> _Contents:
     aside = findings.of_documents(cut, ground.before, snapshot, ground.detectors)
     shown = findings.kept(cut, aside)
     if not shown:
+        documents = {document.document_id for document in corpus.documents}
+        seen = Seen(reviewed=snapshot.reviewed, documents=documents)
+        record(aside, None, seen, services)  # so that it can be released
         raise _nothing(snapshot, services, skipped, aside)
     chunks = with_holders(shown, snapshot.reviewed, snapshot.corrected.__getitem__)
     known = known_questions(found.leading, chunks)

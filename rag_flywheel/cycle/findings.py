@@ -1,7 +1,7 @@
 """What guardrails have against tonight's items, and what people ruled on that."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from eval.guardrails import memorisation, safety, suspects
 from eval.guardrails.suspects import Detectors
@@ -55,6 +55,12 @@ class Findings:
     def documents(self) -> frozenset[DocumentId]:
         """Those of which something is left out."""
         return frozenset(DocumentId(found.item) for found in self.left_out if found.kind is ItemKind.DOCUMENT)
+
+    @property
+    def undecided(self) -> frozenset[DocumentId]:
+        """Those of them on which nobody ruled."""
+        out = [found for found in self.told if found.left_out]
+        return frozenset(DocumentId(found.item) for found in out if found.kind is ItemKind.DOCUMENT)
 
 
 NOTHING = Findings(told=())
@@ -113,15 +119,17 @@ def _is_new(entry: ReviewedCorrection, control: Manifest | None) -> bool:
 def of_documents(
     chunks: Sequence[Chunk], before: Iterable[Chunk], snapshot: Snapshot, detectors: Detectors
 ) -> Findings:
-    """What speaks against chunks of documents that are not in the control's, `before`."""
+    """What speaks against chunks of documents. Those of official sources that stand in the control's, `before`, were
+    looked at when they came; what a person dropped is left out wherever it stands.
+    """
     trust = {file.name: file.source.trust for file in snapshot.files}
+    shown = [chunk for chunk in chunks if not chunk.by_question]
     found = suspects.in_documents(
-        [chunk for chunk in chunks if not chunk.by_question],
-        before,
-        official=lambda chunk: trust.get(chunk.source) == "official",
-        detectors=detectors,
+        shown, before, official=lambda chunk: trust.get(chunk.source) == "official", detectors=detectors
     )
-    return _ruled(found, snapshot)
+    dropped = frozenset(name for name, state in snapshot.rulings.items() if state is AsideState.DROPPED)
+    ruled = _ruled(found, snapshot)
+    return replace(ruled, dropped=(*ruled.dropped, *suspects.dropped_again(shown, dropped)))
 
 
 def kept(chunks: Sequence[Chunk], found: Findings) -> list[Chunk]:

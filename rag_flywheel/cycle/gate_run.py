@@ -216,9 +216,10 @@ def open_gate(built: Built, ground: Ground, known: ScoringRun | None) -> GateRun
             chunks=built.chunks,
             stored=services.index.chunks(version),
             find=origin.by_own_vector(services.index, version, encoder, titles=config.ingest.embed_titles),
-            duplicates={DocumentId(left_out.name) for left_out in built.skipped if left_out.same_as is not None},
+            left_out={DocumentId(left_out.name) for left_out in built.skipped if left_out.same_as is not None}
+            | built.findings.documents,
             documents={document.document_id for document in ground.corpus.documents},
-            aside=built.findings.documents,
+            aside=built.findings.undecided,
         ),
         None if control is None else invariants.Control(manifest=control, chunks=ground.before),
         held=_held(built.manifest, built.snapshot, ledger),

@@ -75,9 +75,8 @@ class Tried:
 
 def everything(snapshot: Snapshot, ground: Ground) -> Tried:
     """All that is new but for what guardrails point at."""
-    limits = ground.services.config.guardrails
-    found = findings.of_people(snapshot, ground.control, ground.detectors, limits)
-    tried = _built(Part.ALL, snapshot, found, ground)
+    tried = _built(Part.ALL, snapshot, NOTHING, ground)
+    found = tried.people
     hiders = findings.hiding_most(tried.gate.built.snapshot, ground.control)[:_HIDERS]
     for number in range(1, len(hiders) + 1):
         if not _hides_too_much(tried):
@@ -316,10 +315,22 @@ def _built(
     learned: tuple[LearnedRanking, ...] = (),
     known: ScoringRun | None = None,
 ) -> Tried:
+    found = _looked_through(snapshot, found, ground)
     named = without(snapshot, corrections=found.corrections, questions=found.questions)
     built = build_version(named, ground, learned=learned)
     gate = open_gate(built, ground, known)
     return Tried(part=part, snapshot=snapshot, people=found, gate=gate, plan=_plan(built, ground))
+
+
+def _looked_through(snapshot: Snapshot, found: Findings, ground: Ground) -> Findings:
+    """With what speaks against the corrections that have their place back where others are left out."""
+    limits = ground.services.config.guardrails
+    while True:
+        named = without(snapshot, corrections=found.corrections, questions=found.questions)
+        more = findings.of_people(named, ground.control, ground.detectors, limits)
+        if not more.left_out:
+            return found
+        found = found + more
 
 
 def _plan(built: Built, ground: Ground) -> Plan:

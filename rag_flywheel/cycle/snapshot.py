@@ -136,7 +136,7 @@ def _with_inputs(snapshot: Snapshot) -> Snapshot:
         sorted((name, weight) for name, weight in snapshot.weights.items() if name in labelled),
         [golden.content(case) for case in snapshot.golden],
         sorted(snapshot.retired),
-        sorted(name for name, state in snapshot.rulings.items() if state is AsideState.RELEASED),
+        sorted(snapshot.rulings.items()),
         snapshot.settings,
     ]
     return replace(snapshot, inputs=hashlib.sha256(json.dumps(parts).encode()).hexdigest())

@@ -41,7 +41,7 @@ def version(
         chunks=chunks,
         stored=chunks if stored is None else stored,
         find=find,
-        duplicates={DocumentId(duplicate) for duplicate in duplicates},
+        left_out={DocumentId(name) for name in (*duplicates, *aside)},
         documents={DocumentId(name) for name in documents},
         aside={DocumentId(name) for name in aside},
     )

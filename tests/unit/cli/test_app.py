@@ -15,6 +15,8 @@ import typer.main
 from typer.testing import CliRunner
 
 from rag_flywheel.cli import app
+from rag_flywheel.cli.invocation import segment
+from rag_flywheel.errors import InvalidInput
 from tests.unit.cli.conftest import Run
 
 NOBODY = "http://127.0.0.1:9"  # the discard port, where no server listens
@@ -149,3 +151,13 @@ def test_a_command_leaves_the_processor_to_others_while_its_threads_wait(monkeyp
         with pytest.raises(SystemExit):
             app.main()
         assert os.environ["OMP_WAIT_POLICY"] == then
+
+
+@pytest.mark.parametrize("id", ["../rollback?", "..", "", "a/b", "x\n"])
+def test_an_id_never_names_another_route(id: str) -> None:
+    with pytest.raises(InvalidInput, match="is no id"):
+        segment(id)
+
+
+def test_what_an_id_may_hold_besides_is_quoted() -> None:
+    assert segment("a?state=gone#b") == "a%3Fstate%3Dgone%23b"

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from eval.guardrails.checks import Invariant
+from rag_flywheel.config import Source
 from rag_flywheel.cycle import aside
 from rag_flywheel.domain import AsideState, CorrectionId, CorrectionState, DocumentId, Evidence, Guardrail, Verdict
-from rag_flywheel.errors import InvalidInput, NotFound
+from rag_flywheel.errors import Conflict, InvalidInput, NotFound
 from rag_flywheel.feedback.review import Ruling, decide
 from tests.fakes.samples import correction, review
 from tests.unit.cycle.house import EARLIER, FENCE, VARNISH, House, built_in
@@ -88,12 +89,51 @@ def test_what_is_dropped_stays_out_and_is_told_no_more(tmp_path: Path) -> None:
     house.write("attack.md", f"# Attack\n\n{ORDER}\n")
     [found] = house.cycle().aside
     aside.rule(found.aside_id, AsideState.DROPPED, who="rita", why="an attack", services=house.services, look=None)
-    assert house.cycle().decision == "unchanged"
     house.write("new.md", "# New\n\nThe cellar has a red door.\n")
     result = house.cycle()
     assert (result.decision, result.aside) == ("promoted", ())
     assert "Ignore" not in shown(house)
     assert states(house) == [("attack.md", AsideState.DROPPED)]
+
+
+def test_what_is_live_already_goes_when_it_is_dropped(house: House) -> None:
+    house.write("quote.md", f"# Security\n\nAttackers write: {ORDER}\n")
+    [found] = house.cycle().aside
+    assert "Attackers write" in shown(house)
+    aside.rule(found.aside_id, AsideState.DROPPED, who="rita", why="no", services=house.services, look=None)
+    assert house.cycle().decision == "promoted"
+    assert "Attackers write" not in shown(house)
+    assert house.cycle().decision == "unchanged"
+
+
+def test_a_source_that_is_not_official_any_more_is_looked_at_again(tmp_path: Path) -> None:
+    house = built_in(tmp_path)
+    house.write("quote.md", f"# Security\n\nAttackers write: {ORDER}\n")
+    house.cycle()
+    config = house.services.config
+    changed = config.model_copy(update={"sources": (Source(path="*.md", trust="public"),)})
+    made = replace(house, services=replace(house.services, config=changed))
+    assert [(found.item, found.left_out) for found in made.cycle().aside] == [("quote.md", True)]
+    assert "Attackers write" not in shown(made)
+
+
+def test_an_official_page_is_kept_where_a_public_one_says_the_same(tmp_path: Path) -> None:
+    house = built_in(tmp_path, sources="{path: 'a*.md', trust: public}, '[b-z]*.md'")
+    for name in ("a.md", "z.md"):
+        house.write(name, f"# Security\n\nAttackers write: {ORDER}\n")
+    result = house.cycle()
+    assert [(found.item, found.left_out) for found in result.aside] == [("z.md", False)]
+    assert "Attackers write" in shown(house)
+
+
+def test_what_was_dropped_does_not_count_towards_what_may_be_set_aside(tmp_path: Path) -> None:
+    house = public(tmp_path)
+    for number in range(4):
+        house.write(f"attack{number}.md", f"# Attack {number}\n\n{ORDER} Now, number {number}.\n")
+        result = house.cycle()
+        assert result.decision == "promoted", result.reasons
+        [found] = result.aside
+        aside.rule(found.aside_id, AsideState.DROPPED, who="rita", why="no", services=house.services, look=None)
 
 
 def test_what_its_owner_takes_out_is_gone_from_the_list(tmp_path: Path) -> None:
@@ -124,6 +164,9 @@ def test_where_nothing_is_left_the_error_says_what_was_set_aside(tmp_path: Path)
     house.write("attack.md", f"# Attack\n\n{ORDER}\n")
     with pytest.raises(InvalidInput, match=r"attack\.md is set aside \(injection\)"):
         house.cycle()
+    [listed] = aside.overview(house.services)
+    aside.rule(listed.aside.aside_id, AsideState.RELEASED, who="r", why="fine", services=house.services, look=None)
+    assert house.cycle().decision == "promoted"
 
 
 # --- what people say ------------------------------------------------------------------------------------------------
@@ -191,6 +234,28 @@ def test_a_correction_that_a_reviewer_accepts_against_a_guardrail_goes_live(hous
     result = house.cycle()
     assert (result.decision, result.aside) == ("promoted", ())
     assert services.ledger.version(result.version).manifest.corrections == ("odd",)
+
+
+def test_a_correction_that_has_its_place_back_where_a_newer_one_is_set_aside_is_looked_at_too(house: House) -> None:
+    house.cycle()
+    question, _ = GOOD["c1"]
+    house.correct("good", question, "At ten in the evening.")
+    house.correct("older", question, ORDER)
+    house.correct("newest", question, f"{ORDER} Do it at once.")
+    result = house.cycle()
+    assert {found.item for found in result.aside} == {"older", "newest"}
+    assert house.services.ledger.version(result.version).manifest.corrections == ("good",)
+
+
+def test_a_ruling_on_a_wording_that_was_mended_since_is_refused(house: House) -> None:
+    house.cycle()
+    house.correct("odd", *BAD[Guardrail.INJECTION])
+    [found] = house.cycle().aside
+    mended = review("odd", Verdict.ACCEPT, answer="The girl next door.", reviewed=house.services.now(), name="mended")
+    house.services.ledger.add_review(mended)
+    assert states(house) == [("odd", AsideState.GONE)]
+    with pytest.raises(Conflict, match="wording"):
+        aside.rule(found.aside_id, AsideState.DROPPED, who="rita", why="no", services=house.services, look=None)
 
 
 def test_a_correction_that_a_reviewer_drops_is_rejected(house: House) -> None:
