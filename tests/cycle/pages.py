@@ -48,7 +48,7 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> Project:
     made = Project(folder=tmp_path_factory.mktemp("indexed"))
     for name, text in PAGES.items():
         made.write(f"pages/{name}", text)
-    made.write("config.yaml", "sources: [pages]\ngolden: ''\nreview: {second_reviewer: false}\n")
+    made.write("config.yaml", "sources: [pages]\ngolden: ''\n")
     first = made.run("reindex")
     assert first["decision"] == "promoted", first["reasons"]
     return made

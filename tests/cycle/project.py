@@ -25,7 +25,12 @@ import httpx
 from rag_flywheel.cli import app
 
 SECONDS = 300  # for one command, on a busy machine
-LESS = {"RAG_FLYWHEEL_GATE__KNOWN_ITEMS": "80", "RAG_FLYWHEEL_GATE__NEIGHBOURS": "10"}  # questions, to save time
+LESS = {
+    # fewer questions, to save time, and fewer reviewers
+    "RAG_FLYWHEEL_GATE__KNOWN_ITEMS": "80",
+    "RAG_FLYWHEEL_GATE__NEIGHBOURS": "10",
+    "RAG_FLYWHEEL_REVIEW__SECOND_REVIEWER": "false",
+}
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
