@@ -181,14 +181,14 @@ def _blamed(tried: Tried, attempt: Attempt, ground: Ground) -> Blamed | None:
     narrower = [ranking.admission for ranking in tried.gate.built.attempts[tried.order + 1 :]]
     other = next((admission for admission in narrower if admission != learned.admission), control.learned.admission)
     instead = replace(control.learned, admission=other)
-    differ = lost_questions.differences(chunks, ground.before, learned=learned, live=instead)
-    again = what_if.asked_again(attempt.manifest, instead, tried.gate.scoring)
-    bearable = 0 if tried.still_lost else _bearable(attempt, settings)
-    blamed = blame.blame(lost, chunks, differ, again, bearable=bearable, seed=settings.seed)
-    lone = len(_lone(blamed, tried, ground))
-    if not bearable or not lone:
-        return blamed
-    return blame.blame(lost, chunks, differ, again, bearable=max(0, bearable - lone), seed=settings.seed)
+    return blame.blame(
+        lost,
+        chunks,
+        lost_questions.differences(chunks, ground.before, learned=learned, live=instead),
+        what_if.asked_again(attempt.manifest, instead, tried.gate.scoring),
+        bearable=0 if tried.still_lost else _bearable(attempt, settings),
+        seed=settings.seed,
+    )
 
 
 def _bearable(attempt: Attempt, settings: Gate) -> int:
