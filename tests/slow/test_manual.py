@@ -35,7 +35,7 @@ def project(tmp_path: Path, postgres_url: str, qdrant_url: str, qdrant_prefix: s
 def test_the_full_cycle_turns_on_a_real_manual(project: Project) -> None:
     """Half of the question clusters are golden; a dozen of the others are corrected once and asked in other words.
 
-    These corrections take 9 of 198 guard questions, more than the default margin bears: a wider one lets the cycle turn.
+    These corrections take 9 of 198 guard questions, more than the default margin bears: a wider one lets it turn.
     """
     clusters = _clusters()
     names = sorted(clusters)
