@@ -1,4 +1,6 @@
-"""Nights in which corrections take guard questions, and what took them is found and left out before the second attempt.
+"""Nights in which corrections take guard questions, and what took them is found and left out before the third attempt.
+
+The second, in a more cautious ranking, is taken to lose the same questions.
 
 What is left out is chosen by questions that the gate then asks again. `How` are ways to make up for that.
 """
@@ -15,10 +17,11 @@ from rag_flywheel.config import Gate
 from rag_flywheel.domain import Outcome
 
 HARMFUL = 0.05  # by how much hit@1 is lower
+AFTER_BLAME = 3  # the attempt
 
 
 class How(StrEnum):
-    """Which lost questions are looked at, and what the second attempt has to show."""
+    """Which lost questions are looked at, and what the attempt after that has to show."""
 
     ALL = "all"  # all are looked at, and what was brought back counts as never lost
     HALF = "half"  # one half, and the other half has to hold by itself
@@ -86,4 +89,4 @@ def _run(night: Night, guards: Guards, settings: Gate, chance: Random) -> tuple[
         again |= {name: after[name] for name in lone}
     parts = {"unseen": unseen} if unseen else {}
     alone = settings.model_copy(update={"minimum_slice": 2}) if unseen else settings
-    return passes(again, parts, 2, alone), len(out) / night.culprits
+    return passes(again, parts, AFTER_BLAME, alone), len(out) / night.culprits

@@ -113,9 +113,9 @@ def vectors_shuffled(world: World) -> Planted:
 def ranking_inverted(world: World) -> Planted:
     """The learned weights have the wrong sign, the reranker's with them: the worst passage comes first."""
     planted = no_fault(world)
-    learned = planted.built.attempts[0]
+    learned = planted.built.tuned.attempts[0]
     inverted = replace(learned, fusion={name: -weight for name, weight in (learned.fusion or {RRF: 1.0}).items()})
-    return replace(planted, built=replace(planted.built, attempts=(inverted,)))
+    return replace(planted, built=replace(planted.built, tuned=replace(planted.built.tuned, attempts=(inverted,))))
 
 
 def supersessions_ignored(world: World) -> Planted:

@@ -14,7 +14,7 @@ Each run draws guard questions (whole clusters, without replacement), makes both
   loss can be seen by fewer metrics. Alone, or after chance flips.
 - Attempts: a night of eight rankings, each with the same true loss, of which the first that passes goes live. All lose
   the same questions, or a share of the questions is lost by each attempt's own chance.
-- Blame: some corrections take the questions that are lost, each as many, and the second attempt is without those that
+- Blame: some corrections take the questions that are lost, each as many, and the third attempt is without those that
   took a question that was looked at (`gate_blame.How`).
 - Gain: questions that the live version answers badly are corrected, and a version with the corrections is built; in a
   run some of these are the target. The guards are as before, or those of the version that was built.

@@ -184,7 +184,11 @@ def _settled(world: World, built: Built, snapshot: Snapshot) -> tuple[list[Case]
 def built_from(world: World, snapshot: Snapshot) -> Planted:
     """A candidate without a fault, with its boldest ranking alone."""
     built = build_version(snapshot, world.ground)
-    return Planted(built=replace(built, attempts=built.attempts[:1]), snapshot=snapshot, services=world.services)
+    return Planted(
+        built=replace(built, tuned=replace(built.tuned, attempts=built.tuned.attempts[:1])),
+        snapshot=snapshot,
+        services=world.services,
+    )
 
 
 def corrected(world: World, some: Sequence[tuple[Case, str]], *, supersede: bool = False) -> Snapshot:
@@ -254,7 +258,7 @@ def targets(world: World, known: Table, wanted: int) -> tuple[Targets, Planted]:
 
 def with_first(built: Built) -> Manifest:
     """The candidate as the first of its attempts ranks."""
-    return replace(built.manifest, learned=built.attempts[0])
+    return replace(built.manifest, learned=built.tuned.attempts[0])
 
 
 def _wrong(world: World, known: Table) -> list[Case]:

@@ -23,7 +23,7 @@ from rag_flywheel.search.versions import Searcher
 PAIRS_AT_MOST = 400  # those of corrections come first; half a minute of training on two cores
 FUSION_ERRORS = 0.0  # standard errors by which learned weights must be better: they are drawn to the untuned ones
 RERANKER_ERRORS = 2.0  # and a reranker, which starts from nothing and costs time at every question
-CAUTION = (1.0, 1.5, 2.0, 4.0)  # what the admission error is divided by, attempt by attempt
+CAUTION = (1.0, 1.5, 2.0, 4.0)  # what the admission error is divided by
 HELD_AT_MOST = 40  # held-out questions that the reranker is tested on: each has all its candidates scored
 
 
@@ -31,7 +31,7 @@ HELD_AT_MOST = 40  # held-out questions that the reranker is tested on: each has
 class Tuned:
     """What was learned, and what a reader of the report should know of it."""
 
-    attempts: tuple[LearnedRanking, ...]  # the boldest first: the gate is asked for each until one passes
+    attempts: tuple[LearnedRanking, ...]  # in the order in which the gate is asked for them
     notes: tuple[str, ...]
 
 
@@ -55,9 +55,9 @@ def learn(
 ) -> Tuned:
     """Learn from lessons on one untuned version.
 
-    The first attempt takes all that was learned, and the second ranks as the `live` version does: a new order of the
-    passages that does not prove itself is no reason to admit fewer corrections. The next ones do so, for less and less
-    of the error, again in the new order first and then in the live one.
+    The first attempt takes all that was learned. The second is as cautious as it can be without giving up much: it
+    ranks as the `live` version does, and admits corrections for half of the error. Then come the new order with that
+    error, a quarter of it in both orders, and what lies between the first two.
     """
     settings = training.settings
     questions = sorted({lesson.question for lesson in [*lessons.corrections, *lessons.others, *lessons.ranking]})
@@ -93,8 +93,18 @@ def learn(
         notes.append(f"reranker: {note}")
     orders = [learned] if live is None else [learned, live]
     admitted: Sequence[Admission | None] = admissions or [None]
-    attempts = [replace(order, admission=admission) for admission in admitted for order in orders]
-    return Tuned(attempts=tuple(_distinct(attempts)), notes=tuple(notes))
+    return Tuned(attempts=tuple(_in_turn(admitted, orders)), notes=tuple(notes))
+
+
+def _in_turn(admitted: Sequence[Admission | None], orders: Sequence[LearnedRanking]) -> list[LearnedRanking]:
+    """The attempts, each once: the boldest, then the more cautious half, then what is left."""
+    every = [replace(order, admission=admission) for admission in admitted for order in orders]
+    cautious = [
+        replace(order, admission=admission)
+        for admission in admitted[len(admitted) // 2 :]
+        for order in reversed(orders)
+    ]
+    return _distinct([every[0], *cautious, *every])
 
 
 def _distinct(attempts: Sequence[LearnedRanking]) -> list[LearnedRanking]:

@@ -9,7 +9,7 @@ of them count as lost all the same.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from math import sqrt
@@ -111,20 +111,21 @@ def blame(
     )
 
 
-def sentences(blamed: Blamed) -> list[str]:
-    """What a report says of it: ids and numbers."""
+def sentences(blamed: Blamed, left_out: Container[str]) -> list[str]:
+    """What a report says of it: ids and numbers. `left_out`: the ids of what the next attempt is without."""
     looked_at = len(blamed.by_question)
     told = [f"{looked_at} of {blamed.lost} lost questions were looked at"] if looked_at < blamed.lost else []
-    for kind, names, done in (
-        (Kind.CORRECTION, blamed.corrections, "it is left out"),
-        (Kind.CONFIRMED, blamed.confirmed, "it is left out"),
-        (Kind.ORDER, ("",) if blamed.order else (), "the live version's is kept"),
-        (Kind.ADMISSION, ("",) if blamed.admission else (), "the live version's is kept"),
-        (Kind.DOCUMENT, blamed.documents, "documents are not left out for that"),
-        (Kind.VANISHED, blamed.vanished, "nothing can be left out for that"),
+    for kind, names in (
+        (Kind.CORRECTION, blamed.corrections),
+        (Kind.CONFIRMED, blamed.confirmed),
+        (Kind.ORDER, ("",) if blamed.order else ()),
+        (Kind.ADMISSION, ("",) if blamed.admission else ()),
+        (Kind.DOCUMENT, blamed.documents),
+        (Kind.VANISHED, blamed.vanished),
     ):
         for name in names:
             number = len(blamed.taken_by(Cause(kind=kind, name=name)))
+            done = "it is left out" if name in left_out else _DONE[kind]
             told.append(f"{_WORDS[kind].format(name=name)} took {_lost_questions(number)}: {done}")
     if blamed.borne:
         told.append(f"{_lost_questions(len(blamed.borne))} could be brought back, but so small a loss can be borne")
@@ -144,6 +145,16 @@ _WORDS = {
     Kind.ADMISSION: "the rule that was learned of when a known question is meant",
     Kind.DOCUMENT: "the new or changed document {name}",
     Kind.VANISHED: "that {name} is gone, or reads otherwise,",
+}
+
+
+_DONE = {
+    Kind.CORRECTION: "nothing else tells of that, and it stays in",
+    Kind.CONFIRMED: "nothing else tells of that, and it stays in",
+    Kind.ORDER: "other rankings do without it",
+    Kind.ADMISSION: "other rankings do without it",
+    Kind.DOCUMENT: "documents are not left out for that",
+    Kind.VANISHED: "nothing can be left out for that",
 }
 
 

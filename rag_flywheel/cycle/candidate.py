@@ -45,7 +45,7 @@ class Built:
     """A candidate in the index."""
 
     manifest: Manifest  # with the ranking of the first attempt
-    attempts: tuple[LearnedRanking, ...]  # rankings for the gate to decide on, the boldest first
+    tuned: Tuned  # rankings for the gate to decide on, in turn
     chunks: tuple[Chunk, ...]  # all that was indexed
     originals: Mapping[DocumentId, str]  # the whole texts of the documents of which a part is hidden
     skipped: tuple[Skipped, ...]  # what was left out
@@ -93,9 +93,9 @@ def prepare(
     )
 
 
-def build_version(snapshot: Snapshot, ground: Ground, *, learned: Sequence[LearnedRanking] = ()) -> Built:
-    """Write a candidate to the index and learn its ranking; or take those that are `learned` already. The ledger hears
-    of it when it is decided on.
+def build_version(snapshot: Snapshot, ground: Ground, *, learned: Tuned | None = None) -> Built:
+    """Write a candidate to the index and learn its ranking, or take what is `learned` already. The ledger hears of it
+    when it is decided on.
 
     Raises InvalidInput when there is nothing to index, and Damaged when the index does not hold what was written.
     """
@@ -122,10 +122,10 @@ def build_version(snapshot: Snapshot, ground: Ground, *, learned: Sequence[Learn
         renamed=found.renamed,
     )
     _write(manifest.version_id, contents, ground, encoder)
-    tuned = Tuned(attempts=tuple(learned), notes=()) if learned else _tune(manifest, contents, ground)
+    tuned = _tune(manifest, contents, ground) if learned is None else learned
     return Built(
         manifest=replace(manifest, learned=tuned.attempts[0], notes=tuned.notes),
-        attempts=tuned.attempts,
+        tuned=tuned,
         chunks=(*contents.chunks, *contents.known),
         originals=contents.originals,
         skipped=contents.skipped,

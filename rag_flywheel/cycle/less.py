@@ -5,12 +5,13 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from eval.comparison import ALL_GUARDS, Comparison
-from eval.gate import confidence
+from eval.gate import ATTEMPTS, confidence
 from eval.guardrails import invariants, suspects
 from eval.guardrails.checks import Invariant
 from eval.lone_losses import stay_lost
 from eval.questions.golden import GUARDS, Slice
 from eval.scores.scorecard import HIT
+from ingest.learning.tuning import Tuned
 from rag_flywheel.config import Gate
 from rag_flywheel.cycle import blame, findings, lost_questions, probing, what_if
 from rag_flywheel.cycle.blame import Blamed
@@ -27,6 +28,7 @@ from rag_flywheel.domain.probes import Probe
 _HIDING = frozenset({Invariant.STALE, Invariant.SHRINK})  # what a correction breaks that supersedes too much
 _HIDERS = 3  # of such corrections as many are left out, one by one
 _ROUNDS = 2  # times that corrections which their own question does not find are left out before the gate is asked
+_CAUTION = "a more cautious ranking, which leaves nobody's correction out, comes first"
 _UNFOUND = "its own question does not find it"
 _LATE = "its own question does not find it first, and neither do too many others"
 _TOOK = "it took the place of what answers {questions}, and the gate said no"
@@ -57,7 +59,7 @@ class Tried:
 
     @property
     def manifest(self) -> Manifest:
-        return replace(self.gate.built.manifest, learned=self.gate.built.attempts[self.order])
+        return replace(self.gate.built.manifest, learned=self.gate.built.tuned.attempts[self.order])
 
     @property
     def found(self) -> Findings:
@@ -66,7 +68,7 @@ class Tried:
     @property
     def what(self) -> str:
         """In words."""
-        rankings = len(self.gate.built.attempts)
+        rankings = len(self.gate.built.tuned.attempts)
         return f"{self.part}, ranking {self.order + 1} of {rankings}" if rankings > 1 else str(self.part)
 
 
@@ -102,10 +104,8 @@ def without_unfound(tried: Tried, ground: Ground) -> tuple[Tried, tuple[Probe, .
         against = [suspects.of_correction(entries[name], Guardrail.DISCOVERABILITY, _UNFOUND) for name in missing]
         unfound = tuple(probe for probe in probes if probe.correction_id in missing)
         fewer = _without(tried, Findings(told=tuple(against)), ground)
-        order = min(tried.order, len(fewer.gate.built.attempts) - 1)
         tried = replace(
             fewer,
-            order=order,
             because=tried.because,
             unfound=(*tried.unfound, *unfound),
             left_out_for_it=(*tried.left_out_for_it, *missing),
@@ -150,20 +150,22 @@ def _until(control: Manifest, snapshot: Snapshot) -> Snapshot | None:
 
 
 def _smaller(tried: Tried, attempt: Attempt, ground: Ground) -> Tried | None:
-    """Without what took guard questions; else in another ranking; else without corrections that do not come first."""
-    blamed = _blamed(tried, attempt, ground)
-    because = () if blamed is None else tuple(blame.sentences(blamed))
+    """In a more cautious ranking, which costs nobody's correction; then without what took guard questions; then in the
+    rankings that are left; at last without corrections that do not come first.
+    """
+    more = tried.order + 1 < len(tried.gate.built.tuned.attempts)
+    because: tuple[str, ...] = (_CAUTION,)
+    blamed = None if tried.order == 0 and more else _blamed(tried, attempt, ground)
     if blamed is not None:
         lone = _lone(blamed, tried, ground)
-        guilty = _guilty(blamed, tried, lone)
+        guilty = _guilty(blamed, tried) if _helps(blamed, lone) else NOTHING
+        because = tuple(blame.sentences(blamed, {found.item for found in guilty.told}))
         if guilty.told:
-            fewer = _without(tried, guilty, ground)
             losses = {name: attempt.mine.card.values[name] for name in lone}
-            first = _next_ranking(fewer, blamed, ground, after=-1) or 0
-            return replace(fewer, order=first, because=because, still_lost={**tried.still_lost, **losses})
-    order = _next_ranking(tried, blamed, ground, after=tried.order)
-    if order is not None:
-        return replace(tried, order=order, because=because, left_out_for_it=())
+            fewer = _without(tried, guilty, ground)
+            return replace(fewer, because=because, still_lost={**tried.still_lost, **losses})
+    if more:
+        return replace(tried, order=tried.order + 1, because=because, left_out_for_it=())
     late = _late(tried, attempt)
     return replace(_without(tried, late, ground), because=because) if late.told else None
 
@@ -178,7 +180,7 @@ def _blamed(tried: Tried, attempt: Attempt, ground: Ground) -> Blamed | None:
     if not lost:
         return None
     chunks, learned = tried.gate.built.chunks, attempt.manifest.learned
-    narrower = [ranking.admission for ranking in tried.gate.built.attempts[tried.order + 1 :]]
+    narrower = [ranking.admission for ranking in tried.gate.built.tuned.attempts[tried.order + 1 :]]
     other = next((admission for admission in narrower if admission != learned.admission), control.learned.admission)
     instead = replace(control.learned, admission=other)
     return blame.blame(
@@ -186,34 +188,39 @@ def _blamed(tried: Tried, attempt: Attempt, ground: Ground) -> Blamed | None:
         chunks,
         lost_questions.differences(chunks, ground.before, learned=learned, live=instead),
         what_if.asked_again(attempt.manifest, instead, tried.gate.scoring),
-        bearable=0 if tried.still_lost else _bearable(attempt, settings),
+        bearable=0 if tried.people != tried.people.before_the_gate else _bearable(attempt, len(lost), settings),
         seed=settings.seed,
     )
 
 
-def _bearable(attempt: Attempt, settings: Gate) -> int:
-    """Half of the losses that the next attempt may have: what is left out may not be enough."""
-    hits, stricter = _hits(attempt), confidence(2)
-    return blame.bearable(hits.n, hits.better, margin=settings.margin, confidence=stricter) // 2
+def _bearable(attempt: Attempt, lost: int, settings: Gate) -> int:
+    """Half of the losses that a stricter attempt may have, since what is left out may not be enough; and less than half
+    of those that this one has, which were too many.
+    """
+    hits = _hits(attempt)
+    most = blame.bearable(hits.n, hits.better, margin=settings.margin, confidence=confidence(ATTEMPTS))
+    return min(most // 2, (lost - 1) // 2)
 
 
-def _guilty(blamed: Blamed, tried: Tried, lone: Collection[str]) -> Findings:
-    """What is to be left out, but for what would bring back nothing: questions that are `lone` stay lost."""
+def _helps(blamed: Blamed, lone: Collection[str]) -> bool:
+    """Whether more than `lone` questions, which stay lost, would be back without all that is to be left out."""
+    out = {*blamed.corrections, *blamed.confirmed}
+    return any(
+        case_id not in lone and any(cause.name in out for cause in causes)
+        for case_id, causes in blamed.by_question.items()
+    )
+
+
+def _guilty(blamed: Blamed, tried: Tried) -> Findings:
     entries = {entry.correction.correction_id: entry for entry in tried.snapshot.reviewed}
     asked = {interaction.interaction_id: interaction for interaction in tried.snapshot.confirmed}
-
-    def helps(kind: Kind, name: str) -> bool:
-        return not set(blamed.taken_by(Cause(kind=kind, name=name))) <= set(lone)
-
     told = [
         suspects.of_correction(entries[name], Guardrail.LOST_QUESTIONS, _took(blamed, Kind.CORRECTION, name))
         for name in blamed.corrections
-        if helps(Kind.CORRECTION, name)
     ]
     told += [
         suspects.of_question(asked[name], Guardrail.LOST_QUESTIONS, _took(blamed, Kind.CONFIRMED, name))
         for name in blamed.confirmed
-        if helps(Kind.CONFIRMED, name)
     ]
     return Findings(told=tuple(told))
 
@@ -224,7 +231,7 @@ def _took(blamed: Blamed, kind: Kind, name: str) -> str:
 
 
 def _lone(blamed: Blamed, tried: Tried, ground: Ground) -> frozenset[str]:
-    """The questions that stay lost, though what took them is set aside."""
+    """The questions that count as lost whatever is left out, since nothing but they tells of what took them."""
     out = {*blamed.corrections, *blamed.confirmed}
     causes = {
         case_id: frozenset(cause for cause in those if cause.name in out)
@@ -264,45 +271,33 @@ def _late(tried: Tried, attempt: Attempt) -> Findings:
     )
 
 
-def _next_ranking(tried: Tried, blamed: Blamed | None, ground: Ground, *, after: int) -> int | None:
-    """The next ranking to try: in the live version's order where the new one is to blame, and with a more cautious rule
-    of when a known question is meant where that is.
-    """
-    control, attempts = ground.control, tried.gate.built.attempts
-    coming = range(after + 1, len(attempts))
-    if blamed is not None and blamed.order and control is not None:
-        live = [at for at in coming if _order(attempts[at]) == _order(control.learned)]
-        return next(iter(live), next(iter(coming), None))
-    if blamed is not None and blamed.admission and after >= 0:
-        other = [at for at in coming if attempts[at].admission != attempts[after].admission]
-        return next(iter(other), next(iter(coming), None))
-    return next(iter(coming), None)
-
-
-def _order(learned: LearnedRanking) -> tuple[object, ...]:
-    return (learned.fusion, learned.reranker)
-
-
 # --- candidates -----------------------------------------------------------------------------------------------------
 
 
 def _without(tried: Tried, found: Findings, ground: Ground) -> Tried:
-    fewer = _instead(tried, tried.people + found, ground)
-    return replace(fewer, left_out_for_it=tuple(suspicion.item for suspicion in found.told))
+    """In the rankings that are learned already: blame looked at these, and others would take other questions."""
+    fewer = _instead(tried, tried.people + found, ground, learned=tried.gate.built.tuned)
+    return replace(
+        fewer,
+        order=tried.order,
+        still_lost=tried.still_lost,
+        unfound=tried.unfound,
+        left_out_for_it=tuple(left.item for left in found.told),
+    )
 
 
-def _instead(tried: Tried, found: Findings, ground: Ground) -> Tried:
+def _instead(tried: Tried, found: Findings, ground: Ground, *, learned: Tuned | None = None) -> Tried:
     """As much, but for what was found, in the place of what was tried."""
     ground.services.index.delete(tried.manifest.version_id)
-    fewer = _built(tried.part, tried.snapshot, found, ground, known=tried.gate.scoring)
-    return replace(fewer, still_lost=tried.still_lost, unfound=tried.unfound)
+    return _built(tried.part, tried.snapshot, found, ground, learned=learned, known=tried.gate.scoring)
 
 
 def _part_of(tried: Tried, part: Part, snapshot: Snapshot, ground: Ground, *, learned: LearnedRanking) -> Tried:
     """A smaller part, in the place of what was tried, in a ranking that is known."""
     ground.services.index.delete(tried.manifest.version_id)
+    tuned = Tuned(attempts=(learned,), notes=())
     people = tried.people.before_the_gate
-    fewer = _built(part, snapshot, people, ground, learned=(learned,), known=tried.gate.scoring)
+    fewer = _built(part, snapshot, people, ground, learned=tuned, known=tried.gate.scoring)
     return replace(fewer, unfound=tried.unfound)
 
 
@@ -312,7 +307,7 @@ def _built(
     found: Findings,
     ground: Ground,
     *,
-    learned: tuple[LearnedRanking, ...] = (),
+    learned: Tuned | None = None,
     known: ScoringRun | None = None,
 ) -> Tried:
     found = _looked_through(snapshot, found, ground)

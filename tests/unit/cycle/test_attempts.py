@@ -90,7 +90,9 @@ gate: {minimum_cases: 1, known_items: 0}
     assert ruling.outcome is Outcome.REFUSED
     made.index.delete(built.manifest.version_id)
     second, _ = cycle(made)
-    return Tried(made=made, ledger=ledger, first=first, bold=built.attempts[0], reason=ruling.reasons[0], second=second)
+    return Tried(
+        made=made, ledger=ledger, first=first, bold=built.tuned.attempts[0], reason=ruling.reasons[0], second=second
+    )
 
 
 def judged(made: Services, topics: int) -> None:

@@ -116,7 +116,7 @@ def left_out(blamed: Blamed) -> tuple[tuple[str, ...], tuple[str, ...], bool, bo
 
 def test_where_nothing_is_lost_nobody_is_to_blame(tmp_path: Path) -> None:
     blamed = told(tmp_path, Version(), Version(corrections={"fence": FENCE})).blamed
-    assert (blamed.by_question, blamed.leaves_out, sentences(blamed)) == ({}, False, [])
+    assert (blamed.by_question, blamed.leaves_out, sentences(blamed, ())) == ({}, False, [])
 
 
 def test_a_correction_that_answers_everything_is_left_out_alone(tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_what_took_a_question_may_stay_unknown() -> None:
     gone = Lost(case=CASES[0], metric=HIT, answered=pages[0])
     blamed = blame([gone], pages, differ, NEVER, bearable=0, seed=0)
     assert (blamed.unexplained, blamed.leaves_out) == (("golden:0",), False)
-    assert sentences(blamed) == ["what took 1 lost question is not known: golden:0"]
+    assert sentences(blamed, ()) == ["what took 1 lost question is not known: golden:0"]
 
 
 def test_targets_and_sealed_questions_are_not_looked_at(tmp_path: Path) -> None:
@@ -249,7 +249,7 @@ def test_of_very_many_lost_questions_some_are_looked_at_with_few_searches_each(t
     came = told(tmp_path, Version(pages=pages, admission=NARROW, fusion={SPARSE: 8.0}), candidate, cases)
     assert (len(came.blamed.by_question), came.blamed.lost) == (EXAMINED, number)
     assert came.searches <= 10 * EXAMINED
-    assert sentences(came.blamed)[0] == f"{EXAMINED} of {number} lost questions were looked at"
+    assert sentences(came.blamed, ())[0] == f"{EXAMINED} of {number} lost questions were looked at"
 
 
 @pytest.mark.parametrize(
@@ -265,8 +265,9 @@ def test_what_can_be_borne_grows_with_the_questions_and_with_what_is_won(
 def test_sentences_name_ids_and_numbers_and_no_text(tmp_path: Path) -> None:
     pages = {name: text for name, text in PAGES.items() if name != "page1"}
     candidate = Version(pages=pages, corrections={"anything": ANYTHING})
-    said = sentences(told(tmp_path, Version(), candidate).blamed)
-    assert said == [
+    blamed = told(tmp_path, Version(), candidate).blamed
+    assert sentences(blamed, {"anything"}) == [
         f"the correction anything took {TOPICS - 1} lost questions: it is left out",
         "that page1 is gone, or reads otherwise, took 1 lost question: nothing can be left out for that",
     ]
+    assert sentences(blamed, ())[0].endswith("nothing else tells of that, and it stays in")
