@@ -109,4 +109,4 @@ def correct(server: Server, question: str, answer: str) -> None:
     """A correction that is accepted at once."""
     asked = server.ask(question)
     receipt = server.post("/corrections", {"interaction_id": asked["interaction_id"], "answer": answer})
-    server.post(f"/review/{receipt['id']}", {"verdict": "accept"})
+    server.accept(receipt["id"])

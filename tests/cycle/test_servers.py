@@ -40,7 +40,7 @@ def test_the_cycle_turns_on_servers(project: Project) -> None:
     with project.server() as server:
         asked, before = server.ask(ASKED), server.ask(REWORDED)
         receipt = server.post("/corrections", {"interaction_id": asked["interaction_id"], "answer": ANSWER})
-        server.post(f"/review/{receipt['id']}", {"verdict": "accept", "reviewer": "grace"})
+        server.accept(receipt["id"])
         second = server.post("/reindex", {})
         assert second["decision"] == "promoted", second["reasons"]
         assert server.get(f"/reports/{second['version']}")["outcome"] == "passed"

@@ -20,7 +20,7 @@ def test_no_request_fails_and_no_answer_mixes_versions_while_the_alias_moves(pro
         first = server.get("/health")["live"]
         asked = server.ask(ASKED)
         receipt = server.post("/corrections", {"interaction_id": asked["interaction_id"], "answer": ANSWER})
-        server.post(f"/review/{receipt['id']}", {"verdict": "accept"})
+        server.accept(receipt["id"])
         second = project.run("reindex")["version"]
         done = threading.Event()
         moves = 0

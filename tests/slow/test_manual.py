@@ -47,7 +47,7 @@ def test_the_full_cycle_turns_on_a_real_manual(project: Project) -> None:
             asked = server.ask(clusters[name][0]["text"])
             body = {"interaction_id": asked["interaction_id"], "answer": clusters[name][0]["answer"]}
             receipt = server.post("/corrections", body)
-            server.post(f"/review/{receipt['id']}", {"verdict": "accept", "reviewer": "grace"})
+            server.accept(receipt["id"])
         second = server.client.post("/reindex", timeout=SECONDS).json()
         assert second["decision"] == "promoted", second["reasons"]
         after = [server.ask(clusters[name][1]["text"]) for name in fresh]
