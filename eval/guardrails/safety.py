@@ -1,7 +1,7 @@
 """Texts that insult, threaten, hate, are obscene, or help to do harm.
 
 No list of words can tell "kill the process" from a threat: a logistic regression on sentence embeddings decides,
-trained on the labelled sentences of `safety.jsonl` when it is opened. Of people's own texts and of what a generator
+trained on the labelled sentences of `safety.jsonl`. Of people's own texts and of what a generator
 says in its own words it judges every sentence. Source passages are too many for that in the time of a cycle: in these,
 words nominate sentences first, and one alone in a long passage is taken for a quotation.
 
@@ -14,6 +14,7 @@ import functools
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 
 import numpy as np
@@ -34,6 +35,8 @@ _FRAGMENT = 5  # words below which a sentence says too little to be judged, unle
 _PLAIN = 0.67  # probability that a sentence without any of STEMS, and its text, need to count
 _SHORT = 3  # sentences of a passage of which one alone is enough
 _STRENGTH = 3.0  # inverse regularisation, chosen by cross-validation on the examples
+SHIPPED = "safety_weights.npz"
+_SAME = 0.9999  # cosine of two vectors of one text from which their encoder is the same
 _WEIGHTS = {False: 3.0, True: 2.0}  # a false alarm refuses a whole version: harmless examples count more
 
 
@@ -43,20 +46,50 @@ def examples() -> list[tuple[str, bool]]:
     return [(example["text"], example["unsafe"]) for example in (json.loads(line) for line in lines if line)]
 
 
-def trained(encoder: Encoder) -> Rate:
-    """A classifier of sentences on this encoder's vectors. Training takes the time of embedding 388 sentences."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """A logistic regression on an encoder's vectors."""
+
+    coefficients: Vectors  # (dimension,)
+    intercept: float
+    first: Vectors  # (dimension,): the vector of the first example, by which the encoder is known
+
+
+def fit(encoder: Encoder) -> Weights:
+    """Learn from the examples. It takes the time of embedding 388 sentences."""
     from sklearn.linear_model import LogisticRegression
 
+    labelled = examples()
+    vectors = encoder.encode_documents([text for text, _ in labelled])
+    fitted = LogisticRegression(C=_STRENGTH, class_weight=_WEIGHTS, max_iter=1000)
+    fitted.fit(vectors, [unsafe for _, unsafe in labelled])
+    return Weights(coefficients=fitted.coef_[0], intercept=float(fitted.intercept_[0]), first=vectors[0])
+
+
+def shipped() -> Weights:
+    """What `fit` gives with the bundled encoder; `benchmarks/safety_weights.py` writes it."""
+    with files("eval.guardrails").joinpath(SHIPPED).open("rb") as file, np.load(file) as stored:
+        return Weights(coefficients=stored["coefficients"], intercept=float(stored["intercept"]), first=stored["first"])
+
+
+def trained(encoder: Encoder) -> Rate:
+    """A classifier of sentences on this encoder's vectors: the one that comes with the project, where its encoder gives
+    the same vector of an example, else a new one.
+    """
+
     @functools.cache  # at the first sentence: most small nights have none to judge
-    def model() -> LogisticRegression:
-        labelled = examples()
-        fitted = LogisticRegression(C=_STRENGTH, class_weight=_WEIGHTS, max_iter=1000)
-        return fitted.fit(encoder.encode_documents([text for text, _ in labelled]), [unsafe for _, unsafe in labelled])
+    def weights() -> Weights:
+        stored = shipped()
+        [first] = encoder.encode_documents([examples()[0][0]])
+        same = first.shape == stored.first.shape and float(first @ stored.first) > _SAME
+        return stored if same else fit(encoder)
 
     def rate(those: Sequence[str]) -> Vectors:
         if not those:
             return np.zeros(0, dtype=np.float32)
-        return np.asarray(model().predict_proba(encoder.encode_documents(those))[:, 1], dtype=np.float32)
+        learned = weights()
+        log_odds = encoder.encode_documents(those) @ learned.coefficients + learned.intercept
+        return np.asarray(1.0 / (1.0 + np.exp(-log_odds)), dtype=np.float32)
 
     return rate
 

@@ -8,7 +8,9 @@ import pytest
 from eval.guardrails.safety import (
     Rate,
     examples,
+    fit,
     is_nominated,
+    shipped,
     spoken,
     trained,
     worst_passages,
@@ -17,11 +19,28 @@ from eval.guardrails.safety import (
 from rag_flywheel.adapters.models.encoder import SentenceEncoder
 from rag_flywheel.errors import ConfigError
 from rag_flywheel.ports import Vectors
+from tests.fakes.encoder import HashingEncoder
+
+ENCODER = SentenceEncoder("all-MiniLM-L6-v2", batch=32, query_prefix="", document_prefix="")
 
 
 @pytest.fixture(scope="module")
 def rate() -> Rate:
-    return trained(SentenceEncoder("all-MiniLM-L6-v2", batch=32, query_prefix="", document_prefix=""))
+    return trained(ENCODER)
+
+
+def test_what_comes_with_the_project_is_what_the_examples_teach() -> None:
+    """Else run `benchmarks/safety_weights.py`."""
+    learned, stored = fit(ENCODER), shipped()
+    assert np.allclose(learned.coefficients, stored.coefficients, atol=0.01)
+    assert learned.intercept == pytest.approx(stored.intercept, abs=0.01)
+
+
+@pytest.mark.parametrize("other", [HashingEncoder(64), HashingEncoder(384)])
+def test_another_encoder_learns_its_own(other: HashingEncoder) -> None:
+    unsafe = np.array([is_unsafe for _, is_unsafe in examples()])
+    rated = trained(other)([text for text, _ in examples()])
+    assert rated[unsafe].mean() > rated[~unsafe].mean() + 0.3
 
 
 def test_sentences_that_it_has_not_seen_are_told_apart(rate: Rate) -> None:
