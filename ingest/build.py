@@ -6,8 +6,10 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
+import numpy as np
 from pydantic import TypeAdapter
 
 from ingest import chunking
@@ -23,11 +25,13 @@ from ingest.reading.sources import SourceFile, unique
 from ingest.reading.worker import LISTED, Result, Task
 from rag_flywheel.config import Ingest, Source
 from rag_flywheel.domain import Chunk, Counts, Document, DocumentId
-from rag_flywheel.ports import Cache, Encoder, Entry, Redactor, TokenCounter
-from rag_flywheel.search.texts import searched_text
+from rag_flywheel.ports import Cache, Encoder, Entry, Redactor, TokenCounter, Vectors
+from rag_flywheel.search.texts import searched_text, sentence_texts
 
 RULES = f"5|{screening.RULES}|{chunking.RULES}"
 """Changes whenever the same bytes could come to other chunks: caches and the digest of a version's inputs know it."""
+VECTORS = "2"
+"""Changes whenever the same chunks could come to other vectors: the digest of a version's inputs knows it."""
 EMBEDDED_AT_ONCE = 128
 _LIMITS = {"file_seconds", "file_memory_mb", "file_unpacked_mb"}
 """Settings that change nothing in what is read within them: what fails for them is not kept."""
@@ -208,10 +212,25 @@ def entries(chunks: Sequence[Chunk], *, encoder: Encoder, titles: bool, on_step:
         asked = [piece.question for piece in some if piece.question is not None]
         questions = iter(encoder.encode_queries(asked))
         yield [
-            Entry(chunk=piece, vector=vector, question_vector=None if piece.question is None else next(questions))
-            for piece, vector in zip(some, vectors, strict=True)
+            Entry(
+                chunk=piece,
+                vector=vector,
+                question_vector=None if piece.question is None else next(questions),
+                sentences=sentences,
+            )
+            for piece, vector, sentences in zip(
+                some, vectors, _sentence_vectors(some, encoder, titles=titles), strict=True
+            )
         ]
         on_step(min(start + EMBEDDED_AT_ONCE, len(chunks)), len(chunks))
+
+
+def _sentence_vectors(some: Sequence[Chunk], encoder: Encoder, *, titles: bool) -> list[Vectors | None]:
+    """Those of each chunk's sentences; none of a known question, which is found by itself alone."""
+    texts = [[] if piece.by_question else sentence_texts(piece, titles=titles) for piece in some]
+    distinct = list(dict.fromkeys(chain.from_iterable(texts)))
+    vectors = dict(zip(distinct, encoder.encode_documents(distinct), strict=True))
+    return [np.stack([vectors[text] for text in own]) if own else None for own in texts]
 
 
 def _digest(*parts: str) -> str:

@@ -22,7 +22,7 @@ EMBEDDED_AT_ONCE = 128
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
-    """The version that knows no correction and has learned nothing: reciprocal rank fusion of dense and BM25."""
+    """The version that knows no correction and has learned nothing: the strongest order that needs no feedback."""
 
     searcher: Searcher
     titles: bool  # whether its passages are embedded under their titles
@@ -52,7 +52,7 @@ Rival = Callable[[str, Vectors], Reply]
 
 
 def static(base: Base, signals: Sequence[Signal]) -> Rival:
-    """Hybrid search that never learns: reciprocal rank fusion (Cormack et al., SIGIR 2009)."""
+    """Hybrid search that never learns, in the order that every version begins with."""
     return lambda question, vector: Reply(
         passages=tuple(retrieve_by_vector(question, vector, searcher=base.searcher)),
     )

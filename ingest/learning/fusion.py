@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp, softmax
 
 from ingest.learning.pairs import Lesson
-from rag_flywheel.domain import Passage
-from rag_flywheel.search.fusion import FEATURES, KNOWN, RERANK, RRF, features, fuse
+from rag_flywheel.domain import UNTUNED, Passage
+from rag_flywheel.search.fusion import FEATURES, KNOWN, RERANK, features, fuse
 
 FOLDS = 5
 PENALTY = 1.0  # of the squared distance to the untuned weights, in units of one question's loss
 NEVER_AGAINST = (KNOWN,)
-UNTUNED = 1.0  # the weight of reciprocal rank fusion that the learned weights are drawn to, in its standard deviations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +73,8 @@ def fit(known: Sequence[Example], used: Sequence[int]) -> dict[str, float]:
     """The weights of the features in the columns `used` under which the answering passages are likeliest to be first.
 
     A conditional logit (McFadden, 1974), which is ListNet's top-one loss (Cao et al., ICML 2007) of a linear ranker.
-    Each feature is measured in its standard deviations within a question, and a ridge penalty draws the weights to the
-    untuned ranking: with few questions the order changes little.
+    Each feature is measured in its standard deviations within a question, and a ridge penalty draws the weights to
+    those of the untuned ranking: with few questions the order changes little.
 
     The known questions of other answers never count against a passage: what is learned from them is used with the
     query's own known question among them, which speaks for the passage.
@@ -86,7 +85,7 @@ def fit(known: Sequence[Example], used: Sequence[int]) -> dict[str, float]:
     deviations = np.mean([example.values[:, columns].std(axis=0) for example in known], axis=0)
     scale = np.where(deviations > 0.0, deviations, 1.0)
     values = [example.values[:, columns] / scale for example in known]
-    untuned = np.array([UNTUNED if FEATURES[at] == RRF else 0.0 for at in columns])
+    untuned = np.array([UNTUNED.get(FEATURES[at], 0.0) for at in columns]) * scale
 
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         away = weights - untuned

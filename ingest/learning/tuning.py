@@ -6,14 +6,14 @@ ranking, and a note says what was tried.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ingest.learning import fusion
 from ingest.learning.admission import calibrate
 from ingest.learning.pairs import Lesson, Lessons, pairs
 from rag_flywheel.config import Reranker as RerankerSettings
-from rag_flywheel.domain import Admission, LearnedRanking, Passage
+from rag_flywheel.domain import UNTUNED, Admission, LearnedRanking, Passage
 from rag_flywheel.ports import Cache, Reranker, RerankerStore
 from rag_flywheel.search.admission import is_known
 from rag_flywheel.search.fusion import RERANK
@@ -71,10 +71,11 @@ def learn(
     def ranked(question: str) -> list[Passage]:  # what is known of other questions alone may teach an order
         return list(rank(question, vectors[question], searcher=searcher, without=is_known).passages)
 
-    weights: dict[str, float] = {}
+    weights: Mapping[str, float] = UNTUNED
     if enough:
         known = fusion.examples(real, ranked)
-        weights, note = fusion.learn(known, without=(RERANK,), baseline={}, errors=FUSION_ERRORS)
+        learned_weights, note = fusion.learn(known, without=(RERANK,), baseline=UNTUNED, errors=FUSION_ERRORS)
+        weights = learned_weights or UNTUNED
         notes.append(f"fusion: {note}")
     else:
         notes.append(f"ranking left as it is: {asked} questions with a known answer, {settings.minimum_groups} needed")
@@ -87,7 +88,7 @@ def learn(
         errors=[admission_error / share for share in CAUTION],
     )
     notes.append(_admission_note(admissions))
-    learned = LearnedRanking(fusion=weights)
+    learned = LearnedRanking(fusion=dict(weights))
     if enough and settings.base:
         learned, note = _reranker(real, ranked, learned, training)
         notes.append(f"reranker: {note}")

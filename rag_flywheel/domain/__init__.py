@@ -33,7 +33,7 @@ from rag_flywheel.domain.ids import (
     Json,
     VersionId,
 )
-from rag_flywheel.domain.ranking import Admission, Candidate, LearnedRanking, Passage, Scores
+from rag_flywheel.domain.ranking import UNTUNED, Admission, Candidate, LearnedRanking, Passage, Scores
 from rag_flywheel.domain.rollouts import Arm, Canary, CanaryState, Delivery, Exposure, Freeze, HoldOut, Notice, Outcomes
 from rag_flywheel.domain.versions import AuditEntry, Counts, Decision, Manifest, Outcome, VersionRecord, VersionState
 
@@ -42,6 +42,7 @@ __all__ = [
     "GROUP",
     "IMPLICIT",
     "SYSTEM",
+    "UNTUNED",
     "Admission",
     "Arm",
     "Aside",

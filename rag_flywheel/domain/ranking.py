@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from rag_flywheel.domain.documents import Chunk
 
@@ -12,6 +13,7 @@ class Scores:
 
     dense: float | None = None  # cosine of query and passage
     sparse: float | None = None  # BM25
+    sentence: float | None = None  # best cosine of query and a sentence of the passage
     question: float | None = None  # cosine of query and known question
     words: float | None = None  # Dice coefficient of the terms of query and known question
     known: float | None = None  # best cosine of query and a known question that this passage holds the answer of
@@ -53,12 +55,17 @@ class Admission:
     passage: float  # weight of the best passage's cosine, which counts against the known question
 
 
+UNTUNED: Mapping[str, float] = MappingProxyType({"dense_margin": 7.0, "sparse_share": 6.0, "sentence_margin": 10.5})
+"""The weights before a version has learned its own: those under which the answering passages of four public question
+sets are likeliest to be first (docs/measurements.md).
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnedRanking:
-    """What a version learned from its corpus and feedback. Empty: reciprocal rank fusion, no known question used."""
+    """What a version learned from its corpus and feedback, or what it has instead: no known question is used."""
 
     admission: Admission | None = None
-    fusion: Mapping[str, float] = field(
-        default_factory=dict
-    )  # weight of each feature of search.fusion.FEATURES; empty: RRF
+    # Weight of each feature of search.fusion.FEATURES. Empty, as older releases had it: reciprocal rank fusion.
+    fusion: Mapping[str, float] = field(default_factory=lambda: dict(UNTUNED))
     reranker: str | None = None  # digest of the tuned cross-encoder

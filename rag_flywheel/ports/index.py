@@ -19,6 +19,7 @@ class Entry:
     chunk: Chunk
     vector: Vectors  # (dimension,)
     question_vector: Vectors | None = None  # (dimension,)
+    sentences: Vectors | None = None  # (sentences, dimension); None where there are none
 
     def __post_init__(self) -> None:
         if self.chunk.by_question != (self.question_vector is not None):

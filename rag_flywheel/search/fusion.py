@@ -1,7 +1,7 @@
 """The order of the source passages: features of each, and their weighted sum.
 
-Until a version has learned better weights, by `ingest.learning.fusion`, it is reciprocal rank fusion (Cormack et al.,
-SIGIR 2009).
+Until a version has learned better weights, by `ingest.learning.fusion`, they are `domain.UNTUNED`. Versions of older
+releases that had learned none are ranked by reciprocal rank fusion (Cormack et al., SIGIR 2009).
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,9 +16,10 @@ RRF_K = 60  # the constant of the paper
 RRF = "reciprocal_rank_fusion"
 DENSE = "dense_margin"
 SPARSE = "sparse_share"
+SENTENCE = "sentence_margin"
 KNOWN = "known_question"
 RERANK = "rerank"
-FEATURES = (RRF, DENSE, SPARSE, KNOWN, RERANK)
+FEATURES = (RRF, DENSE, SPARSE, SENTENCE, KNOWN, RERANK)
 
 
 def fuse(values: NDArray[np.float64], fusion: Mapping[str, float]) -> NDArray[np.float64]:
@@ -38,13 +39,18 @@ def features(found: Sequence[Scores]) -> NDArray[np.float64]:
     """What fusion weighs, for the passages of one query: (n, len(FEATURES)), each about 0..1.
 
     RRF over its greatest possible value; one less the distance to the query's best dense cosine; the share of its best
-    BM25 score; the squared cosine of the nearest known question, as a far one says nothing, 0 where there is none; the
-    reranker's probability. An absent dense or reranker's score counts as the lowest seen, an absent BM25 score as 0.
+    BM25 score; one less the distance to the best cosine of a sentence; the squared cosine of the nearest known
+    question, as a far one says nothing, 0 where there is none; the reranker's probability. An absent dense or
+    reranker's score counts as the lowest seen, an absent BM25 score as 0, and an absent sentence as the passage.
     """
     if not found:
         return np.zeros((0, len(FEATURES)))
     dense = _filled([scores.dense for scores in found])
     sparse = np.array([scores.sparse or 0.0 for scores in found])
+    nearest = [
+        whole if scores.sentence is None else scores.sentence for scores, whole in zip(found, dense, strict=True)
+    ]
+    sentence = np.array(nearest)
     rerank = _filled([scores.rerank for scores in found])
     fused = _reciprocal([scores.dense for scores in found]) + _reciprocal([scores.sparse for scores in found])
     return np.stack(
@@ -52,6 +58,7 @@ def features(found: Sequence[Scores]) -> NDArray[np.float64]:
             fused * (RRF_K + 1) / 2,
             1.0 + dense - dense.max(),
             sparse / max(float(sparse.max()), 1e-9),
+            1.0 + sentence - sentence.max(),
             np.array([max(scores.known or 0.0, 0.0) ** 2 for scores in found]),
             1.0 / (1.0 + np.exp(-rerank)),
         ],

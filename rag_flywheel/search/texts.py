@@ -4,9 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from rag_flywheel.domain import Chunk, DocumentId
+from rag_flywheel.domain.sentences import quotable
 
 PATH_AT_MOST = 200
 """Characters of the title and the headings above a chunk's text: more would take the place of the text itself."""
+SENTENCES_AT_MOST = 32
+"""Vectors of a chunk's sentences: they are what an index mostly holds."""
 
 
 def searched_text(chunk: Chunk, *, titles: bool) -> str:
@@ -14,6 +17,23 @@ def searched_text(chunk: Chunk, *, titles: bool) -> str:
     if not titles:
         return chunk.text
     return "\n".join([path(chunk.title, chunk.headings), chunk.text]).strip()
+
+
+def sentence_texts(chunk: Chunk, *, titles: bool) -> list[str]:
+    """What is embedded of a chunk's sentences: each below its nearest heading where `titles` is true, for a sentence of
+    a manual seldom names what its section is about. Where there are very many, such as the rows of a table, neighbours
+    are joined.
+    """
+    spans = [(start, end) for start, end in quotable(chunk.text) if len(chunk.text[start:end].split()) > 1]
+    together = -(-len(spans) // SENTENCES_AT_MOST) or 1
+    groups = [spans[at : at + together] for at in range(0, len(spans), together)]
+    ends = [(group[0][0], group[-1][1]) for group in groups]
+    return [below_heading(chunk, start, end) if titles else chunk.text[start:end] for start, end in ends]
+
+
+def below_heading(chunk: Chunk, start: int, end: int) -> str:
+    """A part of a chunk's text below the heading that is nearest to it, or the title."""
+    return f"{chunk.headings[-1] if chunk.headings else chunk.title}\n{chunk.text[start:end]}"
 
 
 def path(title: str, headings: Sequence[str]) -> str:

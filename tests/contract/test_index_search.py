@@ -1,5 +1,6 @@
 """What `PassageIndex` promises of its search."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -146,6 +147,23 @@ def test_passages_that_only_bm25_found_follow_by_their_bm25_score(index: Passage
     assert [candidate.scores.dense is None for candidate in found] == [False, False, True]
     scores: dict[str, float] = {candidate.chunk.document_id: candidate.scores.sparse or 0.0 for candidate in found}
     assert scores["far3"] > scores["far1"] > 0.0
+
+
+def test_a_passage_that_was_found_tells_how_near_the_nearest_of_its_sentences_is(index: PassageIndex) -> None:
+    near, far = ENCODER.encode_documents(["The pump beeps", "Winter comes late"])
+    told = passage("told", "Winter comes late. The pump beeps.")
+    whole = passage("whole", "The clock is set")
+    build(index, entries=[replace(told, sentences=np.stack([far, near])), whole])
+    found = {found.chunk.document_id: found.scores for found in index.search(V1, text="clock", vector=near, limit=2)}
+    assert found["told"].sentence == pytest.approx(1.0, abs=1e-3)
+    assert found["whole"].sentence == pytest.approx(float(whole.vector @ near), abs=1e-3)
+
+
+def test_a_passage_that_no_channel_found_is_not_found_by_its_sentences(index: PassageIndex) -> None:
+    [near] = ENCODER.encode_documents(["The pump beeps"])
+    hidden = Entry(chunk=passage("hidden", "Nothing alike").chunk, vector=-near, sentences=np.stack([near]))
+    build(index, entries=[hidden, passage("pump", "The pump beeps loudly")])
+    assert [found.chunk.document_id for found in index.search(V1, text="pump", vector=near, limit=1)] == ["pump"]
 
 
 @pytest.mark.parametrize(

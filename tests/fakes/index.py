@@ -75,6 +75,13 @@ class MemoryIndex:
             limit,
         )
         chunks = {entry.chunk.chunk_id: entry.chunk for entry in entries}
+        sentence = {
+            passage.chunk.chunk_id: float(
+                (passage.vector[None] if passage.sentences is None else passage.sentences).dot(vector).max()
+            )
+            for passage in passages
+            if passage.chunk.chunk_id in dense or passage.chunk.chunk_id in sparse
+        }
         ranked = [*dense, *(key for key in sparse if key not in dense), *question]
         return [
             Candidate(
@@ -82,6 +89,7 @@ class MemoryIndex:
                 scores=Scores(
                     dense=dense.get(key),
                     sparse=sparse.get(key),
+                    sentence=sentence.get(key),
                     question=question.get(key),
                     words=None if (asked := chunks[key].question) is None else _dice(text, asked),
                 ),

@@ -93,6 +93,10 @@ class QdrantServer:
         def exists(name: str) -> Response:
             return done(lambda: models.CollectionExistence(exists=store.collection_exists(name)))
 
+        @app.get(COLLECTION)
+        def told(name: str) -> Response:
+            return done(lambda: store.get_collection(name))
+
         @app.put(COLLECTION)
         def create(name: str, body: models.CreateCollection) -> Response:
             return done(

@@ -17,10 +17,12 @@ What qdrant-edge-py 0.9 was found to do, and what follows for us:
 """
 
 import contextlib
+import json
 import os
 import shutil
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import qdrant_edge as edge
@@ -40,6 +42,12 @@ OPEN_AT_ONCE = 4  # live, candidate, and the ones a rollback goes between
 LOCK_SECONDS = 10.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    shard: edge.EdgeShard
+    has_sentences: bool  # which versions of older releases have not
+
+
 class EdgeIndex:
     """A `PassageIndex` in a local folder, for any number of threads and processes.
 
@@ -50,7 +58,7 @@ class EdgeIndex:
     def __init__(self, folder: Path, *, titles: bool = True) -> None:
         self._folder = folder
         self._sparse = Sparse(titles=titles)
-        self._shards: LRUCache[VersionId, edge.EdgeShard] = LRUCache(OPEN_AT_ONCE)
+        self._shards: LRUCache[VersionId, _Opened] = LRUCache(OPEN_AT_ONCE)
         self._guard = threading.Lock()  # of _shards; held for a moment only
         self._loading = threading.Lock()  # so that a version is opened once, however many threads ask for it
         folder.mkdir(parents=True, exist_ok=True)
@@ -128,20 +136,27 @@ class EdgeIndex:
         _remove(removed)
 
     def search(self, version: VersionId, *, text: str, vector: Vectors, limit: int) -> list[Candidate]:
-        shard = self._shard(version)
+        opened = self._opened(version)
         near = vector.tolist()
         words = self._sparse.query(text)
-        queries = {points.DENSE: near, points.SPARSE: words, points.QUESTION: near}
-        requests = [
-            edge.QueryRequest(limit=limit, query=edge.Query.Nearest(query, using=name), with_payload=[points.CHUNK])
+        queries = {
+            name: edge.Query.Nearest(query, using=name)
+            for name, query in ((points.DENSE, near), (points.SPARSE, words), (points.QUESTION, near))
+        }
+        requests = {
+            name: edge.QueryRequest(limit=limit, query=query, with_payload=[points.CHUNK])
             for name, query in queries.items()
-        ]
+        }
+        if opened.has_sentences:
+            passages = [edge.Prefetch(limit=limit, query=queries[name]) for name in (points.DENSE, points.SPARSE)]
+            nearest = edge.Query.Nearest([near], using=points.SENTENCES)
+            requests[points.SENTENCES] = edge.QueryRequest(limit=2 * limit, query=nearest, prefetches=passages)
         with _unreadable(version):
-            found = shard.query_batch(edge.QueryBatchRequest(requests))
-        return points.candidates(dict(zip(queries, found, strict=True)), version, self._sparse.shared(words))
+            found = opened.shard.query_batch(edge.QueryBatchRequest(list(requests.values())))
+        return points.candidates(dict(zip(requests, found, strict=True)), version, self._sparse.shared(words))
 
     def chunks(self, version: VersionId) -> Iterator[Chunk]:
-        shard = self._shard(version)
+        shard = self._opened(version).shard
         return (points.chunk_of(record.payload, version) for some in _scroll(shard, version) for record in some)
 
     def close(self) -> None:
@@ -185,7 +200,7 @@ class EdgeIndex:
                 shard.update(edge.UpdateOperation.update_vectors(weights))
         return count
 
-    def _shard(self, version: VersionId) -> edge.EdgeShard:
+    def _opened(self, version: VersionId) -> "_Opened":
         """The version, opened. Whoever holds it may go on searching after it was deleted or let go."""
         try:
             folder = self._existing(version)
@@ -205,9 +220,10 @@ class EdgeIndex:
             except Damaged:
                 self._existing(version)  # it may have been deleted just now, which is no damage
                 raise
+            opened = _Opened(shard=shard, has_sentences=_has_sentences(folder))
             with self._guard:
-                self._shards[version] = shard
-        return shard
+                self._shards[version] = opened
+        return opened
 
     def _existing(self, version: VersionId) -> Path:
         folder = self._folder / version
@@ -232,11 +248,28 @@ class EdgeIndex:
 
 def _config(dimension: int) -> edge.EdgeConfig:
     near = edge.EdgeVectorParams(dimension, edge.Distance.Cosine)
+    several = edge.EdgeVectorParams(
+        dimension,
+        edge.Distance.Cosine,
+        multivector_config=edge.MultiVectorConfig(edge.MultiVectorComparator.MaxSim),
+        datatype=edge.VectorStorageDatatype.Float16,
+        # Only passages that a channel found are asked for their sentences, so there is no graph of these.
+        hnsw_config=edge.HnswIndexConfig(m=0, ef_construct=4, full_scan_threshold=10),
+    )
     return edge.EdgeConfig(
-        vectors={points.DENSE: near, points.QUESTION: near},
+        vectors={points.DENSE: near, points.QUESTION: near, points.SENTENCES: several},
         sparse_vectors={points.SPARSE: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)},
         wal_enabled=False,  # a version is written once; without the log, several processes may open it
     )
+
+
+def _has_sentences(folder: Path) -> bool:
+    """What the vendor wrote of the version's vectors; a version whose folder lacks that is of an older release."""
+    try:
+        written = json.loads((folder / "edge_config.json").read_text(encoding="utf-8"))
+        return points.SENTENCES in written["vectors"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
 
 
 def _scroll(shard: edge.EdgeShard, version: VersionId, *, kind: str | None = None) -> Iterator[list[edge.Record]]:

@@ -1,8 +1,9 @@
 """What the two Qdrant adapters share: names of versions, points, and three channels to one list of candidates.
 
-A point has only the vectors that its kind is searched by: `dense` and `bm25` for a passage, `question` for a known
-question, which leads to a correction or to the passage that was confirmed to answer it. So no channel can return the
-other kind, neither the graphs nor the document frequencies of BM25 mix the two, and a search needs no filter.
+A point has only the vectors that its kind is searched by: `dense`, `sentences` and `bm25` for a passage, `question`
+for a known question, which leads to a correction or to the passage that was confirmed to answer it. So no channel can
+return the other kind, neither the graphs nor the document frequencies of BM25 mix the two, and a search needs no
+filter. Sentences are no channel: they tell more of what the others found.
 """
 
 import math
@@ -20,6 +21,7 @@ from rag_flywheel.ports import Entry
 DENSE = "dense"
 SPARSE = "bm25"
 QUESTION = "question"
+SENTENCES = "sentences"  # of a passage; the nearest of them counts, for passages that a channel found
 KIND = "kind"  # payload: PASSAGE or KNOWN, indexed
 PASSAGE = "passage"
 KNOWN = "known question"
@@ -82,14 +84,15 @@ def point_id(chunk: Chunk) -> uuid.UUID:
     return uuid.uuid5(_NAMESPACE, chunk.chunk_id)
 
 
-def dense_vectors(entry: Entry, *, dimension: int) -> dict[str, list[float]]:
-    """The vector that the entry is searched by, under its name. Raises ValueError when one has another size."""
-    for vector in (entry.vector, entry.question_vector):
+def dense_vectors(entry: Entry, *, dimension: int) -> dict[str, list[float] | list[list[float]]]:
+    """The vectors that the entry is searched by, under their names. Raises ValueError when one has another size."""
+    for vector in (entry.vector, entry.question_vector, *(() if entry.sentences is None else entry.sentences)):
         if vector is not None and vector.shape != (dimension,):
             raise ValueError(f"chunk {entry.chunk.chunk_id} has a vector of shape {vector.shape}, not ({dimension},)")
     if entry.question_vector is not None:
         return {QUESTION: entry.question_vector.tolist()}
-    return {DENSE: entry.vector.tolist()}
+    whole = entry.vector.tolist()
+    return {DENSE: whole, SENTENCES: [whole] if entry.sentences is None else entry.sentences.tolist()}
 
 
 def payload(chunk: Chunk) -> dict[str, str]:
@@ -135,6 +138,7 @@ def candidates(
             scores=Scores(
                 dense=by.get(DENSE),
                 sparse=by.get(SPARSE),
+                sentence=by.get(SENTENCES),
                 question=by.get(QUESTION),
                 words=None if (question := chunks[key].question) is None else shared_words(question),
             ),

@@ -15,6 +15,7 @@ import math
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 
+from cachetools import LRUCache
 from qdrant_client import QdrantClient, models
 from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
@@ -59,6 +60,8 @@ class QdrantIndex:
         self._alias = f"{prefix}-live"
         self._sparse = Sparse(titles=titles)
         self._moving = threading.Lock()
+        self._guard = threading.Lock()  # of _sentences; held for a moment only
+        self._sentences: LRUCache[VersionId, bool] = LRUCache(100)
 
     def build(self, version: VersionId, *, dimension: int, batches: Iterable[Sequence[Entry]]) -> int:
         points.check_version(version)
@@ -67,9 +70,17 @@ class QdrantIndex:
             if self._client.collection_exists(collection):
                 raise ValueError(f"version {version} exists already, or its unfinished build does: choose another name")
             near = models.VectorParams(size=dimension, distance=models.Distance.COSINE)
+            several = models.VectorParams(
+                size=dimension,
+                distance=models.Distance.COSINE,
+                multivector_config=models.MultiVectorConfig(comparator=models.MultiVectorComparator.MAX_SIM),
+                datatype=models.Datatype.FLOAT16,
+                # Only passages that a channel found are asked for their sentences, so there is no graph of these.
+                hnsw_config=models.HnswConfigDiff(m=0),
+            )
             self._client.create_collection(
                 collection,
-                vectors_config={points.DENSE: near, points.QUESTION: near},
+                vectors_config={points.DENSE: near, points.QUESTION: near, points.SENTENCES: several},
                 sparse_vectors_config={points.SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)},
                 on_disk_payload=True,
             )
@@ -131,13 +142,23 @@ class QdrantIndex:
             points.SPARSE: models.SparseVector(indices=words.indices, values=words.values),
             points.QUESTION: near,
         }
-        requests = [
-            models.QueryRequest(query=query, using=name, limit=limit, with_payload=[points.CHUNK])
+        requests = {
+            name: models.QueryRequest(query=query, using=name, limit=limit, with_payload=[points.CHUNK])
             for name, query in queries.items()
-        ]
+        }
+        if self._has_sentences(version):
+            requests[points.SENTENCES] = models.QueryRequest(
+                query=[near],
+                using=points.SENTENCES,
+                limit=2 * limit,
+                prefetch=[
+                    models.Prefetch(query=queries[name], using=name, limit=limit)
+                    for name in (points.DENSE, points.SPARSE)
+                ],
+            )
         with _translated(version):
-            found = self._client.query_batch_points(self._complete(version), requests)
-        channels = {name: response.points for name, response in zip(queries, found, strict=True)}
+            found = self._client.query_batch_points(self._complete(version), list(requests.values()))
+        channels = {name: response.points for name, response in zip(requests, found, strict=True)}
         return points.candidates(channels, version, self._sparse.shared(words))
 
     def chunks(self, version: VersionId) -> Iterator[Chunk]:
@@ -179,6 +200,18 @@ class QdrantIndex:
             with _translated(version):
                 self._client.update_vectors(collection, weights, wait=True)
         return count
+
+    def _has_sentences(self, version: VersionId) -> bool:
+        """Versions of older releases have none. Asked once: a version never changes."""
+        with self._guard:
+            known = self._sentences.get(version)
+        if known is None:
+            with _translated(version):
+                vectors = self._client.get_collection(self._complete(version)).config.params.vectors
+            known = isinstance(vectors, dict) and points.SENTENCES in vectors
+            with self._guard:
+                self._sentences[version] = known
+        return known
 
     def _scroll(
         self, collection: str, version: VersionId, *, kind: str | None = None

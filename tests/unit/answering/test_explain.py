@@ -19,7 +19,7 @@ from rag_flywheel.domain import (
     VersionState,
 )
 from rag_flywheel.errors import Damaged, NotFound
-from rag_flywheel.search.fusion import DENSE, FEATURES, KNOWN, RERANK, RRF, SPARSE
+from rag_flywheel.search.fusion import DENSE, FEATURES, KNOWN, RERANK, RRF, SENTENCE, SPARSE
 from rag_flywheel.services import Services
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.rankings import MemoryRerankers
@@ -75,14 +75,15 @@ def test_the_recorded_ranking_is_told_with_its_texts_and_its_use(made: Services)
     assert all(passage.shown for passage in said.passages)
 
 
-def test_without_learned_weights_reciprocal_rank_fusion_is_the_whole_score(made: Services) -> None:
-    publish(made, "v1")
+def test_of_an_older_version_without_learned_weights_reciprocal_rank_fusion_is_the_whole_score(made: Services) -> None:
+    publish(made, "v1", learned=LearnedRanking(fusion={}))
     for passage in explained(asked(made)).passages:
         assert [part.name for part in passage.features] == list(FEATURES)
         assert {part.name: part.weight for part in passage.features} == {
             RRF: 1.0,
             DENSE: 0.0,
             SPARSE: 0.0,
+            SENTENCE: 0.0,
             KNOWN: 0.0,
             RERANK: 0.0,
         }

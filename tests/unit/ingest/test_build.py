@@ -1,6 +1,7 @@
 """Sources and corrections to entries; nothing unchanged is worked on again."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from ingest.reading.sources import fingerprint, list_files
 from rag_flywheel.config import Config, Ingest
 from rag_flywheel.domain import Document, ReviewedCorrection
 from rag_flywheel.ports import Redacted
+from rag_flywheel.search.texts import SENTENCES_AT_MOST
 from tests.fakes.encoder import HashingEncoder
 from tests.fakes.rankings import MemoryCache
 from tests.fakes.redactor import FakeRedactor
@@ -113,6 +115,24 @@ def test_a_known_question_has_its_own_vector_beside_that_of_the_passage_it_leads
     assert np.array_equal(asked.vector, itself.vector)
     assert asked.question_vector is not None
     assert np.array_equal(asked.question_vector, encoder.encode_queries(["What does it say?"])[0])
+
+
+def test_a_passage_has_the_vectors_of_its_sentences_below_their_heading() -> None:
+    text = "# Care\n\nRinse the filter. Dry it in the sun."
+    heading = chunk("a", text)
+    encoder = HashingEncoder()
+    piece = replace(heading, headings=("Care",))
+    [[entry]] = build.entries([piece], encoder=encoder, titles=True, on_step=lambda done, total: None)
+    expected = encoder.encode_documents(["Care\nRinse the filter.", "Care\nDry it in the sun."])
+    assert entry.sentences is not None
+    assert np.allclose(entry.sentences[-2:], expected)
+
+
+def test_the_sentences_of_a_very_long_table_share_vectors() -> None:
+    piece = chunk("a", "\n\n".join(f"Row {number} holds value {number}." for number in range(100)))
+    [[entry]] = build.entries([piece], encoder=HashingEncoder(), titles=False, on_step=lambda done, total: None)
+    assert entry.sentences is not None
+    assert 16 <= len(entry.sentences) <= SENTENCES_AT_MOST
 
 
 def test_a_part_of_a_large_file_that_is_unchanged_is_not_masked_again(tmp_path: Path) -> None:

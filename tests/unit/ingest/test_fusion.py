@@ -5,8 +5,8 @@ import pytest
 
 from ingest.learning.fusion import Example, examples, fit, learn
 from ingest.learning.pairs import Lesson
-from rag_flywheel.domain import Scores
-from rag_flywheel.search.fusion import DENSE, FEATURES, KNOWN, RERANK, RRF, SPARSE, features
+from rag_flywheel.domain import UNTUNED, Scores
+from rag_flywheel.search.fusion import DENSE, FEATURES, KNOWN, RERANK, RRF, SENTENCE, SPARSE, features
 from tests.fakes.samples import chunk, confirmed_chunk, passage
 
 CHANNELS = [FEATURES.index(name) for name in (RRF, DENSE, SPARSE)]
@@ -48,19 +48,20 @@ def test_what_a_known_question_led_to_is_no_example_of_what_the_channels_found()
 def test_with_few_questions_the_weights_stay_near_the_untuned_ranking() -> None:
     """In standard deviations of each feature, as the penalty measures them."""
     few, many = ([example(number, knows=DENSE) for number in range(count)] for count in (2, 80))
-    shares = []
+    away = []
     for known in (few, many):
         deviations = np.mean([asked.values[:, CHANNELS].std(axis=0) for asked in known], axis=0)
-        scaled = dict(zip((RRF, DENSE, SPARSE), deviations * list(fit(known, CHANNELS).values()), strict=True))
-        shares.append(abs(scaled[DENSE]) / abs(scaled[RRF]))
-    assert shares[0] < 0.5 * shares[1]
+        untuned = np.array([UNTUNED.get(FEATURES[at], 0.0) for at in CHANNELS])
+        moved = deviations * (np.array(list(fit(known, CHANNELS).values())) - untuned)
+        away.append(float(np.linalg.norm(moved)))
+    assert away[0] < 0.5 * away[1]
 
 
 def test_the_size_of_a_feature_does_not_matter() -> None:
     """A penalty on raw weights would hold back a channel whose scores lie close together."""
     known = [example(number, knows=DENSE) for number in range(30)]
     close = [
-        Example(cluster=asked.cluster, weight=1.0, values=asked.values * [1, 0.1, 1, 1, 1], relevant=asked.relevant)
+        Example(cluster=asked.cluster, weight=1.0, values=asked.values * [1, 0.1, 1, 1, 1, 1], relevant=asked.relevant)
         for asked in known
     ]
     assert fit(close, CHANNELS)[DENSE] == pytest.approx(10 * fit(known, CHANNELS)[DENSE], rel=0.02)
@@ -90,7 +91,7 @@ def test_weights_are_left_out_where_they_are_no_better_on_questions_not_learned_
 
 def test_more_proof_can_be_asked_for_than_there_is() -> None:
     known = [example(number, knows=DENSE) for number in range(30)]
-    assert set(learn(known, without=(RERANK,), baseline={}, errors=0.0)[0]) == {RRF, DENSE, SPARSE}
+    assert set(learn(known, without=(RERANK,), baseline={}, errors=0.0)[0]) == {RRF, DENSE, SPARSE, SENTENCE}
     assert learn(known, without=(RERANK,), baseline={}, errors=50.0)[0] == {}
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from rag_flywheel.domain import Admission, Candidate, LearnedRanking, Passage, Scores, VersionId
+from rag_flywheel.domain import UNTUNED, Admission, Candidate, LearnedRanking, Passage, Scores, VersionId
 from rag_flywheel.ports import Reranker
 from rag_flywheel.search.admission import fits, is_confirmed, is_known
 from rag_flywheel.search.fusion import DENSE, KNOWN, RERANK, SPARSE
@@ -193,9 +193,16 @@ def test_as_new_leaves_out_what_was_confirmed_for_this_very_question_and_nothing
 # --- retrieve -------------------------------------------------------------------------------------------------------
 
 
-def test_without_anything_learned_the_order_is_reciprocal_rank_fusion() -> None:
+def test_without_anything_learned_the_order_is_that_of_the_untuned_weights() -> None:
     candidates = [found("a", dense=0.9), found("b", dense=0.8, sparse=5.0), found("c", sparse=9.0)]
     passages = retrieve("q", searcher=searcher(candidates))
+    assert passages == retrieve("q", searcher=searcher(candidates, LearnedRanking(fusion=dict(UNTUNED))))
+    assert documents(passages)[0] == "c"
+
+
+def test_a_version_of_an_older_release_that_learned_nothing_ranks_by_reciprocal_rank_fusion() -> None:
+    candidates = [found("a", dense=0.9), found("b", dense=0.8, sparse=5.0), found("c", sparse=9.0)]
+    passages = retrieve("q", searcher=searcher(candidates, LearnedRanking(fusion={})))
     assert documents(passages) == ["b", "a", "c"]  # b: 1/62 + 1/62; a and c: 1/61, in the order in which they came
     assert passages[0].score == pytest.approx((2 / 62) * 61 / 2)
 
