@@ -53,8 +53,8 @@ def streamed(
 ) -> StreamingResponse:
     """An answer as the events that `events` makes of its pieces. Raises what fails before the first piece is there.
 
-    A reader who hangs up before the answer is whole has given up, which is recorded as such a person's signal. The
-    answer is made to its end all the same: what was begun can then be looked at, and rated, like any other.
+    A reader who hangs up before the answer is whole has given up, which is recorded in the asker's name. The answer is
+    made to its end all the same: it can then be looked at, and rated, like any other.
     """
     pieces = state.chat.stream(question, interaction_id=interaction_id)
     pieces = itertools.chain([next(pieces)], pieces)

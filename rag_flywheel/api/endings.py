@@ -7,6 +7,9 @@ from typing import Literal
 
 from rag_flywheel.domain import Interaction
 
+FinishReason = Literal["stop", "length"]
+"""As OpenAI says it; "length": there were more words than the answer may have."""
+
 _BEGINNING = re.compile(r"(?<!\S)\S")
 
 
@@ -16,7 +19,7 @@ class Ending:
 
     interaction: Interaction
     text: str
-    reason: Literal["stop", "length"]  # "length": there were more words
+    reason: FinishReason
 
 
 def bounded(pieces: Iterable[str | Interaction], *, stops: Sequence[str], words: int | None) -> Iterator[str | Ending]:
@@ -26,7 +29,7 @@ def bounded(pieces: Iterable[str | Interaction], *, stops: Sequence[str], words:
     for, so that the interaction is the whole one.
     """
     said, sent, begun = "", 0, 0
-    cut: tuple[int, Literal["stop", "length"]] | None = None
+    cut: tuple[int, FinishReason] | None = None
     for piece in pieces:
         if isinstance(piece, Interaction):
             if sent < len(said):
@@ -47,7 +50,7 @@ def bounded(pieces: Iterable[str | Interaction], *, stops: Sequence[str], words:
 
 def _cuts(
     said: str, before: int, stops: Sequence[str], beginnings: Sequence[int], left: int | None
-) -> Iterator[tuple[int, Literal["stop", "length"]]]:
+) -> Iterator[tuple[int, FinishReason]]:
     """Where the answer would have to end, of all that ends it in what came after the first `before` characters."""
     if left is not None and left < len(beginnings):
         yield beginnings[left], "length"

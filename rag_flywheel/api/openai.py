@@ -14,7 +14,7 @@ from fastapi import APIRouter, Header
 from fastapi.responses import StreamingResponse
 
 from rag_flywheel.api.chat import streamed
-from rag_flywheel.api.endings import Ending, bounded
+from rag_flywheel.api.endings import Ending, FinishReason, bounded
 from rag_flywheel.api.failures import failed
 from rag_flywheel.api.models import TEXT_AT_MOST, Body, chat_reply
 from rag_flywheel.api.openai_models import (
@@ -26,7 +26,6 @@ from rag_flywheel.api.openai_models import (
     ChunkDelta,
     Completion,
     CompletionBody,
-    FinishReason,
     FlywheelFields,
     Message,
     ModelName,

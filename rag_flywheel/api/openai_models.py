@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from rag_flywheel.api.endings import FinishReason
 from rag_flywheel.api.models import TEXT_AT_MOST, Body, CitationReply, Group
 
 MODEL = "rag-flywheel"
@@ -222,9 +223,6 @@ class AnswerMessage(Body):
     role: Literal["assistant"] = "assistant"
     content: str
     refusal: None = None
-
-
-FinishReason = Literal["stop", "length"]
 
 
 class Choice(Body):
