@@ -53,7 +53,7 @@ def models(state: Shared) -> ModelsReply:
     return ModelsReply(data=[_model(state)])
 
 
-@routes.get("/models/{model}")
+@routes.get("/models/{model:path}")
 def model(model: ModelName, state: Shared) -> ModelReply:
     """The one model there is, and 404 for any other name."""
     return _model(state)

@@ -178,7 +178,7 @@ def test_a_body_that_does_not_say_it_is_json_is_an_unsupported_type(http: TestCl
         ("POST", "/v1/responses", 404, None),
         ("GET", "/v1", 404, None),
         ("GET", "/v1/models/gpt-4o", 404, "model_not_found"),
-        ("GET", "/v1/models/a/b", 404, None),
+        ("GET", "/v1/models/meta-llama/Llama-3", 404, "model_not_found"),
         ("GET", DOOR, 405, "method_not_supported"),
         ("DELETE", "/v1/models", 405, "method_not_supported"),
     ],

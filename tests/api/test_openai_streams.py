@@ -17,6 +17,7 @@ from rag_flywheel.services import Services
 from tests.fakes.services import publish, services
 from tests.fakes.serving import Dictated, served
 
+HEARD = 0.5  # seconds in which the server hears of it, while the next piece is being made
 ASKED = {"model": "rag-flywheel", "messages": [{"role": "user", "content": "How do I put it back?"}], "user": "ada"}
 
 
@@ -60,7 +61,7 @@ def test_a_reader_who_hangs_up_has_abandoned_an_answer_that_is_recorded_whole(
             lines = (line for line in reply.iter_lines() if line)
             name = json.loads(next(lines).removeprefix("data: "))["id"]
             assert json.loads(next(lines).removeprefix("data: "))["choices"][0]["delta"]["content"] == "One "
-        time.sleep(0.1)  # the server hears of it while the next piece is being made
+        time.sleep(HEARD)
         generator.go_on.set()
         assert eventually(lambda: kinds(made) == [FeedbackKind.ABANDONED])
         assert made.ledger.interaction(name).answer == "One two three."
@@ -78,7 +79,7 @@ def test_a_reader_who_hangs_up_with_the_official_client_can_still_rate_the_answe
         stream = client.chat.completions.create(**ASKED, stream=True)  # type: ignore[call-overload]
         name = next(iter(stream)).id
         stream.close()
-        time.sleep(0.1)
+        time.sleep(HEARD)
         generator.go_on.set()
         assert eventually(lambda: kinds(made) == [FeedbackKind.ABANDONED])
         given = {"interaction_id": name, "kind": "thumb", "value": "down"}
@@ -89,7 +90,7 @@ def test_a_reader_of_our_own_stream_who_hangs_up_has_abandoned_it_too(made: Serv
     with served(made) as url, httpx.Client(base_url=url) as http:
         with http.stream("POST", "/chat", json={"question": "How?", "stream": True}) as reply:
             next(reply.iter_lines())
-        time.sleep(0.1)
+        time.sleep(HEARD)
         generator.go_on.set()
         assert eventually(lambda: kinds(made) == [FeedbackKind.ABANDONED])
 
@@ -102,7 +103,7 @@ def test_a_reader_who_hangs_up_before_anything_was_said_has_abandoned_the_answer
         with socket.create_connection((urlsplit(url).hostname, urlsplit(url).port)) as raw:
             head = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
             raw.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-        time.sleep(0.1)
+        time.sleep(HEARD)
         generator.go_on.set()
         assert eventually(lambda: kinds(made) == [FeedbackKind.ABANDONED])
 
@@ -124,7 +125,7 @@ def test_an_answer_that_breaks_off_after_its_reader_hung_up_leaves_nothing(tmp_p
     with served(made) as url, httpx.Client(base_url=url) as http:
         with http.stream("POST", "/v1/chat/completions", json=ASKED | {"stream": True}) as reply:
             next(reply.iter_lines())
-        time.sleep(0.1)
+        time.sleep(HEARD)
         generator.go_on.set()
         assert http.get("/v1/models").status_code == 200
     assert (made.ledger.interactions(limit=1), signals(made)) == ([], [])

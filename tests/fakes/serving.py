@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import uvicorn
 
 from rag_flywheel.api.app import create_app
+from rag_flywheel.api.server import Patient
 from rag_flywheel.domain import Draft, Passage, Turn
 from rag_flywheel.errors import LanguageModelUnavailable
 from rag_flywheel.services import Services
@@ -16,7 +17,8 @@ from rag_flywheel.services import Services
 @contextlib.contextmanager
 def served(made: Services) -> Iterator[str]:
     """The address of a server that answers with these services."""
-    server = uvicorn.Server(uvicorn.Config(create_app(made), host="127.0.0.1", port=0, log_level="error"))
+    settings = uvicorn.Config(create_app(made), host="127.0.0.1", port=0, http=Patient, log_level="error")
+    server = uvicorn.Server(settings)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
