@@ -60,7 +60,8 @@ def streamed(
     pieces = itertools.chain([next(pieces)], pieces)
     after = BackgroundTasks()
     after.add_task(_read_on, pieces, state, question, interaction_id)
-    return StreamingResponse(events(pieces), media_type="text/event-stream", headers=PIECE_BY_PIECE, background=after)
+    headers = {**PIECE_BY_PIECE, "X-Interaction-Id": interaction_id}
+    return StreamingResponse(events(pieces), media_type="text/event-stream", headers=headers, background=after)
 
 
 def _read_on(

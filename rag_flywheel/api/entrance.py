@@ -50,7 +50,13 @@ class FromPages:
 
     def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
         self._app = app
-        self._open = CORSMiddleware(app, allow_origins=origins, allow_methods=("GET", "POST"), allow_headers=("*",))
+        self._open = CORSMiddleware(
+            app,
+            allow_origins=origins,
+            allow_methods=("GET", "POST"),
+            allow_headers=("*",),
+            expose_headers=("X-Interaction-Id",),
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")

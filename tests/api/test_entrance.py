@@ -49,6 +49,11 @@ def test_a_page_that_is_not_named_may_not_ask(tmp_path: Path, other: str) -> Non
     assert "access-control-allow-origin" not in preflight(door(tmp_path, PAGE), "/v1/chat/completions", other)
 
 
+def test_a_page_can_read_the_id_of_an_answer_that_is_streamed(tmp_path: Path) -> None:
+    reply = door(tmp_path, PAGE).get("/v1/models", headers={"Origin": PAGE})
+    assert reply.headers["access-control-expose-headers"] == "X-Interaction-Id"
+
+
 def test_without_origins_no_page_may_ask(tmp_path: Path) -> None:
     assert preflight(door(tmp_path), "/v1/chat/completions", PAGE) == {}
 

@@ -90,9 +90,12 @@ def test_a_reader_of_our_own_stream_who_hangs_up_has_abandoned_it_too(made: Serv
     with served(made) as url, httpx.Client(base_url=url) as http:
         with http.stream("POST", "/chat", json={"question": "How?", "stream": True}) as reply:
             next(reply.iter_lines())
+            name = reply.headers["x-interaction-id"]
         time.sleep(HEARD)
         generator.go_on.set()
         assert eventually(lambda: kinds(made) == [FeedbackKind.ABANDONED])
+        given = {"interaction_id": name, "kind": "thumb", "value": "down"}
+        assert http.post("/feedback", json=given).status_code == 201
 
 
 def test_a_reader_who_hangs_up_before_anything_was_said_has_abandoned_the_answer(
