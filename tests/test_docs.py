@@ -249,7 +249,7 @@ def _routes() -> set[tuple[str, str]]:
 
 def _served(method: str, path: str) -> bool:
     return any(
-        method in ("", known) and re.fullmatch(re.sub(r"\{\w+\}", r"[^/]+", pattern), path)
+        method in ("", known) and re.fullmatch(re.sub(r"\{\w+(:path)?\}", r"[^/]+", pattern), path)
         for known, pattern in _routes()
     )
 
@@ -294,7 +294,7 @@ def test_the_handbook_names_every_route() -> None:
     named = {
         (method, re.sub(r"\{\w+\}", "{}", route)) for method, route in re.findall(r"\b(GET|POST) (/[\w/{}-]+)", text)
     }
-    every = {(method, re.sub(r"\{\w+\}", "{}", route)) for method, route in _routes()}
+    every = {(method, re.sub(r"\{\w+(:path)?\}", "{}", route)) for method, route in _routes()}
     assert every - named - {("GET", "/docs"), ("GET", "/v1/models/{}")} == set()
 
 

@@ -1,24 +1,19 @@
 """The HTTP API: one FastAPI app over the services."""
 
 import contextlib
-import logging
 from collections.abc import AsyncIterator
 from importlib.metadata import version
 from typing import Any, Literal
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI
 
 from rag_flywheel.api import aside, chat, corrections, deployment, explain, golden, openai, versions
+from rag_flywheel.api.entrance import BodyLimit, FromPages
+from rag_flywheel.api.failures import CompletionFailure, answer_failures
 from rag_flywheel.api.models import Body, Failure
-from rag_flywheel.api.openai import CompletionFailure, FailureDetail
 from rag_flywheel.api.state import Shared, make_state
 from rag_flywheel.config import Config, masked
-from rag_flywheel.errors import FlywheelError
 from rag_flywheel.services import Services
-
-logger = logging.getLogger("rag_flywheel.api")
 
 STATUSES = (404, 409, 422, 500, 503)
 """Of the errors of `errors`."""
@@ -44,12 +39,14 @@ def create_app(services: Services) -> FastAPI:
         summary="Answers from your documents that get better with every reviewed correction.",
     )
     app.state.flywheel = make_state(services)
-    app.add_exception_handler(FlywheelError, _our_error)
-    app.add_exception_handler(RequestValidationError, _bad_request)
-    failures = _failures(Failure)
+    answer_failures(app)
+    app.add_middleware(BodyLimit, most=services.config.api.body_mb * 1_000_000)
+    if services.config.api.cors_origins:
+        app.add_middleware(FromPages, origins=services.config.api.cors_origins)
+    failures: dict[int | str, dict[str, Any]] = {status: {"model": Failure} for status in STATUSES}
     for doors in (chat, explain, corrections, aside, golden, versions, deployment):
         app.include_router(doors.routes, responses=failures)
-    app.include_router(openai.routes, responses=_failures(CompletionFailure))
+    app.include_router(openai.routes, responses={status: {"model": CompletionFailure} for status in ("4XX", "5XX")})
     app.add_api_route("/config", settings, methods=["GET"], tags=["operation"], responses=failures)
     app.add_api_route("/health", health, methods=["GET"], tags=["operation"], responses=failures)
     return app
@@ -63,38 +60,3 @@ def health(state: Shared) -> HealthReply:
 def settings(state: Shared) -> Config:
     """The settings in force, passwords masked."""
     return masked(state.services.config)
-
-
-def _failures(model: type[Body]) -> dict[int | str, dict[str, Any]]:
-    return {status: {"model": model} for status in STATUSES}
-
-
-def _our_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, FlywheelError)
-    if error.http_status >= 500:
-        logger.error("%s %s: %s", request.method, request.url.path, type(error).__name__)
-    return _reply(error.http_status, type(error).__name__, str(error), openai_style=_openai_path(request))
-
-
-def _bad_request(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)
-    # What was sent is left out of the message: it may hold a person's text.
-    mistakes = [
-        f"{'.'.join(str(place) for place in mistake['loc'][1:]) or 'body'}: {mistake['msg']}"
-        for mistake in error.errors()
-    ]
-    return _reply(422, "InvalidInput", "; ".join(mistakes), openai_style=_openai_path(request))
-
-
-def _openai_path(request: Request) -> bool:
-    return request.url.path.startswith("/v1/")
-
-
-def _reply(status: int, kind: str, message: str, *, openai_style: bool) -> JSONResponse:
-    failure: Body = Failure(error=kind, detail=message)
-    if openai_style:
-        shape: Literal["invalid_request_error", "server_error"] = (
-            "invalid_request_error" if status < 500 else "server_error"
-        )
-        failure = CompletionFailure(error=FailureDetail(message=message, type=shape, code=kind, param=None))
-    return JSONResponse(failure.model_dump(), status_code=status)

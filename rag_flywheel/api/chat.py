@@ -1,19 +1,26 @@
 """POST /chat, whole or as Server-Sent Events."""
 
 import itertools
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 
-from fastapi import APIRouter
+from fastapi import APIRouter, BackgroundTasks
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 from pydantic import BaseModel
 
 from rag_flywheel.api.models import ChatBody, ChatReply, Delta, Failure, chat_reply
 from rag_flywheel.api.state import Shared, State
-from rag_flywheel.domain import Interaction, InteractionId, Question
+from rag_flywheel.domain import FeedbackKind, Interaction, InteractionId, Question
 from rag_flywheel.errors import FlywheelError
+from rag_flywheel.feedback import intake
+
+logger = logging.getLogger("rag_flywheel.api")
 
 routes = APIRouter(tags=["chat"])
+
+PIECE_BY_PIECE = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+"""Neither a cache nor nginx, which heeds the second, may keep a stream until it is whole."""
 
 
 @routes.post("/chat", response_model=ChatReply)
@@ -35,13 +42,50 @@ def chat(body: ChatBody, state: Shared) -> ChatReply | StreamingResponse:
     interaction_id = InteractionId(state.services.new_id())
     if not body.stream:
         return chat_reply(state.chat.answer(question, interaction_id=interaction_id))
-    return StreamingResponse(_events(started(state, question, interaction_id)), media_type="text/event-stream")
+    return streamed(state, question, interaction_id, _events)
 
 
-def started(state: State, question: Question, interaction_id: InteractionId) -> Iterator[str | Interaction]:
-    """The stream of an answer whose first piece is there, so that a failure before it is still an HTTP status."""
+def streamed(
+    state: State,
+    question: Question,
+    interaction_id: InteractionId,
+    events: Callable[[Iterator[str | Interaction]], Iterator[str] | Iterator[bytes]],
+) -> StreamingResponse:
+    """An answer as the events that `events` makes of its pieces. Raises what fails before the first piece is there.
+
+    A reader who hangs up before the answer is whole has given up, which is recorded in the asker's name. The answer is
+    made to its end all the same: it can then be looked at, and rated, like any other.
+    """
     pieces = state.chat.stream(question, interaction_id=interaction_id)
-    return itertools.chain([next(pieces)], pieces)
+    pieces = itertools.chain([next(pieces)], pieces)
+    after = BackgroundTasks()
+    after.add_task(_read_on, pieces, state, question, interaction_id)
+    headers = {**PIECE_BY_PIECE, "X-Interaction-Id": interaction_id}
+    return StreamingResponse(events(pieces), media_type="text/event-stream", headers=headers, background=after)
+
+
+def _read_on(
+    pieces: Iterator[str | Interaction], state: State, question: Question, interaction_id: InteractionId
+) -> None:
+    """Read what the reader left, which is nothing where nobody hung up."""
+    services = state.services
+    try:
+        if any(isinstance(piece, Interaction) for piece in pieces):
+            signal = intake.Signal(
+                interaction_id=interaction_id, kind=FeedbackKind.ABANDONED, value=True, user=question.user
+            )
+            services.ledger.add_feedback(
+                intake.prepare(
+                    signal,
+                    ledger=services.ledger,
+                    redactor=services.redactor,
+                    minimum_similarity=services.config.generator.minimum_similarity,
+                    at=services.now(),
+                    new_id=services.new_id,
+                )
+            )
+    except FlywheelError as error:
+        logger.error("an answer whose reader had hung up: %s", type(error).__name__)
 
 
 def _events(pieces: Iterator[str | Interaction]) -> Iterator[bytes]:

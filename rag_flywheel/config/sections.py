@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from rag_flywheel.config.source import Source, as_source
 
 _MAGIC = re.compile(r"[*?\[]")  # what makes a part of a path a pattern
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@A-Z]+")
 
 
 class _Section(BaseModel):
@@ -181,6 +182,19 @@ class Api(_Section):
     port: int = Field(8000, ge=0, le=65535)
     threads: int = Field(40, ge=1)
     workers: int = Field(1, ge=1)
+    body_mb: int = Field(8, ge=1, le=1024)
+    cors_origins: tuple[str, ...] = ()
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _as_browsers_send_them(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [origin for origin in origins if origin != "*" and not _ORIGIN.fullmatch(origin)]
+        if wrong:
+            raise ValueError(
+                f"an origin is a scheme, a host and perhaps a port in small letters, with nothing after it, such as "
+                f"https://chat.example.org, or * for any; found {', '.join(wrong)}"
+            )
+        return origins
 
 
 class Config(_Section):

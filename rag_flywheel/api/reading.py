@@ -1,0 +1,47 @@
+"""How a body whose model passes over most fields is read: only what the model takes is ever held.
+
+FastAPI makes Python objects of a whole body and keeps them while it is answered. Measured, 7.8 MB of empty lists in a
+field that nobody reads cost 190 MB for as long as the answer took.
+"""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import HTTPException, Request, Response
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
+
+
+class _Sparing(Request):
+    """A request whose JSON is an instance of the model, where it can be."""
+
+    def __init__(self, request: Request, model: type[BaseModel]) -> None:
+        super().__init__(request.scope, request.receive)
+        self._model = model
+
+    async def json(self) -> Any:
+        """The instance, or what FastAPI will find the mistakes in. Raises HTTPException where it is no JSON."""
+        try:
+            return self._model.model_validate_json(await self.body())
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            if first["type"] == "json_invalid":
+                raise HTTPException(400, first["ctx"]["error"]) from None
+            return await super().json()
+
+
+class SparingRoute(APIRoute):
+    """A route whose one body, if any, is read so."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        taken = [field.field_info.annotation for field in self.dependant.body_params]
+        if not taken:
+            return handle
+        [model] = taken
+        assert isinstance(model, type)
+
+        async def sparing(request: Request) -> Response:
+            return await handle(_Sparing(request, model))
+
+        return sparing
