@@ -120,7 +120,7 @@ def test_a_conversation_is_history(client: openai.OpenAI, made: Services) -> Non
             {"role": "user", "content": [{"type": "text", "text": "and what about it?"}]},
         ],
     )
-    assert made.ledger.interactions(limit=1)[0].query == "How do I install the service on Linux? and what about it?"
+    assert made.ledger.interactions(limit=1)[0].query == "and what about it? (install service Linux)"
 
 
 def test_the_official_client_lists_the_one_model(client: openai.OpenAI) -> None:
