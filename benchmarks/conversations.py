@@ -11,8 +11,10 @@ With `--write` it writes the weights that come with the project: run that when t
 import argparse
 import json
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +59,7 @@ def own(rewrite: Rewrite) -> None:
                 dragged.append(query != question)
             else:
                 joined.append(all(word in query.casefold() for word in row["about"].casefold().split()))
-            if dragged[-1:] == [True] if row["new"] else not joined[-1]:
+            if dragged[-1] if row["new"] else not joined[-1]:
                 wrong.append(f"{written}: {before[-2]} / {question} -> {query}")
         print(f"| {written} | {sum(dragged)} of {len(dragged)} | {sum(joined)} of {len(joined)} |")
     print("\n" + "\n".join(wrong) + "\n")
@@ -100,7 +102,7 @@ def score(query: str, right: set[str], searcher: Searcher) -> tuple[float, float
     return sum(found) / len(right), float(gains[: len(found)] @ found / gains[: len(right)].sum())
 
 
-def indexed(rows: list[dict[str, str]], encoder: Encoder, folder: Path, *, titles: bool) -> Searcher:
+def indexed(rows: list[dict[str, Any]], encoder: Encoder, folder: Path, *, titles: bool) -> Searcher:
     index = EdgeIndex(folder, titles=titles)
     texts = [f"{row['title']}\n{row['text']}" if titles else row["text"] for row in rows]
     vectors = encoder.encode_documents(texts)
@@ -119,11 +121,11 @@ def indexed(rows: list[dict[str, str]], encoder: Encoder, folder: Path, *, title
     )  # fmt: skip
 
 
-def users(history: list[Turn]) -> list[str]:
+def users(history: Sequence[Turn]) -> list[str]:
     return [turn.text for turn in history if turn.role == "user"]
 
 
-def lines(path: Path) -> list[dict]:
+def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 

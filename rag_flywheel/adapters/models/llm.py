@@ -229,7 +229,7 @@ def _is_wording(query: str, question: str, history: Sequence[Turn]) -> bool:
         return False
     said = {word for text in (question, *(turn.text for turn in history)) for word in _compared(text)}
     words = _compared(query)
-    return 2 * sum(word in said for word in words) >= len(words)
+    return 0 < len(words) <= 2 * sum(word in said for word in words)
 
 
 def _compared(text: str) -> list[str]:

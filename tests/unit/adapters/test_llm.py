@@ -148,6 +148,7 @@ def test_without_history_the_question_is_the_query(models: Models) -> None:
     [
         " ",
         '""',
+        "-",
         "I think " * 200,
         "I'm sorry, but I cannot help with that request",
         "You roll back a canary with the command for promotion.",
