@@ -20,7 +20,7 @@ from rag_flywheel.adapters.privacy.masked_generator import MaskedGenerator
 from rag_flywheel.adapters.privacy.redactor import NoRedactor, PresidioRedactor
 from rag_flywheel.adapters.web.webhooks import HttpWebhooks
 from rag_flywheel.answering.extractive import Extractive
-from rag_flywheel.answering.follow_ups import standalone
+from rag_flywheel.answering.follow_ups import rewriter
 from rag_flywheel.config import Config, Embedder, Secrets
 from rag_flywheel.errors import ConfigError
 from rag_flywheel.ports import (
@@ -55,7 +55,7 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
         encoders = functools.cache(functools.partial(_encoder, cache=cache))
         redactor = _redactor(config, "full")
         document_redactors = functools.cache(functools.partial(_redactor, config))
-        model = _language_model(config, secrets)
+        model = _language_model(config, secrets, encoders)
         yield Services(
             config=config,
             secrets=secrets,
@@ -112,7 +112,9 @@ def _extractive(config: Config, encoders: Callable[[Embedder], Encoder]) -> Gene
     )
 
 
-def _language_model(config: Config, secrets: Secrets) -> OpenAILikeGenerator | None:
+def _language_model(
+    config: Config, secrets: Secrets, encoders: Callable[[Embedder], Encoder]
+) -> OpenAILikeGenerator | None:
     """None where answers are extractive."""
     settings = config.generator
     if settings.kind == "extractive":
@@ -132,7 +134,7 @@ def _language_model(config: Config, secrets: Secrets) -> OpenAILikeGenerator | N
         max_tokens=settings.max_tokens,
         temperature=settings.temperature,
     )
-    return OpenAILikeGenerator(model, fallback=standalone)
+    return OpenAILikeGenerator(model, fallback=rewriter(encoders(config.embedder)))
 
 
 def _redactor(config: Config, policy: Literal["full", "dangerous", "nothing"]) -> Redactor:

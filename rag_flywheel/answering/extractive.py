@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from cachetools import LRUCache
 
-from rag_flywheel.answering.follow_ups import standalone
+from rag_flywheel.answering.follow_ups import rewriter
 from rag_flywheel.domain import Citation, Draft, Passage, Turn
 from rag_flywheel.domain.sentences import quotable
 from rag_flywheel.ports import Encoder, Vectors
@@ -45,9 +45,10 @@ class Extractive:
         self._minimum = minimum_similarity
         self._sentences = sentences
         self._vectors = _SentenceVectors(encoder)
+        self._rewrite = rewriter(encoder)
 
     def rewrite(self, question: str, history: Sequence[Turn]) -> str:
-        return standalone(question, history)
+        return self._rewrite(question, history)
 
     def answer(self, question: str, passages: Sequence[Passage]) -> Iterator[str | Draft]:
         """The pieces are sentences, or the whole correction; together they are the draft's text."""

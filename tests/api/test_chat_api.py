@@ -80,7 +80,7 @@ def test_history_turns_a_follow_up_into_a_standalone_query(http: TestClient, mad
     ]
     said = http.post("/chat", json={"question": "and what about it?", "history": history}).json()
     assert said["citations"][0]["document_id"] == "install"
-    assert made.ledger.interactions(limit=1)[0].query == "How do I install the service on Linux? and what about it?"
+    assert made.ledger.interactions(limit=1)[0].query == "and what about it? (install service Linux)"
 
 
 def test_without_consent_the_reply_is_whole_and_the_record_is_not(http: TestClient, made: Services) -> None:

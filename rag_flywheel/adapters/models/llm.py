@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from llama_index.core.llms import ChatMessage
 
 _BULLET = re.compile(r"^(?:\d+[.)]|[-*•])\s+")
+_ENDS = (".", "!", "\u3002")  # of statements; the last one is the Chinese and Japanese full stop
+_LONGER = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]|\w{4,}")
+_BEGINNING = 5  # characters that the forms of a word share, more or less
 _LONGEST_BACKOFF = 8.0  # seconds
 _LEAST_ROOM = 16  # tokens for passages or turns, below which asking is no use
 
@@ -87,14 +90,15 @@ class OpenAILikeGenerator:
             raise ConfigError(f"generator.model: {model.name!r} cannot be used over chat completions") from error
 
     def rewrite(self, question: str, history: Sequence[Turn]) -> str:
-        """A standalone query, by the model. Raises LanguageModelUnavailable."""
+        """A standalone query, by the model, which is not asked without history; by `fallback` where it says nothing, an
+        answer, a refusal or a lecture instead. Raises LanguageModelUnavailable.
+        """
         if not history:
             return question
         told = prompt.rewriting(question, history, room=self._room_after(question), key=self._key)
         lines = "".join(self._pieces(told)).replace(told.mark, "").strip().splitlines()
         query = lines[0].strip().strip("\"'").strip() if lines else ""
-        # A long reply is an answer or a lecture, not a query.
-        return query if 0 < len(query) <= 300 + len(question) else self._fallback(question, history)
+        return query if _is_wording(query, question, history) else self._fallback(question, history)
 
     def prepare(self, found: Sequence[Sequence[Passage]]) -> None:
         """Nothing: a model is asked one question at a time."""
@@ -214,6 +218,23 @@ class _Watched(httpx.SyncByteStream):
 
     def close(self) -> None:
         self._stream.close()
+
+
+def _is_wording(query: str, question: str, history: Sequence[Turn]) -> bool:
+    """Whether it may be the question in the words of the conversation. A long one is a lecture; one that ends as a
+    statement, or of which more than half are words that nobody said before, is an answer or a refusal."""
+    if not 0 < len(query) <= 300 + len(question):
+        return False
+    if query.endswith(_ENDS) and not question.rstrip().endswith(_ENDS):
+        return False
+    said = {word for text in (question, *(turn.text for turn in history)) for word in _compared(text)}
+    words = _compared(query)
+    return 0 < len(words) <= 2 * sum(word in said for word in words)
+
+
+def _compared(text: str) -> list[str]:
+    """The longer words of a text, so far as all their forms begin, and the characters of scripts without blanks."""
+    return [word.casefold()[:_BEGINNING] for word in _LONGER.findall(text)]
 
 
 def _refuses(text: str) -> bool:

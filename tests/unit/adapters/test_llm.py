@@ -143,10 +143,42 @@ def test_without_history_the_question_is_the_query(models: Models) -> None:
         assert server.requests == []
 
 
-@pytest.mark.parametrize("useless", [" ", '""', "I think " * 200])
-def test_a_useless_rewrite_falls_back_to_the_rules(models: Models, useless: str) -> None:
+@pytest.mark.parametrize(
+    "useless",
+    [
+        " ",
+        '""',
+        "-",
+        "I think " * 200,
+        "I'm sorry, but I cannot help with that request",
+        "You roll back a canary with the command for promotion.",
+        "The documents do not hold the answer to this question.",
+        "Certainly! Here comes my rewritten version:",
+        "<think>",
+    ],
+)
+def test_an_answer_a_refusal_or_a_lecture_instead_of_a_question_falls_back_to_the_rules(
+    models: Models, useless: str
+) -> None:
     with OpenAIServer(reply=useless) as server:
         assert models(server.url).rewrite(QUESTION, HISTORY) == f"What is a canary? {QUESTION}"
+
+
+@pytest.mark.parametrize(
+    ("asked", "before", "query"),
+    [
+        ("And on weekends?", "When is the city library open?", "When is the city library open on weekends?"),
+        ("And on weekends?", "When is the city library open?", "city library weekend"),
+        ("Why?", "Der Drucker druckt nicht mehr.", "Warum druckt der Drucker nicht mehr?"),
+        ("周末呢?", "市图书馆几点开门?", "市图书馆周末几点开门?"),
+        ("Tell me more.", "What is a canary?", "Tell me more about canaries."),
+    ],
+)
+def test_a_rewrite_in_the_words_of_the_conversation_is_the_query(
+    models: Models, asked: str, before: str, query: str
+) -> None:
+    with OpenAIServer(reply=query) as server:
+        assert models(server.url).rewrite(asked, [Turn(role="user", text=before)]) == query
 
 
 def test_a_rewrite_does_not_hide_that_the_server_is_down(models: Models) -> None:

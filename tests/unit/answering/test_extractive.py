@@ -260,7 +260,7 @@ def test_many_threads_get_the_answers_that_one_gets(encoder: SentenceEncoder) ->
 
 def test_a_follow_up_becomes_a_standalone_query(generator: Extractive) -> None:
     history = [Turn(role="user", text="What is a canary release?"), Turn(role="assistant", text="A small share.")]
-    assert generator.rewrite("Who gets it?", history) == "What is a canary release? Who gets it?"
+    assert generator.rewrite("Who gets it?", history) == "Who gets it? (canary release)"
 
 
 def test_an_answer_of_no_sentences_is_refused_at_construction(encoder: SentenceEncoder) -> None:
