@@ -13,7 +13,7 @@ from rag_flywheel.domain import UNTUNED, Passage
 from rag_flywheel.search.fusion import FEATURES, KNOWN, RERANK, features, fuse
 
 FOLDS = 5
-PENALTY = 1.0  # of the squared distance to the untuned weights, in units of one question's loss
+PENALTY = 10.0  # of the squared distance to the untuned weights, in units of one question's loss
 NEVER_AGAINST = (KNOWN,)
 
 
