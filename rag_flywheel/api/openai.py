@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from rag_flywheel.api.chat import started
 from rag_flywheel.api.models import TEXT_AT_MOST, Body, CitationReply, Group, chat_reply
 from rag_flywheel.api.state import Shared, State
-from rag_flywheel.domain import Interaction, InteractionId, Question, Turn
+from rag_flywheel.domain import Confidence, Interaction, InteractionId, Question, Turn
 from rag_flywheel.errors import FlywheelError, InvalidInput
 
 routes = APIRouter(prefix="/v1", tags=["OpenAI-compatible"])
@@ -105,6 +105,7 @@ class FlywheelFields(Body):
     arm: str
     canary: str | None
     answered: bool
+    confidence: Confidence | None
 
 
 class Completion(Body):
@@ -250,6 +251,7 @@ def _ours(interaction: Interaction) -> FlywheelFields:
         arm=reply.arm,
         canary=reply.canary,
         answered=reply.answered,
+        confidence=reply.confidence,
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from rag_flywheel.answering.chat import Chat, open_chat
-from rag_flywheel.domain import Draft, Passage, Question, Turn
+from rag_flywheel.domain import Draft, Passage, Question, Searched, Turn
 from rag_flywheel.services import Services
 from tests.fakes.samples import NOON
 
@@ -26,7 +26,9 @@ class Retelling:
     def prepare(self, found: Sequence[Sequence[Passage]]) -> None:
         """Nothing can be done before."""
 
-    def answer(self, question: str, passages: Sequence[Passage]) -> Iterator[str | Draft]:
+    def answer(
+        self, question: str, passages: Sequence[Passage], *, searched: Searched | None = None
+    ) -> Iterator[str | Draft]:
         self.asked.append((question, [passage.chunk.document_id for passage in passages]))
         pieces = [f"{passage.chunk.text} " for passage in passages]
         yield from pieces
