@@ -177,7 +177,9 @@ _FUNCTION = frozenset(
     ]
 )
 """English words that say little about the matter. Those of other languages count little too, as they are not rare."""
-_STEM = 6  # letters by which forms of a word are one, at most
+_ENDING = re.compile(r"(?:ings?|edly|ed|ies|es|s|ly|y|e)$")
+_STEM_AT_LEAST = 3  # letters that an ending leaves
+_STEM_AT_MOST = 8  # letters by which forms of a word are one
 _READ = 20  # passages whose words tell which words are rare
 _ASKED_AT_MOST = 2000  # characters of a question that are looked at
 _PASSAGE_AT_MOST = 10_000  # characters of a passage that are
@@ -292,7 +294,8 @@ def _terms(text: str) -> set[str]:
 
 
 def _stem(word: str) -> str:
-    return word if len(word) <= 4 else word[: max(4, min(len(word) - 2, _STEM))]
+    stem = _ENDING.sub("", word)
+    return (stem if len(stem) >= _STEM_AT_LEAST else word)[:_STEM_AT_MOST]
 
 
 def _text(passage: Passage) -> str:
