@@ -31,7 +31,7 @@ from rag_flywheel.answering import answerable
 from rag_flywheel.answering.extractive import _candidates
 from rag_flywheel.answering.follow_ups import standalone
 from rag_flywheel.config import Ingest, Retrieval
-from rag_flywheel.domain import Chunk, Document, LearnedRanking, Turn, VersionId
+from rag_flywheel.domain import Chunk, Document, DocumentId, LearnedRanking, Turn, VersionId
 from rag_flywheel.domain.equivalence import held_share, is_traceable
 from rag_flywheel.search.retrieval import rank
 from rag_flywheel.search.versions import Searcher
@@ -142,8 +142,11 @@ def measure(folder: Path) -> Measured:
             rows.append((values, bool(gold), True))
         if gold:
             rows.append((features(text, _answering(query.get("answer") or "", gold, chunks, vectors))[0], False, False))
-    values, answered, natural = zip(*rows, strict=True)
-    return Measured(values=np.stack(values), answered=np.array(answered), natural=np.array(natural))
+    return Measured(
+        values=np.stack([values for values, _, _ in rows]),
+        answered=np.array([answered for _, answered, _ in rows]),
+        natural=np.array([natural for _, _, natural in rows]),
+    )
 
 
 def _indexed(sources: Sequence[Source], encoder: SentenceEncoder) -> tuple[list[Chunk], NDArray[np.float32], Searcher]:
@@ -184,7 +187,7 @@ def _turns(query: Mapping[str, object]) -> list[Turn]:
     ]
 
 
-def _answering(answer: str, gold: set[str], chunks: Sequence[Chunk], vectors: NDArray[np.float32]) -> set[str]:
+def _answering(answer: str, gold: set[DocumentId], chunks: Sequence[Chunk], vectors: NDArray[np.float32]) -> set[str]:
     """The chunks of the judged documents, their twins, and those that hold most of the answer's words."""
     judged = [at for at, piece in enumerate(chunks) if piece.document_id in gold]
     near = (vectors @ vectors[judged].T).max(axis=1) >= TWIN

@@ -7,7 +7,7 @@ far the best passage stands out from the others, and not how near it is. Its wei
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 from pathlib import Path
@@ -266,8 +266,9 @@ def features(question: str, ranking: Sequence[Passage], *, shown: int, best: flo
     """
     dense = np.sort([passage.scores.dense for passage in ranking if passage.scores.dense is not None])[::-1]
     sparse = np.sort([passage.scores.sparse or 0.0 for passage in ranking])[::-1]
-    asked = _terms(question[:_ASKED_AT_MOST])
-    held = [_terms(_text(passage)) for passage in ranking[: max(_READ, shown)]]
+    asked = set(_terms(question[:_ASKED_AT_MOST]))
+    begin = {term[:_STEM_AT_LEAST] for term in asked}
+    held = [set(_terms(_text(passage), begin)) for passage in ranking[: max(_READ, shown)]]
     enough = len(dense) >= COMPARED
     matched = len(sparse) >= COMPARED and sparse[0] > 0
     return np.array(
@@ -289,8 +290,11 @@ def _share_held(asked: set[str], own: set[str], held: Sequence[set[str]]) -> flo
     return sum(rarity[term] for term in asked & own) / sum(rarity.values()) if rarity else 0.0
 
 
-def _terms(text: str) -> set[str]:
-    return {_stem(word) for word in _WORD.findall(text.casefold()) if len(word) > 1 and word not in _FUNCTION}
+def _terms(text: str, begin: Container[str] | None = None) -> Iterator[str]:
+    """The stems of a text's words that say something; those that `begin` like this alone, as the others cost time."""
+    for word in _WORD.findall(text.casefold()):
+        if (begin is None or word[:_STEM_AT_LEAST] in begin) and len(word) > 1 and word not in _FUNCTION:
+            yield _stem(word)
 
 
 def _stem(word: str) -> str:

@@ -146,7 +146,7 @@ def decide(correction_id: str, body: ReviewBody, state: Shared) -> ReviewItem:
 def gaps(state: Shared, off_topic: bool = False, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[GapReply]:
     """Questions that the documents do not surely answer, most frequent first; or those about something else."""
     services = state.services
-    near = services.config.generator.minimum_similarity
+    near = services.config.generator.on_topic
     found = gap_case.gaps(ledger=services.ledger, near=near, off_topic=off_topic, limit=limit)
     return [gap_reply(gap) for gap in found]
 

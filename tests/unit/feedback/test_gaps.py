@@ -11,7 +11,7 @@ from tests.fakes.ledger import MemoryLedger
 from tests.fakes.samples import NOON, correction, interaction, shown
 from tests.fakes.signals import say
 
-NEAR = 0.4
+NEAR = 0.3
 CITED = [shown("a", 1), shown("guide", 2)]  # the sample's citations are of the guide
 
 
