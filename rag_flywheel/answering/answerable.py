@@ -1,7 +1,7 @@
 """Whether what was found for a question holds an answer, as far as that shows without reading. Pure.
 
-A logistic regression over a few features that mean the same in every corpus, for each compares within one search: how
-far the best passage stands out from the others, and not how near it is. Its weights come with the project:
+A logistic regression over a few features that mean much the same in every corpus, as most compare within one search:
+how far the best passage stands out from the others, rather than how near it is. Its weights come with the project:
 `benchmarks/answerable.py` fits them for the bundled encoder.
 """
 
@@ -34,147 +34,14 @@ _LOW = (0.05, 0.1)  # shares whose levels tell how a corpus differs: those that 
 
 _WORD = re.compile(r"\w+")
 _FUNCTION = frozenset(
-    [
-        "a",
-        "about",
-        "after",
-        "all",
-        "also",
-        "am",
-        "an",
-        "and",
-        "any",
-        "are",
-        "as",
-        "at",
-        "be",
-        "because",
-        "been",
-        "before",
-        "being",
-        "between",
-        "but",
-        "by",
-        "can",
-        "could",
-        "did",
-        "do",
-        "does",
-        "doing",
-        "don",
-        "done",
-        "during",
-        "else",
-        "even",
-        "for",
-        "from",
-        "get",
-        "give",
-        "go",
-        "got",
-        "had",
-        "has",
-        "have",
-        "having",
-        "he",
-        "her",
-        "here",
-        "him",
-        "his",
-        "how",
-        "i",
-        "if",
-        "in",
-        "into",
-        "is",
-        "it",
-        "its",
-        "just",
-        "know",
-        "let",
-        "like",
-        "make",
-        "many",
-        "may",
-        "me",
-        "mean",
-        "might",
-        "more",
-        "most",
-        "much",
-        "must",
-        "my",
-        "need",
-        "no",
-        "not",
-        "now",
-        "of",
-        "off",
-        "often",
-        "on",
-        "only",
-        "or",
-        "other",
-        "our",
-        "out",
-        "over",
-        "per",
-        "please",
-        "really",
-        "same",
-        "shall",
-        "she",
-        "should",
-        "since",
-        "so",
-        "some",
-        "still",
-        "such",
-        "tell",
-        "than",
-        "thank",
-        "thanks",
-        "that",
-        "the",
-        "their",
-        "them",
-        "then",
-        "there",
-        "these",
-        "they",
-        "think",
-        "this",
-        "those",
-        "to",
-        "too",
-        "under",
-        "until",
-        "up",
-        "us",
-        "use",
-        "used",
-        "very",
-        "want",
-        "was",
-        "we",
-        "were",
-        "what",
-        "when",
-        "where",
-        "which",
-        "while",
-        "who",
-        "whom",
-        "whose",
-        "why",
-        "will",
-        "with",
-        "would",
-        "yes",
-        "yet",
-        "you",
-        "your",
-    ]
+    _WORD.findall(
+        "a about after all also am an and any are as at be because been before being between but by can could did do "
+        "does doing don done during else even for from get give go got had has have having he her here him his how i "
+        "if in into is it its just know let like make many may me mean might more most much must my need no not now of "
+        "off often on only or other our out over per please really same shall she should since so some still such tell "
+        "than thank thanks that the their them then there these they think this those to too under until up us use "
+        "used very want was we were what when where which while who whom whose why will with would yes yet you your"
+    )
 )
 """English words that say little about the matter. Those of other languages count little too, as they are not rare."""
 _ENDING = re.compile(r"(?:ings?|edly|ed|ies|es|s|ly|y|e)$")
@@ -194,9 +61,7 @@ class Weights:
     weight: tuple[float, ...]
     bias: float
     levels: Mapping[float, float]
-    conversation: (
-        float  # by how much log-odds of questions inside a conversation lie above these: they are said loosely
-    )
+    conversation: float  # by how much log-odds of questions inside a conversation lie above these, as they are looser
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,15 +125,16 @@ def shift(answered: Sequence[float], levels: Mapping[float, float], *, others: i
 def features(question: str, ranking: Sequence[Passage], *, shown: int, best: float) -> NDArray[np.float64]:
     """(len(FEATURES),): NaN where there is too little to compare. `best` is the best sentence's cosine.
 
-    How far the best cosine is above the least, and in deviations above the usual; the rarest words of the question
-    that the best passage holds, by rarity; the best BM25 score by the usual one, and the first passage's by the best;
-    the logarithm of the question's words.
+    In this order: how far the best cosine is above the least, and in deviations above the usual one; the share of the
+    question's words that the best passage holds, each by how rare it is among the passages; the best BM25 score by the
+    usual one, and the first passage's by the best; the logarithm of the number of the question's words.
     """
     dense = np.sort([passage.scores.dense for passage in ranking if passage.scores.dense is not None])[::-1]
     sparse = np.sort([passage.scores.sparse or 0.0 for passage in ranking])[::-1]
     asked = set(_terms(question[:_ASKED_AT_MOST]))
     begin = {term[:_STEM_AT_LEAST] for term in asked}
     held = [set(_terms(_text(passage), begin)) for passage in ranking[: max(_READ, shown)]]
+    rarity = {term: log(1 + len(held) / (0.5 + sum(term in own for own in held))) for term in asked}
     enough = len(dense) >= COMPARED
     matched = len(sparse) >= COMPARED and sparse[0] > 0
     return np.array(
@@ -276,7 +142,7 @@ def features(question: str, ranking: Sequence[Passage], *, shown: int, best: flo
             best,
             dense[0] - dense[-1] if enough else np.nan,
             (dense[0] - dense[5:].mean()) / (dense[5:].std() + 0.02) if enough else np.nan,
-            max((_share_held(asked, own, held) for own in held[:shown]), default=0.0),
+            max((_share_held(rarity, own) for own in held[:shown]), default=0.0),
             sparse[0] / sparse[:COMPARED].mean() if matched else np.nan,
             (ranking[0].scores.sparse or 0.0) / sparse[0] if matched else np.nan,
             log(1 + len(asked)),
@@ -284,10 +150,8 @@ def features(question: str, ranking: Sequence[Passage], *, shown: int, best: flo
     )
 
 
-def _share_held(asked: set[str], own: set[str], held: Sequence[set[str]]) -> float:
-    """The share of the question's words that a passage holds, each by how rare it is among the passages."""
-    rarity = {term: log(1 + len(held) / (0.5 + sum(term in words for words in held))) for term in asked}
-    return sum(rarity[term] for term in asked & own) / sum(rarity.values()) if rarity else 0.0
+def _share_held(rarity: Mapping[str, float], own: Container[str]) -> float:
+    return sum(rare for term, rare in rarity.items() if term in own) / sum(rarity.values()) if rarity else 0.0
 
 
 def _terms(text: str, begin: Container[str] | None = None) -> Iterator[str]:

@@ -17,6 +17,7 @@ class Retelling:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, list[str]]] = []
+        self.searched: list[Searched | None] = []
         self.rewritten: list[tuple[str, list[str]]] = []
 
     def rewrite(self, question: str, history: Sequence[Turn]) -> str:
@@ -30,6 +31,7 @@ class Retelling:
         self, question: str, passages: Sequence[Passage], *, searched: Searched | None = None
     ) -> Iterator[str | Draft]:
         self.asked.append((question, [passage.chunk.document_id for passage in passages]))
+        self.searched.append(searched)
         pieces = [f"{passage.chunk.text} " for passage in passages]
         yield from pieces
         yield Draft(text="".join(pieces), answered=bool(pieces), citations=())
