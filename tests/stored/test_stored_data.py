@@ -31,7 +31,7 @@ from rag_flywheel.wiring import services
 HERE = Path(__file__).parent
 CUT = {"interleaved", "team"}
 """Fields that are gone: of canaries, and of passages that an answer showed."""
-ADDED = {"quote", "followed", "renamed", "also", "repeated", "tail", "guardrail", "overrules"}
+ADDED = {"quote", "followed", "renamed", "also", "repeated", "tail", "guardrail", "overrules", "confidence", "refusal"}
 """Fields that the older release did not have: of spans that people named, of manifests, and of reviews."""
 SCORE = 2e-4
 """By how much a score may differ: models do not add up alike on every processor."""
