@@ -13,12 +13,13 @@ from rag_flywheel.adapters.ledger.engine import sqlite_url
 from rag_flywheel.adapters.ledger.sql_ledger import open_ledger
 from rag_flywheel.adapters.models.cached_encoder import CachedEncoder
 from rag_flywheel.adapters.models.cached_rephraser import CachedRephraser
-from rag_flywheel.adapters.models.encoder import SentenceEncoder
+from rag_flywheel.adapters.models.encoder import BUNDLED, SentenceEncoder
 from rag_flywheel.adapters.models.llm import LanguageModel, OpenAILikeGenerator
 from rag_flywheel.adapters.models.reranker import RerankerFolder
 from rag_flywheel.adapters.privacy.masked_generator import MaskedGenerator
 from rag_flywheel.adapters.privacy.redactor import NoRedactor, PresidioRedactor
 from rag_flywheel.adapters.web.webhooks import HttpWebhooks
+from rag_flywheel.answering import answerable
 from rag_flywheel.answering.extractive import Extractive
 from rag_flywheel.answering.follow_ups import rewriter
 from rag_flywheel.config import Config, Embedder, Secrets
@@ -107,8 +108,15 @@ def _encoder(settings: Embedder, *, cache: Cache) -> Encoder:
 
 def _extractive(config: Config, encoders: Callable[[Embedder], Encoder]) -> Generator:
     settings = config.generator
+    encoder = encoders(config.embedder)
+    bundled = encoder.name.removeprefix("sentence-transformers/") == BUNDLED  # the weights are those of its cosines
     return Extractive(
-        encoders(config.embedder), minimum_similarity=settings.minimum_similarity, sentences=settings.sentences
+        encoder,
+        minimum_similarity=settings.minimum_similarity,
+        sentences=settings.sentences,
+        rule=answerable.Rule(weights=answerable.shipped(), refused=settings.wrong_refusals, doubted=settings.doubted)
+        if bundled
+        else None,
     )
 
 

@@ -23,6 +23,7 @@ from rag_flywheel.domain import (
     InteractionId,
     Passage,
     Question,
+    Searched,
     Shown,
     VersionId,
 )
@@ -162,7 +163,12 @@ class Chat:
         try:
             found = self._found(self._kept(query) if self.remote else query, place, question, started)
             place = found.place
-            for piece in self.generator.answer(query, found.passages[: found.searcher.shown]):
+            searched = Searched(
+                ranking=tuple(found.passages),
+                refusal=found.searcher.learned.refusal,
+                conversation=bool(question.history),
+            )
+            for piece in self.generator.answer(query, found.passages[: found.searcher.shown], searched=searched):
                 if isinstance(piece, str):
                     yield piece
                 else:
@@ -242,6 +248,7 @@ class Chat:
             query=self._kept(query),
             answer=self._kept(draft.text),
             answered=draft.answered,
+            confidence=draft.confidence,
             version_id=searcher.version,
             arm=place.arm,
             generator=self.generator.name,

@@ -9,12 +9,19 @@ from itertools import pairwise
 import numpy as np
 from cachetools import LRUCache
 
+<<<<<<< HEAD
 from rag_flywheel.answering.follow_ups import rewriter
 from rag_flywheel.domain import Citation, Draft, Passage, Turn
+=======
+from rag_flywheel.answering import answerable
+from rag_flywheel.answering.follow_ups import standalone
+from rag_flywheel.domain import Citation, Confidence, Draft, Passage, Searched, Turn
+>>>>>>> w-no
 from rag_flywheel.domain.sentences import quotable
 from rag_flywheel.ports import Encoder, Vectors
 
 REFUSAL = "I found nothing in the documents that answers this question."
+DOUBT = "The documents may not answer this question. This comes nearest to it:"
 
 # Measured on three corpora by whether the answer holds the expected one: neighbours read well together, the ranking
 # knows more than a cosine, a sentence far below the best one only makes the answer longer, and to read a passage far
@@ -31,18 +38,23 @@ _REMEMBERED = 10_000  # sentence vectors kept in memory: 15 MB at 384 dimensions
 class Extractive:
     """Up to `sentences` sentences of the passages, quoted and cited as [1], [2]; neighbours come together, in order.
 
-    A correction that ranks first is the answer, exactly as it was written. Otherwise it refuses when the mean of two
-    cosines, of the question with the best sentence and with the best passage, is below `minimum_similarity`. The
-    second is left out where no passage was found by its vector. Safe under threads.
+    A correction that ranks first is the answer, exactly as it was written. Otherwise `rule` says from the whole search
+    whether to answer, to refuse, or to show the nearest sentence of each passage as a doubtful answer. Without a rule,
+    or a search, it refuses when the mean of two cosines, of the question with the best sentence and with the best
+    passage, is below `minimum_similarity`. The second is left out where no passage was found by its vector. Safe under
+    threads.
     """
 
     name = "extractive"
 
-    def __init__(self, encoder: Encoder, *, minimum_similarity: float, sentences: int) -> None:
+    def __init__(
+        self, encoder: Encoder, *, minimum_similarity: float, sentences: int, rule: answerable.Rule | None = None
+    ) -> None:
         if sentences < 1:
             raise ValueError(f"an answer needs at least 1 sentence, got {sentences}")
         self._encoder = encoder
         self._minimum = minimum_similarity
+        self._rule = rule
         self._sentences = sentences
         self._vectors = _SentenceVectors(encoder)
         self._rewrite = rewriter(encoder)
@@ -50,29 +62,36 @@ class Extractive:
     def rewrite(self, question: str, history: Sequence[Turn]) -> str:
         return self._rewrite(question, history)
 
-    def answer(self, question: str, passages: Sequence[Passage]) -> Iterator[str | Draft]:
+    def answer(
+        self, question: str, passages: Sequence[Passage], *, searched: Searched | None = None
+    ) -> Iterator[str | Draft]:
         """The pieces are sentences, or the whole correction; together they are the draft's text."""
         if passages and passages[0].chunk.is_correction:
-            text = passages[0].chunk.text
+            text, cited = passages[0].chunk.text, _citation(1, passages[0], *_whole(passages[0]))
             yield text
-            yield Draft(text=text, answered=True, citations=(_citation(1, passages[0], 0, len(text)),))
+            yield Draft(text=text, answered=True, citations=(cited,), confidence=Confidence.HIGH)
             return
         sentences = list(_candidates(passages))
         cosines = self._cosines(question, sentences)
-        if not sentences or _similarity(cosines, passages) < self._minimum:
+        odds, sure = self._weighed(question, passages, cosines, searched)
+        if sure is None:
             yield REFUSAL
-            yield Draft(text=REFUSAL, answered=False, citations=())
+            yield Draft(text=REFUSAL, answered=False, citations=(), log_odds=odds)
             return
-        runs = _runs(_choose(sentences, cosines, self._sentences))
-        pieces: list[str] = []
+        doubtful = sure is Confidence.LOW
+        most = self._sentences
+        runs = _nearest(sentences, cosines, most) if doubtful else _runs(_choose(sentences, cosines, most))
+        pieces = [f"{DOUBT}\n\n"] if doubtful else []
+        yield from pieces
         for number, run in enumerate(runs, start=1):
             for piece in _quoted(number, run, last=number == len(runs)):
                 pieces.append(piece)
                 yield piece
         citations = tuple(
-            _citation(number, run[0].passage, run[0].start, run[-1].end) for number, run in enumerate(runs, start=1)
+            _citation(number, run[0].passage, *(_whole(run[0].passage) if doubtful else (run[0].start, run[-1].end)))
+            for number, run in enumerate(runs, start=1)
         )
-        yield Draft(text="".join(pieces), answered=True, citations=citations)
+        yield Draft(text="".join(pieces), answered=True, citations=citations, confidence=sure, log_odds=odds)
 
     def prepare(self, found: Sequence[Sequence[Passage]]) -> None:
         """Embed the sentences of all of them in one call, which is quicker than one for each question."""
@@ -80,6 +99,21 @@ class Extractive:
         sentences = [sentence.embedded for passages in asked for sentence in _candidates(passages)]
         if sentences:
             self._vectors.of(sentences)
+
+    def _weighed(
+        self, question: str, passages: Sequence[Passage], cosines: Vectors, searched: Searched | None
+    ) -> tuple[float | None, Confidence | None]:
+        """The log-odds of an answer, where they are weighed, and how sure it is; None: refuse."""
+        if not len(cosines):
+            return None, None
+        if self._rule is None or searched is None:
+            return None, Confidence.HIGH if _similarity(cosines, passages) >= self._minimum else None
+        best, shown = float(cosines.max()), len(passages)
+        values = answerable.features(question, searched.ranking, shown=shown, best=best)
+        odds = answerable.log_odds(values, self._rule.weights)
+        if passages[0].scores.question is not None:  # somebody confirmed that it answers this question
+            return odds, Confidence.HIGH
+        return odds, answerable.confidence(odds, self._rule, searched)
 
     def _cosines(self, question: str, sentences: Sequence["_Sentence"]) -> Vectors:
         if not sentences:
@@ -160,6 +194,14 @@ def _similarity(cosines: Vectors, passages: Sequence[Passage]) -> float:
     return (best + max(dense)) / 2 if dense else best
 
 
+def _nearest(sentences: Sequence[_Sentence], cosines: Vectors, most: int) -> list[list[_Sentence]]:
+    """The best sentence of each passage, the nearest first: a reader judges them one by one."""
+    best: dict[int, _Sentence] = {}
+    for at in np.argsort(-cosines, kind="stable"):
+        best.setdefault(sentences[at].passage.rank, sentences[at])
+    return [[sentence] for sentence in best.values()][:most]
+
+
 def _choose(sentences: Sequence[_Sentence], cosines: Vectors, most: int) -> list[_Sentence]:
     """The best sentence, then one by one the next best, its chosen neighbours counting for it. Best first."""
     worth = {
@@ -203,6 +245,10 @@ def _quoted(number: int, run: Sequence[_Sentence], *, last: bool) -> Iterator[st
     # On the line of a closing fence or a table row the marker would break what the reader sees.
     gap = "\n" if run[-1].text.endswith(("```", "~~~", "|")) else " "
     yield f"{run[-1].text}{gap}[{number}]" + ("" if last else "\n\n")
+
+
+def _whole(passage: Passage) -> tuple[int, int]:
+    return 0, len(passage.chunk.text)
 
 
 def _citation(number: int, passage: Passage, start: int, end: int) -> Citation:

@@ -143,9 +143,12 @@ def decide(correction_id: str, body: ReviewBody, state: Shared) -> ReviewItem:
 
 
 @routes.get("/gaps", tags=["feedback"])
-def gaps(state: Shared, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[GapReply]:
-    """Questions that the documents could not answer, most frequent first."""
-    return [gap_reply(gap) for gap in gap_case.gaps(ledger=state.services.ledger, limit=limit)]
+def gaps(state: Shared, off_topic: bool = False, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[GapReply]:
+    """Questions that the documents do not surely answer, most frequent first; or those about something else."""
+    services = state.services
+    near = services.config.generator.on_topic
+    found = gap_case.gaps(ledger=services.ledger, near=near, off_topic=off_topic, limit=limit)
+    return [gap_reply(gap) for gap in found]
 
 
 @routes.get("/triage", tags=["feedback"])

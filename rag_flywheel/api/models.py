@@ -16,6 +16,7 @@ from pydantic import (
 
 from rag_flywheel.domain import (
     GROUP,
+    Confidence,
     Correction,
     CorrectionState,
     DocumentId,
@@ -107,6 +108,7 @@ class ChatReply(Body):
     arm: str
     canary: str | None
     answered: bool
+    confidence: Confidence | None
 
 
 def chat_reply(interaction: Interaction) -> ChatReply:
@@ -118,6 +120,7 @@ def chat_reply(interaction: Interaction) -> ChatReply:
         arm=interaction.arm,
         canary=interaction.canary_id,
         answered=interaction.answered,
+        confidence=interaction.confidence,
     )
 
 

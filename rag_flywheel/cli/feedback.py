@@ -79,12 +79,16 @@ def correction(
 def gaps(
     context: typer.Context,
     limit: Annotated[int, typer.Option(help="Questions at most.", min=1, max=1000)] = 100,
+    off_topic: Annotated[
+        bool, typer.Option("--off-topic", help="List the questions that no document is about instead.")
+    ] = False,
     json: Json = False,
     url: Url = "",
 ) -> None:
-    """Questions that the documents could not answer, most frequent first."""
+    """Questions that the documents could not answer, or not surely, most frequent first."""
     invocation = invoked(context, json, url)
-    show(invocation, send(invocation, "GET", "/gaps", params={"limit": limit}), _gaps_table)
+    params = {"limit": limit, "off_topic": off_topic}
+    show(invocation, send(invocation, "GET", "/gaps", params=params), _gaps_table)
 
 
 @commands.command(epilog="Example: rag-flywheel triage --limit 10")

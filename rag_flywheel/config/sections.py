@@ -86,6 +86,9 @@ class Retrieval(_Section):
 class Generator(_Section):
     kind: Literal["extractive", "openai_like"] = "extractive"
     minimum_similarity: float = Field(0.4, ge=-1, le=1)
+    wrong_refusals: float = Field(0.05, ge=0, lt=1)
+    doubted: float = Field(0.15, ge=0, lt=1)
+    on_topic: float = Field(0.3, ge=-1, le=1)
     sentences: int = Field(3, ge=1)
     model: str = ""
     url: str = ""
@@ -94,6 +97,12 @@ class Generator(_Section):
     context_window: int = Field(8192, ge=512)
     max_tokens: int = Field(512, ge=1)
     temperature: float = Field(0.0, ge=0)
+
+    @model_validator(mode="after")
+    def _doubts_hold_the_refusals(self) -> Self:
+        if self.doubted < self.wrong_refusals:
+            raise ValueError("doubted is at least wrong_refusals, which it includes")
+        return self
 
 
 class Judge(_Section):

@@ -18,6 +18,7 @@ from rag_flywheel.cycle import candidate_cases, findings
 from rag_flywheel.cycle.aside import Seen, record
 from rag_flywheel.cycle.candidate_cases import FromCorpus, FromPeople
 from rag_flywheel.cycle.findings import Findings
+from rag_flywheel.cycle.refusals import refusal
 from rag_flywheel.cycle.scoring_run import Steps
 from rag_flywheel.cycle.snapshot import Snapshot
 from rag_flywheel.domain import Chunk, Counts, DocumentId, LearnedRanking, Manifest, VersionId
@@ -223,14 +224,15 @@ def _tune(manifest: Manifest, contents: _Contents, ground: Ground) -> Tuned:
         control=None,
         skipped=contents.skipped,
     )
+    asked = golden.in_use(cases, snapshot.retired)
     lessons = candidate_cases.lessons(
-        golden.in_use(cases, snapshot.retired),
+        asked,
         corrections=corrections,
         interaction=snapshot.corrected.__getitem__,
         weights=snapshot.weights,
         seed=config.gate.seed,
     )
-    return tuning.learn(
+    tuned = tuning.learn(
         replace(lessons, ranking=tuple(with_evidence(lessons.ranking, contents.chunks))),
         searcher=services.open(manifest),
         training=tuning.RerankerTraining(
@@ -241,4 +243,9 @@ def _tune(manifest: Manifest, contents: _Contents, ground: Ground) -> Tuned:
         ),
         admission_error=config.retrieval.admission_error,
         live=None if ground.control is None else ground.control.learned,
+    )
+    first = services.open(replace(manifest, learned=tuned.attempts[0]))
+    moved, note = refusal(asked, searcher=first, services=services)
+    return Tuned(
+        attempts=tuple(replace(learned, refusal=moved) for learned in tuned.attempts), notes=(*tuned.notes, note)
     )

@@ -10,7 +10,7 @@ from eval.scores import score_cache, scorecard
 from eval.scores.judge import Judge
 from eval.scores.ragas_metrics import Score
 from eval.scores.scorecard import Reply, Scorecard
-from rag_flywheel.domain import Draft, Interaction, InteractionId, Json, LearnedRanking, Manifest, Passage
+from rag_flywheel.domain import Draft, Interaction, InteractionId, Json, LearnedRanking, Manifest, Passage, Searched
 from rag_flywheel.ports import Encoder, Vectors
 from rag_flywheel.search.admission import is_confirmed
 from rag_flywheel.search.retrieval import rank
@@ -97,16 +97,20 @@ class ScoringRun:
                 vector = self.vectors[encoder, text]
                 found[text] = rank(text, vector, searcher=searcher, without=is_confirmed if as_new else None).passages
             shown = {text: found[text][: searcher.shown] for text in due}
-            services.generator.prepare([seen for text, seen in shown.items() if _asked(text, seen) not in self.drafts])
+            new = [seen for text, seen in shown.items() if _asked(text, seen, searched(text)) not in self.drafts]
+            services.generator.prepare(new)
+
+        def searched(question: str) -> Searched:
+            return Searched(ranking=found[question], refusal=searcher.learned.refusal)
 
         def ask(question: str) -> Reply:
             if question not in found:
                 look_up(question)
             passages = found[question]
             seen = passages[: searcher.shown]
-            key = _asked(question, seen)
+            key = _asked(question, seen, searched(question))
             if key not in self.drafts:
-                pieces = services.generator.answer(question, seen)
+                pieces = services.generator.answer(question, seen, searched=searched(question))
                 self.drafts[key] = next(piece for piece in pieces if isinstance(piece, Draft))
             return Reply(passages=passages, shown=searcher.shown, draft=self.drafts[key])
 
@@ -143,9 +147,10 @@ class ScoringRun:
         }
 
 
-def _asked(question: str, seen: Sequence[Passage]) -> tuple[object, ...]:
+def _asked(question: str, seen: Sequence[Passage], searched: Searched) -> tuple[object, ...]:
     """Equal where the generator is asked the same."""
-    return (question, *((passage.chunk.chunk_id, passage.chunk.text) for passage in seen))
+    behind = ((passage.chunk.chunk_id, passage.scores) for passage in searched.ranking)
+    return (question, searched.refusal, *((passage.chunk.chunk_id, passage.chunk.text) for passage in seen), *behind)
 
 
 def _key(case: Case, reply: Reply) -> tuple[object, ...]:

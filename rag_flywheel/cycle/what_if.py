@@ -6,7 +6,7 @@ from itertools import chain, combinations
 
 from rag_flywheel.cycle.lost_questions import LEARNED, Again, Kind
 from rag_flywheel.cycle.scoring_run import ScoringRun
-from rag_flywheel.domain import Chunk, Draft, LearnedRanking, Manifest, Passage
+from rag_flywheel.domain import Chunk, Draft, LearnedRanking, Manifest, Passage, Searched
 from rag_flywheel.search.admission import is_confirmed
 from rag_flywheel.search.retrieval import Ranking, rank
 
@@ -37,7 +37,9 @@ def asked_again(candidate: Manifest, live: LearnedRanking, scoring: ScoringRun) 
 
     def answers(question: str, passages: Sequence[Passage]) -> bool:
         shown = passages[: searchers[frozenset()].shown]
-        return next(piece for piece in services.generator.answer(question, shown) if isinstance(piece, Draft)).answered
+        searched = Searched(ranking=tuple(passages), refusal=candidate.learned.refusal)
+        pieces = services.generator.answer(question, shown, searched=searched)
+        return next(piece for piece in pieces if isinstance(piece, Draft)).answered
 
     return Again(rank=ask, answers=answers)
 
@@ -45,4 +47,4 @@ def asked_again(candidate: Manifest, live: LearnedRanking, scoring: ScoringRun) 
 def _learned(candidate: LearnedRanking, live: LearnedRanking, as_live: frozenset[Kind]) -> LearnedRanking:
     order = live if Kind.ORDER in as_live else candidate
     admission = live if Kind.ADMISSION in as_live else candidate
-    return LearnedRanking(admission=admission.admission, fusion=order.fusion, reranker=order.reranker)
+    return replace(candidate, admission=admission.admission, fusion=order.fusion, reranker=order.reranker)

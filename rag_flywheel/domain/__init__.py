@@ -7,7 +7,7 @@ Every instant is a timezone-aware `datetime` in UTC. Every span counts character
 from rag_flywheel.domain.anchors import Fate, Followed
 from rag_flywheel.domain.asides import Aside, AsideState, Guardrail, ItemKind, Suspicion, questions_left_out
 from rag_flywheel.domain.checks import GROUP
-from rag_flywheel.domain.conversation import Citation, Draft, Interaction, Question, Shown, Turn
+from rag_flywheel.domain.conversation import Citation, Confidence, Draft, Interaction, Question, Shown, Turn
 from rag_flywheel.domain.documents import Chunk, Document, Evidence, Provenance, Quote
 from rag_flywheel.domain.feedback import (
     IMPLICIT,
@@ -33,7 +33,11 @@ from rag_flywheel.domain.ids import (
     Json,
     VersionId,
 )
+<<<<<<< HEAD
 from rag_flywheel.domain.ranking import UNTUNED, Admission, Candidate, LearnedRanking, Passage, Scores
+=======
+from rag_flywheel.domain.ranking import Admission, Candidate, LearnedRanking, Passage, Scores, Searched
+>>>>>>> w-no
 from rag_flywheel.domain.rollouts import Arm, Canary, CanaryState, Delivery, Exposure, Freeze, HoldOut, Notice, Outcomes
 from rag_flywheel.domain.versions import AuditEntry, Counts, Decision, Manifest, Outcome, VersionRecord, VersionState
 
@@ -55,6 +59,7 @@ __all__ = [
     "Chunk",
     "ChunkId",
     "Citation",
+    "Confidence",
     "Correction",
     "CorrectionId",
     "CorrectionState",
@@ -92,6 +97,7 @@ __all__ = [
     "Review",
     "ReviewedCorrection",
     "Scores",
+    "Searched",
     "Shown",
     "Stage",
     "Suspicion",

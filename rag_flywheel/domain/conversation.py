@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Literal
 
 from rag_flywheel.domain.checks import aware, named
@@ -51,6 +52,13 @@ class Citation:
     also: tuple[Evidence, ...] = ()  # where nearly the same is said
 
 
+class Confidence(StrEnum):
+    """How surely the documents answer a question that was not refused."""
+
+    HIGH = "high"
+    LOW = "low"  # the passages are shown, and the answer says that they may not hold it
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """What a generator made of the passages. `answered` is false for an honest refusal."""
@@ -58,6 +66,8 @@ class Draft:
     text: str
     answered: bool
     citations: tuple[Citation, ...]
+    confidence: Confidence | None = None  # None: a refusal, or a generator that does not tell
+    log_odds: float | None = None  # that the passages hold an answer, for whatever corpus; None: not weighed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +110,7 @@ class Interaction:
     seconds: float
     group: str | None = None  # the group of people that the asker belongs to: a plan, a region, a team
     canary_id: CanaryId | None = None  # of the canary whose people the asker belongs to
+    confidence: Confidence | None = None  # as of the draft
 
     def __post_init__(self) -> None:
         aware("asked", self.asked)

@@ -69,3 +69,13 @@ class LearnedRanking:
     # Weight of each feature of search.fusion.FEATURES. Empty, as older releases had it: reciprocal rank fusion.
     fusion: Mapping[str, float] = field(default_factory=lambda: dict(UNTUNED))
     reranker: str | None = None  # digest of the tuned cross-encoder
+    refusal: float = 0.0  # by how much log-odds of questions that the corpus answers lie above those of others
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Searched:
+    """What a generator may weigh its passages by: all that the search found, and what the version learned of it."""
+
+    ranking: tuple[Passage, ...]  # the passages that are read, and those behind them
+    refusal: float = 0.0  # as in LearnedRanking
+    conversation: bool = False  # whether something was said before the question

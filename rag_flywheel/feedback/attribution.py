@@ -24,8 +24,12 @@ def attribute_without_evidence(ranking: Sequence[Shown], *, answered: bool, mini
     Where the best passage is about the question, search did its part and the answer is at fault; where none is, or the
     system itself refused, the knowledge is missing.
     """
-    best = max((shown.scores.dense or shown.scores.question or -1.0 for shown in ranking), default=-1.0)
-    return Stage.MIS_GENERATED if answered and best >= minimum_similarity else Stage.MISSING
+    return Stage.MISSING if not answered or is_off_topic(ranking, near=minimum_similarity) else Stage.MIS_GENERATED
+
+
+def is_off_topic(ranking: Sequence[Shown], *, near: float) -> bool:
+    """Whether nothing that was found is about the question: the best cosine is below `near`."""
+    return max((shown.scores.dense or shown.scores.question or -1.0 for shown in ranking), default=-1.0) < near
 
 
 def first_rank(ranking: Sequence[Shown], evidence: Sequence[Evidence]) -> int | None:

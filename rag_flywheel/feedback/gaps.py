@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from rag_flywheel.domain import IMPLICIT, FeedbackKind, Interaction, InteractionId
+from rag_flywheel.domain import IMPLICIT, Confidence, FeedbackKind, Interaction, InteractionId
 from rag_flywheel.feedback import implicit
+from rag_flywheel.feedback.attribution import is_off_topic
 from rag_flywheel.ports import Conversations, Corrections
 
 RECENT = 10_000  # interactions, the newest ones, that gaps and suspects are looked for in
@@ -41,15 +42,35 @@ class Suspect:
     interaction_ids: tuple[InteractionId, ...]  # of these answers, the most suspicious first
 
 
-def gaps(*, ledger: Conversations, limit: int) -> list[Gap]:
-    """Questions without an answer, most frequent first: refused ones, and those reported as missing knowledge."""
+def gaps(*, ledger: Conversations, near: float, off_topic: bool = False, limit: int) -> list[Gap]:
+    """Questions that the documents do not surely answer, most frequent first: refused ones, those whose answer was
+    doubtful, and those reported as missing knowledge.
+
+    Those that no passage is about, by a cosine of `near`, are no gaps in these documents, unless somebody reported
+    them; they alone are listed where `off_topic` is true.
+    """
     found = {
-        interaction.interaction_id: interaction for interaction in ledger.interactions(answered=False, limit=RECENT)
+        interaction.interaction_id: interaction
+        for answered in (False, True)
+        for interaction in ledger.interactions(answered=answered, limit=RECENT)
+        if not answered or interaction.confidence is Confidence.LOW
     }
-    for signal in ledger.feedback():
-        if signal.kind is FeedbackKind.MISSING_KNOWLEDGE and signal.value is not False:
-            found.setdefault(signal.interaction_id, ledger.interaction(signal.interaction_id))
-    made = [_gap(alike) for alike in _by_query(found.values())]
+    reported = {
+        signal.interaction_id
+        for signal in ledger.feedback()
+        if signal.kind is FeedbackKind.MISSING_KNOWLEDGE and signal.value is not False
+    }
+    for name in reported - found.keys():
+        found[name] = ledger.interaction(name)
+    foreign = {
+        name
+        for name, interaction in found.items()
+        if name not in reported and interaction.ranking and is_off_topic(interaction.ranking, near=near)
+    }
+    made = [
+        _gap(alike)
+        for alike in _by_query(interaction for name, interaction in found.items() if (name in foreign) is off_topic)
+    ]
     return sorted(made, key=lambda gap: (-gap.times, gap.question))[:limit]
 
 

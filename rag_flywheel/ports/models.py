@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from rag_flywheel.domain import Draft, Passage, Turn
+from rag_flywheel.domain import Draft, Passage, Searched, Turn
 from rag_flywheel.ports.index import Vectors
 
 
@@ -81,8 +81,13 @@ class Generator(Protocol):
     def rewrite(self, question: str, history: Sequence[Turn]) -> str:
         """A standalone query for a question that leans on what was said before; else the question itself."""
 
-    def answer(self, question: str, passages: Sequence[Passage]) -> Iterator[str | Draft]:
-        """Pieces of the answer as they come, then one Draft with the whole. Raises LanguageModelUnavailable."""
+    def answer(
+        self, question: str, passages: Sequence[Passage], *, searched: Searched | None = None
+    ) -> Iterator[str | Draft]:
+        """Pieces of the answer as they come, then one Draft with the whole. Raises LanguageModelUnavailable.
+
+        `searched` is the search that the passages are the first of, for a generator that weighs whether they answer.
+        """
 
     def prepare(self, found: Sequence[Sequence[Passage]]) -> None:
         """Do at once what answers from these passages, a sequence for each question, will need. Without it, answers

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rag_flywheel.domain import Arm, Canary, Draft, Exposure, Interaction
+from rag_flywheel.domain import Arm, Canary, Draft, Exposure, Interaction, Searched
 from rag_flywheel.errors import Damaged, FlywheelError, NotFound, Unavailable
 from rag_flywheel.search.retrieval import retrieve
 from rag_flywheel.search.versions import Searcher
@@ -85,7 +85,8 @@ def _draft(interaction: Interaction, searcher: Searcher, services: Services) -> 
     """None where the candidate failed. Raises Unavailable."""
     try:
         passages = retrieve(interaction.query, searcher=searcher)
-        pieces = services.generator.answer(interaction.query, passages[: searcher.shown])
+        searched = Searched(ranking=tuple(passages), refusal=searcher.learned.refusal)
+        pieces = services.generator.answer(interaction.query, passages[: searcher.shown], searched=searched)
         return next(piece for piece in pieces if isinstance(piece, Draft))
     except Unavailable:
         raise

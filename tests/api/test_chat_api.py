@@ -9,13 +9,13 @@ import pytest
 from fastapi.testclient import TestClient
 
 from rag_flywheel.api.app import create_app
-from rag_flywheel.domain import Draft, Passage, Turn
+from rag_flywheel.domain import Draft, Passage, Searched, Turn
 from rag_flywheel.errors import LanguageModelUnavailable
 from rag_flywheel.services import Services
 from tests.fakes.services import publish, services
 
 QUESTION = "How do I put the previous version back?"
-FIELDS = {"interaction_id", "answer", "citations", "version", "arm", "canary", "answered"}
+FIELDS = {"interaction_id", "answer", "citations", "version", "arm", "canary", "answered", "confidence"}
 CITATION_FIELDS = {"number", "document_id", "title", "text", "start", "end", "score", "also"}
 
 
@@ -48,7 +48,8 @@ def test_a_reply_has_exactly_the_promised_fields(http: TestClient) -> None:
     said = reply.json()
     assert set(said) == FIELDS
     assert [set(citation) for citation in said["citations"]] == [CITATION_FIELDS]
-    assert (said["version"], said["arm"], said["canary"], said["answered"]) == ("v1", "control", None, True)
+    assert (said["version"], said["arm"], said["canary"]) == ("v1", "control", None)
+    assert (said["answered"], said["confidence"]) == (True, "high")
     assert "run rag-flywheel rollback" in said["answer"]
     [citation] = said["citations"]
     assert (citation["number"], citation["document_id"], citation["title"]) == (1, "rollback", "Rollback")
@@ -68,8 +69,10 @@ def test_the_group_of_the_asker_is_recorded_with_the_question(http: TestClient, 
 
 def test_a_question_that_nothing_answers_is_refused_honestly_and_kept_as_a_gap(http: TestClient) -> None:
     said = http.post("/chat", json={"question": "Do zebras whistle?"}).json()
-    assert (said["answered"], said["citations"]) == (False, [])
-    assert [gap["question"] for gap in http.get("/gaps").json()] == ["Do zebras whistle?"]
+    assert (said["answered"], said["confidence"], said["citations"]) == (False, None, [])
+    assert http.get("/gaps").json() == []  # no document is about zebras
+    apart = http.get("/gaps", params={"off_topic": True}).json()
+    assert [gap["question"] for gap in apart] == ["Do zebras whistle?"]
 
 
 @pytest.mark.parametrize("name", ["content", "text"])
@@ -171,7 +174,9 @@ class Failing:
     def prepare(self, found: Sequence[Sequence[Passage]]) -> None:
         """Nothing can be done before."""
 
-    def answer(self, question: str, passages: Sequence[Passage]) -> Iterator[str | Draft]:
+    def answer(
+        self, question: str, passages: Sequence[Passage], *, searched: Searched | None = None
+    ) -> Iterator[str | Draft]:
         yield from ["piece "] * self._pieces
         raise LanguageModelUnavailable("the language model does not answer: start it")
 

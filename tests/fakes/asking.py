@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from rag_flywheel.answering.chat import Chat, open_chat
-from rag_flywheel.domain import Draft, Passage, Question, Turn
+from rag_flywheel.domain import Draft, Passage, Question, Searched, Turn
 from rag_flywheel.services import Services
 from tests.fakes.samples import NOON
 
@@ -17,6 +17,7 @@ class Retelling:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, list[str]]] = []
+        self.searched: list[Searched | None] = []
         self.rewritten: list[tuple[str, list[str]]] = []
 
     def rewrite(self, question: str, history: Sequence[Turn]) -> str:
@@ -26,8 +27,11 @@ class Retelling:
     def prepare(self, found: Sequence[Sequence[Passage]]) -> None:
         """Nothing can be done before."""
 
-    def answer(self, question: str, passages: Sequence[Passage]) -> Iterator[str | Draft]:
+    def answer(
+        self, question: str, passages: Sequence[Passage], *, searched: Searched | None = None
+    ) -> Iterator[str | Draft]:
         self.asked.append((question, [passage.chunk.document_id for passage in passages]))
+        self.searched.append(searched)
         pieces = [f"{passage.chunk.text} " for passage in passages]
         yield from pieces
         yield Draft(text="".join(pieces), answered=bool(pieces), citations=())

@@ -31,8 +31,13 @@ from rag_flywheel.wiring import services
 HERE = Path(__file__).parent
 CUT = {"interleaved", "team"}
 """Fields that are gone: of canaries, and of passages that an answer showed."""
-ADDED = {"quote", "sentence", "followed", "renamed", "also", "repeated", "tail", "guardrail", "overrules"}
-"""Fields that the older release did not have: of spans that people named, of scores, of manifests, and of reviews."""
+ADDED = {
+    *("quote", "sentence", "followed", "renamed", "also", "repeated", "tail", "guardrail", "overrules"),
+    *("confidence", "refusal"),
+}
+"""Fields that the older release did not have: of spans that people named, of scores, of manifests, of reviews, and of
+answers.
+"""
 SCORE = 2e-4
 """By how much a score may differ: models do not add up alike on every processor."""
 

@@ -13,7 +13,7 @@ import httpx
 
 from rag_flywheel.adapters.models import prompt, reply
 from rag_flywheel.adapters.models.prompt import Told
-from rag_flywheel.domain import Draft, Passage, Turn
+from rag_flywheel.domain import Draft, Passage, Searched, Turn
 from rag_flywheel.errors import ConfigError, InvalidInput, LanguageModelUnavailable
 
 if TYPE_CHECKING:
@@ -103,7 +103,9 @@ class OpenAILikeGenerator:
     def prepare(self, found: Sequence[Sequence[Passage]]) -> None:
         """Nothing: a model is asked one question at a time."""
 
-    def answer(self, question: str, passages: Sequence[Passage]) -> Iterator[str | Draft]:
+    def answer(
+        self, question: str, passages: Sequence[Passage], *, searched: Searched | None = None
+    ) -> Iterator[str | Draft]:
         """Pieces as the model says them, then the draft. Without passages it refuses and the model is not asked."""
         if not passages:
             yield prompt.REFUSAL

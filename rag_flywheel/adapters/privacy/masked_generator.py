@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from rag_flywheel.domain import Draft, Passage, Turn
+from rag_flywheel.domain import Draft, Passage, Searched, Turn
 from rag_flywheel.ports import Generator, Redactor
 
 
@@ -22,8 +22,10 @@ class MaskedGenerator:
         query = self._below.rewrite(told, turns)
         return question if query == told else query
 
-    def answer(self, question: str, passages: Sequence[Passage]) -> Iterator[str | Draft]:
-        yield from self._below.answer(self._redactor.redact(question).text, passages)
+    def answer(
+        self, question: str, passages: Sequence[Passage], *, searched: Searched | None = None
+    ) -> Iterator[str | Draft]:
+        yield from self._below.answer(self._redactor.redact(question).text, passages, searched=searched)
 
     def prepare(self, found: Sequence[Sequence[Passage]]) -> None:
         self._below.prepare(found)

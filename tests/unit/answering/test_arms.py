@@ -15,6 +15,7 @@ from rag_flywheel.domain import (
     Interaction,
     InteractionId,
     Passage,
+    Searched,
     VersionId,
 )
 from rag_flywheel.errors import (
@@ -282,7 +283,9 @@ def test_where_no_version_can_search_each_arm_failed_once_a_question(tmp_path: P
 class Breaking(Retelling):
     """It tells a piece and then breaks off."""
 
-    def answer(self, question: str, passages: Sequence[Passage]) -> Iterator[str | Draft]:
+    def answer(
+        self, question: str, passages: Sequence[Passage], *, searched: Searched | None = None
+    ) -> Iterator[str | Draft]:
         yield passages[0].chunk.text
         raise LanguageModelUnavailable("the model went away")
 

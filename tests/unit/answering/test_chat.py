@@ -183,6 +183,21 @@ def test_the_generator_sees_only_the_first_passages_and_the_ledger_more(tmp_path
     assert generator.asked[0][1] == [passage.document_id for passage in answered.ranking[:5]]
 
 
+def test_the_generator_may_weigh_the_whole_search_by_what_its_version_learned(tmp_path: Path) -> None:
+    generator = Retelling()
+    made = services(tmp_path, generator=generator)
+    texts = {f"d{at:02}": f"version number {at}" for at in range(60)}
+    publish(made, "v1", texts, learned=LearnedRanking(refusal=0.7))
+    chat(made).answer(question("version"), interaction_id=ID)
+    before = [Turn(role="user", text="What is a version?")]
+    chat(made).answer(question("version", history=before), interaction_id=InteractionId("i2"))
+    first, second = generator.searched
+    assert first is not None
+    assert second is not None
+    assert (len(first.ranking), first.refusal, first.conversation) == (50, 0.7, False)
+    assert second.conversation
+
+
 def test_the_pieces_of_a_stream_are_the_answer(made: Services) -> None:
     publish(made, "v1")
     *pieces, last = chat(made).stream(question(), interaction_id=ID)

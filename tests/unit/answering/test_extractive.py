@@ -5,12 +5,9 @@ from dataclasses import replace
 import pytest
 
 from rag_flywheel.adapters.models.encoder import SentenceEncoder
-from rag_flywheel.answering.extractive import REFUSAL, Extractive
-from rag_flywheel.domain import (
-    Draft,
-    Passage,
-    Turn,
-)
+from rag_flywheel.answering.answerable import FEATURES, Rule, Weights
+from rag_flywheel.answering.extractive import DOUBT, REFUSAL, Extractive
+from rag_flywheel.domain import Confidence, Draft, Passage, Scores, Searched, Turn
 from rag_flywheel.domain.sentences import quotable
 from rag_flywheel.ports import Vectors
 from tests.fakes.samples import found
@@ -121,6 +118,54 @@ def test_passages_far_from_the_question_count_against_an_answer(encoder: Sentenc
     question = "How do I roll back to the previous version?"
     assert ask(generator, question, found(ROLLBACK, dense=0.6))[1].answered
     assert not ask(generator, question, found(ROLLBACK, dense=-0.2))[1].answered
+
+
+def weighing(encoder: SentenceEncoder, log_odds: float) -> Extractive:
+    """It finds every question answerable by the same odds: below 0 it refuses, below 1 it doubts."""
+    none = (0.0,) * len(FEATURES)
+    weights = Weights(
+        centre=none, spread=(1.0,) * len(FEATURES), weight=none, bias=log_odds, levels={0.05: 0.0, 0.15: 1.0},
+        conversation=0.0,
+    )  # fmt: skip
+    rule = Rule(weights=weights, refused=0.05, doubted=0.15)
+    return Extractive(encoder, minimum_similarity=0.4, sentences=3, rule=rule)
+
+
+def ask_by_odds(generator: Extractive, question: str, *passages: Passage) -> tuple[list[str], Draft]:
+    *pieces, draft = generator.answer(question, passages, searched=Searched(ranking=passages))
+    assert isinstance(draft, Draft)
+    return [piece for piece in pieces if isinstance(piece, str)], draft
+
+
+def test_a_doubtful_answer_says_so_and_shows_the_nearest_sentence_of_each_passage_citing_it_whole(
+    encoder: SentenceEncoder,
+) -> None:
+    pieces, draft = ask_by_odds(
+        weighing(encoder, 0.5), "How do I roll back to the previous version?", found(CANARY), found(ROLLBACK, 2)
+    )
+    assert (draft.answered, draft.confidence, draft.log_odds) == (True, Confidence.LOW, 0.5)
+    first, second, third = draft.text.split("\n\n")
+    assert first == DOUBT
+    assert second == "Run `rag-flywheel rollback` to go back to the previous version. [1]"
+    assert third.endswith("[2]")
+    assert [citation.text for citation in draft.citations] == [ROLLBACK, CANARY]
+    assert "".join(pieces) == draft.text
+
+
+def test_the_whole_search_decides_where_it_is_known_and_a_likeness_where_it_is_not(encoder: SentenceEncoder) -> None:
+    generator = weighing(encoder, -0.5)
+    question = "How do I roll back to the previous version?"
+    _, draft = ask_by_odds(generator, question, found(ROLLBACK))
+    assert draft == Draft(text=REFUSAL, answered=False, citations=(), log_odds=-0.5)
+    assert ask(generator, question, found(ROLLBACK))[1].answered
+
+
+def test_what_somebody_confirmed_or_corrected_is_never_doubted(encoder: SentenceEncoder) -> None:
+    generator = weighing(encoder, -9.0)
+    confirmed = replace(found(ROLLBACK), scores=Scores(question=0.95))
+    assert ask_by_odds(generator, "Roll back?", confirmed)[1].confidence is Confidence.HIGH
+    corrected = found("Press undo.", correction=True)
+    assert ask_by_odds(generator, "Roll back?", corrected)[1].confidence is Confidence.HIGH
 
 
 def test_a_citation_is_the_span_of_the_document_that_was_quoted(generator: Extractive) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rag_flywheel.cycle.scoring_run import AHEAD, ScoringRun
-from rag_flywheel.domain import Draft, Passage, VersionId
+from rag_flywheel.domain import Draft, Passage, Searched, VersionId
 from rag_flywheel.services import Services
 from tests.fakes.services import publish, services
 
@@ -24,7 +24,9 @@ class Noting:
     def prepare(self, found: Sequence[Sequence[Passage]]) -> None:
         self.prepared.append(len(found))
 
-    def answer(self, question: str, passages: Sequence[Passage]) -> Iterator[str | Draft]:
+    def answer(
+        self, question: str, passages: Sequence[Passage], *, searched: Searched | None = None
+    ) -> Iterator[str | Draft]:
         self.asked.append(question)
         yield Draft(text=passages[0].chunk.text, answered=True, citations=())
 

@@ -13,6 +13,7 @@ from rag_flywheel.answering.extractive import Extractive
 from rag_flywheel.domain import (
     Draft,
     Passage,
+    Searched,
 )
 from rag_flywheel.domain.equivalence import normalised
 from rag_flywheel.ports import Encoder
@@ -93,11 +94,13 @@ class Rude(Extractive):
         super().__init__(encoder, minimum_similarity=0.3, sentences=1)
         self._questions = questions
 
-    def answer(self, question: str, passages: Sequence[Passage]) -> Iterator[str | Draft]:
+    def answer(
+        self, question: str, passages: Sequence[Passage], *, searched: Searched | None = None
+    ) -> Iterator[str | Draft]:
         if question in self._questions:
             yield Draft(text=THREAT, answered=True, citations=())
         else:
-            yield from super().answer(question, passages)
+            yield from super().answer(question, passages, searched=searched)
 
 
 def test_an_unsafe_answer_to_a_sealed_question_refuses_too(sealed: House) -> None:

@@ -1,15 +1,17 @@
 """The questions that signals show to a person: gaps in knowledge, and suspects."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from rag_flywheel.domain import Json
+from rag_flywheel.domain import Confidence, Json, Scores
 from rag_flywheel.feedback.gaps import gaps, triage
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.samples import NOON, correction, interaction, shown
 from tests.fakes.signals import say
 
+NEAR = 0.3
 CITED = [shown("a", 1), shown("guide", 2)]  # the sample's citations are of the guide
 
 
@@ -29,17 +31,17 @@ def test_gaps_are_grouped_by_the_query_and_the_most_frequent_come_first() -> Non
     for at, (name, text) in enumerate(asked):
         ledger.add_interaction(interaction(name, question=text, answered=False, asked=NOON + timedelta(minutes=at)))
     ledger.add_interaction(interaction("good", question="Is it good?"))
-    first, second = gaps(ledger=ledger, limit=10)
+    first, second = gaps(ledger=ledger, near=NEAR, limit=10)
     assert (first.question, first.times, first.last) == ("how to  CLEAN it?", 2, NOON + timedelta(minutes=2))
     assert set(first.interaction_ids) == {"i1", "i3"}
     assert (second.question, second.times) == ("Is it round?", 1)
-    assert gaps(ledger=ledger, limit=1) == [first]
+    assert gaps(ledger=ledger, near=NEAR, limit=1) == [first]
 
 
 def test_a_follow_up_is_a_gap_by_the_query_that_it_became() -> None:
     ledger = MemoryLedger()
     ledger.add_interaction(interaction(question="and how?", query="How to clean it?", answered=False))
-    assert [gap.question for gap in gaps(ledger=ledger, limit=10)] == ["How to clean it?"]
+    assert [gap.question for gap in gaps(ledger=ledger, near=NEAR, limit=10)] == ["How to clean it?"]
 
 
 @pytest.mark.parametrize(("value", "times"), [(True, 1), ("how to clean it", 1), (False, 0)])
@@ -47,20 +49,38 @@ def test_knowledge_reported_missing_is_a_gap_though_it_was_answered(
     ledger: MemoryLedger, value: Json, times: int
 ) -> None:
     say(ledger, "missing_knowledge", value)
-    assert len(gaps(ledger=ledger, limit=10)) == times
+    assert len(gaps(ledger=ledger, near=NEAR, limit=10)) == times
 
 
 def test_a_refused_question_that_was_reported_too_counts_once() -> None:
     ledger = MemoryLedger()
     ledger.add_interaction(interaction(answered=False))
     say(ledger, "missing_knowledge", True)
-    assert [gap.times for gap in gaps(ledger=ledger, limit=10)] == [1]
+    assert [gap.times for gap in gaps(ledger=ledger, near=NEAR, limit=10)] == [1]
+
+
+def test_a_doubtful_answer_is_a_gap_beside_the_refused_and_a_sure_one_is_none() -> None:
+    ledger = MemoryLedger()
+    for name, confidence in (("doubtful", Confidence.LOW), ("sure", Confidence.HIGH), ("untold", None)):
+        ledger.add_interaction(replace(interaction(name, question=name), confidence=confidence))
+    ledger.add_interaction(interaction("refused", question="refused", answered=False))
+    assert {gap.question for gap in gaps(ledger=ledger, near=NEAR, limit=10)} == {"doubtful", "refused"}
+
+
+def test_a_question_that_no_passage_is_about_is_listed_apart_unless_somebody_reported_it() -> None:
+    ledger = MemoryLedger()
+    for name, cosine in (("far", 0.1), ("near", 0.6), ("missed", 0.1)):
+        ranking = [shown("a", 1, scores=Scores(dense=cosine))]
+        ledger.add_interaction(interaction(name, question=name, answered=False, ranking=ranking))
+    say(ledger, "missing_knowledge", True, of="missed")
+    assert {gap.question for gap in gaps(ledger=ledger, near=NEAR, limit=10)} == {"near", "missed"}
+    assert [gap.question for gap in gaps(ledger=ledger, near=NEAR, off_topic=True, limit=10)] == ["far"]
 
 
 def test_a_question_without_consent_is_no_gap_that_could_be_shown() -> None:
     ledger = MemoryLedger()
     ledger.add_interaction(interaction(question="", answered=False, consent=False))
-    assert gaps(ledger=ledger, limit=10) == []
+    assert gaps(ledger=ledger, near=NEAR, limit=10) == []
 
 
 # --- triage ---------------------------------------------------------------------------------------------------------

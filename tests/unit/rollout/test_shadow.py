@@ -17,6 +17,7 @@ from rag_flywheel.domain import (
     LearnedRanking,
     Passage,
     Question,
+    Searched,
     Turn,
     VersionId,
 )
@@ -47,7 +48,9 @@ class Retelling:
     def prepare(self, found: Sequence[Sequence[Passage]]) -> None:
         """Nothing can be done before."""
 
-    def answer(self, question: str, passages: Sequence[Passage]) -> Iterator[str | Draft]:
+    def answer(
+        self, question: str, passages: Sequence[Passage], *, searched: Searched | None = None
+    ) -> Iterator[str | Draft]:
         if self.down_after is not None and len(self.queries) >= self.down_after:
             raise LanguageModelUnavailable("the model is down")
         self.queries.append(question)
