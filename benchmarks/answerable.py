@@ -29,7 +29,7 @@ from rag_flywheel.adapters.index.edge_index import EdgeIndex
 from rag_flywheel.adapters.models.encoder import BUNDLED, SentenceEncoder
 from rag_flywheel.answering import answerable
 from rag_flywheel.answering.extractive import _candidates
-from rag_flywheel.answering.follow_ups import standalone
+from rag_flywheel.answering.follow_ups import rewriter
 from rag_flywheel.config import Ingest, Retrieval
 from rag_flywheel.domain import Chunk, Document, DocumentId, LearnedRanking, Turn, VersionId
 from rag_flywheel.domain.equivalence import held_share, is_traceable
@@ -134,8 +134,9 @@ def measure(folder: Path) -> Measured:
         values = answerable.features(text, found, shown=searcher.shown, best=best)
         return values, {passage.chunk.document_id for passage in seen}
 
+    rewrite = rewriter(encoder)
     for name, query in asked.items():
-        text = standalone(query["text"], _turns(query))
+        text = rewrite(query["text"], _turns(query))
         gold = judged.get(name, set()) if query.get("answerable", True) else set()
         values, shown = features(text, set())
         if not gold or gold & shown:

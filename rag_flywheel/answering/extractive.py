@@ -9,14 +9,9 @@ from itertools import pairwise
 import numpy as np
 from cachetools import LRUCache
 
-<<<<<<< HEAD
-from rag_flywheel.answering.follow_ups import rewriter
-from rag_flywheel.domain import Citation, Draft, Passage, Turn
-=======
 from rag_flywheel.answering import answerable
-from rag_flywheel.answering.follow_ups import standalone
+from rag_flywheel.answering.follow_ups import rewriter
 from rag_flywheel.domain import Citation, Confidence, Draft, Passage, Searched, Turn
->>>>>>> w-no
 from rag_flywheel.domain.sentences import quotable
 from rag_flywheel.ports import Encoder, Vectors
 

@@ -36,155 +36,15 @@ from rag_flywheel.api.openai_models import (
 )
 from rag_flywheel.api.reading import SparingRoute
 from rag_flywheel.api.state import Shared, State
-<<<<<<< HEAD
 from rag_flywheel.domain import Interaction, InteractionId, Question, Turn
 from rag_flywheel.errors import FlywheelError
-=======
-from rag_flywheel.domain import Confidence, Interaction, InteractionId, Question, Turn
-from rag_flywheel.errors import FlywheelError, InvalidInput
->>>>>>> w-no
 
 routes = APIRouter(prefix="/v1", tags=["OpenAI-compatible"], route_class=SparingRoute)
 TURNS_AT_MOST = 200  # of the history, as in `POST /chat`
 HISTORY_AT_MOST = 100_000  # characters
 
-<<<<<<< HEAD
 OpenWebUiUser = Annotated[str | None, Header(alias="X-OpenWebUI-User-Id", max_length=NAME_AT_MOST)]
 OpenWebUiChat = Annotated[str | None, Header(alias="X-OpenWebUI-Chat-Id", max_length=NAME_AT_MOST)]
-=======
-
-class ContentPart(BaseModel):
-    type: str
-    text: str = ""
-
-
-class Message(BaseModel):
-    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: str | list[ContentPart] | None = None
-
-    @property
-    def text(self) -> str:
-        if isinstance(self.content, list):
-            return "\n".join(part.text for part in self.content if part.type == "text")
-        return self.content or ""
-
-
-class StreamOptions(BaseModel):
-    include_usage: bool = False
-
-
-class Metadata(BaseModel):
-    """The one key we use; an application may send others for its own ends."""
-
-    user_group: Group | None = None
-
-
-class CompletionBody(BaseModel):
-    """The fields we use; clients send many more (temperature, tools...), which are passed over."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    messages: Annotated[list[Message], Field(min_length=1, max_length=400)]
-    model: str = MODEL
-    stream: bool | None = False
-    stream_options: StreamOptions | None = None
-    user: str | None = None
-    metadata: Metadata | None = None
-
-
-class ModelReply(Body):
-    id: str
-    object: Literal["model"] = "model"
-    created: int = 0
-    owned_by: Literal["rag-flywheel"] = "rag-flywheel"
-
-
-class ModelsReply(Body):
-    object: Literal["list"] = "list"
-    data: list[ModelReply]
-
-
-class AnswerMessage(Body):
-    role: Literal["assistant"] = "assistant"
-    content: str
-    refusal: None = None
-
-
-class Choice(Body):
-    index: int = 0
-    message: AnswerMessage
-    finish_reason: Literal["stop"] = "stop"
-    logprobs: None = None
-
-
-class Usage(Body):
-    """Words, as a stand-in for tokens: retrieval has no tokenizer that a client would recognise."""
-
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
-
-
-class FlywheelFields(Body):
-    """What OpenAI has no place for: what `POST /chat` replies beside the answer."""
-
-    interaction_id: str
-    citations: list[CitationReply]
-    version: str
-    arm: str
-    canary: str | None
-    answered: bool
-    confidence: Confidence | None
-
-
-class Completion(Body):
-    id: str
-    created: int  # seconds since 1970
-    model: str
-    object: Literal["chat.completion"] = "chat.completion"
-    choices: list[Choice]
-    usage: Usage
-    rag_flywheel: FlywheelFields
-
-
-class ChunkDelta(Body):
-    """What a chunk adds to the message: a field that is not set stays as it was."""
-
-    role: Literal["assistant"] = "assistant"
-    content: str = ""
-
-
-class ChunkChoice(Body):
-    index: int
-    delta: ChunkDelta
-    finish_reason: Literal["stop"] | None
-    logprobs: None
-
-
-class Chunk(Body):
-    """A piece of a streamed completion; the last one, or two, have the fields that are not set in the others."""
-
-    id: str
-    created: int
-    model: str
-    object: Literal["chat.completion.chunk"]
-    choices: list[ChunkChoice]
-    rag_flywheel: FlywheelFields | None = None
-    usage: Usage | None = None
-
-
-class FailureDetail(Body):
-    message: str
-    type: Literal["invalid_request_error", "server_error"]
-    code: str  # the error's name in `errors`
-    param: None = None
-
-
-class CompletionFailure(Body):
-    """Why there is no answer, as OpenAI says it."""
-
-    error: FailureDetail
->>>>>>> w-no
 
 
 @routes.get("/models")

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from rag_flywheel.api.endings import FinishReason
 from rag_flywheel.api.models import TEXT_AT_MOST, Body, CitationReply, Group
+from rag_flywheel.domain import Confidence
 
 MODEL = "rag-flywheel"
 MESSAGES_AT_MOST = 400  # of a conversation, the newest; what is older is not even looked at
@@ -249,6 +250,7 @@ class FlywheelFields(Body):
     arm: str
     canary: str | None
     answered: bool
+    confidence: Confidence | None
 
 
 class Completion(Body):

@@ -33,11 +33,7 @@ from rag_flywheel.domain.ids import (
     Json,
     VersionId,
 )
-<<<<<<< HEAD
-from rag_flywheel.domain.ranking import UNTUNED, Admission, Candidate, LearnedRanking, Passage, Scores
-=======
-from rag_flywheel.domain.ranking import Admission, Candidate, LearnedRanking, Passage, Scores, Searched
->>>>>>> w-no
+from rag_flywheel.domain.ranking import UNTUNED, Admission, Candidate, LearnedRanking, Passage, Scores, Searched
 from rag_flywheel.domain.rollouts import Arm, Canary, CanaryState, Delivery, Exposure, Freeze, HoldOut, Notice, Outcomes
 from rag_flywheel.domain.versions import AuditEntry, Counts, Decision, Manifest, Outcome, VersionRecord, VersionState
 
