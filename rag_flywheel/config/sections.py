@@ -85,7 +85,7 @@ class Retrieval(_Section):
 class Generator(_Section):
     kind: Literal["extractive", "openai_like"] = "extractive"
     minimum_similarity: float = Field(0.4, ge=-1, le=1)
-    sentences: int = Field(3, ge=1)
+    sentences: int = Field(4, ge=1)
     model: str = ""
     url: str = ""
     timeout: float = Field(60.0, gt=0)
