@@ -145,6 +145,8 @@ def _events(text: str) -> Iterator[tuple[str, str, Any, Span]]:
     """Kind of event, name of what starts or ends, details, and place in characters."""
     places = None if text.isascii() else [0, *accumulate(len(sign.encode("utf-8", "replace")) for sign in text)]
     at: Callable[[int], int] = (lambda byte: byte) if places is None else _characters(places).__getitem__
+    event: Any
+    detail: Any
     for event, place in pyromark.events_with_range(text, options=_OPTIONS):
         span = at(place["start"]), at(place["end"])
         kind, detail = next(iter(event.items())) if isinstance(event, dict) else (event, "")
