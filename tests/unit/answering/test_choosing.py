@@ -46,9 +46,9 @@ def test_where_there_is_no_room_for_what_a_sentence_needs_another_is_taken() -> 
 
 
 def test_a_paragraph_goes_on_after_the_sentence_that_was_chosen() -> None:
-    text = "Plug it in. Restart it. Wait a minute. Open the lid.\n\nOther things."
+    text = "Plug in the lamp. Restart the box. Wait a minute. Open the lid.\n\nOther things."
     shown, _ = answer(lambda said: 1.0 if "Restart" in said else 0.4, found(text), most=3)
-    assert shown == "Restart it. Wait a minute. Open the lid. [1]"
+    assert shown == "Restart the box. Wait a minute. Open the lid. [1]"
 
 
 def test_a_list_without_a_lead_is_shown_below_its_heading() -> None:
