@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rag_flywheel.answering.markup import Kind, Markup, read_markup, set_of
 from rag_flywheel.answering.quoting import LONGEST, Quotable, connected, quotables
-from rag_flywheel.domain import Citation, Passage
+from rag_flywheel.domain import Chunk, Citation, Passage
 from rag_flywheel.domain.sentences import Span
 
 Values = NDArray[np.float64]
@@ -43,6 +43,7 @@ _FUNCTION = set_of(
 """English words that say nothing of what is asked for."""
 _ROWS = 12  # of a table that is quoted whole
 _FENCE = "```"
+_ADDRESS = re.compile(r"https?://\S+")
 _PAGE = re.compile(r"page \d+")
 
 
@@ -128,13 +129,19 @@ def candidates(passages: Sequence[Passage]) -> list[Sentence]:
     seen: set[str] = set()
     found = []
     for passage in connected(_read(passages)):
-        markup = read_markup(passage.chunk.text, address=passage.chunk.source)
+        markup = read_markup(passage.chunk.text, address=_address(passage.chunk))
         for place, quotable in enumerate(quotables(markup)):
             sentence = Sentence(passage=passage, markup=markup, quotable=quotable, place=place)
             if sentence.text not in seen:
                 seen.add(sentence.text)
                 found.append(sentence)
     return found
+
+
+def _address(chunk: Chunk) -> str:
+    """Where the document is on the web, as what was fetched from there tells; empty: elsewhere."""
+    found = _ADDRESS.search(chunk.document_id) or _ADDRESS.search(chunk.source)
+    return found[0] if found else ""
 
 
 def _read(passages: Sequence[Passage]) -> list[Passage]:

@@ -131,3 +131,10 @@ def test_references_and_broken_sentences_count_less() -> None:
     )
     assert plain > broken
     assert plain > reference
+
+
+def test_links_of_a_document_from_the_web_lead_there() -> None:
+    passage = found("Read [the guide](guide.html) first.")
+    passage = replace(passage, chunk=replace(passage.chunk, document_id="site: https://a.example/docs/start.html"))
+    shown, _ = answer(with_word("guide"), passage)
+    assert shown == "Read [the guide](https://a.example/docs/guide.html) first. [1]"
