@@ -28,7 +28,7 @@ from ingest.chunking import chunk
 from rag_flywheel.adapters.index.edge_index import EdgeIndex
 from rag_flywheel.adapters.models.encoder import BUNDLED, SentenceEncoder
 from rag_flywheel.answering import answerable
-from rag_flywheel.answering.extractive import _candidates
+from rag_flywheel.answering.choosing import candidates
 from rag_flywheel.answering.follow_ups import rewriter
 from rag_flywheel.config import Ingest, Retrieval
 from rag_flywheel.domain import Chunk, Document, DocumentId, LearnedRanking, Turn, VersionId
@@ -127,7 +127,7 @@ def measure(folder: Path) -> Measured:
         vector = encoder.encode_queries([text])[0]
         found = rank(text, vector, searcher=searcher, without=lambda piece, _: piece.chunk_id in without).passages
         seen = found[: searcher.shown]
-        sentences = [sentence.embedded for sentence in _candidates(seen)]
+        sentences = [text for sentence in candidates(seen) for text in sentence.weighed]
         new = [sentence for sentence in dict.fromkeys(sentences) if sentence not in by_sentence]
         by_sentence.update(zip(new, encoder.encode_documents(new), strict=True))
         best = max((float(by_sentence[sentence] @ vector) for sentence in sentences), default=0.0)

@@ -89,7 +89,7 @@ class Generator(_Section):
     wrong_refusals: float = Field(0.05, ge=0, lt=1)
     doubted: float = Field(0.15, ge=0, lt=1)
     on_topic: float = Field(0.3, ge=-1, le=1)
-    sentences: int = Field(3, ge=1)
+    sentences: int = Field(4, ge=1)
     model: str = ""
     url: str = ""
     timeout: float = Field(60.0, gt=0)

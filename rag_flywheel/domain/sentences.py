@@ -5,7 +5,6 @@ There are two ways, for two purposes that want different things of a sentence; e
 
 import re
 from collections.abc import Iterator
-from enum import Enum, auto
 
 Span = tuple[int, int]
 """Characters of the text: the first, and the one after the last."""
@@ -29,79 +28,26 @@ def sentences(text: str) -> Iterator[str]:
 # --- to quote -------------------------------------------------------------------------------------------------------
 
 
-class _Kind(Enum):
-    PROSE = auto()
-    HEADING = auto()
-    STEP = auto()  # an item of a numbered list
-    BULLET = auto()
-    FENCE = auto()  # a fenced block of code
-
-
-_OWN_LINES = re.compile(
-    r"^[ \t]*(?:(?P<fence>```|~~~)[^\n]*\n.*?(?:^[ \t]*(?P=fence)[ \t]*$|\Z)|#{1,6}[ \t][^\n]*$)",
-    re.MULTILINE | re.DOTALL,
-)
-"""What takes whole lines whatever stands around it: fenced code and headings."""
-_STEP = re.compile(r"[ \t]*\d{1,3}[.)][ \t]")
-_BULLET = re.compile(r"[ \t]*[-*+•][ \t]")
-_BLOCK_GAP = re.compile(r"\n[ \t]*\n|\n(?=[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t])|\n(?=[ \t]*\|)|(?<=\|)\n")
+_LINE_GAP = re.compile(r"\n[ \t]*\n|\n(?=[ \t]*\|)|(?<=\|)\n")
 _SENTENCE_GAP = re.compile(r"[.!?…]['\"’”)\]*_`]*\s+(?=[^a-zß-ÿ\s])|[。！？]\s*")
 _ABBREVIATION = re.compile(
-    r"(?:^|[\s(])(?:[A-Za-z]|[A-Za-z]\.[A-Za-z]|Mrs?|Ms|Dr|Prof|St|[JS]r|vs|cf|etc|approx|No|Fig|Inc|Ltd|Co|Corp)\.\s+$"
+    r"(?:^|[\s(])(?:[A-Za-z]|[A-Za-z]\.[A-Za-z]|Mrs?|Ms|Dr|Prof|St|[JS]r|vs|cf|etc|approx|No|Fig|Inc|Ltd|Co|Corp|Rev|Vol|Sec|Ch|Art|pp)\.\s+$"
 )
 
 
-def quotable(text: str) -> list[Span]:
-    """Where the sentences are that can stand alone, in order, without the blanks around them.
+def quotable(text: str, start: int, end: int) -> Iterator[Span]:
+    """Where the sentences are in a paragraph of the text, in order, without the blanks around them.
 
-    For answers made of them: what only makes sense together is one. So are the steps of a numbered list, code and the
-    sentence before it (or, below a heading, the one after it), a list and the line with a colon that introduces it, a
-    question and its answer.
+    For answers made of them: the end of a line ends none, but for lines of a table without a header.
     """
-    spans: list[Span] = []
-    first = last = _Kind.HEADING  # kinds of the first and the last piece of the latest span
-    for start, end, kind in _pieces(text):
-        if spans and _belongs(text[slice(*spans[-1])], first, last, kind):
-            spans[-1] = (spans[-1][0], end)
-        else:
-            spans.append((start, end))
-            first = kind
-        last = kind
-    return spans
-
-
-def _belongs(before: str, first: _Kind, last: _Kind, kind: _Kind) -> bool:
-    """Whether a piece of this kind continues the span before it, which starts with `first` and ends with `last`."""
-    if _Kind.HEADING in (last, kind):
-        return False
-    announced = last is not _Kind.FENCE and before.rstrip("*_` ").endswith((":", "?"))
-    one_list = kind is last and (kind is _Kind.STEP or (kind is _Kind.BULLET and first is not _Kind.BULLET))
-    bare_code = first is last is _Kind.FENCE
-    return announced or one_list or bare_code or kind is _Kind.FENCE
-
-
-def _pieces(text: str) -> Iterator[tuple[int, int, _Kind]]:
-    at = 0
-    for lines in _OWN_LINES.finditer(text):
-        yield from _prose(text, at, lines.start())
-        yield *_trimmed(text, *lines.span()), _Kind.FENCE if lines["fence"] else _Kind.HEADING
-        at = lines.end()
-    yield from _prose(text, at, len(text))
-
-
-def _prose(text: str, start: int, end: int) -> Iterator[tuple[int, int, _Kind]]:
-    for block_start, block_end in _cut(_BLOCK_GAP, text, start, end):
-        kind = _kind(text[block_start:block_end])
-        if kind is _Kind.STEP:
-            yield block_start, block_end, kind
-            continue
-        at = block_start
-        for gap in _SENTENCE_GAP.finditer(text, block_start, block_end):
-            if not _ABBREVIATION.search(text[at : gap.end()]):
-                yield *_trimmed(text, at, gap.end()), kind
+    for line_start, line_end in _cut(_LINE_GAP, text, start, end):
+        at = line_start
+        for gap in _SENTENCE_GAP.finditer(text, line_start, line_end):
+            if not _ABBREVIATION.search(text[max(at, gap.start() - 10) : gap.end()]):
+                yield _trimmed(text, at, gap.end())
                 at = gap.end()
-        if at < block_end:
-            yield at, block_end, kind
+        if at < line_end:
+            yield at, line_end
 
 
 def _cut(gaps: re.Pattern[str], text: str, start: int, end: int) -> Iterator[Span]:
@@ -116,9 +62,3 @@ def _cut(gaps: re.Pattern[str], text: str, start: int, end: int) -> Iterator[Spa
 def _trimmed(text: str, start: int, end: int) -> Span:
     piece = text[start:end]
     return start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())
-
-
-def _kind(block: str) -> _Kind:
-    if _STEP.match(block):
-        return _Kind.STEP
-    return _Kind.BULLET if _BULLET.match(block) else _Kind.PROSE

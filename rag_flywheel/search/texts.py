@@ -1,7 +1,9 @@
 """What is embedded of a chunk, and what chunks tell of their documents."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import chain, pairwise
 
 from rag_flywheel.domain import Chunk, DocumentId
 from rag_flywheel.domain.sentences import quotable
@@ -10,6 +12,8 @@ PATH_AT_MOST = 200
 """Characters of the title and the headings above a chunk's text: more would take the place of the text itself."""
 SENTENCES_AT_MOST = 32
 """Vectors of a chunk's sentences: they are what an index mostly holds."""
+
+_ITEM = re.compile(r"\n(?=[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t])")
 
 
 def searched_text(chunk: Chunk, *, titles: bool) -> str:
@@ -24,7 +28,9 @@ def sentence_texts(chunk: Chunk, *, titles: bool) -> list[str]:
     a manual seldom names what its section is about. Where there are very many, such as the rows of a table, neighbours
     are joined.
     """
-    spans = [(start, end) for start, end in quotable(chunk.text) if len(chunk.text[start:end].split()) > 1]
+    items = [0, *(found.end() for found in _ITEM.finditer(chunk.text)), len(chunk.text)]
+    cut = chain.from_iterable(quotable(chunk.text, start, end) for start, end in pairwise(items))
+    spans = [(start, end) for start, end in cut if len(chunk.text[start:end].split()) > 1]
     together = -(-len(spans) // SENTENCES_AT_MOST) or 1
     groups = [spans[at : at + together] for at in range(0, len(spans), together)]
     ends = [(group[0][0], group[-1][1]) for group in groups]

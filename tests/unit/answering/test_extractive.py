@@ -7,8 +7,9 @@ import pytest
 from rag_flywheel.adapters.models.encoder import SentenceEncoder
 from rag_flywheel.answering.answerable import FEATURES, Rule, Weights
 from rag_flywheel.answering.extractive import DOUBT, REFUSAL, Extractive
+from rag_flywheel.answering.markup import read_markup
+from rag_flywheel.answering.quoting import quotables
 from rag_flywheel.domain import Confidence, Draft, Passage, Scores, Searched, Turn
-from rag_flywheel.domain.sentences import quotable
 from rag_flywheel.ports import Vectors
 from tests.fakes.samples import found
 
@@ -70,7 +71,7 @@ def ask(generator: Extractive, question: str, *passages: Passage) -> tuple[list[
 
 
 def sentences(text: str) -> list[str]:
-    return [text[start:end] for start, end in quotable(text)]
+    return [text[found.start : found.end] for found in quotables(read_markup(text))]
 
 
 @pytest.mark.parametrize(
@@ -311,30 +312,3 @@ def test_a_follow_up_becomes_a_standalone_query(generator: Extractive) -> None:
 def test_an_answer_of_no_sentences_is_refused_at_construction(encoder: SentenceEncoder) -> None:
     with pytest.raises(ValueError, match="at least 1 sentence"):
         Extractive(encoder, minimum_similarity=0.4, sentences=0)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("One. Two! Three?", ["One.", "Two!", "Three?"]),
-        (
-            "Use e.g. the CLI, by Dr. J. Smith. It is v. 0.1 now.",
-            ["Use e.g. the CLI, by Dr. J. Smith.", "It is v. 0.1 now."],
-        ),
-        ("Soft\nwrapped line. Next\none.", ["Soft\nwrapped line.", "Next\none."]),
-        ("Run it. `make` does it.", ["Run it.", "`make` does it."]),
-        ("# Title\n\nText.\n## Sub\nMore.", ["# Title", "Text.", "## Sub", "More."]),
-        ("- one\n- two. Three.", ["- one", "- two.", "Three."]),
-        ("Kinds:\n- one\n- two\n\nEnd.", ["Kinds:\n- one\n- two", "End."]),
-        ("Do this:\n1. A. B.\n2. C.\n\nEnd.", ["Do this:\n1. A. B.\n2. C.", "End."]),
-        ("Run:\n```sh\nmake. Now.\n# no heading\n```\nEnd.", ["Run:\n```sh\nmake. Now.\n# no heading\n```", "End."]),
-        ("# Go\n\n```\ngo\n```\nIt goes. Far.", ["# Go", "```\ngo\n```\nIt goes.", "Far."]),
-        ("May I? Yes, you may. And so on.", ["May I? Yes, you may.", "And so on."]),
-        ("| a | b |\n| 1 | 2 |\nEnd.", ["| a | b |", "| 1 | 2 |", "End."]),
-        ("这是一。这是二。", ["这是一。", "这是二。"]),
-        ("  \n\n ", []),
-        ("", []),
-    ],
-)
-def test_sentences_are_cut_where_a_reader_would(text: str, expected: list[str]) -> None:
-    assert sentences(text) == expected
