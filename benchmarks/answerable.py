@@ -108,6 +108,7 @@ def _kept(name: str, data: Path, folder: Path | None) -> Measured:
     if file is None or not file.exists():
         made = measure(data / name)
         if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
             np.savez(file, values=made.values, answered=made.answered, natural=made.natural)
         return made
     with np.load(file) as stored:

@@ -13,7 +13,7 @@ from rag_flywheel.domain import UNTUNED, Passage
 from rag_flywheel.search.fusion import FEATURES, KNOWN, RERANK, features, fuse
 
 FOLDS = 5
-PENALTY = 10.0  # of the squared distance to the untuned weights, in units of one question's loss
+PENALTY = 1.0  # of the squared distance to the untuned weights, in units of one question's loss
 NEVER_AGAINST = (KNOWN,)
 
 
@@ -82,7 +82,8 @@ def fit(known: Sequence[Example], used: Sequence[int]) -> dict[str, float]:
     from scipy.optimize import minimize  # half a second's work, for which a night without changes has no use
 
     columns = list(used)
-    deviations = np.mean([example.values[:, columns].std(axis=0) for example in known], axis=0)
+    counts = [example.weight for example in known]
+    deviations = np.average([example.values[:, columns].std(axis=0) for example in known], axis=0, weights=counts)
     scale = np.where(deviations > 0.0, deviations, 1.0)
     values = [example.values[:, columns] / scale for example in known]
     untuned = np.array([UNTUNED.get(FEATURES[at], 0.0) for at in columns]) * scale

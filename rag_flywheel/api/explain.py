@@ -18,6 +18,7 @@ class ScoresReply(Body):
 
     dense: float | None
     sparse: float | None
+    sentence: float | None
     question: float | None
     words: float | None
     known: float | None

@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from rag_flywheel.api.app import create_app
-from rag_flywheel.domain import Draft, Passage
+from rag_flywheel.domain import Draft, Passage, Searched
 from tests.fakes.services import publish, services
 from tests.fakes.serving import Dictated
 
@@ -22,7 +22,9 @@ class Weighing(Dictated):
 
     held = 0
 
-    def answer(self, question: str, passages: Sequence[Passage]) -> Iterator[str | Draft]:
+    def answer(
+        self, question: str, passages: Sequence[Passage], *, searched: Searched | None = None
+    ) -> Iterator[str | Draft]:
         self.held = tracemalloc.get_traced_memory()[0]
         yield from super().answer(question, passages)
 

@@ -9,7 +9,7 @@ import uvicorn
 
 from rag_flywheel.api.app import create_app
 from rag_flywheel.api.server import Patient
-from rag_flywheel.domain import Draft, Passage, Turn
+from rag_flywheel.domain import Draft, Passage, Searched, Turn
 from rag_flywheel.errors import LanguageModelUnavailable
 from rag_flywheel.services import Services
 
@@ -52,7 +52,9 @@ class Dictated:
     def prepare(self, found: Sequence[Sequence[Passage]]) -> None:
         """Nothing can be done before."""
 
-    def answer(self, question: str, passages: Sequence[Passage]) -> Iterator[str | Draft]:
+    def answer(
+        self, question: str, passages: Sequence[Passage], *, searched: Searched | None = None
+    ) -> Iterator[str | Draft]:
         for number, piece in enumerate(self._pieces):
             if number > 0:
                 assert self.go_on.wait(10)

@@ -58,13 +58,13 @@ def test_with_few_questions_the_weights_stay_near_the_untuned_ranking() -> None:
 
 
 def test_the_size_of_a_feature_does_not_matter() -> None:
-    """A penalty on raw weights would hold back a channel whose scores lie close together."""
+    """A penalty on raw weights would hold back a channel whose scores lie close together. RRF has no untuned weight."""
     known = [example(number, knows=DENSE) for number in range(30)]
     close = [
-        Example(cluster=asked.cluster, weight=1.0, values=asked.values * [1, 0.1, 1, 1, 1, 1], relevant=asked.relevant)
+        Example(cluster=asked.cluster, weight=1.0, values=asked.values * [0.1, 1, 1, 1, 1, 1], relevant=asked.relevant)
         for asked in known
     ]
-    assert fit(close, CHANNELS)[DENSE] == pytest.approx(10 * fit(known, CHANNELS)[DENSE], rel=0.02)
+    assert fit(close, CHANNELS)[RRF] == pytest.approx(10 * fit(known, CHANNELS)[RRF], rel=0.02)
 
 
 def test_a_question_of_double_weight_counts_like_two() -> None:
