@@ -41,16 +41,39 @@ class Plan:
     removed: frozenset[DocumentId]  # left out of the sources
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What is played, as `draw` explains it."""
+
+    mode: Mode = "full"
+    corrections: int | None = None  # questions of which one wording is asked to be corrected, at most; None: half
+    accepted: float = 0.5  # share of the untouched questions, 0..1
+    hostile: float = 0.0  # share of the corrections, 0..1
+    noise: float = 0.0  # share of the askers who also leave an implicit signal that says nothing, 0..1
+    turns: int = 1
+    titles: bool = True  # false: passages are indexed without their titles, whatever the settings say
+
+    def __post_init__(self) -> None:
+        shares = (self.accepted, self.hostile, self.noise)
+        enough = self.turns >= 1 and (self.corrections is None or self.corrections >= 1)
+        if not (all(0 <= share <= 1 for share in shares) and enough):
+            raise ValueError(
+                f"a replay needs shares of 0 to 1, a turn and a correction or more, got accepted {self.accepted}, "
+                f"hostile {self.hostile}, noise {self.noise}, turns {self.turns}, corrections {self.corrections}"
+            )
+
+
 Clusters = Sequence[Sequence[Query]]
 
 
-def draw(dataset: Dataset, *, seed: int, mode: Mode, accepted: float, hostile: float, noise: float, turns: int) -> Plan:
+def draw(dataset: Dataset, options: Options, *, seed: int) -> Plan:
     """The plan of one seed.
 
-    Questions with several wordings are split in half. In the corrected half one wording of each is asked, to be
-    corrected, and the others are probes. Questions without another wording are untouched as well: nobody can correct
-    one and ask it otherwise. Of a share `accepted` of the untouched questions one wording is asked, to be confirmed;
-    all their other wordings are probes. No probe has the text of a question that is asked.
+    Questions with several wordings are split in half, or so that at most `corrections` of them are in the first part.
+    There, in the corrected part, one wording of each is asked, to be corrected, and the others are probes. Questions
+    without another wording are untouched as well: nobody can correct one and ask it otherwise. Of a share `accepted` of
+    the untouched questions one wording is asked, to be confirmed; all their other wordings are probes. No probe has the
+    text of a question that is asked.
 
     Mode "gap" removes the documents that answer any wording of a corrected question. Untouched questions that lose all
     their documents by it stay, but are not `answerable`: nothing is left there that could be harmed.
@@ -68,39 +91,46 @@ def draw(dataset: Dataset, *, seed: int, mode: Mode, accepted: float, hostile: f
     clusters = _clusters(dataset.queries)
     reworded = [cluster for cluster in clusters if len(cluster) > 1]
     chance.shuffle(reworded)
-    corrected = reworded[: len(reworded) // 2]
-    removed = _answering(corrected) if mode == "gap" else frozenset()
+    half = len(reworded) // 2
+    corrected = reworded[: half if options.corrections is None else min(options.corrections, half)]
+    removed = _answering(corrected) if options.mode == "gap" else frozenset()
     single = [cluster for cluster in clusters if len(cluster) == 1]
     untouched = [*reworded[len(corrected) :], *single]
     asked = [chance.choice(cluster) for cluster in corrected]
     chance.shuffle(untouched)
-    confirmed = [chance.choice(cluster) for cluster in untouched[: round(accepted * len(untouched))]]
-    ills = _hostile(asked, hostile, chance)
+    confirmed = [chance.choice(cluster) for cluster in untouched[: round(options.accepted * len(untouched))]]
+    ills = _hostile(asked, options.hostile, chance)
     bad = {
         query_id: _hostile_answer(query_id, ill, corrected, dataset.queries, chance) for query_id, ill in ills.items()
     }
     asks = [
-        Ask(
-            query=query,
-            turn=1 + place % turns,
-            kind="correct",
-            answer=bad.get(query.query_id, query.answer),
-            hostile=ills.get(query.query_id),
-            implicit=None,
-        )
-        for place, query in enumerate(asked)
-    ]
-    asks += [
-        Ask(query=query, turn=1 + place % turns, kind="confirm", answer=query.answer, hostile=None, implicit=None)
-        for place, query in enumerate(confirmed)
+        *_dealt("correct", {query: bad.get(query.query_id, query.answer) for query in asked}, options.turns, ills),
+        *_dealt("confirm", {query: query.answer for query in confirmed}, options.turns, {}),
     ]
     return Plan(
         seed=seed,
-        turns=turns,
-        asks=_noisy(sorted(asks, key=lambda ask: ask.turn), noise, seed),
+        turns=options.turns,
+        asks=_noisy(sorted(asks, key=lambda ask: ask.turn), options.noise, seed),
         probes=tuple(_probes(asks, corrected, untouched, removed)),
         removed=removed,
     )
+
+
+def _dealt(
+    kind: Literal["correct", "confirm"], answers: Mapping[Query, str], turns: int, ills: Mapping[str, Hostile]
+) -> list[Ask]:
+    """Questions with what their askers would hand in, over the turns alike."""
+    return [
+        Ask(
+            query=query,
+            turn=1 + place % turns,
+            kind=kind,
+            answer=answer,
+            hostile=ills.get(query.query_id),
+            implicit=None,
+        )
+        for place, (query, answer) in enumerate(answers.items())
+    ]
 
 
 def _clusters(queries: Sequence[Query]) -> list[list[Query]]:

@@ -36,6 +36,10 @@ def replay(
     context: typer.Context,
     dataset: Dataset,
     mode: Mode = "full",
+    corrections: Annotated[
+        int | None,
+        typer.Option(help="Questions that are asked to be corrected, at most; half if not given.", min=1),
+    ] = None,
     accepted: Annotated[float, Share(help="Share of the other questions that are asked and confirmed.")] = 0.5,
     hostile: Annotated[float, Share(help="Share of the corrections that are wrong or poisoned.")] = 0.0,
     noise: Annotated[float, Share(help="Share of the askers who also leave an implicit signal, by chance.")] = 0.0,
@@ -49,10 +53,11 @@ def replay(
 ) -> None:
     """Play real questions through the real loop: what corrections help, and what they harm, beside other methods."""
     from eval.replay import page
+    from eval.replay.plan import Options
     from rag_flywheel import config as settings
     from rag_flywheel import wiring
     from rag_flywheel.cli.progress import shown
-    from rag_flywheel.replay.replay import Options, Playground
+    from rag_flywheel.replay.replay import Playground
     from rag_flywheel.replay.replay import replay as run
     from rag_flywheel.replay.simulation import METHODS
 
@@ -60,7 +65,15 @@ def replay(
     config = settings.load(invocation.config)
     if html is not None and not html.parent.is_dir():  # better said now than when all is played
         raise InvalidInput(f"--html: there is no folder {html.parent}; make it first, or name another file")
-    options = Options(mode=mode, accepted=accepted, hostile=hostile, noise=noise, turns=turns, titles=not no_titles)
+    options = Options(
+        mode=mode,
+        corrections=corrections,
+        accepted=accepted,
+        hostile=hostile,
+        noise=noise,
+        turns=turns,
+        titles=not no_titles,
+    )
     with shown(terminal.console(stderr=True)) as steps:
         result = run(
             dataset,

@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 
 from eval.replay.dataset import Dataset, load
 from eval.replay.measure import measure
-from eval.replay.plan import Mode, Plan, draw
+from eval.replay.plan import Options, Plan, draw
 from eval.replay.trial import Trial
 from rag_flywheel.config import Config, Secrets, Source
 from rag_flywheel.cycle.scoring_run import Steps
@@ -32,26 +32,6 @@ LOCK = "replay"
 FILES = ("corpus.jsonl", "queries.jsonl", "qrels/test.tsv")
 
 _TRIALS = TypeAdapter(list[Trial])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What is played, as `eval.replay.plan.draw` explains it."""
-
-    mode: Mode = "full"
-    accepted: float = 0.5  # share of the untouched questions, 0..1
-    hostile: float = 0.0  # share of the corrections, 0..1
-    noise: float = 0.0  # share of the askers who also leave an implicit signal that says nothing, 0..1
-    turns: int = 1
-    titles: bool = True  # false: passages are indexed without their titles, whatever the settings say
-
-    def __post_init__(self) -> None:
-        shares = (self.accepted, self.hostile, self.noise)
-        if not (all(0 <= share <= 1 for share in shares) and self.turns >= 1):
-            raise ValueError(
-                f"a replay needs shares of 0 to 1 and a turn or more, got accepted {self.accepted}, hostile "
-                f"{self.hostile}, noise {self.noise}, turns {self.turns}"
-            )
 
 
 Opened = Callable[[Config, Secrets], AbstractContextManager[Services]]
@@ -179,15 +159,7 @@ def _project(config: Config, folder: Path, options: Options) -> Config:
 
 
 def _plan(dataset: Dataset, seed: int, options: Options) -> Plan:
-    return draw(
-        dataset,
-        seed=seed,
-        mode=options.mode,
-        accepted=options.accepted,
-        hostile=options.hostile,
-        noise=options.noise,
-        turns=options.turns,
-    )
+    return draw(dataset, options, seed=seed)
 
 
 def _play(plan: Plan, dataset: Dataset, methods: Sequence[str], playground: Playground, steps: Steps) -> list[Trial]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from eval.replay.plan import Options
 from rag_flywheel import config
 from rag_flywheel.cli import app
 from rag_flywheel.cli.progress import silent
@@ -15,7 +16,7 @@ from rag_flywheel.config import Config, Secrets
 from rag_flywheel.domain import IMPLICIT, FeedbackKind
 from rag_flywheel.errors import AlreadyRunning, InvalidInput
 from rag_flywheel.replay import replay
-from rag_flywheel.replay.replay import Options, Playground
+from rag_flywheel.replay.replay import Playground
 from rag_flywheel.replay.simulation import METHODS
 from rag_flywheel.services import Services
 from tests.fakes import beir

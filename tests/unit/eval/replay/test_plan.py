@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from eval.replay.dataset import Dataset, Query, Source, load
-from eval.replay.plan import IMPLICIT, Plan, draw
+from eval.replay.plan import IMPLICIT, Options, Plan, draw
 from rag_flywheel.domain import DocumentId
 from rag_flywheel.domain.equivalence import agree
 from rag_flywheel.errors import InvalidInput
@@ -36,7 +36,7 @@ def things(tmp_path: Path) -> Dataset:
 
 def drawn(dataset: Dataset, **options: Any) -> list[Plan]:
     given: dict[str, Any] = {"mode": "full", "accepted": 0.5, "hostile": 0.0, "noise": 0.0, "turns": 1, **options}
-    return [draw(dataset, seed=seed, **given) for seed in SEEDS]
+    return [draw(dataset, Options(**given), seed=seed) for seed in SEEDS]
 
 
 def corrected(plan: Plan) -> set[str]:
@@ -50,6 +50,15 @@ def test_half_of_the_questions_with_several_wordings_are_corrected_and_the_rest_
         slices = {probe.cluster: probe.slice for probe in plan.probes}
         assert {cluster for cluster, slice in slices.items() if slice == "corrected"} == corrected(plan)
         assert set(slices.values()) == {"corrected", "untouched"}
+
+
+def test_a_few_corrections_leave_the_other_questions_untouched(things: Dataset) -> None:
+    for plan, half in zip(drawn(things, corrections=2), drawn(things), strict=True):
+        assert len(corrected(plan)) == 2
+        assert corrected(plan) < corrected(half)
+        untouched = {probe.cluster for probe in plan.probes if probe.slice == "untouched"}
+        assert corrected(half) - corrected(plan) <= untouched
+    assert all(len(corrected(plan)) == 6 for plan in drawn(things, corrections=100))
 
 
 def test_one_wording_of_a_corrected_question_is_asked_with_its_gold_answer_and_the_others_are_probes(
