@@ -174,12 +174,14 @@ def test_processes_end_with_their_parent(tmp_path: Path, number: signal.Signals)
 
 
 _PARENT = """
+import signal
 import sys
 from pathlib import Path
 from ingest.reading.apart import Readers
 from rag_flywheel.config import Ingest
 from tests.fakes import harmful_reader
 from tests.unit.ingest.reading.test_apart import task
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is started deaf to it
 with Readers(harmful_reader.main) as readers:
     readers.submit(task(Path(sys.argv[1]), Ingest(file_seconds=3))).result()
 """
