@@ -119,8 +119,9 @@ def measure(folder: Path) -> Measured:
     """Answered questions whose passage was not among those shown tell nothing of the features, and are left out."""
     encoder = SentenceEncoder(BUNDLED, batch=8, query_prefix="", document_prefix="")
     chunks, vectors, searcher = _indexed(list(_documents(folder / "corpus.jsonl")), encoder)
-    asked = {name: query for name, query in read_queries(folder / "queries.jsonl") if _is_clear(query)}
-    judged = read_qrels(folder / "qrels" / "test.tsv", asked.keys())
+    queries = dict(read_queries(folder / "queries.jsonl"))
+    judged = read_qrels(folder / "qrels" / "test.tsv", queries.keys())
+    asked = {name: query for name, query in queries.items() if _is_clear(query)}
     by_sentence: dict[str, NDArray[np.float32]] = {}
     rows: list[tuple[NDArray[np.float64], bool, bool]] = []
 
