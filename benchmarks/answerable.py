@@ -22,7 +22,7 @@ from scipy.optimize import brentq, minimize
 from scipy.special import expit
 
 from eval.questions.beir import read_qrels, read_queries
-from eval.replay.dataset import Source, _documents
+from eval.replay.dataset import Source, read_documents
 from ingest.build import entries
 from ingest.chunking import chunk
 from rag_flywheel.adapters.index.edge_index import EdgeIndex
@@ -118,7 +118,7 @@ def _kept(name: str, data: Path, folder: Path | None) -> Measured:
 def measure(folder: Path) -> Measured:
     """Answered questions whose passage was not among those shown tell nothing of the features, and are left out."""
     encoder = SentenceEncoder(BUNDLED, batch=8, query_prefix="", document_prefix="")
-    chunks, vectors, searcher = _indexed(list(_documents(folder / "corpus.jsonl")), encoder)
+    chunks, vectors, searcher = _indexed(list(read_documents(folder / "corpus.jsonl")), encoder)
     queries = dict(read_queries(folder / "queries.jsonl"))
     judged = read_qrels(folder / "qrels" / "test.tsv", queries.keys())
     asked = {name: query for name, query in queries.items() if _is_clear(query)}

@@ -104,7 +104,9 @@ def guards(world: World) -> Guards:
     Where nothing was learned, the ranking by BM25 alone stands for the learned one.
     """
     cases = world.snapshot.golden
-    learned = world.live.learned if world.live.learned.fusion else LearnedRanking(fusion={"sparse_share": 1.0})
+    learned = world.live.learned
+    if learned.fusion == LearnedRanking().fusion:
+        learned = LearnedRanking(fusion={"sparse_share": 1.0})
     rankings = [replace(world.live, learned=learned_ranking) for learned_ranking in (learned, LearnedRanking())]
     tables = [
         values(world, world.services, ranking, cases, rearranged)

@@ -61,7 +61,7 @@ def load(folder: Path) -> Dataset:
         raise InvalidInput(
             f"{corpus} does not exist: a data set is a folder with corpus.jsonl, queries.jsonl and qrels/test.tsv"
         )
-    documents = tuple(_documents(corpus))
+    documents = tuple(read_documents(corpus))
     known = {source.document_id for source in documents}
     asked = dict(read_queries(queries_file))
     judged = read_qrels(folder / "qrels" / "test.tsv", asked.keys())
@@ -89,7 +89,7 @@ def load(folder: Path) -> Dataset:
     return Dataset(name=folder.resolve().name, documents=documents, queries=queries)
 
 
-def _documents(file: Path) -> Iterator[Source]:
+def read_documents(file: Path) -> Iterator[Source]:
     seen = set()
     for number, line in read_lines(file):
         where = f"{file}:{number}"

@@ -14,6 +14,7 @@ LONGEST = 3_000
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _NUMBERED = re.compile(r"[ \t]*\d{1,9}[.)][ \t]")
+_GAP = 3  # characters between chunks that follow each other, which are white space
 _LEADS = (":", "：", "?", "？")
 _POINTS_BACK = set_of("this these those it its they them their he him his she her such example instance")
 """English words that say what only the sentence before tells, where they stand among the first of a sentence."""
@@ -164,7 +165,3 @@ def _continued(before: Chunk, after: Chunk) -> Chunk | None:
         return None
     text = before.text[: len(before.text) - before.tail] + "\n" * gap + after.text[after.lead :][max(0, -gap) :]
     return replace(before, text=text, end=after.end, tail=after.tail)
-
-
-_GAP = 3
-"""Characters between chunks that follow each other, which are white space."""

@@ -13,8 +13,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from math import sqrt
-
-from scipy.stats import norm
+from statistics import NormalDist
 
 from rag_flywheel.cycle.lost_questions import (
     KNOWN,
@@ -69,7 +68,7 @@ def bearable(questions: int, won: int, *, margin: float, confidence: float) -> i
     The greatest number with which the lower end of the interval of the mean difference, as a normal distribution has
     it, lies above -`margin`. That is an estimate: the gate decides by its own interval. 0 where not even the first may.
     """
-    z = float(norm.ppf((1 + confidence) / 2))
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
     borne = 0
     for losses in range(1, questions - won + 1):
         mean = (won - losses) / questions

@@ -27,6 +27,7 @@ from rag_flywheel.domain import (
     Passage,
     Question,
     ReviewedCorrection,
+    Searched,
     Verdict,
 )
 from rag_flywheel.domain.equivalence import agree
@@ -149,7 +150,7 @@ class _Simulation:
         read = reply.passages[: self.base.searcher.shown]
         key = (question, *((passage.chunk.chunk_id, passage.chunk.text) for passage in read))
         if key not in self.answers:
-            pieces = self.services.generator.answer(question, read)
+            pieces = self.services.generator.answer(question, read, searched=Searched(ranking=reply.passages))
             self.answers[key] = next(piece for piece in pieces if isinstance(piece, Draft)).text
         return Seen(ranking=ranking, answer=self.answers[key])
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ingest.learning.pairs import Lesson, Lessons
 from ingest.learning.tuning import CAUTION, RerankerTraining, Tuned, learn
 from rag_flywheel.config import Reranker as RerankerSettings
-from rag_flywheel.domain import UNTUNED, Admission, Candidate, DocumentId, Evidence, LearnedRanking, Scores, VersionId
+from rag_flywheel.domain import Admission, Candidate, DocumentId, Evidence, LearnedRanking, Scores, VersionId
 from rag_flywheel.search.fusion import DENSE, RERANK, RRF, SENTENCE, SPARSE
 from rag_flywheel.search.retrieval import retrieve
 from rag_flywheel.search.versions import Searcher
@@ -305,8 +305,7 @@ def test_a_reranker_that_knows_is_used_with_the_weight_it_earned(trained: Traine
     [digest] = trained.store.tuned
     [learned] = trained.tuned.attempts
     assert learned.reranker == digest
-    assert learned.fusion[RERANK] > abs(learned.fusion[DENSE])
-    assert abs(learned.fusion[SPARSE]) < UNTUNED[SPARSE]  # what knows nothing loses what it had
+    assert learned.fusion[RERANK] > max(abs(learned.fusion[DENSE]), abs(learned.fusion[SPARSE]))
     assert trained.steps == [(1, 1)]
 
 
