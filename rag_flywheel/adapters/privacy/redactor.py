@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rag_flywheel.adapters.privacy.credentials import private_keys
+from rag_flywheel.adapters.privacy.importing import importing_without
 from rag_flywheel.adapters.privacy.spans import plain
 from rag_flywheel.errors import ConfigError
 from rag_flywheel.ports import PLACEHOLDER, Redacted
@@ -150,10 +151,11 @@ def _disjoint(results: Sequence["RecognizerResult"]) -> list[tuple[int, int, str
 
 def _load(entities: Sequence[str], spacy_model: str, policy: Policy) -> "tuple[AnalyzerEngine, list[str]]":
     """The engine, and those of the entities that the policy masks."""
-    # Presidio imports transformers, which takes seconds: not before the first text.
-    from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
-    from presidio_analyzer.nlp_engine import NoOpNlpEngine
-    from presidio_analyzer.predefined_recognizers import SpacyRecognizer
+    # Not before the first text: even without what it can do without, importing Presidio takes a second.
+    with importing_without(*(() if spacy_model else ("torch", "transformers"))):
+        from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
+        from presidio_analyzer.nlp_engine import NoOpNlpEngine
+        from presidio_analyzer.predefined_recognizers import SpacyRecognizer
 
     from rag_flywheel.adapters.privacy.recognizers import DANGEROUS, FULL, recognizers
 
