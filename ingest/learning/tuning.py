@@ -177,5 +177,6 @@ def _admission_note(admissions: Sequence[Admission]) -> str:
     first = admissions[0]
     return (
         f"a known question is taken for a query that it fits better than {first.threshold:.3f}: cosine of the two "
-        f"+ {first.words:.2f} x shared words - {first.passage:.2f} x the best passage's cosine"
+        f"+ {first.words:.2f} x shared words + {first.answer:.2f} x the cosine of question and answer together "
+        f"- {first.sentence:.2f} x the nearest sentence's cosine"
     )

@@ -82,6 +82,7 @@ class JudgedQuestion:
     fit: float | None  # None where it was not above 0 and the version could not be searched again
     cosine: float  # of the query and the known question
     words: float  # Dice coefficient of their terms
+    answer: float | None  # cosine of the query and the known question together with its answer, where that is known
     passage: float | None  # the best source passage's cosine, None where that is not known
     threshold: float | None  # of the fit, None where the version has learned none
     admitted: bool
@@ -270,6 +271,7 @@ def _question(
         fit=fitting.fit,
         cosine=scores.question or 0.0,
         words=scores.words or 0.0,
+        answer=scores.answer,
         passage=best,
         threshold=None if admission is None else admission.threshold,
         admitted=admitted,
@@ -289,6 +291,7 @@ def _recorded(ranking: Sequence[Shown], admission: Admission | None) -> list[Jud
             fit=(fit := shown.score - 1.0 if shown.score > 1.0 else None),
             cosine=shown.scores.question,
             words=shown.scores.words or 0.0,
+            answer=shown.scores.answer,
             passage=None,
             threshold=None if admission is None else admission.threshold,
             admitted=True,
@@ -319,7 +322,7 @@ def _kept_out(
         return f"it fits well enough ({has}), but another known question comes to the same answer and {better}"
     reasons = []
     if not fitting.nearest and best is not None:
-        passage, question = _apart(best, fitting.candidate.scores.question or 0.0)
+        passage, question = _apart(best, fitting.cosine)
         nearer = "nearer to the query ({}) than" if passage != question else "as near to the query ({}) as"
         reasons.append(f"a passage is {nearer.format(passage)} the known question ({question})")
     if fitting.fit <= admission.threshold:

@@ -21,6 +21,7 @@ class ScoresReply(Body):
     sentence: float | None
     question: float | None
     words: float | None
+    answer: float | None
     known: float | None
     rerank: float | None
 
@@ -55,6 +56,7 @@ class JudgedQuestionReply(Body):
     fit: float | None
     cosine: float
     words: float
+    answer: float | None
     passage: float | None
     threshold: float | None
     admitted: bool
@@ -65,6 +67,8 @@ class AdmissionReply(Body):
     threshold: float
     words: float
     passage: float
+    sentence: float
+    answer: float
 
 
 class LearnedReply(Body):

@@ -66,8 +66,10 @@ def _explanation(said: Mapping[str, Any]) -> None:
     weights = (f"{name.replace('_', ' ')} {weight:.2f}" for name, weight in learned["fusion"].items())
     needed = "no known question is used"
     if admission is not None:
-        parts = f"cosine + {admission['words']:.2f} x words - {admission['passage']:.2f} x best passage"
-        above = f"{parts} is above {admission['threshold']:.2f}"
+        signs = (("+", "words", "words"), ("+", "answer", "question and answer"))
+        signs += (("-", "passage", "best passage"), ("-", "sentence", "nearest sentence"))
+        weighed = [f" {sign} {admission[key]:.2f} x {name}" for sign, key, name in signs if admission[key]]
+        above = f"cosine{''.join(weighed)} is above {admission['threshold']:.2f}"
         needed = f"a known question is used where {above}, and no passage is nearer"
     lines = [
         said["question"] or "question not kept",
@@ -107,7 +109,8 @@ def _ranked(passage: Mapping[str, Any]) -> Iterator[str]:
 def _fitted(question: Mapping[str, Any]) -> Iterator[str]:
     """The cells of a known question after the question itself."""
     yield "-" if question["fit"] is None else f"{question['fit']:.2f}"
-    parts = {"cosine": question["cosine"], "words": question["words"], "best passage": question["passage"]}
+    named = {"cosine": "cosine", "words": "words", "answer": "question and answer", "passage": "best passage"}
+    parts = {name: question[key] for key, name in named.items()}
     yield f"{question['reason']}\n{_numbers(parts)}"
 
 

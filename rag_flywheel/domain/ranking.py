@@ -16,6 +16,7 @@ class Scores:
     sentence: float | None = None  # best cosine of query and a sentence of the passage
     question: float | None = None  # cosine of query and known question
     words: float | None = None  # Dice coefficient of the terms of query and known question
+    answer: float | None = None  # cosine of query and the known question together with its answer
     known: float | None = None  # best cosine of query and a known question that this passage holds the answer of
     rerank: float | None = None  # the cross-encoder's logit
 
@@ -47,12 +48,15 @@ class Passage:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
     """When a known question is taken for the query: nearer than any passage, and with a fit (`admission.fits`) above
-    the threshold.
+    the threshold. The cosine of query and known question has weight 1. Versions of older releases have no weights for
+    answers and sentences.
     """
 
     threshold: float
-    words: float  # weight of the words that query and known question share; the cosine of the two has weight 1
-    passage: float  # weight of the best passage's cosine, which counts against the known question
+    words: float  # weight of the words that query and known question share
+    passage: float = 0.0  # weight of the best passage's cosine, which counts against the known question
+    sentence: float = 0.0  # weight of the nearest sentence's cosine, which counts against it too
+    answer: float = 0.0  # weight of the cosine of the query and the known question together with its answer
 
 
 UNTUNED: Mapping[str, float] = MappingProxyType({"dense_margin": 7.0, "sparse_share": 6.0, "sentence_margin": 10.5})

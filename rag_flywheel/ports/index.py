@@ -14,7 +14,9 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A chunk with its vectors, ready to be indexed. `question_vector` is that of the chunk's known question."""
+    """A chunk with its vectors, ready to be indexed. `question_vector` is that of the chunk's known question, and
+    `vector` then that of the question together with the chunk's text.
+    """
 
     chunk: Chunk
     vector: Vectors  # (dimension,)
@@ -53,11 +55,12 @@ class PassageIndex(Protocol):
         """Remove a version; one that does not exist is no error. Raises VersionInUse when the alias names it."""
 
     def search(self, version: VersionId, *, text: str, vector: Vectors, limit: int) -> list[Candidate]:
-        """The union of the best `limit` passages by dense cosine, the best `limit` by BM25, and the best `limit` known
-        questions by their cosine, each with the chunk that answers it. Known questions also carry the Dice coefficient
-        of the query's and their own terms, as BM25 sees them; passages carry neither, and known questions no other
-        score. Order: passages by dense then sparse score, then known questions by theirs. Raises NotFound if the
-        version does not exist.
+        """The union of the best `limit` passages by dense cosine, the best `limit` by BM25, the best `limit` known
+        questions by their cosine, and the best `limit` by the cosine of question and answer together, each with the
+        chunk that answers it. Known questions carry both cosines, and the Dice coefficient of the query's and their
+        own terms, as BM25 sees them; passages carry none of these, and known questions no other score. Order: passages
+        by dense then sparse score, then known questions by that of the question. Versions of older releases have no
+        cosine of question and answer. Raises NotFound if the version does not exist.
         """
 
     def chunks(self, version: VersionId) -> Iterator[Chunk]:

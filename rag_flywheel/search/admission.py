@@ -1,11 +1,12 @@
 """When a known question is taken for the query, so that its answer stands first.
 
-It has to be nearer to the query than every passage, and fit it well enough: how well is enough, the threshold, is
-learned for each version by `ingest.learning.admission`.
+It has to be nearer to the query than every passage, by itself or together with its answer, and fit it well enough: how
+well is enough, the threshold, is learned for each version by `ingest.learning.admission`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from rag_flywheel.domain import Admission, Candidate, Chunk, DocumentId, Evidence
 from rag_flywheel.domain.equivalence import same_question
@@ -17,7 +18,8 @@ class Fitting:
 
     candidate: Candidate
     fit: float  # comparable within one version
-    nearest: bool  # whether the question is nearer to the query than every passage
+    cosine: float  # of query and question, or of query and question with answer where that counts and is nearer
+    nearest: bool  # whether that is nearer to the query than every passage
 
 
 def is_confirmed(chunk: Chunk, query: str) -> bool:
@@ -49,22 +51,32 @@ def with_known(passages: Sequence[Candidate], known: Sequence[Candidate]) -> lis
 def fits(known: Sequence[Candidate], passages: Sequence[Candidate], admission: Admission | None) -> list[Fitting]:
     """How well each known question fits the query, best first; ties by chunk id.
 
-    Its cosine to the query, more for the words that they share, less for the best passage's cosine: where a passage is
-    near, a question has to be nearer still. Without an admission the cosine alone decides the order.
+    Its cosine to the query, more for the words that they share and for an answer that speaks of what is asked, less for
+    the cosines of the best passage and the nearest sentence: where a passage is near, a question has to be nearer
+    still. Without an admission the cosine alone decides the order.
     """
     nearest = best_cosine(passages)
     best = -1.0 if nearest is None else nearest
-    words, passage = (0.0, 0.0) if admission is None else (admission.words, admission.passage)
+    by = admission or Admission(threshold=0.0, words=0.0)
+    against = by.passage * max(best, 0.0) + by.sentence * max(_best_sentence(passages), 0.0)
     fitting = []
     for candidate in known:
-        cosine = candidate.scores.question or 0.0
-        fit = cosine + words * (candidate.scores.words or 0.0) - passage * max(best, 0.0)
-        fitting.append(Fitting(candidate=candidate, fit=fit, nearest=cosine > best))
+        scores = candidate.scores
+        question, answer = scores.question or 0.0, scores.answer or 0.0
+        cosine = max(question, answer) if by.answer else question
+        fit = question + by.words * (scores.words or 0.0) + by.answer * answer - against
+        fitting.append(Fitting(candidate=candidate, fit=fit, cosine=cosine, nearest=cosine > best))
     return sorted(fitting, key=lambda found: (-found.fit, found.candidate.chunk.chunk_id))
 
 
 def best_cosine(passages: Sequence[Candidate]) -> float | None:
     return max((candidate.scores.dense for candidate in passages if candidate.scores.dense is not None), default=None)
+
+
+def _best_sentence(passages: Sequence[Candidate]) -> float:
+    """Where a passage's sentences are not known, the passage counts."""
+    both = ((candidate.scores.sentence, candidate.scores.dense) for candidate in passages)
+    return max((near for near in chain.from_iterable(both) if near is not None), default=-1.0)
 
 
 def is_admitted(fitting: Fitting, admission: Admission | None) -> bool:

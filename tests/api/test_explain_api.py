@@ -54,7 +54,7 @@ def test_an_explanation_has_exactly_the_promised_fields(http: TestClient) -> Non
     }
     assert (said["question"], said["version"], said["live"], said["repeated"]) == (QUESTION, "v1", True, True)
     assert said["learned"] == {
-        "admission": {"threshold": 0.5, "words": 0.5, "passage": 0.5},
+        "admission": {"threshold": 0.5, "words": 0.5, "passage": 0.5, "sentence": 0.0, "answer": 0.0},
         "fusion": {DENSE: 2.0, SPARSE: 1.0},
         "reranker": None,
     }
@@ -65,7 +65,7 @@ def test_passages_come_with_scores_features_and_use(http: TestClient) -> None:
     assert (correction["correction_id"], correction["features"], correction["cited"]) == ("near", [], True)
     assert (source["correction_id"], source["document_id"], source["shown"]) == (None, "rollback", True)
     assert (correction["confirmed"], source["confirmed"]) == (None, None)
-    assert set(source["scores"]) == {"dense", "sparse", "sentence", "question", "words", "known", "rerank"}
+    assert set(source["scores"]) == {"dense", "sparse", "sentence", "question", "words", "answer", "known", "rerank"}
     assert [feature["name"] for feature in source["features"]] == list(FEATURES)
     assert [feature["weight"] for feature in source["features"]] == [0.0, 2.0, 1.0, 0.0, 0.0, 0.0]
 

@@ -131,7 +131,9 @@ def test_each_channel_brings_at_most_the_limit_and_the_union_has_each_chunk_once
     assert [candidate.chunk.document_id for candidate in passages] == ["remote", "codes"]
     assert (passages[0].scores.sparse, passages[1].scores.dense) == (None, None)
     both = index.search(V1, text="batteries", vector=vector, limit=1)
-    assert [candidate.chunk.by_question for candidate in both] == [False, True]
+    known = [candidate.chunk.chunk_id for candidate in both if candidate.chunk.by_question]
+    assert [candidate.chunk.by_question for candidate in both] == [False, *(True for _ in known)]
+    assert 1 <= len(set(known)) == len(known) <= 2  # by the question, and by question and answer together
     assert both[0].scores.dense is not None
     assert both[0].scores.sparse is not None
 
@@ -164,6 +166,24 @@ def test_a_passage_that_no_channel_found_is_not_found_by_its_sentences(index: Pa
     hidden = Entry(chunk=passage("hidden", "Nothing alike").chunk, vector=-near, sentences=np.stack([near]))
     build(index, entries=[hidden, passage("pump", "The pump beeps loudly")])
     assert [found.chunk.document_id for found in index.search(V1, text="pump", vector=near, limit=1)] == ["pump"]
+
+
+def test_a_known_question_is_found_by_its_answer_too_and_tells_how_near_both_are(index: PassageIndex) -> None:
+    by_question = correction("q", "The pump beeps", "Nothing alike")
+    by_answer = correction("a", "Winter comes late", "The pump beeps loudly")
+    far = correction("f", "Set the clock", "Before the first recording")
+    build(index, entries=[by_question, by_answer, far, passage("x", "Some other text")])
+    [near] = ENCODER.encode_queries(["The pump beeps"])
+    found = index.search(V1, text="The pump beeps", vector=near, limit=1)
+    known = {found.chunk.document_id: found.scores for found in found if found.chunk.by_question}
+    assert set(known) == {"correction:q", "correction:a"}
+    for entry in (by_question, by_answer):
+        scores, vector = known[entry.chunk.document_id], entry.question_vector
+        assert vector is not None
+        assert (scores.question, scores.answer) == (
+            pytest.approx(float(vector @ near), abs=1e-3),
+            pytest.approx(float(entry.vector @ near), abs=1e-3),
+        )
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,13 @@ class MemoryIndex:
             },
             limit,
         )
+        answer = _best({entry.chunk.chunk_id: float(entry.vector @ vector) for entry in known}, limit)
+        both = {
+            entry.chunk.chunk_id: (float(entry.question_vector @ vector), float(entry.vector @ vector))
+            for entry in known
+            if entry.question_vector is not None
+            and (entry.chunk.chunk_id in question or entry.chunk.chunk_id in answer)
+        }
         chunks = {entry.chunk.chunk_id: entry.chunk for entry in entries}
         sentence = {
             passage.chunk.chunk_id: float(
@@ -82,7 +89,7 @@ class MemoryIndex:
             for passage in passages
             if passage.chunk.chunk_id in dense or passage.chunk.chunk_id in sparse
         }
-        ranked = [*dense, *(key for key in sparse if key not in dense), *question]
+        ranked = [*dense, *(key for key in sparse if key not in dense), *sorted(both, key=lambda key: -both[key][0])]
         return [
             Candidate(
                 chunk=chunks[key],
@@ -90,7 +97,8 @@ class MemoryIndex:
                     dense=dense.get(key),
                     sparse=sparse.get(key),
                     sentence=sentence.get(key),
-                    question=question.get(key),
+                    question=both[key][0] if key in both else None,
+                    answer=both[key][1] if key in both else None,
                     words=None if (asked := chunks[key].question) is None else _dice(text, asked),
                 ),
             )

@@ -45,7 +45,7 @@ LOCK_SECONDS = 10.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Opened:
     shard: edge.EdgeShard
-    has_sentences: bool  # which versions of older releases have not
+    vectors: frozenset[str]  # their names; versions of older releases have not all of them
 
 
 class EdgeIndex:
@@ -141,13 +141,25 @@ class EdgeIndex:
         words = self._sparse.query(text)
         queries = {
             name: edge.Query.Nearest(query, using=name)
-            for name, query in ((points.DENSE, near), (points.SPARSE, words), (points.QUESTION, near))
+            for name, query in (
+                (points.DENSE, near),
+                (points.SPARSE, words),
+                (points.QUESTION, near),
+                (points.ANSWER, near),
+            )
+            if name in (points.SPARSE, *opened.vectors)
         }
         requests = {
             name: edge.QueryRequest(limit=limit, query=query, with_payload=[points.CHUNK])
             for name, query in queries.items()
         }
-        if opened.has_sentences:
+        if points.ANSWER in opened.vectors:  # both cosines of what either of them found
+            for name in (points.QUESTION, points.ANSWER):
+                both = [edge.Prefetch(limit=limit, query=queries[other]) for other in (points.QUESTION, points.ANSWER)]
+                requests[name] = edge.QueryRequest(
+                    limit=2 * limit, query=queries[name], prefetches=both, with_payload=[points.CHUNK]
+                )
+        if points.SENTENCES in opened.vectors:
             passages = [edge.Prefetch(limit=limit, query=queries[name]) for name in (points.DENSE, points.SPARSE)]
             nearest = edge.Query.Nearest([near], using=points.SENTENCES)
             requests[points.SENTENCES] = edge.QueryRequest(limit=2 * limit, query=nearest, prefetches=passages)
@@ -220,7 +232,7 @@ class EdgeIndex:
             except Damaged:
                 self._existing(version)  # it may have been deleted just now, which is no damage
                 raise
-            opened = _Opened(shard=shard, has_sentences=_has_sentences(folder))
+            opened = _Opened(shard=shard, vectors=_vectors(folder))
             with self._guard:
                 self._shards[version] = opened
         return opened
@@ -257,19 +269,18 @@ def _config(dimension: int) -> edge.EdgeConfig:
         hnsw_config=edge.HnswIndexConfig(m=0, ef_construct=4, full_scan_threshold=10),
     )
     return edge.EdgeConfig(
-        vectors={points.DENSE: near, points.QUESTION: near, points.SENTENCES: several},
+        vectors={points.DENSE: near, points.QUESTION: near, points.ANSWER: near, points.SENTENCES: several},
         sparse_vectors={points.SPARSE: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)},
         wal_enabled=False,  # a version is written once; without the log, several processes may open it
     )
 
 
-def _has_sentences(folder: Path) -> bool:
-    """What the vendor wrote of the version's vectors; a version whose folder lacks that is of an older release."""
+def _vectors(folder: Path) -> frozenset[str]:
+    """The names of the version's vectors as the vendor wrote them; where that cannot be read, those of the oldest."""
     try:
-        written = json.loads((folder / "edge_config.json").read_text(encoding="utf-8"))
-        return points.SENTENCES in written["vectors"]
+        return frozenset(json.loads((folder / "edge_config.json").read_text(encoding="utf-8"))["vectors"])
     except (OSError, ValueError, LookupError, TypeError):
-        return False
+        return frozenset((points.DENSE, points.QUESTION))
 
 
 def _scroll(shard: edge.EdgeShard, version: VersionId, *, kind: str | None = None) -> Iterator[list[edge.Record]]:

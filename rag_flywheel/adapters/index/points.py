@@ -1,9 +1,9 @@
 """What the two Qdrant adapters share: names of versions, points, and three channels to one list of candidates.
 
 A point has only the vectors that its kind is searched by: `dense`, `sentences` and `bm25` for a passage, `question`
-for a known question, which leads to a correction or to the passage that was confirmed to answer it. So no channel can
-return the other kind, neither the graphs nor the document frequencies of BM25 mix the two, and a search needs no
-filter. Sentences are no channel: they tell more of what the others found.
+and `answer` for a known question, which leads to a correction or to the passage that was confirmed to answer it. So no
+channel can return the other kind, neither the graphs nor the document frequencies of BM25 mix the two, and a search
+needs no filter. Sentences are no channel: they tell more of what the others found.
 """
 
 import math
@@ -21,6 +21,7 @@ from rag_flywheel.ports import Entry
 DENSE = "dense"
 SPARSE = "bm25"
 QUESTION = "question"
+ANSWER = "answer"  # of a known question together with its answer
 SENTENCES = "sentences"  # of a passage; the nearest of them counts, for passages that a channel found
 KIND = "kind"  # payload: PASSAGE or KNOWN, indexed
 PASSAGE = "passage"
@@ -90,7 +91,7 @@ def dense_vectors(entry: Entry, *, dimension: int) -> dict[str, list[float] | li
         if vector is not None and vector.shape != (dimension,):
             raise ValueError(f"chunk {entry.chunk.chunk_id} has a vector of shape {vector.shape}, not ({dimension},)")
     if entry.question_vector is not None:
-        return {QUESTION: entry.question_vector.tolist()}
+        return {QUESTION: entry.question_vector.tolist(), ANSWER: entry.vector.tolist()}
     whole = entry.vector.tolist()
     return {DENSE: whole, SENTENCES: [whole] if entry.sentences is None else entry.sentences.tolist()}
 
@@ -140,6 +141,7 @@ def candidates(
                 sparse=by.get(SPARSE),
                 sentence=by.get(SENTENCES),
                 question=by.get(QUESTION),
+                answer=by.get(ANSWER),
                 words=None if (question := chunks[key].question) is None else shared_words(question),
             ),
         )

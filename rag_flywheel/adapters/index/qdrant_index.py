@@ -60,8 +60,8 @@ class QdrantIndex:
         self._alias = f"{prefix}-live"
         self._sparse = Sparse(titles=titles)
         self._moving = threading.Lock()
-        self._guard = threading.Lock()  # of _sentences; held for a moment only
-        self._sentences: LRUCache[VersionId, bool] = LRUCache(100)
+        self._guard = threading.Lock()  # of _names; held for a moment only
+        self._names: LRUCache[VersionId, frozenset[str]] = LRUCache(100)
 
     def build(self, version: VersionId, *, dimension: int, batches: Iterable[Sequence[Entry]]) -> int:
         points.check_version(version)
@@ -80,7 +80,12 @@ class QdrantIndex:
             )
             self._client.create_collection(
                 collection,
-                vectors_config={points.DENSE: near, points.QUESTION: near, points.SENTENCES: several},
+                vectors_config={
+                    points.DENSE: near,
+                    points.QUESTION: near,
+                    points.ANSWER: near,
+                    points.SENTENCES: several,
+                },
                 sparse_vectors_config={points.SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)},
                 on_disk_payload=True,
             )
@@ -141,12 +146,23 @@ class QdrantIndex:
             points.DENSE: near,
             points.SPARSE: models.SparseVector(indices=words.indices, values=words.values),
             points.QUESTION: near,
+            points.ANSWER: near,
         }
+        vectors = self._vectors(version)
         requests = {
             name: models.QueryRequest(query=query, using=name, limit=limit, with_payload=[points.CHUNK])
             for name, query in queries.items()
+            if name in (points.SPARSE, *vectors)
         }
-        if self._has_sentences(version):
+        if points.ANSWER in vectors:  # both cosines of what either of them found
+            for name in (points.QUESTION, points.ANSWER):
+                both = [
+                    models.Prefetch(query=near, using=other, limit=limit) for other in (points.QUESTION, points.ANSWER)
+                ]
+                requests[name] = models.QueryRequest(
+                    query=near, using=name, limit=2 * limit, prefetch=both, with_payload=[points.CHUNK]
+                )
+        if points.SENTENCES in vectors:
             requests[points.SENTENCES] = models.QueryRequest(
                 query=[near],
                 using=points.SENTENCES,
@@ -201,16 +217,16 @@ class QdrantIndex:
                 self._client.update_vectors(collection, weights, wait=True)
         return count
 
-    def _has_sentences(self, version: VersionId) -> bool:
-        """Versions of older releases have none. Asked once: a version never changes."""
+    def _vectors(self, version: VersionId) -> frozenset[str]:
+        """The names of its vectors: versions of older releases have not all. Asked once: a version never changes."""
         with self._guard:
-            known = self._sentences.get(version)
+            known = self._names.get(version)
         if known is None:
             with _translated(version):
                 vectors = self._client.get_collection(self._complete(version)).config.params.vectors
-            known = isinstance(vectors, dict) and points.SENTENCES in vectors
+            known = frozenset(vectors) if isinstance(vectors, dict) else frozenset()
             with self._guard:
-                self._sentences[version] = known
+                self._names[version] = known
         return known
 
     def _scroll(

@@ -90,7 +90,7 @@ def test_superseded_spans_are_hidden_and_counted(tmp_path: Path) -> None:
     assert (counts.documents, counts.passages, counts.superseded) == (1, 1, 1)
 
 
-def test_a_correction_has_the_vector_of_its_question_beside_that_of_its_answer(tmp_path: Path) -> None:
+def test_a_correction_has_the_vector_of_its_question_beside_that_of_question_and_answer(tmp_path: Path) -> None:
     found = accepted([ReviewedCorrection(correction=correction("c1"), review=review("c1"))])
     document = Document(document_id=span("d").document_id, title="T", text="Some words of the source here.", source="d")
     chunks, counts = build.cut(
@@ -103,16 +103,19 @@ def test_a_correction_has_the_vector_of_its_question_beside_that_of_its_answer(t
     assert source.question_vector is None
     assert corrected.question_vector is not None
     assert np.array_equal(corrected.question_vector, encoder.encode_queries(["How do I roll back?"])[0])
-    assert np.array_equal(corrected.vector, encoder.encode_documents(["Run rag-flywheel rollback."])[0])
+    assert np.array_equal(
+        corrected.vector, encoder.encode_documents(["How do I roll back?\nRun rag-flywheel rollback."])[0]
+    )
 
 
-def test_a_known_question_has_its_own_vector_beside_that_of_the_passage_it_leads_to() -> None:
+def test_a_known_question_has_its_own_vector_beside_that_of_itself_with_the_passage_it_leads_to() -> None:
     encoder, piece = HashingEncoder(), chunk("d", "Some words of the source here.")
     known = confirmed_chunk(piece, "What does it say?")
     (batch,) = build.entries([piece, known], encoder=encoder, titles=True, on_step=lambda done, total: None)
     itself, asked = batch
     assert itself.question_vector is None
-    assert np.array_equal(asked.vector, itself.vector)
+    together = "What does it say?\nSome words of the source here."
+    assert np.array_equal(asked.vector, encoder.encode_documents([together])[0])
     assert asked.question_vector is not None
     assert np.array_equal(asked.question_vector, encoder.encode_queries(["What does it say?"])[0])
 

@@ -81,12 +81,12 @@ def test_confirmed_questions_alone_get_an_admission_that_lets_in_their_other_wor
 
 # --- attempts -------------------------------------------------------------------------------------------------------
 
-ERROR = 0.2  # with 99 questions about something else enough also for the last and smallest share of it
+ERROR = 0.2
 LIVE = LearnedRanking(admission=Admission(threshold=-1.0, words=0.1, passage=0.1), fusion={DENSE: 3.0}, reranker="old")
 
 
 def attempted(
-    *, strange: int = 99, ranking: Script | None = None, live: LearnedRanking | None = None
+    *, strange: int = 400, ranking: Script | None = None, live: LearnedRanking | None = None
 ) -> tuple[LearnedRanking, ...]:
     """The attempts of a version with one correction, and so many questions about something else at ever better fits."""
     lessons, found = ranking or ([], {})
@@ -94,7 +94,7 @@ def attempted(
     others = [lesson(f"o{place}") for place in range(strange)]
     searches = dict(found) | {"c": [Candidate(chunk=known, scores=Scores(question=1.0, words=1.0))]}
     searches |= {
-        other.question: [Candidate(chunk=known, scores=Scores(question=place / 100))]
+        other.question: [Candidate(chunk=known, scores=Scores(question=place / strange))]
         for place, other in enumerate(others)
     }
     corrections = (lesson("c", documents=["correction:c1"], corrected=True),) if strange else ()
