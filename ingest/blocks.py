@@ -1,17 +1,15 @@
 """A document's Markdown as blocks in blocks, down to what is worth keeping whole: sentences, lines, rows."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import regex
 
+from ingest.heads import Head, Span, frame_of, head, is_drawn, line_heads, text_heads
 from ingest.reading.formats.markdown_pieces import shown
 from ingest.reading.raw import PAGE_BREAK
-
-Span = tuple[int, int]
-"""Characters of the text: the first, and the one after the last."""
 
 # Sentences end as Unicode says (UAX 29): at a mark, with what closes after it. In scripts that put blanks between words
 # a blank follows; those that put none between words may have no marks either, and divide phrases with a blank.
@@ -37,7 +35,10 @@ _TABLE = re.compile(  # the header of a table and the line below it
 )
 _LONGEST_HEADING = 200  # characters, of one with a line below it
 _CLOSES = "*_`)]\"'”’»」』）"
-_NAMES = regex.compile(r"[^\n]{0,79}[^\n.!?…,;\p{Sentence_Break=STerm}]\s*")  # a line above what it names
+_NAMES = regex.compile(r"(?:[^\n]{1,79}\n){0,2}[^\n]{0,79}[^\n.!?…,;\p{Sentence_Break=STerm}]\s*")
+"""Few short lines above what they name."""
+_TERM = re.compile(r"(?!\*[^*])(?:(?:`[^`\n]+`|\*{1,2}[^*\n]+\*{1,2})(?:[ ,/|]*|[ \t]*\n))+\s*")
+"""Lines of nothing but code, or in bold."""
 WINDOW = 250_000
 """Characters that are read at a time: what the parser makes of them takes a thousand times as many bytes."""
 LARGEST = 8_000_000
@@ -50,8 +51,7 @@ class Block:
     first: int
     last: int
     parts: tuple["Block", ...] = ()
-    repeated: Span | None = None  # the lines that a part needs before it to be read alone
-    tail: str = ""  # and what it needs after it
+    framed: bool = False  # a table or code, whose parts begin with its header or fence
     level: int = 0  # of a heading; 0: none
     name: str = ""  # of a heading
 
@@ -64,6 +64,7 @@ class Leaf:
     end: int
     prose: bool  # a sentence of a paragraph
     leads: bool = False  # to what follows: `like this:`, or a short line that names it
+    under: Head | None = None  # what a piece that begins with it, or in it, needs above
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +84,7 @@ def read_blocks(text: str, *, markdown: bool) -> Iterator[Blocks]:
     at = 0
     while at < len(text):
         nodes, end = _next_nodes(text, at, _nodes if markdown else _paragraph_nodes)
-        tree = _Tree(text)
+        tree = _Tree(text, None if markdown else text_heads(text, at, end))
         found = tree.row(nodes, at, end, prose=True)
         yield Blocks(blocks=tuple(found), leaves=tuple(tree.leaves))
         at = end
@@ -196,19 +197,46 @@ def _is_heading(text: str) -> bool:
 class _Tree:
     """Nodes to blocks; collects the leaves on the way, in order."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, above: Callable[[int], Head | None] | None) -> None:
         self._text = text
+        self._above = above  # what a place of a plain text stands under
+        self._under: Head | None = None  # what the next leaf does
+        self._lead: Head | None = None  # what leads to the next block
         self.leaves: list[Leaf] = []
 
     def row(self, nodes: Iterable[_Node], start: int, end: int, *, prose: bool) -> list[Block]:
         """The blocks from `start` to `end`: the nodes, and what stands between them, such as link definitions."""
         found: list[Block] = []
+        outer = self._under
+        term: Head | None = None
         at = start
         for node in nodes:
             found += self._paragraphs(at, node.start, prose=prose)
-            found += self._block(max(node.start, at), node, prose=prose)
+            begin = max(node.start, at)
+            is_term = node.kind == "paragraph" and _is_term(self._text[begin : node.end])
+            if node.level or is_term:
+                self._under = outer
+            lead, self._lead = (self._lead if not node.level else None), None
+            under = self._under
+            self._under = lead or under
+            found += self._block(begin, node, prose=prose)
+            if lead is not None and self._lead is not None and self._lead.above is lead:
+                self._lead = replace(self._lead, above=under, frame=frame_of(under))
+            if is_term:
+                begin = term.start if term is not None and lead is term else begin
+                term = self._lead = self._head(begin, node.end, outer)
+                under = term
+            self._under = under
             at = max(node.end, at)
-        return [*found, *self._paragraphs(at, end, prose=prose)]
+        found += self._paragraphs(at, end, prose=prose)
+        self._under = outer
+        return found
+
+    def _head(self, start: int, end: int, above: Head | None) -> Head:
+        """A paragraph as what stands above others: an empty line below it stays one."""
+        end = start + len(self._text[start:end].rstrip())
+        gap = _EMPTY.match(self._text, end)
+        return head(start, end + 1 if gap else end, above)
 
     def _block(self, start: int, node: _Node, *, prose: bool) -> list[Block]:
         match node.kind:
@@ -222,8 +250,27 @@ class _Tree:
                 return self._block_of(self._lines(start, node.end))
             case "paragraph":
                 return self._paragraphs(start, node.end, prose=prose)
-            case _:  # lists, their items, quotations
+            case "list_item":
+                return self._item(start, node)
+            case _:  # lists, quotations
                 return self._joined(self.row(node.parts, start, node.end, prose=False))
+
+    def _item(self, start: int, node: _Node) -> list[Block]:
+        """An item of a list: all of it stands under its first sentence."""
+        first, outer = len(self.leaves), self._under
+        end = node.parts[1].start if len(node.parts) > 1 else node.end
+        found = self.row(node.parts[:1], start, end, prose=False)
+        if node.parts and node.parts[0].kind == "paragraph" and self.leaves[first].under is outer:
+            item = self._head(self.leaves[first].start, self.leaves[first].end, outer)
+            for place in range(first + 1, len(self.leaves)):
+                if self.leaves[place].under is outer:
+                    self.leaves[place] = replace(self.leaves[place], under=item)
+            if self._lead is not None:
+                self._lead = replace(self._lead, above=item) if self._lead.start > item.start else None
+            self._under = item
+        found += self.row(node.parts[1:], end, node.end, prose=False)
+        self._under, self._lead = outer, None
+        return self._joined(found)
 
     def _paragraphs(self, start: int, end: int, *, prose: bool) -> list[Block]:
         """Paragraphs, by empty lines: as many as there are in what is no Markdown."""
@@ -232,28 +279,34 @@ class _Tree:
             table = _TABLE.search(self._text, block_start, block_end)
             sentences_end = table.start() if table else block_end
             text = self._text[block_start:sentences_end]
-            if _FIELDS.fullmatch(text):  # a row of a table, one value a line
+            if self._above is not None and is_drawn(rows := lines(text)):
+                spans = list(_spans(rows, block_start))
+                found += self._block_of(spans, under=line_heads(self._text, spans, self._above(block_start)))
+            elif _FIELDS.fullmatch(text):  # a row of a table, one value a line
                 found += self._block_of(self._lines(block_start, sentences_end))
-            else:
+            elif text.strip():
                 found += self._block_of(_spans(tiles(text), block_start), prose=prose)
-                if text.strip() and (_leads(text) or (prose and _NAMES.fullmatch(text))):
-                    self.leaves[-1] = replace(self.leaves[-1], leads=True)
+                if _leads(text) or (prose and _NAMES.fullmatch(text)):
+                    last = self.leaves[-1] = replace(self.leaves[-1], leads=True)
+                    self._lead = self._head(last.start, last.end, last.under)
             if table:
                 found += self._table(table, block_end)
         return found
 
-    def _table(self, head: re.Match[str], end: int) -> list[Block]:
+    def _table(self, header: re.Match[str], end: int) -> list[Block]:
         """The header goes with the first row, and is what every part repeats."""
-        rows = self._lines(head.end(), end)
-        first = rows[0][1] if rows else head.end()
-        repeated = head.start(), head.end() - 1
-        return self._block_of([(head.start(), first), *rows[1:]], repeated=repeated if rows else None)
+        rows = self._lines(header.end(), end)
+        first = rows[0][1] if rows else header.end()
+        above, self._lead = self._lead or self._under, None
+        under = Head(start=header.start(), end=header.end() - 1, above=above, is_frame=True)
+        spans = [(header.start(), first), *rows[1:]]
+        return self._block_of(spans, under=[under if rows else above] * len(spans), framed=bool(rows))
 
     def _code(self, start: int, end: int, *, fenced: bool) -> list[Block]:
         """Code, in stretches between empty lines; the lines of a fence go with what they fence."""
         opening = _FENCE.search(self._text, start, end) if fenced else None
         if opening is None:
-            return self._joined(self._stretched(start, end))
+            return self._joined(self._stretched(start, end, self._line_heads(start, end, self._under)))
         rows = self._lines(start, end)
         closed = len(rows) > 1 and opening["marks"] in self._text[slice(*rows[-1])]
         first, last = min(opening.end() + 1, end), rows[-1][0] if closed else end
@@ -263,41 +316,67 @@ class _Tree:
         begin = first + len(inside) - len(inside.lstrip())
         begin = self._text.find("\n", begin, last) + 1 or last
         finish = self._text.rfind("\n", begin, first + len(inside.rstrip())) + 1 or begin
-        inner = [*self._block_of([(start, begin)]), *self._stretched(begin, finish), *self._block_of([(finish, end)])]
-        return self._joined(inner, repeated=opening.span(), tail="\n" + opening["marks"])
-
-    def _stretched(self, start: int, end: int) -> list[Block]:
-        return [
-            block for stretch in _stretches(self._text, start, end) for block in self._block_of(self._lines(*stretch))
+        fence = Head(
+            start=opening.start(),
+            end=opening.end(),
+            above=self._under,
+            is_frame=True,
+            tail="\n" + opening["marks"],
+            until=start + len(self._text[start:end].rstrip()),
+        )
+        heads = self._line_heads(self._text.rfind("\n", first, begin - 1) + 1 or first, last, fence)
+        inner = [
+            *self._block_of([(start, begin)], under=[fence]),
+            *self._stretched(begin, finish, heads),
+            *self._block_of([(finish, end)], under=[heads.get(finish, fence)]),
         ]
+        return self._joined(inner, framed=True)
+
+    def _line_heads(self, start: int, end: int, outer: Head | None) -> dict[int, Head | None]:
+        """What each line of code stands under, by where the line starts."""
+        rows = [row for row in self._lines(start, end) if self._text[slice(*row)].strip()]
+        starts = (row[0] for row in rows)
+        return dict(zip(starts, line_heads(self._text, rows, outer), strict=True))
+
+    def _stretched(self, start: int, end: int, heads: Mapping[int, Head | None]) -> list[Block]:
+        found: list[Block] = []
+        for stretch in _stretches(self._text, start, end):
+            rows = self._lines(*stretch)
+            found += self._block_of(rows, under=[heads.get(row[0]) for row in rows])
+        return found
 
     def _block_of(
         self,
         spans: Sequence[Span],
         *,
         prose: bool = False,
-        repeated: Span | None = None,
+        under: Sequence[Head | None] | None = None,
+        framed: bool = False,
         level: int = 0,
         name: str = "",
     ) -> list[Block]:
         parts = []
-        for start, end in spans:
+        for place, (start, end) in enumerate(spans):
             if self._text[start:end].strip():
                 parts.append(Block(first=len(self.leaves), last=len(self.leaves) + 1, level=level, name=name))
-                self.leaves.append(Leaf(start=start, end=end, prose=prose))
-        return self._joined(parts, repeated=repeated)
+                above = under[place] if under is not None else self._under or (self._above and self._above(start))
+                self.leaves.append(Leaf(start=start, end=end, prose=prose, under=above))
+        return self._joined(parts, framed=framed)
 
-    def _joined(self, parts: Sequence[Block], *, repeated: Span | None = None, tail: str = "") -> list[Block]:
-        if len(parts) < 2 and repeated is None:
+    def _joined(self, parts: Sequence[Block], *, framed: bool = False) -> list[Block]:
+        if len(parts) < 2 and not framed:
             return list(parts)
         if not parts:
             return []
-        return [
-            Block(first=parts[0].first, last=parts[-1].last, parts=tuple(parts), repeated=repeated, tail=tail),
-        ]
+        return [Block(first=parts[0].first, last=parts[-1].last, parts=tuple(parts), framed=framed)]
 
     def _lines(self, start: int, end: int) -> list[Span]:
         return list(_spans(lines(self._text[start:end]), start))
+
+
+def _is_term(text: str) -> bool:
+    """Whether a paragraph is what others below it are about, up to the next such one."""
+    return _TERM.fullmatch(text) is not None and not _leads(text)
 
 
 def _leads(text: str) -> bool:

@@ -11,6 +11,7 @@ from ingest.reading.raw import Removal
 
 _DEEPEST = 500  # levels that are left to become Markdown
 _SHOWN = 300  # characters of something removed: enough to know it by
+_NEAR = 3  # elements around a link
 _REPEATED = 200  # characters of a cell that stands again in each row that it spans
 _WIDEST = 100  # columns that one cell may span
 _BANNER = re.compile(
@@ -51,6 +52,7 @@ def prepare(html: str) -> Page:
     )
     _remove(tree.css("svg"))
     _controls(tree)
+    _summaries(tree)
     _raised(tree)
     _lowered(tree)
     _pictures(tree)
@@ -203,6 +205,13 @@ def _controls(tree: LexborHTMLParser) -> None:
         node.insert_before(f"{node.attributes.get('label') or ''}: ")
 
 
+def _summaries(tree: LexborHTMLParser) -> None:
+    """A line that opens what is below becomes bold, which no heading or other block can."""
+    for node in tree.css("summary"):
+        if node.css_first(", ".join((*HEADINGS, "p", "div", "section", "table", "ul", "pre"))):
+            node.unwrap()
+
+
 def _pictures(tree: LexborHTMLParser) -> None:
     """Pictures and films as what they are said to show."""
     for node in tree.css("img, area"):
@@ -216,12 +225,23 @@ def _pictures(tree: LexborHTMLParser) -> None:
 def _links(tree: LexborHTMLParser) -> None:
     """Links as their text; their targets stay where a reader could need them in an answer."""
     anchors = [link for heading in tree.css(", ".join((*HEADINGS, "dt"))) for link in heading.css('a[href*="#"]')]
-    _remove(link for link in anchors if not any(map(str.isalnum, link.text())))
+    anchors += [link for link in tree.css('a[href^="#"]') if _leads_to_itself(link)]
+    _remove({link.mem_id: link for link in anchors if not any(map(str.isalnum, link.text()))}.values())
     for link in tree.css("a"):
         target = (link.attributes.get("href") or "").strip()
         shown = link.text()
         if not is_needed(target, "download" in link.attributes) or target.split(":", 1)[-1].strip("/") in shown:
             link.unwrap()
+
+
+def _leads_to_itself(link: LexborNode) -> bool:
+    """Whether it leads to where it stands, so that readers can copy the address."""
+    target, node = (link.attributes.get("href") or "")[1:], link.parent
+    for _ in range(_NEAR):
+        if node is not None and node.attributes.get("id") == target:
+            return True
+        node = node.parent if node is not None else None
+    return False
 
 
 def is_needed(target: str, download: bool) -> bool:

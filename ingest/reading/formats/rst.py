@@ -168,7 +168,8 @@ class _Unknown(Directive):
         body = nodes.container()
         if shown := self._shown():
             found, messages = self.state.inline_text(shown, self.lineno)
-            body += nodes.paragraph("", "", nodes.strong("", "", *found))
+            mark = nodes.emphasis if self.name in _VERSIONS else nodes.strong  # a remark, or what is described below
+            body += nodes.paragraph("", "", mark("", "", *found))
             body += messages
         for name in _OPTIONS:
             if value := self.options.get(name):

@@ -68,7 +68,7 @@ def test_roles_and_directives_that_docutils_does_not_know_keep_their_text() -> N
 """
     assert lines(source) == [
         "See the guide, /install, a.B, issue 12 and |undefined|.", "**Linux**", "Use apt.", "- Install it", "- faq",
-        "**Added in version 1.2**", "**foo(a)**", "Does it.",
+        "*Added in version 1.2*", "**foo(a)**", "Does it.",
     ]  # fmt: skip
 
 
@@ -142,7 +142,7 @@ Text.
 """
     assert lines(source) == [
         "**class Pump(mode)**", "A pump.", "**GET /pumps**", "All pumps.", "**speed**", "Type: int", "Default: `5`",
-        "Turns.", "**Deprecated since version 3.2: Use y.**", "Text.",
+        "Turns.", "*Deprecated since version 3.2: Use y.*", "Text.",
     ]  # fmt: skip
 
 
