@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import regex
 
-from ingest.heads import Head, Span, frame_of, head, is_drawn, line_heads, text_heads
+from ingest.heads import Head, Span, frame_of, head, is_drawn, is_term, leads, line_heads, names, text_heads
 from ingest.reading.formats.markdown_pieces import shown
 from ingest.reading.raw import PAGE_BREAK
 
@@ -34,11 +34,6 @@ _TABLE = re.compile(  # the header of a table and the line below it
     re.MULTILINE,
 )
 _LONGEST_HEADING = 200  # characters, of one with a line below it
-_CLOSES = "*_`)]\"'”’»」』）"
-_NAMES = regex.compile(r"(?:[^\n]{1,79}\n){0,2}[^\n]{0,79}[^\n.!?…,;\p{Sentence_Break=STerm}]\s*")
-"""Few short lines above what they name."""
-_TERM = re.compile(r"(?!\*[^*])(?:(?:`[^`\n]+`|\*{1,2}[^*\n]+\*{1,2})(?:[ ,/|]*|[ \t]*\n))+\s*")
-"""Lines of nothing but code, or in bold."""
 WINDOW = 250_000
 """Characters that are read at a time: what the parser makes of them takes a thousand times as many bytes."""
 LARGEST = 8_000_000
@@ -213,16 +208,18 @@ class _Tree:
         for node in nodes:
             found += self._paragraphs(at, node.start, prose=prose)
             begin = max(node.start, at)
-            is_term = node.kind == "paragraph" and _is_term(self._text[begin : node.end])
-            if node.level or is_term:
+            defines = node.kind == "paragraph" and is_term(self._text[begin : node.end])
+            if node.level or defines:
                 self._under = outer
-            lead, self._lead = (self._lead if not node.level else None), None
+            lead, self._lead = self._lead, None
+            if lead is not None and not self._is_led(lead, begin, node):
+                lead = None
             under = self._under
             self._under = lead or under
             found += self._block(begin, node, prose=prose)
             if lead is not None and self._lead is not None and self._lead.above is lead:
                 self._lead = replace(self._lead, above=under, frame=frame_of(under))
-            if is_term:
+            if defines:
                 begin = term.start if term is not None and lead is term else begin
                 term = self._lead = self._head(begin, node.end, outer)
                 under = term
@@ -231,6 +228,13 @@ class _Tree:
         found += self._paragraphs(at, end, prose=prose)
         self._under = outer
         return found
+
+    def _is_led(self, lead: Head, start: int, node: _Node) -> bool:
+        """Whether a block is what a line above leads to: a name leads to a list, a table or code."""
+        if node.kind == "paragraph" and not _TABLE.search(self._text, start, node.end):
+            text = self._text[lead.start : lead.end]
+            return leads(text) or is_term(text)
+        return not node.level
 
     def _head(self, start: int, end: int, above: Head | None) -> Head:
         """A paragraph as what stands above others: an empty line below it stays one."""
@@ -281,12 +285,12 @@ class _Tree:
             text = self._text[block_start:sentences_end]
             if self._above is not None and is_drawn(rows := lines(text)):
                 spans = list(_spans(rows, block_start))
-                found += self._block_of(spans, under=line_heads(self._text, spans, self._above(block_start)))
+                found += self._stretched(spans, line_heads(self._text, spans, self._above(block_start)))
             elif _FIELDS.fullmatch(text):  # a row of a table, one value a line
                 found += self._block_of(self._lines(block_start, sentences_end))
             elif text.strip():
                 found += self._block_of(_spans(tiles(text), block_start), prose=prose)
-                if _leads(text) or (prose and _NAMES.fullmatch(text)):
+                if leads(text) or (prose and names(text)):
                     last = self.leaves[-1] = replace(self.leaves[-1], leads=True)
                     self._lead = self._head(last.start, last.end, last.under)
             if table:
@@ -305,9 +309,9 @@ class _Tree:
     def _code(self, start: int, end: int, *, fenced: bool) -> list[Block]:
         """Code, in stretches between empty lines; the lines of a fence go with what they fence."""
         opening = _FENCE.search(self._text, start, end) if fenced else None
-        if opening is None:
-            return self._joined(self._stretched(start, end, self._line_heads(start, end, self._under)))
         rows = self._lines(start, end)
+        if opening is None:
+            return self._joined(self._stretched(rows, line_heads(self._text, rows, self._under)))
         closed = len(rows) > 1 and opening["marks"] in self._text[slice(*rows[-1])]
         first, last = min(opening.end() + 1, end), rows[-1][0] if closed else end
         inside = self._text[first:last]
@@ -324,25 +328,21 @@ class _Tree:
             tail="\n" + opening["marks"],
             until=start + len(self._text[start:end].rstrip()),
         )
-        heads = self._line_heads(self._text.rfind("\n", first, begin - 1) + 1 or first, last, fence)
-        inner = [
-            *self._block_of([(start, begin)], under=[fence]),
-            *self._stretched(begin, finish, heads),
-            *self._block_of([(finish, end)], under=[heads.get(finish, fence)]),
-        ]
-        return self._joined(inner, framed=True)
+        lines_inside = self._lines(self._text.rfind("\n", first, begin - 1) + 1 or first, last)
+        heads = {finish: fence, **line_heads(self._text, lines_inside, fence), start: fence}
+        spans = [(start, begin), *self._lines(begin, finish), (finish, end)]
+        return self._joined(self._stretched(spans, heads), framed=True)
 
-    def _line_heads(self, start: int, end: int, outer: Head | None) -> dict[int, Head | None]:
-        """What each line of code stands under, by where the line starts."""
-        rows = [row for row in self._lines(start, end) if self._text[slice(*row)].strip()]
-        starts = (row[0] for row in rows)
-        return dict(zip(starts, line_heads(self._text, rows, outer), strict=True))
-
-    def _stretched(self, start: int, end: int, heads: Mapping[int, Head | None]) -> list[Block]:
+    def _stretched(self, spans: Iterable[Span], heads: Mapping[int, Head | None]) -> list[Block]:
+        """A block for each stretch of lines between empty ones."""
         found: list[Block] = []
-        for stretch in _stretches(self._text, start, end):
-            rows = self._lines(*stretch)
-            found += self._block_of(rows, under=[heads.get(row[0]) for row in rows])
+        rows: list[Span] = []
+        for span in (*spans, None):
+            if span is not None and self._text[slice(*span)].strip():
+                rows.append(span)
+            if rows and (span is None or rows[-1] != span):
+                found += self._block_of(rows, under=[heads.get(row[0]) for row in rows])
+                rows = []
         return found
 
     def _block_of(
@@ -372,15 +372,6 @@ class _Tree:
 
     def _lines(self, start: int, end: int) -> list[Span]:
         return list(_spans(lines(self._text[start:end]), start))
-
-
-def _is_term(text: str) -> bool:
-    """Whether a paragraph is what others below it are about, up to the next such one."""
-    return _TERM.fullmatch(text) is not None and not _leads(text)
-
-
-def _leads(text: str) -> bool:
-    return text.rstrip().rstrip(_CLOSES).endswith((":", "："))
 
 
 def _spans(pieces: Iterable[str], start: int) -> list[Span]:

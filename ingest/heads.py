@@ -2,15 +2,24 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+
+import regex
 
 Span = tuple[int, int]
 """Characters of the text: the first, and the one after the last."""
 
+_LEADS = re.compile(r"[:：]\W*\Z")
+_MARKS = 20  # characters that may close a sentence
+_NAMES = regex.compile(r"(?:[^\n]{1,79}\n){0,2}[^\n]{0,79}[^\n.!?…,;\p{Sentence_Break=STerm}]\s*")
+_TERM = re.compile(r"(?!\*[^*])(?:(?:`[^`\n]+`|\*{1,2}[^*\n]+\*{1,2})(?:[ ,/|]*|[ \t]*\n))+\s*")  # code, or bold
 _RULE = re.compile(r"(?=.*[-=+─━═]{3})[-=+|:*\s\u2500-\u257f]+")  # a line that only divides
 _DRAWN = re.compile(r"[\u2500-\u257f]|\+-{3}|^\s*\|.*\|\s*$")
+_DRAWN_INDENT = " \t│├└─"
+_PROMPT = re.compile(r"\s*[^\s\"'({\[<]{0,60}(?:[$#%>]|>>>|PS [^>\n]{0,60}>) \S")
+_COLUMNS = re.compile(r"\S {3,}\S")  # a row of a listing, under which nothing stands
 _ITEM = re.compile(r"\s*(?:[-*+•‣◦]|\(?\w{1,3}[.)])\s")
 _WORD = re.compile(r"\w")
 _LINE_END = re.compile("\n")
@@ -49,41 +58,72 @@ def upwards(under: Head | None) -> Iterator[Head]:
         under = under.above
 
 
-def line_heads(text: str, rows: Sequence[Span], outer: Head | None) -> list[Head | None]:
-    """What each line of a program, of its output or of a drawn table stands under.
+def leads(text: str) -> bool:
+    """Whether a text leads to what follows: `like this:`."""
+    return _LEADS.search(text[-_MARKS:]) is not None
 
-    That is the nearest line above that is indented less, as functions, keys and options are; else the header with a
-    rule below it, up to the next empty line; and at last the first line, such as the command with this output.
+
+def names(text: str) -> bool:
+    """Whether a paragraph is a few short lines above what they name."""
+    return _NAMES.fullmatch(text) is not None
+
+
+def is_term(text: str) -> bool:
+    """Whether a paragraph is what the others below it are about, up to the next such one."""
+    return _TERM.fullmatch(text) is not None and not leads(text)
+
+
+def line_heads(text: str, rows: Iterable[Span], outer: Head | None) -> dict[int, Head | None]:
+    """What each line of a program, of its output or of a drawn table stands under, by where it starts.
+
+    That is the nearest line above that is indented less, as functions, keys and folders are; else the header with a
+    rule below it, up to the next empty line; and at last the command with this output, or the remark above.
     """
-    found: list[Head | None] = []
+    found: dict[int, Head | None] = {}
     open_: list[tuple[int, Head]] = []
-    base, header, ruled = outer, None, False
+    base, header = outer, None
+    top: int | None = None  # where the rows of a drawn table begin that may be its header
     before: Span | None = None
     for start, end in rows:
         line = text[start:end].rstrip()
-        indent, says = _indent(line), _WORD.search(line) is not None
+        if not line:
+            continue
+        own = start, start + len(line)
+        indent, says, drawn = _indent(line, _DRAWN_INDENT), _WORD.search(line) is not None, _DRAWN.search(line)
         if before is not None and text.count("\n", before[1], start) > 1:
-            header, ruled, before = None, False, None
+            header = top = before = None
         while open_ and open_[-1][0] >= indent + (not says):
             open_.pop()
-        own = start, start + len(line if len(line) <= _BRIEF else line[: max(line.rfind(" ", 0, _BRIEF), indent + 1)])
-        if _RULE.fullmatch(line) and before is not None and not ruled:
-            header, ruled = head(*before, base if base is None or base.end <= before[0] else outer), True
-            found.append(header)
+        is_rule = not says and _RULE.fullmatch(line) is not None
+        if is_rule and header is None and before is not None and (top is not None or not drawn):
+            above = base if base is None or base.end <= before[0] else outer
+            found[start] = header = head(top if drawn and top is not None else before[0], before[1], above)
         else:
-            found.append(open_[-1][1] if open_ else header or base)
+            if says and _PROMPT.match(line):
+                base = outer
+            found[start] = open_[-1][1] if open_ else header or base
         if says:
-            open_.append((indent, head(*own, found[-1])))
-            base = open_[-1][1] if base is outer else base
-        elif before is not None and open_ and open_[-1][0] == indent and open_[-1][1].end == before[1]:
+            own_head = head(start, start + _brief(line), found[start])
+            if _COLUMNS.search(line) is None:
+                open_.append((indent, own_head))
+            base = own_head if _PROMPT.match(line) else base
+            top = (start if top is None else top) if drawn else None
+        elif open_ and open_[-1][0] == indent and not text[open_[-1][1].end : start].strip():
             open_[-1] = indent, head(open_[-1][1].start, own[1], open_[-1][1].above)  # `{` goes with what it opens
         before = own
     return found
 
 
+def _brief(line: str) -> int:
+    """How much of a line of code is enough to know it by."""
+    if len(line) <= _BRIEF:
+        return len(line)
+    return max(line.rfind(" ", 0, _BRIEF), len(line) - len(line.lstrip()) + 1)
+
+
 def is_drawn(rows: Sequence[str]) -> bool:
-    """Whether the lines are a table that is drawn with signs."""
-    return len(rows) > 2 and all(_DRAWN.search(row) for row in rows)
+    """Whether the lines are a table that is drawn with signs, but for a title."""
+    return len(rows) > 2 and all(_DRAWN.search(row) for row in rows[1:])
 
 
 def text_heads(text: str, start: int, end: int) -> Callable[[int], Head | None]:
@@ -142,6 +182,6 @@ def _stretches(text: str, start: int, end: int) -> Iterator[list[Span]]:
         yield rows
 
 
-def _indent(line: str) -> int:
+def _indent(line: str, signs: str = " \t") -> int:
     line = line[:_LOOKED_AT]
-    return len(line[: len(line) - len(line.lstrip())].expandtabs(_TAB))
+    return len(line[: len(line) - len(line.lstrip(signs))].expandtabs(_TAB))

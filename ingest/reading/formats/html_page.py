@@ -11,6 +11,7 @@ from ingest.reading.raw import Removal
 
 _DEEPEST = 500  # levels that are left to become Markdown
 _SHOWN = 300  # characters of something removed: enough to know it by
+_LONGEST = 500  # characters of an address
 _NEAR = 3  # elements around a link
 _REPEATED = 200  # characters of a cell that stands again in each row that it spans
 _WIDEST = 100  # columns that one cell may span
@@ -23,6 +24,7 @@ _NUMBERED = (
     "td[class*=lineno i]:has(pre), td.gutter:has(pre)"
 )
 _NUMBERS = re.compile(r"[\d\s]*\d[\d\s]*")
+_BLOCKS = ", ".join((*HEADINGS, "p", "div", "section", "table", "ul", "ol", "dl", "pre"))
 _PARTS = "caption, thead, tbody, tfoot, tr, td, th"
 
 
@@ -58,6 +60,7 @@ def prepare(html: str) -> Page:
     _pictures(tree)
     _links(tree)
     _labels(tree)
+    _terms(tree)
     title = title or _line(tree.css_first("h1"))
     _layout_tables(tree)
     for table in tree.css("table"):
@@ -191,6 +194,17 @@ def _labels(tree: LexborHTMLParser) -> None:
             node.decompose()
 
 
+def _terms(tree: LexborHTMLParser) -> None:
+    """The terms of a list of definitions in bold, unless they are code: Markdown has no such lists."""
+    for node in tree.css("dt"):
+        text = _line(node)
+        marked = any(_line(part) == text for part in node.css("code, strong, b, kbd, samp"))
+        if text and not marked and not node.css_first(_BLOCKS):
+            for part in node.css("em, i, var, strong, b"):
+                part.unwrap()
+            node.inner_html = f"<strong>{node.inner_html}</strong>"
+
+
 def _controls(tree: LexborHTMLParser) -> None:
     """What a form shows as text: the words on its buttons, in its fields and of its options."""
     for node in tree.css("input"):
@@ -208,7 +222,7 @@ def _controls(tree: LexborHTMLParser) -> None:
 def _summaries(tree: LexborHTMLParser) -> None:
     """A line that opens what is below becomes bold, which no heading or other block can."""
     for node in tree.css("summary"):
-        if node.css_first(", ".join((*HEADINGS, "p", "div", "section", "table", "ul", "pre"))):
+        if node.css_first(_BLOCKS):
             node.unwrap()
 
 
@@ -229,6 +243,9 @@ def _links(tree: LexborHTMLParser) -> None:
     _remove({link.mem_id: link for link in anchors if not any(map(str.isalnum, link.text()))}.values())
     for link in tree.css("a"):
         target = (link.attributes.get("href") or "").strip()
+        if len(target) > _LONGEST:  # what stands behind the address are data for its program
+            target = target.partition("#")[0].partition("?")[0][:_LONGEST]
+            link.attrs["href"] = target
         shown = link.text()
         if not is_needed(target, "download" in link.attributes) or target.split(":", 1)[-1].strip("/") in shown:
             link.unwrap()

@@ -46,7 +46,7 @@ def test_tags_that_html_lets_out_are_supplied() -> None:
         "# Prices", "Two sizes.", "- Hat", "- Coat",
         "| Size | Price |", "| --- | --- |", "| Small | 11 |", "| Big | 17 |",
     ]  # fmt: skip
-    assert text("<dl><dt>Fuse<dd>Type F<dt>Lamp<dd>Type L</dl>") == "Fuse Type F Lamp Type L"
+    assert text("<dl><dt>Fuse<dd>Type F<dt>Lamp<dd>Type L</dl>") == "**Fuse** Type F **Lamp** Type L"
 
 
 def test_what_a_page_shows_on_a_click_is_kept() -> None:
