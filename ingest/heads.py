@@ -92,23 +92,24 @@ def line_heads(text: str, rows: Iterable[Span], outer: Head | None) -> dict[int,
         indent, says, drawn = _indent(line, _DRAWN_INDENT), _WORD.search(line) is not None, _DRAWN.search(line)
         if before is not None and text.count("\n", before[1], start) > 1:
             header = top = before = None
-        while open_ and open_[-1][0] >= indent + (not says):
-            open_.pop()
         is_rule = not says and _RULE.fullmatch(line) is not None
+        while open_ and not is_rule and open_[-1][0] >= indent + (not says):
+            open_.pop()
         if is_rule and header is None and before is not None and (top is not None or not drawn):
-            above = base if base is None or base.end <= before[0] else outer
-            found[start] = header = head(top if drawn and top is not None else before[0], before[1], above)
+            first = before[0] if top is None else top
+            header = found[start] = head(first, before[1], found[first])
         else:
             if says and _PROMPT.match(line):
                 base = outer
-            found[start] = open_[-1][1] if open_ else header or base
+            above = open_[-1][1] if open_ else base
+            found[start] = header if header is not None and (above is None or above.start < header.start) else above
         if says:
             own_head = head(start, start + _brief(line), found[start])
             if _COLUMNS.search(line) is None:
                 open_.append((indent, own_head))
             base = own_head if _PROMPT.match(line) else base
             top = (start if top is None else top) if drawn else None
-        elif open_ and open_[-1][0] == indent and not text[open_[-1][1].end : start].strip():
+        elif open_ and not is_rule and open_[-1][0] == indent and not text[open_[-1][1].end : start].strip():
             open_[-1] = indent, head(open_[-1][1].start, own[1], open_[-1][1].above)  # `{` goes with what it opens
         before = own
     return found
