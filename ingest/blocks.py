@@ -211,6 +211,7 @@ class _Tree:
             defines = node.kind == "paragraph" and is_term(self._text[begin : node.end])
             if node.level or defines:
                 self._under = outer
+            ends = node.kind in ("fence", "code_block")  # a term reaches up to code: what follows may be about that
             lead, self._lead = self._lead, None
             if lead is not None and not self._is_led(lead, begin, node):
                 lead = None
@@ -223,7 +224,7 @@ class _Tree:
                 begin = term.start if term is not None and lead is term else begin
                 term = self._lead = self._head(begin, node.end, outer)
                 under = term
-            self._under = under
+            self._under = outer if ends else under
             at = max(node.end, at)
         found += self._paragraphs(at, end, prose=prose)
         self._under = outer

@@ -217,7 +217,7 @@ class _Packing:
     def _put(self, block: Block) -> None:
         cost = self._cost[block.last] - self._cost[block.first]
         needed = cost + len(self._tail(block.last - 1, self._leaves[block.last - 1].end))
-        if needed > self._left and not self._bare:
+        if needed > self._left and not self._bare and not (block.parts and self._only_leads(block)):
             start = self._with_lead(block)
             if needed + self._cost[block.first] - self._cost[start] <= self._room - self._taken(start):
                 self._turn(block.first, needed)
@@ -240,9 +240,13 @@ class _Packing:
             return block.first
         return before if self._cost[before + 1] - self._cost[before] <= HEADS * self._room else block.first
 
+    def _only_leads(self, block: Block) -> bool:
+        """Whether the piece holds nothing yet but what leads to the block."""
+        return all(leaf.leads for leaf in self._leaves[self._body : min(block.first, self._body + LEADING + 1)])
+
     def _is_better_cut_later(self, block: Block) -> bool:
         """Whether a block that must be cut should begin in a new piece."""
-        if all(leaf.leads for leaf in self._leaves[self._body : min(block.first, self._body + LEADING + 1)]):
+        if self._only_leads(block):
             return False
         return not block.parts or (block.framed and self._left < LITTLE * self._room)
 

@@ -20,6 +20,7 @@ _DRAWN = re.compile(r"[\u2500-\u257f]|\+-{3}|^\s*\|.*\|\s*$")
 _DRAWN_INDENT = " \t│├└─"
 _PROMPT = re.compile(r"\s*[^\s\"'({\[<]{0,60}(?:[$#%>]|>>>|PS [^>\n]{0,60}>) \S")
 _COLUMNS = re.compile(r"\S {3,}\S")  # a row of a listing, under which nothing stands
+_COLUMN = re.compile(r"(?<=\S)(?:\t| {3,})\s*\S.*", re.DOTALL)  # what stands beside a term
 _ITEM = re.compile(r"\s*(?:[-*+•‣◦]|\(?\w{1,3}[.)])\s")
 _WORD = re.compile(r"\w")
 _LINE_END = re.compile("\n")
@@ -95,19 +96,18 @@ def line_heads(text: str, rows: Iterable[Span], outer: Head | None) -> dict[int,
         is_rule = not says and _RULE.fullmatch(line) is not None
         while open_ and not is_rule and open_[-1][0] >= indent + (not says):
             open_.pop()
+        prompts = says and not open_ and _PROMPT.match(line) is not None
         if is_rule and header is None and before is not None and (top is not None or not drawn):
             first = before[0] if top is None else top
             header = found[start] = head(first, before[1], found[first])
         else:
-            if says and _PROMPT.match(line):
-                base = outer
-            above = open_[-1][1] if open_ else base
+            above = open_[-1][1] if open_ else outer if prompts else base
             found[start] = header if header is not None and (above is None or above.start < header.start) else above
         if says:
             own_head = head(start, start + _brief(line), found[start])
             if _COLUMNS.search(line) is None:
                 open_.append((indent, own_head))
-            base = own_head if _PROMPT.match(line) else base
+            base = own_head if prompts else base
             top = (start if top is None else top) if drawn else None
         elif open_ and not is_rule and open_[-1][0] == indent and not text[open_[-1][1].end : start].strip():
             open_[-1] = indent, head(open_[-1][1].start, own[1], open_[-1][1].above)  # `{` goes with what it opens
@@ -152,7 +152,7 @@ def text_heads(text: str, start: int, end: int) -> Callable[[int], Head | None]:
             above = open_[-1][1] if open_ else None
             starts.append(first)
             found.append(above)
-            own = text[first : rows[place][1]].rstrip()
+            own = _COLUMN.sub("", text[first : rows[place][1]].rstrip())
             goes_on = place > 0 and _indent(shown[place - 1]) == indent
             begins = group[0] if goes_on and group is not None and group[1] == indent else first
             room = not after or len(line) + 1 + len(after.split(None, 1)[0]) <= width
