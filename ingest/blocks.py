@@ -5,26 +5,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-import regex
-
-from ingest.heads import Head, Span, frame_of, head, is_drawn, is_term, leads, line_heads, names, text_heads
+from ingest.heads import (
+    Head,
+    Span,
+    between_rules,
+    frame_of,
+    head,
+    is_drawn,
+    is_term,
+    leads,
+    line_heads,
+    names,
+    text_heads,
+)
 from ingest.reading.formats.markdown_pieces import shown
 from ingest.reading.raw import PAGE_BREAK
+from ingest.tiles import lines, tiles
 
-# Sentences end as Unicode says (UAX 29): at a mark, with what closes after it. In scripts that put blanks between words
-# a blank follows; those that put none between words may have no marks either, and divide phrases with a blank.
-_UNSPACED = r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-# A number before a title ends none: `4.1. Start`.
-_TILE = regex.compile(
-    r"(?:[\[(*_#> -]{0,9}(?:\d{1,3}|\p{L})(?:\.\d{1,3}){0,9}\.\s{1,9}(?=\S))?"
-    r".+?(?:\.[\p{Sentence_Break=Close}*_`]*\s++(?!\p{Ll})|[!?…][\p{Sentence_Break=Close}*_`]*\s+"
-    r"|(?![.!?])\p{Sentence_Break=STerm}\p{Sentence_Break=Close}*\s*"
-    rf"|(?<=[{_UNSPACED}])\s+(?=[{_UNSPACED}])|\n\s*\n|\n(?=[ \t]*(?:[-*•|]|\d+[.)])[ \t])|\Z)",
-    regex.DOTALL,
-)
-_WORD = re.compile(r"\S+\s*|\s+")
-_SIGNS = regex.compile(r"(?:\S\p{M}*){1,12}\s{0,40}|\s{1,100}")
-_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _FIELDS = re.compile(r"(?:[^\n:]{1,100}:(?:[ \t][^\n]*)?(?:\n|\Z)){2,}")  # `column: value` lines
 _FENCE = re.compile(r"(?P<marks>`{3,}|~{3,})[^\n]*")
 _OVER_PAGES = re.compile(rf"(?<=[^\W\d_]|,)\n+{PAGE_BREAK}\n+(?=[^\W\d_])")  # within a sentence, if it is no capital
@@ -83,29 +80,6 @@ def read_blocks(text: str, *, markdown: bool) -> Iterator[Blocks]:
         found = tree.row(nodes, at, end, prose=True)
         yield Blocks(blocks=tuple(found), leaves=tuple(tree.leaves))
         at = end
-
-
-def tiles(text: str) -> list[str]:
-    """The text in pieces of a sentence each. Joined they are the text again, blanks and all; a wrapped line ends none.
-
-    In Thai, Lao, Khmer and Burmese, which need no mark at its end, a piece is a phrase.
-    """
-    return [found[0] for found in _TILE.finditer(text)]
-
-
-def lines(text: str) -> list[str]:
-    """The lines with their ends."""
-    return _LINE.findall(text)
-
-
-def words(text: str) -> list[str]:
-    """The words with the blanks after them."""
-    return _WORD.findall(text)
-
-
-def signs(text: str) -> list[str]:
-    """The text in pieces of a few characters, none parted from its accents."""
-    return [found[0] for found in _SIGNS.finditer(text)]
 
 
 # --- what Markdown says ---------------------------------------------------------------------------------------------
@@ -204,6 +178,7 @@ class _Tree:
         found: list[Block] = []
         outer = self._under
         term: Head | None = None
+        is_code = False
         at = start
         for node in nodes:
             found += self._paragraphs(at, node.start, prose=prose)
@@ -211,20 +186,27 @@ class _Tree:
             defines = node.kind == "paragraph" and is_term(self._text[begin : node.end])
             if node.level or defines:
                 self._under = outer
-            ends = node.kind in ("fence", "code_block")  # a term reaches up to code: what follows may be about that
+            goes_on = (
+                is_code and node.kind == "paragraph" and self._text[begin].islower()
+            )  # the sentence above the code
+            is_code = node.kind in ("fence", "code_block")
             lead, self._lead = self._lead, None
             if lead is not None and not self._is_led(lead, begin, node):
                 lead = None
             under = self._under
             self._under = lead or under
-            found += self._block(begin, node, prose=prose)
+            new = self._block(begin, node, prose=prose)
+            if goes_on and found and new:
+                first, *rest = (*(new[0].parts or new[:1]), *new[1:])
+                found[-1:], new = self._joined([found[-1], first]), rest
+            found += new
             if lead is not None and self._lead is not None and self._lead.above is lead:
                 self._lead = replace(self._lead, above=under, frame=frame_of(under))
             if defines:
                 begin = term.start if term is not None and lead is term else begin
                 term = self._lead = self._head(begin, node.end, outer)
                 under = term
-            self._under = outer if ends else under
+            self._under = outer if is_code else under  # what follows code may be about that, and not about the term
             at = max(node.end, at)
         found += self._paragraphs(at, end, prose=prose)
         self._under = outer
@@ -286,7 +268,8 @@ class _Tree:
             text = self._text[block_start:sentences_end]
             if self._above is not None and is_drawn(rows := lines(text)):
                 spans = list(_spans(rows, block_start))
-                found += self._stretched(spans, line_heads(self._text, spans, self._above(block_start)))
+                heads = line_heads(self._text, spans, self._above(block_start))
+                found += self._stretched(between_rules(self._text, spans), heads)
             elif _FIELDS.fullmatch(text):  # a row of a table, one value a line
                 found += self._block_of(self._lines(block_start, sentences_end))
             elif text.strip():

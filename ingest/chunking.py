@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from ingest import blocks
+from ingest import tiles
 from ingest.blocks import Block, Blocks, read_blocks
 from ingest.cleaning.normalising import words
 from ingest.heads import Head, Span, frame_of, upwards
@@ -29,7 +29,7 @@ LITTLE = 1 / 3  # of a chunk: too little room to begin a table or code in that i
 LOOKED_AT = 131_072  # characters of a text whose tokens are counted, at most
 
 
-SMALLER = (blocks.lines, blocks.tiles, blocks.words, blocks.signs)
+SMALLER = (tiles.lines, tiles.tiles, tiles.words, tiles.signs)
 """How a piece is cut that is too long, one way after the other."""
 
 

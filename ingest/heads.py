@@ -26,6 +26,7 @@ _WORD = re.compile(r"\w")
 _LINE_END = re.compile("\n")
 _TAB = 8
 _LONGEST = 200  # characters of lines that name what is indented below them
+_HIGHEST = 12  # lines of a row of a drawn table
 _BRIEF = 80  # characters of a line of code that are enough to know it by
 _LOOKED_AT = 1000  # characters of a line, for its indent and its width
 
@@ -125,6 +126,18 @@ def _brief(line: str) -> int:
 def is_drawn(rows: Sequence[str]) -> bool:
     """Whether the lines are a table that is drawn with signs, but for a title."""
     return len(rows) > 2 and all(_DRAWN.search(row) for row in rows[1:])
+
+
+def between_rules(text: str, rows: Sequence[Span]) -> list[Span]:
+    """The rows of a drawn table, of a few lines each, where rules divide them; else its lines."""
+    found: list[Span] = []
+    first = 0
+    for place, row in enumerate(rows):
+        if _RULE.fullmatch(text[slice(*row)].strip()) or place == len(rows) - 1:
+            some = rows[first : place + 1]
+            found += [(some[0][0], row[1])] if len(some) <= _HIGHEST else some
+            first = place + 1
+    return found
 
 
 def text_heads(text: str, start: int, end: int) -> Callable[[int], Head | None]:

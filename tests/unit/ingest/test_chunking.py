@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.blocks import tiles
 from ingest.chunking import chunk, hide
+from ingest.tiles import tiles
 from rag_flywheel.config import Ingest
 from rag_flywheel.domain import Chunk, CorrectionId, Document, DocumentId, Evidence, InteractionId, Provenance
 from rag_flywheel.search.texts import searched_text
@@ -357,6 +357,14 @@ def test_a_piece_of_a_drawn_table_begins_with_its_header() -> None:
     assert "│ no  │ what │\n" in under(standing(table, "a.txt"), "│ 20 ")
 
 
+def test_a_row_of_a_drawn_table_stays_whole_between_its_rules() -> None:
+    rows = "\n├─────┼──────┤\n".join(f"│ {number}  │ run  │\n│     │ no{number} │" for number in range(10, 30))
+    chunks = standing(f"┌─────┬──────┐\n│ no  │ what │\n├─────┼──────┤\n{rows}\n└─────┴──────┘", "a.txt")
+    assert len(chunks) > 3
+    for number in range(10, 30):
+        assert any(f"│ {number}  │ run  │\n│     │ no{number} │" in piece.own for piece in chunks)
+
+
 def test_what_would_take_a_quarter_of_a_chunk_is_not_repeated() -> None:
     lead = f"The options, {'and all the others that there are, ' * 5}are:"
     items = "\n".join(f"- `--opt{number}` sets the part that has the number {number}." for number in range(30))
@@ -415,6 +423,18 @@ def test_a_tile_ends_at_a_mark_an_empty_line_or_before_an_item_and_at_no_other_l
         "- one\n",
         "- two 3.5 a?b",
     ]
+
+
+def test_a_mark_before_a_small_letter_or_a_number_in_a_list_ends_no_sentence() -> None:
+    assert tiles("See Rev. 2, and add ! to it. Then go! Now.") == ["See Rev. 2, and add ! to it. ", "Then go! ", "Now."]
+
+
+def test_a_sentence_that_goes_on_below_code_stays_with_the_code() -> None:
+    for before in range(1, 20):
+        text = (
+            f"{'Some words before it. ' * before}\n\nCalling\n\n```\nrun a\nrun b\n```\n\nstarts the pump. {SENTENCES}"
+        )
+        assert any("run b\n```\n\nstarts the pump." in piece.own for piece in cut(text, settings=MIDDLE))
 
 
 def test_a_number_before_a_title_and_the_end_of_a_page_end_no_sentence() -> None:
