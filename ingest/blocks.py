@@ -12,6 +12,7 @@ from ingest.heads import (
     frame_of,
     head,
     is_drawn,
+    is_item,
     is_term,
     leads,
     line_heads,
@@ -197,8 +198,10 @@ class _Tree:
             self._under = lead or under
             new = self._block(begin, node, prose=prose)
             if goes_on and found and new:
-                first, *rest = (*(new[0].parts or new[:1]), *new[1:])
-                found[-1:], new = self._joined([found[-1], first]), rest
+                sentences = new[0].parts or (new[0],)
+                self.leaves[sentences[0].first] = replace(self.leaves[sentences[0].first], prose=False)
+                found[-1:] = [*self._joined([found[-1], sentences[0]]), *sentences[1:]]
+                new = new[1:]
             found += new
             if lead is not None and self._lead is not None and self._lead.above is lead:
                 self._lead = replace(self._lead, above=under, frame=frame_of(under))
@@ -273,7 +276,7 @@ class _Tree:
             elif _FIELDS.fullmatch(text):  # a row of a table, one value a line
                 found += self._block_of(self._lines(block_start, sentences_end))
             elif text.strip():
-                found += self._block_of(_spans(tiles(text), block_start), prose=prose)
+                found += self._block_of(_spans(tiles(text), block_start), prose=prose and not is_item(text))
                 if leads(text) or (prose and names(text)):
                     last = self.leaves[-1] = replace(self.leaves[-1], leads=True)
                     self._lead = self._head(last.start, last.end, last.under)

@@ -70,6 +70,11 @@ def names(text: str) -> bool:
     return _NAMES.fullmatch(text) is not None
 
 
+def is_item(text: str) -> bool:
+    """Whether a paragraph of a plain text is an item of a list."""
+    return _ITEM.match(text) is not None
+
+
 def is_term(text: str) -> bool:
     """Whether a paragraph is what the others below it are about, up to the next such one."""
     return _TERM.fullmatch(text) is not None and not leads(text)

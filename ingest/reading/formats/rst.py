@@ -52,6 +52,7 @@ _CODE = (
 _UNSEEN = (
     "index",
     "highlight",
+    "contents",
     "currentmodule",
     "py:currentmodule",
     "default-domain",
@@ -135,9 +136,10 @@ def _register(text: str) -> None:
     for name in set(_DIRECTIVE.findall(text)):
         if name.lower() in _CODE:
             directives.register_directive(name.lower(), _Code)
-        elif (
-            name.lower() not in en.directives or name.lower() == "class"
-        ):  # of Python, or for the style of what follows
+        elif name.lower() not in en.directives or name.lower() in (
+            "class",
+            "contents",
+        ):  # of Python, or for the style of what follows; a list of headings that are read themselves
             directives.register_directive(name.lower(), _Unknown)
     for name in {before or after for before, after in _ROLE.findall(text)}:
         if name.lower() not in en.roles:

@@ -152,3 +152,11 @@ def test_code_without_an_empty_line_before_it_stays() -> None:
 
 def test_an_indented_list_is_no_quotation() -> None:
     assert lines("Ways:\n\n  - first\n  - second\n") == ["Ways:", "- first", "- second"]
+
+
+def test_a_list_of_the_headings_is_left_to_them() -> None:
+    assert lines("Pump\n####\n\n.. contents:: Here\n   :local:\n\nStart\n=====\n\nPress.") == [
+        "# Pump",
+        "## Start",
+        "Press.",
+    ]
