@@ -174,17 +174,16 @@ class _Tree:
         self._lead: Head | None = None  # what leads to the next block
         self.leaves: list[Leaf] = []
 
-    def row(self, nodes: Iterable[_Node], start: int, end: int, *, prose: bool) -> list[Block]:
+    def row(self, nodes: Sequence[_Node], start: int, end: int, *, prose: bool) -> list[Block]:
         """The blocks from `start` to `end`: the nodes, and what stands between them, such as link definitions."""
         found: list[Block] = []
         outer = self._under
         term: Head | None = None
         is_code = False
         at = start
-        for node in nodes:
+        for node, defines, is_last in self._terms(nodes):
             found += self._paragraphs(at, node.start, prose=prose)
             begin = max(node.start, at)
-            defines = node.kind == "paragraph" and is_term(self._text[begin : node.end])
             if node.level or defines:
                 self._under = outer
             goes_on = (
@@ -208,12 +207,22 @@ class _Tree:
             if defines:
                 begin = term.start if term is not None and lead is term else begin
                 term = self._lead = self._head(begin, node.end, outer)
-                under = term
+                under = outer if is_last else term
             self._under = outer if is_code else under  # what follows code may be about that, and not about the term
             at = max(node.end, at)
         found += self._paragraphs(at, end, prose=prose)
         self._under = outer
         return found
+
+    def _terms(self, nodes: Sequence[_Node]) -> list[tuple[_Node, bool, bool]]:
+        """The nodes with whether each is a term, and the last one below its heading: nothing says where that ends."""
+        found: list[tuple[_Node, bool, bool]] = []
+        is_last = True
+        for node in reversed(nodes):
+            defines = node.kind == "paragraph" and is_term(self._text[node.start : node.end])
+            found.append((node, defines, is_last))
+            is_last = bool(node.level) or (is_last and not defines)
+        return found[::-1]
 
     def _is_led(self, lead: Head, start: int, node: _Node) -> bool:
         """Whether a block is what a line above leads to: a name leads to a list, a table or code."""

@@ -11,7 +11,7 @@ from ingest.reading.raw import Removal
 
 _DEEPEST = 500  # levels that are left to become Markdown
 _SHOWN = 300  # characters of something removed: enough to know it by
-_LONGEST = 500  # characters of an address
+_LONGEST = 200  # characters of an address
 _NEAR = 3  # elements around a link
 _REPEATED = 200  # characters of a cell that stands again in each row that it spans
 _WIDEST = 100  # columns that one cell may span

@@ -328,13 +328,12 @@ def test_a_piece_of_a_listing_begins_with_the_command_and_the_header() -> None:
 
 
 @pytest.mark.parametrize("term", ["`--progress`", "**-p** *number*, `--pages`", "`-a`\n\n`--all`"])
-def test_a_piece_of_a_definition_begins_with_its_term_and_no_piece_after_the_next_one_or_a_heading(term: str) -> None:
+def test_a_piece_of_a_definition_begins_with_its_term_where_another_term_says_where_it_ends(term: str) -> None:
     long = "\n\n".join(f"Paragraph {number} says more about what it does and why that is so." for number in range(12))
-    after = f"`--next`\n\nShort. {SENTENCES}\n\n# Other\n\nFirst. {SENTENCES}"
+    after = f"`--next`\n\nShort.\n\n{SENTENCES}\n\n# Other\n\nFirst. {SENTENCES}"
     chunks = standing(f"{term}\n\nIt shows. {long}\n\n{after}")
     assert under(chunks, "Paragraph 10") == f"{term}\n\n"
-    assert under(chunks, "number 20 tells") == "`--next`\n\n"
-    assert under([piece for piece in chunks if piece.headings], "number 20 tells") == ""
+    assert under(chunks, "number 20 tells") == ""
 
 
 def test_a_piece_of_a_plain_text_begins_with_the_lines_that_it_is_indented_under() -> None:
