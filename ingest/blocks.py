@@ -186,9 +186,8 @@ class _Tree:
             begin = max(node.start, at)
             if node.level or defines:
                 self._under = outer
-            goes_on = (
-                is_code and node.kind == "paragraph" and self._text[begin].islower()
-            )  # the sentence above the code
+            # a sentence that code stands in the middle of
+            goes_on = is_code and node.kind == "paragraph" and self._text[begin : begin + 1].islower()
             is_code = node.kind in ("fence", "code_block")
             lead, self._lead = self._lead, None
             if lead is not None and not self._is_led(lead, begin, node):
