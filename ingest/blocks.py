@@ -1,32 +1,28 @@
 """A document's Markdown as blocks in blocks, down to what is worth keeping whole: sentences, lines, rows."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-import regex
-
+from ingest.heads import (
+    Head,
+    Span,
+    between_rules,
+    frame_of,
+    head,
+    is_drawn,
+    is_item,
+    is_term,
+    leads,
+    line_heads,
+    names,
+    text_heads,
+)
 from ingest.reading.formats.markdown_pieces import shown
 from ingest.reading.raw import PAGE_BREAK
+from ingest.tiles import lines, tiles
 
-Span = tuple[int, int]
-"""Characters of the text: the first, and the one after the last."""
-
-# Sentences end as Unicode says (UAX 29): at a mark, with what closes after it. In scripts that put blanks between words
-# a blank follows; those that put none between words may have no marks either, and divide phrases with a blank.
-_UNSPACED = r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-# A number before a title ends none: `4.1. Start`.
-_TILE = regex.compile(
-    r"(?:[\[(*_#> -]{0,9}(?:\d{1,3}|\p{L})(?:\.\d{1,3}){0,9}\.\s{1,9}(?=\S))?"
-    r".+?(?:\.[\p{Sentence_Break=Close}*_`]*\s++(?!\p{Ll})|[!?…][\p{Sentence_Break=Close}*_`]*\s+"
-    r"|(?![.!?])\p{Sentence_Break=STerm}\p{Sentence_Break=Close}*\s*"
-    rf"|(?<=[{_UNSPACED}])\s+(?=[{_UNSPACED}])|\n\s*\n|\n(?=[ \t]*(?:[-*•|]|\d+[.)])[ \t])|\Z)",
-    regex.DOTALL,
-)
-_WORD = re.compile(r"\S+\s*|\s+")
-_SIGNS = regex.compile(r"(?:\S\p{M}*){1,12}\s{0,40}|\s{1,100}")
-_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _FIELDS = re.compile(r"(?:[^\n:]{1,100}:(?:[ \t][^\n]*)?(?:\n|\Z)){2,}")  # `column: value` lines
 _FENCE = re.compile(r"(?P<marks>`{3,}|~{3,})[^\n]*")
 _OVER_PAGES = re.compile(rf"(?<=[^\W\d_]|,)\n+{PAGE_BREAK}\n+(?=[^\W\d_])")  # within a sentence, if it is no capital
@@ -36,8 +32,6 @@ _TABLE = re.compile(  # the header of a table and the line below it
     re.MULTILINE,
 )
 _LONGEST_HEADING = 200  # characters, of one with a line below it
-_CLOSES = "*_`)]\"'”’»」』）"
-_NAMES = regex.compile(r"[^\n]{0,79}[^\n.!?…,;\p{Sentence_Break=STerm}]\s*")  # a line above what it names
 WINDOW = 250_000
 """Characters that are read at a time: what the parser makes of them takes a thousand times as many bytes."""
 LARGEST = 8_000_000
@@ -50,8 +44,7 @@ class Block:
     first: int
     last: int
     parts: tuple["Block", ...] = ()
-    repeated: Span | None = None  # the lines that a part needs before it to be read alone
-    tail: str = ""  # and what it needs after it
+    framed: bool = False  # a table or code, whose parts begin with its header or fence
     level: int = 0  # of a heading; 0: none
     name: str = ""  # of a heading
 
@@ -64,6 +57,7 @@ class Leaf:
     end: int
     prose: bool  # a sentence of a paragraph
     leads: bool = False  # to what follows: `like this:`, or a short line that names it
+    under: Head | None = None  # what a piece that begins with it, or in it, needs above
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,33 +77,10 @@ def read_blocks(text: str, *, markdown: bool) -> Iterator[Blocks]:
     at = 0
     while at < len(text):
         nodes, end = _next_nodes(text, at, _nodes if markdown else _paragraph_nodes)
-        tree = _Tree(text)
+        tree = _Tree(text, None if markdown else text_heads(text, at, end))
         found = tree.row(nodes, at, end, prose=True)
         yield Blocks(blocks=tuple(found), leaves=tuple(tree.leaves))
         at = end
-
-
-def tiles(text: str) -> list[str]:
-    """The text in pieces of a sentence each. Joined they are the text again, blanks and all; a wrapped line ends none.
-
-    In Thai, Lao, Khmer and Burmese, which need no mark at its end, a piece is a phrase.
-    """
-    return [found[0] for found in _TILE.finditer(text)]
-
-
-def lines(text: str) -> list[str]:
-    """The lines with their ends."""
-    return _LINE.findall(text)
-
-
-def words(text: str) -> list[str]:
-    """The words with the blanks after them."""
-    return _WORD.findall(text)
-
-
-def signs(text: str) -> list[str]:
-    """The text in pieces of a few characters, none parted from its accents."""
-    return [found[0] for found in _SIGNS.finditer(text)]
 
 
 # --- what Markdown says ---------------------------------------------------------------------------------------------
@@ -196,19 +167,74 @@ def _is_heading(text: str) -> bool:
 class _Tree:
     """Nodes to blocks; collects the leaves on the way, in order."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, above: Callable[[int], Head | None] | None) -> None:
         self._text = text
+        self._above = above  # what a place of a plain text stands under
+        self._under: Head | None = None  # what the next leaf does
+        self._lead: Head | None = None  # what leads to the next block
         self.leaves: list[Leaf] = []
 
-    def row(self, nodes: Iterable[_Node], start: int, end: int, *, prose: bool) -> list[Block]:
+    def row(self, nodes: Sequence[_Node], start: int, end: int, *, prose: bool) -> list[Block]:
         """The blocks from `start` to `end`: the nodes, and what stands between them, such as link definitions."""
         found: list[Block] = []
+        outer = self._under
+        term: Head | None = None
+        is_code = False
         at = start
-        for node in nodes:
+        for node, defines, is_last in self._terms(nodes):
             found += self._paragraphs(at, node.start, prose=prose)
-            found += self._block(max(node.start, at), node, prose=prose)
+            begin = max(node.start, at)
+            if node.level or defines:
+                self._under = outer
+            # a sentence that code stands in the middle of
+            goes_on = is_code and node.kind == "paragraph" and self._text[begin : begin + 1].islower()
+            is_code = node.kind in ("fence", "code_block")
+            lead, self._lead = self._lead, None
+            if lead is not None and not self._is_led(lead, begin, node):
+                lead = None
+            under = self._under
+            self._under = lead or under
+            new = self._block(begin, node, prose=prose)
+            if goes_on and found and new:
+                sentences = new[0].parts or (new[0],)
+                self.leaves[sentences[0].first] = replace(self.leaves[sentences[0].first], prose=False)
+                found[-1:] = [*self._joined([found[-1], sentences[0]]), *sentences[1:]]
+                new = new[1:]
+            found += new
+            if lead is not None and self._lead is not None and self._lead.above is lead:
+                self._lead = replace(self._lead, above=under, frame=frame_of(under))
+            if defines:
+                begin = term.start if term is not None and lead is term else begin
+                term = self._lead = self._head(begin, node.end, outer)
+                under = outer if is_last else term
+            self._under = outer if is_code else under  # what follows code may be about that, and not about the term
             at = max(node.end, at)
-        return [*found, *self._paragraphs(at, end, prose=prose)]
+        found += self._paragraphs(at, end, prose=prose)
+        self._under = outer
+        return found
+
+    def _terms(self, nodes: Sequence[_Node]) -> list[tuple[_Node, bool, bool]]:
+        """The nodes with whether each is a term, and the last one below its heading: nothing says where that ends."""
+        found: list[tuple[_Node, bool, bool]] = []
+        is_last = True
+        for node in reversed(nodes):
+            defines = node.kind == "paragraph" and is_term(self._text[node.start : node.end])
+            found.append((node, defines, is_last))
+            is_last = bool(node.level) or (is_last and not defines)
+        return found[::-1]
+
+    def _is_led(self, lead: Head, start: int, node: _Node) -> bool:
+        """Whether a block is what a line above leads to: a name leads to a list, a table or code."""
+        if node.kind == "paragraph" and not _TABLE.search(self._text, start, node.end):
+            text = self._text[lead.start : lead.end]
+            return leads(text) or is_term(text)
+        return not node.level
+
+    def _head(self, start: int, end: int, above: Head | None) -> Head:
+        """A paragraph as what stands above others: an empty line below it stays one."""
+        end = start + len(self._text[start:end].rstrip())
+        gap = _EMPTY.match(self._text, end)
+        return head(start, end + 1 if gap else end, above)
 
     def _block(self, start: int, node: _Node, *, prose: bool) -> list[Block]:
         match node.kind:
@@ -222,8 +248,27 @@ class _Tree:
                 return self._block_of(self._lines(start, node.end))
             case "paragraph":
                 return self._paragraphs(start, node.end, prose=prose)
-            case _:  # lists, their items, quotations
+            case "list_item":
+                return self._item(start, node)
+            case _:  # lists, quotations
                 return self._joined(self.row(node.parts, start, node.end, prose=False))
+
+    def _item(self, start: int, node: _Node) -> list[Block]:
+        """An item of a list: all of it stands under its first sentence."""
+        first, outer = len(self.leaves), self._under
+        end = node.parts[1].start if len(node.parts) > 1 else node.end
+        found = self.row(node.parts[:1], start, end, prose=False)
+        if node.parts and node.parts[0].kind == "paragraph" and self.leaves[first].under is outer:
+            item = self._head(self.leaves[first].start, self.leaves[first].end, outer)
+            for place in range(first + 1, len(self.leaves)):
+                if self.leaves[place].under is outer:
+                    self.leaves[place] = replace(self.leaves[place], under=item)
+            if self._lead is not None:
+                self._lead = replace(self._lead, above=item) if self._lead.start > item.start else None
+            self._under = item
+        found += self.row(node.parts[1:], end, node.end, prose=False)
+        self._under, self._lead = outer, None
+        return self._joined(found)
 
     def _paragraphs(self, start: int, end: int, *, prose: bool) -> list[Block]:
         """Paragraphs, by empty lines: as many as there are in what is no Markdown."""
@@ -232,29 +277,36 @@ class _Tree:
             table = _TABLE.search(self._text, block_start, block_end)
             sentences_end = table.start() if table else block_end
             text = self._text[block_start:sentences_end]
-            if _FIELDS.fullmatch(text):  # a row of a table, one value a line
+            if self._above is not None and is_drawn(rows := lines(text)):
+                spans = list(_spans(rows, block_start))
+                heads = line_heads(self._text, spans, self._above(block_start))
+                found += self._stretched(between_rules(self._text, spans), heads)
+            elif _FIELDS.fullmatch(text):  # a row of a table, one value a line
                 found += self._block_of(self._lines(block_start, sentences_end))
-            else:
-                found += self._block_of(_spans(tiles(text), block_start), prose=prose)
-                if text.strip() and (_leads(text) or (prose and _NAMES.fullmatch(text))):
-                    self.leaves[-1] = replace(self.leaves[-1], leads=True)
+            elif text.strip():
+                found += self._block_of(_spans(tiles(text), block_start), prose=prose and not is_item(text))
+                if leads(text) or (prose and names(text)):
+                    last = self.leaves[-1] = replace(self.leaves[-1], leads=True)
+                    self._lead = self._head(last.start, last.end, last.under)
             if table:
                 found += self._table(table, block_end)
         return found
 
-    def _table(self, head: re.Match[str], end: int) -> list[Block]:
+    def _table(self, header: re.Match[str], end: int) -> list[Block]:
         """The header goes with the first row, and is what every part repeats."""
-        rows = self._lines(head.end(), end)
-        first = rows[0][1] if rows else head.end()
-        repeated = head.start(), head.end() - 1
-        return self._block_of([(head.start(), first), *rows[1:]], repeated=repeated if rows else None)
+        rows = self._lines(header.end(), end)
+        first = rows[0][1] if rows else header.end()
+        above, self._lead = self._lead or self._under, None
+        under = Head(start=header.start(), end=header.end() - 1, above=above, is_frame=True)
+        spans = [(header.start(), first), *rows[1:]]
+        return self._block_of(spans, under=[under if rows else above] * len(spans), framed=bool(rows))
 
     def _code(self, start: int, end: int, *, fenced: bool) -> list[Block]:
         """Code, in stretches between empty lines; the lines of a fence go with what they fence."""
         opening = _FENCE.search(self._text, start, end) if fenced else None
-        if opening is None:
-            return self._joined(self._stretched(start, end))
         rows = self._lines(start, end)
+        if opening is None:
+            return self._joined(self._stretched(rows, line_heads(self._text, rows, self._under)))
         closed = len(rows) > 1 and opening["marks"] in self._text[slice(*rows[-1])]
         first, last = min(opening.end() + 1, end), rows[-1][0] if closed else end
         inside = self._text[first:last]
@@ -263,45 +315,58 @@ class _Tree:
         begin = first + len(inside) - len(inside.lstrip())
         begin = self._text.find("\n", begin, last) + 1 or last
         finish = self._text.rfind("\n", begin, first + len(inside.rstrip())) + 1 or begin
-        inner = [*self._block_of([(start, begin)]), *self._stretched(begin, finish), *self._block_of([(finish, end)])]
-        return self._joined(inner, repeated=opening.span(), tail="\n" + opening["marks"])
+        fence = Head(
+            start=opening.start(),
+            end=opening.end(),
+            above=self._under,
+            is_frame=True,
+            tail="\n" + opening["marks"],
+            until=start + len(self._text[start:end].rstrip()),
+        )
+        lines_inside = self._lines(self._text.rfind("\n", first, begin - 1) + 1 or first, last)
+        heads = {finish: fence, **line_heads(self._text, lines_inside, fence), start: fence}
+        spans = [(start, begin), *self._lines(begin, finish), (finish, end)]
+        return self._joined(self._stretched(spans, heads), framed=True)
 
-    def _stretched(self, start: int, end: int) -> list[Block]:
-        return [
-            block for stretch in _stretches(self._text, start, end) for block in self._block_of(self._lines(*stretch))
-        ]
+    def _stretched(self, spans: Iterable[Span], heads: Mapping[int, Head | None]) -> list[Block]:
+        """A block for each stretch of lines between empty ones."""
+        found: list[Block] = []
+        rows: list[Span] = []
+        for span in (*spans, None):
+            if span is not None and self._text[slice(*span)].strip():
+                rows.append(span)
+            if rows and (span is None or rows[-1] != span):
+                found += self._block_of(rows, under=[heads.get(row[0]) for row in rows])
+                rows = []
+        return found
 
     def _block_of(
         self,
         spans: Sequence[Span],
         *,
         prose: bool = False,
-        repeated: Span | None = None,
+        under: Sequence[Head | None] | None = None,
+        framed: bool = False,
         level: int = 0,
         name: str = "",
     ) -> list[Block]:
         parts = []
-        for start, end in spans:
+        for place, (start, end) in enumerate(spans):
             if self._text[start:end].strip():
                 parts.append(Block(first=len(self.leaves), last=len(self.leaves) + 1, level=level, name=name))
-                self.leaves.append(Leaf(start=start, end=end, prose=prose))
-        return self._joined(parts, repeated=repeated)
+                above = under[place] if under is not None else self._under or (self._above and self._above(start))
+                self.leaves.append(Leaf(start=start, end=end, prose=prose, under=above))
+        return self._joined(parts, framed=framed)
 
-    def _joined(self, parts: Sequence[Block], *, repeated: Span | None = None, tail: str = "") -> list[Block]:
-        if len(parts) < 2 and repeated is None:
+    def _joined(self, parts: Sequence[Block], *, framed: bool = False) -> list[Block]:
+        if len(parts) < 2 and not framed:
             return list(parts)
         if not parts:
             return []
-        return [
-            Block(first=parts[0].first, last=parts[-1].last, parts=tuple(parts), repeated=repeated, tail=tail),
-        ]
+        return [Block(first=parts[0].first, last=parts[-1].last, parts=tuple(parts), framed=framed)]
 
     def _lines(self, start: int, end: int) -> list[Span]:
         return list(_spans(lines(self._text[start:end]), start))
-
-
-def _leads(text: str) -> bool:
-    return text.rstrip().rstrip(_CLOSES).endswith((":", "："))
 
 
 def _spans(pieces: Iterable[str], start: int) -> list[Span]:

@@ -7,19 +7,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from ingest import blocks
-from ingest.blocks import Block, Blocks, Span, read_blocks
+from ingest import tiles
+from ingest.blocks import Block, Blocks, read_blocks
 from ingest.cleaning.normalising import words
+from ingest.heads import Head, Span, frame_of, upwards
 from ingest.reading.raw import PAGE_BREAK
 from rag_flywheel.config import Ingest
 from rag_flywheel.domain import Chunk, ChunkId, Document, DocumentId, Evidence
 from rag_flywheel.ports import TokenCounter
 from rag_flywheel.search.texts import path
 
-RULES = "4"  # raise it whenever the result of `chunk` could change: caches are keyed by it
+RULES = "5"  # raise it whenever the result of `chunk` could change: caches are keyed by it
 PLAIN = (".txt",)  # where a line that begins with # is no heading
 CHARACTERS = 8  # of a token, at most: a model may take a whole line of signs that it does not know for one
-FRAME = 0.5  # share of a chunk that repeated lines may take
+FRAME = 0.5  # share of a chunk that a table's header or a fence may take that is repeated
+HEADS = 0.25  # share of a chunk that other repeated lines may take
 SMALLEST = 16  # tokens of text in a chunk, whatever its title and headings take
 COUNTED_AT_ONCE = 1024  # texts
 LEADING = 3  # leaves that lead to what follows, and go with it
@@ -27,7 +29,7 @@ LITTLE = 1 / 3  # of a chunk: too little room to begin a table or code in that i
 LOOKED_AT = 131_072  # characters of a text whose tokens are counted, at most
 
 
-SMALLER = (blocks.lines, blocks.tiles, blocks.words, blocks.signs)
+SMALLER = (tiles.lines, tiles.tiles, tiles.words, tiles.signs)
 """How a piece is cut that is too long, one way after the other."""
 
 
@@ -49,7 +51,7 @@ class _Piece:
 
     start: int
     end: int
-    repeated: Span | None = None
+    repeated: tuple[Span, ...] = ()
     tail: str = ""
 
 
@@ -58,8 +60,9 @@ def chunk(document: Document, settings: Ingest, counter: TokenCounter) -> list[C
 
     With the title and headings that are embedded with it, a chunk has at most `settings.chunk_tokens` tokens, or what
     the embedder takes. It never crosses a heading. Sentences, rows, code, and items of lists stay whole while they fit;
-    a part of a table begins with the table's header, and code that is cut is fenced in every part. But for these lines
-    its text is `document.text[start:end]`, and its id the document's id and its span. In a text with pages the last
+    a part of a table begins with the table's header, code that is cut is fenced in every part, and what begins in the
+    middle of a list, a definition or code with the lines that it stands under. But for these lines its text is
+    `document.text[start:end]`, and its id the document's id and its span. In a text with pages the last
     heading is the page on which the chunk begins. A correction is always one chunk, since its question belongs to the
     whole of its answer.
     """
@@ -96,9 +99,8 @@ def hide(chunks: Iterable[Chunk], superseded: Sequence[Evidence], minimum_words:
     shown = []
     for piece in chunks:
         spans = by_document.get(piece.document_id, ())
-        repeated = piece.repeated
-        if repeated is not None and any(span.overlaps(repeated) for span in spans):
-            piece = replace(piece, text=piece.text[piece.lead :], repeated=None)
+        if any(span.overlaps(repeated) for span in spans for repeated in piece.repeated):
+            piece = replace(piece, text=piece.text[piece.lead :], repeated=())
         cuts = [evidence for evidence in spans if evidence.overlaps(piece.span)]
         if cuts:
             left = _cut(piece, cuts)
@@ -127,7 +129,7 @@ def _cut(piece: Chunk, cuts: Sequence[Evidence]) -> str:
 
 def _chunk(document: Document, headings: tuple[str, ...], piece: _Piece) -> Chunk:
     own = document.text[piece.start : piece.end]
-    lead = "" if piece.repeated is None else document.text[slice(*piece.repeated)] + "\n"
+    lead = "".join(document.text[start:end] + "\n" for start, end in piece.repeated)
     return Chunk(
         chunk_id=ChunkId(f"{document.document_id}#{piece.start}-{piece.end}"),
         document_id=document.document_id,
@@ -139,9 +141,9 @@ def _chunk(document: Document, headings: tuple[str, ...], piece: _Piece) -> Chun
         source=document.source,
         question=document.question,
         provenance=document.provenance,
-        repeated=None
-        if piece.repeated is None
-        else Evidence(document_id=document.document_id, start=piece.repeated[0], end=piece.repeated[1]),
+        repeated=tuple(
+            Evidence(document_id=document.document_id, start=start, end=end) for start, end in piece.repeated
+        ),
         tail=len(piece.tail),
     )
 
@@ -200,10 +202,7 @@ class _Packing:
         self._first = self._next = 0  # its leaves
         self._bare = True  # whether it holds nothing yet but headings, what leads, and what the last piece ended with
         self._body = 0  # the first leaf that is no heading
-        self._within: Block | None = None  # the block in whose middle it begins
-        self._whole: Block | None = None  # that its last leaf is a part of, of those that repeat something
-        self._frames: dict[tuple[Span, str], int] = {}
-        self._ends: dict[int, int] = {}  # of leaves, white space aside
+        self._tokens: dict[Span, int] = {}  # of heads
         self._made: list[_Piece] = []
 
     def pieces(self, section: Sequence[Block]) -> list[_Piece]:
@@ -211,110 +210,128 @@ class _Packing:
         self._first = self._next = section[0].first
         self._body = section[-1].last - 1
         for block in section:
-            self._put(block, None)
-        self._close(None)
+            self._put(block)
+        self._close()
         return self._made
 
-    def _put(self, block: Block, whole: Block | None) -> None:
-        """Fill in a block: a part of `whole`, which its parts repeat some lines of, or of nothing like that."""
-        begun = whole if whole is not None and block.first > whole.first else None
+    def _put(self, block: Block) -> None:
         cost = self._cost[block.last] - self._cost[block.first]
-        needed = cost + (len(whole.tail) if whole is not None else 0)
-        if needed > self._left and not self._bare:
-            if needed + self._lead_cost(block) <= self._room - self._frame(begun):
-                self._turn(block.first, begun, needed)
+        needed = cost + len(self._tail(block.last - 1, self._leaves[block.last - 1].end))
+        if needed > self._left and not self._bare and not (block.parts and self._only_leads(block)):
+            start = self._with_lead(block)
+            if needed + self._cost[block.first] - self._cost[start] <= self._room - self._taken(start):
+                self._turn(block.first, needed)
             elif self._is_better_cut_later(block):
-                self._turn(block.first, begun, self._room // 2)
+                self._turn(block.first, self._room // 2)
         if needed > self._left and block.parts:
             for part in block.parts:
-                self._put(part, whole if block.repeated is None else block)
+                self._put(part)
             return
         self._left -= cost
-        self._next, self._whole = block.last, whole
+        self._next = block.last
         if not block.level:
             self._body = min(self._body, block.first)
         self._bare = self._bare and bool(block.level)
 
-    def _lead_cost(self, block: Block) -> int:
-        """Tokens of what leads to a block whose parts may stand apart."""
+    def _with_lead(self, block: Block) -> int:
+        """The first leaf of a block, or what leads to it where its parts may stand apart."""
         before = block.first - 1
-        if not block.parts or block.repeated is not None or before < self._body or not self._leaves[before].leads:
-            return 0
-        return self._cost[before + 1] - self._cost[before]
+        if not block.parts or before < self._body or not self._leaves[before].leads:
+            return block.first
+        return before if self._cost[before + 1] - self._cost[before] <= HEADS * self._room else block.first
+
+    def _only_leads(self, block: Block) -> bool:
+        """Whether the piece holds nothing yet but what leads to the block."""
+        return all(leaf.leads for leaf in self._leaves[self._body : min(block.first, self._body + LEADING + 1)])
 
     def _is_better_cut_later(self, block: Block) -> bool:
         """Whether a block that must be cut should begin in a new piece."""
-        if all(leaf.leads for leaf in self._leaves[self._body : min(block.first, self._body + LEADING + 1)]):
+        if self._only_leads(block):
             return False
-        return not block.parts or (block.repeated is not None and self._left < LITTLE * self._room)
+        return not block.parts or (block.framed and self._left < LITTLE * self._room)
 
-    def _turn(self, first: int, within: Block | None, needed: int) -> None:
+    def _turn(self, first: int, needed: int) -> None:
         """A new piece for the leaf `first`, with what leads to it, and the last sentences of the piece before it where
         they fit in too."""
-        room = self._room - self._frame(within)
         start = first
         while (
-            within is None
-            and first - start < LEADING
+            first - start < LEADING
             and start > self._body
             and self._leaves[start - 1].leads
-            and self._cost[first] - self._cost[start - 1] <= room - needed
+            and self._cost[first] - self._cost[start - 1] <= self._room - self._taken(start - 1) - needed
         ):
             start -= 1
         self._next = max(start, self._body + 1)  # what leads is in both where there is nothing else in the piece before
-        self._close(within)
-        before, self._left = self._first, room
+        self._close()
+        before, self._left = self._first, self._room - self._taken(start)
         while (
-            within is None
-            and start - 1 > before
+            start - 1 > before
             and self._leaves[start - 1].prose
+            and self._leaves[start - 1].under is self._leaves[start].under
             and self._cost[first] - self._cost[start - 1] <= min(self._overlap, self._left - needed)
         ):
             start -= 1
         self._left -= self._cost[first] - self._cost[start]
         self._first = self._body = start
-        self._next, self._within, self._bare = first, within, True
+        self._next, self._bare = first, True
 
-    def _close(self, within: Block | None) -> None:
-        """The piece is whole; it ends in the middle of the block `within`. A leaf too long for it is its last."""
-        span = self._leaves[self._first].start, self._leaves[self._next - 1].end
-        tail = len(within.tail) if within is not None and self._frame(within) else 0
-        room = self._room - (self._frame(self._within) or tail)
+    def _close(self) -> None:
+        """The piece is whole. A leaf too long for it is its last."""
+        first, last = self._first, self._next - 1
+        span = self._leaves[first].start, self._leaves[last].end
+        room = self._room - max(self._taken(first), len(self._tail(last, span[1])))
         spans = list(_fitting(self._text, span, room, self._counter))
         if len(spans) > 1:
-            spans = list(_fitting(self._text, span, min(room, self._room - self._frame(self._whole)), self._counter))
-        begun = self._within
+            most = max(self._taken(leaf, span[1]) for leaf in range(first, last + 1))
+            spans = list(_fitting(self._text, span, min(room, self._room - most), self._counter))
         for start, end in spans:
+            heads = self._heads(self._leaf_at(start), start)
+            tail = self._tail(self._leaf_at(end - 1), end)
+            frame = frame_of(self._leaves[self._leaf_at(end - 1)].under)
+            if frame is not None and frame.start < start and frame not in heads:
+                tail = ""  # its fence is too long to be repeated
             self._made.append(
-                _Piece(start=start, end=end, repeated=self._before(begun, start), tail=self._after(self._whole, end))
+                _Piece(start=start, end=end, repeated=tuple((head.start, head.end) for head in heads), tail=tail)
             )
-            begun = self._whole
 
-    def _before(self, begun: Block | None, start: int) -> Span | None:
-        """What a piece repeats that starts in the middle of the block."""
-        if begun is None or begun.repeated is None or not self._frame(begun) or start < begun.repeated[1]:
-            return None
-        return begun.repeated
+    def _leaf_at(self, place: int) -> int:
+        return bisect_right(self._leaves, place, key=lambda leaf: leaf.start) - 1
 
-    def _after(self, begun: Block | None, end: int) -> str:
-        """What closes a piece that ends in the middle of the block."""
-        if begun is None or begun.repeated is None or not self._frame(begun):
-            return ""
-        if begun.last not in self._ends:
-            last = self._leaves[begun.last - 1]
-            self._ends[begun.last] = last.start + len(self._text[last.start : last.end].rstrip())
-        return begun.tail if begun.repeated[0] < end < self._ends[begun.last] else ""
+    def _heads(self, leaf: int, start: int) -> list[Head]:
+        """What a piece repeats that starts there: a header or fence, and of other lines the nearest, while few tokens
+        are enough for them."""
+        under = self._leaves[leaf].under
+        frame = frame_of(under)
+        found: list[Head] = []
+        if frame is not None and frame.end <= start:
+            if self._cost_of(frame) + len(frame.tail) > FRAME * self._room:
+                return []
+            found.append(frame)
+        left = HEADS * self._room
+        for head in upwards(under):
+            if head.is_frame or head.end > start or any(head.start < other.end <= head.end for other in found):
+                continue
+            left -= self._cost_of(head)
+            if left < 0:
+                break
+            found.append(head)
+        return sorted(found, key=lambda head: head.start)
 
-    def _frame(self, within: Block | None) -> int:
-        """Tokens of what a piece that begins in the middle of a block repeats; 0 where that would be too much."""
-        if within is None or within.repeated is None:
-            return 0
-        key = within.repeated, within.tail
-        if key not in self._frames:
-            lines = self._text[slice(*within.repeated)]
-            [tokens] = _weights([lines], self._counter)
-            self._frames[key] = tokens + len(within.tail)  # whose signs are a token each, at most
-        return self._frames[key] if self._frames[key] <= FRAME * self._room else 0
+    def _taken(self, leaf: int, start: int | None = None) -> int:
+        """Tokens of what a piece that starts there repeats around its text."""
+        heads = self._heads(leaf, self._leaves[leaf].start if start is None else start)
+        return sum(self._cost_of(head) + len(head.tail) for head in heads)  # whose signs are a token each, at most
+
+    def _cost_of(self, head: Head) -> int:
+        span = head.start, head.end
+        if span not in self._tokens:
+            [self._tokens[span]] = _weights([self._text[slice(*span)]], self._counter)
+        return self._tokens[span]
+
+    def _tail(self, leaf: int, end: int) -> str:
+        """What closes a piece that ends there."""
+        frame = frame_of(self._leaves[leaf].under)
+        return frame.tail if frame is not None and frame.start < end < frame.until else ""
 
 
 def _fitting(text: str, span: Span, room: int, counter: TokenCounter) -> Iterator[Span]:

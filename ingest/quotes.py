@@ -15,7 +15,7 @@ from itertools import groupby
 from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein, Postfix, Prefix
 
-from ingest.blocks import tiles
+from ingest.tiles import tiles
 from rag_flywheel.domain import Quote
 from rag_flywheel.domain.documents import CONTEXT
 

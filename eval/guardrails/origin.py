@@ -181,7 +181,7 @@ def superseded(
 
 
 def _shows(chunk: Chunk, spans: Sequence[Evidence], original: str | None) -> bool:
-    if chunk.repeated is not None and any(span.overlaps(chunk.repeated) for span in spans):
+    if any(span.overlaps(repeated) for span in spans for repeated in chunk.repeated):
         return True
     cuts = [span for span in spans if span.overlaps(chunk.span)]
     if not cuts:

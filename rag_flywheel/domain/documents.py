@@ -113,7 +113,8 @@ class Chunk:
     """A piece of a document as it is indexed.
 
     `text` holds the text of its span, which is shorter than the span where superseded parts are hidden. Around it may
-    stand lines of the document that a part of a whole needs to be read alone: a table's header, a fence of code.
+    stand lines of the document that a part of a whole needs to be read alone: a table's header, a fence of code, what
+    leads to a list.
     """
 
     chunk_id: ChunkId
@@ -127,7 +128,7 @@ class Chunk:
     question: str | None = None  # the known question that finds this chunk: a correction's own, or a confirmed one
     provenance: Provenance | None = None  # corrections only
     confirmed: InteractionId | None = None  # where a person confirmed that this answers the question
-    repeated: Evidence | None = None  # the lines that `text` begins with, before that of the span
+    repeated: tuple[Evidence, ...] = ()  # the lines that `text` begins with, before that of the span
     tail: int = 0  # characters of `text` after that of the span
 
     def __post_init__(self) -> None:
@@ -144,8 +145,8 @@ class Chunk:
 
     @property
     def lead(self) -> int:
-        """Characters of `text` before that of the span: the repeated lines and a line's end."""
-        return 0 if self.repeated is None else self.repeated.end - self.repeated.start + 1
+        """Characters of `text` before that of the span: the repeated lines, each stretch with a line's end."""
+        return sum(repeated.end - repeated.start + 1 for repeated in self.repeated)
 
     @property
     def own(self) -> str:

@@ -70,7 +70,7 @@ def _is_neighbour(link: LexborNode) -> bool:
 
 def _is_mostly_links(node: LexborNode) -> bool:
     links = node.css(", ".join(("a", "button", "label", "summary", *HEADINGS)))
-    return 2 * sum(len(link.text().split()) for link in links) >= len(node.text(separator=" ").split())
+    return 2 * sum(len(_words(link)) for link in links) >= len(_words(node))
 
 
 def _at_end(body: LexborNode, is_menu: Callable[[LexborNode], bool], *, last: bool) -> LexborNode | None:

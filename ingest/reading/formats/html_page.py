@@ -11,6 +11,8 @@ from ingest.reading.raw import Removal
 
 _DEEPEST = 500  # levels that are left to become Markdown
 _SHOWN = 300  # characters of something removed: enough to know it by
+_LONGEST = 200  # characters of an address
+_NEAR = 3  # elements around a link
 _REPEATED = 200  # characters of a cell that stands again in each row that it spans
 _WIDEST = 100  # columns that one cell may span
 _BANNER = re.compile(
@@ -22,6 +24,7 @@ _NUMBERED = (
     "td[class*=lineno i]:has(pre), td.gutter:has(pre)"
 )
 _NUMBERS = re.compile(r"[\d\s]*\d[\d\s]*")
+_BLOCKS = ", ".join((*HEADINGS, "p", "div", "section", "table", "ul", "ol", "dl", "pre"))
 _PARTS = "caption, thead, tbody, tfoot, tr, td, th"
 
 
@@ -51,11 +54,13 @@ def prepare(html: str) -> Page:
     )
     _remove(tree.css("svg"))
     _controls(tree)
+    _summaries(tree)
     _raised(tree)
     _lowered(tree)
     _pictures(tree)
     _links(tree)
     _labels(tree)
+    _terms(tree)
     title = title or _line(tree.css_first("h1"))
     _layout_tables(tree)
     for table in tree.css("table"):
@@ -189,6 +194,17 @@ def _labels(tree: LexborHTMLParser) -> None:
             node.decompose()
 
 
+def _terms(tree: LexborHTMLParser) -> None:
+    """The terms of a list of definitions in bold, unless they are code: Markdown has no such lists."""
+    for node in tree.css("dt"):
+        text = _line(node)
+        marked = any(_line(part) == text for part in node.css("code, strong, b, kbd, samp"))
+        if text and not marked and not node.css_first(_BLOCKS):
+            for part in node.css("em, i, var, strong, b"):
+                part.unwrap()
+            node.inner_html = f"<strong>{node.inner_html}</strong>"
+
+
 def _controls(tree: LexborHTMLParser) -> None:
     """What a form shows as text: the words on its buttons, in its fields and of its options."""
     for node in tree.css("input"):
@@ -201,6 +217,13 @@ def _controls(tree: LexborHTMLParser) -> None:
         node.insert_before(" / ")
     for node in tree.css("optgroup[label]"):
         node.insert_before(f"{node.attributes.get('label') or ''}: ")
+
+
+def _summaries(tree: LexborHTMLParser) -> None:
+    """A line that opens what is below becomes bold, which no heading or other block can."""
+    for node in tree.css("summary"):
+        if node.css_first(_BLOCKS):
+            node.unwrap()
 
 
 def _pictures(tree: LexborHTMLParser) -> None:
@@ -216,12 +239,26 @@ def _pictures(tree: LexborHTMLParser) -> None:
 def _links(tree: LexborHTMLParser) -> None:
     """Links as their text; their targets stay where a reader could need them in an answer."""
     anchors = [link for heading in tree.css(", ".join((*HEADINGS, "dt"))) for link in heading.css('a[href*="#"]')]
-    _remove(link for link in anchors if not any(map(str.isalnum, link.text())))
+    anchors += [link for link in tree.css('a[href^="#"]') if _leads_to_itself(link)]
+    _remove({link.mem_id: link for link in anchors if not any(map(str.isalnum, link.text()))}.values())
     for link in tree.css("a"):
         target = (link.attributes.get("href") or "").strip()
+        if len(target) > _LONGEST:  # what stands behind the address are data for its program
+            target = target.partition("#")[0].partition("?")[0][:_LONGEST]
+            link.attrs["href"] = target
         shown = link.text()
         if not is_needed(target, "download" in link.attributes) or target.split(":", 1)[-1].strip("/") in shown:
             link.unwrap()
+
+
+def _leads_to_itself(link: LexborNode) -> bool:
+    """Whether it leads to where it stands, so that readers can copy the address."""
+    target, node = (link.attributes.get("href") or "")[1:], link.parent
+    for _ in range(_NEAR):
+        if node is not None and node.attributes.get("id") == target:
+            return True
+        node = node.parent if node is not None else None
+    return False
 
 
 def is_needed(target: str, download: bool) -> bool:

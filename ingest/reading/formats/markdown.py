@@ -5,6 +5,7 @@ A CommonMark parser says what is code, what is HTML and where each piece stands,
 
 import re
 import tomllib
+from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +29,10 @@ _TITLE = re.compile(r"^title:[ \t]*(\S[^\n]*?)[ \t]*$", re.MULTILINE)
 _PROSE = 4  # words that make a field of the front matter something to read
 _ATTRIBUTES = re.compile(rb"[ \t]*\{:?[ \t]*[#.][^{}\n]{0,200}\}[ \t]*#*[ \t]*$")
 _UNDERLINE = re.compile(r"\n[ \t>]*(?:=+|-+)\s*\Z")
+_DEFINITION = re.compile(
+    rb"^ {0,3}\[((?!\^)[^\[\]\n]{1,999})\]:[ \t]*\S+(?:[ \t]+(?:\"[^\"\n]*\"|'[^'\n]*'|\([^()\n]*\)))?[ \t]*(?:\n|\Z)",
+    re.MULTILINE,
+)
 _HEADING = re.compile(r"^#{1,6} +(.+?)(?: +#*)?$", re.MULTILINE)
 
 
@@ -47,6 +52,7 @@ def from_markdown(text: str, *, mdx: bool = False) -> Content:
     found = list(pieces(source))
     edits = [edit for piece in found for edit in _edit(source, piece)]
     edits += markdown_tags.edits(source, found)
+    edits += _definitions(source, found)
     left_alone = [(piece.start, piece.end) for piece in found if piece.kind in ("code", "html")]
     marked, removed = marks(source, left_alone, mdx=mdx)
     text = edited(source, [*edits, *marked]).decode()
@@ -82,6 +88,30 @@ def _edit(source: bytes, piece: Piece) -> Iterator[Edit]:
         if len(lines) == 2 and len(lines[0]) <= _LONGEST_HEADING:
             yield piece.start, piece.start, b"#" * int(piece.text[1:]) + b" "
             yield end, end + 1 + len(lines[1]), b""
+
+
+def _definitions(source: bytes, found: list[Piece]) -> Iterator[Edit]:
+    """Links by reference lead where their definitions say, which a page does not show."""
+    labels: set[str] = set()
+    for piece in found:
+        if piece.kind == "reference" and not re.search(r"[\s()<>]", piece.text):
+            end = piece.end + 2 * (source[piece.end : piece.end + 2] == b"[]")
+            inner = source.rfind(b"][", piece.start, end)
+            if inner < 0 or b"]" in source[inner + 2 : end - 1]:
+                inner = end - 1
+            yield inner + 1, end, f"({piece.text})".encode()
+            labels.add(_label(piece.label))
+    labels -= {_label(piece.label) for piece in found if piece.kind == "picture"}
+    code = [(piece.start, piece.end) for piece in found if piece.kind in ("code", "html")]
+    for definition in _DEFINITION.finditer(source):
+        before = bisect_right(code, (definition.start(), len(source))) - 1
+        inside = before >= 0 and definition.start() < code[before][1]
+        if _label(definition[1].decode()) in labels and not inside:
+            yield definition.start(), definition.end(), b""
+
+
+def _label(name: str) -> str:
+    return " ".join(name.split()).casefold()
 
 
 # --- front matter ---------------------------------------------------------------------------------------------------

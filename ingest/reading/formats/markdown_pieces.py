@@ -16,10 +16,11 @@ _OPTIONS = pyromark.Options.ENABLE_TABLES | pyromark.Options.ENABLE_FOOTNOTES
 class Piece:
     """A piece of the source that is not plain text. `within` is what it stands in, where that is one line."""
 
-    kind: str  # code, heading, picture, character, tag, html
+    kind: str  # code, heading, picture, reference, character, tag, html
     start: int  # bytes
     end: int
-    text: str = ""  # what the parser made of it
+    text: str = ""  # what the parser made of it; of a link by reference: where it leads
+    label: str = ""  # of a link or a picture by reference: what its definition is called
     within: str = ""  # Heading, Table
 
 
@@ -50,8 +51,14 @@ def pieces(source: bytes) -> Iterator[Piece]:
         elif kind == "End" and name in ("Heading", "Table"):
             within = ""
         elif kind == "Start" and name in ("CodeBlock", "Image"):
-            text = detail["Image"]["dest_url"] if name == "Image" else ""
-            yield Piece(kind="picture" if name == "Image" else "code", start=start, end=end, text=text, within=within)
+            image = detail["Image"] if name == "Image" else {"dest_url": "", "id": ""}
+            kind, text, label = "picture" if name == "Image" else "code", image["dest_url"], image["id"]
+            yield Piece(kind=kind, start=start, end=end, text=text, label=label, within=within)
+        elif (
+            kind == "Start" and name == "Link" and detail["Link"]["link_type"] in ("Reference", "Collapsed", "Shortcut")
+        ):
+            link = detail["Link"]
+            yield Piece(kind="reference", start=start, end=end, text=link["dest_url"], label=link["id"])
         elif kind in ("Code", "InlineHtml"):
             yield Piece(kind="code" if kind == "Code" else "tag", start=start, end=end, text=detail, within=within)
         elif kind == "Text" and source[start : start + 1] == b"&" and end - start > 1:

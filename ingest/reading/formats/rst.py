@@ -52,6 +52,7 @@ _CODE = (
 _UNSEEN = (
     "index",
     "highlight",
+    "contents",
     "currentmodule",
     "py:currentmodule",
     "default-domain",
@@ -135,9 +136,10 @@ def _register(text: str) -> None:
     for name in set(_DIRECTIVE.findall(text)):
         if name.lower() in _CODE:
             directives.register_directive(name.lower(), _Code)
-        elif (
-            name.lower() not in en.directives or name.lower() == "class"
-        ):  # of Python, or for the style of what follows
+        elif name.lower() not in en.directives or name.lower() in (
+            "class",
+            "contents",
+        ):  # of Python, or for the style of what follows; a list of headings that are read themselves
             directives.register_directive(name.lower(), _Unknown)
     for name in {before or after for before, after in _ROLE.findall(text)}:
         if name.lower() not in en.roles:
@@ -168,7 +170,8 @@ class _Unknown(Directive):
         body = nodes.container()
         if shown := self._shown():
             found, messages = self.state.inline_text(shown, self.lineno)
-            body += nodes.paragraph("", "", nodes.strong("", "", *found))
+            mark = nodes.emphasis if self.name in _VERSIONS else nodes.strong  # a remark, or what is described below
+            body += nodes.paragraph("", "", mark("", "", *found))
             body += messages
         for name in _OPTIONS:
             if value := self.options.get(name):

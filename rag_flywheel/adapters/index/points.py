@@ -10,9 +10,9 @@ import math
 import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from rag_flywheel.domain import Candidate, Chunk, Scores, VersionId
 from rag_flywheel.errors import AliasMoved, Damaged, VersionInUse
@@ -31,7 +31,16 @@ AT_ONCE = 256  # points in a request: with 1,024 dimensions about 6 MB, of the 3
 
 _NAME = re.compile(r"[A-Za-z0-9._]+(-[A-Za-z0-9._]+)*")
 _RESERVED = re.compile(r"\.{1,2}|live|live\..*|.*\.(partial|deleted)")
-_CHUNK = TypeAdapter(Chunk)
+
+
+def _as_now(stored: Any) -> Any:
+    """A chunk as versions before held it: with one stretch of repeated lines, or none."""
+    if isinstance(stored, dict) and not isinstance(stored.get("repeated", []), list):
+        return stored | {"repeated": [stored["repeated"]] if stored["repeated"] else []}
+    return stored
+
+
+_CHUNK: TypeAdapter[Chunk] = TypeAdapter(Annotated[Chunk, BeforeValidator(_as_now)])
 _NAMESPACE = uuid.UUID("6f1c1d5e-8f0b-5d0a-9c55-4a9f5f1b7a5e")
 
 

@@ -102,7 +102,7 @@ def test_nothing_is_shown_without_end(text: str) -> None:
 def test_a_header_that_the_passage_only_repeats_is_not_cited() -> None:
     passage = found("| E1 | fault |\n| E2 | fault |", start=500)
     header = found("| code | meaning |\n|---|---|", start=100).chunk
-    chunk = replace(passage.chunk, text=f"{header.text}\n{passage.chunk.text}", repeated=header.span)
+    chunk = replace(passage.chunk, text=f"{header.text}\n{passage.chunk.text}", repeated=(header.span,))
     shown, [cited] = answer(with_word("E2"), replace(passage, chunk=chunk))
     assert "| code | meaning |" in shown
     assert (cited.start, cited.end) == (500, passage.chunk.end)

@@ -114,7 +114,7 @@ def test_code_that_was_cut_is_one_piece_again() -> None:
     first, second = parts("```sh\nmake a", "make b\n```", gap=1)
     fence = Evidence(document_id=first.chunk.document_id, start=0, end=5)
     first = replace(first, chunk=replace(first.chunk, text=first.chunk.text + "\n```", tail=4))
-    second = replace(second, chunk=replace(second.chunk, text="```sh\n" + second.chunk.text, repeated=fence))
+    second = replace(second, chunk=replace(second.chunk, text="```sh\n" + second.chunk.text, repeated=(fence,)))
     [whole] = connected([second, first])
     assert whole.chunk.text == "```sh\nmake a\nmake b\n```"
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.blocks import tiles
 from ingest.chunking import chunk, hide
+from ingest.tiles import tiles
 from rag_flywheel.config import Ingest
 from rag_flywheel.domain import Chunk, CorrectionId, Document, DocumentId, Evidence, InteractionId, Provenance
 from rag_flywheel.search.texts import searched_text
@@ -191,8 +191,10 @@ def test_every_part_of_a_table_begins_with_its_header_and_its_span_is_its_own_ro
     chunks = cut(text, settings=MIDDLE)
     assert_exact(text, chunks)
     assert_fit(chunks, 64)
-    assert len(chunks) > 4
-    for piece in chunks:
+    pieces = [piece for piece in chunks if "Route" in piece.text]
+    assert len(pieces) > 4
+    for piece in pieces:
+        assert "What it costs:" in piece.text
         assert "child fare" in piece.text
         assert "child fare" not in piece.own or piece is chunks[0]
         assert all(line in (*text.split("\n"), "") for line in piece.text.split("\n"))
@@ -275,6 +277,115 @@ def test_every_part_of_a_row_or_a_line_of_code_too_long_for_a_chunk_has_its_head
     )
 
 
+# --- what pieces of a block stand under -------------------------------------------------------------------------------
+
+
+def standing(text: str, source: str = "a.md") -> list[Chunk]:
+    chunks = cut(text, source, settings=Ingest(chunk_tokens=96, chunk_overlap_tokens=10))
+    assert_exact(text, chunks)
+    assert_fit(chunks, 96)
+    return chunks
+
+
+def under(chunks: list[Chunk], words: str) -> str:
+    """What the chunk repeats in whose own text the words stand first."""
+    piece = next(piece for piece in chunks if words in piece.own)
+    assert COUNTER.count_tokens([piece.text[: piece.lead]])[0] <= 48
+    return piece.text[: piece.lead]
+
+
+@pytest.mark.parametrize("lead", ["The options are:", "**The options**:", "What `run` takes (all of it): >"])
+def test_each_piece_of_a_list_begins_with_what_leads_to_the_list(lead: str) -> None:
+    items = "\n".join(f"- `--opt{number}` sets the part that has the number {number}." for number in range(30))
+    chunks = standing(f"Before it.\n\n{lead}\n\n{items}\n\nAfter it.\n\n# Next\n\nMore.")
+    assert len(chunks) > 3
+    assert all(piece.text.startswith(f"{lead}\n\n- ") for piece in chunks[1:-2])
+    assert lead not in chunks[-1].text
+
+
+def test_a_piece_within_an_item_begins_with_the_first_sentence_of_the_item_and_the_lead() -> None:
+    long = "\n\n  ".join(f"Paragraph {number} says more about what it does and why that is so." for number in range(12))
+    chunks = standing(f"The options are:\n\n- one\n- `--all` takes all. {SENTENCES[:40]}\n\n  {long}\n- last")
+    assert under(chunks, "Paragraph 10") == "The options are:\n\n- `--all` takes all.\n"
+
+
+def test_a_piece_of_code_begins_with_the_lines_that_it_is_indented_under() -> None:
+    steps = "\n".join(f"        step_{number} = self.run({number})" for number in range(40))
+    code = f"import os\n\nclass Pump:\n    def start(self):\n        pass\n\n    def stop(self):\n{steps}"
+    chunks = standing(f"Like this:\n\n```python\n{code}\n```\n\nDone.")
+    assert under(chunks, "step_30") == "Like this:\n\n```python\nclass Pump:\n    def stop(self):\n"
+    assert under(standing(f"```c\nint main()\n{{\n{steps}\n}}\n```"), "step_30") == "```c\nint main()\n{\n"
+
+
+def test_a_piece_of_a_listing_begins_with_the_command_and_the_header() -> None:
+    rows = "\n".join(f"{number}ab   2026-01-{number:02}   /home" for number in range(1, 31))
+    listing = (
+        f"$ pump ls\npassword:\nid     date         path\n---------------------\n{rows}\n\n30 runs\n$ pump stop\nok"
+    )
+    chunks = standing(f"```\n{listing}\n```")
+    assert under(chunks, "20ab") == "```\n$ pump ls\nid     date         path\n"
+    assert under(standing(f"```\n$ old\n$ new\n{rows}\n```"), "20ab") == "```\n$ new\n"
+
+
+@pytest.mark.parametrize("term", ["`--progress`", "**-p** *number*, `--pages`", "`-a`\n\n`--all`"])
+def test_a_piece_of_a_definition_begins_with_its_term_where_another_term_says_where_it_ends(term: str) -> None:
+    long = "\n\n".join(f"Paragraph {number} says more about what it does and why that is so." for number in range(12))
+    after = f"`--next`\n\nShort.\n\n{SENTENCES}\n\n# Other\n\nFirst. {SENTENCES}"
+    chunks = standing(f"{term}\n\nIt shows. {long}\n\n{after}")
+    assert under(chunks, "Paragraph 10") == f"{term}\n\n"
+    assert under(chunks, "number 20 tells") == ""
+
+
+def test_a_piece_of_a_plain_text_begins_with_the_lines_that_it_is_indented_under() -> None:
+    body = "\n\n".join(
+        f"           Paragraph {number} says more about what it does and why\n           that is so. It ends."
+        for number in range(12)
+    )
+    text = (
+        f"PUMP(1)\n\nOPTIONS\n       -a, --all    takes all\n\n       -b, --both\n{body}\n\nFILES\n       It has none."
+    )
+    chunks = standing(text, "a.txt")
+    assert under(chunks, "Paragraph 10") == "OPTIONS\n       -b, --both\n"
+    wrapped = "It tells of words that go on to the next line, and there\nthey end.\n"
+    assert under(standing(f"{wrapped}\n{body}", "a.txt"), "Paragraph 10") == ""
+
+
+def test_a_piece_of_a_drawn_table_begins_with_its_header() -> None:
+    rows = "\n├─────┼──────┤\n".join(f"│ {number}  │ run  │" for number in range(10, 30))
+    table = f"Table 1. All\n┌─────┬──────┐\n│ no  │ what │\n├─────┼──────┤\n{rows}\n└─────┴──────┘"
+    assert "│ no  │ what │\n" in under(standing(table, "a.txt"), "│ 20 ")
+
+
+def test_a_row_of_a_drawn_table_stays_whole_between_its_rules() -> None:
+    rows = "\n├─────┼──────┤\n".join(f"│ {number}  │ run  │\n│     │ no{number} │" for number in range(10, 30))
+    chunks = standing(f"┌─────┬──────┐\n│ no  │ what │\n├─────┼──────┤\n{rows}\n└─────┴──────┘", "a.txt")
+    assert len(chunks) > 3
+    for number in range(10, 30):
+        assert any(f"│ {number}  │ run  │\n│     │ no{number} │" in piece.own for piece in chunks)
+
+
+def test_what_would_take_a_quarter_of_a_chunk_is_not_repeated() -> None:
+    lead = f"The options, {'and all the others that there are, ' * 5}are:"
+    items = "\n".join(f"- `--opt{number}` sets the part that has the number {number}." for number in range(30))
+    assert under(standing(f"{lead}\n\n{items}"), "opt20") == ""
+    code = "\n".join(f"{' ' * depth}if level_{depth} is open:" for depth in range(60))
+    assert under(standing(f"```py\n{code}\n```"), "level_50").count("\n") < 6
+
+
+def test_a_lead_does_not_stay_alone_where_its_block_must_be_cut() -> None:
+    code = "\n".join(f"step_{number} = run({number})" for number in range(8))
+    for words in range(1, 20):
+        chunks = cut(f"# Pump\n\n{'Word ' * words}:\n\n```\n{code}\n```\n\nEnd.", settings=MIDDLE)
+        assert "step_0" in chunks[0].text
+
+
+def test_a_piece_loses_what_it_repeats_where_a_part_of_that_is_hidden() -> None:
+    items = "\n".join(f"- `--opt{number}` sets the part that has the number {number}." for number in range(30))
+    chunks = standing(f"The options are:\n\n{items}")
+    old = Evidence(document_id=DocumentId("a"), start=4, end=11)
+    assert [piece.text for piece in hide(chunks, [old], 4)][1:] == [piece.own for piece in chunks[1:]]
+
+
 def test_a_heading_is_never_alone_above_what_is_too_long_for_one_chunk() -> None:
     chunks = cut(f"# Pump\n\n{SENTENCES}\n\n# Fares\n\n{TABLE}")
     assert not any(piece.text.startswith("#") and "\n" not in piece.text for piece in chunks)
@@ -311,6 +422,23 @@ def test_a_tile_ends_at_a_mark_an_empty_line_or_before_an_item_and_at_no_other_l
         "- one\n",
         "- two 3.5 a?b",
     ]
+
+
+def test_a_mark_before_a_small_letter_a_bracket_or_a_number_with_a_comma_ends_no_sentence() -> None:
+    assert tiles("See Rev. 2, and add ! to it. (Or not.) Then go! Now.") == [
+        "See Rev. 2, and add ! to it. (Or not.) ",
+        "Then go! ",
+        "Now.",
+    ]
+
+
+def test_a_sentence_that_goes_on_below_code_stays_with_the_code() -> None:
+    for before in range(1, 20):
+        text = (
+            f"{'Some words before it. ' * before}\n\nCalling\n\n```\nrun a\nrun b\n```\n\nstarts the pump. {SENTENCES}"
+        )
+        [whole] = [piece for piece in cut(text, settings=MIDDLE) if "starts the pump." in piece.text]
+        assert "run b\n```\n\nstarts the pump." in whole.own
 
 
 def test_a_number_before_a_title_and_the_end_of_a_page_end_no_sentence() -> None:

@@ -46,7 +46,7 @@ def test_tags_that_html_lets_out_are_supplied() -> None:
         "# Prices", "Two sizes.", "- Hat", "- Coat",
         "| Size | Price |", "| --- | --- |", "| Small | 11 |", "| Big | 17 |",
     ]  # fmt: skip
-    assert text("<dl><dt>Fuse<dd>Type F<dt>Lamp<dd>Type L</dl>") == "Fuse Type F Lamp Type L"
+    assert text("<dl><dt>Fuse<dd>Type F<dt>Lamp<dd>Type L</dl>") == "**Fuse** Type F **Lamp** Type L"
 
 
 def test_what_a_page_shows_on_a_click_is_kept() -> None:
@@ -271,3 +271,27 @@ def test_several_rows_of_headers_become_one() -> None:
         "<tr><td>A<td>1<td>2</table>"
     )
     assert lines(page) == ["| Model | Power W Min | Power W Max |", "| --- | --- | --- |", "| A | 1 | 2 |"]
+
+
+def test_a_line_that_opens_a_heading_is_no_bold_text_around_it() -> None:
+    opens = "<summary><section id=reset><a href=#reset>§</a><h3>Reset</h3></section></summary>"
+    page = f"<details open>{opens}Hold it.</details>"
+    assert lines(page) == ["### Reset", "Hold it."]
+
+
+def test_terms_are_bold_unless_they_are_code() -> None:
+    page = """<dl><dt>Version 1.2 <i>(new)</i><dd>It runs.<dt><code>--all</code><dd>All.
+        <dt><b>-f</b>, <b>--file</b>=<i>x</i><dd>F.</dl>"""
+    assert lines(page) == ["**Version 1.2 (new)**", "It runs.", "`--all`", "All.", "**-f, --file=x**", "F."]
+
+
+def test_what_a_very_long_address_hands_to_a_program_goes() -> None:
+    page = f"<p><a href='https://play.example/?code={'x%20' * 300}'>Run</a> or <a href='https://a.example/?q=1'>ask</a>"
+    assert text(page) == "[Run](https://play.example/) or [ask](https://a.example/?q=1)"
+
+
+def test_a_menu_of_pictures_is_navigation() -> None:
+    page = (
+        "<table class=navigation><tr><td><a href=1><img alt=Prev></a><td><a href=2><img alt=Up></a><th>Manual</table>"
+    )
+    assert text(f"{page}<p>Turn it.") == "Turn it."

@@ -307,3 +307,26 @@ def test_text_that_is_all_beginnings_takes_no_longer_than_its_length_asks(source
 
 def test_a_summary_does_not_melt_into_what_it_opens() -> None:
     assert lines("<details><summary>Why?</summary>Because it is hot.</details>\n") == ["**Why?**", "Because it is hot."]
+
+
+def test_a_link_by_reference_leads_where_its_definition_says_and_the_definition_is_not_shown() -> None:
+    source = """See [the `x` docs][A b], [Rules][] and [`run`], ![a picture][Pic] and [the same][pic].
+
+[a  B]: http://x.example/z "Title"
+[rules]: rules.md#all
+[`run`]: <run.md>
+[pic]: pic.png
+[unused]: never.md
+
+    [rules]: code
+"""
+    assert from_markdown(source).text.split("\n") == [
+        "See [the `x` docs](http://x.example/z), [Rules](rules.md#all) and [`run`](run.md), ![a picture][Pic] and "
+        "[the same](pic.png).",
+        "",
+        "[pic]: pic.png",
+        "[unused]: never.md",
+        "",
+        "    [rules]: code",
+        "",
+    ]

@@ -68,7 +68,7 @@ def test_roles_and_directives_that_docutils_does_not_know_keep_their_text() -> N
 """
     assert lines(source) == [
         "See the guide, /install, a.B, issue 12 and |undefined|.", "**Linux**", "Use apt.", "- Install it", "- faq",
-        "**Added in version 1.2**", "**foo(a)**", "Does it.",
+        "*Added in version 1.2*", "**foo(a)**", "Does it.",
     ]  # fmt: skip
 
 
@@ -142,7 +142,7 @@ Text.
 """
     assert lines(source) == [
         "**class Pump(mode)**", "A pump.", "**GET /pumps**", "All pumps.", "**speed**", "Type: int", "Default: `5`",
-        "Turns.", "**Deprecated since version 3.2: Use y.**", "Text.",
+        "Turns.", "*Deprecated since version 3.2: Use y.*", "Text.",
     ]  # fmt: skip
 
 
@@ -152,3 +152,11 @@ def test_code_without_an_empty_line_before_it_stays() -> None:
 
 def test_an_indented_list_is_no_quotation() -> None:
     assert lines("Ways:\n\n  - first\n  - second\n") == ["Ways:", "- first", "- second"]
+
+
+def test_a_list_of_the_headings_is_left_to_them() -> None:
+    assert lines("Pump\n####\n\n.. contents:: Here\n   :local:\n\nStart\n=====\n\nPress.") == [
+        "# Pump",
+        "## Start",
+        "Press.",
+    ]
