@@ -13,6 +13,7 @@ import httpx
 
 from rag_flywheel.adapters.models import prompt, reply
 from rag_flywheel.adapters.models.prompt import Told
+from rag_flywheel.adapters.models.refusal import Heard
 from rag_flywheel.domain import Draft, Passage, Searched, Turn
 from rag_flywheel.errors import ConfigError, InvalidInput, LanguageModelUnavailable
 
@@ -106,14 +107,18 @@ class OpenAILikeGenerator:
     def answer(
         self, question: str, passages: Sequence[Passage], *, searched: Searched | None = None
     ) -> Iterator[str | Draft]:
-        """Pieces as the model says them, then the draft. Without passages it refuses and the model is not asked."""
+        """Pieces as the model says them, then the draft. Without passages it refuses and the model is not asked.
+
+        A refusal after words that cite a passage ends an answer; after others the asker is told of it too.
+        """
         if not passages:
             yield prompt.REFUSAL
             yield Draft(text=prompt.REFUSAL, answered=False, citations=())
             return
         told, seen = prompt.answering(question, passages, room=self._room_after(question), key=self._key)
+        heard = Heard(self._pieces(told))
         said = reply.shown(
-            self._pieces(told),
+            iter(heard),
             [passage.chunk.text for passage in seen],
             instructions=prompt.instructions(told.mark),
             mark=told.mark,
@@ -124,13 +129,18 @@ class OpenAILikeGenerator:
             if piece:
                 text += piece
                 yield piece
+        citations = reply.citations(text, seen)
+        refused = heard.refused and not citations
+        if refused:
+            piece = f"\n\n{prompt.REFUSAL}" if text else prompt.REFUSAL
+            yield piece
+            text += piece
         if not text:
             raise LanguageModelUnavailable(
                 f"the language model at {self._host} gave an empty answer; raise generator.max_tokens if it thinks "
                 f"before it answers, or try another generator.model"
             )
-        citations = reply.citations(text, seen)
-        yield Draft(text=text, answered=bool(citations) or not _refuses(text), citations=citations)
+        yield Draft(text=text, answered=not refused, citations=citations)
 
     def rephrase(self, text: str, count: int) -> list[str]:
         """Up to `count` wordings, by the model. Raises LanguageModelUnavailable, InvalidInput."""
@@ -237,10 +247,6 @@ def _is_wording(query: str, question: str, history: Sequence[Turn]) -> bool:
 def _compared(text: str) -> list[str]:
     """The longer words of a text, so far as all their forms begin, and the characters of scripts without blanks."""
     return [word.casefold()[:_BEGINNING] for word in _LONGER.findall(text)]
-
-
-def _refuses(text: str) -> bool:
-    return re.sub(r"\W+", " ", prompt.REFUSAL).casefold().strip() in re.sub(r"\W+", " ", text).casefold()
 
 
 # --- errors ---------------------------------------------------------------------------------------------------------

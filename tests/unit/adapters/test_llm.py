@@ -5,6 +5,7 @@ import re
 import pytest
 
 from rag_flywheel.adapters.models.prompt import REFUSAL
+from rag_flywheel.adapters.models.refusal import TOKEN
 from rag_flywheel.domain import (
     Draft,
     Turn,
@@ -39,11 +40,29 @@ def test_an_answer_without_markers_cites_nothing(models: Models) -> None:
     assert (draft.answered, draft.citations) == (True, ())
 
 
-@pytest.mark.parametrize("said", [REFUSAL, f"**{REFUSAL.upper()}**", f"Sorry! {REFUSAL}"])
-def test_the_agreed_refusal_is_no_answer(models: Models, said: str) -> None:
+@pytest.mark.parametrize("said", [TOKEN, f"**{TOKEN}**", f"{TOKEN}. The passages are about cats [1]."])
+def test_the_agreed_word_is_a_refusal_in_our_words(models: Models, said: str) -> None:
     with OpenAIServer(reply=said) as server:
+        pieces, draft = ask(models(server.url))
+    assert (pieces, draft) == ([REFUSAL], Draft(text=REFUSAL, answered=False, citations=()))
+
+
+def test_a_refusal_after_words_that_cite_nothing_is_told_below_them(models: Models) -> None:
+    with OpenAIServer(reply=f"I am sorry. {TOKEN}") as server:
+        pieces, draft = ask(models(server.url))
+    assert draft == Draft(text=f"I am sorry.\n\n{REFUSAL}", answered=False, citations=())
+    assert "".join(pieces) == draft.text
+
+
+def test_a_refusal_after_a_cited_sentence_ends_an_answer(models: Models) -> None:
+    with OpenAIServer(reply=f"Move the alias back [1].\n{TOKEN}") as server:
         _, draft = ask(models(server.url))
-    assert draft == Draft(text=said, answered=False, citations=())
+    assert (draft.text, draft.answered) == ("Move the alias back [1].", True)
+
+
+def test_a_refusal_in_the_models_own_words_is_not_guessed_at(models: Models) -> None:
+    with OpenAIServer(reply="I do not know.") as server:
+        assert ask(models(server.url))[1].answered
 
 
 def test_without_passages_the_model_is_not_asked(models: Models) -> None:
@@ -71,7 +90,7 @@ def test_passages_are_numbered_and_the_settings_are_sent(models: Models) -> None
     for number, known in enumerate(PASSAGES, start=1):
         assert f"Passage {number}:\n{mark} Title: Title {number} > Part\n{mark} {known.chunk.text}\n" in user
     assert f"The question:\n{mark} {QUESTION}\n" in user
-    assert REFUSAL in system
+    assert f"reply with the one word {TOKEN} and nothing else" in system
 
 
 def test_a_reviewed_correction_is_marked_as_one(models: Models) -> None:
