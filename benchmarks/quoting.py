@@ -61,7 +61,7 @@ def obeyed(data: Path) -> None:
         with OpenAIServer(reply=model) as server:
             made = LanguageModel(
                 url=server.url, name="test-model", api_key="", timeout=30, retries=0, context_window=32_000,
-                max_tokens=512, temperature=0.0,
+                max_tokens=512, temperature=0.0, unsupported="keep",
             )  # fmt: skip
             generator = OpenAILikeGenerator(made, fallback=lambda question, _: question)
             for order in orders:

@@ -141,6 +141,7 @@ def _language_model(
         context_window=settings.context_window,
         max_tokens=settings.max_tokens,
         temperature=settings.temperature,
+        unsupported=settings.unsupported,
     )
     return OpenAILikeGenerator(model, fallback=rewriter(encoders(config.embedder)))
 

@@ -97,6 +97,7 @@ class Generator(_Section):
     context_window: int = Field(8192, ge=512)
     max_tokens: int = Field(512, ge=1)
     temperature: float = Field(0.0, ge=0)
+    unsupported: Literal["keep", "mark", "cut"] = "mark"
 
     @model_validator(mode="after")
     def _doubts_hold_the_refusals(self) -> Self:

@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from rag_flywheel.adapters.models import prompt, reply
+from rag_flywheel.adapters.models import prompt, reply, support
 from rag_flywheel.adapters.models.prompt import Told
 from rag_flywheel.adapters.models.refusal import Heard
-from rag_flywheel.domain import Draft, Passage, Searched, Turn
+from rag_flywheel.adapters.models.support import Unsupported
+from rag_flywheel.domain import Confidence, Draft, Passage, Searched, Turn
 from rag_flywheel.errors import ConfigError, InvalidInput, LanguageModelUnavailable
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class LanguageModel:
     context_window: int  # tokens
     max_tokens: int  # of an answer
     temperature: float
+    unsupported: Unsupported  # what becomes of a sentence that the passages it cites do not hold
 
 
 class OpenAILikeGenerator:
@@ -62,6 +64,7 @@ class OpenAILikeGenerator:
         self._host = urlsplit(model.url).netloc.rpartition("@")[2] or model.url
         self._timeout = model.timeout
         self._retries = model.retries
+        self._unsupported = model.unsupported
         self._fallback = fallback
         self._pause = pause
         self._key = secrets.token_bytes(32)  # of the marks: new with each process, and told to nobody
@@ -109,7 +112,9 @@ class OpenAILikeGenerator:
     ) -> Iterator[str | Draft]:
         """Pieces as the model says them, then the draft. Without passages it refuses and the model is not asked.
 
-        A refusal after words that cite a passage ends an answer; after others the asker is told of it too.
+        A refusal after words that cite a passage ends an answer; after others the asker is told of it too. What the
+        passages do not support is marked or cut; an answer of which nothing is left is a refusal, and one of which
+        nothing is supported is doubtful.
         """
         if not passages:
             yield prompt.REFUSAL
@@ -123,14 +128,19 @@ class OpenAILikeGenerator:
             instructions=prompt.instructions(told.mark),
             mark=told.mark,
         )
+        checked = None
+        if self._unsupported != "keep":
+            held = support.read([prompt.shown(passage) for passage in seen], question)
+            checked = support.Checked(said, held, cut=self._unsupported == "cut")
         text = ""
-        for piece in said:
+        for piece in said if checked is None else checked:
             piece = piece if text else piece.lstrip()
             if piece:
                 text += piece
                 yield piece
         citations = reply.citations(text, seen)
-        refused = heard.refused and not citations
+        missed, found = (0, 0) if checked is None else (checked.missed, checked.found)
+        refused = not citations and (heard.refused or (not text and missed > 0))
         if refused:
             piece = f"\n\n{prompt.REFUSAL}" if text else prompt.REFUSAL
             yield piece
@@ -140,7 +150,10 @@ class OpenAILikeGenerator:
                 f"the language model at {self._host} gave an empty answer; raise generator.max_tokens if it thinks "
                 f"before it answers, or try another generator.model"
             )
-        yield Draft(text=text, answered=not refused, citations=citations)
+        doubtful = not refused and missed > 0 and found == 0
+        yield Draft(
+            text=text, answered=not refused, citations=citations, confidence=Confidence.LOW if doubtful else None
+        )
 
     def rephrase(self, text: str, count: int) -> list[str]:
         """Up to `count` wordings, by the model. Raises LanguageModelUnavailable, InvalidInput."""

@@ -156,6 +156,11 @@ def _lines(text: str) -> list[str]:
     return neutral(text).strip("\n").split("\n")
 
 
+def shown(passage: Passage) -> str:
+    """All that the model is told of a passage that it reads whole."""
+    return "\n".join([*_head(passage), passage.chunk.text])
+
+
 def _head(passage: Passage) -> list[str]:
     chunk = passage.chunk
     title = " ".join(_lines(" > ".join([chunk.title, *chunk.headings])))

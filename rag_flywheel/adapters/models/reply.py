@@ -72,7 +72,7 @@ def shown(pieces: Iterator[str], passages: Sequence[str], *, instructions: str, 
     waiting: list[str | _Link] = []
     for words in _unrepeated(_whole_words(pieces, mark), instructions):
         for part in _parts(words, holders, len(passages)):
-            cited.update(_numbers(part) if isinstance(part, str) else ())
+            cited.update(numbers(part) if isinstance(part, str) else ())
             waiting.append(part)
         ready = next(
             (at for at, part in enumerate(waiting) if isinstance(part, _Link) and part.waits(cited)), len(waiting)
@@ -96,12 +96,13 @@ def citations(text: str, passages: Sequence[Passage]) -> tuple[Citation, ...]:
             score=passages[number - 1].score,
             also=tuple(twin.span for twin in passages[number - 1].also),
         )
-        for number in dict.fromkeys(_numbers(text))
+        for number in dict.fromkeys(numbers(text))
         if 1 <= number <= len(passages)
     )
 
 
-def _numbers(text: str) -> list[int]:
+def numbers(text: str) -> list[int]:
+    """Those that the markers name, in order."""
     return [int(number) for marked in _MARKERS.findall(text) for number in marked.split(",")]
 
 
@@ -190,9 +191,9 @@ def _parts(text: str, holders: Mapping[str, frozenset[int]], count: int) -> Iter
 
 
 def _marker(marker: str, count: int, *, glued: bool) -> str:
-    numbers = _numbers(marker)
-    known = [number for number in numbers if 1 <= number <= count]
-    if glued or len(known) == len(numbers):  # such as an index into a list
+    named = numbers(marker)
+    known = [number for number in named if 1 <= number <= count]
+    if glued or len(known) == len(named):  # such as an index into a list
         return marker
     return f"[{', '.join(map(str, known))}]" if known else ""
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rag_flywheel.adapters.models.llm import LanguageModel, OpenAILikeGenerator
+from rag_flywheel.adapters.models.support import Unsupported
 from rag_flywheel.domain import (
     Draft,
     Passage,
@@ -32,6 +33,7 @@ class Models:
         retries: int = 2,
         context_window: int = 4096,
         max_tokens: int = 256,
+        unsupported: Unsupported = "keep",
     ) -> OpenAILikeGenerator:
         asked = LanguageModel(
             url=url,
@@ -42,6 +44,7 @@ class Models:
             context_window=context_window,
             max_tokens=max_tokens,
             temperature=0.0,
+            unsupported=unsupported,
         )
         generator = OpenAILikeGenerator(
             asked, fallback=lambda question, history: f"{history[0].text} {question}", pause=self.pauses.append
