@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -14,7 +15,9 @@ from rag_flywheel.adapters.ledger.sql_ledger import open_ledger
 from rag_flywheel.adapters.models.cached_encoder import CachedEncoder
 from rag_flywheel.adapters.models.cached_rephraser import CachedRephraser
 from rag_flywheel.adapters.models.encoder import BUNDLED, SentenceEncoder
-from rag_flywheel.adapters.models.llm import LanguageModel, OpenAILikeGenerator
+from rag_flywheel.adapters.models.llama_index_llm import LlamaIndexSpeaker
+from rag_flywheel.adapters.models.llm import ModelGenerator, Speaker
+from rag_flywheel.adapters.models.openai_like import OpenAILikeSpeaker, Server
 from rag_flywheel.adapters.models.reranker import RerankerFolder
 from rag_flywheel.adapters.privacy.masked_generator import MaskedGenerator
 from rag_flywheel.adapters.privacy.redactor import NoRedactor, PresidioRedactor
@@ -23,6 +26,8 @@ from rag_flywheel.answering import answerable
 from rag_flywheel.answering.extractive import Extractive
 from rag_flywheel.answering.follow_ups import rewriter
 from rag_flywheel.config import Config, Embedder, Secrets
+from rag_flywheel.config import Generator as GeneratorSection
+from rag_flywheel.config.source import with_variables
 from rag_flywheel.errors import ConfigError
 from rag_flywheel.ports import (
     Cache,
@@ -120,20 +125,33 @@ def _extractive(config: Config, encoders: Callable[[Embedder], Encoder]) -> Gene
     )
 
 
-def _language_model(
-    config: Config, secrets: Secrets, encoders: Callable[[Embedder], Encoder]
-) -> OpenAILikeGenerator | None:
+def _language_model(config: Config, secrets: Secrets, encoders: Callable[[Embedder], Encoder]) -> ModelGenerator | None:
     """None where answers are extractive."""
     settings = config.generator
     if settings.kind == "extractive":
         return None
+    return ModelGenerator(
+        _speaker(settings, secrets),
+        context_window=settings.context_window,
+        max_tokens=settings.max_tokens,
+        unsupported=settings.unsupported,
+        fallback=rewriter(encoders(config.embedder)),
+    )
+
+
+def _speaker(settings: GeneratorSection, secrets: Secrets) -> Speaker:
+    if settings.kind == "llama_index":
+        if not settings.llm:
+            raise ConfigError("generator.kind is llama_index, which needs generator.llm")
+        arguments = with_variables(settings.llm.get("args", {}), os.environ, where="generator.llm.args")
+        return LlamaIndexSpeaker(str(settings.llm["class"]), arguments, timeout=settings.timeout)
     missing = [name for name in ("model", "url") if not getattr(settings, name)]
     if missing:
         raise ConfigError(
             "generator.kind is openai_like, which needs " + " and ".join(f"generator.{name}" for name in missing)
         )
-    model = LanguageModel(
-        name=settings.model,
+    server = Server(
+        model=settings.model,
         url=settings.url,
         api_key=secrets.llm_api_key,
         timeout=settings.timeout,
@@ -141,9 +159,8 @@ def _language_model(
         context_window=settings.context_window,
         max_tokens=settings.max_tokens,
         temperature=settings.temperature,
-        unsupported=settings.unsupported,
     )
-    return OpenAILikeGenerator(model, fallback=rewriter(encoders(config.embedder)))
+    return OpenAILikeSpeaker(server)
 
 
 def _redactor(config: Config, policy: Literal["full", "dangerous", "nothing"]) -> Redactor:
