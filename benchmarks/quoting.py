@@ -61,8 +61,8 @@ def obeyed(data: Path) -> None:
         shown = sent = told = asked = 0
         with OpenAIServer(reply=model) as server:
             made = Server(
-                url=server.url, model="test-model", api_key="", timeout=30, retries=0, context_window=32_000,
-                max_tokens=512, temperature=0.0,
+                url=server.url, model="test-model", api_key="", timeout=30, seconds=600, retries=0,
+                context_window=32_000, max_tokens=512, temperature=0.0,
             )  # fmt: skip
             generator = ModelGenerator(
                 OpenAILikeSpeaker(made), context_window=32_000, max_tokens=512, unsupported="keep",

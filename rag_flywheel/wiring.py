@@ -144,7 +144,9 @@ def _speaker(settings: GeneratorSection, secrets: Secrets) -> Speaker:
         if not settings.llm:
             raise ConfigError("generator.kind is llama_index, which needs generator.llm")
         arguments = with_variables(settings.llm.get("args", {}), os.environ, where="generator.llm.args")
-        return LlamaIndexSpeaker(str(settings.llm["class"]), arguments, timeout=settings.timeout)
+        return LlamaIndexSpeaker(
+            str(settings.llm["class"]), arguments, timeout=settings.timeout, seconds=settings.answer_seconds
+        )
     missing = [name for name in ("model", "url") if not getattr(settings, name)]
     if missing:
         raise ConfigError(
@@ -155,6 +157,7 @@ def _speaker(settings: GeneratorSection, secrets: Secrets) -> Speaker:
         url=settings.url,
         api_key=secrets.llm_api_key,
         timeout=settings.timeout,
+        seconds=settings.answer_seconds,
         retries=settings.retries,
         context_window=settings.context_window,
         max_tokens=settings.max_tokens,

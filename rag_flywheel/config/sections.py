@@ -95,6 +95,7 @@ class Generator(_Section):
     url: str = ""
     llm: dict[Literal["class", "args"], JsonValue] = Field(default_factory=dict)
     timeout: float = Field(60.0, gt=0)
+    answer_seconds: float = Field(600.0, gt=0)
     retries: int = Field(2, ge=0)
     context_window: int = Field(8192, ge=512)
     max_tokens: int = Field(512, ge=1)

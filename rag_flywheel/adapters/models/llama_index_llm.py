@@ -4,41 +4,38 @@ The class is other people's code that talks to a network as it likes. So it spea
 waited for only so long, and what it raises is named by its kind: its words may repeat a text or a secret.
 """
 
-import contextlib
+import functools
 import importlib
 import inspect
-import queue
 import re
-import threading
+import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rag_flywheel.adapters.models.prompt import Told
+from rag_flywheel.adapters.models.waiting import MOST, Patience, Silent, TooLong, TooMany
 from rag_flywheel.errors import ConfigError, LanguageModelUnavailable
 
 if TYPE_CHECKING:
     from llama_index.core.llms import LLM, ChatMessage
 
-MOST = 64
-"""Questions that a model may be at, those included that nobody waits for any more."""
-
-_AHEAD = 64  # pieces that are kept for a reader who is slow
-_LOOK = 0.2  # seconds after which a thread looks whether anybody still reads
-
 
 class LlamaIndexSpeaker:
-    """Says what an instance of the class streams, or all at once where it does not; as safe under threads as the
-    class is. `timeout` is the longest silence in seconds. What failed is not tried again here, for most classes do.
+    """Says what an instance of the class streams, or all at once where it does not; as safe under threads as the class.
+
+    `timeout` is the longest silence, `seconds` the longest answer, both in seconds. What failed is not tried again
+    here, for most classes do that themselves.
 
     Raises ConfigError where the class is not there, is no language model, or does not take the arguments.
     """
 
-    def __init__(self, name: str, arguments: Mapping[str, Any], *, timeout: float) -> None:
+    def __init__(self, name: str, arguments: Mapping[str, Any], *, timeout: float, seconds: float) -> None:
         self._llm = _made(name, arguments)
         self._kind = name.rpartition(".")[2]
         self.name = f"llama_index:{self._kind}" + (f":{arguments['model']}" if "model" in arguments else "")
         self._timeout = timeout
-        self._free = threading.BoundedSemaphore(MOST)
+        self._seconds = seconds
+        self._patience = Patience(silence=timeout)
 
     def pieces(self, told: Told) -> Iterator[str]:
         from llama_index.core.llms import ChatMessage, MessageRole
@@ -47,54 +44,29 @@ class LlamaIndexSpeaker:
             ChatMessage(role=MessageRole.SYSTEM, content=told.system),
             ChatMessage(role=MessageRole.USER, content=told.user),
         ]
-        if not self._free.acquire(blocking=False):
-            raise LanguageModelUnavailable(
-                f"the language model {self._kind} has not ended {MOST} answers; ask again later, or restart the service"
-            )
-        said: queue.Queue[str | Exception | None] = queue.Queue(_AHEAD)
-        left = threading.Event()
-        threading.Thread(target=self._speak, args=(messages, said, left), daemon=True).start()
+        call = functools.partial(_replied, self._llm, messages)
         try:
-            while (piece := said.get(timeout=self._timeout)) is not None:
-                if isinstance(piece, Exception):
-                    raise LanguageModelUnavailable(
-                        f"the language model {self._kind} failed with {type(piece).__name__}; check generator.llm, and "
-                        f"what it connects to"
-                    )
-                yield piece
-        except queue.Empty:
-            raise LanguageModelUnavailable(
-                f"the language model {self._kind} said nothing for {self._timeout:g} seconds; raise generator.timeout "
-                f"or lighten its load"
+            yield from self._patience.pieces(call, until=time.monotonic() + self._seconds)
+        except Silent:
+            raise self._failed(
+                f"said nothing for {self._timeout:g} seconds; raise generator.timeout or lighten its load"
             ) from None
-        finally:
-            left.set()
+        except TooLong:
+            raise self._failed(
+                f"took longer than {self._seconds:g} seconds; raise generator.answer_seconds or lighten its load"
+            ) from None
+        except TooMany:
+            raise self._failed(f"has not ended {MOST} answers; ask again later, or restart the service") from None
+        except Exception as error:  # noqa: BLE001  # other people's code may raise anything
+            raise self._failed(
+                f"failed with {type(error).__name__}; check generator.llm, and what it connects to"
+            ) from None
+
+    def _failed(self, what: str) -> LanguageModelUnavailable:
+        return LanguageModelUnavailable(f"the language model {self._kind} {what}")
 
     def close(self) -> None:
         """Nothing: the class has no way to be closed."""
-
-    def _speak(
-        self,
-        messages: "list[ChatMessage]",
-        said: "queue.Queue[str | Exception | None]",
-        left: threading.Event,
-    ) -> None:
-        def tell(piece: str | Exception | None) -> None:
-            while not left.is_set():
-                with contextlib.suppress(queue.Full):
-                    said.put(piece, timeout=_LOOK)
-                    return
-
-        try:
-            for piece in _replied(self._llm, messages):
-                tell(piece)
-                if left.is_set():
-                    return
-            tell(None)
-        except Exception as error:  # noqa: BLE001  # other people's code may raise anything
-            tell(error)
-        finally:
-            self._free.release()
 
 
 def _replied(llm: "LLM", messages: "list[ChatMessage]") -> Iterator[str]:

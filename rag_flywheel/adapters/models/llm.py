@@ -16,6 +16,7 @@ _BULLET = re.compile(r"^(?:\d+[.)]|[-*•])\s+")
 _ENDS = (".", "!", "\u3002")  # of statements; the last one is the Chinese and Japanese full stop
 _LONGER = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]|\w{4,}")
 _BEGINNING = 5  # characters that the forms of a word share, more or less
+_BYTES_OF_A_TOKEN = 16  # at most, nearly always: English has four
 _LEAST_ROOM = 16  # tokens for passages or turns, below which asking is no use
 
 
@@ -36,8 +37,9 @@ class Speaker(Protocol):
 class ModelGenerator:
     """Answers from numbered passages with [n] markers, streamed; as safe under threads as `speaker` is.
 
-    `context_window` is what the model reads at once, `max_tokens` what it says at most, both in tokens. `fallback`
-    makes the standalone query when the model's own is unusable. Raises ConfigError when the window cannot work.
+    `context_window` is what the model reads at once, `max_tokens` what it says at most, both in tokens; a longer reply
+    ends there. `fallback` makes the standalone query when the model's own is unusable. Raises ConfigError when the
+    window cannot work.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class ModelGenerator:
         self._unsupported = unsupported
         self._fallback = fallback
         self._key = secrets.token_bytes(32)  # of the marks: new with each process, and told to nobody
+        self._most = _BYTES_OF_A_TOKEN * max_tokens
         self._room = context_window - max_tokens - prompt.INSTRUCTIONS
         if self._room < _LEAST_ROOM:
             raise ConfigError(
@@ -68,7 +71,7 @@ class ModelGenerator:
         if not history:
             return question
         told = prompt.rewriting(question, history, room=self._room_after(question), key=self._key)
-        lines = "".join(self._speaker.pieces(told)).replace(told.mark, "").strip().splitlines()
+        lines = "".join(self._pieces(told)).replace(told.mark, "").strip().splitlines()
         query = lines[0].strip().strip("\"'").strip() if lines else ""
         return query if _is_wording(query, question, history) else self._fallback(question, history)
 
@@ -89,7 +92,7 @@ class ModelGenerator:
             yield Draft(text=prompt.REFUSAL, answered=False, citations=())
             return
         told, seen = prompt.answering(question, passages, room=self._room_after(question), key=self._key)
-        heard = Heard(self._speaker.pieces(told))
+        heard = Heard(self._pieces(told))
         said = reply.shown(
             iter(heard),
             [passage.chunk.text for passage in seen],
@@ -127,13 +130,23 @@ class ModelGenerator:
         """Up to `count` wordings, by the model. Raises LanguageModelUnavailable, InvalidInput."""
         self._room_after(text)
         told = prompt.rephrasing(text, count, key=self._key)
-        lines = "".join(self._speaker.pieces(told)).replace(told.mark, "").splitlines()
+        lines = "".join(self._pieces(told)).replace(told.mark, "").splitlines()
         wordings = [_BULLET.sub("", line.strip()).strip("\"'").strip() for line in lines]
         # A long line is an answer or a lecture, not a wording.
         return [wording for wording in wordings if 0 < len(wording) <= 100 + 2 * len(text)][:count]
 
     def close(self) -> None:
         self._speaker.close()
+
+    def _pieces(self, told: Told) -> Iterator[str]:
+        """The reply in characters that can be stored, cut where it is longer than it may be: some models never stop."""
+        left = self._most
+        for piece in self._speaker.pieces(told):
+            said = piece.replace("\0", "").encode("utf-8", "replace")
+            yield said[: max(0, left)].decode("utf-8", "ignore")
+            left -= len(said)
+            if left < 0:
+                return
 
     def _room_after(self, question: str) -> int:
         """Tokens left for the rest. Raises InvalidInput when the question alone fills the window."""

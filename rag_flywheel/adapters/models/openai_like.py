@@ -11,12 +11,15 @@ from urllib.parse import urlsplit
 import httpx
 
 from rag_flywheel.adapters.models.prompt import Told
+from rag_flywheel.adapters.models.waiting import MOST, Patience, Silent, TooLong, TooMany
 from rag_flywheel.errors import ConfigError, LanguageModelUnavailable
 
 if TYPE_CHECKING:
     from llama_index.core.llms import ChatMessage
 
 _LONGEST_BACKOFF = 8.0  # seconds
+_BYTES_OF_AN_EVENT = 4096  # that brings a token, at most; most have a tenth of that
+_ENVELOPE = 1 << 20  # bytes for what comes besides, such as what a model thinks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +30,7 @@ class Server:
     model: str  # its name there
     api_key: str = field(repr=False)  # an empty one is sent as "none"
     timeout: float  # the longest silence in seconds: to the connection, to the first piece, between two pieces
+    seconds: float  # the longest answer, with all tries
     retries: int  # after a lost connection, a time-out, 429 and 5xx, as long as nothing was said yet
     context_window: int  # tokens
     max_tokens: int  # of an answer
@@ -44,7 +48,10 @@ class OpenAILikeSpeaker:
         self.name = f"openai_like:{server.model}"
         self._host = urlsplit(server.url).netloc.rpartition("@")[2] or server.url
         self._timeout = server.timeout
+        self._seconds = server.seconds
         self._retries = server.retries
+        self._patience = Patience(silence=server.timeout)
+        self._most = _ENVELOPE + _BYTES_OF_AN_EVENT * server.max_tokens
         self._pause = pause
         self._http = httpx.Client(
             timeout=server.timeout, follow_redirects=True, event_hooks={"response": [self._watch]}
@@ -80,58 +87,76 @@ class OpenAILikeSpeaker:
             ChatMessage(role=MessageRole.USER, content=told.user),
         ]
         vendors = _vendor_errors()
+        until = time.monotonic() + self._seconds
         for attempt in count():
             said = False
             try:
-                for piece in self._once(messages):
-                    said = True
-                    yield piece
+                for piece in self._patience.pieces(lambda: self._once(messages), until=until):
+                    if piece:
+                        said = True
+                        yield piece
                 return
             except vendors as error:
-                failure = _failure(error, timeout=self._timeout)
+                failure = _failure(error, timeout=self._timeout, seconds=self._seconds)
+                wait = min(0.5 * 2**attempt, _LONGEST_BACKOFF) if failure.wait is None else failure.wait
                 # A server that wants to be left alone for longer than we wait for an answer is not there for us.
                 again = failure.passing and (failure.wait is None or failure.wait <= self._timeout)
+                again = again and time.monotonic() + wait < until
                 if said or not again or attempt >= self._retries:
                     raise LanguageModelUnavailable(
                         f"the language model at {self._host} {failure.what}; {failure.advice}"
                     ) from error
-            self._pause(min(0.5 * 2**attempt, _LONGEST_BACKOFF) if failure.wait is None else failure.wait)
+            self._pause(wait)
 
     def _once(self, messages: "Sequence[ChatMessage]") -> Iterator[str]:
-        finished = False
+        """A piece for each event, empty where it has no words for the asker, such as those of a model that thinks."""
+        heard = finished = False
         for response in self._llm.stream_chat(messages):
+            heard = True
             choices = response.raw.choices if response.raw is not None else []
             finished = finished or any(choice.finish_reason for choice in choices)
-            if response.delta:
-                yield response.delta
+            yield response.delta or ""
+        if not heard:
+            raise ValueError("no event")
         if not finished:
             raise _BrokenOff
 
     def _watch(self, response: httpx.Response) -> None:
         assert isinstance(response.stream, httpx.SyncByteStream)
-        response.stream = _Watched(response.stream, limit=self._timeout)
+        response.stream = _Watched(response.stream, silence=self._timeout, seconds=self._seconds, most=self._most)
 
 
 class _BrokenOff(Exception):
     """The stream ended without saying that the answer is finished."""
 
 
-class _Watched(httpx.SyncByteStream):
-    """A body that may not go `limit` seconds without an event. httpx counts bytes, so a stalled server that sends
-    keep-alive comments would hold a thread for ever."""
+class _TooMuch(Exception):
+    """More bytes came than an answer can have."""
 
-    def __init__(self, stream: httpx.SyncByteStream, *, limit: float) -> None:
+
+class _Watched(httpx.SyncByteStream):
+    """A body that goes no longer than `silence` seconds without an event, `seconds` in all, and has at most `most`
+    bytes. httpx counts seconds without a byte only, and would read an endless line into memory."""
+
+    def __init__(self, stream: httpx.SyncByteStream, *, silence: float, seconds: float, most: int) -> None:
         self._stream = stream
-        self._limit = limit
+        self._silence = silence
+        self._until = time.monotonic() + seconds
+        self._left = most
 
     def __iter__(self) -> Iterator[bytes]:
         heard = time.monotonic()
         for piece in self._stream:
             now = time.monotonic()
+            self._left -= len(piece)
+            if self._left < 0:
+                raise _TooMuch
+            if now > self._until:
+                raise TooLong
             if b"data:" in piece:
                 heard = now
-            elif now - heard > self._limit:
-                raise httpx.ReadTimeout(f"no event for {self._limit:g} s")
+            elif now - heard > self._silence:
+                raise Silent
             yield piece
 
     def close(self) -> None:
@@ -154,15 +179,26 @@ def _vendor_errors() -> tuple[type[Exception], ...]:
     client stumble over when a reply is not what the protocol says."""
     from openai import OpenAIError
 
-    return OpenAIError, httpx.HTTPError, _BrokenOff, ValueError, TypeError, AttributeError, IndexError
+    ours = (_BrokenOff, _TooMuch, Silent, TooLong, TooMany)
+    return OpenAIError, httpx.HTTPError, *ours, ValueError, TypeError, AttributeError, IndexError
 
 
-def _failure(error: Exception, *, timeout: float) -> _Failure:
+def _failure(error: Exception, *, timeout: float, seconds: float) -> _Failure:
     """What happened, without a word of the request or of the server's message, which may repeat the request."""
     import openai
 
     match error:
-        case openai.APITimeoutError() | httpx.TimeoutException():
+        case TooLong():
+            return _Failure(
+                f"took longer than {seconds:g} seconds", "raise generator.answer_seconds or lighten its load", False
+            )
+        case TooMany():
+            return _Failure(f"has not ended {MOST} answers", "ask again later, or look at its log", False)
+        case _TooMuch():
+            return _Failure(
+                "sent more than an answer can have", "look at its log, or raise generator.max_tokens", False
+            )
+        case openai.APITimeoutError() | httpx.TimeoutException() | Silent():
             return _Failure(
                 f"said nothing for {timeout:g} seconds", "raise generator.timeout or lighten its load", True
             )
