@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
+from rag_flywheel.adapters.models import filling
 from rag_flywheel.adapters.models.refusal import TOKEN
 from rag_flywheel.domain import Passage, Turn
 
@@ -90,17 +91,18 @@ def question_tokens(question: str) -> int:
 
 
 def answering(question: str, passages: Sequence[Passage], *, room: int, key: bytes) -> tuple[Told, list[Passage]]:
-    """The request, and the first passages, as many as fit in `room` tokens; the very first is cut if it must be."""
+    """The request, and the passages that it holds, in their order, in `room` tokens; some in excerpts if need be."""
+    some = filling.without_repeats(passages)
+    heads = [_head(passage) for passage in some]
+    needs = [_cost([*head, *_lines(passage.chunk.text)]) for passage, head in zip(some, heads, strict=True)]
     kept: list[tuple[Passage, list[str]]] = []
-    for passage in passages:
-        head, lines = _head(passage), _lines(passage.chunk.text)
-        if not kept and _cost(head + lines) > room:
-            kept = [(passage, head + list(_first(lines, room - _cost(head))))]
-            break
-        room -= _cost(head + lines)
-        if room < 0:
-            break
-        kept.append((passage, head + lines))
+    for passage, head, need, share in zip(some, heads, needs, filling.shares(some, needs, room), strict=True):
+        if share >= need:
+            kept.append((passage, head + _lines(passage.chunk.text)))
+        elif share:
+            left = share - _cost(head)
+            part = filling.excerpt(neutral(passage.chunk.text), question, left, lambda text: _cost(text.split("\n")))
+            kept.append((passage, head + list(_first(_lines(part), left))))
     blocks = [
         (f"Passage {number}{', a reviewed correction' if passage.chunk.is_correction else ''}:", lines)
         for number, (passage, lines) in enumerate(kept, start=1)

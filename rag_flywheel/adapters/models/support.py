@@ -63,7 +63,7 @@ def read(texts: Sequence[str], question: str) -> Passages:
     """Of the texts of passages, titles included, as they are numbered from 1."""
     code, probability = _guessed("\n".join(text[: _READ // max(1, len(texts))] for text in texts))
     return Passages(
-        words=tuple(_words(text, _SHORT) for text in texts),
+        words=tuple(beginnings(text, _SHORT) for text in texts),
         numbers=tuple(_numbers(text) | _spelt(text) for text in texts),
         asked=question,
         language=code if probability >= SURE else None,
@@ -81,7 +81,7 @@ def supported(sentence: str, passages: Passages, *, said: str = "") -> bool | No
         return None
     cited = [number - 1 for number in numbers(sentence) if 1 <= number <= len(passages.words)]
     cited = cited or list(range(len(passages.words)))
-    words, asked = _words(claim, _LONG), _words(passages.asked, _SHORT)
+    words, asked = beginnings(claim, _LONG), beginnings(passages.asked, _SHORT)
     figures = _numbers(claim) if passages.spelt else _numbers(claim) - _SMALL
     if not words and not figures:
         return None
@@ -157,7 +157,7 @@ def _inside(text: str, start: int, end: int) -> list[int]:
     return [after.end() for at, _ in spans if (after := _AFTER.match(text, at, end)) is not None]
 
 
-def _words(text: str, least: int) -> frozenset[str]:
+def beginnings(text: str, least: int) -> frozenset[str]:
     """The beginnings of words with so many letters, and pairs of characters of scripts without blanks."""
     words = [word.casefold() for word in _WORD.findall(_UNDIVIDED.sub(" ", text)) if len(word) >= least]
     divided = {word[:letters] for word in words for letters in ({_LONG, _BEGINNING} if least < _LONG else {_BEGINNING})}
