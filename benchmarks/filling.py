@@ -39,7 +39,7 @@ def cost(passage: Passage) -> int:
 
 def by_rank(passages: Sequence[Passage], room: int) -> str:
     """The text of the first ones, as many as fit; the very first cut if it must be."""
-    texts = []
+    texts: list[str] = []
     for passage in passages:
         room -= cost(passage)
         if room < 0:

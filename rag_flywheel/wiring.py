@@ -13,6 +13,7 @@ from rag_flywheel.adapters.index.edge_index import EdgeIndex
 from rag_flywheel.adapters.ledger.engine import sqlite_url
 from rag_flywheel.adapters.ledger.sql_ledger import open_ledger
 from rag_flywheel.adapters.models.cached_encoder import CachedEncoder
+from rag_flywheel.adapters.models.cached_generator import CachedGenerator
 from rag_flywheel.adapters.models.cached_rephraser import CachedRephraser
 from rag_flywheel.adapters.models.encoder import BUNDLED, SentenceEncoder
 from rag_flywheel.adapters.models.llama_index_llm import LlamaIndexSpeaker
@@ -74,7 +75,9 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
                 epochs=config.reranker.epochs,
                 learning_rate=config.reranker.learning_rate,
             ),
-            generator=_extractive(config, encoders) if model is None else MaskedGenerator(model, redactor),
+            generator=_extractive(config, encoders)
+            if model is None
+            else MaskedGenerator(_remembering(model, config, cache), redactor),
             rephraser=None if model is None else CachedRephraser(model, cache=cache),
             redactor=redactor,
             document_redactor=lambda source: document_redactors(source.policy),
@@ -137,6 +140,13 @@ def _language_model(config: Config, secrets: Secrets, encoders: Callable[[Embedd
         unsupported=settings.unsupported,
         fallback=rewriter(encoders(config.embedder)),
     )
+
+
+def _remembering(model: ModelGenerator, config: Config, cache: Cache) -> Generator:
+    settings = config.generator
+    if not settings.cached_answers:
+        return model
+    return CachedGenerator(model, cache=cache, most=settings.cached_answers, settings=settings.model_dump_json())
 
 
 def _speaker(settings: GeneratorSection, secrets: Secrets) -> Speaker:

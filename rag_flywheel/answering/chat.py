@@ -169,6 +169,7 @@ class Chat:
                 ranking=tuple(found.passages),
                 refusal=found.searcher.learned.refusal,
                 conversation=bool(question.history),
+                version=found.searcher.version if question.consent else None,
             )
             for piece in self.generator.answer(query, found.passages[: found.searcher.shown], searched=searched):
                 if isinstance(piece, str):

@@ -86,18 +86,23 @@ def citations(text: str, passages: Sequence[Passage]) -> tuple[Citation, ...]:
     """The passages that the markers name, in order of first mention; a marker that names none is passed over. An
     answer without markers cites nothing: which passages it rests on is not known, and a guess would be a lie."""
     return tuple(
-        Citation(
-            number=number,
-            document_id=passages[number - 1].chunk.document_id,
-            title=passages[number - 1].chunk.title,
-            text=passages[number - 1].chunk.text,
-            start=passages[number - 1].chunk.start,
-            end=passages[number - 1].chunk.end,
-            score=passages[number - 1].score,
-            also=tuple(twin.span for twin in passages[number - 1].also),
-        )
+        citation(number, passages[number - 1])
         for number in dict.fromkeys(numbers(text))
         if 1 <= number <= len(passages)
+    )
+
+
+def citation(number: int, passage: Passage) -> Citation:
+    """Of the whole passage, under the number of its marker."""
+    return Citation(
+        number=number,
+        document_id=passage.chunk.document_id,
+        title=passage.chunk.title,
+        text=passage.chunk.text,
+        start=passage.chunk.start,
+        end=passage.chunk.end,
+        score=passage.score,
+        also=tuple(twin.span for twin in passage.also),
     )
 
 

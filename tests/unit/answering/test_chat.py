@@ -318,3 +318,16 @@ def test_a_failure_before_the_first_word_records_no_answer(tmp_path: Path) -> No
     with pytest.raises(LanguageModelUnavailable):
         chat(made).answer(question(), interaction_id=ID)
     assert made.ledger.interactions(limit=1) == []
+
+
+@pytest.mark.parametrize(("consent", "version"), [(True, "v1"), (False, None)])
+def test_a_generator_hears_of_which_version_it_answers_where_the_answer_may_be_kept(
+    tmp_path: Path, consent: bool, version: str | None
+) -> None:
+    generator = Retelling()
+    made = services(tmp_path, generator=generator)
+    publish(made, "v1")
+    chat(made).answer(question(consent=consent), interaction_id=ID)
+    [searched] = generator.searched
+    assert searched is not None
+    assert searched.version == version
