@@ -66,7 +66,7 @@ def obeyed(data: Path) -> None:
             )  # fmt: skip
             generator = ModelGenerator(
                 OpenAILikeSpeaker(made), context_window=32_000, max_tokens=512, unsupported="keep",
-                fallback=lambda question, _: question,
+                near=None, fallback=lambda question, _: question,
             )  # fmt: skip
             for order in orders:
                 for wrapped in WRAPPED:

@@ -1,4 +1,5 @@
-"""How often a sentence of an answer is called unsupported: `python benchmarks/support.py DATA`, the folder of the sets.
+"""How often a sentence of an answer is called unsupported: `python benchmarks/support.py DATA [--cosine]`, the
+folder of the sets.
 
 The sentences are those of the sets' judged answers. Where they cite the passages that were judged to hold the answer,
 each that is called unsupported is a false alarm (of mtragun, whose answers also say what no passage does, at most).
@@ -14,7 +15,8 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from rag_flywheel.adapters.models.support import read, supported
+from rag_flywheel.adapters.models.encoder import BUNDLED, SentenceEncoder
+from rag_flywheel.adapters.models.support import Near, nearness, read, supported
 from rag_flywheel.domain.sentences import quotable
 
 SETS = ("emanual-tv", "clapnq-dev", "mtragun-fiqa-clapnq")
@@ -30,7 +32,7 @@ def words(text: str) -> set[str]:
     return set(re.findall(r"[^\W\d_]{4,}", text.casefold()))
 
 
-def measure(folder: Path, rng: random.Random) -> dict[str, list[bool | None]]:
+def measure(folder: Path, rng: random.Random, near_by: Near | None) -> dict[str, list[bool | None]]:
     """What `supported` says, by what was cited."""
     corpus = {row["_id"]: f"{row.get('title', '')}\n{row['text']}" for row in lines(folder / "corpus.jsonl")}
     held = {key: words(text) for key, text in corpus.items()}
@@ -59,13 +61,13 @@ def measure(folder: Path, rng: random.Random) -> dict[str, list[bool | None]]:
             if (sentence, *gold) in seen:
                 continue
             seen.add((sentence, *gold))
-            verdict = supported(sentence, right)
+            verdict = supported(sentence, right, near=near_by)
             said["the judged passages"].append(verdict)
             if verdict is False and "--show" in sys.argv:
                 print(f"- {asked} -> {sentence}")
             for kind, passages in wrong.items():
                 if kind == "any passage" or 2 * len(words(sentence) & held[near]) < len(words(sentence)):
-                    said[kind].append(supported(sentence, passages))
+                    said[kind].append(supported(sentence, passages, near=near_by))
             if verdict:
                 for kind, pattern, put in (
                     ("another number", _NUMBER, "7431"),
@@ -73,14 +75,16 @@ def measure(folder: Path, rng: random.Random) -> dict[str, list[bool | None]]:
                 ):
                     changed = pattern.sub(put, sentence, count=1)
                     if changed != sentence:
-                        said[kind].append(supported(changed, right))
+                        said[kind].append(supported(changed, right, near=near_by))
     return said
 
 
 if __name__ == "__main__":
     print("| set | cites | sentences | claim nothing | called unsupported |\n| --- | --- | --- | --- | --- |")
+    bundled = SentenceEncoder(BUNDLED, batch=8, query_prefix="", document_prefix="")
+    near_by = nearness(bundled) if "--cosine" in sys.argv else None
     for name in SETS:
-        for kind, verdicts in measure(Path(sys.argv[1]) / name, random.Random(16)).items():
+        for kind, verdicts in measure(Path(sys.argv[1]) / name, random.Random(16), near_by).items():
             nothing, wrong = verdicts.count(None), verdicts.count(False)
             claims = max(1, len(verdicts) - nothing)
             print(f"| {name} | {kind} | {len(verdicts)} | {nothing / len(verdicts):.3f} | {wrong / claims:.3f} |")

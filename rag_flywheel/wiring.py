@@ -20,6 +20,7 @@ from rag_flywheel.adapters.models.llama_index_llm import LlamaIndexSpeaker
 from rag_flywheel.adapters.models.llm import ModelGenerator, Speaker
 from rag_flywheel.adapters.models.openai_like import OpenAILikeSpeaker, Server
 from rag_flywheel.adapters.models.reranker import RerankerFolder
+from rag_flywheel.adapters.models.support import nearness
 from rag_flywheel.adapters.privacy.masked_generator import MaskedGenerator
 from rag_flywheel.adapters.privacy.redactor import NoRedactor, PresidioRedactor
 from rag_flywheel.adapters.web.webhooks import HttpWebhooks
@@ -117,15 +118,19 @@ def _encoder(settings: Embedder, *, cache: Cache) -> Encoder:
 def _extractive(config: Config, encoders: Callable[[Embedder], Encoder]) -> Generator:
     settings = config.generator
     encoder = encoders(config.embedder)
-    bundled = encoder.name.removeprefix("sentence-transformers/") == BUNDLED  # the weights are those of its cosines
     return Extractive(
         encoder,
         minimum_similarity=settings.minimum_similarity,
         sentences=settings.sentences,
         rule=answerable.Rule(weights=answerable.shipped(), refused=settings.wrong_refusals, doubted=settings.doubted)
-        if bundled
+        if _is_bundled(encoder)
         else None,
     )
+
+
+def _is_bundled(encoder: Encoder) -> bool:
+    """Whether its cosines are those that weights and bounds were fitted to."""
+    return encoder.name.removeprefix("sentence-transformers/") == BUNDLED
 
 
 def _language_model(config: Config, secrets: Secrets, encoders: Callable[[Embedder], Encoder]) -> ModelGenerator | None:
@@ -133,12 +138,14 @@ def _language_model(config: Config, secrets: Secrets, encoders: Callable[[Embedd
     settings = config.generator
     if settings.kind == "extractive":
         return None
+    encoder = encoders(config.embedder)
     return ModelGenerator(
         _speaker(settings, secrets),
         context_window=settings.context_window,
         max_tokens=settings.max_tokens,
         unsupported=settings.unsupported,
-        fallback=rewriter(encoders(config.embedder)),
+        near=nearness(encoder) if _is_bundled(encoder) else None,
+        fallback=rewriter(encoder),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from rag_flywheel.adapters.models import prompt, reply, support
 from rag_flywheel.adapters.models.prompt import Told
 from rag_flywheel.adapters.models.refusal import Heard
-from rag_flywheel.adapters.models.support import Unsupported
+from rag_flywheel.adapters.models.support import Near, Unsupported
 from rag_flywheel.domain import Confidence, Draft, Passage, Searched, Turn
 from rag_flywheel.errors import ConfigError, InvalidInput, LanguageModelUnavailable
 
@@ -38,8 +38,8 @@ class ModelGenerator:
     """Answers from numbered passages with [n] markers, streamed; as safe under threads as `speaker` is.
 
     `context_window` is what the model reads at once, `max_tokens` what it says at most, both in tokens; a longer reply
-    ends there. `fallback` makes the standalone query when the model's own is unusable. Raises ConfigError when the
-    window cannot work.
+    ends there. `near` says which sentences support one another though their words differ. `fallback` makes the
+    standalone query when the model's own is unusable. Raises ConfigError when the window cannot work.
     """
 
     def __init__(
@@ -49,11 +49,13 @@ class ModelGenerator:
         context_window: int,
         max_tokens: int,
         unsupported: Unsupported,
+        near: Near | None,
         fallback: Callable[[str, Sequence[Turn]], str],
     ) -> None:
         self.name = speaker.name
         self._speaker = speaker
         self._unsupported = unsupported
+        self._near = near
         self._fallback = fallback
         self._key = secrets.token_bytes(32)  # of the marks: new with each process, and told to nobody
         self._most = _BYTES_OF_A_TOKEN * max_tokens
@@ -102,7 +104,7 @@ class ModelGenerator:
         checked = None
         if self._unsupported != "keep":
             held = support.read([prompt.shown(passage) for passage in seen], question)
-            checked = support.Checked(said, held, cut=self._unsupported == "cut")
+            checked = support.Checked(said, held, cut=self._unsupported == "cut", near=self._near)
         text = ""
         for piece in said if checked is None else checked:
             piece = piece if text else piece.lstrip()

@@ -1,8 +1,9 @@
 """Whether the sentences of a language model's reply stand in the passages that they cite, as it streams.
 
-A sentence is supported where the passages hold at least half of its longer words, and all of its numbers and names, of
-which the question's own count as held. Words are compared by their beginnings, so that their forms are one. This is
-no reading: a "not" too much is not seen. `benchmarks/support.py` measures it on judged answers.
+A sentence is supported where the passages hold all of its numbers and names, of which the question's own count as held,
+and at least half of its longer words, or a sentence that is near to it in meaning. Words are compared by their
+beginnings, so that their forms are one. This is no reading: a "not" too much is not seen. `benchmarks/support.py`
+measures it on judged answers.
 """
 
 import functools
@@ -14,6 +15,7 @@ from typing import Literal
 
 from rag_flywheel.adapters.models.reply import numbers
 from rag_flywheel.domain.sentences import quotable
+from rag_flywheel.ports import Encoder
 
 MARK = "[unsupported]"
 """What is shown behind a sentence that the passages do not support."""
@@ -21,9 +23,14 @@ MARK = "[unsupported]"
 Unsupported = Literal["keep", "mark", "cut"]
 """What becomes of such a sentence."""
 
+Near = Callable[[str, Sequence[str]], bool]
+"""Whether a sentence of the texts says much the same as the first one."""
+
 HELD = 0.5  # share of its longer words that the passages must hold
 NOUNS = {"de", "lb"}  # languages in which a capital makes no name
 SURE = 0.9  # probability from which a text is in a language
+COSINE = 0.6  # from which the bundled encoder's sentences say much the same, where their words differ
+_COMPARED = 32  # sentences of passages, those with most words in common
 _READ = 5000  # characters that tell a language
 _LONGEST = 4000  # characters of a sentence, or of a block of code
 
@@ -51,6 +58,7 @@ _LONG, _SHORT = 4, 3  # letters of a word that says something, and of a name
 class Passages:
     """What passages hold, one by one, and the question's own words."""
 
+    texts: tuple[str, ...]
     words: tuple[frozenset[str], ...]
     numbers: tuple[frozenset[str], ...]
     asked: str
@@ -63,6 +71,7 @@ def read(texts: Sequence[str], question: str) -> Passages:
     """Of the texts of passages, titles included, as they are numbered from 1."""
     code, probability = _guessed("\n".join(text[: _READ // max(1, len(texts))] for text in texts))
     return Passages(
+        texts=tuple(texts),
         words=tuple(beginnings(text, _SHORT) for text in texts),
         numbers=tuple(_numbers(text) | _spelt(text) for text in texts),
         asked=question,
@@ -72,7 +81,7 @@ def read(texts: Sequence[str], question: str) -> Passages:
     )
 
 
-def supported(sentence: str, passages: Passages, *, said: str = "") -> bool | None:
+def supported(sentence: str, passages: Passages, *, said: str = "", near: Near | None = None) -> bool | None:
     """Whether the passages that it cites hold it, all of them where it cites none; None where it claims nothing that
     could be looked up, and where reply and passages are in different languages. `said`: the reply before it.
     """
@@ -92,23 +101,41 @@ def supported(sentence: str, passages: Passages, *, said: str = "") -> bool | No
         return False
     if passages.naming and not {word[:_BEGINNING].casefold() for word in _NAME.findall(claim)} <= held | asked:
         return False
-    return len(words & held) >= HELD * len(words)
+    if len(words & held) >= HELD * len(words):
+        return True
+    return near is not None and near(claim, [passages.texts[at] for at in cited])
+
+
+def nearness(encoder: Encoder) -> Near:
+    """By the cosine of `encoder`, which is the bundled one: the bound is its own."""
+
+    def near(claim: str, texts: Sequence[str]) -> bool:
+        spans = [text[start:end] for text in texts for start, end in quotable(text, 0, len(text))]
+        words = beginnings(claim, _LONG)
+        spans.sort(key=lambda span: -len(words & beginnings(span, _SHORT)))
+        if not spans:
+            return False
+        cosines = encoder.encode_documents(spans[:_COMPARED]) @ encoder.encode_queries([claim])[0]
+        return bool(cosines.max() >= COSINE)
+
+    return near
 
 
 class Checked:
     """A reply sentence by sentence, those that are not supported marked or cut. `found` and `missed` say, after the
     last one, how many were supported and how many not."""
 
-    def __init__(self, pieces: Iterable[str], passages: Passages, *, cut: bool) -> None:
+    def __init__(self, pieces: Iterable[str], passages: Passages, *, cut: bool, near: Near | None = None) -> None:
         self.found = self.missed = 0
         self._pieces = pieces
         self._passages = passages
         self._cut = cut
+        self._near = near
 
     def __iter__(self) -> Iterator[str]:
         said = ""
         for sentence in _sentences(self._pieces):
-            held = supported(sentence, self._passages, said=said)
+            held = supported(sentence, self._passages, said=said, near=self._near)
             said = (said + sentence)[-_READ:]
             self.found += held is True
             self.missed += held is False

@@ -53,6 +53,7 @@ class Models:
             context_window=context_window,
             max_tokens=max_tokens,
             unsupported=unsupported,
+            near=None,
             fallback=lambda question, history: f"{history[0].text} {question}",
         )
         self._made.append(generator)

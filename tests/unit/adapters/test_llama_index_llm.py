@@ -72,6 +72,7 @@ def generator(name: str, *, timeout: float = 5.0, args: dict[str, Any] | None = 
         context_window=4096,
         max_tokens=256,
         unsupported="keep",
+        near=None,
         fallback=lambda question, _: question,
     )
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rag_flywheel.adapters.models.encoder import BUNDLED, SentenceEncoder
 from rag_flywheel.adapters.models.prompt import REFUSAL
-from rag_flywheel.adapters.models.support import Checked, read, supported
+from rag_flywheel.adapters.models.support import Checked, nearness, read, supported
 from rag_flywheel.domain import Confidence
 from tests.fakes.openai_server import OpenAIServer
 from tests.unit.adapters.language_models import Models, ask, passage
@@ -84,6 +85,19 @@ def test_a_script_without_blanks_is_compared_by_pairs_of_characters() -> None:
     passages = read(["保修\n要重置路由器，请按住重置按钮10秒钟，直到指示灯闪烁。"], "如何重置路由器？")
     assert supported("请按住重置按钮10秒钟，直到指示灯闪烁[1]。", passages) is True
     assert supported("图书馆周末上午九点开门[1]。", passages) is False
+
+
+def test_a_sentence_in_other_words_is_supported_where_one_of_the_passage_is_near_in_meaning_but_not_its_numbers() -> (
+    None
+):
+    near = nearness(SentenceEncoder(BUNDLED, batch=8, query_prefix="", document_prefix=""))
+    passages = read([SHOPS, "Isaac Newton unified the force responsible for objects falling with that for orbits."], "")
+    free = "Newton showed that the same force makes things fall and keeps planets in their orbits [2]."
+    assert supported(free, passages) is False
+    assert supported(free, passages, near=near) is True
+    assert supported(free.replace("[2]", "[1]"), passages, near=near) is False
+    assert supported(free.replace("the same force", "7 forces"), passages, near=near) is False
+    assert supported("Einstein described how gravity bends light [2].", passages, near=near) is False
 
 
 REPLY = (
