@@ -46,7 +46,7 @@ _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _GROUPED = re.compile(r"[.,:]")
 _WORD = re.compile(r"[^\W\d_]+")
 _UNDIVIDED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]+")  # scripts without blanks
-_NAME = re.compile(r"(?<=[^\W\d_A-Z] |[,;] )[A-Z][^\W\d_]{2,}")
+_NAME = re.compile(r"(?<=[^\W_A-Z] |[,;] )[A-Z][^\W\d_]{2,}")
 _ENGLISH = "zero one two three four five six seven eight nine ten eleven twelve"
 _SMALL = frozenset(map(str, range(13)))
 _SPELT = {word: str(number) for number, word in enumerate(_ENGLISH.split())}

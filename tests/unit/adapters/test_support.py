@@ -36,6 +36,7 @@ MISSED = [
     "You need 3 labels to send it back [1].",
     "The repair shop is in Bristol, next to the station [2].",
     "The repair shop is in Leeds, next to the station [1].",
+    "On Mondays at 9:30 Bristol opens its repair shop [2].",
     "Opened software, jewellery and perishable groceries are excluded from this policy [1].",
     "Feel free to contact our friendly customer service team.",
 ]
