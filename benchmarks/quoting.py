@@ -13,7 +13,8 @@ from pathlib import Path
 from llama_index.core.utils import get_tokenizer
 
 from rag_flywheel.adapters.models import prompt, reply
-from rag_flywheel.adapters.models.llm import LanguageModel, OpenAILikeGenerator
+from rag_flywheel.adapters.models.llm import ModelGenerator
+from rag_flywheel.adapters.models.openai_like import OpenAILikeSpeaker, Server
 from rag_flywheel.domain import Draft
 from tests.fakes.obedient import gullible, naive
 from tests.fakes.openai_server import OpenAIServer
@@ -59,11 +60,14 @@ def obeyed(data: Path) -> None:
     for model in (gullible, naive):
         shown = sent = told = asked = 0
         with OpenAIServer(reply=model) as server:
-            made = LanguageModel(
-                url=server.url, name="test-model", api_key="", timeout=30, retries=0, context_window=32_000,
-                max_tokens=512, temperature=0.0,
+            made = Server(
+                url=server.url, model="test-model", api_key="", timeout=30, seconds=600, retries=0,
+                context_window=32_000, max_tokens=512, temperature=0.0,
             )  # fmt: skip
-            generator = OpenAILikeGenerator(made, fallback=lambda question, _: question)
+            generator = ModelGenerator(
+                OpenAILikeSpeaker(made), context_window=32_000, max_tokens=512, unsupported="keep",
+                near=None, fallback=lambda question, _: question,
+            )  # fmt: skip
             for order in orders:
                 for wrapped in WRAPPED:
                     text = f"{wrapped.format(order)} {HELD}"

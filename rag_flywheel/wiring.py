@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -12,10 +13,14 @@ from rag_flywheel.adapters.index.edge_index import EdgeIndex
 from rag_flywheel.adapters.ledger.engine import sqlite_url
 from rag_flywheel.adapters.ledger.sql_ledger import open_ledger
 from rag_flywheel.adapters.models.cached_encoder import CachedEncoder
+from rag_flywheel.adapters.models.cached_generator import CachedGenerator
 from rag_flywheel.adapters.models.cached_rephraser import CachedRephraser
 from rag_flywheel.adapters.models.encoder import BUNDLED, SentenceEncoder
-from rag_flywheel.adapters.models.llm import LanguageModel, OpenAILikeGenerator
+from rag_flywheel.adapters.models.llama_index_llm import LlamaIndexSpeaker
+from rag_flywheel.adapters.models.llm import ModelGenerator, Speaker
+from rag_flywheel.adapters.models.openai_like import OpenAILikeSpeaker, Server
 from rag_flywheel.adapters.models.reranker import RerankerFolder
+from rag_flywheel.adapters.models.support import nearness
 from rag_flywheel.adapters.privacy.masked_generator import MaskedGenerator
 from rag_flywheel.adapters.privacy.redactor import NoRedactor, PresidioRedactor
 from rag_flywheel.adapters.web.webhooks import HttpWebhooks
@@ -23,6 +28,8 @@ from rag_flywheel.answering import answerable
 from rag_flywheel.answering.extractive import Extractive
 from rag_flywheel.answering.follow_ups import rewriter
 from rag_flywheel.config import Config, Embedder, Secrets
+from rag_flywheel.config import Generator as GeneratorSection
+from rag_flywheel.config.source import with_variables
 from rag_flywheel.errors import ConfigError
 from rag_flywheel.ports import (
     Cache,
@@ -69,7 +76,9 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
                 epochs=config.reranker.epochs,
                 learning_rate=config.reranker.learning_rate,
             ),
-            generator=_extractive(config, encoders) if model is None else MaskedGenerator(model, redactor),
+            generator=_extractive(config, encoders)
+            if model is None
+            else MaskedGenerator(_remembering(model, config, cache), redactor),
             rephraser=None if model is None else CachedRephraser(model, cache=cache),
             redactor=redactor,
             document_redactor=lambda source: document_redactors(source.policy),
@@ -109,40 +118,69 @@ def _encoder(settings: Embedder, *, cache: Cache) -> Encoder:
 def _extractive(config: Config, encoders: Callable[[Embedder], Encoder]) -> Generator:
     settings = config.generator
     encoder = encoders(config.embedder)
-    bundled = encoder.name.removeprefix("sentence-transformers/") == BUNDLED  # the weights are those of its cosines
     return Extractive(
         encoder,
         minimum_similarity=settings.minimum_similarity,
         sentences=settings.sentences,
         rule=answerable.Rule(weights=answerable.shipped(), refused=settings.wrong_refusals, doubted=settings.doubted)
-        if bundled
+        if _is_bundled(encoder)
         else None,
     )
 
 
-def _language_model(
-    config: Config, secrets: Secrets, encoders: Callable[[Embedder], Encoder]
-) -> OpenAILikeGenerator | None:
+def _is_bundled(encoder: Encoder) -> bool:
+    """Whether its cosines are those that weights and bounds were fitted to."""
+    return encoder.name.removeprefix("sentence-transformers/") == BUNDLED
+
+
+def _language_model(config: Config, secrets: Secrets, encoders: Callable[[Embedder], Encoder]) -> ModelGenerator | None:
     """None where answers are extractive."""
     settings = config.generator
     if settings.kind == "extractive":
         return None
+    encoder = encoders(config.embedder)
+    return ModelGenerator(
+        _speaker(settings, secrets),
+        context_window=settings.context_window,
+        max_tokens=settings.max_tokens,
+        unsupported=settings.unsupported,
+        near=nearness(encoder) if _is_bundled(encoder) else None,
+        fallback=rewriter(encoder),
+    )
+
+
+def _remembering(model: ModelGenerator, config: Config, cache: Cache) -> Generator:
+    settings = config.generator
+    if not settings.cached_answers:
+        return model
+    return CachedGenerator(model, cache=cache, most=settings.cached_answers, settings=settings.model_dump_json())
+
+
+def _speaker(settings: GeneratorSection, secrets: Secrets) -> Speaker:
+    if settings.kind == "llama_index":
+        if not settings.llm:
+            raise ConfigError("generator.kind is llama_index, which needs generator.llm")
+        arguments = with_variables(settings.llm.get("args", {}), os.environ, where="generator.llm.args")
+        return LlamaIndexSpeaker(
+            str(settings.llm["class"]), arguments, timeout=settings.timeout, seconds=settings.answer_seconds
+        )
     missing = [name for name in ("model", "url") if not getattr(settings, name)]
     if missing:
         raise ConfigError(
             "generator.kind is openai_like, which needs " + " and ".join(f"generator.{name}" for name in missing)
         )
-    model = LanguageModel(
-        name=settings.model,
+    server = Server(
+        model=settings.model,
         url=settings.url,
         api_key=secrets.llm_api_key,
         timeout=settings.timeout,
+        seconds=settings.answer_seconds,
         retries=settings.retries,
         context_window=settings.context_window,
         max_tokens=settings.max_tokens,
         temperature=settings.temperature,
     )
-    return OpenAILikeGenerator(model, fallback=rewriter(encoders(config.embedder)))
+    return OpenAILikeSpeaker(server)
 
 
 def _redactor(config: Config, policy: Literal["full", "dangerous", "nothing"]) -> Redactor:

@@ -45,6 +45,15 @@ class SqliteCache:
         with self._lock, self._translated(), self._connection:
             self._connection.executemany("INSERT OR REPLACE INTO cache VALUES (?, ?)", values.items())
 
+    def forget(self, prefix: str, *, but: Sequence[str]) -> None:
+        begins = "substr(key, 1, ?) = ?"
+        kept = "".join(f" AND NOT {begins}" for _ in but)
+        values = [value for start in (prefix, *but) for value in (len(start), start)]
+        with self._lock, self._translated():
+            with self._connection:
+                self._connection.execute(f"DELETE FROM cache WHERE {begins}{kept}", values)
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the log holds what was deleted
+
     def close(self) -> None:
         with self._lock:
             self._connection.close()
@@ -83,6 +92,12 @@ class ForgivingCache:
         except Unavailable as error:
             _log.warning("going on without the cache: %s", error)
 
+    def forget(self, prefix: str, *, but: Sequence[str]) -> None:
+        try:
+            self._below.forget(prefix, but=but)
+        except Unavailable as error:
+            _log.warning("nothing was deleted from the cache: %s", error)
+
     def close(self) -> None:
         self._below.close()
 
@@ -94,6 +109,7 @@ def _open(file: Path, patience: float) -> sqlite3.Connection:
         # Losing the last writes at a power cut costs a little work, so the file is not synced at each write.
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=OFF")
+        connection.execute("PRAGMA secure_delete=ON")  # what is forgotten shall not stay in free pages
         connection.execute("CREATE TABLE IF NOT EXISTS cache (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID")
         undo.pop_all()
     return connection

@@ -27,7 +27,7 @@ from rag_flywheel.domain import (
     Shown,
     VersionId,
 )
-from rag_flywheel.errors import Damaged, FlywheelError, NotFound, NothingLive
+from rag_flywheel.errors import Damaged, FlywheelError, LanguageModelUnavailable, NotFound, NothingLive
 from rag_flywheel.ports import (
     Conversations,
     Encoder,
@@ -155,9 +155,11 @@ class Chat:
         the citations as they are shown, while the ledger keeps them masked.
 
         One index version serves the whole answer, whatever the alias does meanwhile. Where a candidate cannot search,
-        the live version answers instead. Raises NothingLive, Unavailable.
+        the live version answers instead. Raises NothingLive, Unavailable; what a model said before it broke off
+        is recorded too.
         """
         started = time.perf_counter()
+        said, found = "", None
         place = self.place(question)
         query = self.generator.rewrite(question.text, question.history)
         try:
@@ -167,17 +169,24 @@ class Chat:
                 ranking=tuple(found.passages),
                 refusal=found.searcher.learned.refusal,
                 conversation=bool(question.history),
+                version=found.searcher.version if question.consent else None,
             )
             for piece in self.generator.answer(query, found.passages[: found.searcher.shown], searched=searched):
                 if isinstance(piece, str):
+                    said += piece
                     yield piece
                 else:
                     seconds = time.perf_counter() - started
                     interaction = self._interaction(interaction_id, question, query, found, piece, seconds)
                     self._keep(interaction, place)
                     yield replace(interaction, answer=piece.text, citations=piece.citations)
-        except FlywheelError:
-            self._failed(place, question, started)
+        except FlywheelError as error:
+            if found is None or not said or not isinstance(error, LanguageModelUnavailable):
+                self._failed(place, question, started)
+                raise
+            seconds = time.perf_counter() - started
+            broken = Draft(text=said, answered=True, citations=())
+            self._keep(self._interaction(interaction_id, question, query, found, broken, seconds), place, broken=True)
             raise
 
     def _kept(self, text: str) -> str:
@@ -195,10 +204,10 @@ class Chat:
             self._failed(place, asked, started)  # the canary hears of it, once: where this search failed too, from us
             return Found(place=EVERYBODY, searcher=searcher, passages=passages)
 
-    def _keep(self, interaction: Interaction, place: Place) -> None:
+    def _keep(self, interaction: Interaction, place: Place, *, broken: bool = False) -> None:
         with self.ledger.transaction():
             self.ledger.add_interaction(interaction if interaction.consent else _forgetful(interaction))
-            self._met(place, interaction.asked, interaction.seconds, interaction)
+            self._met(place, interaction.asked, interaction.seconds, None if broken else interaction)
 
     def _failed(self, place: Place, asked: Question, started: float) -> None:
         self._met(place, asked.asked, time.perf_counter() - started, None)

@@ -7,11 +7,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, field_validator, model_validator
 
-from rag_flywheel.config.source import Source, as_source
+from rag_flywheel.config.source import Source, as_source, refuse_secrets
 
 _MAGIC = re.compile(r"[*?\[]")  # what makes a part of a path a pattern
+_CLASS = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@A-Z]+")
 
 
@@ -84,7 +85,7 @@ class Retrieval(_Section):
 
 
 class Generator(_Section):
-    kind: Literal["extractive", "openai_like"] = "extractive"
+    kind: Literal["extractive", "openai_like", "llama_index"] = "extractive"
     minimum_similarity: float = Field(0.4, ge=-1, le=1)
     wrong_refusals: float = Field(0.05, ge=0, lt=1)
     doubted: float = Field(0.15, ge=0, lt=1)
@@ -92,11 +93,25 @@ class Generator(_Section):
     sentences: int = Field(4, ge=1)
     model: str = ""
     url: str = ""
+    llm: dict[Literal["class", "args"], JsonValue] = Field(default_factory=dict)
     timeout: float = Field(60.0, gt=0)
+    answer_seconds: float = Field(600.0, gt=0)
     retries: int = Field(2, ge=0)
     context_window: int = Field(8192, ge=512)
     max_tokens: int = Field(512, ge=1)
     temperature: float = Field(0.0, ge=0)
+    unsupported: Literal["keep", "mark", "cut"] = "mark"
+    cached_answers: int = Field(0, ge=0, le=1_000_000)
+
+    @field_validator("llm")
+    @classmethod
+    def _a_class_with_arguments(cls, llm: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        if llm and not (isinstance(name := llm.get("class"), str) and _CLASS.fullmatch(name)):
+            raise ValueError("needs `class`, a module and a class such as llama_index.llms.ollama.Ollama")
+        if not isinstance(args := llm.get("args", {}), dict):
+            raise ValueError("`args` should be a section: `key: value` lines")
+        refuse_secrets(args)
+        return llm
 
     @model_validator(mode="after")
     def _doubts_hold_the_refusals(self) -> Self:

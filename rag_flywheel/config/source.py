@@ -1,8 +1,8 @@
 """One entry of `sources`: where documents come from, and how they are to be treated."""
 
 import re
-from collections.abc import Iterator
-from typing import Literal, Self
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from rag_flywheel.config.urls import password_in
+from rag_flywheel.errors import ConfigError
 
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 """What stands in a reader's arguments for a variable of the environment: `${NAME}`."""
@@ -84,10 +85,7 @@ class Source(BaseModel):
         if out_of_place:
             kind = "path" if self.path else "reader"
             raise ValueError(f"a source with a `{kind}` takes no {' and no '.join(f'`{key}`' for key in out_of_place)}")
-        for where in _secrets(self.args, "args"):
-            raise ValueError(
-                f"`{where}` holds a secret: set a variable of the environment to it, and write ${{NAME}} of that here"
-            )
+        refuse_secrets(self.args)
         return self
 
     @model_serializer(mode="wrap")
@@ -118,6 +116,28 @@ class Source(BaseModel):
 def as_source(value: object) -> object:
     """A text in `sources` is a path."""
     return {"path": value} if isinstance(value, str) else value
+
+
+def refuse_secrets(args: JsonValue) -> None:
+    """Raises ValueError where arguments of other people's code hold a secret."""
+    for where in _secrets(args, "args"):
+        raise ValueError(
+            f"`{where}` holds a secret: set a variable of the environment to it, and write ${{NAME}} of that here"
+        )
+
+
+def with_variables(value: Any, environ: Mapping[str, str], *, where: str) -> Any:
+    """The arguments with the environment's values in the place of `${NAME}`. Raises ConfigError."""
+    if isinstance(value, dict):
+        return {key: with_variables(below, environ, where=where) for key, below in value.items()}
+    if isinstance(value, list):
+        return [with_variables(below, environ, where=where) for below in value]
+    if not isinstance(value, str):
+        return value
+    missing = [name for name in VARIABLE.findall(value) if name not in environ]
+    if missing:
+        raise ConfigError(f"{where}: the variable {missing[0]}, which they name, is not set")
+    return VARIABLE.sub(lambda match: environ[match[1]], value)
 
 
 def _secrets(value: JsonValue, where: str) -> Iterator[str]:

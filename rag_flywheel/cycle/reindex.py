@@ -16,6 +16,7 @@ from rag_flywheel.cycle.scoring_run import Steps
 from rag_flywheel.cycle.snapshot import take_snapshot, unchanged
 from rag_flywheel.domain import Json, Outcome, VersionState
 from rag_flywheel.errors import Frozen
+from rag_flywheel.ports import ANSWERS, answers_of
 from rag_flywheel.rollout import deployment, housekeeping, promotion, webhook_outbox
 from rag_flywheel.services import Services
 
@@ -105,6 +106,7 @@ def conclude(decided: Night, services: Services, *, steps: Steps) -> CycleResult
         at=services.now(),
     )
     kept = set(index.versions())
+    services.cache.forget(ANSWERS, but=[answers_of(version) for version in sorted(kept)])
     used = {record.manifest.learned.reranker for record in ledger.versions() if record.manifest.version_id in kept}
     services.rerankers.keep_only({digest for digest in used if digest is not None})
     webhook_outbox.deliver(ledger, services.webhooks, at=services.now())

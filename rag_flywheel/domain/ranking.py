@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from rag_flywheel.domain.documents import Chunk
+from rag_flywheel.domain.ids import VersionId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,3 +84,4 @@ class Searched:
     ranking: tuple[Passage, ...]  # the passages that are read, and those behind them
     refusal: float = 0.0  # as in LearnedRanking
     conversation: bool = False  # whether something was said before the question
+    version: VersionId | None = None  # that was searched, where its answers may be kept

@@ -3,7 +3,7 @@
 Arrays are numpy float32. Vectors have unit length, so that a dot product is a cosine.
 """
 
-from rag_flywheel.ports.cache import Cache
+from rag_flywheel.ports.cache import ANSWERS, Cache, answers_of
 from rag_flywheel.ports.index import Entry, PassageIndex, Vectors
 from rag_flywheel.ports.ledger import (
     Asides,
@@ -23,6 +23,7 @@ from rag_flywheel.ports.privacy import PLACEHOLDER, Redacted, Redactor
 from rag_flywheel.ports.web import Webhooks
 
 __all__ = [
+    "ANSWERS",
     "PLACEHOLDER",
     "Asides",
     "Cache",
@@ -49,4 +50,5 @@ __all__ = [
     "Vectors",
     "Versions",
     "Webhooks",
+    "answers_of",
 ]

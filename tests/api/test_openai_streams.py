@@ -120,7 +120,7 @@ def test_a_reader_who_stays_to_the_end_has_abandoned_nothing(made: Services, gen
     assert signals(made) == []
 
 
-def test_an_answer_that_breaks_off_after_its_reader_hung_up_leaves_nothing(tmp_path: Path) -> None:
+def test_an_answer_that_breaks_off_after_its_reader_hung_up_is_recorded_as_far_as_it_came(tmp_path: Path) -> None:
     generator = Dictated(["One ", "two "], breaks=True)
     generator.go_on.clear()
     made = services(tmp_path, generator=generator)
@@ -131,7 +131,8 @@ def test_an_answer_that_breaks_off_after_its_reader_hung_up_leaves_nothing(tmp_p
         time.sleep(HEARD)
         generator.go_on.set()
         assert http.get("/v1/models").status_code == 200
-    assert (made.ledger.interactions(limit=1), signals(made)) == ([], [])
+    [broken] = made.ledger.interactions(limit=2)
+    assert (broken.answer, broken.citations, signals(made)) == ("One two ", (), [])
 
 
 def test_a_failure_in_the_midst_of_a_stream_is_raised_by_the_official_client(tmp_path: Path) -> None:

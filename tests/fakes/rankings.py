@@ -79,5 +79,10 @@ class MemoryCache:
     def put(self, values: Mapping[str, bytes]) -> None:
         self.values.update(values)
 
+    def forget(self, prefix: str, *, but: Sequence[str]) -> None:
+        self.values = {
+            key: value for key, value in self.values.items() if not key.startswith(prefix) or key.startswith(tuple(but))
+        }
+
     def close(self) -> None:
         """Nothing is open."""

@@ -72,7 +72,7 @@ def shown(pieces: Iterator[str], passages: Sequence[str], *, instructions: str, 
     waiting: list[str | _Link] = []
     for words in _unrepeated(_whole_words(pieces, mark), instructions):
         for part in _parts(words, holders, len(passages)):
-            cited.update(_numbers(part) if isinstance(part, str) else ())
+            cited.update(numbers(part) if isinstance(part, str) else ())
             waiting.append(part)
         ready = next(
             (at for at, part in enumerate(waiting) if isinstance(part, _Link) and part.waits(cited)), len(waiting)
@@ -86,22 +86,28 @@ def citations(text: str, passages: Sequence[Passage]) -> tuple[Citation, ...]:
     """The passages that the markers name, in order of first mention; a marker that names none is passed over. An
     answer without markers cites nothing: which passages it rests on is not known, and a guess would be a lie."""
     return tuple(
-        Citation(
-            number=number,
-            document_id=passages[number - 1].chunk.document_id,
-            title=passages[number - 1].chunk.title,
-            text=passages[number - 1].chunk.text,
-            start=passages[number - 1].chunk.start,
-            end=passages[number - 1].chunk.end,
-            score=passages[number - 1].score,
-            also=tuple(twin.span for twin in passages[number - 1].also),
-        )
-        for number in dict.fromkeys(_numbers(text))
+        citation(number, passages[number - 1])
+        for number in dict.fromkeys(numbers(text))
         if 1 <= number <= len(passages)
     )
 
 
-def _numbers(text: str) -> list[int]:
+def citation(number: int, passage: Passage) -> Citation:
+    """Of the whole passage, under the number of its marker."""
+    return Citation(
+        number=number,
+        document_id=passage.chunk.document_id,
+        title=passage.chunk.title,
+        text=passage.chunk.text,
+        start=passage.chunk.start,
+        end=passage.chunk.end,
+        score=passage.score,
+        also=tuple(twin.span for twin in passage.also),
+    )
+
+
+def numbers(text: str) -> list[int]:
+    """Those that the markers name, in order."""
     return [int(number) for marked in _MARKERS.findall(text) for number in marked.split(",")]
 
 
@@ -190,9 +196,9 @@ def _parts(text: str, holders: Mapping[str, frozenset[int]], count: int) -> Iter
 
 
 def _marker(marker: str, count: int, *, glued: bool) -> str:
-    numbers = _numbers(marker)
-    known = [number for number in numbers if 1 <= number <= count]
-    if glued or len(known) == len(numbers):  # such as an index into a list
+    named = numbers(marker)
+    known = [number for number in named if 1 <= number <= count]
+    if glued or len(known) == len(named):  # such as an index into a list
         return marker
     return f"[{', '.join(map(str, known))}]" if known else ""
 

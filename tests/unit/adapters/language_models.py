@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from rag_flywheel.adapters.models.llm import LanguageModel, OpenAILikeGenerator
+from rag_flywheel.adapters.models.llm import ModelGenerator
+from rag_flywheel.adapters.models.openai_like import OpenAILikeSpeaker, Server
+from rag_flywheel.adapters.models.support import Unsupported
 from rag_flywheel.domain import (
     Draft,
     Passage,
@@ -20,7 +22,7 @@ class Models:
 
     def __init__(self) -> None:
         self.pauses: list[float] = []
-        self._made: list[OpenAILikeGenerator] = []
+        self._made: list[ModelGenerator] = []
 
     def __call__(
         self,
@@ -29,22 +31,30 @@ class Models:
         model: str = "test-model",
         api_key: str = KEY,
         timeout: float = 5.0,
+        seconds: float = 60.0,
         retries: int = 2,
         context_window: int = 4096,
         max_tokens: int = 256,
-    ) -> OpenAILikeGenerator:
-        asked = LanguageModel(
+        unsupported: Unsupported = "keep",
+    ) -> ModelGenerator:
+        server = Server(
             url=url,
-            name=model,
+            model=model,
             api_key=api_key,
             timeout=timeout,
+            seconds=seconds,
             retries=retries,
             context_window=context_window,
             max_tokens=max_tokens,
             temperature=0.0,
         )
-        generator = OpenAILikeGenerator(
-            asked, fallback=lambda question, history: f"{history[0].text} {question}", pause=self.pauses.append
+        generator = ModelGenerator(
+            OpenAILikeSpeaker(server, pause=self.pauses.append),
+            context_window=context_window,
+            max_tokens=max_tokens,
+            unsupported=unsupported,
+            near=None,
+            fallback=lambda question, history: f"{history[0].text} {question}",
         )
         self._made.append(generator)
         return generator
@@ -62,7 +72,7 @@ PASSAGES = (passage("The alias moves back in one step."), passage("A canary gets
 
 
 def ask(
-    generator: OpenAILikeGenerator, passages: Sequence[Passage] = PASSAGES, question: str = QUESTION
+    generator: ModelGenerator, passages: Sequence[Passage] = PASSAGES, question: str = QUESTION
 ) -> tuple[list[str], Draft]:
     *pieces, draft = generator.answer(question, passages)
     assert isinstance(draft, Draft)

@@ -129,6 +129,9 @@ class Full:
     def put(self, values: object) -> None:
         raise Unavailable("the disk is full")
 
+    def forget(self, prefix: str, *, but: object) -> None:
+        raise Unavailable("the disk is full")
+
     def close(self) -> None:
         self.closed = True
 
@@ -139,7 +142,11 @@ def test_a_cache_that_cannot_be_used_costs_time_only_and_is_logged(caplog: pytes
     with caplog.at_level(logging.WARNING):
         cache.put({"a": b"1"})
         assert cache.get(["a"]) == {}
-    assert caplog.messages == ["going on without the cache: the disk is full"] * 2
+        cache.forget("a", but=())
+    assert caplog.messages == [
+        *["going on without the cache: the disk is full"] * 2,
+        "nothing was deleted from the cache: the disk is full",
+    ]
     cache.close()
     assert below.closed
 
@@ -158,3 +165,14 @@ def test_a_forgiving_cache_does_not_forgive_damage() -> None:
 
     with pytest.raises(Damaged):
         ForgivingCache(Broken()).get(["a"])
+
+
+def test_what_is_forgotten_is_gone_from_the_file_and_the_rest_stays(tmp_path: Path) -> None:
+    cache = SqliteCache(tmp_path / "cache.db")
+    cache.put({"a:1:x": b"forgotten words", "a:2:x": b"2", "a:%:x": b"3", "b:1": b"4"})
+    cache.forget("a:", but=["a:2:", "a:3:"])
+    assert cache.get(["a:1:x", "a:2:x", "a:%:x", "b:1"]) == {"a:2:x": b"2", "b:1": b"4"}
+    assert not any(b"forgotten words" in file.read_bytes() for file in tmp_path.iterdir())
+    cache.forget("b", but=[])
+    assert cache.get(["b:1"]) == {}
+    cache.close()

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from rag_flywheel.adapters.models.prompt import REFUSAL
+from rag_flywheel.adapters.models.refusal import TOKEN
 from rag_flywheel.domain import (
     Draft,
     Turn,
@@ -39,11 +40,29 @@ def test_an_answer_without_markers_cites_nothing(models: Models) -> None:
     assert (draft.answered, draft.citations) == (True, ())
 
 
-@pytest.mark.parametrize("said", [REFUSAL, f"**{REFUSAL.upper()}**", f"Sorry! {REFUSAL}"])
-def test_the_agreed_refusal_is_no_answer(models: Models, said: str) -> None:
+@pytest.mark.parametrize("said", [TOKEN, f"**{TOKEN}**", f"{TOKEN}. The passages are about cats [1]."])
+def test_the_agreed_word_is_a_refusal_in_our_words(models: Models, said: str) -> None:
     with OpenAIServer(reply=said) as server:
+        pieces, draft = ask(models(server.url))
+    assert (pieces, draft) == ([REFUSAL], Draft(text=REFUSAL, answered=False, citations=()))
+
+
+def test_a_refusal_after_words_that_cite_nothing_is_told_below_them(models: Models) -> None:
+    with OpenAIServer(reply=f"I am sorry. {TOKEN}") as server:
+        pieces, draft = ask(models(server.url))
+    assert draft == Draft(text=f"I am sorry.\n\n{REFUSAL}", answered=False, citations=())
+    assert "".join(pieces) == draft.text
+
+
+def test_a_refusal_after_a_cited_sentence_ends_an_answer(models: Models) -> None:
+    with OpenAIServer(reply=f"Move the alias back [1].\n{TOKEN}") as server:
         _, draft = ask(models(server.url))
-    assert draft == Draft(text=said, answered=False, citations=())
+    assert (draft.text, draft.answered) == ("Move the alias back [1].", True)
+
+
+def test_a_refusal_in_the_models_own_words_is_not_guessed_at(models: Models) -> None:
+    with OpenAIServer(reply="I do not know.") as server:
+        assert ask(models(server.url))[1].answered
 
 
 def test_without_passages_the_model_is_not_asked(models: Models) -> None:
@@ -71,7 +90,7 @@ def test_passages_are_numbered_and_the_settings_are_sent(models: Models) -> None
     for number, known in enumerate(PASSAGES, start=1):
         assert f"Passage {number}:\n{mark} Title: Title {number} > Part\n{mark} {known.chunk.text}\n" in user
     assert f"The question:\n{mark} {QUESTION}\n" in user
-    assert REFUSAL in system
+    assert f"reply with the one word {TOKEN} and nothing else" in system
 
 
 def test_a_reviewed_correction_is_marked_as_one(models: Models) -> None:
@@ -97,7 +116,7 @@ def test_the_key_is_the_one_given_whatever_the_environment_holds(
 def test_passages_that_do_not_fit_are_dropped_from_the_end(models: Models) -> None:
     long = tuple(passage(f"Passage {rank}. " + "word " * 200, rank) for rank in range(1, 9))
     with OpenAIServer(reply="All of it [1][8].") as server:
-        _, draft = ask(models(server.url, context_window=2048), long)
+        _, draft = ask(models(server.url, context_window=1024), long)
         [received] = server.requests
     told = [rank for rank in range(1, 9) if f"Passage {rank}." in received.prompt]
     assert told == list(range(1, len(told) + 1))
@@ -106,13 +125,13 @@ def test_passages_that_do_not_fit_are_dropped_from_the_end(models: Models) -> No
     assert [citation.number for citation in draft.citations] == [1], "a passage the model never saw is not cited"
 
 
-def test_a_first_passage_that_is_too_long_is_cut(models: Models) -> None:
+def test_a_passage_that_is_too_long_is_cut_and_leaves_the_others_their_room(models: Models) -> None:
     with OpenAIServer() as server:
-        ask(models(server.url, context_window=1024), (passage("начало " + "слово " * 3000), *PASSAGES[1:]))
+        ask(models(server.url, context_window=1280), (passage("начало " + "слово " * 3000), *PASSAGES[1:]))
         [received] = server.requests
     assert "начало слово" in received.prompt
-    assert len(received.prompt.encode()) / 3 < 1024
-    assert received.prompt.count("Passage ") == 1
+    assert len(received.prompt.encode()) / 3 < 1280
+    assert all(known.chunk.text in received.prompt for known in PASSAGES[1:])
 
 
 def test_a_question_that_fills_the_window_is_refused_without_its_text(models: Models) -> None:

@@ -67,7 +67,7 @@ def test_a_model_that_obeys_sends_nothing_away_and_shows_nothing_of_its_instruct
             assert "[7]" not in draft.text
             mark = server.requests[-1].body["messages"][-1]["content"].split("\n")[1].split(" ")[0]
             assert mark not in draft.text
-            said = " ".join(prompt.ANSWERING.format(mark=mark).replace(prompt.REFUSAL, "\n").split())
+            said = " ".join(prompt.ANSWERING.format(mark=mark).split())
             words = draft.text.split()
             assert not any(" ".join(words[at : at + 8]) in said for at in range(len(words) - 7))
 

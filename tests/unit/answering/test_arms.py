@@ -296,13 +296,14 @@ def test_a_generator_that_breaks_off_is_a_failure_of_the_persons_arm_and_the_cal
 ) -> None:
     made = replace(trial, generator=Breaking())
     stream = chat(made).stream(question("version", user=on(made, arm)), interaction_id=ID)
-    assert "version of" in str(next(stream))
+    said = next(stream)
+    assert "version of" in str(said)
     with pytest.raises(LanguageModelUnavailable):
         next(stream)
     assert [(exposure.arm, exposure.failed, exposure.interaction_id) for exposure in made.ledger.exposures()] == [
         (arm, True, None)
     ]
-    assert made.ledger.interactions(limit=9) == []
+    assert [kept.answer for kept in made.ledger.interactions(limit=9)] == [said]
 
 
 def test_an_answer_and_what_its_person_met_are_recorded_together_or_not_at_all(trial: Services) -> None:

@@ -16,6 +16,7 @@ from rag_flywheel.domain import (
 )
 from rag_flywheel.errors import (
     Damaged,
+    LanguageModelUnavailable,
     NotFound,
     NothingLive,
 )
@@ -28,6 +29,7 @@ from tests.fakes.asking import QUESTION, Retelling, chat, question
 from tests.fakes.index import MemoryIndex
 from tests.fakes.samples import manifest
 from tests.fakes.services import build, publish, services
+from tests.fakes.serving import Dictated
 
 ID = InteractionId("i1")
 
@@ -298,3 +300,34 @@ def test_a_version_that_could_not_be_opened_is_tried_again() -> None:
         with pytest.raises(NotFound):
             opened.get(VersionId("v1"), fail)
     assert tries == ["v1", "v1"]
+
+
+def test_an_answer_that_broke_off_is_recorded_as_far_as_it_came_and_is_no_gap(tmp_path: Path) -> None:
+    made = services(tmp_path, generator=Dictated(["One ", "two "], breaks=True))
+    publish(made, "v1")
+    stream = chat(made).stream(question(), interaction_id=ID)
+    with pytest.raises(LanguageModelUnavailable):
+        list(stream)
+    kept = made.ledger.interaction(ID)
+    assert (kept.answer, kept.answered, kept.citations, kept.version_id) == ("One two ", True, (), "v1")
+
+
+def test_a_failure_before_the_first_word_records_no_answer(tmp_path: Path) -> None:
+    made = services(tmp_path, generator=Dictated([], breaks=True))
+    publish(made, "v1")
+    with pytest.raises(LanguageModelUnavailable):
+        chat(made).answer(question(), interaction_id=ID)
+    assert made.ledger.interactions(limit=1) == []
+
+
+@pytest.mark.parametrize(("consent", "version"), [(True, "v1"), (False, None)])
+def test_a_generator_hears_of_which_version_it_answers_where_the_answer_may_be_kept(
+    tmp_path: Path, consent: bool, version: str | None
+) -> None:
+    generator = Retelling()
+    made = services(tmp_path, generator=generator)
+    publish(made, "v1")
+    chat(made).answer(question(consent=consent), interaction_id=ID)
+    [searched] = generator.searched
+    assert searched is not None
+    assert searched.version == version

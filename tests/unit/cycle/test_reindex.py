@@ -10,10 +10,12 @@ from rag_flywheel.cycle.gate_run import open_gate
 from rag_flywheel.cycle.reindex import conclude, reindex
 from rag_flywheel.domain import (
     Outcome,
+    VersionId,
     VersionState,
 )
 from rag_flywheel.errors import AliasMoved
 from rag_flywheel.golden_set.listing import held_documents, read_corpus
+from rag_flywheel.ports import answers_of
 from rag_flywheel.rollout import promotion
 from rag_flywheel.services import Services
 from tests.fakes.services import services
@@ -115,6 +117,16 @@ def test_without_traffic_auto_goes_directly_and_says_why(household: Services) ->
     result = again(household)
     assert (result.decision, household.index.live()) == ("promoted", result.version)
     assert result.reasons[-1].startswith("passed the gate; 0 people who named themselves")
+
+
+def test_a_run_forgets_the_answers_of_versions_that_are_no_longer_kept(household: Services) -> None:
+    first = again(household)
+    assert first.version is not None
+    kept, gone = f"{answers_of(first.version)}1", f"{answers_of(VersionId('long-gone'))}1"
+    household.cache.put({kept: b"{}", gone: b"{}", "vectors:1": b""})
+    changed(household)
+    again(household)
+    assert set(household.cache.get([kept, gone, "vectors:1"])) == {kept, "vectors:1"}
 
 
 def test_while_a_canary_runs_the_next_version_waits_and_nothing_is_built(household: Services) -> None:
