@@ -20,6 +20,7 @@ SENTENCE = 0.5  # weight of the nearest sentence's cosine: these two are learned
 ANSWER = 0.75  # which no version's own questions could teach (docs/measurements.md)
 SAY = 0.5  # how much the shared words have to say beside the cosine
 WORDS = 0.4  # their weight before there are questions to learn it from
+OFFERED = 10.0  # times the error may be spent on questions that are only asked back for
 DOUBT = 20  # questions for which that first weight counts, and the tail that is expected of any corpus
 TAIL = 1.1  # shape of that tail, by the same nine domains
 MADE = 0.25  # by how much of the tail's scale made questions lie further off than asked ones, by four of them
@@ -88,6 +89,8 @@ def calibrate(
     found may still have been answered badly. Questions of which nobody can tell, as their answers are too short to be
     found in a passage, do not count.
 
+    Below the threshold, down to where OFFERED times the error is spent, a known question is asked back for.
+
     The weight of the words is half the ratio of the spreads of cosine and words over the same questions, so that it
     suits any embedder.
     """
@@ -103,14 +106,15 @@ def calibrate(
     if len(pairs) < SCALED_FROM:
         nearest, _ = max(pairs)
         least = min((found.fits(weights)[0] for found in own), default=nearest)
-        return [replace(weights, threshold=(nearest + least) / 2.0) for _ in errors]
+        return [replace(weights, threshold=(nearest + least) / 2.0, offered=nearest) for _ in errors]
     tried = np.linspace(NEVER, ALWAYS, STEPS)
     intrusions = np.array([found.intrusion(weights) for found in asked])
     seen = (intrusions[:, None] > tried).sum(axis=0)
     share = (seen + DOUBT * _expected(tried, pairs, len(strange))) / (len(asked) + DOUBT)
     spent = _to_gain(own, fusion) * min(1.0, known / WHOLE_FROM)
     thresholds = [float(tried[share <= error * spent].min(initial=ALWAYS)) for error in errors]
-    return [replace(weights, threshold=rising) for rising in accumulate(thresholds, max)]
+    offered = float(tried[share <= OFFERED * errors[0] * spent].min(initial=ALWAYS))
+    return [replace(weights, threshold=rising, offered=offered) for rising in accumulate(thresholds, max)]
 
 
 def _expected(tried: NDArray[np.float64], pairs: Sequence[tuple[float, bool]], questions: int) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ masked, and so is what another service is asked: a language model (`MaskedGenera
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -25,6 +25,7 @@ from rag_flywheel.domain import (
     Question,
     Searched,
     Shown,
+    Suggestion,
     VersionId,
 )
 from rag_flywheel.errors import Damaged, FlywheelError, LanguageModelUnavailable, NotFound, NothingLive
@@ -41,7 +42,7 @@ from rag_flywheel.ports import (
 )
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.rollout import canary, promotion
-from rag_flywheel.search.retrieval import retrieve
+from rag_flywheel.search.retrieval import Ranking, offered, rank
 from rag_flywheel.search.versions import OpenVersions, Searcher, open_version
 from rag_flywheel.services import Services
 
@@ -72,7 +73,7 @@ class Found:
 
     place: Place
     searcher: Searcher
-    passages: Sequence[Passage]
+    ranking: Ranking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +94,7 @@ class Chat:
         """The live version. Raises NothingLive before the first reindex."""
         return self.opened.get(self._live(), self._open)
 
-    def search(self, query: str, *, on: VersionId | None = None) -> tuple[Searcher, list[Passage]]:
+    def search(self, query: str, *, on: VersionId | None = None) -> tuple[Searcher, Ranking]:
         """A version, the live one unless another is named, held from here on, and its ranking for the query.
 
         Raises NothingLive, NotFound when the named version is not kept, IndexUnavailable, and Damaged when a part of
@@ -103,7 +104,7 @@ class Chat:
             version = on or self._live()
             try:
                 searcher = self.opened.get(version, self._open)
-                return searcher, retrieve(query, searcher=searcher)
+                return searcher, rank(query, searcher.encoder.encode_queries([query])[0], searcher=searcher)
             except NotFound as error:
                 if on is not None:
                     raise
@@ -164,14 +165,14 @@ class Chat:
         query = self.generator.rewrite(question.text, question.history)
         try:
             found = self._found(self._kept(query) if self.remote else query, place, question, started)
-            place = found.place
+            place, passages = found.place, found.ranking.passages
             searched = Searched(
-                ranking=tuple(found.passages),
+                ranking=passages,
                 refusal=found.searcher.learned.refusal,
                 conversation=bool(question.history),
                 version=found.searcher.version if question.consent else None,
             )
-            for piece in self.generator.answer(query, found.passages[: found.searcher.shown], searched=searched):
+            for piece in self.generator.answer(query, passages[: found.searcher.shown], searched=searched):
                 if isinstance(piece, str):
                     said += piece
                     yield piece
@@ -194,15 +195,15 @@ class Chat:
 
     def _found(self, query: str, place: Place, asked: Question, started: float) -> Found:
         if place.version is None:
-            searcher, passages = self.search(query)
-            return Found(place=place, searcher=searcher, passages=passages)
+            searcher, ranking = self.search(query)
+            return Found(place=place, searcher=searcher, ranking=ranking)
         try:
-            searcher, passages = self.search(query, on=place.version)
-            return Found(place=place, searcher=searcher, passages=passages)
+            searcher, ranking = self.search(query, on=place.version)
+            return Found(place=place, searcher=searcher, ranking=ranking)
         except FlywheelError:  # nobody shall suffer from a candidate
-            searcher, passages = self.search(query)
+            searcher, ranking = self.search(query)
             self._failed(place, asked, started)  # the canary hears of it, once: where this search failed too, from us
-            return Found(place=EVERYBODY, searcher=searcher, passages=passages)
+            return Found(place=EVERYBODY, searcher=searcher, ranking=ranking)
 
     def _keep(self, interaction: Interaction, place: Place, *, broken: bool = False) -> None:
         with self.ledger.transaction():
@@ -261,8 +262,8 @@ class Chat:
             version_id=searcher.version,
             arm=place.arm,
             generator=self.generator.name,
-            ranking=tuple(_shown(passage) for passage in found.passages[:RECORDED]),
-            shown=min(searcher.shown, len(found.passages)),
+            ranking=tuple(_shown(passage) for passage in found.ranking.passages[:RECORDED]),
+            shown=min(searcher.shown, len(found.ranking.passages)),
             citations=tuple(
                 replace(citation, title=self._kept(citation.title), text=self._kept(citation.text))
                 for citation in draft.citations
@@ -271,6 +272,7 @@ class Chat:
             seconds=seconds,
             group=asked.group,
             canary_id=place.canary_id,
+            suggestions=tuple(_suggestions(found)),
         )
 
 
@@ -291,7 +293,15 @@ def open_chat(services: Services) -> Chat:
 
 def _forgetful(interaction: Interaction) -> Interaction:
     """Without consent the numbers are kept and the texts are not."""
-    return replace(interaction, user=None, session=None, group=None, question="", query="", answer="", citations=())
+    return replace(
+        interaction, user=None, session=None, group=None, question="", query="", answer="", citations=(), suggestions=()
+    )
+
+
+def _suggestions(found: Found) -> Iterator[Suggestion]:
+    for chunk in offered(found.ranking, found.searcher.learned.admission):
+        if chunk.provenance is not None and chunk.question is not None:
+            yield Suggestion(correction_id=chunk.provenance.correction_id, question=chunk.question)
 
 
 def _shown(passage: Passage) -> Shown:

@@ -100,6 +100,13 @@ class Delta(Body):
     text: str
 
 
+class SuggestionReply(Body):
+    """A corrected question that may be meant. Say so with feedback of the kind `meant`."""
+
+    correction_id: str
+    question: str
+
+
 class ChatReply(Body):
     interaction_id: str
     answer: str
@@ -109,6 +116,7 @@ class ChatReply(Body):
     canary: str | None
     answered: bool
     confidence: Confidence | None
+    suggestions: list[SuggestionReply]
 
 
 def chat_reply(interaction: Interaction) -> ChatReply:
@@ -121,6 +129,10 @@ def chat_reply(interaction: Interaction) -> ChatReply:
         canary=interaction.canary_id,
         answered=interaction.answered,
         confidence=interaction.confidence,
+        suggestions=[
+            SuggestionReply(correction_id=offered.correction_id, question=offered.question)
+            for offered in interaction.suggestions
+        ],
     )
 
 

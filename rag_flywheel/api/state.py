@@ -34,7 +34,7 @@ class State:
 
     def find(self, text: str) -> Sequence[Passage]:
         """The live version's passages for a text."""
-        return self.chat.search(text)[1]
+        return self.chat.search(text)[1].passages
 
     def quoted(self, spans: Sequence[Evidence], seen: VersionId | None) -> tuple[Evidence, ...]:
         """The spans with their quotes from the version that the person saw, where it is kept, or else the live one.

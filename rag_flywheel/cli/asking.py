@@ -58,6 +58,8 @@ def _answer(reply: Mapping[str, Any]) -> None:
     terminal.line(reply["answer"])
     for citation in reply["citations"]:
         terminal.line(f"  [{citation['number']}] {citation['title']} ({_place(citation)})", style="dim")
+    for offered in reply["suggestions"]:
+        terminal.line(f"did you mean: {offered['question']} (correction {offered['correction_id']})")
     terminal.line(f"interaction {reply['interaction_id']}, version {reply['version']}", style="dim")
 
 
@@ -66,8 +68,8 @@ def _explanation(said: Mapping[str, Any]) -> None:
     weights = (f"{name.replace('_', ' ')} {weight:.2f}" for name, weight in learned["fusion"].items())
     needed = "no known question is used"
     if admission is not None:
-        signs = (("+", "words", "words"), ("+", "answer", "question and answer"))
-        signs += (("-", "passage", "best passage"), ("-", "sentence", "nearest sentence"))
+        signs = [("+", "words", "words"), ("+", "answer", "question and answer")]
+        signs += [("-", "passage", "best passage"), ("-", "sentence", "nearest sentence")]
         weighed = [f" {sign} {admission[key]:.2f} x {name}" for sign, key, name in signs if admission[key]]
         above = f"cosine{''.join(weighed)} is above {admission['threshold']:.2f}"
         needed = f"a known question is used where {above}, and no passage is nearer"

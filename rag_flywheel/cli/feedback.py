@@ -20,7 +20,7 @@ def feedback(
         str,
         typer.Argument(
             help="thumb, stars, comment, issue, passage_relevance, missing_knowledge, "
-            "used, edited, abandoned, regenerated or citation_click."
+            "meant, used, edited, abandoned, regenerated or citation_click."
         ),
     ],
     value: Annotated[str, typer.Argument(help="As the kind wants it: up, 4, a text, true, or JSON.")] = "true",

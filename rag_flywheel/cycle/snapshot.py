@@ -15,8 +15,10 @@ from ingest.reading.raw import Skipped
 from ingest.reading.sources import SourceFile, fingerprint, list_files
 from rag_flywheel.domain import (
     AsideState,
+    Citation,
     CorrectionId,
     CorrectionState,
+    Document,
     Interaction,
     InteractionId,
     Json,
@@ -29,7 +31,7 @@ from rag_flywheel.domain import (
     questions_left_out,
 )
 from rag_flywheel.feedback import implicit
-from rag_flywheel.feedback.intake import confirmed
+from rag_flywheel.feedback.intake import confirmed, meant
 from rag_flywheel.services import Services
 
 SHAPING = ("ingest", "privacy", "embedder", "reranker", "retrieval", "guardrails")
@@ -75,14 +77,21 @@ def take_snapshot(services: Services, *, unfetched: Sequence[Skipped] = ()) -> S
     feedback = ledger.feedback(until=cutoff)
     aside = ledger.asides(until=cutoff)
     out = questions_left_out(aside)
-    good = [ledger.interaction(interaction_id) for interaction_id in confirmed(feedback) if interaction_id not in out]
+    chosen, standing = meant(feedback), accepted(reviewed)
+    good = [ledger.interaction(name) for name in confirmed(feedback) if name not in chosen]
+    good += [
+        _answered_by(document, ledger.interaction(name))
+        for document in standing.documents
+        for name, correction in chosen.items()
+        if document.provenance is not None and document.provenance.correction_id == correction
+    ]
     folder = golden.load_beir(config.resolve(config.golden)) if config.golden else []
     corrected = {
         entry.correction.interaction_id: ledger.interaction(entry.correction.interaction_id)
         for entry in reviewed
         if entry.verdict_state is CorrectionState.ACCEPTED
     }
-    praised = [interaction for interaction in good if interaction.answered and interaction.consent]
+    praised = [asked for asked in good if asked.answered and asked.consent and asked.interaction_id not in out]
     labelled = corrected.keys() | {interaction.interaction_id for interaction in praised}
     weights = {name: weight for name, weight in implicit.weights(feedback).items() if name in labelled}
     return _with_inputs(
@@ -92,7 +101,7 @@ def take_snapshot(services: Services, *, unfetched: Sequence[Skipped] = ()) -> S
             problems=tuple({problem.name: problem for problem in (*listing.skipped, *unfetched)}.values()),
             digests=fingerprint(listing.files),
             reviewed=tuple(reviewed),
-            accepted=accepted(reviewed),
+            accepted=standing,
             corrected=corrected,
             confirmed=tuple(praised),
             weights=weights,
@@ -103,6 +112,21 @@ def take_snapshot(services: Services, *, unfetched: Sequence[Skipped] = ()) -> S
             inputs="",
         )
     )
+
+
+def _answered_by(correction: Document, asked: Interaction) -> Interaction:
+    """The interaction as if the correction that was meant had answered it."""
+    text = correction.text
+    citation = Citation(
+        number=1,
+        document_id=correction.document_id,
+        title=correction.title,
+        text=text,
+        start=0,
+        end=len(text),
+        score=1.0,
+    )
+    return replace(asked, answered=True, answer=text, citations=(citation,))
 
 
 def without(

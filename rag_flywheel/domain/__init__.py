@@ -7,7 +7,7 @@ Every instant is a timezone-aware `datetime` in UTC. Every span counts character
 from rag_flywheel.domain.anchors import Fate, Followed
 from rag_flywheel.domain.asides import Aside, AsideState, Guardrail, ItemKind, Suspicion, questions_left_out
 from rag_flywheel.domain.checks import GROUP
-from rag_flywheel.domain.conversation import Citation, Confidence, Draft, Interaction, Question, Shown, Turn
+from rag_flywheel.domain.conversation import Citation, Confidence, Draft, Interaction, Question, Shown, Suggestion, Turn
 from rag_flywheel.domain.documents import Chunk, Document, Evidence, Provenance, Quote
 from rag_flywheel.domain.feedback import (
     IMPLICIT,
@@ -96,6 +96,7 @@ __all__ = [
     "Searched",
     "Shown",
     "Stage",
+    "Suggestion",
     "Suspicion",
     "Turn",
     "Verdict",

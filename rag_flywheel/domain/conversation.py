@@ -7,7 +7,7 @@ from typing import Literal
 
 from rag_flywheel.domain.checks import aware, named
 from rag_flywheel.domain.documents import Evidence
-from rag_flywheel.domain.ids import CanaryId, ChunkId, DocumentId, InteractionId, VersionId
+from rag_flywheel.domain.ids import CanaryId, ChunkId, CorrectionId, DocumentId, InteractionId, VersionId
 from rag_flywheel.domain.ranking import Scores
 
 
@@ -89,6 +89,14 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Suggestion:
+    """A corrected question that may be what the asker means: "Did you mean ...?"."""
+
+    correction_id: CorrectionId
+    question: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Interaction:
     """One question with its answer and how it was made. Texts are masked; they are empty without consent."""
 
@@ -111,6 +119,7 @@ class Interaction:
     group: str | None = None  # the group of people that the asker belongs to: a plan, a region, a team
     canary_id: CanaryId | None = None  # of the canary whose people the asker belongs to
     confidence: Confidence | None = None  # as of the draft
+    suggestions: tuple[Suggestion, ...] = ()  # best first
 
     def __post_init__(self) -> None:
         aware("asked", self.asked)

@@ -16,6 +16,7 @@ class FeedbackKind(StrEnum):
     ISSUE = "issue"  # text
     PASSAGE_RELEVANCE = "passage_relevance"  # {"document_id", "start"?, "end"?, "relevant"}
     MISSING_KNOWLEDGE = "missing_knowledge"  # text, or true
+    MEANT = "meant"  # the id of a suggested correction: its question is what the person meant
     USED = "used"  # true | false
     EDITED = "edited"  # the final text; also becomes a correction
     ABANDONED = "abandoned"  # true | false

@@ -58,6 +58,7 @@ class Admission:
     passage: float = 0.0  # weight of the best passage's cosine, which counts against the known question
     sentence: float = 0.0  # weight of the nearest sentence's cosine, which counts against it too
     answer: float = 0.0  # weight of the cosine of the query and the known question together with its answer
+    offered: float | None = None  # fit above which a corrected question is asked back for, where none is taken
 
 
 UNTUNED: Mapping[str, float] = MappingProxyType({"dense_margin": 7.0, "sparse_share": 6.0, "sentence_margin": 10.5})

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from rag_flywheel.domain import (
     IMPLICIT,
+    CorrectionId,
     DocumentId,
     Evidence,
     Feedback,
@@ -103,6 +104,15 @@ def confirmed(feedback: Sequence[Feedback]) -> list[InteractionId]:
     return [interaction for interaction in good if interaction not in bad]
 
 
+def meant(feedback: Sequence[Feedback]) -> dict[InteractionId, CorrectionId]:
+    """The correction whose question a person said they meant, the latest word of each interaction."""
+    return {
+        signal.interaction_id: CorrectionId(signal.value)
+        for signal in sorted(feedback, key=lambda signal: signal.given)
+        if signal.kind is FeedbackKind.MEANT and isinstance(signal.value, str)
+    }
+
+
 def _stage(interaction: Interaction, ledger: Conversations, minimum_similarity: float) -> Stage:
     spans = [
         span
@@ -141,6 +151,10 @@ def _checked_value(kind: FeedbackKind, value: Json, interaction: Interaction, re
         if value in numbers or (value >= 1 and not interaction.consent):
             return value
         raise InvalidInput(f"citation_click {value} is none of the answer's citations, which are {numbers}")
+    if kind is FeedbackKind.MEANT and isinstance(value, str):
+        if value in (offered := [suggestion.correction_id for suggestion in interaction.suggestions]):
+            return value
+        raise InvalidInput(f"meant names none of the answer's suggestions, which are {offered}")
     if kind is FeedbackKind.PASSAGE_RELEVANCE and isinstance(value, dict):
         return _checked_relevance(value, redactor)
     raise InvalidInput(
@@ -155,6 +169,7 @@ _EXPECTED = {
     FeedbackKind.ISSUE: "a text",
     FeedbackKind.PASSAGE_RELEVANCE: '{"document_id": text, "relevant": true or false, "start"?, "end"?: numbers}',
     FeedbackKind.MISSING_KNOWLEDGE: "a text, true or false",
+    FeedbackKind.MEANT: "the correction_id of one of the answer's suggestions",
     FeedbackKind.USED: "true or false",
     FeedbackKind.EDITED: "the final text",
     FeedbackKind.ABANDONED: "true or false",

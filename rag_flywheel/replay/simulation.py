@@ -205,7 +205,7 @@ class _Simulation:
             corrections.Submission(interaction_id=interaction.interaction_id, answer=ask.answer, user=_name(ask)),
             ledger=services.ledger,
             redactor=services.redactor,
-            find=lambda text: self.chat.search(text)[1],
+            find=lambda text: self.chat.search(text)[1].passages,
             quoted=lambda spans, seen: tuple(spans),  # the documents of a replay never change
             at=services.now(),
             new_id=services.new_id,

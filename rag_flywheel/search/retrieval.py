@@ -13,12 +13,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rag_flywheel.domain import UNTUNED, Candidate, Chunk, Passage
+from rag_flywheel.domain import UNTUNED, Admission, Candidate, Chunk, Passage
 from rag_flywheel.ports import Reranker, Vectors
 from rag_flywheel.search.admission import Fitting, best_cosine, fits, is_admitted, with_known
 from rag_flywheel.search.fusion import features, fuse
 from rag_flywheel.search.twins import joined
 from rag_flywheel.search.versions import Searcher
+
+OFFERED_AT_MOST = 3  # more are no help to whoever has to choose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,17 @@ def rank(
         admitted=tuple(admitted),
         kept_out=tuple(fitting for fitting in known if fitting not in admitted),
     )
+
+
+def offered(ranking: Ranking, admission: Admission | None) -> list[Chunk]:
+    """Corrected questions to ask back for, best first: near, where no known question is near enough to be taken. One
+    for each answer. What people merely confirmed is not among them: nobody has reviewed how they put it.
+    """
+    if ranking.admitted or admission is None or admission.offered is None:
+        return []
+    near = [fitting.candidate.chunk for fitting in ranking.kept_out if fitting.fit > admission.offered]
+    by_answer = {chunk.span: chunk for chunk in reversed(near) if chunk.provenance and not chunk.confirmed}
+    return [chunk for chunk in near if by_answer.get(chunk.span) is chunk][:OFFERED_AT_MOST]
 
 
 def _answers(admitted: Sequence[Fitting]) -> list[Fitting]:

@@ -9,13 +9,13 @@ import pytest
 from fastapi.testclient import TestClient
 
 from rag_flywheel.api.app import create_app
-from rag_flywheel.domain import Draft, Passage, Searched, Turn
+from rag_flywheel.domain import Admission, Draft, LearnedRanking, Passage, Searched, Turn
 from rag_flywheel.errors import LanguageModelUnavailable
 from rag_flywheel.services import Services
 from tests.fakes.services import publish, services
 
 QUESTION = "How do I put the previous version back?"
-FIELDS = {"interaction_id", "answer", "citations", "version", "arm", "canary", "answered", "confidence"}
+FIELDS = {"interaction_id", "answer", "citations", "version", "arm", "canary", "answered", "confidence", "suggestions"}
 CITATION_FIELDS = {"number", "document_id", "title", "text", "start", "end", "score", "also"}
 
 
@@ -54,6 +54,26 @@ def test_a_reply_has_exactly_the_promised_fields(http: TestClient) -> None:
     [citation] = said["citations"]
     assert (citation["number"], citation["document_id"], citation["title"]) == (1, "rollback", "Rollback")
     assert citation["text"] in "To put the previous version back, run rag-flywheel rollback. It takes one second."
+
+
+def test_near_corrections_are_suggested_and_a_choice_is_taken_as_feedback(tmp_path: Path) -> None:
+    made = services(tmp_path)
+    publish(
+        made,
+        "v1",
+        corrections={"theme": ("Is there a dark theme?", "No.")},
+        learned=LearnedRanking(admission=Admission(threshold=2.0, words=0.0, offered=0.3)),
+    )
+    http = TestClient(create_app(made))
+    said = http.post("/chat", json={"question": "Is there a dark theme for zebras?"}).json()
+    assert said["suggestions"] == [{"correction_id": "theme", "question": "Is there a dark theme?"}]
+    choice = {"interaction_id": said["interaction_id"], "kind": "meant", "value": "theme"}
+    assert http.post("/feedback", json=choice).status_code == 201
+    assert http.post("/feedback", json=choice | {"value": "another"}).status_code == 422
+    private = http.post("/chat", json={"question": "Is there a dark theme for zebras?", "consent": False}).json()
+    assert private["suggestions"] == said["suggestions"]
+    refused = http.post("/feedback", json=choice | {"interaction_id": private["interaction_id"]})
+    assert refused.status_code == 422
 
 
 def test_the_id_in_the_reply_is_the_recorded_interactions(http: TestClient, made: Services) -> None:
@@ -199,11 +219,13 @@ def test_a_failure_in_the_midst_of_a_stream_is_its_last_event(tmp_path: Path) ->
     assert events(reply.text)[-1][1]["error"] == "LanguageModelUnavailable"
 
 
-def test_an_answer_that_broke_off_is_not_recorded(tmp_path: Path) -> None:
+def test_an_answer_that_broke_off_is_recorded_as_far_as_it_came(tmp_path: Path) -> None:
     made = services(tmp_path, generator=Failing(pieces=2))
     publish(made, "v1")
-    TestClient(create_app(made)).post("/chat", json={"question": QUESTION, "stream": True})
-    assert made.ledger.interactions(limit=1) == []
+    reply = TestClient(create_app(made)).post("/chat", json={"question": QUESTION, "stream": True})
+    said = "".join(data["text"] for name, data in events(reply.text) if name == "delta")
+    [broken] = made.ledger.interactions(limit=2)
+    assert (broken.answer, broken.citations) == (said, ())
 
 
 def test_health_names_the_live_version(http: TestClient, made: Services) -> None:

@@ -32,7 +32,20 @@ HERE = Path(__file__).parent
 CUT = {"interleaved", "team"}
 """Fields that are gone: of canaries, and of passages that an answer showed."""
 ADDED = {
-    *("quote", "sentence", "followed", "renamed", "also", "repeated", "tail", "guardrail", "overrules"),
+    *(
+        "quote",
+        "sentence",
+        "answer",
+        "offered",
+        "suggestions",
+        "followed",
+        "renamed",
+        "also",
+        "repeated",
+        "tail",
+        "guardrail",
+        "overrules",
+    ),
     *("confidence", "refusal"),
 }
 """Fields that the older release did not have: of spans that people named, of scores, of manifests, of reviews, and of

@@ -18,7 +18,8 @@ def test_ask_prints_what_the_api_returns(run: Run, url: str) -> None:
     code, out, _ = run("--url", url, "ask", QUESTION, "--user", "ada", "--json")
     assert code == 0
     said = json.loads(out)
-    assert set(said) == {"interaction_id", "answer", "citations", "version", "arm", "canary", "answered", "confidence"}
+    fields = {"interaction_id", "answer", "citations", "version", "arm", "canary", "answered", "confidence"}
+    assert set(said) == fields | {"suggestions"}
     assert said["citations"][0]["document_id"] == "rollback"
 
 

@@ -92,6 +92,51 @@ def test_a_confirmed_question_that_is_set_aside_or_dropped_is_left_out(made: Ser
     assert (after.inputs == before.inputs) == (state is AsideState.ASIDE), "rulings are among the inputs"
 
 
+def chose(made: Services, name: str, correction_id: str, *, consent: bool = True) -> None:
+    """Somebody whose question was refused chose a suggestion."""
+    made.ledger.add_interaction(interaction(name, question=f"{name} in my words?", answered=False, consent=consent))
+    made.ledger.add_feedback(
+        Feedback(
+            feedback_id=FeedbackId(f"meant {name}"),
+            interaction_id=InteractionId(name),
+            given=EARLIER,
+            user=None,
+            kind=FeedbackKind.MEANT,
+            value=correction_id,
+        )
+    )
+
+
+def test_whoever_chose_a_suggestion_leads_their_own_words_to_that_correction(made: Services) -> None:
+    made.ledger.add_interaction(interaction("asked", question="How is it lit?"))
+    said = correction("c1", of="asked", question="How is it lit?", answer="With the button.", submitted=EARLIER)
+    made.ledger.add_correction(said)
+    chose(made, "cold shower", "c1")
+    assert take_snapshot(made).confirmed == (), "the correction is not accepted"
+    made.ledger.add_review(review("c1", reviewed=EARLIER))
+    before = take_snapshot(made)
+    [asked] = before.confirmed
+    assert (asked.query, asked.answer) == ("cold shower in my words?", "With the button.")
+    assert [citation.document_id for citation in asked.citations] == ["correction:c1"]
+    chose(made, "without consent", "c1", consent=False)
+    assert take_snapshot(made).confirmed == before.confirmed
+
+
+def test_a_choice_counts_instead_of_the_praise_of_the_same_answer(made: Services) -> None:
+    praise(made, "good", "How do I light the boiler?")
+    made.ledger.add_feedback(
+        Feedback(
+            feedback_id=FeedbackId("meant"),
+            interaction_id=InteractionId("good"),
+            given=EARLIER,
+            user=None,
+            kind=FeedbackKind.MEANT,
+            value="c9",
+        )
+    )
+    assert take_snapshot(made).confirmed == ()
+
+
 def test_without_a_correction_the_one_that_it_replaced_has_its_place_back_and_the_inputs_are_as_if_it_never_came(
     made: Services,
 ) -> None:

@@ -1,8 +1,20 @@
 """Signals about an answer: checked, masked, and what each of them is about."""
 
+from dataclasses import replace
+
 import pytest
 
-from rag_flywheel.domain import Feedback, FeedbackId, FeedbackKind, InteractionId, Json, Scores, Stage
+from rag_flywheel.domain import (
+    CorrectionId,
+    Feedback,
+    FeedbackId,
+    FeedbackKind,
+    InteractionId,
+    Json,
+    Scores,
+    Stage,
+    Suggestion,
+)
 from rag_flywheel.errors import InvalidInput, NotFound
 from rag_flywheel.feedback.intake import checked_text, confirmed
 from rag_flywheel.privacy.pseudonyms import pseudonym
@@ -135,6 +147,16 @@ def test_any_click_is_taken_where_citations_were_not_kept() -> None:
     assert say(ledger, "citation_click", 3).value == 3
     with pytest.raises(InvalidInput):
         say(ledger, "citation_click", 0)
+
+
+def test_a_choice_names_one_of_the_suggestions() -> None:
+    ledger = MemoryLedger()
+    offered = Suggestion(correction_id=CorrectionId("c1"), question="How do I roll back?")
+    ledger.add_interaction(replace(interaction(), suggestions=(offered,)))
+    assert say(ledger, "meant", "c1").value == "c1"
+    for wrong in ("c2", 1, True, {"correction_id": "c1"}):
+        with pytest.raises(InvalidInput, match="suggestions"):
+            say(ledger, "meant", wrong)
 
 
 # --- attribution ----------------------------------------------------------------------------------------------------

@@ -368,5 +368,14 @@ def test_errors_differ_in_the_threshold_alone() -> None:
     assert len({replace(admission, threshold=0.0) for admission in admissions}) == 1
 
 
+def test_what_is_asked_back_for_is_further_off_than_what_is_taken_and_nearer_than_most() -> None:
+    fits = crowd(5000)
+    others, found = asked(fits)
+    taken, cautious = calibrated([OWN], others, ITSELF | found, errors=[0.02, 0.01])
+    assert taken.offered is not None
+    assert float(np.mean(fits > taken.offered)) == pytest.approx(0.2, rel=0.1)
+    assert cautious.offered == taken.offered < taken.threshold < cautious.threshold
+
+
 def test_without_known_questions_no_error_has_an_admission() -> None:
     assert calibrated([], [lesson("o")], {"o": [passage(0.4)]}, errors=[0.2, 0.1]) == []

@@ -5,11 +5,21 @@ from dataclasses import replace
 
 import pytest
 
-from rag_flywheel.domain import UNTUNED, Admission, Candidate, LearnedRanking, Passage, Scores, VersionId
+from rag_flywheel.domain import (
+    UNTUNED,
+    Admission,
+    Candidate,
+    ChunkId,
+    InteractionId,
+    LearnedRanking,
+    Passage,
+    Scores,
+    VersionId,
+)
 from rag_flywheel.ports import Reranker
 from rag_flywheel.search.admission import fits, is_confirmed, is_known
 from rag_flywheel.search.fusion import DENSE, KNOWN, RERANK, SPARSE
-from rag_flywheel.search.retrieval import rank, retrieve
+from rag_flywheel.search.retrieval import OFFERED_AT_MOST, offered, rank, retrieve
 from rag_flywheel.search.versions import Searcher
 from tests.fakes.encoder import HashingEncoder
 from tests.fakes.rankings import ScriptedIndex, ScriptedReranker
@@ -107,6 +117,43 @@ def test_an_admitted_correction_stands_before_every_source_passage(fusion: dict[
     assert documents(passages) == ["correction:c", "a"]
     assert [passage.rank for passage in passages] == [1, 2]
     assert passages[0].score > passages[1].score
+
+
+def test_an_answer_that_speaks_of_what_is_asked_brings_its_question_near() -> None:
+    near = correction("c", 0.4)
+    near = replace(near, scores=replace(near.scores, answer=0.8))
+    passages = [found("a", dense=0.6), replace(found("b", dense=0.5), scores=Scores(dense=0.5, sentence=0.7))]
+    [fitting] = fits([near], passages, Admission(threshold=0.0, words=0.0, sentence=0.5, answer=0.75))
+    assert fitting.fit == pytest.approx(0.4 + 0.75 * 0.8 - 0.5 * 0.7)
+    assert (fitting.cosine, fitting.nearest) == (0.8, True)
+    [without] = fits([near], passages, Admission(threshold=0.0, words=0.0, sentence=0.5))
+    assert (without.cosine, without.nearest) == (0.4, False)
+
+
+# --- suggestions ------------------------------------------------------------------------------------------------------
+
+
+def suggested(candidates: Sequence[Candidate], admission: Admission | None) -> list[str]:
+    searching = searcher(candidates, LearnedRanking(admission=admission))
+    ranking = rank("q", searching.encoder.encode_queries(["q"])[0], searcher=searching)
+    return [chunk.document_id for chunk in offered(ranking, admission)]
+
+
+def test_corrections_that_are_near_but_not_near_enough_are_suggested_best_first() -> None:
+    near = [correction(name, cosine) for name, cosine in (("a", 0.6), ("b", 0.7), ("c", 0.5), ("far", 0.3))]
+    admission = replace(above(0.8), offered=0.4)
+    assert suggested(near, admission) == ["correction:b", "correction:a", "correction:c"]
+    assert suggested(near, replace(admission, threshold=0.65)) == [], "one is taken"
+    assert suggested(near, above(0.8)) == suggested(near, None) == []
+    assert len(suggested([correction(f"c{n}", 0.7) for n in range(9)], admission)) == OFFERED_AT_MOST
+
+
+def test_what_people_merely_confirmed_is_not_suggested() -> None:
+    other = correction("a", 0.6)
+    asked = replace(other.chunk, chunk_id=ChunkId("a?i7"), question="my own words", confirmed=InteractionId("i7"))
+    own_words = Candidate(chunk=asked, scores=Scores(question=0.7))
+    admission = replace(above(0.8), offered=0.4)
+    assert suggested([confirmed("b", 0.7), own_words, other], admission) == ["correction:a"]
 
 
 # --- confirmed answers ----------------------------------------------------------------------------------------------
