@@ -14,6 +14,7 @@ from rag_flywheel.domain.equivalence import is_traceable, same_question
 from rag_flywheel.ports import Vectors
 from rag_flywheel.search.admission import fits, with_known
 from rag_flywheel.search.fusion import features, fuse
+from rag_flywheel.search.retrieval import search
 from rag_flywheel.search.versions import Searcher
 
 PASSAGE = 0.5  # weight of the best passage's cosine; nothing but rewordings could teach it, and there are none
@@ -124,9 +125,7 @@ def _own(lesson: Lesson, searcher: Searcher, vectors: Mapping[str, Vectors]) -> 
 
 
 def _search(lesson: Lesson, searcher: Searcher, vectors: Mapping[str, Vectors], *, answering: bool) -> _Found | None:
-    found = searcher.index.search(
-        searcher.version, text=lesson.question, vector=vectors[lesson.question], limit=searcher.candidates
-    )
+    found = search(lesson.question, vectors[lesson.question], searcher=searcher)
     strange = [
         candidate for candidate in found if candidate.chunk.by_question and not _belongs(candidate.chunk, lesson)
     ]

@@ -1,27 +1,37 @@
 """BM25 as sparse vectors, one for both Qdrant adapters, so that they rank alike.
 
-A document's vector holds each term's saturated frequency, a query's holds ones, and the index multiplies by the terms'
-inverse document frequencies: their dot product is BM25 (Robertson and Zaragoza, 2009). Terms are lower-cased words
-without English stop words, stemmed by Snowball, as 31-bit hashes. A word with punctuation inside is several terms
-("usb-c" is "usb" and "c"), the same ones in document and query, and numbers are terms. Of scripts that put no blanks
-between words, such as Chinese, Japanese and Thai, each two neighbouring characters are a term, without a dictionary; of
-Korean too, whose particles are written with the word before them.
-Full-width and other compatibility forms are searched as the plain ones.
+A document's vector holds each term's saturated frequency, and the index multiplies by the terms' inverse document
+frequencies: with a query of ones their dot product is BM25 (Robertson and Zaragoza, 2009). Terms are lower-cased words
+without stop words, stemmed by Snowball, as 31-bit hashes; a passage's by the rules of its own language. A query's are
+those that it has in any of the version's languages, each as heavy as the likeliest language that it is a term in, and
+where there are several, a passage's language is a term too. Accents count in English alone: people leave them out.
+A language whose rules the vendor has not keeps its words as they are.
+
+A word with punctuation inside is several terms ("usb-c" is "usb" and "c"), the same ones in document and query, and
+numbers are terms. Of scripts that put no blanks between words, such as Chinese, Japanese and Thai, each two
+neighbouring characters are a term, without a dictionary; of Korean too, whose particles are written with the word
+before them. Full-width and other compatibility forms are searched as the plain ones.
 """
 
+import functools
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import pairwise
 
 import regex
-from qdrant_edge import Bm25, Bm25Config, SparseVector
+from qdrant_edge import Bm25, Bm25Config, DisabledStemmer, SparseVector, StopwordsSet
 
 from rag_flywheel.domain import Chunk
 
 K1 = 1.2  # how fast a term's further occurrences count less
 B = 0.75  # how much a text longer than the average is held back
-LANGUAGE = "english"
+ENGLISH = "en"  # and what a passage of a release counts as that knew no other language
 
+_KNOWN = "ar az bn ca da de el es eu fi fr he hu id it kk ne nl no pt ro ru sl sv tg tr"
+"""Languages whose rules the vendor has, besides English."""
+_WITHOUT_BLANKS = "zh ja ko th lo km my dz"
+"""Their words are pairs of characters; those in other letters among them are mostly English."""
+_NO_LANGUAGE = "und"  # as ISO 639-2 has it
 _IN_PAIRS = regex.compile(r"(?:[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]\p{M}*+)+")
 
 
@@ -30,31 +40,83 @@ class Sparse:
 
     def __init__(self, *, titles: bool) -> None:
         self._titles = titles
-        # The vendor has no tokeniser of its own, but without saturation and length the weights are plain frequencies.
-        self._frequencies = Bm25(Bm25Config(k=1e6, b=0.0, language=LANGUAGE))
-        self._queries = bm25(average=1.0)  # the average plays no part in a query
 
-    def text(self, chunk: Chunk) -> str:
+    def lengths(self, chunks: Iterable[Chunk]) -> list[float]:
+        """How many terms each passage has; `weights` needs their average over the whole version."""
+        # The vendor has no tokeniser of its own, but without saturation and length the weights are plain frequencies.
+        frequencies = functools.partial(_bm25, k=1e6, b=0.0, average=1.0)
+        return [sum(frequencies(_language(chunk)).embed_document(self._text(chunk)).values) for chunk in chunks]
+
+    def weights(self, *, average: float, languages: Collection[str]) -> Callable[[Chunk], SparseVector]:
+        """Passages to their vectors, in a version whose passages have `average` terms, 1 at least, in these
+        `languages`.
+        """
+        several = len({language or ENGLISH for language in languages}) > 1
+
+        def vector(chunk: Chunk) -> SparseVector:
+            language = _language(chunk)
+            found = _bm25(language, K1, B, max(average, 1.0)).embed_document(self._text(chunk))
+            if not several or not found.indices:
+                return found
+            return SparseVector(indices=[*found.indices, _mark(language)], values=[*found.values, 1.0])
+
+        return vector
+
+    def query(self, text: str, languages: Mapping[str, float]) -> SparseVector:
+        """Empty for a text of stop words alone. `languages`: as in `PassageIndex.search`."""
+        terms = _terms(text, languages)
+        if terms and len(languages) > 1:
+            terms |= {_mark(language): likely for language, likely in languages.items()}
+        return SparseVector(indices=list(terms), values=list(terms.values()))
+
+    def shared(self, query: str, languages: Mapping[str, float]) -> Callable[[str], float]:
+        """How much of its terms another text shares with the query: the Dice coefficient of the two sets, 0..1, where
+        a term counts as much as it weighs in the query's languages.
+        """
+        terms = _terms(query, languages)
+
+        def dice(text: str) -> float:
+            others = _terms(text, languages)
+            both = sum(weight for term, weight in terms.items() if term in others)
+            return 2 * both / (sum(terms.values()) + sum(others.values())) if terms or others else 0.0
+
+        return dice
+
+    def _text(self, chunk: Chunk) -> str:
         """What is searched of a passage."""
         return _in_terms(" ".join([chunk.title, *chunk.headings, chunk.text]) if self._titles else chunk.text)
 
-    def lengths(self, chunks: Iterable[Chunk]) -> list[float]:
-        """How many terms each passage has; `bm25` needs their average over the whole version."""
-        return [sum(self._frequencies.embed_document(self.text(chunk)).values) for chunk in chunks]
 
-    def query(self, text: str) -> SparseVector:
-        """Empty for a text of stop words alone."""
-        return self._queries.embed_query(_in_terms(text))
+def _language(chunk: Chunk) -> str:
+    return chunk.language or ENGLISH
 
-    def shared(self, query: SparseVector) -> Callable[[str], float]:
-        """How much of its terms another text shares with the query: the Dice coefficient of the two sets, 0..1."""
-        terms = set(query.indices)
 
-        def dice(text: str) -> float:
-            others = set(self.query(text).indices)
-            return 2 * len(terms & others) / (len(terms) + len(others)) if terms or others else 0.0
+def _terms(text: str, languages: Mapping[str, float]) -> dict[int, float]:
+    """The terms of a query, each with the likelihood of the likeliest language that it is a term in."""
+    prepared = _in_terms(text)
+    terms: dict[int, float] = {}
+    for language, likely in (languages or {ENGLISH: 1.0}).items():
+        for term in _bm25(language, K1, B, 1.0).embed_query(prepared).indices:  # the average plays no part in a query
+            terms[term] = max(terms.get(term, 0.0), likely)
+    return terms
 
-        return dice
+
+@functools.cache
+def _mark(language: str) -> int:
+    """The term that all passages of a language have, and no word is."""
+    [term] = _bm25(_NO_LANGUAGE, K1, B, 1.0).embed_query(f"zz0{language}0zz").indices
+    return term
+
+
+@functools.lru_cache(256)
+def _bm25(language: str, k: float, b: float, average: float) -> Bm25:
+    """The vendor's weights by the rules of a language."""
+    if language == ENGLISH or language in _WITHOUT_BLANKS.split():
+        return Bm25(Bm25Config(k=k, b=b, avg_len=average, language=ENGLISH))
+    if language in _KNOWN.split():
+        return Bm25(Bm25Config(k=k, b=b, avg_len=average, language=language, ascii_folding=True))
+    plain, none = DisabledStemmer(), StopwordsSet()
+    return Bm25(Bm25Config(k=k, b=b, avg_len=average, stemmer=plain, stopwords=none, ascii_folding=True))
 
 
 def _in_terms(text: str) -> str:
@@ -66,8 +128,3 @@ def _pairs(run: str) -> str:
     codes = [f"{ord(character):x}" for character in run]
     pairs = ["z".join(pair) for pair in pairwise(codes)] or codes
     return f" {' '.join(pairs)} "
-
-
-def bm25(*, average: float) -> Bm25:
-    """The weights for passages of `average` terms; an average below 1 counts as 1."""
-    return Bm25(Bm25Config(k=K1, b=B, avg_len=max(average, 1.0), language=LANGUAGE))

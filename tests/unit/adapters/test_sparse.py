@@ -1,12 +1,27 @@
 """Texts as BM25 sees them."""
 
+from dataclasses import replace
+
 import pytest
 
 from rag_flywheel.adapters.index.sparse import Sparse
+from rag_flywheel.domain import Chunk
+from tests.fakes.samples import chunk
 
 SPARSE = Sparse(titles=False)
 
 
+def passage(text: str, language: str) -> Chunk:
+    return replace(chunk("a#0", text=text), language=language)
+
+
+def terms(text: str, language: str, *languages: str) -> set[int]:
+    """Of a passage, in a version that has these languages too."""
+    weigh = SPARSE.weights(average=10.0, languages=[language, *languages])
+    return set(weigh(passage(text, language)).indices)
+
+
+@pytest.mark.parametrize("language", ["", "en", "ja", "zh", "th", "ko"])
 @pytest.mark.parametrize(
     ("question", "text", "other"),
     [
@@ -18,8 +33,73 @@ SPARSE = Sparse(titles=False)
     ],
 )
 def test_scripts_without_spaces_and_full_width_forms_are_searched_by_their_words(
-    question: str, text: str, other: str
+    question: str, text: str, other: str, language: str
 ) -> None:
-    shared = SPARSE.shared(SPARSE.query(question))
+    languages = {language: 1.0} if language else {}
+    shared = SPARSE.shared(question, languages)
     assert shared(text) > 0.15
     assert shared(text) > shared(other)
+    assert set(SPARSE.query(question, languages).indices) & terms(text, language)
+
+
+@pytest.mark.parametrize(
+    ("language", "question", "text", "silent"),
+    [
+        ("de", "Münze", "Der Automat nimmt Münzen.", "der die und"),
+        ("fr", "réglages", "Le réglage du volume.", "le la de et"),
+        ("es", "garantías", "La garantía dura tres años.", "la el de y"),
+        ("no", "innstillinger", "Innstillingen lagres.", ""),
+        ("pl", "umowa", "Umowa jest ważna.", ""),
+    ],
+)
+def test_a_passage_is_searched_by_the_stems_of_its_own_language_and_without_its_little_words(
+    language: str, question: str, text: str, silent: str
+) -> None:
+    asked = set(SPARSE.query(question, {language: 1.0}).indices)
+    assert asked & terms(text, language)
+    assert SPARSE.query(silent, {language: 1.0}).indices == []
+
+
+@pytest.mark.parametrize(
+    ("language", "question", "text"),
+    [("de", "Munze", "Die Münze klemmt."), ("fr", "resilier", "Résilier le contrat."), ("pt", "cartao", "O cartão.")],
+)
+def test_an_accent_that_is_left_out_loses_no_word_but_in_english(language: str, question: str, text: str) -> None:
+    assert set(SPARSE.query(question, {language: 1.0}).indices) & terms(text, language)
+    assert not set(SPARSE.query("cafe", {"en": 1.0}).indices) & terms("The café.", "en")
+
+
+def test_a_passage_without_a_language_has_the_terms_that_older_releases_gave_it() -> None:
+    text = "Wie die Münzen, so the coins."
+    assert terms(text, "") == terms(text, "en")
+    assert SPARSE.query(text, {}).indices == SPARSE.query(text, {"en": 1.0}).indices
+    assert SPARSE.query(text, {}).values == SPARSE.query(text, {"en": 1.0}).values
+
+
+def test_a_query_has_its_terms_in_every_language_of_the_version_each_as_heavy_as_its_likeliest_language() -> None:
+    query = SPARSE.query("Router", {"de": 1.0, "en": 0.1})
+    weight = dict(zip(query.indices, query.values, strict=True))
+    german, english = terms("Der Router.", "de", "en"), terms("The router.", "en", "de")
+    assert {round(weight[term], 6) for term in german & weight.keys()} == {1.0}
+    assert {round(weight[term], 6) for term in english & weight.keys()} == {0.1}
+    assert len(german & weight.keys()) == len(english & weight.keys()) == 2  # the word, and the language
+
+
+def test_a_version_in_one_language_has_no_term_for_it() -> None:
+    assert len(terms("Münze", "de")) == len(SPARSE.query("Münze", {"de": 1.0}).indices) == 1
+    assert len(terms("Münze", "de", "de", "en")) == 2
+    assert len(terms("coin", "en", "")) == 1
+
+
+def test_a_question_without_a_term_finds_nothing_though_its_language_is_known() -> None:
+    assert SPARSE.query("und die der", {"de": 1.0}).indices == []
+    assert SPARSE.query("?", {"de": 1.0, "en": 0.1}).indices == []
+
+
+def test_words_that_a_question_hardly_has_count_little_for_what_it_shares_with_another() -> None:
+    languages = {"en": 1.0, "de": 0.1}
+    alone = SPARSE.shared("How do I reset the router?", {"en": 1.0})
+    among = SPARSE.shared("How do I reset the router?", languages)
+    other = "How do I reset the remote?"
+    assert alone(other) == pytest.approx(0.5)
+    assert among(other) == pytest.approx(0.5, abs=0.12)
