@@ -44,6 +44,7 @@ class RankedPassageReply(Body):
     features: list[WeighedReply]
     correction_id: str | None
     confirmed: str | None
+    language: str | None
     shown: bool
     cited: bool | None
 
@@ -83,6 +84,7 @@ class ExplanationReply(Body):
     version: str
     live: bool
     learned: LearnedReply
+    languages: dict[str, float]
     repeated: bool | None
     passages: list[RankedPassageReply]
     questions: list[JudgedQuestionReply]
