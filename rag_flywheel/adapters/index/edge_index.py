@@ -179,7 +179,7 @@ class EdgeIndex:
         BM25 needs the average length of all passages in every weight, so it has a pass of its own over what the first
         one stored: the memory of a build does not grow with the version.
         """
-        count, lengths, languages = 0, list[float](), set[str]()
+        count, lengths = 0, []
         with _unwritten(version):
             shard.update(edge.UpdateOperation.create_field_index(points.KIND, edge.PayloadSchemaType.Keyword))
         for batch in points.pieces(batches):
@@ -194,11 +194,8 @@ class EdgeIndex:
             with _unwritten(version):
                 shard.update(edge.UpdateOperation.upsert_points(written))
             count += len(batch)
-            passages = [entry.chunk for entry in batch if not entry.chunk.by_question]
-            lengths += self._sparse.lengths(passages)
-            languages |= {passage.language for passage in passages}
-        average = sum(lengths) / max(len(lengths), 1)
-        weigh = self._sparse.weights(average=average, languages=languages)
+            lengths += self._sparse.lengths(entry.chunk for entry in batch if not entry.chunk.by_question)
+        weigh = self._sparse.weights(average=sum(lengths) / max(len(lengths), 1))
         for records in _scroll(shard, version, kind=points.PASSAGE):
             weights = [
                 edge.PointVectors(record.id, {points.SPARSE: weigh(points.chunk_of(record.payload, version))})

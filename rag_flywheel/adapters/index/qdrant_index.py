@@ -183,8 +183,7 @@ class QdrantIndex:
 
     def _write(self, version: VersionId, dimension: int, batches: Iterable[Sequence[Entry]]) -> int:
         """Store every entry and return their number; in two passes, as in `EdgeIndex`."""
-        collection, count = self._prefix + version, 0
-        lengths, languages = list[float](), set[str]()
+        collection, count, lengths = self._prefix + version, 0, []
         for batch in points.pieces(batches):
             written = [
                 models.PointStruct(
@@ -197,11 +196,8 @@ class QdrantIndex:
             with _translated(version):
                 self._client.upsert(collection, written, wait=True)
             count += len(batch)
-            passages = [entry.chunk for entry in batch if not entry.chunk.by_question]
-            lengths += self._sparse.lengths(passages)
-            languages |= {passage.language for passage in passages}
-        average = sum(lengths) / max(len(lengths), 1)
-        weigh = self._sparse.weights(average=average, languages=languages)
+            lengths += self._sparse.lengths(entry.chunk for entry in batch if not entry.chunk.by_question)
+        weigh = self._sparse.weights(average=sum(lengths) / max(len(lengths), 1))
         for records in self._scroll(collection, version, kind=points.PASSAGE):
             weights = []
             for record in records:

@@ -3,9 +3,9 @@
 A document's vector holds each term's saturated frequency, and the index multiplies by the terms' inverse document
 frequencies: with a query of ones their dot product is BM25 (Robertson and Zaragoza, 2009). Terms are lower-cased words
 without stop words, stemmed by Snowball, as 31-bit hashes; a passage's by the rules of its own language. A query's are
-those that it has in any of the version's languages, each as heavy as the likeliest language that it is a term in, and
-where there are several, a passage's language is a term too. Accents count in English alone: people leave them out.
-A language whose rules the vendor has not keeps its words as they are.
+those that it has in any of the version's languages, each as heavy as the likeliest language that it is a term in.
+Accents count in English alone: people leave them out. A language whose rules the vendor has not keeps its words as they
+are.
 
 A word with punctuation inside is several terms ("usb-c" is "usb" and "c"), the same ones in document and query, and
 numbers are terms. Of scripts that put no blanks between words, such as Chinese, Japanese and Thai, each two
@@ -15,7 +15,7 @@ before them. Full-width and other compatibility forms are searched as the plain 
 
 import functools
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 
 import regex
@@ -31,7 +31,6 @@ _KNOWN = "ar az bn ca da de el es eu fi fr he hu id it kk ne nl no pt ro ru sl s
 """Languages whose rules the vendor has, besides English."""
 _WITHOUT_BLANKS = "zh ja ko th lo km my dz"
 """Their words are pairs of characters; those in other letters among them are mostly English."""
-_NO_LANGUAGE = "und"  # as ISO 639-2 has it
 _IN_PAIRS = regex.compile(r"(?:[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]\p{M}*+)+")
 
 
@@ -47,26 +46,14 @@ class Sparse:
         frequencies = functools.partial(_bm25, k=1e6, b=0.0, average=1.0)
         return [sum(frequencies(_language(chunk)).embed_document(self._text(chunk)).values) for chunk in chunks]
 
-    def weights(self, *, average: float, languages: Collection[str]) -> Callable[[Chunk], SparseVector]:
-        """Passages to their vectors, in a version whose passages have `average` terms, 1 at least, in these
-        `languages`.
-        """
-        several = len({language or ENGLISH for language in languages}) > 1
-
-        def vector(chunk: Chunk) -> SparseVector:
-            language = _language(chunk)
-            found = _bm25(language, K1, B, max(average, 1.0)).embed_document(self._text(chunk))
-            if not several or not found.indices:
-                return found
-            return SparseVector(indices=[*found.indices, _mark(language)], values=[*found.values, 1.0])
-
-        return vector
+    def weights(self, *, average: float) -> Callable[[Chunk], SparseVector]:
+        """Passages to their vectors, in a version whose passages have `average` terms; below 1 counts as 1."""
+        weigh = functools.partial(_bm25, k=K1, b=B, average=max(average, 1.0))
+        return lambda chunk: weigh(_language(chunk)).embed_document(self._text(chunk))
 
     def query(self, text: str, languages: Mapping[str, float]) -> SparseVector:
         """Empty for a text of stop words alone. `languages`: as in `PassageIndex.search`."""
         terms = _terms(text, languages)
-        if terms and len(languages) > 1:
-            terms |= {_mark(language): likely for language, likely in languages.items()}
         return SparseVector(indices=list(terms), values=list(terms.values()))
 
     def shared(self, query: str, languages: Mapping[str, float]) -> Callable[[str], float]:
@@ -92,20 +79,27 @@ def _language(chunk: Chunk) -> str:
 
 
 def _terms(text: str, languages: Mapping[str, float]) -> dict[int, float]:
-    """The terms of a query, each with the likelihood of the likeliest language that it is a term in."""
+    """The terms of a query, each with the likelihood of the likeliest language that it is a term in.
+
+    A word that says nothing in the likeliest language is none in a language that the query hardly is in: the German
+    "die" finds no dying batteries.
+    """
     prepared = _in_terms(text)
+    told = languages or {ENGLISH: 1.0}
+    least, most = min(told.values()), max(told.values())
+    saying = prepared
+    if least < most:
+        likeliest = [language for language, likely in told.items() if likely == most]
+        saying = " ".join(word for word in prepared.split() if any(_found(word, language) for language in likeliest))
     terms: dict[int, float] = {}
-    for language, likely in (languages or {ENGLISH: 1.0}).items():
-        for term in _bm25(language, K1, B, 1.0).embed_query(prepared).indices:  # the average plays no part in a query
+    for language, likely in told.items():
+        for term in _found(saying if likely == least else prepared, language):
             terms[term] = max(terms.get(term, 0.0), likely)
     return terms
 
 
-@functools.cache
-def _mark(language: str) -> int:
-    """The term that all passages of a language have, and no word is."""
-    [term] = _bm25(_NO_LANGUAGE, K1, B, 1.0).embed_query(f"zz0{language}0zz").indices
-    return term
+def _found(text: str, language: str) -> Sequence[int]:
+    return _bm25(language, K1, B, 1.0).embed_query(text).indices  # the average plays no part in a query
 
 
 @functools.lru_cache(256)
