@@ -25,10 +25,11 @@ from rag_flywheel.domain import Chunk
 
 K1 = 1.2  # how fast a term's further occurrences count less
 B = 0.75  # how much a text longer than the average is held back
+READ = 4_000  # characters of a query that are searched in other languages than the likeliest
 ENGLISH = "en"  # and what a passage of a release counts as that knew no other language
 
-_KNOWN = "ar az bn ca da de el es eu fi fr he hu id it kk ne nl no pt ro ru sl sv tg tr"
-"""Languages whose rules the vendor has, besides English."""
+_KNOWN = "ar az bn ca da de el en es eu fi fr he hu id it kk ne nl no pt ro ru sl sv tg tr"
+"""Languages whose rules the vendor has."""
 _WITHOUT_BLANKS = "zh ja ko th lo km my dz"
 """Their words are pairs of characters; those in other letters among them are mostly English."""
 _IN_PAIRS = regex.compile(r"(?:[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]\p{M}*+)+")
@@ -44,12 +45,12 @@ class Sparse:
         """How many terms each passage has; `weights` needs their average over the whole version."""
         # The vendor has no tokeniser of its own, but without saturation and length the weights are plain frequencies.
         frequencies = functools.partial(_bm25, k=1e6, b=0.0, average=1.0)
-        return [sum(frequencies(_language(chunk)).embed_document(self._text(chunk)).values) for chunk in chunks]
+        return [sum(frequencies(_rules(chunk.language)).embed_document(self._text(chunk)).values) for chunk in chunks]
 
     def weights(self, *, average: float) -> Callable[[Chunk], SparseVector]:
         """Passages to their vectors, in a version whose passages have `average` terms; below 1 counts as 1."""
         weigh = functools.partial(_bm25, k=K1, b=B, average=max(average, 1.0))
-        return lambda chunk: weigh(_language(chunk)).embed_document(self._text(chunk))
+        return lambda chunk: weigh(_rules(chunk.language)).embed_document(self._text(chunk))
 
     def query(self, text: str, languages: Mapping[str, float]) -> SparseVector:
         """Empty for a text of stop words alone. `languages`: as in `PassageIndex.search`."""
@@ -74,10 +75,6 @@ class Sparse:
         return _in_terms(" ".join([chunk.title, *chunk.headings, chunk.text]) if self._titles else chunk.text)
 
 
-def _language(chunk: Chunk) -> str:
-    return chunk.language or ENGLISH
-
-
 def _terms(text: str, languages: Mapping[str, float]) -> dict[int, float]:
     """The terms of a query, each with the likelihood of the likeliest language that it is a term in.
 
@@ -85,30 +82,40 @@ def _terms(text: str, languages: Mapping[str, float]) -> dict[int, float]:
     "die" finds no dying batteries.
     """
     prepared = _in_terms(text)
-    told = languages or {ENGLISH: 1.0}
+    told: dict[str, float] = {}
+    for language, likely in (languages or {ENGLISH: 1.0}).items():
+        told[_rules(language)] = max(told.get(_rules(language), 0.0), likely)
     least, most = min(told.values()), max(told.values())
-    saying = prepared
+    searched = dict.fromkeys(told.values(), prepared[:READ]) | {most: prepared}
     if least < most:
-        likeliest = [language for language, likely in told.items() if likely == most]
-        saying = " ".join(word for word in prepared.split() if any(_found(word, language) for language in likeliest))
+        likeliest = [rules for rules, likely in told.items() if likely == most]
+        saying = [word for word in searched[least].split() if any(_found(word, rules) for rules in likeliest)]
+        searched[least] = " ".join(saying)
     terms: dict[int, float] = {}
-    for language, likely in told.items():
-        for term in _found(saying if likely == least else prepared, language):
+    for rules, likely in told.items():
+        for term in _found(searched[likely], rules):
             terms[term] = max(terms.get(term, 0.0), likely)
     return terms
 
 
-def _found(text: str, language: str) -> Sequence[int]:
-    return _bm25(language, K1, B, 1.0).embed_query(text).indices  # the average plays no part in a query
+def _found(text: str, rules: str) -> Sequence[int]:
+    return _bm25(rules, K1, B, 1.0).embed_query(text).indices  # the average plays no part in a query
+
+
+def _rules(language: str) -> str:
+    """The language by whose rules words are searched; empty: by none."""
+    if not language or language in _WITHOUT_BLANKS.split():
+        return ENGLISH
+    return language if language in _KNOWN.split() else ""
 
 
 @functools.lru_cache(256)
-def _bm25(language: str, k: float, b: float, average: float) -> Bm25:
-    """The vendor's weights by the rules of a language."""
-    if language == ENGLISH or language in _WITHOUT_BLANKS.split():
+def _bm25(rules: str, k: float, b: float, average: float) -> Bm25:
+    """The vendor's weights."""
+    if rules == ENGLISH:
         return Bm25(Bm25Config(k=k, b=b, avg_len=average, language=ENGLISH))
-    if language in _KNOWN.split():
-        return Bm25(Bm25Config(k=k, b=b, avg_len=average, language=language, ascii_folding=True))
+    if rules:
+        return Bm25(Bm25Config(k=k, b=b, avg_len=average, language=rules, ascii_folding=True))
     plain, none = DisabledStemmer(), StopwordsSet()
     return Bm25(Bm25Config(k=k, b=b, avg_len=average, stemmer=plain, stopwords=none, ascii_folding=True))
 

@@ -96,6 +96,13 @@ def test_a_question_without_a_term_finds_nothing_though_its_language_is_known() 
     assert SPARSE.query("?", {"de": 1.0, "en": 0.1}).indices == []
 
 
+def test_a_long_question_is_searched_whole_in_its_likeliest_language_alone() -> None:
+    query = SPARSE.query("word " * 2_000 + "Routern", {"de": 0.3, "nl": 0.1, "en": 1.0})
+    alone = SPARSE.query("word " * 2_000 + "Routern", {"en": 1.0})
+    assert set(query.indices) - set(alone.indices) <= set(SPARSE.query("word", {"de": 1.0, "nl": 1.0}).indices)
+    assert set(alone.indices) <= set(query.indices)
+
+
 def test_words_that_a_question_hardly_has_count_little_for_what_it_shares_with_another() -> None:
     languages = {"en": 1.0, "de": 0.1}
     alone = SPARSE.shared("How do I reset the router?", {"en": 1.0})
