@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import TypeAdapter
 
-from ingest import chunking
+from ingest import chunking, languages
 from ingest.chunking import chunk, hide
 from ingest.cleaning import screening
 from ingest.cleaning.duplicates import alike, deduplicate
@@ -28,9 +28,9 @@ from rag_flywheel.domain import Chunk, Counts, Document, DocumentId
 from rag_flywheel.ports import Cache, Encoder, Entry, Redactor, TokenCounter, Vectors
 from rag_flywheel.search.texts import searched_text, sentence_texts
 
-RULES = f"5|{screening.RULES}|{chunking.RULES}"
+RULES = f"6|{screening.RULES}|{chunking.RULES}"
 """Changes whenever the same bytes could come to other chunks: caches and the digest of a version's inputs know it."""
-VECTORS = "3"
+VECTORS = "4"
 """Changes whenever the same chunks could come to other vectors: the digest of a version's inputs knows it."""
 EMBEDDED_AT_ONCE = 128
 _LIMITS = {"file_seconds", "file_memory_mb", "file_unpacked_mb"}
@@ -121,7 +121,7 @@ def collect(
     public = {file.name for file in files if file.source.trust == "public"}
     kept, duplicates = deduplicate(sorted(named, key=lambda document: document.source in public))  # official ones first
     return Corpus(
-        documents=tuple(kept),
+        documents=tuple(languages.of_corpus(kept)),
         skipped=(*skipped, *clashes, *duplicates),
         removed=tuple(removed),
         alike=tuple(Alike(documents=group) for group in alike(kept, settings.near_duplicate)),
@@ -191,9 +191,10 @@ def cut(
     documents: Sequence[Document], accepted: Accepted, *, skipped: int, settings: Ingest, counter: TokenCounter
 ) -> tuple[list[Chunk], Counts]:
     """The chunks of a version, superseded spans hidden, and how many there are of what."""
-    whole = [piece for document in documents for piece in chunk(document, settings, counter)]
+    whole = languages.of_chunks(documents, lambda document: chunk(document, settings, counter))
     shown = hide(whole, accepted.hidden, settings.minimum_words)
-    corrections = [piece for document in accepted.documents for piece in chunk(document, settings, counter)]
+    answers = languages.of_answers(accepted.documents, documents)
+    corrections = languages.of_chunks(answers, lambda document: chunk(document, settings, counter))
     counts = Counts(
         documents=len(documents),
         passages=len(shown),

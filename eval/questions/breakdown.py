@@ -4,7 +4,6 @@ A mean over all questions hides who is served badly. So each case is told which 
 that is written, and which group of people asked, where the application says so.
 """
 
-import functools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -12,9 +11,7 @@ from pathlib import PurePosixPath
 
 from eval.questions.golden import ASKED, Case
 from rag_flywheel.domain import CORRECTION_PREFIX, Chunk, DocumentId, Interaction, InteractionId, ReviewedCorrection
-
-READ = 4_000  # characters of a document that its language is told from; a millisecond or two
-SURE = 0.8  # probability from which a language counts as told; guesses at tables, formulas and lists of names are below
+from rag_flywheel.search.languages import language_of
 
 
 def with_parts(cases: Sequence[Case], chunks: Iterable[Chunk], groups: Mapping[str, str]) -> list[Case]:
@@ -89,30 +86,6 @@ def parts(cases: Sequence[Case], minimum: int) -> Mapping[str, frozenset[str]]:
         for name, ids in sorted(values.items())
         if len(ids) >= minimum
     }
-
-
-def language_of(text: str) -> str | None:
-    """The ISO 639-1 code of the language that the text is written in, None where that is not clear.
-
-    By the first `READ` characters, with the naive Bayes model of Lui and Baldwin (langid.py, ACL 2012) as py3langid
-    trained it anew. A language that has no code of two letters is taken for the nearest one that has.
-    """
-    code, probability = _identifier()(text[:READ])
-    return code if probability >= SURE else None
-
-
-@functools.cache
-def _identifier() -> Callable[[str], tuple[str, float]]:
-    """Loading takes about a second and 90 MB, so only who needs it loads it, and once: it is a table that none writes.
-
-    An instance of our own, because the one that py3langid shares can be restricted by anybody.
-    """
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-    model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    model.set_languages([code for code in model.labels if len(code) == 2])
-    classify: Callable[[str], tuple[str, float]] = model.classify
-    return classify
 
 
 def _only(values: Iterable[str | None]) -> str | None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from rag_flywheel.domain import Candidate, Chunk, ChunkId, DocumentId, Passage, Scores, VersionId
 from rag_flywheel.ports import Entry, Vectors
-from rag_flywheel.search.retrieval import retrieve_by_vector
+from rag_flywheel.search.retrieval import retrieve_by_vector, search
 from rag_flywheel.search.texts import searched_text
 from rag_flywheel.search.versions import Searcher
 
@@ -194,7 +194,7 @@ def _corrections(signals: Sequence[Signal]) -> list[Signal]:
 
 
 def _search(searcher: Searcher, question: str, vector: Vectors) -> list[Candidate]:
-    found = searcher.index.search(searcher.version, text=question, vector=vector, limit=searcher.candidates)
+    found = search(question, vector, searcher=searcher)
     return [candidate for candidate in found if not candidate.chunk.by_question]
 
 

@@ -13,8 +13,9 @@ from ingest.cleaning.normalising import normalise
 from ingest.reading.raw import PAGE_BREAK, RawDocument, Removal, Skipped
 from rag_flywheel.domain import Document
 from rag_flywheel.ports import Redactor
+from rag_flywheel.search.languages import primary
 
-RULES = "3"  # raise it whenever the result of `clean` could change: caches are keyed by it
+RULES = "4"  # raise it whenever the result of `clean` could change: caches are keyed by it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,8 @@ def clean(raw: RawDocument) -> Cleaned | Skipped:
         title=title,
         text=text,
         source=raw.source,
+        language=primary(raw.language),
+        declared=raw.declared,
     )
     return Cleaned(document=document, removed=(*raw.removed, *furniture, *machine))
 

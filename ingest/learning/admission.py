@@ -14,6 +14,7 @@ from rag_flywheel.domain.equivalence import is_traceable, same_question
 from rag_flywheel.ports import Vectors
 from rag_flywheel.search.admission import fits, with_known
 from rag_flywheel.search.fusion import features, fuse
+from rag_flywheel.search.retrieval import search
 from rag_flywheel.search.versions import Searcher
 
 SENTENCE = 0.5  # weight of the nearest sentence's cosine: these two are learned from rewordings in nine domains,
@@ -89,7 +90,8 @@ def calibrate(
     found may still have been answered badly. Questions of which nobody can tell, as their answers are too short to be
     found in a passage, do not count.
 
-    Below the threshold, down to where OFFERED times the error is spent, a known question is asked back for.
+    Below the threshold, down to where OFFERED times the first error is spent, or it takes half of the questions, a known
+    question is asked back for.
 
     The weight of the words is half the ratio of the spreads of cosine and words over the same questions, so that it
     suits any embedder.
@@ -113,7 +115,7 @@ def calibrate(
     share = (seen + DOUBT * _expected(tried, pairs, len(strange))) / (len(asked) + DOUBT)
     spent = _to_gain(own, fusion) * min(1.0, known / WHOLE_FROM)
     thresholds = [float(tried[share <= error * spent].min(initial=ALWAYS)) for error in errors]
-    offered = float(tried[share <= OFFERED * errors[0] * spent].min(initial=ALWAYS))
+    offered = float(tried[share <= min(OFFERED * errors[0] * spent, HALF)].min(initial=ALWAYS))
     return [replace(weights, threshold=rising, offered=offered) for rising in accumulate(thresholds, max)]
 
 
@@ -152,9 +154,7 @@ def _own(lesson: Lesson, searcher: Searcher, vectors: Mapping[str, Vectors]) -> 
 
 
 def _search(lesson: Lesson, searcher: Searcher, vectors: Mapping[str, Vectors], *, answering: bool) -> _Found | None:
-    found = searcher.index.search(
-        searcher.version, text=lesson.question, vector=vectors[lesson.question], limit=searcher.candidates
-    )
+    found = search(lesson.question, vectors[lesson.question], searcher=searcher)
     strange = [
         candidate for candidate in found if candidate.chunk.by_question and not _belongs(candidate.chunk, lesson)
     ]

@@ -24,6 +24,7 @@ class Content:
     title: str
     text: str  # pages, where the format has them, are divided by PAGE_BREAK
     removed: tuple[Removal, ...] = ()
+    language: str = ""  # the tag that the file itself names, which may be left over from a template
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,8 @@ class RawDocument:
     text: str
     source: str  # the file's name
     removed: tuple[Removal, ...] = ()
+    language: str = ""  # a tag such as de or pt-BR, as the file or its source names it
+    declared: bool = False  # whether its source does
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -117,7 +117,7 @@ def fingerprint(files: Iterable[SourceFile]) -> dict[str, str]:
 def read(file: SourceFile, part: Part | None = None) -> tuple[list[RawDocument], list[Skipped]]:
     """The documents that the file, or a part of it, holds, in their order, and what of it could not be read."""
     documents, skipped = formats.read(file.name, file.path, part)
-    return [_titled(document, file) for document in documents], skipped
+    return [_declared(_titled(document, file), file.source.language) for document in documents], skipped
 
 
 def _titled(document: RawDocument, file: SourceFile) -> RawDocument:
@@ -127,6 +127,10 @@ def _titled(document: RawDocument, file: SourceFile) -> RawDocument:
         return document
     only = file.alone and document.document_id == file.name
     return replace(document, title=title if only or not document.title else f"{title}: {document.title}")
+
+
+def _declared(document: RawDocument, language: str) -> RawDocument:
+    return replace(document, language=language, declared=True) if language else document
 
 
 def unique(documents: Iterable[AnyDocument]) -> tuple[list[AnyDocument], list[Skipped]]:

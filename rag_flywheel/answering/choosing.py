@@ -130,7 +130,7 @@ def candidates(passages: Sequence[Passage]) -> list[Sentence]:
     found = []
     for passage in connected(_read(passages)):
         markup = read_markup(passage.chunk.text, address=_address(passage.chunk))
-        for place, quotable in enumerate(quotables(markup)):
+        for place, quotable in enumerate(quotables(markup, passage.chunk.language)):
             sentence = Sentence(passage=passage, markup=markup, quotable=quotable, place=place)
             if sentence.text not in seen:
                 seen.add(sentence.text)

@@ -37,6 +37,7 @@ from rag_flywheel.feedback.implicit import rank_cited
 from rag_flywheel.ports import PLACEHOLDER, Versions
 from rag_flywheel.search.admission import Fitting, is_admitted
 from rag_flywheel.search.fusion import FEATURES, RRF
+from rag_flywheel.search.languages import likely
 from rag_flywheel.search.retrieval import Ranking, rank
 from rag_flywheel.search.versions import open_version
 
@@ -68,6 +69,7 @@ class RankedPassage:
     features: tuple[Weighed, ...]  # none where a known question led to it: it is admitted and not weighed
     correction_id: CorrectionId | None  # None for a source passage
     confirmed: InteractionId | None  # whose confirmed answer led to it; None as well where that is not known any more
+    language: str | None  # None where the version could not be searched again, or is of a release that told none
     shown: bool  # whether the generator saw it
     cited: bool | None  # None where the citations were not kept
 
@@ -100,6 +102,7 @@ class Explanation:
     version: VersionId
     live: bool  # whether that version is live now
     learned: LearnedRanking
+    languages: Mapping[str, float]  # of the version, with how likely the query is in each, relative to the likeliest
     repeated: bool | None  # whether the search gave the recorded ranking again, None where there was none
     passages: tuple[RankedPassage, ...]  # best first
     questions: tuple[JudgedQuestion, ...]  # the admitted ones first, then those kept out; best fit first
@@ -127,6 +130,7 @@ def explain(interaction_id: InteractionId, *, chat: Chat, limit: int) -> Explana
         version=interaction.version_id,
         live=chat.index.live() == interaction.version_id,
         learned=learned,
+        languages=likely(interaction.query, record.manifest.languages) if interaction.query else {},
         repeated=None if ranking is None else differs is None,
         passages=tuple(_passages(interaction, ranking, learned.fusion)[:limit]),
         questions=tuple(questions[:limit]),
@@ -234,6 +238,7 @@ def _passage(
         features=features,
         correction_id=_correction_id(place.document_id),
         confirmed=None if chunk is None else chunk.confirmed,
+        language=None if chunk is None else chunk.language or None,
         shown=shown,
         cited=cited,
     )

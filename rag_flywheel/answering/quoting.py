@@ -45,8 +45,8 @@ class Quotable:
     refers: bool = False  # it only says where to read on
 
 
-def quotables(markup: Markup) -> list[Quotable]:
-    """All of a text, in order. Headings are none, and nothing goes on over one.
+def quotables(markup: Markup, language: str = "") -> list[Quotable]:
+    """All of a text in that language, in order. Headings are none, and nothing goes on over one.
 
     A line with a colon or a question goes with what follows, the steps of a list that code divides are one list, and
     code goes with the sentence before it, or, below a heading, with the one after it.
@@ -57,7 +57,7 @@ def quotables(markup: Markup) -> list[Quotable]:
         if block.kind is Kind.HEADING:
             below = True
             continue
-        for start, end in islice(_pieces(markup, block), _MOST - len(found)):
+        for start, end in islice(_pieces(markup, block, language), _MOST - len(found)):
             piece = Quotable(
                 start=start,
                 end=end,
@@ -82,9 +82,9 @@ def quotables(markup: Markup) -> list[Quotable]:
     ]
 
 
-def _pieces(markup: Markup, block: Block) -> Iterator[Span]:
+def _pieces(markup: Markup, block: Block, language: str) -> Iterator[Span]:
     if block.kind is Kind.PROSE:
-        yield from quotable(markup.text, block.start, block.end)
+        yield from quotable(markup.text, block.start, block.end, language)
     else:
         yield block.start, block.end
 

@@ -45,6 +45,7 @@ class RankedPassageReply(Body):
     features: list[WeighedReply]
     correction_id: str | None
     confirmed: str | None
+    language: str | None
     shown: bool
     cited: bool | None
 
@@ -87,6 +88,7 @@ class ExplanationReply(Body):
     version: str
     live: bool
     learned: LearnedReply
+    languages: dict[str, float]
     repeated: bool | None
     passages: list[RankedPassageReply]
     questions: list[JudgedQuestionReply]

@@ -119,6 +119,7 @@ def build_version(snapshot: Snapshot, ground: Ground, *, learned: Tuned | None =
         settings=snapshot.settings,
         counts=contents.counts,
         notes=(),
+        languages=tuple(sorted({chunk.language for chunk in contents.chunks if not chunk.by_question})),
         followed=found.followed,
         renamed=found.renamed,
     )

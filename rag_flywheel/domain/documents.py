@@ -101,6 +101,8 @@ class Document:
     text: str
     source: str  # the file it was read from, or "correction"
     question: str | None = None  # a correction's question
+    language: str = ""  # ISO 639-1 where there is such a code; empty: not known yet
+    declared: bool = False  # whether its source says that language of all of it
     provenance: Provenance | None = None  # corrections only
 
     def __post_init__(self) -> None:
@@ -130,6 +132,7 @@ class Chunk:
     confirmed: InteractionId | None = None  # where a person confirmed that this answers the question
     repeated: tuple[Evidence, ...] = ()  # the lines that `text` begins with, before that of the span
     tail: int = 0  # characters of `text` after that of the span
+    language: str = ""  # that its terms are made by; empty: of a release that took every text for English
 
     def __post_init__(self) -> None:
         if not 0 <= self.start < self.end:

@@ -35,7 +35,7 @@ class Counts:
                 raise ValueError(f"counts are at least 0, got {name}={getattr(self, name)}")
 
 
-MANIFEST_FORM = 1
+MANIFEST_FORM = 2
 """The form of the manifests that this release writes: one more with every change that an older release misreads."""
 
 
@@ -59,6 +59,7 @@ class Manifest:
     counts: Counts
     notes: tuple[str, ...]  # what a reader of the report should know: skipped files, what tuning tried and kept
     form: int = MANIFEST_FORM  # of what is recorded here
+    languages: tuple[str, ...] = ()  # of its passages; none: the terms of all were made by the rules of English
     followed: tuple[Followed, ...] = ()  # spans that people named which do not stand where they were named
     renamed: Mapping[DocumentId, DocumentId] = field(default_factory=dict)  # judged documents -> what they became
 

@@ -4,7 +4,7 @@ Arrays are numpy float32. Vectors have unit length, so that a dot product is a c
 """
 
 from rag_flywheel.ports.cache import ANSWERS, Cache, answers_of
-from rag_flywheel.ports.index import Entry, PassageIndex, Vectors
+from rag_flywheel.ports.index import ALL_ENGLISH, Entry, PassageIndex, Vectors
 from rag_flywheel.ports.ledger import (
     Asides,
     Conversations,
@@ -23,6 +23,7 @@ from rag_flywheel.ports.privacy import PLACEHOLDER, Redacted, Redactor
 from rag_flywheel.ports.web import Webhooks
 
 __all__ = [
+    "ALL_ENGLISH",
     "ANSWERS",
     "PLACEHOLDER",
     "Asides",

@@ -1,7 +1,8 @@
 """Index versions as they are stored and searched."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -10,6 +11,9 @@ from numpy.typing import NDArray
 from rag_flywheel.domain import Candidate, Chunk, VersionId
 
 Vectors = NDArray[np.float32]
+
+ALL_ENGLISH: Mapping[str, float] = MappingProxyType({})
+"""No languages: of a version that a release built by the rules of English, whatever its passages are in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +58,24 @@ class PassageIndex(Protocol):
     def delete(self, version: VersionId) -> None:
         """Remove a version; one that does not exist is no error. Raises VersionInUse when the alias names it."""
 
-    def search(self, version: VersionId, *, text: str, vector: Vectors, limit: int) -> list[Candidate]:
+    def search(
+        self,
+        version: VersionId,
+        *,
+        text: str,
+        vector: Vectors,
+        limit: int,
+        languages: Mapping[str, float] = ALL_ENGLISH,
+    ) -> list[Candidate]:
         """The union of the best `limit` passages by dense cosine, the best `limit` by BM25, the best `limit` known
         questions by their cosine, and the best `limit` by the cosine of question and answer together, each with the
         chunk that answers it. Known questions carry both cosines, and the Dice coefficient of the query's and their
         own terms, as BM25 sees them; passages carry none of these, and known questions no other score. Order: passages
-        by dense then sparse score, then known questions by that of the question. Versions of older releases have no
-        cosine of question and answer. Raises NotFound if the version does not exist.
+        by dense then sparse score, then known questions by that of the question.
+
+        `languages` are those of the version's passages, each with how likely the text is in it, relative to the
+        likeliest. Versions of older releases have no cosine of question and answer. Raises NotFound if the version does
+        not exist.
         """
 
     def chunks(self, version: VersionId) -> Iterator[Chunk]:

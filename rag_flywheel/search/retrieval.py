@@ -17,6 +17,7 @@ from rag_flywheel.domain import UNTUNED, Admission, Candidate, Chunk, Passage
 from rag_flywheel.ports import Reranker, Vectors
 from rag_flywheel.search.admission import Fitting, best_cosine, fits, is_admitted, with_known
 from rag_flywheel.search.fusion import features, fuse
+from rag_flywheel.search.languages import likely
 from rag_flywheel.search.twins import joined
 from rag_flywheel.search.versions import Searcher
 
@@ -55,7 +56,7 @@ def rank(
     `without` names the known questions' chunks, by chunk and query, that are to count as not known: `is_confirmed`
     tells what a confirmation does for other wordings of its question, and `is_known` what all that is known does.
     """
-    found = searcher.index.search(searcher.version, text=query, vector=vector, limit=searcher.candidates)
+    found = search(query, vector, searcher=searcher)
     if without is not None:
         found = [candidate for candidate in found if not without(candidate.chunk, query)]
     by_question = [candidate for candidate in found if candidate.chunk.by_question]
@@ -100,6 +101,17 @@ def offered(ranking: Ranking, admission: Admission | None) -> list[Chunk]:
     near = [fitting.candidate.chunk for fitting in ranking.kept_out if fitting.fit > admission.offered]
     by_answer = {chunk.span: chunk for chunk in reversed(near) if chunk.provenance and not chunk.confirmed}
     return [chunk for chunk in near if by_answer.get(chunk.span) is chunk][:OFFERED_AT_MOST]
+
+
+def search(query: str, vector: Vectors, *, searcher: Searcher) -> list[Candidate]:
+    """What the version's index finds. Raises NotFound when the version is gone, IndexUnavailable."""
+    return searcher.index.search(
+        searcher.version,
+        text=query,
+        vector=vector,
+        limit=searcher.candidates,
+        languages=likely(query, searcher.languages),
+    )
 
 
 def _answers(admitted: Sequence[Fitting]) -> list[Fitting]:

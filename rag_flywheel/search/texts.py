@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import chain, pairwise
 
+import regex
+
 from rag_flywheel.domain import Chunk, DocumentId
 from rag_flywheel.domain.sentences import quotable
 
@@ -13,6 +15,8 @@ PATH_AT_MOST = 200
 SENTENCES_AT_MOST = 32
 """Vectors of a chunk's sentences: they are what an index mostly holds."""
 
+_SEVERAL_WORDS = regex.compile(r"\S\s+\S|[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{M}]{4}")
+"""Blanks between them, or a script that has none."""
 _ITEM = re.compile(r"\n(?=[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t])")
 
 
@@ -29,8 +33,8 @@ def sentence_texts(chunk: Chunk, *, titles: bool) -> list[str]:
     are joined.
     """
     items = [0, *(found.end() for found in _ITEM.finditer(chunk.text)), len(chunk.text)]
-    cut = chain.from_iterable(quotable(chunk.text, start, end) for start, end in pairwise(items))
-    spans = [(start, end) for start, end in cut if len(chunk.text[start:end].split()) > 1]
+    cut = chain.from_iterable(quotable(chunk.text, start, end, chunk.language) for start, end in pairwise(items))
+    spans = [(start, end) for start, end in cut if _SEVERAL_WORDS.search(chunk.text, start, end)]
     together = -(-len(spans) // SENTENCES_AT_MOST) or 1
     groups = [spans[at : at + together] for at in range(0, len(spans), together)]
     ends = [(group[0][0], group[-1][1]) for group in groups]

@@ -28,6 +28,7 @@ class Searcher:
     candidates: int  # passages of each channel
     reranked: int  # how many of the fused candidates the reranker scores
     shown: int  # passages that the generator sees
+    languages: tuple[str, ...] = ()  # of its passages; none: as Manifest.languages says
     near_duplicate: float = 1.0  # similarity from which passages are shown as one
 
     def __post_init__(self) -> None:
@@ -57,6 +58,7 @@ def open_version(
         candidates=retrieval.candidates,
         reranked=reranker.candidates,
         shown=retrieval.passages,
+        languages=manifest.languages,
         near_duplicate=_built_with(manifest, "ingest", Ingest).near_duplicate,
     )
 

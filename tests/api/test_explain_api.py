@@ -47,6 +47,7 @@ def test_an_explanation_has_exactly_the_promised_fields(http: TestClient) -> Non
         "version",
         "live",
         "learned",
+        "languages",
         "repeated",
         "passages",
         "questions",

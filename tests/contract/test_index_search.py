@@ -1,5 +1,6 @@
 """What `PassageIndex` promises of its search."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -246,6 +247,33 @@ def test_a_version_that_does_not_exist_is_not_found(index: PassageIndex) -> None
         search(index, "pump", version=V2)
     with pytest.raises(NotFound, match=V2):
         index.chunks(V2)
+
+
+@pytest.fixture(params=["edge", "server"])
+def searched_by_words(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PassageIndex]:
+    index = EdgeIndex(tmp_path) if request.param == "edge" else QdrantIndex(QdrantClient(":memory:"), prefix="test")
+    yield index
+    index.close()
+
+
+def test_a_version_in_two_languages_is_searched_by_the_words_of_both_and_the_likelier_comes_first(
+    searched_by_words: PassageIndex,
+) -> None:
+    texts = {"de": "Die Lampen des Routers leuchten", "en": "The lights of the router are on"}
+    entries = [passage(name, text) for name, text in texts.items()]
+    entries = [replace(entry, chunk=replace(entry.chunk, language=entry.chunk.document_id)) for entry in entries]
+    build(searched_by_words, entries=[*entries, passage("none", "alpha beta gamma delta")])
+
+    def found(query: str, languages: Mapping[str, float]) -> list[str]:
+        vector = ENCODER.encode_queries([query])[0]
+        candidates = searched_by_words.search(V1, text=query, vector=vector, limit=3, languages=languages)
+        best = sorted(candidates, key=lambda candidate: -(candidate.scores.sparse or 0.0))
+        return [candidate.chunk.document_id for candidate in best if candidate.scores.sparse]
+
+    assert found("Lampe", {"de": 1.0, "en": 0.1})[0] == "de"
+    assert found("Lampe", {"de": 0.1, "en": 1.0})[0] == "de", "a wrong guess loses no answer"
+    assert found("Router", {"de": 1.0, "en": 0.1})[:2] == ["de", "en"]
+    assert found("Router", {"de": 0.1, "en": 1.0})[0] == "en"
 
 
 def test_edge_and_server_adapters_score_alike(tmp_path: Path) -> None:

@@ -2,13 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from rag_flywheel.domain import Candidate, Chunk, ChunkId, Scores, VersionId
 from rag_flywheel.errors import AliasMoved, NotFound, VersionInUse
-from rag_flywheel.ports import Entry, Vectors
+from rag_flywheel.ports import ALL_ENGLISH, Entry, Vectors
 
 K1, B = 1.2, 0.75
 
@@ -60,7 +60,15 @@ class MemoryIndex:
             raise VersionInUse(f"version {version} is live")
         self._versions.pop(version, None)
 
-    def search(self, version: VersionId, *, text: str, vector: Vectors, limit: int) -> list[Candidate]:
+    def search(
+        self,
+        version: VersionId,
+        *,
+        text: str,
+        vector: Vectors,
+        limit: int,
+        languages: Mapping[str, float] = ALL_ENGLISH,
+    ) -> list[Candidate]:
         entries = self._entries(version)
         passages = [entry for entry in entries if not entry.chunk.by_question]
         known = [entry for entry in entries if entry.chunk.by_question]

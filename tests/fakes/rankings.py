@@ -8,7 +8,7 @@ import numpy as np
 
 from rag_flywheel.domain import Candidate, VersionId
 from rag_flywheel.errors import NotFound
-from rag_flywheel.ports import Pair, PassageIndex, Reranker, Vectors
+from rag_flywheel.ports import ALL_ENGLISH, Pair, PassageIndex, Reranker, Vectors
 
 
 class ScriptedIndex(PassageIndex):
@@ -18,7 +18,15 @@ class ScriptedIndex(PassageIndex):
         self._found = found
         self.searches: list[tuple[str, int]] = []  # (query, limit)
 
-    def search(self, version: VersionId, *, text: str, vector: Vectors, limit: int) -> list[Candidate]:
+    def search(
+        self,
+        version: VersionId,
+        *,
+        text: str,
+        vector: Vectors,
+        limit: int,
+        languages: Mapping[str, float] = ALL_ENGLISH,
+    ) -> list[Candidate]:
         if version != "v1":
             raise NotFound(f"no version {version}")
         self.searches.append((text, limit))

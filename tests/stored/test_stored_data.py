@@ -47,9 +47,10 @@ ADDED = {
         "overrules",
     ),
     *("confidence", "refusal"),
+    *("language", "languages"),
 }
-"""Fields that the older release did not have: of spans that people named, of scores, of manifests, of reviews, and of
-answers.
+"""Fields that the older release did not have: of spans that people named, of scores, of manifests, of reviews, of
+answers, and of chunks.
 """
 SCORE = 2e-4
 """By how much a score may differ: models do not add up alike on every processor."""

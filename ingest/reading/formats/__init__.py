@@ -72,6 +72,11 @@ def read(name: str, path: Path, part: Part | None = None) -> tuple[list[RawDocum
         return [], [Skipped(name=name, reason=f"cannot be opened: {error.strerror or type(error).__name__}")]
     title = content.title.strip() or path.stem
     document = RawDocument(
-        document_id=DocumentId(name), title=title, text=content.text, source=name, removed=content.removed
+        document_id=DocumentId(name),
+        title=title,
+        text=content.text,
+        source=name,
+        removed=content.removed,
+        language=content.language,
     )
     return [document], []

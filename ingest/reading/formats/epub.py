@@ -27,6 +27,7 @@ def read(path: Path) -> Content:
         title=title or next((content.title for content in contents if content.title), ""),
         text="\n\n".join(content.text for content in contents),
         removed=tuple(removal for content in contents for removal in content.removed),
+        language=next((content.language for content in contents if content.language), ""),
     )
 
 

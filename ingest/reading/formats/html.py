@@ -35,7 +35,7 @@ def from_html(text: str, *, xml: bool = False) -> Content:
         text = _CDATA.sub(lambda match: match[1].replace("&", "&amp;").replace("<", "&lt;"), text)
         text = _SELF_CLOSED.sub(r"<\1\2></\1>", text)
     page = prepare(_shallow(text))
-    return Content(title=page.title, text=_markdown(page), removed=page.removed)
+    return Content(title=page.title, text=_markdown(page), removed=page.removed, language=page.language)
 
 
 def decode_html(data: bytes) -> str:

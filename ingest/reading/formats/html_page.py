@@ -33,6 +33,7 @@ class Page:
     tree: LexborHTMLParser
     title: str
     removed: tuple[Removal, ...]
+    language: str  # the tag that the page names
 
     def html(self) -> str:
         return (self.tree.body.html if self.tree.body else self.tree.html) or ""
@@ -42,6 +43,7 @@ def prepare(html: str) -> Page:
     """The page with its title, and what of it a reader could see and is left out."""
     tree = LexborHTMLParser(html.replace("\0", ""))
     title, beside = _line(tree.css_first("head > title")), neighbours(tree)
+    language = _named(tree.css_first("html[lang], body[lang]"), "lang")
     _remove(tree.css("head, script, style, template, noscript, input[type=hidden]"))
     _formulas(tree)
     _headings(tree)
@@ -66,7 +68,9 @@ def prepare(html: str) -> Page:
     for table in tree.css("table"):
         _fill_spans(tree, table)
         _join_heads(table)
-    return Page(tree=tree, title=title, removed=tuple(removal for removal in removed if removal.count))
+    return Page(
+        tree=tree, title=title, removed=tuple(removal for removal in removed if removal.count), language=language
+    )
 
 
 def flatten(page: Page) -> None:
@@ -87,6 +91,10 @@ def _deep(root: LexborNode | None) -> Iterator[LexborNode]:
         while node is not None and node.next is None:
             node, depth = node.parent, depth - 1
         node = node.next if node is not None else None
+
+
+def _named(node: LexborNode | None, attribute: str) -> str:
+    return "" if node is None else node.attributes.get(attribute) or ""
 
 
 def _line(node: LexborNode | None) -> str:

@@ -47,7 +47,7 @@ def from_markdown(text: str, *, mdx: bool = False) -> Content:
     comes from the front matter, else from the first heading.
     """
     text = text.replace("\r\n", "\n").encode("utf-8", "replace").decode()
-    title, text = _front_matter(text)
+    title, language, text = _front_matter(text)
     source = without_indented_marks(text).encode()
     found = list(pieces(source))
     edits = [edit for piece in found for edit in _edit(source, piece)]
@@ -56,7 +56,7 @@ def from_markdown(text: str, *, mdx: bool = False) -> Content:
     left_alone = [(piece.start, piece.end) for piece in found if piece.kind in ("code", "html")]
     marked, removed = marks(source, left_alone, mdx=mdx)
     text = edited(source, [*edits, *marked]).decode()
-    return Content(title=title or _heading(source, found, edits), text=text, removed=removed)
+    return Content(title=title or _heading(source, found, edits), text=text, removed=removed, language=language)
 
 
 def _heading(source: bytes, found: list[Piece], edits: list[Edit]) -> str:
@@ -117,35 +117,39 @@ def _label(name: str) -> str:
 # --- front matter ---------------------------------------------------------------------------------------------------
 
 
-def _front_matter(text: str) -> tuple[str, str]:
-    """The title that the fields before the text name, and the text with those fields that are sentences.
+def _front_matter(text: str) -> tuple[str, str, str]:
+    """The title and the language that the fields before the text name, and the text with those that are sentences.
 
     Only fields are front matter: a text that begins with a rule loses nothing.
     """
     mark = text.removeprefix("\ufeff")[:3]
     opening = re.match(r"\ufeff?(?:---|\+\+\+)[ \t]*\n", text)
     if opening is None:
-        return "", text
+        return "", "", text
     closing = re.compile(
         r"^(?:---|\.\.\.)[ \t]*(?:\n|\Z)" if mark == "---" else r"^\+\+\+[ \t]*(?:\n|\Z)", re.MULTILINE
     )
     end = closing.search(text, opening.end(), _LONGEST_FRONT_MATTER)
     if end is None:
-        return "", text
+        return "", "", text
     inside = text[opening.end() : end.start()]
     fields = _fields(inside, mark)
     if fields is None and mark == "---" and _FAULTY.fullmatch(inside):
         named = _TITLE.search(inside)  # as in `title: Linux: first steps`, which is no YAML
-        return named[1].strip("\"'") if named else "", f"{inside.strip()}\n\n{text[end.end() :]}"
+        return named[1].strip("\"'") if named else "", "", f"{inside.strip()}\n\n{text[end.end() :]}"
     if fields is None:
-        return "", text
-    title = fields.get("title")
+        return "", "", text
+    title, language = fields.get("title"), fields.get("lang") or fields.get("language")
     prose = [
         f"{name}: {' '.join(value.split())}\n\n"
         for name, value in fields.items()
         if isinstance(value, str) and name != "title" and len(value.split()) >= _PROSE
     ]
-    return str(title) if isinstance(title, str | int | float) else "", "".join(prose) + text[end.end() :]
+    return (
+        str(title) if isinstance(title, str | int | float) else "",
+        language if isinstance(language, str) else "",
+        "".join(prose) + text[end.end() :],
+    )
 
 
 def _fields(text: str, mark: str) -> dict[str, object] | None:

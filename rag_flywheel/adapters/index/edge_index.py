@@ -21,7 +21,7 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,10 +30,10 @@ from cachetools import LRUCache
 from filelock import FileLock, Timeout
 
 from rag_flywheel.adapters.index import points
-from rag_flywheel.adapters.index.sparse import Sparse, bm25
+from rag_flywheel.adapters.index.sparse import Sparse
 from rag_flywheel.domain import Candidate, Chunk, VersionId
 from rag_flywheel.errors import Damaged, FlywheelError, IndexUnavailable, NotFound
-from rag_flywheel.ports import Entry, Vectors
+from rag_flywheel.ports import ALL_ENGLISH, Entry, Vectors
 
 PARTIAL = ".partial"
 DELETED = ".deleted"
@@ -135,10 +135,18 @@ class EdgeIndex:
         self._forget(version)
         _remove(removed)
 
-    def search(self, version: VersionId, *, text: str, vector: Vectors, limit: int) -> list[Candidate]:
+    def search(
+        self,
+        version: VersionId,
+        *,
+        text: str,
+        vector: Vectors,
+        limit: int,
+        languages: Mapping[str, float] = ALL_ENGLISH,
+    ) -> list[Candidate]:
         opened = self._opened(version)
         near = vector.tolist()
-        words = self._sparse.query(text)
+        words = self._sparse.query(text, languages)
         queries = {
             name: edge.Query.Nearest(query, using=name)
             for name, query in (
@@ -165,7 +173,7 @@ class EdgeIndex:
             requests[points.SENTENCES] = edge.QueryRequest(limit=2 * limit, query=nearest, prefetches=passages)
         with _unreadable(version):
             found = opened.shard.query_batch(edge.QueryBatchRequest(list(requests.values())))
-        return points.candidates(dict(zip(requests, found, strict=True)), version, self._sparse.shared(words))
+        return points.candidates(dict(zip(requests, found, strict=True)), version, self._sparse.shared(text, languages))
 
     def chunks(self, version: VersionId) -> Iterator[Chunk]:
         shard = self._opened(version).shard
@@ -199,13 +207,10 @@ class EdgeIndex:
                 shard.update(edge.UpdateOperation.upsert_points(written))
             count += len(batch)
             lengths += self._sparse.lengths(entry.chunk for entry in batch if not entry.chunk.by_question)
-        model = bm25(average=sum(lengths) / max(len(lengths), 1))
+        weigh = self._sparse.weights(average=sum(lengths) / max(len(lengths), 1))
         for records in _scroll(shard, version, kind=points.PASSAGE):
             weights = [
-                edge.PointVectors(
-                    record.id,
-                    {points.SPARSE: model.embed_document(self._sparse.text(points.chunk_of(record.payload, version)))},
-                )
+                edge.PointVectors(record.id, {points.SPARSE: weigh(points.chunk_of(record.payload, version))})
                 for record in records
             ]
             with _unwritten(version):

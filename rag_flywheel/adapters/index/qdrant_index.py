@@ -13,7 +13,7 @@ import contextlib
 import json
 import math
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from cachetools import LRUCache
 from qdrant_client import QdrantClient, models
@@ -21,10 +21,10 @@ from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
 
 from rag_flywheel.adapters.index import points
-from rag_flywheel.adapters.index.sparse import Sparse, bm25
+from rag_flywheel.adapters.index.sparse import Sparse
 from rag_flywheel.domain import Candidate, Chunk, VersionId
 from rag_flywheel.errors import Damaged, IndexUnavailable, NotFound
-from rag_flywheel.ports import Entry, Vectors
+from rag_flywheel.ports import ALL_ENGLISH, Entry, Vectors
 
 COMPLETE = "--complete"
 
@@ -139,8 +139,16 @@ class QdrantIndex:
             with _translated(version):
                 self._client.delete_collection(self._prefix + version)
 
-    def search(self, version: VersionId, *, text: str, vector: Vectors, limit: int) -> list[Candidate]:
-        words = self._sparse.query(text)
+    def search(
+        self,
+        version: VersionId,
+        *,
+        text: str,
+        vector: Vectors,
+        limit: int,
+        languages: Mapping[str, float] = ALL_ENGLISH,
+    ) -> list[Candidate]:
+        words = self._sparse.query(text, languages)
         near = vector.tolist()
         queries: dict[str, list[float] | models.SparseVector] = {
             points.DENSE: near,
@@ -175,7 +183,7 @@ class QdrantIndex:
         with _translated(version):
             found = self._client.query_batch_points(self._complete(version), list(requests.values()))
         channels = {name: response.points for name, response in zip(requests, found, strict=True)}
-        return points.candidates(channels, version, self._sparse.shared(words))
+        return points.candidates(channels, version, self._sparse.shared(text, languages))
 
     def chunks(self, version: VersionId) -> Iterator[Chunk]:
         if version not in self.versions():
@@ -205,12 +213,11 @@ class QdrantIndex:
                 self._client.upsert(collection, written, wait=True)
             count += len(batch)
             lengths += self._sparse.lengths(entry.chunk for entry in batch if not entry.chunk.by_question)
-        model = bm25(average=sum(lengths) / max(len(lengths), 1))
+        weigh = self._sparse.weights(average=sum(lengths) / max(len(lengths), 1))
         for records in self._scroll(collection, version, kind=points.PASSAGE):
             weights = []
             for record in records:
-                text = self._sparse.text(points.chunk_of(record.payload, version))
-                words = model.embed_document(text)
+                words = weigh(points.chunk_of(record.payload, version))
                 sparse = models.SparseVector(indices=words.indices, values=words.values)
                 weights.append(models.PointVectors(id=record.id, vector={points.SPARSE: sparse}))
             with _translated(version):

@@ -1,6 +1,6 @@
 """Who meets which version in a canary or a hold-out, and what is recorded of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from rag_flywheel.errors import (
     LanguageModelUnavailable,
     LedgerUnavailable,
 )
-from rag_flywheel.ports import Vectors
+from rag_flywheel.ports import ALL_ENGLISH, Vectors
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.rollout import promotion
 from rag_flywheel.rollout.promotion import act_of
@@ -238,10 +238,18 @@ class LosingIndex(MemoryIndex):
         super().__init__()
         self.lost = set(lost)
 
-    def search(self, version: VersionId, *, text: str, vector: Vectors, limit: int) -> list[Candidate]:
+    def search(
+        self,
+        version: VersionId,
+        *,
+        text: str,
+        vector: Vectors,
+        limit: int,
+        languages: Mapping[str, float] = ALL_ENGLISH,
+    ) -> list[Candidate]:
         if version in self.lost:
             raise IndexUnavailable(f"{version} does not answer")
-        return super().search(version, text=text, vector=vector, limit=limit)
+        return super().search(version, text=text, vector=vector, limit=limit, languages=languages)
 
 
 def losing(tmp_path: Path, *lost: str) -> Services:

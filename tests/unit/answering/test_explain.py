@@ -75,6 +75,19 @@ def test_the_recorded_ranking_is_told_with_its_texts_and_its_use(made: Services)
     assert all(passage.shown for passage in said.passages)
 
 
+def test_the_languages_of_the_version_are_told_with_how_likely_the_query_is_in_each(made: Services) -> None:
+    publish(made, "v1")
+    chat = asked(made)
+    assert explained(chat).languages == {}
+    assert {passage.language for passage in explained(chat).passages} == {None}, "it is as of an older release"
+    ledger = MemoryLedger()
+    for record in made.ledger.versions():
+        ledger.add_version(replace(record.manifest, languages=("de", "en")))
+    ledger.add_interaction(made.ledger.interaction(InteractionId("i1")))
+    told = explained(make_state(replace(made, ledger=ledger)).chat)
+    assert told.languages == {"de": 0.1, "en": 1.0}
+
+
 def test_of_an_older_version_without_learned_weights_reciprocal_rank_fusion_is_the_whole_score(made: Services) -> None:
     publish(made, "v1", learned=LearnedRanking(fusion={}))
     for passage in explained(asked(made)).passages:

@@ -1,5 +1,6 @@
 """A project of pages about a household, for tests of what the gate sees in whole cycles over fakes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +22,7 @@ from rag_flywheel.domain import (
     VersionId,
 )
 from rag_flywheel.domain.equivalence import normalised
-from rag_flywheel.ports import Vectors
+from rag_flywheel.ports import ALL_ENGLISH, Vectors
 from rag_flywheel.services import Services
 from tests.fakes.index import MemoryIndex
 from tests.fakes.samples import NOON, correction, interaction, review
@@ -56,9 +57,17 @@ class NotingIndex(MemoryIndex):
         super().__init__()
         self.asked: list[tuple[VersionId, str]] = []
 
-    def search(self, version: VersionId, *, text: str, vector: Vectors, limit: int) -> list[Candidate]:
+    def search(
+        self,
+        version: VersionId,
+        *,
+        text: str,
+        vector: Vectors,
+        limit: int,
+        languages: Mapping[str, float] = ALL_ENGLISH,
+    ) -> list[Candidate]:
         self.asked.append((version, text))
-        return super().search(version, text=text, vector=vector, limit=limit)
+        return super().search(version, text=text, vector=vector, limit=limit, languages=languages)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from rag_flywheel.cycle.lost_questions import EXAMINED, Again, Kind, Lost, diffe
 from rag_flywheel.cycle.scoring_run import ScoringRun
 from rag_flywheel.cycle.what_if import asked_again
 from rag_flywheel.domain import Admission, Candidate, LearnedRanking, VersionId
-from rag_flywheel.ports import Vectors
+from rag_flywheel.ports import ALL_ENGLISH, Vectors
 from rag_flywheel.search.fusion import KNOWN, SPARSE, features
 from rag_flywheel.search.retrieval import Ranking
 from tests.fakes.evaluation import case
@@ -69,9 +69,17 @@ class CountingIndex(MemoryIndex):
 
     searches = 0
 
-    def search(self, version: VersionId, *, text: str, vector: Vectors, limit: int) -> list[Candidate]:
+    def search(
+        self,
+        version: VersionId,
+        *,
+        text: str,
+        vector: Vectors,
+        limit: int,
+        languages: Mapping[str, float] = ALL_ENGLISH,
+    ) -> list[Candidate]:
         self.searches += 1
-        return super().search(version, text=text, vector=vector, limit=limit)
+        return super().search(version, text=text, vector=vector, limit=limit, languages=languages)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -79,6 +79,22 @@ def test_a_correction_that_is_rejected_later_leaves_at_the_next_reindex_and_the_
     assert next_version(made) == {}
 
 
+def test_a_version_names_the_languages_of_its_passages_and_is_searched_in_them(tmp_path: Path) -> None:
+    german = (
+        "# Heizung\n\nDrehen Sie den Gashahn nach links und halten Sie die Zündtaste gedrückt, bis die Flamme brennt.\n"
+    )
+    (tmp_path / "boiler.md").write_text(PAGE, encoding="utf-8")
+    (tmp_path / "heizung.md").write_text(german, encoding="utf-8")
+    made = services(tmp_path, text="sources: [boiler.md, heizung.md]\ngolden: ''\n")
+    manifest = build_version(*ground(made)).manifest
+    assert manifest.languages == ("de", "en")
+    assert {chunk.source: chunk.language for chunk in made.index.chunks(manifest.version_id)} == {
+        "boiler.md": "en",
+        "heizung.md": "de",
+    }
+    assert made.open(manifest).languages == ("de", "en")
+
+
 def test_implicit_signals_about_unjudged_answers_change_nothing_that_a_version_is_made_of(made: Services) -> None:
     before = take_snapshot(made)
     for kind in (FeedbackKind.USED, FeedbackKind.ABANDONED, FeedbackKind.REGENERATED):

@@ -1,10 +1,10 @@
-"""Sentences one by one; those to quote are tested with the answers made of them."""
+"""Sentences one by one, and those to quote, which are tested with the answers made of them too."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_flywheel.domain.sentences import sentences
+from rag_flywheel.domain.sentences import quotable, sentences
 
 TEXTS = st.text(alphabet="aB .!?…。\n\"')-*|1é")
 
@@ -33,3 +33,22 @@ def test_sentences_come_in_order_and_lose_nothing_but_blanks_and_marks(text: str
         assert not text[at:start].strip(" \n.!?。")
         at = start + len(sentence)
     assert not text[at:].strip(" \n.!?。")
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("de", "Das kostet ca. 5 Euro. Laut Nr. 5 bzw. Abs. 2 gilt es. Ende.", 3),
+        ("de", "Am 3. Mai ist Schluss. Danach nicht mehr.", 2),
+        ("fr", "Comptez env. 5 jours, cf. fig. 2. Voir M. Dupont.", 2),
+        ("es", "Pregunte a la Sra. Gómez, pág. 5. Luego firme.", 2),
+        ("ru", "Это стоит 30 тыс. руб. за штуку. Ждите.", 2),
+        ("pl", "Otwarte od godz. 9. Książki, np. Atlasy, są tu.", 1),
+        ("en", "Press 3. May it help. It is in Nr. Five.", 4),
+        ("", "Press 3. May it help. It is in Nr. Five.", 4),
+    ],
+)
+def test_a_sentence_to_quote_goes_on_after_an_abbreviation_or_an_ordinal_of_its_language(
+    language: str, text: str, expected: int
+) -> None:
+    assert len(list(quotable(text, 0, len(text), language))) == expected

@@ -146,6 +146,17 @@ def test_the_title_of_a_source_is_that_of_its_one_file_and_stands_before_those_o
     assert titles({"path": "all.jsonl", "title": "Pump"}) == ["Pump: One", "Pump"]
 
 
+def test_the_language_of_a_source_is_declared_for_all_of_its_documents(tmp_path: Path, write: Write) -> None:
+    write("docs/a.md", "---\nlang: fr\n---\n# Reset\n\nHold it.")
+
+    def languages(source: dict[str, object]) -> list[tuple[str, bool]]:
+        found = [document for file in listing(tmp_path, source).files for document in read(file)[0]]
+        return [(document.language, document.declared) for document in found]
+
+    assert languages({"path": "docs", "language": "de-AT"}) == [("de-AT", True)]
+    assert languages({"path": "docs"}) == [("fr", False)]
+
+
 def test_a_glob_matches_within_a_segment_and_two_stars_match_any_depth(tmp_path: Path, write: Write) -> None:
     for name in ("m/a1.md", "m/a2.md", "m/b1.md", "m/x/a3.md", "m/x/y/a4.md"):
         write(name, "x")

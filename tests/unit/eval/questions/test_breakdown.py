@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import pytest
-
 from eval.questions import golden
-from eval.questions.breakdown import asker_groups, language_of, parts, with_parts
+from eval.questions.breakdown import asker_groups, parts, with_parts
 from eval.questions.golden import Case, Slice
 from rag_flywheel.domain import DocumentId, Evidence, ReviewedCorrection
 from tests.fakes.samples import (
@@ -215,40 +213,3 @@ def test_files_beside_and_above_the_settings_count_with_their_common_top_at_last
     some = [*cases(2, source="a.md"), *cases(2, source="../b.md")]
     rest = cases(4, source="c/c.md")
     assert parts([*some, *rest], 4) == {"source ./": ids(some), "source c/c.md": ids(rest)}
-
-
-# --- languages ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("code", "text"),
-    [
-        ("en", ENGLISH),
-        ("de", GERMAN),
-        ("fr", "Pour rétablir la version précédente, exécutez la commande de retour. Cela prend environ une seconde."),
-        ("es", "Para restablecer la versión anterior, ejecute la orden de reversión. Tarda más o menos un segundo."),
-        ("it", "Per ripristinare la versione precedente, eseguire il comando di ritorno. Ci vuole circa un secondo."),
-        (
-            "nl",
-            "Voer de opdracht uit om de vorige versie terug te zetten. Dat duurt ongeveer een seconde, niet langer.",
-        ),
-        ("pl", "Aby przywrócić poprzednią wersję, uruchom polecenie wycofania. Trwa to około jednej sekundy."),
-        ("ru", "Чтобы вернуть предыдущую версию, выполните команду отката. Это занимает около одной секунды."),
-        ("ja", "前のバージョンに戻すには、ロールバックのコマンドを実行してください。約一秒かかります。"),
-        ("zh", "要恢复以前的版本，请运行回滚命令。大约需要一秒钟，之后系统会自动重新启动。"),
-    ],
-)
-def test_the_language_of_a_few_sentences_is_told(code: str, text: str) -> None:
-    assert language_of(text) == code
-
-
-@pytest.mark.parametrize(
-    "text", ["", " \n", "HDMI IN", "640 x 480 60 Hz 31.469 59.940 25.175 - / -", "z = λ ( ) a ⋅ m 2"]
-)
-def test_a_text_without_enough_words_has_no_language(text: str) -> None:
-    assert language_of(text) is None
-
-
-def test_only_codes_of_two_letters_are_given() -> None:
-    pidgin = "Di tori wey dey for dis mata na say govment don tell pipo make dem no fear at all."
-    assert language_of(pidgin) in (None, "en")

@@ -39,6 +39,19 @@ def test_a_page_without_a_title_is_titled_by_its_heading() -> None:
     assert from_html("<svg><title>icon</title></svg><h1>Pump</h1>").title == "Pump"
 
 
+@pytest.mark.parametrize(
+    ("html", "language"),
+    [
+        ('<html lang="de-AT"><body><p>Text</p></body></html>', "de-AT"),
+        ('<body lang="fr"><p>Text</p></body>', "fr"),
+        ('<html lang><p lang="de">Text</p>', ""),
+        ("<p>Text</p>", ""),
+    ],
+)
+def test_a_page_names_its_language(html: str, language: str) -> None:
+    assert from_html(html).language == language
+
+
 def test_tags_that_html_lets_out_are_supplied() -> None:
     page = """<title>Prices</title><h1>Prices</h1><p>Two sizes.<ul><li>Hat<li>Coat</ul>
     <table><tr><th>Size<th>Price<tr><td>Small<td>11<tr><td>Big<td>17</table>"""

@@ -108,6 +108,13 @@ def test_underlined_headings_become_headings_with_signs() -> None:
     assert from_markdown(source).text == ("# Pump\n\nText.\n\n> ## Reset\n\nMore.\n\n- item\n---\n\ntwo\nlines\n---\n")
 
 
+@pytest.mark.parametrize(
+    ("front", "language"), [("lang: de", "de"), ("language: pt-BR", "pt-BR"), ("lang: [de, fr]", ""), ("tags: x", "")]
+)
+def test_front_matter_names_the_language(front: str, language: str) -> None:
+    assert from_markdown(f"---\n{front}\n---\nText.\n").language == language
+
+
 def test_front_matter_gives_the_title_and_only_its_sentences_stay() -> None:
     content = from_markdown('---\ntitle: "The pump"\ndescription: How to reset it safely\ntags: [x]\n---\n# Other\n')
     assert content.title == "The pump"
