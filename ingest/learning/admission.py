@@ -17,8 +17,8 @@ from rag_flywheel.search.fusion import features, fuse
 from rag_flywheel.search.retrieval import search
 from rag_flywheel.search.versions import Searcher
 
-SENTENCE = 0.5  # weight of the nearest sentence's cosine: these two are learned from rewordings in nine domains,
-ANSWER = 0.75  # which no version's own questions could teach (docs/measurements.md)
+SENTENCE = 0.8  # weight of the nearest sentence's cosine: these two are learned from rewordings in nine domains,
+ANSWER = 1.0  # which no version's own questions could teach (docs/measurements.md)
 SAY = 0.5  # how much the shared words have to say beside the cosine
 WORDS = 0.4  # their weight before there are questions to learn it from
 OFFERED = 10.0  # times the error may be spent on questions that are only asked back for
@@ -90,7 +90,7 @@ def calibrate(
     found may still have been answered badly. Questions of which nobody can tell, as their answers are too short to be
     found in a passage, do not count.
 
-    Below the threshold, down to where OFFERED times the first error is spent, or it takes half of the questions, a known
+    Below the threshold, down to where OFFERED times the first error is spent (half of the questions at most), a known
     question is asked back for.
 
     The weight of the words is half the ratio of the spreads of cosine and words over the same questions, so that it

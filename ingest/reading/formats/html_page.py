@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from ingest.reading.formats.html_formulas import write_formulas
 from ingest.reading.formats.html_navigation import HEADINGS, neighbours, outermost, take_menus
 from ingest.reading.raw import Removal
 
@@ -45,7 +46,7 @@ def prepare(html: str) -> Page:
     title, beside = _line(tree.css_first("head > title")), neighbours(tree)
     language = _named(tree.css_first("html[lang], body[lang]"), "lang")
     _remove(tree.css("head, script, style, template, noscript, input[type=hidden]"))
-    _formulas(tree)
+    write_formulas(tree)
     _headings(tree)
     removed = (
         replace(_removal("line numbers", _line_numbers(tree)), lines=()),
@@ -145,33 +146,6 @@ def _is_banner(node: LexborNode) -> bool:
 
 
 # --- what Markdown has no sign for ----------------------------------------------------------------------------------
-
-
-def _formulas(tree: LexborHTMLParser) -> None:
-    """Formulas as one line of text, once: pages hold them for the eye beside those for programs that read aloud."""
-    for node, sign in ((node, sign) for tag, sign in _OPERATORS for node in tree.css(tag)):
-        parts = list(node.iter())
-        for part in parts[1:]:
-            part.insert_before(sign)
-        for part in parts:
-            if len(part.text(separator="").strip()) > 1:
-                part.insert_before("(")
-                part.insert_after(")")
-    for node in tree.css("msqrt"):
-        node.insert_before("√(")
-        node.insert_after(")")
-    for node in tree.css("math"):
-        around = node.parent
-        for twin in (node.prev, node.next, around and around.prev, around and around.next):
-            if twin is not None and twin.is_element_node and twin.attributes.get("aria-hidden") == "true":
-                twin.decompose()
-        source = node.css_first('annotation[encoding*="tex" i]')
-        _remove(node.css("annotation, annotation-xml") if source is None else [])
-        text = source.text() if source is not None else node.attributes.get("alttext") or node.text()
-        node.replace_with(" ".join(text.split()))
-
-
-_OPERATORS = (("msup", "^"), ("msub", "_"), ("msubsup", "_"), ("mfrac", "/"))
 
 
 def _headings(tree: LexborHTMLParser) -> None:
