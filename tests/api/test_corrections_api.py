@@ -1,7 +1,7 @@
 """Feedback, corrections and their review over HTTP."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -465,13 +465,15 @@ def test_what_takes_long_is_done_before_the_ledger_is_held(kept: Services, monke
     written: list[bool] = []
     search = kept.index.search
 
-    def slow(version: VersionId, *, text: str, vector: Vectors, limit: int) -> list[Candidate]:
+    def slow(
+        version: VersionId, *, text: str, vector: Vectors, limit: int, languages: Mapping[str, float]
+    ) -> list[Candidate]:
         other = threading.Thread(
             target=lambda: written.append(kept.ledger.remember("other", digest="", reply={}, at=NOON)), daemon=True
         )
         other.start()
         other.join(2)
-        return search(version, text=text, vector=vector, limit=limit)
+        return search(version, text=text, vector=vector, limit=limit, languages=languages)
 
     monkeypatch.setattr(kept.index, "search", slow)
     assert keyed(http, "/corrections", body)[0] == 202

@@ -62,8 +62,8 @@ def _session(weights: Path) -> Any:
     from safetensors.numpy import load_file
 
     options = onnxruntime.SessionOptions()
-    told = os.environ.get("OMP_NUM_THREADS", "")  # as PyTorch is told: a number, or one for each nested level
-    options.intra_op_num_threads = int(told.split(",")[0]) if told[:1].isdecimal() else 0  # 0 is every core
+    told = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]  # as PyTorch is told: one for each nested level
+    options.intra_op_num_threads = int(told) if told.isdecimal() else 0  # 0 is every core
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # threads that wait leave the cores alone
     options.enable_mem_pattern = False  # texts have many lengths, and each would leave its own plan
     options.log_severity_level = 3

@@ -79,14 +79,14 @@ def test_a_correction_that_takes_other_questions_is_set_aside_and_the_others_go_
     assert set(shop.ledger.version(result.version).manifest.corrections) == set(GOOD)
     assert shop.ledger.correction(result.aside[0].item).verdict_state is CorrectionState.QUARANTINED
     told = shop.ledger.decision(result.version).report
-    assert [attempt["outcome"] for attempt in told["attempts"]] == ["refused", "refused", "passed"]
-    assert [attempt["left_out"] for attempt in told["attempts"]] == [[], [], ["greedy"]]
+    # So few questions tell one threshold for all errors: there is no more cautious ranking to try before.
+    assert [attempt["outcome"] for attempt in told["attempts"]] == ["refused", "passed"]
+    assert [attempt["left_out"] for attempt in told["attempts"]] == [[], ["greedy"]]
     assert cycle(shop).decision == "unchanged"
 
 
-@pytest.mark.parametrize("attempt", [2, 3])
 def test_a_run_that_dies_between_two_attempts_leaves_nothing_and_the_next_one_comes_to_the_same(
-    shop: Services, attempt: int
+    shop: Services,
 ) -> None:
     live = cycle(shop).version
     correct(shop, "c1", *GOOD["c1"])
@@ -96,7 +96,7 @@ def test_a_run_that_dies_between_two_attempts_leaves_nothing_and_the_next_one_co
     def dying(name: str, done: int, total: int) -> None:
         nonlocal deciding
         deciding += name == "deciding"
-        if deciding == attempt:
+        if deciding == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
