@@ -162,6 +162,9 @@ def text_heads(text: str, start: int, end: int) -> Callable[[int], Head | None]:
         for place, ((first, _), line) in enumerate(zip(rows, shown, strict=True)):
             after = shown[place + 1] if place + 1 < len(shown) else ""
             if _RULE.fullmatch(line):
+                if not place:  # it divides what is above from what is below
+                    starts.append(first)
+                    found.append(None)
                 continue
             indent = _indent(line)
             level = min(indent, _indent(after)) if after and not place else indent

@@ -1,0 +1,25 @@
+"""What a part of a plain text stands under."""
+
+from ingest.heads import text_heads
+
+TEXT = """These mappings join empty lines:
+    :map one
+    :map two
+
+==============================================
+Compressing the help files
+
+You can compress the help files."""
+
+
+def said(at: int) -> str | None:
+    found = text_heads(TEXT, 0, len(TEXT))(at)
+    return None if found is None else TEXT[found.start : found.end]
+
+
+def test_what_is_indented_stands_under_the_lines_that_lead_to_it() -> None:
+    assert said(TEXT.index("    :map two")) == TEXT[: TEXT.index("\n    :map one")]
+
+
+def test_a_line_that_divides_stands_under_nothing_that_is_above_it() -> None:
+    assert said(TEXT.index("=====")) is None
