@@ -8,6 +8,7 @@ from typing import Protocol
 from rag_flywheel.domain import IMPLICIT, Confidence, FeedbackKind, Interaction, InteractionId
 from rag_flywheel.feedback import implicit
 from rag_flywheel.feedback.attribution import is_off_topic
+from rag_flywheel.feedback.intake import meant
 from rag_flywheel.ports import Conversations, Corrections
 
 RECENT = 10_000  # interactions, the newest ones, that gaps and suspects are looked for in
@@ -44,20 +45,24 @@ class Suspect:
 
 def gaps(*, ledger: Conversations, near: float, off_topic: bool = False, limit: int) -> list[Gap]:
     """Questions that the documents do not surely answer, most frequent first: refused ones, those whose answer was
-    doubtful, and those reported as missing knowledge.
+    doubtful, and those reported as missing knowledge. Where somebody found what they meant among the suggestions,
+    nothing is missing.
 
     Those that no passage is about, by a cosine of `near`, are no gaps in these documents, unless somebody reported
     them; they alone are listed where `off_topic` is true.
     """
+    feedback = ledger.feedback()
+    answered_after_all = meant(feedback)
     found = {
         interaction.interaction_id: interaction
         for answered in (False, True)
         for interaction in ledger.interactions(answered=answered, limit=RECENT)
-        if not answered or interaction.confidence is Confidence.LOW
+        if (not answered or interaction.confidence is Confidence.LOW)
+        and interaction.interaction_id not in answered_after_all
     }
     reported = {
         signal.interaction_id
-        for signal in ledger.feedback()
+        for signal in feedback
         if signal.kind is FeedbackKind.MISSING_KNOWLEDGE and signal.value is not False
     }
     for name in reported - found.keys():

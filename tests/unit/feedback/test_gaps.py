@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from rag_flywheel.domain import Confidence, Json, Scores
+from rag_flywheel.domain import Confidence, CorrectionId, Json, Scores, Suggestion
 from rag_flywheel.feedback.gaps import gaps, triage
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.samples import NOON, correction, interaction, shown
@@ -57,6 +57,18 @@ def test_a_refused_question_that_was_reported_too_counts_once() -> None:
     ledger.add_interaction(interaction(answered=False))
     say(ledger, "missing_knowledge", True)
     assert [gap.times for gap in gaps(ledger=ledger, near=NEAR, limit=10)] == [1]
+
+
+def test_a_question_whose_asker_found_it_among_the_suggestions_is_no_gap_unless_it_was_reported() -> None:
+    offered = Suggestion(correction_id=CorrectionId("c1"), question="How is it cleaned?")
+    for reported in (False, True):
+        ledger = MemoryLedger()
+        ledger.add_interaction(replace(interaction(answered=False), suggestions=(offered,)))
+        assert len(gaps(ledger=ledger, near=NEAR, limit=10)) == 1
+        say(ledger, "meant", "c1")
+        if reported:
+            say(ledger, "missing_knowledge", True)
+        assert len(gaps(ledger=ledger, near=NEAR, limit=10)) == reported
 
 
 def test_a_doubtful_answer_is_a_gap_beside_the_refused_and_a_sure_one_is_none() -> None:
