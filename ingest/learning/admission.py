@@ -1,6 +1,7 @@
 """When a known question is taken for a query, learned for each version from questions about something else."""
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -17,6 +18,8 @@ from rag_flywheel.search.fusion import features, fuse
 from rag_flywheel.search.retrieval import search
 from rag_flywheel.search.versions import Searcher
 
+PASSAGE = 0.5  # weight of the best passage's cosine where many questions were asked
+MANY = 100  # questions about something else that were asked, from which they alone decide
 SENTENCE = 0.8  # weight of the nearest sentence's cosine: these two are learned from rewordings in nine domains,
 ANSWER = 1.0  # which no version's own questions could teach (docs/measurements.md)
 SAY = 0.5  # how much the shared words have to say beside the cosine
@@ -79,10 +82,12 @@ def calibrate(
     questions are the `others` and the corrected ones, each against the known questions that another answer belongs to.
     How many of them fit better than a threshold is counted (split conformal calibration: Vovk et al., 2005;
     Angelopoulos and Bates, 2021, arXiv:2107.07511), and drawn to what is to be expected of any corpus, as if DOUBT
-    questions more had been asked: see `_expected`. So few corrections can be used at once, and many go by what was
-    seen. Questions made from the corpus are not counted: they lie further off than those that people ask. They only
-    help to tell what is to be expected, and where even that cannot be told the threshold is the largest margin:
-    half-way between the best fit to a question about something else and the least fit of a correction to its own.
+    questions more had been asked: see `_expected`. So few corrections can be used at once. From MANY on what was seen
+    decides alone.
+
+    Questions made from the corpus are not counted: they lie further off than those that people ask. They only help to
+    tell what is to be expected, and where even that cannot be told the threshold is the largest margin: half-way between
+    the best fit to a question about something else and the least fit of a correction to its own.
 
     The error is spent in proportion to what there is to gain. Few known questions are asked for seldom: below
     WHOLE_FROM each has its part of the error. It is spent in full where the passages, ranked by `fusion`, answer at
@@ -103,6 +108,8 @@ def calibrate(
     asked = [found for found in strange if not found.lesson.made]
     weights = Admission(threshold=0.0, words=_words_weight(asked), sentence=SENTENCE, answer=ANSWER)
     own = [found for lesson in corrections if (found := _own(lesson, searcher, vectors)) is not None]
+    if len(asked) >= MANY:
+        return _by_what_was_asked(asked, _to_gain(own, fusion), errors)
     known = len({candidate.chunk.chunk_id for found in [*strange, *own] for candidate in found.known})
     pairs = [(fit, found.lesson.made) for found in strange for fit in found.fits(weights)]
     if len(pairs) < SCALED_FROM:
@@ -117,6 +124,23 @@ def calibrate(
     thresholds = [float(tried[share <= error * spent].min(initial=ALWAYS)) for error in errors]
     offered = float(tried[share <= min(OFFERED * errors[0] * spent, HALF)].min(initial=ALWAYS))
     return [replace(weights, threshold=rising, offered=offered) for rising in accumulate(thresholds, max)]
+
+
+def _by_what_was_asked(asked: Sequence[_Found], gain: float, errors: Sequence[float]) -> list[Admission]:
+    """Split conformal calibration alone; each threshold half-way between the quantile and the next better fit.
+
+    Answers are no second way here: with many known questions they were measured to take more than they give.
+    """
+    weights = Admission(threshold=0.0, words=_words_weight(asked), passage=PASSAGE)
+    intrusions = sorted(found.intrusion(weights) for found in asked)
+
+    def threshold(share: float) -> float:
+        place = min(math.ceil((len(asked) + 1) * (1.0 - share)), len(asked))
+        return (intrusions[place - 1] + intrusions[min(place, len(asked) - 1)]) / 2.0
+
+    offered = threshold(min(OFFERED * errors[0] * gain, HALF))
+    rising = accumulate((threshold(error * gain) for error in errors), max)  # a smaller error never admits more
+    return [replace(weights, threshold=value, offered=offered) for value in rising]
 
 
 def _expected(tried: NDArray[np.float64], pairs: Sequence[tuple[float, bool]], questions: int) -> NDArray[np.float64]:

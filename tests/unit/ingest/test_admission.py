@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ingest.learning.admission import ANSWER, DOUBT, SAY, SENTENCE, WHOLE_FROM, WORDS, calibrate
+from ingest.learning.admission import ANSWER, DOUBT, MANY, SAY, SENTENCE, WHOLE_FROM, WORDS, calibrate
 from ingest.learning.pairs import Lesson
 from rag_flywheel.domain import Admission, Candidate, DocumentId, Evidence, LearnedRanking, Scores, VersionId
 from rag_flywheel.search.versions import Searcher
@@ -208,16 +208,22 @@ def test_the_more_is_known_the_more_may_be_taken_for_it() -> None:
     """All together, not each: ten times the questions intrude more often than one, and bring more."""
     shares = []
     fits = crowd(5000)
-    for known in (20, WHOLE_FROM):
-        others, found = asked(fits, NAMES[:known])
-        admission = learned([OWN], others, ITSELF | found, error=0.1)
+    for known in (6, 60):
+        near, found = asked(fits[: MANY - 10], NAMES[:known])
+        made = {f"m{at}": [correction(NAMES[at % known], float(fit))] for at, fit in enumerate(fits[:300])}
+        others = [*near, *(lesson(question, made=True) for question in made)]
+        admission = learned([OWN], others, ITSELF | found | made, error=0.9)
         assert admission is not None
         shares.append(float(np.mean(fits > admission.threshold)))
-    assert 0.0 < 5 * shares[0] < shares[1] <= 0.1
+    assert 0.0 < 2 * shares[0] < shares[1]
 
 
 def test_made_questions_lie_further_off_than_asked_ones_and_count_as_if_they_did_not() -> None:
-    found = {f"o{at}": [correction(NAMES[at % 6], float(fit))] for at, fit in enumerate(crowd(200))}
+    twice = crowd(2 * (MANY - 10)).reshape(-1, 2)
+    found = {
+        f"o{at}": [correction(f"c{at % 6}", float(a)), correction(f"d{at % 6}", float(b))]
+        for at, (a, b) in enumerate(twice)
+    }
     thresholds = []
     for made in (False, True):
         admission = learned([OWN], [lesson(question, made=made) for question in found], ITSELF | found, error=0.9)
