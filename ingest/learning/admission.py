@@ -86,8 +86,8 @@ def calibrate(
     decides alone.
 
     Questions made from the corpus are not counted: they lie further off than those that people ask. They only help to
-    tell what is to be expected, and where even that cannot be told the threshold is the largest margin: half-way between
-    the best fit to a question about something else and the least fit of a correction to its own.
+    tell what is to be expected, and where even that cannot be told the threshold is the largest margin: half-way
+    between the best fit to a question about something else and the least fit of a correction to its own.
 
     The error is spent in proportion to what there is to gain. Few known questions are asked for seldom: below
     WHOLE_FROM each has its part of the error. It is spent in full where the passages, ranked by `fusion`, answer at
