@@ -65,8 +65,8 @@ def obeyed(data: Path) -> None:
                 context_window=32_000, max_tokens=512, temperature=0.0,
             )  # fmt: skip
             generator = ModelGenerator(
-                OpenAILikeSpeaker(made), context_window=32_000, max_tokens=512, unsupported="keep",
-                near=None, fallback=lambda question, _: question,
+                OpenAILikeSpeaker(made), context_window=32_000, max_tokens=512, check=None,
+                fallback=lambda question, _: question,
             )  # fmt: skip
             for order in orders:
                 for wrapped in WRAPPED:

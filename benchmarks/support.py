@@ -16,7 +16,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from rag_flywheel.adapters.models.encoder import BUNDLED, SentenceEncoder
-from rag_flywheel.adapters.models.support import Near, nearness, read, supported
+from rag_flywheel.answering.support import Near, nearness, read, supported
 from rag_flywheel.domain.sentences import quotable
 
 SETS = ("emanual-tv", "clapnq-dev", "mtragun-fiqa-clapnq")

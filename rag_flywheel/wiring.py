@@ -20,13 +20,13 @@ from rag_flywheel.adapters.models.llama_index_llm import LlamaIndexSpeaker
 from rag_flywheel.adapters.models.llm import ModelGenerator, Speaker
 from rag_flywheel.adapters.models.openai_like import OpenAILikeSpeaker, Server
 from rag_flywheel.adapters.models.reranker import RerankerFolder
-from rag_flywheel.adapters.models.support import nearness
 from rag_flywheel.adapters.privacy.masked_generator import MaskedGenerator
 from rag_flywheel.adapters.privacy.redactor import NoRedactor, PresidioRedactor
 from rag_flywheel.adapters.web.webhooks import HttpWebhooks
 from rag_flywheel.answering import answerable
 from rag_flywheel.answering.extractive import Extractive
 from rag_flywheel.answering.follow_ups import rewriter
+from rag_flywheel.answering.support import checking, nearness
 from rag_flywheel.config import Config, Embedder, Secrets
 from rag_flywheel.config import Generator as GeneratorSection
 from rag_flywheel.config.source import with_variables
@@ -139,12 +139,12 @@ def _language_model(config: Config, secrets: Secrets, encoders: Callable[[Embedd
     if settings.kind == "extractive":
         return None
     encoder = encoders(config.embedder)
+    near = nearness(encoder) if _is_bundled(encoder) else None
     return ModelGenerator(
         _speaker(settings, secrets),
         context_window=settings.context_window,
         max_tokens=settings.max_tokens,
-        unsupported=settings.unsupported,
-        near=nearness(encoder) if _is_bundled(encoder) else None,
+        check=None if settings.unsupported == "keep" else checking(cut=settings.unsupported == "cut", near=near),
         fallback=rewriter(encoder),
     )
 

@@ -9,10 +9,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, field_validator, model_validator
 
-from rag_flywheel.config.source import Source, as_source, refuse_secrets
+from rag_flywheel.config.source import CLASS, Source, as_source, refuse_secrets
 
 _MAGIC = re.compile(r"[*?\[]")  # what makes a part of a path a pattern
-_CLASS = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@A-Z]+")
 
 
@@ -106,8 +105,8 @@ class Generator(_Section):
     @field_validator("llm")
     @classmethod
     def _a_class_with_arguments(cls, llm: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        if llm and not (isinstance(name := llm.get("class"), str) and _CLASS.fullmatch(name)):
-            raise ValueError("needs `class`, a module and a class such as llama_index.llms.ollama.Ollama")
+        if llm and not (isinstance(name := llm.get("class"), str) and CLASS.fullmatch(name)):
+            raise ValueError("needs `class`, a module and a class such as llama_index.llms.ollama:Ollama")
         if not isinstance(args := llm.get("args", {}), dict):
             raise ValueError("`args` should be a section: `key: value` lines")
         refuse_secrets(args)

@@ -18,6 +18,8 @@ from pydantic import (
 from rag_flywheel.config.urls import password_in
 from rag_flywheel.errors import ConfigError
 
+CLASS = re.compile(r"[^\W\d][\w.]*:[^\W\d]\w*")
+"""A class by its module and its name: `MODULE:CLASS`."""
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 """What stands in a reader's arguments for a variable of the environment: `${NAME}`."""
 SECRET = re.compile(
@@ -55,7 +57,7 @@ class Source(BaseModel):
     @field_validator("reader")
     @classmethod
     def _a_class(cls, reader: str) -> str:
-        if reader and not re.fullmatch(r"[^\W\d][\w.]*:[^\W\d]\w*", reader):
+        if reader and not CLASS.fullmatch(reader):
             raise ValueError("should be MODULE:CLASS, such as llama_index.readers.web:SitemapReader")
         return reader
 

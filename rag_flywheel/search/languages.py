@@ -20,8 +20,14 @@ def language_of(text: str) -> str | None:
     By the first `READ` characters, with the naive Bayes model of Lui and Baldwin (langid.py, ACL 2012) as py3langid
     trained it anew. A language that has no code of two letters is taken for the nearest one that has.
     """
+    code, probability = guessed(text)
+    return code if probability >= SURE else None
+
+
+def guessed(text: str) -> tuple[str, float]:
+    """The likeliest language of the text, and how likely it is: 0 to 1."""
     code, probability = _identifier()(text[:READ])[0]
-    return _SAME.get(code, code) if probability >= SURE else None
+    return _SAME.get(code, code), probability
 
 
 def likely(text: str, languages: Sequence[str]) -> Mapping[str, float]:

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from math import log
 
-from rag_flywheel.adapters.models.support import beginnings
 from rag_flywheel.domain import Passage
 from rag_flywheel.domain.sentences import quotable
+from rag_flywheel.domain.words import beginnings
 
 LEFT_OUT = "…"
 LEAST = 96

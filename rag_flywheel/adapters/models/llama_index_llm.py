@@ -31,7 +31,7 @@ class LlamaIndexSpeaker:
 
     def __init__(self, name: str, arguments: Mapping[str, Any], *, timeout: float, seconds: float) -> None:
         self._llm = _made(name, arguments)
-        self._kind = name.rpartition(".")[2]
+        self._kind = name.rpartition(":")[2]
         self.name = f"llama_index:{self._kind}" + (f":{arguments['model']}" if "model" in arguments else "")
         self._timeout = timeout
         self._seconds = seconds
@@ -117,7 +117,7 @@ def _made(name: str, arguments: Mapping[str, Any]) -> "LLM":
 def _class(name: str) -> Any:
     from llama_index.core.llms import LLM
 
-    module, _, kind = name.rpartition(".")
+    module, _, kind = name.rpartition(":")
     try:
         found = getattr(importlib.import_module(module), kind, None)
     except ModuleNotFoundError as error:

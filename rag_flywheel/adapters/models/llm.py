@@ -5,10 +5,9 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-from rag_flywheel.adapters.models import prompt, reply, support
+from rag_flywheel.adapters.models import prompt, reply
 from rag_flywheel.adapters.models.prompt import Told
 from rag_flywheel.adapters.models.refusal import Heard
-from rag_flywheel.adapters.models.support import Near, Unsupported
 from rag_flywheel.domain import Confidence, Draft, Passage, Searched, Turn
 from rag_flywheel.errors import ConfigError, InvalidInput, LanguageModelUnavailable
 
@@ -34,12 +33,25 @@ class Speaker(Protocol):
         """Let go of connections."""
 
 
+class Checked(Protocol):
+    """A reply sentence by sentence, as it is shown."""
+
+    found: int  # sentences that the passages support, after the last one
+    missed: int  # and those that they do not
+
+    def __iter__(self) -> Iterator[str]: ...
+
+
+Check = Callable[[Iterator[str], Sequence[str], str], Checked]
+"""The pieces of a reply, the texts of its passages and the question to what is shown of it."""
+
+
 class ModelGenerator:
     """Answers from numbered passages with [n] markers, streamed; as safe under threads as `speaker` is.
 
     `context_window` is what the model reads at once, `max_tokens` what it says at most, both in tokens; a longer reply
-    ends there. `near` says which sentences support one another though their words differ. `fallback` makes the
-    standalone query when the model's own is unusable. Raises ConfigError when the window cannot work.
+    ends there. `check` compares its sentences with the passages; None: they are shown as they come. `fallback` makes
+    the standalone query when the model's own is unusable. Raises ConfigError when the window cannot work.
     """
 
     def __init__(
@@ -48,14 +60,12 @@ class ModelGenerator:
         *,
         context_window: int,
         max_tokens: int,
-        unsupported: Unsupported,
-        near: Near | None,
+        check: Check | None,
         fallback: Callable[[str, Sequence[Turn]], str],
     ) -> None:
         self.name = speaker.name
         self._speaker = speaker
-        self._unsupported = unsupported
-        self._near = near
+        self._check = check
         self._fallback = fallback
         self._key = secrets.token_bytes(32)  # of the marks: new with each process, and told to nobody
         self._most = _BYTES_OF_A_TOKEN * max_tokens
@@ -101,10 +111,7 @@ class ModelGenerator:
             instructions=prompt.instructions(told.mark),
             mark=told.mark,
         )
-        checked = None
-        if self._unsupported != "keep":
-            held = support.read([prompt.shown(passage) for passage in seen], question)
-            checked = support.Checked(said, held, cut=self._unsupported == "cut", near=self._near)
+        checked = self._check and self._check(said, [prompt.shown(passage) for passage in seen], question)
         text = ""
         for piece in said if checked is None else checked:
             piece = piece if text else piece.lstrip()

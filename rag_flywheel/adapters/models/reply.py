@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag_flywheel.domain import Citation, Passage
+from rag_flywheel.domain.markers import NUMBERS, marked
 
 REMOVED = "[link removed]"
 """What stands in the place of an address that no cited passage holds."""
@@ -18,11 +19,9 @@ REMOVED = "[link removed]"
 _LEFT_OUT = "…"
 _REPEATED = 8  # words in a row that stand so in the instructions: no coincidence
 
-_NUMBERS = r"\d{1,9}(?:\s*,\s*\d{1,9})*"
-_MARKERS = re.compile(rf"\[({_NUMBERS})\]")
 _GRAPHIC = "".join(map(chr, range(ord("!"), ord("~") + 1)))
 _MARKER_BEGUN = re.compile(r"\[[\d,\s]{0,40}\Z")
-_WORD = re.compile(rf"\s*(?:\[{_NUMBERS}\]|\S)+\s*|\s+")
+_WORD = re.compile(rf"\s*(?:\[{NUMBERS}\]|\S)+\s*|\s+")
 
 _SCHEME = r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]*://|(?<![A-Za-z0-9_:/])//(?=[\w-]+\.\w)|(?<![A-Za-z0-9_.])www\."
 _HOST = r"(?<![A-Za-z0-9_./\\@-])(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}"
@@ -36,7 +35,7 @@ _PUNCTUATION = ".,;:!?\"'`*_~|)]}>"
 
 _SIGN = re.compile(
     rf"(?P<before>\]\(\s*<?|<?)(?P<address>{_ADDRESS})"
-    rf"|(?P<marker>\[(?P<numbers>{_NUMBERS})\])"
+    rf"|(?P<marker>\[(?P<numbers>{NUMBERS})\])"
     r"|(?P<open>!(?=\[)|\](?=[(:])|<(?=[A-Za-z][A-Za-z0-9-]*(?:[\s:]|/(?!>)|\Z)))"  # image, link, definition, tag
 )
 
@@ -72,7 +71,7 @@ def shown(pieces: Iterator[str], passages: Sequence[str], *, instructions: str, 
     waiting: list[str | _Link] = []
     for words in _unrepeated(_whole_words(pieces, mark), instructions):
         for part in _parts(words, holders, len(passages)):
-            cited.update(numbers(part) if isinstance(part, str) else ())
+            cited.update(marked(part) if isinstance(part, str) else ())
             waiting.append(part)
         ready = next(
             (at for at, part in enumerate(waiting) if isinstance(part, _Link) and part.waits(cited)), len(waiting)
@@ -86,9 +85,7 @@ def citations(text: str, passages: Sequence[Passage]) -> tuple[Citation, ...]:
     """The passages that the markers name, in order of first mention; a marker that names none is passed over. An
     answer without markers cites nothing: which passages it rests on is not known, and a guess would be a lie."""
     return tuple(
-        citation(number, passages[number - 1])
-        for number in dict.fromkeys(numbers(text))
-        if 1 <= number <= len(passages)
+        citation(number, passages[number - 1]) for number in dict.fromkeys(marked(text)) if 1 <= number <= len(passages)
     )
 
 
@@ -104,11 +101,6 @@ def citation(number: int, passage: Passage) -> Citation:
         score=passage.score,
         also=tuple(twin.span for twin in passage.also),
     )
-
-
-def numbers(text: str) -> list[int]:
-    """Those that the markers name, in order."""
-    return [int(number) for marked in _MARKERS.findall(text) for number in marked.split(",")]
 
 
 def _joined(parts: Sequence[str | _Link], cited: set[int]) -> str:
@@ -196,7 +188,7 @@ def _parts(text: str, holders: Mapping[str, frozenset[int]], count: int) -> Iter
 
 
 def _marker(marker: str, count: int, *, glued: bool) -> str:
-    named = numbers(marker)
+    named = marked(marker)
     known = [number for number in named if 1 <= number <= count]
     if glued or len(known) == len(named):  # such as an index into a list
         return marker

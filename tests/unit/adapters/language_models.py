@@ -1,10 +1,11 @@
 """Generators for a server under test, and what they are asked about."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from rag_flywheel.adapters.models.llm import ModelGenerator
 from rag_flywheel.adapters.models.openai_like import OpenAILikeSpeaker, Server
-from rag_flywheel.adapters.models.support import Unsupported
+from rag_flywheel.answering.support import checking
 from rag_flywheel.domain import (
     Draft,
     Passage,
@@ -35,7 +36,7 @@ class Models:
         retries: int = 2,
         context_window: int = 4096,
         max_tokens: int = 256,
-        unsupported: Unsupported = "keep",
+        unsupported: Literal["keep", "mark", "cut"] = "keep",
     ) -> ModelGenerator:
         server = Server(
             url=url,
@@ -52,8 +53,7 @@ class Models:
             OpenAILikeSpeaker(server, pause=self.pauses.append),
             context_window=context_window,
             max_tokens=max_tokens,
-            unsupported=unsupported,
-            near=None,
+            check=None if unsupported == "keep" else checking(cut=unsupported == "cut", near=None),
             fallback=lambda question, history: f"{history[0].text} {question}",
         )
         self._made.append(generator)

@@ -20,7 +20,7 @@ from rag_flywheel.errors import ConfigError, LanguageModelUnavailable
 from rag_flywheel.wiring import services
 from tests.unit.adapters.language_models import HISTORY, PASSAGES, QUESTION, ask
 
-MOCK = "llama_index.core.llms.MockLLM"
+MOCK = "llama_index.core.llms:MockLLM"
 HUNG = threading.Event()
 
 
@@ -68,11 +68,10 @@ class Refusing(Scripted):
 
 def generator(name: str, *, timeout: float = 5.0, args: dict[str, Any] | None = None) -> ModelGenerator:
     return ModelGenerator(
-        LlamaIndexSpeaker(f"{__name__}.{name}", args or {}, timeout=timeout, seconds=60),
+        LlamaIndexSpeaker(f"{__name__}:{name}", args or {}, timeout=timeout, seconds=60),
         context_window=4096,
         max_tokens=256,
-        unsupported="keep",
-        near=None,
+        check=None,
         fallback=lambda question, _: question,
     )
 
@@ -144,14 +143,14 @@ def test_a_reader_who_leaves_ends_the_thread() -> None:
 @pytest.mark.parametrize(
     ("name", "args", "message"),
     [
-        ("llama_index.llms.no_such.Model", {}, "pip install llama-index-llms-no-such"),
-        ("no_such_module.Model", {}, "the module no_such_module is not installed"),
-        ("llama_index.core.llms.NoSuch", {}, "has no language model NoSuch"),
-        ("pathlib.Path", {}, "has no language model Path"),
+        ("llama_index.llms.no_such:Model", {}, "pip install llama-index-llms-no-such"),
+        ("no_such_module:Model", {}, "the module no_such_module is not installed"),
+        ("llama_index.core.llms:NoSuch", {}, "has no language model NoSuch"),
+        ("pathlib:Path", {}, "has no language model Path"),
         (MOCK, {"max_tokens": "many"}, "max_tokens: Input should be a valid integer"),
         (MOCK, {"temprature": 0}, r"takes no temprature; known ones are .*max_tokens"),
-        (f"{__name__}.Refusing", {}, "needs api_key"),
-        (f"{__name__}.Refusing", {"api_key": "sk-secret"}, "it raised RuntimeError"),
+        (f"{__name__}:Refusing", {}, "needs api_key"),
+        (f"{__name__}:Refusing", {"api_key": "sk-secret"}, "it raised RuntimeError"),
     ],
 )
 def test_a_class_that_cannot_be_made_is_a_mistake_in_the_settings(
@@ -172,7 +171,7 @@ def test_the_settings_name_the_class_and_a_variable_stands_for_a_secret(
     file = tmp_path / "config.yaml"
     file.write_text(
         "privacy: {redact: false}\n"
-        f"generator: {{kind: llama_index, llm: {{class: {__name__}.Scripted, args: {{script: '${{MY_KEY}}'}}}}}}"
+        f"generator: {{kind: llama_index, llm: {{class: {__name__}:Scripted, args: {{script: '${{MY_KEY}}'}}}}}}"
     )
     with services(load(file, {}), Secrets()) as made:
         assert isinstance(made.generator, MaskedGenerator)

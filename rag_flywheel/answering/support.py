@@ -6,22 +6,19 @@ beginnings, so that their forms are one. This is no reading: a "not" too much is
 measures it on judged answers.
 """
 
-import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
 
-from rag_flywheel.adapters.models.reply import numbers
+from rag_flywheel.domain.markers import marked
 from rag_flywheel.domain.sentences import quotable
+from rag_flywheel.domain.words import BEGINNING, beginnings
 from rag_flywheel.ports import Encoder
+from rag_flywheel.search.languages import READ, guessed
 
 MARK = "[unsupported]"
 """What is shown behind a sentence that the passages do not support."""
-
-Unsupported = Literal["keep", "mark", "cut"]
-"""What becomes of such a sentence."""
 
 Near = Callable[[str, Sequence[str]], bool]
 """Whether a sentence of the texts says much the same as the first one."""
@@ -31,7 +28,6 @@ NOUNS = {"de", "lb"}  # languages in which a capital makes no name
 SURE = 0.9  # probability from which a text is in a language
 COSINE = 0.6  # from which the bundled encoder's sentences say much the same, where their words differ
 _COMPARED = 32  # sentences of passages, those with most words in common
-_READ = 5000  # characters that tell a language
 _LONGEST = 4000  # characters of a sentence, or of a block of code
 
 _MARKERS = r"(?:\[[\d,\s]+\]\s*)"
@@ -45,12 +41,10 @@ _COUNTED = re.compile(r"(?:^\s*|(?<![\w.,])(?=\d+[.):]\s+\S))\d{1,2}[.):]")  # t
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _GROUPED = re.compile(r"[.,:]")
 _WORD = re.compile(r"[^\W\d_]+")
-_UNDIVIDED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]+")  # scripts without blanks
 _NAME = re.compile(r"(?<=[^\W_A-Z] |[,;] )[A-Z][^\W\d_]{2,}")
 _ENGLISH = "zero one two three four five six seven eight nine ten eleven twelve"
 _SMALL = frozenset(map(str, range(13)))
 _SPELT = {word: str(number) for number, word in enumerate(_ENGLISH.split())}
-_BEGINNING = 5  # characters that the forms of a word share, more or less
 _LONG, _SHORT = 4, 3  # letters of a word that says something, and of a name
 
 
@@ -69,7 +63,7 @@ class Passages:
 
 def read(texts: Sequence[str], question: str) -> Passages:
     """Of the texts of passages, titles included, as they are numbered from 1."""
-    code, probability = _guessed("\n".join(text[: _READ // max(1, len(texts))] for text in texts))
+    code, probability = guessed("\n".join(text[: READ // max(1, len(texts))] for text in texts))
     return Passages(
         texts=tuple(texts),
         words=tuple(beginnings(text, _SHORT) for text in texts),
@@ -88,7 +82,7 @@ def supported(sentence: str, passages: Passages, *, said: str = "", near: Near |
     claim = _COUNTED.sub(" ", _MARKED.sub(" ", sentence))
     if _HEADING.match(claim) or claim.rstrip(" *_").endswith((":", "?", "\uff1a", "\uff1f")):
         return None
-    cited = [number - 1 for number in numbers(sentence) if 1 <= number <= len(passages.words)]
+    cited = [number - 1 for number in marked(sentence) if 1 <= number <= len(passages.words)]
     cited = cited or list(range(len(passages.words)))
     words, asked = beginnings(claim, _LONG), beginnings(passages.asked, _SHORT)
     figures = _numbers(claim) if passages.spelt else _numbers(claim) - _SMALL
@@ -99,7 +93,7 @@ def supported(sentence: str, passages: Passages, *, said: str = "", near: Near |
     held = frozenset().union(*(passages.words[at] for at in cited))
     if not figures <= frozenset(_numbers(passages.asked)).union(*(passages.numbers[at] for at in cited)):
         return False
-    if passages.naming and not {word[:_BEGINNING].casefold() for word in _NAME.findall(claim)} <= held | asked:
+    if passages.naming and not {word[:BEGINNING].casefold() for word in _NAME.findall(claim)} <= held | asked:
         return False
     if len(words & held) >= HELD * len(words):
         return True
@@ -121,6 +115,11 @@ def nearness(encoder: Encoder) -> Near:
     return near
 
 
+def checking(*, cut: bool, near: Near | None) -> Callable[[Iterable[str], Sequence[str], str], "Checked"]:
+    """What compares the pieces of a reply with the texts of passages, for a question; see `Checked`."""
+    return lambda pieces, texts, question: Checked(pieces, read(texts, question), cut=cut, near=near)
+
+
 class Checked:
     """A reply sentence by sentence, those that are not supported marked or cut. `found` and `missed` say, after the
     last one, how many were supported and how many not."""
@@ -136,7 +135,7 @@ class Checked:
         said = ""
         for sentence in _sentences(self._pieces):
             held = supported(sentence, self._passages, said=said, near=self._near)
-            said = (said + sentence)[-_READ:]
+            said = (said + sentence)[-READ:]
             self.found += held is True
             self.missed += held is False
             if held is not False:
@@ -184,14 +183,6 @@ def _inside(text: str, start: int, end: int) -> list[int]:
     return [after.end() for at, _ in spans if (after := _AFTER.match(text, at, end)) is not None]
 
 
-def beginnings(text: str, least: int) -> frozenset[str]:
-    """The beginnings of words with so many letters, and pairs of characters of scripts without blanks."""
-    words = [word.casefold() for word in _WORD.findall(_UNDIVIDED.sub(" ", text)) if len(word) >= least]
-    divided = {word[:letters] for word in words for letters in ({_LONG, _BEGINNING} if least < _LONG else {_BEGINNING})}
-    pairs = {run[at : at + 2] for run in _UNDIVIDED.findall(text) for at in range(len(run) - 1)}
-    return frozenset(divided | pairs)
-
-
 def _numbers(text: str) -> frozenset[str]:
     """Those in digits, however these are grouped."""
     return frozenset(_GROUPED.sub("", number).lstrip("0") or "0" for number in _NUMBER.findall(text))
@@ -212,21 +203,5 @@ def _foreign(text: str, passages: Passages) -> bool:
 
 def _language(text: str) -> str | None:
     """None where that is not clear."""
-    code, probability = _guessed(text)
+    code, probability = guessed(text)
     return code if probability >= SURE else None
-
-
-def _guessed(text: str) -> tuple[str, float]:
-    """The ISO 639-1 code of the likeliest language of the text, and how likely it is."""
-    return _identifier()(text[:_READ])
-
-
-@functools.cache
-def _identifier() -> Callable[[str], tuple[str, float]]:
-    """A table that none writes, of 90 MB, so only who needs it loads it."""
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-    model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    model.set_languages([code for code in model.labels if len(code) == 2])
-    classify: Callable[[str], tuple[str, float]] = model.classify
-    return classify
