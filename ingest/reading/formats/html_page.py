@@ -48,20 +48,20 @@ def prepare(html: str) -> Page:
     _remove(tree.css("head, script, style, template, noscript, input[type=hidden]"))
     write_formulas(tree)
     _headings(tree)
-    removed = (
+    removed = [
         replace(_removal("line numbers", _line_numbers(tree)), lines=()),
         _removal("drawings with text", [node for node in tree.css("svg") if node.css_first("text")]),
         _removed("navigation", take_menus(tree, title, beside)),
         _removal("cookie banners", _banners(tree)),
         _removal("deleted text", tree.css("del")),
-    )
+    ]
     _remove(tree.css("svg"))
     _controls(tree)
     _summaries(tree)
     _raised(tree)
     _lowered(tree)
     _pictures(tree)
-    _links(tree)
+    removed.append(_removed(f"addresses longer than {_LONGEST} characters", _links(tree)))
     _labels(tree)
     _terms(tree)
     title = title or _line(tree.css_first("h1"))
@@ -218,19 +218,22 @@ def _pictures(tree: LexborHTMLParser) -> None:
         node.unwrap()
 
 
-def _links(tree: LexborHTMLParser) -> None:
-    """Links as their text; their targets stay where a reader could need them in an answer."""
+def _links(tree: LexborHTMLParser) -> list[str]:
+    """Links as their text; their targets stay where a reader could need them in an answer. Those that would be needed
+    but take the place of what the page says are left out whole, since a part of an address leads elsewhere.
+    """
+    long = []
     anchors = [link for heading in tree.css(", ".join((*HEADINGS, "dt"))) for link in heading.css('a[href*="#"]')]
     anchors += [link for link in tree.css('a[href^="#"]') if _leads_to_itself(link)]
     _remove({link.mem_id: link for link in anchors if not any(map(str.isalnum, link.text()))}.values())
     for link in tree.css("a"):
         target = (link.attributes.get("href") or "").strip()
-        if len(target) > _LONGEST:  # what stands behind the address are data for its program
-            target = target.partition("#")[0].partition("?")[0][:_LONGEST]
-            link.attrs["href"] = target
-        shown = link.text()
-        if not is_needed(target, "download" in link.attributes) or target.split(":", 1)[-1].strip("/") in shown:
+        if not is_needed(target, "download" in link.attributes) or target.split(":", 1)[-1].strip("/") in link.text():
             link.unwrap()
+        elif len(target) > _LONGEST:
+            long.append(target)
+            link.unwrap()
+    return long
 
 
 def _leads_to_itself(link: LexborNode) -> bool:

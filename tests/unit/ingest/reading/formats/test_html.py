@@ -199,6 +199,18 @@ def test_links_keep_the_targets_that_an_answer_may_need() -> None:
     )
 
 
+def test_a_very_long_address_is_left_out_whole_and_told_of() -> None:
+    address = "https://shop.example.org/find?" + "q=spare+parts&" * 20
+    content = from_html(f'<p>See <a href="{address}">all spare parts</a> and <a href="/x#{"y" * 300}">more</a>.</p>')
+    assert content.text.strip() == "See all spare parts and more."
+    [removal] = content.removed
+    assert (removal.what, removal.count, removal.lines) == (
+        "addresses longer than 200 characters",
+        1,
+        (address[:300],),
+    )
+
+
 def test_the_sign_of_a_link_to_a_heading_is_no_part_of_it() -> None:
     assert lines('<h2>Reset<a class="headerlink" href="#reset" title="Link">¶</a></h2>') == ["## Reset"]
 
@@ -296,11 +308,6 @@ def test_terms_are_bold_unless_they_are_code() -> None:
     page = """<dl><dt>Version 1.2 <i>(new)</i><dd>It runs.<dt><code>--all</code><dd>All.
         <dt><b>-f</b>, <b>--file</b>=<i>x</i><dd>F.</dl>"""
     assert lines(page) == ["**Version 1.2 (new)**", "It runs.", "`--all`", "All.", "**-f, --file=x**", "F."]
-
-
-def test_what_a_very_long_address_hands_to_a_program_goes() -> None:
-    page = f"<p><a href='https://play.example/?code={'x%20' * 300}'>Run</a> or <a href='https://a.example/?q=1'>ask</a>"
-    assert text(page) == "[Run](https://play.example/) or [ask](https://a.example/?q=1)"
 
 
 def test_a_menu_of_pictures_is_navigation() -> None:
