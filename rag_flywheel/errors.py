@@ -3,6 +3,8 @@
     FlywheelError                      HTTP  exit
     |- ConfigError                      500     2   a setting is unknown, missing or of the wrong type
     |- InvalidInput                     422     2   what was sent cannot be used
+    |- NotSignedIn                      401     9   nobody said who asks, or said so with what does not hold
+    |- NotAllowed                       403     9   who asks may not do this
     |- NotFound                         404     5   no such interaction, correction or version
     |- Conflict                         409     6   the state of things forbids it now
     |  |- AlreadyRunning                            another reindex holds the lock
@@ -39,6 +41,16 @@ class ConfigError(FlywheelError):
 class InvalidInput(FlywheelError):
     http_status = 422
     exit_code = 2
+
+
+class NotSignedIn(FlywheelError):
+    http_status = 401
+    exit_code = 9
+
+
+class NotAllowed(FlywheelError):
+    http_status = 403
+    exit_code = 9
 
 
 class NotFound(FlywheelError):

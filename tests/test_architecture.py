@@ -16,7 +16,7 @@ PARAMETERS = 7  # of a function, at most
 
 FOUNDATION = ("domain", "errors")
 PORTS = (*FOUNDATION, "ports", "config")
-PACKAGES = ("search", "privacy", "feedback", "golden_set", "rollout", "answering", "cycle", "replay")
+PACKAGES = ("search", "privacy", "access", "feedback", "golden_set", "rollout", "answering", "cycle", "replay")
 """Low to high: each may import those before it."""
 OFFLINE = {"golden_set", "rollout", "cycle", "replay"}
 """Those that may import `ingest` and `eval`."""

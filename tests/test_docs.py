@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 import typer
 import yaml
-from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
@@ -24,10 +23,12 @@ from eval.report.churn import Change
 from eval.scores.ragas_metrics import JUDGED
 from ingest.reading.formats import SUFFIXES
 from rag_flywheel import errors
-from rag_flywheel.api import aside, chat, corrections, deployment, explain, golden, openai, versions
+from rag_flywheel.access.roles import ROLES
+from rag_flywheel.api import openai
+from rag_flywheel.api.app import OURS
 from rag_flywheel.cli import app
 from rag_flywheel.config import Config, Gate, Privacy, Secrets, Source, known_keys
-from rag_flywheel.domain import CorrectionState, FeedbackKind, Guardrail, Outcome, Stage, VersionState
+from rag_flywheel.domain import CorrectionState, FeedbackKind, Guardrail, Outcome, Role, Stage, VersionState
 from rag_flywheel.errors import FlywheelError
 from rag_flywheel.feedback.second_look import ConcernKind
 from rag_flywheel.golden_set.health import Fault
@@ -233,18 +234,13 @@ def test_an_error_named_in_a_page_exists(path: Path) -> None:
 
 
 def _api() -> list[APIRoute]:
-    every = [
-        route
-        for router in (chat, openai, explain, corrections, aside, golden, versions, deployment)
-        for route in router.routes.routes
-    ]
+    every = [route for router in (*OURS, openai) for route in router.routes.routes]
     return [route for route in every if isinstance(route, APIRoute)]
 
 
 def _routes() -> set[tuple[str, str]]:
     """(method, path) of everything that the app serves."""
-    served = {(method, route.path) for route in _api() for method in route.methods or ()}
-    return served | {("GET", "/config"), ("GET", "/health"), ("GET", str(FastAPI().docs_url))}
+    return {(method, route.path) for route in _api() for method in route.methods or ()}
 
 
 def _served(method: str, path: str) -> bool:
@@ -295,7 +291,7 @@ def test_the_handbook_names_every_route() -> None:
         (method, re.sub(r"\{\w+\}", "{}", route)) for method, route in re.findall(r"\b(GET|POST) (/[\w/{}-]+)", text)
     }
     every = {(method, re.sub(r"\{\w+(:path)?\}", "{}", route)) for method, route in _routes()}
-    assert every - named - {("GET", "/docs"), ("GET", "/v1/models/{}")} == set()
+    assert every - named - {("GET", "/v1/models/{}")} == set()
 
 
 # --- words ----------------------------------------------------------------------------------------------------------
@@ -322,6 +318,15 @@ def test_the_handbook_names_every_route() -> None:
 )
 def test_a_page_has_a_row_for_each_word_that_the_program_uses(page: str, words: type[StrEnum]) -> None:
     assert {str(word) for word in words} - {row[0] for row in _rows(_page(page))} == set()
+
+
+def test_the_handbook_says_which_role_may_call_which_route() -> None:
+    shown = {
+        row[0]: {role for role, mark in zip(Role, row[1:], strict=True) if mark == "yes"}
+        for row in _rows(_page("access.md"))
+        if " /" in row[0]
+    }
+    assert shown == ROLES
 
 
 def test_the_handbook_has_a_row_for_each_guarded_metric() -> None:

@@ -3,29 +3,32 @@
 import contextlib
 from collections.abc import AsyncIterator
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any
 
-from fastapi import FastAPI
+import anyio
+from fastapi import Depends, FastAPI
+from fastapi.security import HTTPBearer
 
-from rag_flywheel.api import aside, chat, corrections, deployment, explain, golden, openai, versions
+from rag_flywheel.api import aside, chat, corrections, deployment, explain, golden, keys, openai, operation, versions
+from rag_flywheel.api.doorstep import Doorstep, security_headers
 from rag_flywheel.api.entrance import BodyLimit, FromPages
 from rag_flywheel.api.failures import CompletionFailure, answer_failures
-from rag_flywheel.api.models import Body, Failure
-from rag_flywheel.api.state import Shared, make_state
-from rag_flywheel.config import Config, masked
+from rag_flywheel.api.guard import ASKING_AT_ONCE, Guard, refuse_unguarded
+from rag_flywheel.api.models import Failure
+from rag_flywheel.api.state import make_state
+from rag_flywheel.domain import Person
 from rag_flywheel.services import Services
 
-STATUSES = (404, 409, 422, 500, 503)
+STATUSES = (401, 403, 404, 409, 422, 500, 503)
 """Of the errors of `errors`."""
+OURS = (chat, explain, corrections, aside, golden, versions, deployment, keys, operation)
 
 
-class HealthReply(Body):
-    status: Literal["ok"]
-    live: str | None
+def create_app(services: Services, *, local: Person | None = None) -> FastAPI:
+    """The app. The caller opens and closes the services. While it serves, it looks at the canary by itself.
 
-
-def create_app(services: Services) -> FastAPI:
-    """The app. The caller opens and closes the services. While it serves, it looks at the canary by itself."""
+    `local` sends every request, where it is who works with the files themselves; else each has to say who sends it.
+    """
 
     @contextlib.asynccontextmanager
     async def watching(app: FastAPI) -> AsyncIterator[None]:
@@ -37,26 +40,22 @@ def create_app(services: Services) -> FastAPI:
         title="rag-flywheel",
         version=version("rag-flywheel"),
         summary="Answers from your documents that get better with every reviewed correction.",
+        openapi_url=None,  # `operation` serves it and its pages, to those who may call anything
+        dependencies=[Depends(HTTPBearer(auto_error=False, description="An API key: `rag-flywheel keys create`."))],
     )
+    config = services.config
     app.state.flywheel = make_state(services)
+    app.state.guard = Guard(services=services, local=local, lookups=anyio.CapacityLimiter(ASKING_AT_ONCE))
     answer_failures(app)
-    app.add_middleware(BodyLimit, most=services.config.api.body_mb * 1_000_000)
-    if services.config.api.cors_origins:
-        app.add_middleware(FromPages, origins=services.config.api.cors_origins)
+    app.add_middleware(BodyLimit, most=config.api.body_mb * 1_000_000)
+    if local is None:
+        app.add_middleware(Doorstep, hosts=config.access.hosts, origins=config.api.cors_origins)
+    if config.api.cors_origins:
+        app.add_middleware(FromPages, origins=config.api.cors_origins)
+    security_headers(app)
     failures: dict[int | str, dict[str, Any]] = {status: {"model": Failure} for status in STATUSES}
-    for doors in (chat, explain, corrections, aside, golden, versions, deployment):
+    for doors in OURS:
         app.include_router(doors.routes, responses=failures)
     app.include_router(openai.routes, responses={status: {"model": CompletionFailure} for status in ("4XX", "5XX")})
-    app.add_api_route("/config", settings, methods=["GET"], tags=["operation"], responses=failures)
-    app.add_api_route("/health", health, methods=["GET"], tags=["operation"], responses=failures)
+    refuse_unguarded([*(doors.routes for doors in OURS), openai.routes])
     return app
-
-
-def health(state: Shared) -> HealthReply:
-    """Whether this process answers, and which version is live (null before the first reindex)."""
-    return HealthReply(status="ok", live=state.services.index.live())
-
-
-def settings(state: Shared) -> Config:
-    """The settings in force, passwords masked."""
-    return masked(state.services.config)

@@ -4,13 +4,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from rag_flywheel.api.models import Body, Instant, Name, Text
-from rag_flywheel.api.state import Shared
+from rag_flywheel.api.guard import GuardedRoute
+from rag_flywheel.api.models import Body, Instant, Text
+from rag_flywheel.api.state import Asking, Shared, State
 from rag_flywheel.cycle import aside
 from rag_flywheel.cycle.aside import Listed
 from rag_flywheel.domain import AsideState, Guardrail, ItemKind
 
-routes = APIRouter(prefix="/aside", tags=["aside"])
+routes = APIRouter(prefix="/aside", tags=["aside"], route_class=GuardedRoute)
 
 
 class AsideReply(Body):
@@ -36,7 +37,6 @@ class AsideTextReply(AsideReply):
 
 
 class RulingBody(Body):
-    who: Name = "api"
     why: Text
 
 
@@ -55,20 +55,20 @@ def show(id: str, state: Shared) -> AsideTextReply:
 
 
 @routes.post("/{id}/release")
-def release(id: str, body: RulingBody, state: Shared) -> AsideReply:
+def release(id: str, body: RulingBody, state: Shared, asking: Asking) -> AsideReply:
     """Let it pass for as long as its text does not change; the next reindex takes it in."""
-    return _ruled(id, AsideState.RELEASED, body, state)
+    return _ruled(id, AsideState.RELEASED, body, state, asking.signed)
 
 
 @routes.post("/{id}/drop")
-def drop(id: str, body: RulingBody, state: Shared) -> AsideReply:
+def drop(id: str, body: RulingBody, state: Shared, asking: Asking) -> AsideReply:
     """Leave it out for good, and tell of it no more."""
-    return _ruled(id, AsideState.DROPPED, body, state)
+    return _ruled(id, AsideState.DROPPED, body, state, asking.signed)
 
 
-def _ruled(id: str, ruling: AsideState, body: RulingBody, state: Shared) -> AsideReply:
+def _ruled(id: str, ruling: AsideState, body: RulingBody, state: State, who: str) -> AsideReply:
     look = state.look() if state.services.config.review.second_reviewer else None
-    found = aside.rule(id, ruling, who=body.who, why=body.why, services=state.services, look=look)
+    found = aside.rule(id, ruling, who=who, why=body.why, services=state.services, look=look)
     return AsideReply(**_fields(found))
 
 

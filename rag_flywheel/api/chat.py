@@ -9,22 +9,24 @@ from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 from pydantic import BaseModel
 
+from rag_flywheel.access.who import asks_for
+from rag_flywheel.api.guard import GuardedRoute
 from rag_flywheel.api.models import ChatBody, ChatReply, Delta, Failure, chat_reply
-from rag_flywheel.api.state import Shared, State
+from rag_flywheel.api.state import Asking, Shared, State
 from rag_flywheel.domain import FeedbackKind, Interaction, InteractionId, Question
 from rag_flywheel.errors import FlywheelError
 from rag_flywheel.feedback import intake
 
 logger = logging.getLogger("rag_flywheel.api")
 
-routes = APIRouter(tags=["chat"])
+routes = APIRouter(tags=["chat"], route_class=GuardedRoute)
 
 PIECE_BY_PIECE = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 """Neither a cache nor nginx, which heeds the second, may keep a stream until it is whole."""
 
 
 @routes.post("/chat", response_model=ChatReply)
-def chat(body: ChatBody, state: Shared) -> ChatReply | StreamingResponse:
+def chat(body: ChatBody, state: Shared, asking: Asking) -> ChatReply | StreamingResponse:
     """Answer a question from the documents, with citations.
 
     With `stream`, Server-Sent Events: `delta` {"text"} as the answer comes, then `done` with the whole reply; a failure
@@ -33,7 +35,7 @@ def chat(body: ChatBody, state: Shared) -> ChatReply | StreamingResponse:
     question = Question(
         text=body.question,
         asked=state.services.now(),
-        user=body.user_id,
+        user=asks_for(asking, body.user_id),
         group=body.user_group,
         session=body.session_id,
         history=tuple(turn.turn() for turn in body.history),

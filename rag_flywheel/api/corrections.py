@@ -1,5 +1,6 @@
 """Feedback, corrections, their review, and the questions that need a person: gaps in knowledge, and suspects."""
 
+import contextlib
 import hashlib
 from collections.abc import Callable
 from typing import Annotated, Literal
@@ -7,6 +8,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel
 
+from rag_flywheel.access.who import asks_for, sees
+from rag_flywheel.api.guard import GuardedRoute
 from rag_flywheel.api.models import (
     CorrectionBody,
     CorrectionReceipt,
@@ -21,7 +24,7 @@ from rag_flywheel.api.models import (
     suspect_reply,
 )
 from rag_flywheel.api.review_models import ReviewBody, ReviewItem, review_item
-from rag_flywheel.api.state import Once, Shared, State, once
+from rag_flywheel.api.state import Asking, Once, Shared, State, once, own
 from rag_flywheel.domain import (
     Correction,
     CorrectionId,
@@ -32,24 +35,29 @@ from rag_flywheel.domain import (
     ReviewedCorrection,
     Verdict,
 )
+from rag_flywheel.errors import NotFound
 from rag_flywheel.feedback import corrections as correction_case
 from rag_flywheel.feedback import gaps as gap_case
 from rag_flywheel.feedback import intake as feedback_case
 from rag_flywheel.feedback import review as review_case
+from rag_flywheel.privacy.pseudonyms import pseudonym
 
-routes = APIRouter()
+routes = APIRouter(route_class=GuardedRoute)
 Verdicted = Literal["pending", "held", "accepted", "rejected", "quarantined"]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
 
 
 @routes.post("/feedback", status_code=201, tags=["feedback"])
-def feedback(body: FeedbackBody, state: Shared, key: Key = None) -> FeedbackReply:
+def feedback(body: FeedbackBody, state: Shared, asking: Asking, key: Key = None) -> FeedbackReply:
     """Record a signal about an answer. A final edited text (`edited`) is taken as a correction too."""
 
+    user = asks_for(asking, body.user_id)
+    own(body.interaction_id, asking, user, state)
+
     def prepare() -> Callable[[], FeedbackReply]:
-        given = _given(body, state)
+        given = _given(body, user, state)
         edited = given.kind is FeedbackKind.EDITED
-        correction = _corrected(_correction_of(body), state, given) if edited else None
+        correction = _corrected(_correction_of(body), user, state, given) if edited else None
 
         def record() -> FeedbackReply:
             state.services.ledger.add_feedback(given)
@@ -59,16 +67,19 @@ def feedback(body: FeedbackBody, state: Shared, key: Key = None) -> FeedbackRepl
 
         return record
 
-    request = Once(key=key, scope="feedback", digest=_digest(body))
+    request = Once(key=key, scope=_scope("feedback", user, state), digest=_digest(body))
     return once(request, prepare, kind=FeedbackReply, state=state)
 
 
 @routes.post("/corrections", status_code=202, tags=["corrections"])
-def correct(body: CorrectionBody, state: Shared, key: Key = None) -> CorrectionReceipt:
+def correct(body: CorrectionBody, state: Shared, asking: Asking, key: Key = None) -> CorrectionReceipt:
     """Hand in a better answer. It is reviewed by a person, and goes live with an index version that passes the gate."""
 
+    user = asks_for(asking, body.user_id)
+    own(body.interaction_id, asking, user, state)
+
     def prepare() -> Callable[[], CorrectionReceipt]:
-        correction = _corrected(body, state, None)
+        correction = _corrected(body, user, state, None)
 
         def record() -> CorrectionReceipt:
             state.services.ledger.add_correction(correction)
@@ -76,14 +87,19 @@ def correct(body: CorrectionBody, state: Shared, key: Key = None) -> CorrectionR
 
         return record
 
-    request = Once(key=key, scope="corrections", digest=_digest(body))
+    request = Once(key=key, scope=_scope("corrections", user, state), digest=_digest(body))
     return once(request, prepare, kind=CorrectionReceipt, state=state)
 
 
 @routes.get("/corrections/{correction_id}", tags=["corrections"])
-def correction(correction_id: str, state: Shared) -> CorrectionReply:
-    """What became of a correction, up to the version in which it went live."""
-    return correction_reply(_progress(CorrectionId(correction_id), state))
+def correction(correction_id: str, state: Shared, asking: Asking) -> CorrectionReply:
+    """What became of a correction, up to the version in which it went live. Its author sees it, and who reviews."""
+    author = pseudonym(asks_for(asking, None), state.services.ledger.salt())
+    with contextlib.suppress(NotFound):  # told in the same words as what is somebody else's
+        progress = _progress(CorrectionId(correction_id), state)
+        if sees(asking, theirs=progress.reviewed.correction.user == author):
+            return correction_reply(progress)
+    raise NotFound(f"no correction {correction_id}: its id is in the reply to the correction")
 
 
 @routes.get("/review", tags=["review"])
@@ -121,7 +137,7 @@ def item(correction_id: str, state: Shared) -> ReviewItem:
 
 
 @routes.post("/review/{correction_id}", tags=["review"])
-def decide(correction_id: str, body: ReviewBody, state: Shared) -> ReviewItem:
+def decide(correction_id: str, body: ReviewBody, state: Shared, asking: Asking) -> ReviewItem:
     """Accept (in other words, if need be), reject or quarantine. The latest verdict counts.
 
     What gives reason to look twice is `held` until a second reviewer accepts it. With `seen`, the `review` of the item
@@ -131,7 +147,12 @@ def decide(correction_id: str, body: ReviewBody, state: Shared) -> ReviewItem:
     review_case.decide(
         CorrectionId(correction_id),
         review_case.Ruling(
-            verdict=Verdict(body.verdict), reviewer=body.reviewer, answer=body.answer, note=body.note, seen=body.seen
+            verdict=Verdict(body.verdict),
+            reviewer=asking.signed,
+            answer=body.answer,
+            note=body.note,
+            seen=body.seen,
+            own=services.config.access.own_reviews,
         ),
         ledger=services.ledger,
         redactor=services.redactor,
@@ -157,11 +178,11 @@ def triage(state: Shared, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> 
     return [suspect_reply(suspect) for suspect in gap_case.triage(ledger=state.services.ledger, limit=limit)]
 
 
-def _given(body: FeedbackBody, state: State) -> Feedback:
+def _given(body: FeedbackBody, user: str | None, state: State) -> Feedback:
     services = state.services
     return feedback_case.prepare(
         feedback_case.Signal(
-            interaction_id=InteractionId(body.interaction_id), kind=body.kind, value=body.value, user=body.user_id
+            interaction_id=InteractionId(body.interaction_id), kind=body.kind, value=body.value, user=user
         ),
         ledger=services.ledger,
         redactor=services.redactor,
@@ -172,10 +193,10 @@ def _given(body: FeedbackBody, state: State) -> Feedback:
 
 
 def _correction_of(body: FeedbackBody) -> CorrectionBody:
-    return CorrectionBody(interaction_id=body.interaction_id, answer=str(body.value), user_id=body.user_id)
+    return CorrectionBody(interaction_id=body.interaction_id, answer=str(body.value))
 
 
-def _corrected(body: CorrectionBody, state: State, feedback: Feedback | None) -> Correction:
+def _corrected(body: CorrectionBody, user: str | None, state: State, feedback: Feedback | None) -> Correction:
     services = state.services
     return correction_case.prepare(
         correction_case.Submission(
@@ -183,7 +204,7 @@ def _corrected(body: CorrectionBody, state: State, feedback: Feedback | None) ->
             answer=body.answer,
             evidence=tuple(span.evidence() for span in body.evidence),
             supersedes=tuple(span.evidence() for span in body.supersedes),
-            user=body.user_id,
+            user=user,
             feedback_id=None if feedback is None else feedback.feedback_id,
         ),
         ledger=services.ledger,
@@ -204,6 +225,11 @@ def _item(progress: review_case.Progress, look: review_case.Look, state: State) 
     asked = ledger.interaction(progress.reviewed.correction.interaction_id)
     followed = () if live is None else ledger.version(live).manifest.followed
     return review_item(progress, asked, followed, look(progress.reviewed, progress.reviewed.answer))
+
+
+def _scope(route: str, user: str | None, state: State) -> str:
+    """Nobody is told what another person's key was answered with."""
+    return f"{route}:{pseudonym(user, state.services.ledger.salt()) or ''}"
 
 
 def _digest(body: BaseModel) -> str:

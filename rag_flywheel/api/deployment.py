@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import Field, JsonValue
 
+from rag_flywheel.api.guard import GuardedRoute
 from rag_flywheel.api.models import Body, Instant, Name, Text
-from rag_flywheel.api.state import Shared
+from rag_flywheel.api.state import Asking, Shared
 from rag_flywheel.domain import Canary, CanaryState, Freeze, Outcomes, VersionId
 from rag_flywheel.errors import Conflict, FlywheelError
 from rag_flywheel.rollout import deployment, promotion
@@ -17,12 +18,11 @@ from rag_flywheel.rollout.canary import Action, Move
 from rag_flywheel.rollout.promotion import act_of
 from rag_flywheel.services import Services
 
-routes = APIRouter(tags=["deployment"])
+routes = APIRouter(tags=["deployment"], route_class=GuardedRoute)
 logger = logging.getLogger("rag_flywheel.deployment")
 
 
 class ReasonBody(Body):
-    who: Name = "api"
     why: Text = "asked for"
 
 
@@ -203,13 +203,13 @@ def tick(state: Shared) -> TickReply:
 
 
 @routes.post("/canary/stop")
-def stop(body: ReasonBody, state: Shared) -> StoppedReply:
+def stop(body: ReasonBody, state: Shared, asking: Asking) -> StoppedReply:
     """End the canary that is running: everybody is on the live version again. 409 when none is running."""
     services = state.services
     under_way = promotion.running(services.ledger)
     if under_way is None:
         raise Conflict("no canary is running: `rag-flywheel canary show` shows the last one")
-    act = act_of(body.who, body.why, at=services.now())
+    act = act_of(asking.signed, body.why, at=services.now())
     if not promotion.finish(under_way, promoted=False, index=services.index, ledger=services.ledger, act=act):
         raise Conflict("the canary changed meanwhile: look at it again")
     return StoppedReply(canary=_canary(promotion.newest(services.ledger)))
@@ -223,10 +223,10 @@ def frozen(state: Shared) -> FreezeReply | NeverFrozenReply:
 
 
 @routes.post("/freeze")
-def freeze(body: FreezeBody, state: Shared) -> FreezeReply:
+def freeze(body: FreezeBody, state: Shared, asking: Asking) -> FreezeReply:
     """Forbid all promotions, or allow them again. Rolling back is always allowed."""
     services = state.services
-    act = act_of(body.who, body.why, at=services.now())
+    act = act_of(asking.signed, body.why, at=services.now())
     return _freeze(promotion.freeze(body.frozen, ledger=services.ledger, act=act))
 
 
@@ -252,7 +252,7 @@ def holdout(state: Shared) -> HeldOutReply:
 
 
 @routes.post("/holdout")
-def hold_out(body: HoldOutBody, state: Shared) -> HoldOutReply:
+def hold_out(body: HoldOutBody, state: Shared, asking: Asking) -> HoldOutReply:
     """Keep a small share of the people on a version that was live before, or end that."""
     services = state.services
     change = promotion.hold_out(
@@ -260,7 +260,7 @@ def hold_out(body: HoldOutBody, state: Shared) -> HoldOutReply:
         share=body.share or services.config.canary.holdout,
         index=services.index,
         ledger=services.ledger,
-        act=act_of(body.who, body.why, at=services.now()),
+        act=act_of(asking.signed, body.why, at=services.now()),
     )
     return HoldOutReply(
         version=change.version_id, since=change.since, share=change.share, who=change.who, why=change.why

@@ -59,6 +59,9 @@ class FromPages:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "")
-        is_open = path in FROM_PAGES or path.startswith("/v1/")
-        await (self._open if is_open else self._app)(scope, receive, send)
+        await (self._open if is_open(scope.get("path", "")) else self._app)(scope, receive, send)
+
+
+def is_open(path: str) -> bool:
+    """Whether pages of other origins may call it, where they are named."""
+    return path in FROM_PAGES or path.startswith("/v1/")

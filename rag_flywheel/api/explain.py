@@ -5,12 +5,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from rag_flywheel.access.who import asks_for
 from rag_flywheel.answering import explain as explain_case
+from rag_flywheel.api.guard import GuardedRoute
 from rag_flywheel.api.models import Body
-from rag_flywheel.api.state import Shared
-from rag_flywheel.domain import InteractionId
+from rag_flywheel.api.state import Asking, Shared, own
 
-routes = APIRouter(tags=["chat"])
+routes = APIRouter(tags=["chat"], route_class=GuardedRoute)
 
 
 class ScoresReply(Body):
@@ -96,9 +97,12 @@ class ExplanationReply(Body):
 
 
 @routes.get("/interactions/{interaction_id}/explain")
-def explain(interaction_id: str, state: Shared, limit: Annotated[int, Query(ge=1, le=1000)] = 10) -> ExplanationReply:
+def explain(
+    interaction_id: str, state: Shared, asking: Asking, limit: Annotated[int, Query(ge=1, le=1000)] = 10
+) -> ExplanationReply:
     """Why the ranking behind an answer is as it is: each passage with its scores and what they weighed, and the
     known questions near the query that were admitted or kept out, and why. At most `limit` of each.
     """
-    explanation = explain_case.explain(InteractionId(interaction_id), chat=state.chat, limit=limit)
+    name = own(interaction_id, asking, asks_for(asking, None), state)
+    explanation = explain_case.explain(name, chat=state.chat, limit=limit)
     return ExplanationReply.model_validate(explanation, from_attributes=True)

@@ -50,6 +50,11 @@ def answer_failures(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _no_such_door)
 
 
+def reply_to(error: FlywheelError, request: Request) -> JSONResponse:
+    """The failure of a request that no route sees."""
+    return _our_error(request, error)
+
+
 def failed(error: FlywheelError) -> CompletionFailure:
     """The failure of an answer that has begun."""
     return _openai(error.http_status, str(error), type(error).__name__, None)
@@ -60,9 +65,10 @@ def _our_error(request: Request, error: Exception) -> JSONResponse:
     status, kind = error.http_status, type(error).__name__
     if status >= 500:
         logger.error("%s %s: %s", request.method, request.url.path, kind)
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None  # RFC 9110, 11.6.1
     if _is_openais(request):
-        return _reply(400 if status == 422 else status, _openai(status, str(error), kind, None))
-    return _reply(status, Failure(error=kind, detail=str(error)))
+        return _reply(400 if status == 422 else status, _openai(status, str(error), kind, None), headers)
+    return _reply(status, Failure(error=kind, detail=str(error)), headers)
 
 
 def _wrong_request(request: Request, error: Exception) -> JSONResponse:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
+from rag_flywheel.api.guard import GuardedRoute
 from rag_flywheel.api.models import (
     Body,
     EvidenceBody,
@@ -15,11 +16,11 @@ from rag_flywheel.api.models import (
     Text,
     spans_reply,
 )
-from rag_flywheel.api.state import Shared
+from rag_flywheel.api.state import Asking, Shared
 from rag_flywheel.domain import DocumentId
 from rag_flywheel.golden_set import changes, health, listing
 
-routes = APIRouter(prefix="/golden", tags=["golden"])
+routes = APIRouter(prefix="/golden", tags=["golden"], route_class=GuardedRoute)
 Documents = Annotated[tuple[Name, ...], Field(max_length=50)]
 Spans = Annotated[tuple[EvidenceBody, ...], Field(max_length=50)]
 
@@ -50,7 +51,6 @@ class GoldenBody(Body):
     evidence: Spans = ()
     answerable: bool = True
     cluster: Name | None = None
-    who: Name = "api"
 
 
 class ImportedCase(Body):
@@ -64,7 +64,6 @@ class ImportedCase(Body):
 
 class ImportBody(Body):
     cases: Annotated[tuple[ImportedCase, ...], Field(min_length=1, max_length=20_000)]
-    who: Name = "api"
 
 
 class TakenInReply(Body):
@@ -78,7 +77,6 @@ class TakenInReply(Body):
 class RetireBody(Body):
     case_id: Name
     why: Text
-    who: Name = "api"
 
 
 class RetiredReply(Body):
@@ -132,7 +130,7 @@ def check(state: Shared) -> CheckReply:
 
 
 @routes.post("", status_code=201)
-def add(body: GoldenBody, state: Shared, response: Response) -> TakenInReply:
+def add(body: GoldenBody, state: Shared, asking: Asking, response: Response) -> TakenInReply:
     """Add a judged question. The very same one given again is skipped (200)."""
     new = changes.NewQuestion(
         question=body.question,
@@ -142,11 +140,11 @@ def add(body: GoldenBody, state: Shared, response: Response) -> TakenInReply:
         answerable=body.answerable,
         cluster=body.cluster,
     )
-    return _taken_in(changes.add(new, who=body.who, services=state.services), response)
+    return _taken_in(changes.add(new, who=asking.signed, services=state.services), response)
 
 
 @routes.post("/import", status_code=201)
-def take_in(body: ImportBody, state: Shared, response: Response) -> TakenInReply:
+def take_in(body: ImportBody, state: Shared, asking: Asking, response: Response) -> TakenInReply:
     """Import judged questions, all or none. Those that are there with the same content are skipped (200: all were)."""
     cases = [
         changes.imported_case(
@@ -161,13 +159,13 @@ def take_in(body: ImportBody, state: Shared, response: Response) -> TakenInReply
         )
         for imported_case in body.cases
     ]
-    return _taken_in(changes.import_cases(cases, who=body.who, services=state.services), response)
+    return _taken_in(changes.import_cases(cases, who=asking.signed, services=state.services), response)
 
 
 @routes.post("/retire")
-def retire(body: RetireBody, state: Shared) -> RetiredReply:
+def retire(body: RetireBody, state: Shared, asking: Asking) -> RetiredReply:
     """Take a case of any origin out of use, for good: neither tuning nor the gate uses it any more."""
-    done = changes.retire(body.case_id, why=body.why, who=body.who, services=state.services)
+    done = changes.retire(body.case_id, why=body.why, who=asking.signed, services=state.services)
     return RetiredReply(case_id=done.case_id, retired=done.retired, who=done.who, why=done.why)
 
 

@@ -330,13 +330,11 @@ def version_reply(record: VersionRecord) -> VersionReply:
 
 class PromoteBody(Body):
     version: Name
-    who: Name = "api"
     why: Text = "asked for"
 
 
 class RollbackBody(Body):
     to: Name | None = None
-    who: Name = "api"
     why: Text = "asked for"
 
 

@@ -13,6 +13,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header
 from fastapi.responses import StreamingResponse
 
+from rag_flywheel.access.who import asks_for
 from rag_flywheel.api.chat import streamed
 from rag_flywheel.api.endings import Ending, FinishReason, bounded
 from rag_flywheel.api.failures import failed
@@ -35,7 +36,7 @@ from rag_flywheel.api.openai_models import (
     question_at,
 )
 from rag_flywheel.api.reading import SparingRoute
-from rag_flywheel.api.state import Shared, State
+from rag_flywheel.api.state import Asking, Shared, State
 from rag_flywheel.domain import Interaction, InteractionId, Question, Turn
 from rag_flywheel.errors import FlywheelError
 
@@ -61,7 +62,7 @@ def model(model: ModelName, state: Shared) -> ModelReply:
 
 @routes.post("/chat/completions", response_model=Completion)
 def completions(
-    body: CompletionBody, state: Shared, user: OpenWebUiUser = None, chat: OpenWebUiChat = None
+    body: CompletionBody, state: Shared, asking: Asking, user: OpenWebUiUser = None, chat: OpenWebUiChat = None
 ) -> Completion | StreamingResponse:
     """Answer the last user message, whole or as a stream of chunks that ends with `data: [DONE]`.
 
@@ -70,7 +71,7 @@ def completions(
     question = Question(
         text=body.messages[question_at(body.messages)].text,
         asked=state.services.now(),
-        user=body.asker or user or None,
+        user=asks_for(asking, body.asker or user or None),
         group=None if body.metadata is None else body.metadata.user_group,
         session=chat or None,
         history=_history(body.messages[: question_at(body.messages)]),

@@ -8,8 +8,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import HTTPException, Request, Response
-from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
+
+from rag_flywheel.api.guard import GuardedRoute
 
 
 class _Sparing(Request):
@@ -30,7 +31,7 @@ class _Sparing(Request):
             return await super().json()
 
 
-class SparingRoute(APIRoute):
+class SparingRoute(GuardedRoute):
     """A route whose one body, if any, is read so."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -79,7 +79,6 @@ class ReviewBody(Body):
     verdict: Literal["accept", "reject", "quarantine"]
     answer: Text | None = None
     note: Text | None = None
-    reviewer: Name = "api"
     seen: Name | None = None
 
 

@@ -1,5 +1,6 @@
 """What every route shares: the services, the chat, and small views of the live version."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,13 +11,15 @@ from cachetools import LRUCache
 from fastapi import Depends, Request
 from pydantic import BaseModel
 
+from rag_flywheel.access.who import sees
 from rag_flywheel.answering.chat import Chat, open_chat
-from rag_flywheel.domain import DocumentId, Evidence, Passage, VersionId
-from rag_flywheel.errors import KeyReused
+from rag_flywheel.domain import DocumentId, Evidence, InteractionId, Passage, Person, VersionId
+from rag_flywheel.errors import KeyReused, NotFound
 from rag_flywheel.feedback.looking import LivePassages, live_passages, looker
 from rag_flywheel.feedback.quoting import quoted
 from rag_flywheel.feedback.review import Look
 from rag_flywheel.ports import Operations, Replies
+from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.search.texts import document_texts
 from rag_flywheel.services import Services
 
@@ -79,7 +82,23 @@ def _state(request: Request) -> State:
     return state
 
 
+def _person(request: Request) -> Person:
+    person: Person = request.state.person
+    return person
+
+
 Shared = Annotated[State, Depends(_state)]
+Asking = Annotated[Person, Depends(_person)]
+"""Whoever sent the request, as the entrance found out."""
+
+
+def own(interaction_id: str, asking: Person, user: str | None, state: State) -> InteractionId:
+    """The interaction's id, where who asks may see it: it is the user's, or they review. Raises NotFound."""
+    ledger, name = state.services.ledger, InteractionId(interaction_id)
+    with contextlib.suppress(NotFound):  # told in the same words as what is somebody else's
+        if sees(asking, theirs=ledger.interaction(name).user == pseudonym(user, ledger.salt())):
+            return name
+    raise NotFound(f"no interaction {name}: its id is in the reply to the question")
 
 
 Reply = TypeVar("Reply", bound=BaseModel)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import ConfigDict, Field
 
+from rag_flywheel.api.guard import GuardedRoute
 from rag_flywheel.api.models import (
     Body,
     Failure,
@@ -22,14 +23,14 @@ from rag_flywheel.api.models import (
     switch_reply,
     version_reply,
 )
-from rag_flywheel.api.state import Shared
+from rag_flywheel.api.state import Asking, Shared
 from rag_flywheel.domain import Counts, Guardrail, ItemKind, LearnedRanking, Manifest, Outcome, VersionId, VersionState
 from rag_flywheel.domain.supersession import replaced
 from rag_flywheel.errors import NotFound, status_of_exit
 from rag_flywheel.rollout import promotion
 from rag_flywheel.rollout.promotion import act_of
 
-routes = APIRouter(tags=["versions"])
+routes = APIRouter(tags=["versions"], route_class=GuardedRoute)
 
 
 class GateReply(Body):
@@ -172,7 +173,7 @@ def diff(version: str, other: str, state: Shared) -> DiffReply:
 
 
 @routes.post("/promote")
-def promote(body: PromoteBody, state: Shared) -> SwitchReply:
+def promote(body: PromoteBody, state: Shared, asking: Asking) -> SwitchReply:
     """Point the alias at a kept version."""
     services = state.services
     return switch_reply(
@@ -181,13 +182,13 @@ def promote(body: PromoteBody, state: Shared) -> SwitchReply:
             expected=services.index.live(),
             index=services.index,
             ledger=services.ledger,
-            act=act_of(body.who, body.why, at=services.now()),
+            act=act_of(asking.signed, body.why, at=services.now()),
         )
     )
 
 
 @routes.post("/rollback")
-def rollback(body: RollbackBody, state: Shared) -> SwitchReply:
+def rollback(body: RollbackBody, state: Shared, asking: Asking) -> SwitchReply:
     """Put the previous version back, or the one named."""
     services = state.services
     return switch_reply(
@@ -195,7 +196,7 @@ def rollback(body: RollbackBody, state: Shared) -> SwitchReply:
             None if body.to is None else VersionId(body.to),
             index=services.index,
             ledger=services.ledger,
-            act=act_of(body.who, body.why, at=services.now()),
+            act=act_of(asking.signed, body.why, at=services.now()),
         )
     )
 

@@ -1,5 +1,6 @@
 """The command line. Exit codes: 0 done, 1 unexpected, 2 wrong input or settings, 3 refused by the gate, 4 undecided,
-5 not found, 6 conflict (locked, moved, nothing live), 7 a service is down, 8 damaged data, 130 interrupted.
+5 not found, 6 conflict (locked, moved, nothing live), 7 a service is down, 8 damaged data, 9 not allowed,
+130 interrupted.
 """
 
 import gc
@@ -16,6 +17,7 @@ from rag_flywheel.cli import (
     asking,
     feedback,
     golden,
+    keys,
     loop,
     replay,
     review,
@@ -41,6 +43,7 @@ app.add_typer(golden.group, name="golden")
 app.add_typer(versions.group, name="versions")
 app.add_typer(rollout.canary_group, name="canary")
 app.add_typer(rollout.holdout_group, name="holdout")
+app.add_typer(keys.group, name="keys")
 app.add_typer(settings.group, name="config")
 for module in (loop, asking, feedback, rollout, versions, replay):
     app.add_typer(module.commands)

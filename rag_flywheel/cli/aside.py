@@ -6,13 +6,13 @@ from typing import Annotated, Any, Literal
 import typer
 
 from rag_flywheel.cli import terminal
-from rag_flywheel.cli.invocation import Json, Url, invoked, login, segment, send, show
+from rag_flywheel.cli.invocation import Invocation, Json, Url, invoked, segment, send, show
 
 group = typer.Typer(help="Look at what guardrails set aside, release it or drop it.", no_args_is_help=True)
 
 Id = Annotated[str, typer.Argument(help="Its id, which `aside list` and the reindex print.")]
 Reason = Annotated[str, typer.Option("--why", help="For the ledger, and for whoever reads the list.")]
-Who = Annotated[str | None, typer.Option(help="Who rules; your login name if not given.")]
+Who = Annotated[str | None, typer.Option(help="Who rules; your login name if not given. Local files only.")]
 
 
 @group.command("list", epilog="Example: rag-flywheel aside list --state released")
@@ -42,18 +42,18 @@ def aside_release(
     context: typer.Context, id: Id, why: Reason, who: Who = None, json: Json = False, url: Url = ""
 ) -> None:
     """Let it pass for as long as its text does not change. The next reindex takes it in."""
-    _rule(context, id, "release", {"why": why, "who": who or login()}, json, url)
+    _rule(id, "release", why, who, invoked(context, json, url))
 
 
 @group.command("drop", epilog="Example: rag-flywheel aside drop 3f2a9c01b7d4 --why 'an attack'")
 def aside_drop(context: typer.Context, id: Id, why: Reason, who: Who = None, json: Json = False, url: Url = "") -> None:
     """Leave it out for good, for as long as its text does not change. A correction is rejected."""
-    _rule(context, id, "drop", {"why": why, "who": who or login()}, json, url)
+    _rule(id, "drop", why, who, invoked(context, json, url))
 
 
-def _rule(context: typer.Context, id: str, ruling: str, body: Mapping[str, str], json: bool, url: str) -> None:
-    invocation = invoked(context, json, url)
-    show(invocation, send(invocation, "POST", f"/aside/{segment(id)}/{ruling}", body=body), terminal.fields)
+def _rule(id: str, ruling: str, why: str, who: str | None, invocation: Invocation) -> None:
+    reply = send(invocation, "POST", f"/aside/{segment(id)}/{ruling}", body={"why": why}, who=who)
+    show(invocation, reply, terminal.fields)
 
 
 def _table(those: Sequence[Mapping[str, Any]]) -> None:

@@ -27,18 +27,24 @@ def call(
     path: str,
     *,
     to: "str | Services",
+    who: str,
     body: Mapping[str, Any] | None = None,
     params: Mapping[str, Any] | None = None,
     key: str | None = None,
 ) -> httpx.Response:
-    """Send one request to a server's URL, or to the app over local services. Raises the error that the reply names."""
+    """Send one request to a server's URL, or to the app over local services. Raises the error that the reply names.
+
+    `who` is the server's API key, if any, or the name of who works with the local files.
+    """
     url = to if isinstance(to, str) else LOCAL
     headers = {} if key is None else {"Idempotency-Key": key}
+    if isinstance(to, str) and who:
+        headers["Authorization"] = f"Bearer {who}"
     wanted = {name: value for name, value in (params or {}).items() if value is not None}
     try:
         with httpx.Client(base_url=url, timeout=httpx.Timeout(None, connect=CONNECT_SECONDS)) as client:
             request = client.build_request(method, path, json=body, params=wanted, headers=headers)
-            reply = client.send(request) if isinstance(to, str) else _answered_here(request, to)
+            reply = client.send(request) if isinstance(to, str) else _answered_here(request, to, who)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
         raise errors.InvalidInput(
             f"--url {url!r} is no URL ({error}); expected such as http://localhost:8000"
@@ -52,14 +58,17 @@ def call(
     return reply
 
 
-def _answered_here(request: httpx.Request, services: "Services") -> httpx.Response:
+def _answered_here(request: httpx.Request, services: "Services", who: str) -> httpx.Response:
     """The reply of the app in this process."""
     import asyncio
 
+    from rag_flywheel.access.who import local
     from rag_flywheel.api.app import create_app
 
     async def answered() -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=create_app(services))) as client:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=create_app(services, local=local(who)))
+        ) as client:
             return await client.send(request)
 
     return asyncio.run(answered())

@@ -75,18 +75,19 @@ def run(config: Config, *, serve: bool, out: Console) -> None:
     stage = Stage(config=config.file, data=_fresh(config.data / "demo"), out=out)
     stage.title("1. Index the documents")
     _told(stage, stage.run("reindex"))
+    operator = stage.run("keys", "create", "demo-operator", "--role", "operator")["key"]
     with _server(stage, config.api.port if serve else 0) as (url, process):
         before = _first_half(stage, url)
         stage.title("4. Build the next version and let the gate decide")
         result = stage.run("reindex")
         _told(stage, result)
-        _gate_table(stage, url, result["version"])
+        _gate_table(stage, url, result["version"], operator)
         _expect(result["decision"] == "promoted", "the corrected version was not promoted")
         stage.title("5. Ask in other words: the server has followed the alias")
         after = _ask(stage, url, REWORDED)
         _expect(CORRECTION in after["answer"], "the reworded question did not get the corrected answer")
         stage.title("6. Roll back")
-        switch = client.call("POST", "/rollback", to=url, body={"who": "demo", "why": "to show it"}).json()
+        switch = client.call("POST", "/rollback", to=url, who=operator, body={"why": "to show it"}).json()
         stage.say(f"live is {switch['live']} again, it was {switch['was']}")
         back = _ask(stage, url, REWORDED)
         _expect(back["answer"] == before["answer"], "the rollback did not bring the old answer back")
@@ -105,17 +106,18 @@ def _first_half(stage: Stage, url: str) -> dict[str, Any]:
     before = _ask(stage, url, REWORDED)
     stage.title("3. Correct the answer, and review the correction")
     body = {"interaction_id": asked["interaction_id"], "answer": CORRECTION, "user_id": "demo-user"}
-    receipt = client.call("POST", "/corrections", to=url, body=body).json()
+    receipt = client.call("POST", "/corrections", to=url, who="", body=body).json()
     stage.say(f"correction {receipt['id']}: {receipt['status']}")
-    decided = {"verdict": "accept", "reviewer": "demo-reviewer", "note": "checked"}
-    correction = client.call("POST", f"/review/{receipt['id']}", to=url, body=decided).json()
+    reviewer = stage.run("keys", "create", "demo-reviewer", "--role", "reviewer")["key"]
+    decided = {"verdict": "accept", "note": "checked"}
+    correction = client.call("POST", f"/review/{receipt['id']}", to=url, who=reviewer, body=decided).json()
     stage.say(f"reviewed: {correction['status']}; where the answer failed: {correction['stage']}")
     return before
 
 
 def _ask(stage: Stage, url: str, question: str) -> dict[str, Any]:
     reply: dict[str, Any] = client.call(
-        "POST", "/chat", to=url, body={"question": question, "user_id": "demo-user"}
+        "POST", "/chat", to=url, who="", body={"question": question, "user_id": "demo-user"}
     ).json()
     cited = "\n".join(
         f"[{citation['number']}] {citation['title']} ({citation['document_id']})" for citation in reply["citations"]
@@ -131,8 +133,8 @@ def _told(stage: Stage, result: dict[str, Any]) -> None:
         stage.say(f"  - {reason}")
 
 
-def _gate_table(stage: Stage, url: str, version: str) -> None:
-    report = client.call("GET", f"/reports/{version}", to=url).json()
+def _gate_table(stage: Stage, url: str, version: str, operator: str) -> None:
+    report = client.call("GET", f"/reports/{version}", to=url, who=operator).json()
     level = f"{100 * report['confidence']:g}% interval"
     table = Table("slice", "metric", "questions", "before", "after", "difference", level, title="The gate")
     for slice, metric, questions, _, before, after, difference, interval in rows(report):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from rag_flywheel.cli import terminal
-from rag_flywheel.cli.invocation import Json, Url, invoked, login, send, show, span
+from rag_flywheel.cli.invocation import Json, Url, invoked, send, show, span
 from rag_flywheel.errors import DONE, UNDECIDED, InvalidInput
 
 group = typer.Typer(help="Look at the judged questions, add to them, retire them.", no_args_is_help=True)
@@ -53,7 +53,7 @@ def golden_add(
     cluster: Annotated[
         str | None, typer.Option(help="A name that all wordings of the question share; they are never split.")
     ] = None,
-    who: Annotated[str | None, typer.Option(help="Who judges; your login name if not given.")] = None,
+    who: Annotated[str | None, typer.Option(help="Who judges; your login name if not given. Local files only.")] = None,
     json: Json = False,
     url: Url = "",
 ) -> None:
@@ -67,23 +67,24 @@ def golden_add(
         "evidence": [judged for judged in evidence_given if not isinstance(judged, str)],
         "answerable": not unanswerable,
         "cluster": cluster,
-        "who": who or login(),
     }
-    show(invocation, send(invocation, "POST", "/golden", body=body), terminal.fields)
+    show(invocation, send(invocation, "POST", "/golden", body=body, who=who), terminal.fields)
 
 
 @group.command("import", epilog="Example: rag-flywheel golden import judged-questions")
 def golden_import(
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="A BEIR folder: queries.jsonl and qrels/test.tsv.")],
-    who: Annotated[str | None, typer.Option(help="Who imports them; your login name if not given.")] = None,
+    who: Annotated[
+        str | None, typer.Option(help="Who imports them; your login name if not given. Local files only.")
+    ] = None,
     json: Json = False,
     url: Url = "",
 ) -> None:
     """Add the judged questions of a folder, all or none. Those that are there with the same content are skipped."""
     invocation = invoked(context, json, url)
     cases, unjudged = _cases(folder)
-    reply = send(invocation, "POST", "/golden/import", body={"cases": cases, "who": who or login()})
+    reply = send(invocation, "POST", "/golden/import", body={"cases": cases}, who=who)
     show(invocation, {**reply, "unjudged": unjudged}, _taken_in)
 
 
@@ -92,14 +93,16 @@ def golden_retire(
     context: typer.Context,
     id: Annotated[str, typer.Argument(help="The case's id, which `golden list` prints.")],
     why: Annotated[str, typer.Option(help="For the ledger, and for whoever reads the list.")],
-    who: Annotated[str | None, typer.Option(help="Who retires it; your login name if not given.")] = None,
+    who: Annotated[
+        str | None, typer.Option(help="Who retires it; your login name if not given. Local files only.")
+    ] = None,
     json: Json = False,
     url: Url = "",
 ) -> None:
     """Take a case of any origin out of use, for good: neither tuning nor the gate uses it any more."""
     invocation = invoked(context, json, url)
-    body = {"case_id": id, "why": why, "who": who or login()}
-    show(invocation, send(invocation, "POST", "/golden/retire", body=body), terminal.fields)
+    body = {"case_id": id, "why": why}
+    show(invocation, send(invocation, "POST", "/golden/retire", body=body, who=who), terminal.fields)
 
 
 @group.command("check", epilog="Example: rag-flywheel golden check --json")

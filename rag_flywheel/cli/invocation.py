@@ -29,6 +29,10 @@ User = Annotated[str | None, typer.Option("--user", help="Who you are; only a ke
 Key = Annotated[str | None, typer.Option(help="Idempotency key: a repeated request is recorded once.")]
 
 
+API_KEY = "RAG_FLYWHEEL_API_KEY"
+"""The variable that holds the key for the server that --url names."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
     """How the program was called, whatever the command: the settings' file, the server's URL or "", and the form."""
@@ -62,14 +66,20 @@ def reply_to(
     body: Mapping[str, Any] | None = None,
     params: Mapping[str, Any] | None = None,
     key: str | None = None,
+    who: str | None = None,
 ) -> "httpx.Response":
-    """The HTTP reply, of the server named or of the app over the local files."""
+    """The HTTP reply, of the server named or of the app over the local files, where `who` works with them (the login
+    name if not given). Raises InvalidInput for a name that a server would not take.
+    """
     from rag_flywheel.cli import client
 
+    if invocation.url and who is not None:
+        raise InvalidInput("a server takes your name from your API key: leave it out, or work with the local files")
     if invocation.url:
-        return client.call(method, path, to=invocation.url, body=body, params=params, key=key)
+        api_key = os.environ.get(API_KEY, "")
+        return client.call(method, path, to=invocation.url, who=api_key, body=body, params=params, key=key)
     with local_services(invocation) as opened:
-        return client.call(method, path, to=opened, body=body, params=params, key=key)
+        return client.call(method, path, to=opened, who=who or login(), body=body, params=params, key=key)
 
 
 def send(
@@ -80,9 +90,10 @@ def send(
     body: Mapping[str, Any] | None = None,
     params: Mapping[str, Any] | None = None,
     key: str | None = None,
+    who: str | None = None,
 ) -> Any:
     """The reply's JSON. Raises the error that the reply names, and Damaged where it is no JSON."""
-    reply = reply_to(invocation, method, path, body=body, params=params, key=key)
+    reply = reply_to(invocation, method, path, body=body, params=params, key=key, who=who)
     try:
         return reply.json()
     except ValueError as error:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from rag_flywheel.cli import terminal
-from rag_flywheel.cli.invocation import Json, Url, invoked, login, segment, send, show
+from rag_flywheel.cli.invocation import Json, Url, invoked, segment, send, show
 
 group = typer.Typer(help="Look at corrections and decide on them.", no_args_is_help=True)
 
@@ -52,7 +52,9 @@ def review_decide(
     verdict: Annotated[str, typer.Option(help="accept, reject or quarantine.")],
     answer: Annotated[str | None, typer.Option(help="Accept it in these words instead.")] = None,
     note: Annotated[str | None, typer.Option(help="Why; its author sees it.")] = None,
-    reviewer: Annotated[str | None, typer.Option(help="Who decides; your login name if not given.")] = None,
+    reviewer: Annotated[
+        str | None, typer.Option(help="Who decides; your login name if not given. Local files only.")
+    ] = None,
     seen: Annotated[
         str | None, typer.Option(help="The review that `show` told; refused where somebody decided since.")
     ] = None,
@@ -64,8 +66,8 @@ def review_decide(
     What gives reason to look twice is held until a second reviewer accepts it.
     """
     invocation = invoked(context, json, url)
-    body = {"verdict": verdict, "answer": answer, "note": note, "reviewer": reviewer or login(), "seen": seen}
-    show(invocation, send(invocation, "POST", f"/review/{segment(id)}", body=body), _review_item)
+    body = {"verdict": verdict, "answer": answer, "note": note, "seen": seen}
+    show(invocation, send(invocation, "POST", f"/review/{segment(id)}", body=body, who=reviewer), _review_item)
 
 
 def _review_table(corrections: Sequence[Mapping[str, Any]]) -> None:

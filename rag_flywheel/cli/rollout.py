@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from rag_flywheel.cli import terminal
-from rag_flywheel.cli.invocation import Json, Url, Why, invoked, login, send, show
+from rag_flywheel.cli.invocation import Json, Url, Why, invoked, send, show
 
 ARMS = ("control", "treatment")
 SIDES = {"hold-out": "holdout", "everybody else": "others"}
@@ -31,7 +31,7 @@ def promote(
 ) -> None:
     """Point the alias at a kept version."""
     invocation = invoked(context, json, url)
-    body = {"version": version, "who": login(), "why": why}
+    body = {"version": version, "why": why}
     show(invocation, send(invocation, "POST", "/promote", body=body), terminal.fields)
 
 
@@ -45,7 +45,7 @@ def rollback(
 ) -> None:
     """Put the previous version back, at once."""
     invocation = invoked(context, json, url)
-    body = {"to": to, "who": login(), "why": why}
+    body = {"to": to, "why": why}
     show(invocation, send(invocation, "POST", "/rollback", body=body), terminal.fields)
 
 
@@ -67,14 +67,14 @@ def canary_tick(context: typer.Context, json: Json = False, url: Url = "") -> No
 def canary_stop(context: typer.Context, why: Why = "asked for", json: Json = False, url: Url = "") -> None:
     """End the canary: everybody is on the live version again, at once."""
     invocation = invoked(context, json, url)
-    show(invocation, send(invocation, "POST", "/canary/stop", body={"who": login(), "why": why}), _canary)
+    show(invocation, send(invocation, "POST", "/canary/stop", body={"why": why}), _canary)
 
 
 @commands.command(epilog="Example: rag-flywheel freeze --why 'launch week'")
 def freeze(context: typer.Context, why: Why = "asked for", json: Json = False, url: Url = "") -> None:
     """Stop all promotions, until `unfreeze`. Rolling back is always possible."""
     invocation = invoked(context, json, url)
-    body = {"frozen": True, "who": login(), "why": why}
+    body = {"frozen": True, "why": why}
     show(invocation, send(invocation, "POST", "/freeze", body=body), terminal.fields)
 
 
@@ -82,7 +82,7 @@ def freeze(context: typer.Context, why: Why = "asked for", json: Json = False, u
 def unfreeze(context: typer.Context, why: Why = "asked for", json: Json = False, url: Url = "") -> None:
     """Allow promotions again."""
     invocation = invoked(context, json, url)
-    body = {"frozen": False, "who": login(), "why": why}
+    body = {"frozen": False, "why": why}
     show(invocation, send(invocation, "POST", "/freeze", body=body), terminal.fields)
 
 
@@ -97,7 +97,7 @@ def holdout_start(
 ) -> None:
     """Keep a small share of the people on an old version from now on."""
     invocation = invoked(context, json, url)
-    body = {"version": version, "share": share, "who": login(), "why": why}
+    body = {"version": version, "share": share, "why": why}
     show(invocation, send(invocation, "POST", "/holdout", body=body), terminal.fields)
 
 
@@ -112,7 +112,7 @@ def holdout_show(context: typer.Context, json: Json = False, url: Url = "") -> N
 def holdout_end(context: typer.Context, why: Why = "asked for", json: Json = False, url: Url = "") -> None:
     """Put everybody on the live version again."""
     invocation = invoked(context, json, url)
-    body = {"version": None, "who": login(), "why": why}
+    body = {"version": None, "why": why}
     show(invocation, send(invocation, "POST", "/holdout", body=body), terminal.fields)
 
 

@@ -10,6 +10,7 @@ from rag_flywheel.config.loading import (
     unknown_variables,
 )
 from rag_flywheel.config.sections import (
+    Access,
     Api,
     CanarySection,
     Config,
@@ -32,6 +33,7 @@ from rag_flywheel.config.urls import masked_url
 
 __all__ = [
     "ENV_PREFIX",
+    "Access",
     "Api",
     "CanarySection",
     "Config",

@@ -10,8 +10,10 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from rag_flywheel.config.source import CLASS, Source, as_source, refuse_secrets
+from rag_flywheel.domain import Role
 
 _MAGIC = re.compile(r"[*?\[]")  # what makes a part of a path a pattern
+_HOST = r"^(\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*)$"  # in small letters, without a port; `*.` before it for any below
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@A-Z]+")
 
 
@@ -220,6 +222,13 @@ class Api(_Section):
         return origins
 
 
+class Access(_Section):
+    anonymous: tuple[Role, ...] = (Role.ASKER,)
+    anonymous_from: Literal["loopback", "anywhere"] = "loopback"
+    hosts: tuple[Annotated[str, Field(pattern=_HOST)], ...] = ()
+    own_reviews: bool = False
+
+
 class Config(_Section):
     data_dir: Path = Path("data")
     sources: tuple[Annotated[Source, BeforeValidator(as_source)], ...] = (Source(path="docs"),)
@@ -238,6 +247,7 @@ class Config(_Section):
     review: ReviewSection = ReviewSection()
     canary: CanarySection = CanarySection()
     api: Api = Api()
+    access: Access = Access()
     file: Path = Field(exclude=True)  # the file it was read from, absolute
 
     @field_validator("sources")
@@ -283,3 +293,4 @@ class Secrets(BaseModel):
     qdrant_api_key: str = Field("", repr=False)
     webhook_urls: str = Field("", repr=False)  # separated by spaces; here, because a URL may be all that a caller needs
     webhook_secret: str = Field("", repr=False)
+    api_key: str = Field("", repr=False)  # of commands, for the server that --url names

@@ -4,6 +4,7 @@ Every instant is a timezone-aware `datetime` in UTC. Every span counts character
 (normalised and masked), start inclusive and end exclusive.
 """
 
+from rag_flywheel.domain.access import ANONYMOUS, AccessKey, Person, Role
 from rag_flywheel.domain.anchors import Fate, Followed
 from rag_flywheel.domain.asides import Aside, AsideState, Guardrail, ItemKind, Suspicion, questions_left_out
 from rag_flywheel.domain.checks import GROUP
@@ -38,11 +39,13 @@ from rag_flywheel.domain.rollouts import Arm, Canary, CanaryState, Delivery, Exp
 from rag_flywheel.domain.versions import AuditEntry, Counts, Decision, Manifest, Outcome, VersionRecord, VersionState
 
 __all__ = [
+    "ANONYMOUS",
     "CORRECTION_PREFIX",
     "GROUP",
     "IMPLICIT",
     "SYSTEM",
     "UNTUNED",
+    "AccessKey",
     "Admission",
     "Arm",
     "Aside",
@@ -86,12 +89,14 @@ __all__ = [
     "Outcome",
     "Outcomes",
     "Passage",
+    "Person",
     "Provenance",
     "Question",
     "Quote",
     "Retirement",
     "Review",
     "ReviewedCorrection",
+    "Role",
     "Scores",
     "Searched",
     "Shown",

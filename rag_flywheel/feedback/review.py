@@ -22,12 +22,13 @@ from rag_flywheel.domain import (
     supersession,
 )
 from rag_flywheel.domain.probes import Probe
-from rag_flywheel.errors import Conflict, InvalidInput, NotFound
+from rag_flywheel.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from rag_flywheel.feedback import conflicts
 from rag_flywheel.feedback.conflicts import Disagreement, Standing
 from rag_flywheel.feedback.intake import checked_text
 from rag_flywheel.feedback.second_look import Concern
 from rag_flywheel.ports import Corrections, Operations, Redactor, Versions
+from rag_flywheel.privacy.pseudonyms import pseudonym
 
 CONFLICTS_AT_MOST = 20
 """How many of the corrections that contradict one are shown with it: a flood of answers must not flood the queue."""
@@ -58,6 +59,7 @@ class Ruling:
     answer: str | None = None  # the reviewer's wording, where it is better
     note: str | None = None
     seen: str | None = None  # what `seen` told of the correction that the reviewer looked at; None: not told
+    own: bool = False  # whether they may accept what they wrote themselves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,13 +91,18 @@ def decide(
     A wording that `look` has reasons to look twice at is held until a second reviewer accepts it; None holds nothing.
     The audit names the corrections that the ruling supersedes, and those that have their place back.
 
-    Raises NotFound; Conflict where somebody else decided since `seen` or since this call began, or where the second
-    reviewer is the first one; InvalidInput for a reviewer who is nobody, for a wording that comes with another verdict
-    than accept, and for accepting without a note what a guardrail set aside.
+    Raises NotFound; NotAllowed where its author accepts it; Conflict where somebody else decided since `seen` or since
+    this call began, or where the second reviewer is the first one; InvalidInput for a reviewer who is nobody, for a
+    wording that comes with another verdict than accept, and for accepting without a note what a guardrail set aside.
     """
     before = ledger.correction(correction_id)
     if ruling.seen not in (None, seen(before)):
         raise _decided_meanwhile(before)
+    if ruling.verdict is Verdict.ACCEPT and not ruling.own and _wrote(ruling.reviewer, before, ledger):
+        raise NotAllowed(
+            "nobody accepts their own correction: another reviewer has to; where there is only one, set "
+            "access.own_reviews: true"
+        )
     review = _reviewed(before, ruling, redactor=redactor, look=look, at=at, new_id=new_id)
     with ledger.transaction():
         if ledger.claim(correction_id).review != before.review:
@@ -144,6 +151,10 @@ def seen(correction: ReviewedCorrection) -> str:
 def waits(correction: ReviewedCorrection) -> bool:
     """Whether a person has to decide on it: pending, held for a second reviewer, or sent back by a guardrail."""
     return correction.sent_back or correction.verdict_state in (CorrectionState.PENDING, CorrectionState.HELD)
+
+
+def _wrote(reviewer: str, correction: ReviewedCorrection, ledger: ReviewLedger) -> bool:
+    return pseudonym(reviewer.strip(), ledger.salt()) == correction.correction.user
 
 
 def _reviewed(

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from rag_flywheel.domain import (
+    AccessKey,
     Aside,
     AuditEntry,
     Canary,
@@ -187,6 +188,24 @@ class Outbox(Protocol):
         """Raises NotFound when there is no such notice."""
 
 
+class Keys(Protocol):
+    """API keys: one entry for each change of a key, and the hours in which each was used."""
+
+    def add_key(self, key: AccessKey) -> None:
+        """Record a new key, or a change of one."""
+
+    def key(self, key_id: str) -> AccessKey | None:
+        """Its latest entry. Cheap enough to call for every request."""
+
+    def access_keys(self) -> list[tuple[AccessKey, datetime | None]]:
+        """The latest entry of each and when it was used last (the first time in that hour), in the order in which they
+        were made.
+        """
+
+    def key_used(self, key_id: str, *, at: datetime) -> None:
+        """Remember that it was used in this hour."""
+
+
 class Replies(Protocol):
     """Replies that were given under an idempotency key."""
 
@@ -215,6 +234,7 @@ class Ledger(
     Asides,
     Rollouts,
     Outbox,
+    Keys,
     Replies,
     Erasure,
     Protocol,

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from rag_flywheel.api.app import create_app
 from rag_flywheel.domain import Admission, Draft, LearnedRanking, Passage, Searched, Turn
 from rag_flywheel.errors import LanguageModelUnavailable
 from rag_flywheel.services import Services
+from tests.fakes.doors import door
 from tests.fakes.services import publish, services
 
 QUESTION = "How do I put the previous version back?"
@@ -28,7 +28,7 @@ def made(tmp_path: Path) -> Services:
 
 @pytest.fixture
 def http(made: Services) -> TestClient:
-    return TestClient(create_app(made))
+    return door(made)
 
 
 def events(text: str) -> list[tuple[str, dict[str, Any]]]:
@@ -64,7 +64,7 @@ def test_near_corrections_are_suggested_and_a_choice_is_taken_as_feedback(tmp_pa
         corrections={"theme": ("Is there a dark theme?", "No.")},
         learned=LearnedRanking(admission=Admission(threshold=2.0, words=0.0, offered=0.3)),
     )
-    http = TestClient(create_app(made))
+    http = door(made)
     said = http.post("/chat", json={"question": "Is there a dark theme for zebras?"}).json()
     assert said["suggestions"] == [{"correction_id": "theme", "question": "Is there a dark theme?"}]
     choice = {"interaction_id": said["interaction_id"], "kind": "meant", "value": "theme"}
@@ -126,7 +126,7 @@ def test_a_stream_gives_pieces_and_then_the_whole_reply(http: TestClient, made: 
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_before_the_first_reindex_the_service_is_unavailable(tmp_path: Path, stream: bool) -> None:
-    reply = TestClient(create_app(services(tmp_path))).post("/chat", json={"question": "x", "stream": stream})
+    reply = door(services(tmp_path)).post("/chat", json={"question": "x", "stream": stream})
     assert reply.status_code == 503
     assert reply.json()["error"] == "NothingLive"
     assert "reindex" in reply.json()["detail"]
@@ -204,7 +204,7 @@ class Failing:
 def failing(folder: Path, *, pieces: int) -> TestClient:
     made = services(folder, generator=Failing(pieces=pieces))
     publish(made, "v1")
-    return TestClient(create_app(made))
+    return door(made)
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -222,7 +222,7 @@ def test_a_failure_in_the_midst_of_a_stream_is_its_last_event(tmp_path: Path) ->
 def test_an_answer_that_broke_off_is_recorded_as_far_as_it_came(tmp_path: Path) -> None:
     made = services(tmp_path, generator=Failing(pieces=2))
     publish(made, "v1")
-    reply = TestClient(create_app(made)).post("/chat", json={"question": QUESTION, "stream": True})
+    reply = door(made).post("/chat", json={"question": QUESTION, "stream": True})
     said = "".join(data["text"] for name, data in events(reply.text) if name == "delta")
     [broken] = made.ledger.interactions(limit=2)
     assert (broken.answer, broken.citations) == (said, ())

@@ -10,11 +10,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from rag_flywheel.adapters.ledger.sql_ledger import open_ledger
-from rag_flywheel.api.app import create_app
 from rag_flywheel.domain import Admission, Candidate, CorrectionId, LearnedRanking, VersionId
 from rag_flywheel.feedback.review import send_back
 from rag_flywheel.ports import Ledger, Vectors
 from rag_flywheel.services import Services
+from tests.fakes.doors import door, signed
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.samples import NOON
 from tests.fakes.services import publish, services
@@ -36,7 +36,7 @@ def made(tmp_path: Path) -> Services:
 
 @pytest.fixture
 def http(made: Services) -> TestClient:
-    return TestClient(create_app(made))
+    return door(made)
 
 
 def asked(http: TestClient, **more: Any) -> str:
@@ -163,7 +163,7 @@ def test_what_was_asked_without_consent_cannot_be_corrected(http: TestClient) ->
 
 def test_a_correction_is_followed_until_it_is_live(http: TestClient, made: Services) -> None:
     name = corrected(http)
-    http.post(f"/review/{name}", json={"verdict": "accept", "reviewer": "grace", "note": "good"})
+    http.post(f"/review/{name}", json={"verdict": "accept", "note": "good"}, headers=signed(http, "grace"))
     waiting = http.get(f"/corrections/{name}").json()
     assert (waiting["status"], waiting["note"], waiting["version"]) == ("accepted", "good", None)
     publish(
@@ -195,7 +195,7 @@ def test_a_reviewer_sees_the_correction_beside_what_was_answered(http: TestClien
 )
 def test_a_decided_correction_moves_to_its_own_list(http: TestClient, verdict: str, status: str) -> None:
     name = corrected(http)
-    decided = http.post(f"/review/{name}", json={"verdict": verdict, "reviewer": "grace"})
+    decided = http.post(f"/review/{name}", json={"verdict": verdict}, headers=signed(http, "grace"))
     assert (decided.status_code, decided.json()["status"], decided.json()["reviewer"]) == (200, status, "grace")
     assert http.get("/review").json() == []
     assert [item["id"] for item in http.get("/review", params={"status": status}).json()] == [name]
@@ -213,9 +213,8 @@ def test_a_reviewer_may_accept_in_other_words(http: TestClient) -> None:
         {"verdict": "maybe"},
         {"verdict": "reject", "answer": "Other."},
         {"verdict": "accept", "answer": " "},
-        {"verdict": "accept", "reviewer": ""},
+        {"verdict": "accept", "reviewer": "grace"},
         {"verdict": "hold"},
-        {"verdict": "accept", "reviewer": "rag-flywheel"},
     ],
 )
 def test_a_verdict_that_cannot_be_is_refused(http: TestClient, body: dict[str, str]) -> None:
@@ -234,7 +233,7 @@ def two(tmp_path: Path) -> TestClient:
     """With the settings as they are by default."""
     made = services(tmp_path)
     publish(made, "v1")
-    return TestClient(create_app(made))
+    return door(made)
 
 
 def test_a_reviewer_sees_what_to_look_at_twice_before_deciding(two: TestClient) -> None:
@@ -248,34 +247,38 @@ def test_a_reviewer_sees_what_to_look_at_twice_before_deciding(two: TestClient) 
 def test_an_ordinary_correction_is_accepted_by_one_reviewer(two: TestClient) -> None:
     name = corrected(two)
     assert two.get(f"/review/{name}").json()["concerns"] == []
-    assert two.post(f"/review/{name}", json={"verdict": "accept", "reviewer": "grace"}).json()["status"] == "accepted"
+    assert (
+        two.post(f"/review/{name}", json={"verdict": "accept"}, headers=signed(two, "grace")).json()["status"]
+        == "accepted"
+    )
 
 
 def test_what_gives_reason_to_look_twice_takes_two_reviewers(two: TestClient) -> None:
     name = corrected(two, answer=ODD, user_id="eve")
-    first = two.post(f"/review/{name}", json={"verdict": "accept", "reviewer": "grace"}).json()
+    first = two.post(f"/review/{name}", json={"verdict": "accept"}, headers=signed(two, "grace")).json()
     assert (first["status"], first["reviewer"]) == ("held", "grace")
     assert [item["id"] for item in two.get("/review").json()] == [name]
     assert [item["id"] for item in two.get("/review", params={"status": "held"}).json()] == [name]
     assert two.get("/review", params={"status": "pending"}).json() == []
     assert two.get(f"/corrections/{name}").json()["status"] == "held"
-    again = two.post(f"/review/{name}", json={"verdict": "accept", "reviewer": "Grace"})
+    again = two.post(f"/review/{name}", json={"verdict": "accept"}, headers=signed(two, "Grace"))
     assert (again.status_code, again.json()["error"]) == (409, "Conflict")
     assert "grace accepted it already" in again.json()["detail"]
-    assert two.post(f"/review/{name}", json={"verdict": "accept", "reviewer": "ada"}).json()["status"] == "accepted"
+    assert (
+        two.post(f"/review/{name}", json={"verdict": "accept"}, headers=signed(two, "ada")).json()["status"]
+        == "accepted"
+    )
 
 
 def test_where_one_reviewer_is_enough_the_reasons_are_shown_and_nothing_is_held(http: TestClient) -> None:
-    decided = http.post(
-        f"/review/{corrected(http, answer=ODD)}", json={"verdict": "accept", "reviewer": "grace"}
-    ).json()
+    decided = http.post(f"/review/{corrected(http, answer=ODD)}", json={"verdict": "accept"}).json()
     assert (decided["status"], decided["concerns"][0]["kind"]) == ("accepted", "secrets")
 
 
 def test_a_source_of_the_public_is_not_official(tmp_path: Path) -> None:
     made = services(tmp_path, text="sources: [{path: ., trust: public}]")
     publish(made, "v1")
-    http = TestClient(create_app(made))
+    http = door(made)
     assert http.get(f"/review/{corrected(http, answer='Ask the vendor to do it.')}").json()["concerns"] == []
 
 
@@ -283,7 +286,7 @@ def test_the_passages_shown_and_cited_are_what_a_correction_is_looked_at_beside(
     made = services(tmp_path)
     told = "To put the previous version back with the command takes 10 seconds."
     publish(made, "v1", {"rollback": told})
-    http = TestClient(create_app(made))
+    http = door(made)
     name = corrected(http, answer=told.replace("10 seconds", "10 minutes"))
     [concern] = http.get(f"/review/{name}").json()["concerns"]
     assert concern == {"kind": "number", "said": "It says 10 minutes, and a passage says 10 seconds."}
@@ -294,19 +297,19 @@ def test_the_passages_shown_and_cited_are_what_a_correction_is_looked_at_beside(
 def test_a_verdict_on_what_somebody_decided_meanwhile_is_refused(http: TestClient) -> None:
     name = corrected(http)
     seen = http.get(f"/review/{name}").json()["review"]
-    first = http.post(f"/review/{name}", json={"verdict": "reject", "reviewer": "ada", "seen": seen})
+    first = http.post(f"/review/{name}", json={"verdict": "reject", "seen": seen}, headers=signed(http, "ada"))
     assert first.status_code == 200
-    second = http.post(f"/review/{name}", json={"verdict": "accept", "reviewer": "grace", "seen": seen})
+    second = http.post(f"/review/{name}", json={"verdict": "accept", "seen": seen}, headers=signed(http, "grace"))
     assert (second.status_code, "ada decided: reject" in second.json()["detail"]) == (409, True)
     assert http.get(f"/review/{name}").json()["status"] == "rejected"
-    looked = {"verdict": "accept", "reviewer": "grace", "seen": first.json()["review"]}
-    assert http.post(f"/review/{name}", json=looked).json()["status"] == "accepted"
+    looked = {"verdict": "accept", "seen": first.json()["review"]}
+    assert http.post(f"/review/{name}", json=looked, headers=signed(http, "grace")).json()["status"] == "accepted"
 
 
 def test_what_a_guardrail_sent_back_waits_first_and_its_author_sees_why(http: TestClient, made: Services) -> None:
     corrected(http)
     name = corrected(http)
-    http.post(f"/review/{name}", json={"verdict": "accept", "reviewer": "grace"})
+    http.post(f"/review/{name}", json={"verdict": "accept"}, headers=signed(http, "grace"))
     assert send_back(
         made.ledger.correction(CorrectionId(name)),
         guardrail="injection",
@@ -409,7 +412,7 @@ def keyed(http: TestClient, path: str, body: dict[str, Any], key: str = "k1") ->
 
 
 def test_a_repeated_request_gets_the_same_reply_and_is_recorded_once(kept: Services) -> None:
-    http = TestClient(create_app(kept))
+    http = door(kept)
     body = {"interaction_id": asked(http), "answer": BETTER}
     first = keyed(http, "/corrections", body)
     assert first[0] == 202
@@ -419,7 +422,7 @@ def test_a_repeated_request_gets_the_same_reply_and_is_recorded_once(kept: Servi
 
 
 def test_concurrent_repeats_are_recorded_once_and_all_get_one_reply(kept: Services) -> None:
-    http = TestClient(create_app(kept))
+    http = door(kept)
     body = {"interaction_id": asked(http), "kind": "edited", "value": BETTER}
     with ThreadPoolExecutor(8) as pool:
         replies = list(pool.map(lambda _: keyed(http, "/feedback", body), range(16)))
@@ -429,7 +432,7 @@ def test_concurrent_repeats_are_recorded_once_and_all_get_one_reply(kept: Servic
 
 
 def test_a_key_that_comes_back_with_another_request_is_a_conflict(kept: Services) -> None:
-    http = TestClient(create_app(kept))
+    http = door(kept)
     body = {"interaction_id": asked(http), "answer": BETTER}
     keyed(http, "/corrections", body)
     status, said = keyed(http, "/corrections", body | {"answer": "my-private-text"})
@@ -439,28 +442,28 @@ def test_a_key_that_comes_back_with_another_request_is_a_conflict(kept: Services
 
 
 def test_a_key_counts_for_one_route(kept: Services) -> None:
-    http = TestClient(create_app(kept))
+    http = door(kept)
     name = asked(http)
     assert keyed(http, "/corrections", {"interaction_id": name, "answer": BETTER})[0] == 202
     assert keyed(http, "/feedback", {"interaction_id": name, "kind": "thumb", "value": "up"})[0] == 201
 
 
 def test_a_request_that_failed_may_come_again_with_its_key(kept: Services) -> None:
-    http = TestClient(create_app(kept))
+    http = door(kept)
     body = {"interaction_id": asked(http), "kind": "stars", "value": 9}
     assert keyed(http, "/feedback", body)[0] == 422
     assert keyed(http, "/feedback", body | {"value": 5})[0] == 201
 
 
 def test_a_key_that_is_too_long_is_refused(kept: Services) -> None:
-    http = TestClient(create_app(kept))
+    http = door(kept)
     body = {"interaction_id": asked(http), "answer": BETTER}
     assert keyed(http, "/corrections", body, "k" * 201)[0] == 422
 
 
 def test_what_takes_long_is_done_before_the_ledger_is_held(kept: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     """A search may load a model: others must be able to write meanwhile."""
-    http = TestClient(create_app(kept))
+    http = door(kept)
     body = {"interaction_id": asked(http), "answer": BETTER}
     written: list[bool] = []
     search = kept.index.search

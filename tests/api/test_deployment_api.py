@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from rag_flywheel.api.app import create_app
 from rag_flywheel.api.deployment import Watch
 from rag_flywheel.domain import Arm, Canary, CanaryState
 from rag_flywheel.errors import LedgerUnavailable
+from tests.fakes.doors import door, key, signed
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.trial import QUICK, Trial
 
@@ -28,7 +28,7 @@ def trial(tmp_path: Path) -> Trial:
 
 @pytest.fixture
 def http(trial: Trial) -> TestClient:
-    return TestClient(create_app(trial.made))
+    return door(trial.made)
 
 
 def worse(trial: Trial) -> None:
@@ -41,7 +41,7 @@ def worse(trial: Trial) -> None:
 
 
 def test_before_the_first_canary_there_is_none_to_show(tmp_path: Path) -> None:
-    assert TestClient(create_app(Trial(tmp_path).made)).get("/canary").json() == {"canary": None}
+    assert door(Trial(tmp_path).made).get("/canary").json() == {"canary": None}
 
 
 def test_the_canary_is_shown_with_what_its_people_met_and_what_comes_next(http: TestClient, trial: Trial) -> None:
@@ -69,7 +69,7 @@ def test_a_look_acts_and_says_what_it_did_and_why(http: TestClient, trial: Trial
 
 
 def test_a_canary_is_stopped_by_hand_with_who_and_why(http: TestClient, trial: Trial) -> None:
-    said = http.post("/canary/stop", json={"who": "ada", "why": "complaints by phone"}).json()
+    said = http.post("/canary/stop", json={"why": "complaints by phone"}, headers=signed(http, "ada")).json()
     assert (said["canary"]["state"], said["canary"]["reasons"]) == ("rolled_back", ["complaints by phone"])
     entry = trial.made.ledger.audit(limit=1)[0]
     assert (entry.who, entry.action, entry.subject) == ("ada", "stop canary", "v2")
@@ -87,7 +87,7 @@ def test_the_candidate_can_be_promoted_by_hand_in_the_middle_of_its_canary(http:
 
 def test_a_freeze_forbids_promotions_until_it_ends(http: TestClient) -> None:
     assert http.get("/freeze").json() == {"frozen": False}
-    said = http.post("/freeze", json={"frozen": True, "who": "grace", "why": "launch week"}).json()
+    said = http.post("/freeze", json={"frozen": True, "why": "launch week"}, headers=signed(http, "grace")).json()
     assert (said["frozen"], said["who"], said["why"]) == (True, "grace", "launch week")
     assert http.get("/freeze").json() == said
     refused = http.post("/promote", json={"version": "v2"})
@@ -99,7 +99,7 @@ def test_a_freeze_forbids_promotions_until_it_ends(http: TestClient) -> None:
 
 
 def test_what_a_freeze_needs_to_know_is_asked_for(http: TestClient) -> None:
-    refused = http.post("/freeze", json={"who": "grace"})
+    refused = http.post("/freeze", json={}, headers=signed(http, "grace"))
     assert (refused.status_code, refused.json()["detail"]) == (422, "frozen: Field required")
 
 
@@ -108,7 +108,7 @@ def test_what_a_freeze_needs_to_know_is_asked_for(http: TestClient) -> None:
 
 def test_a_hold_out_begins_is_shown_and_ends(http: TestClient, trial: Trial) -> None:
     assert http.get("/holdout").json() == {"holdout": None}
-    said = http.post("/holdout", json={"version": "v0", "who": "grace", "why": "worth"}).json()
+    said = http.post("/holdout", json={"version": "v0", "why": "worth"}, headers=signed(http, "grace")).json()
     assert (said["version"], said["share"], said["who"], said["why"]) == ("v0", 0.02, "grace", "worth")
     trial.meet(Arm.HOLDOUT, 200, bad=100)
     trial.meet(Arm.CONTROL, 1000, bad=100)
@@ -157,7 +157,7 @@ def watchers() -> list[threading.Thread]:
 def test_while_the_app_serves_it_acts_on_the_verdict_by_itself_and_ends_with_the_app(tmp_path: Path) -> None:
     trial = Trial(tmp_path, text=OFTEN)
     trial.deploy()
-    with TestClient(create_app(trial.made)) as http:
+    with door(trial.made) as http:
         assert http.get("/canary").json()["canary"]["state"] == "running"
         assert len(watchers()) == 2
         worse(trial)
@@ -220,7 +220,7 @@ def test_a_verdict_of_the_thread_is_served_to_the_people_who_ask_next(tmp_path: 
     trial.clock.wait(2)
     trial.meet(Arm.TREATMENT, 50)
     trial.meet(Arm.CONTROL, 150)
-    with TestClient(create_app(trial.made)) as http:
+    with door(trial.made) as http:
         until(lambda: trial.canary.step == 1)
         arms = {
             http.post("/chat", json={"question": "How?", "user_id": f"person {number}"}).json()["arm"]
@@ -238,9 +238,10 @@ def test_a_verdict_of_the_thread_is_served_to_the_people_who_ask_next(tmp_path: 
 
 def test_the_audit_log_tells_who_did_what_and_why_the_latest_first(tmp_path: Path) -> None:
     trial = Trial(tmp_path)
+    http, ada = door(trial.made), key(trial.made, "ada")
     trial.deploy()
-    with TestClient(create_app(trial.made)) as http:
-        http.post("/canary/stop", json={"who": "ada", "why": "complaints by phone"})
+    with http:
+        http.post("/canary/stop", json={"why": "complaints by phone"}, headers=ada)
         entries = http.get("/audit", params={"limit": 2}).json()
         assert http.get("/audit", params={"limit": 0}).status_code == 422
     assert [(entry["who"], entry["action"], entry["subject"]) for entry in entries] == [

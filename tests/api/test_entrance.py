@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from rag_flywheel.api.app import create_app
 from rag_flywheel.errors import ConfigError
+from tests.fakes.doors import door
 from tests.fakes.services import services
 
 PAGE = "https://chat.example.org"
 
 
-def door(folder: Path, *origins: str) -> TestClient:
-    return TestClient(create_app(services(folder, text=f"api: {{cors_origins: {list(origins)}}}")))
+def opened(folder: Path, *origins: str) -> TestClient:
+    return door(services(folder, text=f"api: {{cors_origins: {list(origins)}}}"))
 
 
 def preflight(http: TestClient, path: str, origin: str) -> dict[str, str]:
@@ -28,7 +28,7 @@ def preflight(http: TestClient, path: str, origin: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/models", "/chat", "/feedback", "/corrections"])
 def test_a_named_page_may_ask_and_say_what_it_thinks(tmp_path: Path, path: str) -> None:
-    allowed = preflight(door(tmp_path, PAGE), path, PAGE)
+    allowed = preflight(opened(tmp_path, PAGE), path, PAGE)
     assert allowed["access-control-allow-origin"] == PAGE
     assert "POST" in allowed["access-control-allow-methods"]
     assert "x-stainless-lang" in allowed["access-control-allow-headers"]
@@ -40,31 +40,31 @@ def test_a_named_page_may_ask_and_say_what_it_thinks(tmp_path: Path, path: str) 
 def test_no_page_of_another_origin_may_do_what_reviewers_and_operators_do(
     tmp_path: Path, path: str, origin: str
 ) -> None:
-    assert preflight(door(tmp_path, origin), path, PAGE) == {}
-    assert "access-control-allow-origin" not in door(tmp_path, origin).get(path, headers={"Origin": PAGE}).headers
+    assert preflight(opened(tmp_path, origin), path, PAGE) == {}
+    assert "access-control-allow-origin" not in opened(tmp_path, origin).get(path, headers={"Origin": PAGE}).headers
 
 
 @pytest.mark.parametrize("other", ["https://evil.example.org", "http://chat.example.org", "null"])
 def test_a_page_that_is_not_named_may_not_ask(tmp_path: Path, other: str) -> None:
-    assert "access-control-allow-origin" not in preflight(door(tmp_path, PAGE), "/v1/chat/completions", other)
+    assert "access-control-allow-origin" not in preflight(opened(tmp_path, PAGE), "/v1/chat/completions", other)
 
 
 def test_a_page_can_read_the_id_of_an_answer_that_is_streamed(tmp_path: Path) -> None:
-    reply = door(tmp_path, PAGE).get("/v1/models", headers={"Origin": PAGE})
+    reply = opened(tmp_path, PAGE).get("/v1/models", headers={"Origin": PAGE})
     assert reply.headers["access-control-expose-headers"] == "X-Interaction-Id"
 
 
 def test_without_origins_no_page_may_ask(tmp_path: Path) -> None:
-    assert preflight(door(tmp_path), "/v1/chat/completions", PAGE) == {}
+    assert preflight(opened(tmp_path), "/v1/chat/completions", PAGE) == {}
 
 
 def test_any_page_may_ask_where_the_settings_say_so(tmp_path: Path) -> None:
-    assert preflight(door(tmp_path, "*"), "/v1/models", PAGE)["access-control-allow-origin"] == "*"
+    assert preflight(opened(tmp_path, "*"), "/v1/models", PAGE)["access-control-allow-origin"] == "*"
 
 
 @pytest.mark.parametrize("path", ["/v1/nothing", "/v1/chat/completions"])
 def test_a_page_can_read_why_it_was_refused(tmp_path: Path, path: str) -> None:
-    reply = door(tmp_path, PAGE).post(path, json={}, headers={"Origin": PAGE})
+    reply = opened(tmp_path, PAGE).post(path, json={}, headers={"Origin": PAGE})
     assert reply.status_code in (400, 404)
     assert reply.headers["access-control-allow-origin"] == PAGE
 
@@ -77,4 +77,4 @@ def test_an_origin_that_no_browser_sends_is_a_mistake_in_the_settings(tmp_path: 
 
 @pytest.mark.parametrize("origin", ["http://localhost:3000", "app://obsidian.md", "http://[::1]:8080"])
 def test_origins_of_other_programs_are_taken(tmp_path: Path, origin: str) -> None:
-    assert preflight(door(tmp_path, origin), "/chat", origin)["access-control-allow-origin"] == origin
+    assert preflight(opened(tmp_path, origin), "/chat", origin)["access-control-allow-origin"] == origin

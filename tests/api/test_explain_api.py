@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from rag_flywheel.api.app import create_app
 from rag_flywheel.domain import Admission, LearnedRanking
 from rag_flywheel.search.fusion import DENSE, FEATURES, SPARSE
+from tests.fakes.doors import door
 from tests.fakes.services import publish, services
 
 QUESTION = "How do I put the previous version back?"
@@ -27,7 +27,7 @@ def http(tmp_path: Path) -> TestClient:
             admission=Admission(threshold=0.5, words=0.5, passage=0.5), fusion={DENSE: 2.0, SPARSE: 1.0}
         ),
     )
-    return TestClient(create_app(made))
+    return door(made)
 
 
 def explained(http: TestClient, **more: Any) -> Any:

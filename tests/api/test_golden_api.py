@@ -1,22 +1,22 @@
 """The golden set over HTTP, and the commands that reach it so."""
 
+import contextlib
 import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from rag_flywheel.api.app import create_app
-from rag_flywheel.cli import app, client
+from rag_flywheel.cli import app, invocation
 from rag_flywheel.services import Services
+from tests.fakes.doors import door, signed
 from tests.fakes.services import services
 
 Run = Callable[..., tuple[int, str, str]]
-ADDED = {"question": "How do I roll back?", "documents": ["docs/rollback.md"], "who": "ann"}
+ADDED = {"question": "How do I roll back?", "documents": ["docs/rollback.md"]}
 
 
 @pytest.fixture
@@ -28,22 +28,17 @@ def made(tmp_path: Path) -> Services:
 
 @pytest.fixture
 def http(made: Services) -> TestClient:
-    return TestClient(create_app(made))
+    return door(made)
 
 
 @pytest.fixture
 def run(made: Services, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     """`rag-flywheel ARGUMENTS`, which reaches the app over the fakes instead of the settings' services."""
     monkeypatch.chdir(tmp_path)
-    call = client.call
-
-    def over_fakes(method: str, path: str, **more: Any) -> httpx.Response:
-        return call(method, path, **(more | {"to": made}))
-
-    monkeypatch.setattr(client, "call", over_fakes)
+    monkeypatch.setattr(invocation, "local_services", lambda invoked: contextlib.nullcontext(made))
 
     def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["rag-flywheel", "--url", "http://fakes", *arguments])
+        monkeypatch.setattr(sys, "argv", ["rag-flywheel", *arguments])
         with pytest.raises(SystemExit) as ended:
             app.main()
         said = capsys.readouterr()
@@ -89,7 +84,7 @@ def test_a_question_is_added_once_listed_and_retired(http: TestClient) -> None:
         "followed": [],
         "answerable": True,
     }
-    retired = http.post("/golden/retire", json={"case_id": name, "why": "asked twice", "who": "rita"})
+    retired = http.post("/golden/retire", json={"case_id": name, "why": "asked twice"}, headers=signed(http, "rita"))
     assert (retired.status_code, retired.json()["who"], retired.json()["why"]) == (200, "rita", "asked twice")
     [listed] = http.get("/golden").json()
     assert (listed["state"], listed["reason"]) == ("retired", "retired by rita: asked twice")

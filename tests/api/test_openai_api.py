@@ -8,8 +8,8 @@ import openai
 import pytest
 from fastapi.testclient import TestClient
 
-from rag_flywheel.api.app import create_app
 from rag_flywheel.services import Services
+from tests.fakes.doors import door
 from tests.fakes.samples import NOON
 from tests.fakes.services import publish, services
 from tests.fakes.serving import Dictated, served
@@ -26,7 +26,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Services:
 
 @pytest.fixture(scope="module")
 def http(made: Services) -> TestClient:
-    return TestClient(create_app(made))
+    return door(made)
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,7 @@ def test_every_chunk_of_a_stream_has_the_usage_that_was_asked_for_null_but_in_th
 
 def asked(made: Services, *messages: dict[str, object], **more: object) -> dict[str, object]:
     body = {"model": "rag-flywheel", "messages": list(messages), **more}
-    reply = TestClient(create_app(made)).post("/v1/chat/completions", json=body)
+    reply = door(made).post("/v1/chat/completions", json=body)
     assert reply.status_code == 200, reply.text
     said: dict[str, object] = reply.json()
     return said

@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi.testclient import TestClient
 
-from rag_flywheel.api.app import create_app
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.services import Services
+from tests.fakes.doors import laptop
 from tests.fakes.services import publish, services
 
 QUESTION = "How do I put the previous version back?"
@@ -84,7 +83,7 @@ def test_a_front_end_gets_its_answer(
     made: Services, body: dict[str, Any], headers: dict[str, str], stream: bool
 ) -> None:
     sent = body if stream else {key: value for key, value in body.items() if not key.startswith("stream")}
-    reply = TestClient(create_app(made)).post("/v1/chat/completions", json=sent, headers=headers)
+    reply = laptop(made).post("/v1/chat/completions", json=sent, headers=headers)
     assert reply.status_code == 200
     assert "run rag-flywheel rollback" in reply.text
     assert ("data: [DONE]" in reply.text) == stream
@@ -92,7 +91,7 @@ def test_a_front_end_gets_its_answer(
 
 
 def test_open_webui_names_asker_and_conversation_in_headers(made: Services) -> None:
-    TestClient(create_app(made)).post("/v1/chat/completions", json=OPEN_WEBUI, headers=OPEN_WEBUI_HEADERS)
+    laptop(made).post("/v1/chat/completions", json=OPEN_WEBUI, headers=OPEN_WEBUI_HEADERS)
     [asked], salt = made.ledger.interactions(limit=1), made.ledger.salt()
     assert asked.user == pseudonym(OPEN_WEBUI_HEADERS["X-OpenWebUI-User-Id"], salt)
     assert asked.session == pseudonym(OPEN_WEBUI_HEADERS["X-OpenWebUI-Chat-Id"], salt, of="session")
@@ -100,24 +99,24 @@ def test_open_webui_names_asker_and_conversation_in_headers(made: Services) -> N
 
 def test_a_name_in_the_body_goes_before_one_in_a_header(made: Services) -> None:
     body = OPEN_WEBUI | {"user": "grace"}
-    TestClient(create_app(made)).post("/v1/chat/completions", json=body, headers=OPEN_WEBUI_HEADERS)
+    laptop(made).post("/v1/chat/completions", json=body, headers=OPEN_WEBUI_HEADERS)
     assert made.ledger.interactions(limit=1)[0].user == pseudonym("grace", made.ledger.salt())
 
 
 def test_an_endless_name_in_a_header_is_refused_by_the_header(made: Services) -> None:
     headers = OPEN_WEBUI_HEADERS | {"X-OpenWebUI-User-Id": "u" * 1_000}
-    reply = TestClient(create_app(made)).post("/v1/chat/completions", json=OPEN_WEBUI, headers=headers)
+    reply = laptop(made).post("/v1/chat/completions", json=OPEN_WEBUI, headers=headers)
     assert (reply.status_code, reply.json()["error"]["param"]) == (400, "X-OpenWebUI-User-Id")
 
 
 def test_a_front_end_that_asks_for_a_title_as_a_call_of_a_tool_is_refused_and_nothing_is_recorded(
     made: Services,
 ) -> None:
-    reply = TestClient(create_app(made)).post("/v1/chat/completions", json=LIBRECHAT_TITLE, headers=LIBRECHAT_HEADERS)
+    reply = laptop(made).post("/v1/chat/completions", json=LIBRECHAT_TITLE, headers=LIBRECHAT_HEADERS)
     assert (reply.status_code, reply.json()["error"]["param"]) == (400, "tool_choice")
     assert made.ledger.interactions(limit=1) == []
 
 
 def test_a_front_end_lists_the_models(made: Services) -> None:
-    reply = TestClient(create_app(made)).get("/v1/models", headers=OPEN_WEBUI_HEADERS)
+    reply = laptop(made).get("/v1/models", headers=OPEN_WEBUI_HEADERS)
     assert [model["id"] for model in reply.json()["data"]] == ["rag-flywheel"]

@@ -8,8 +8,8 @@ import openai
 import pytest
 from fastapi.testclient import TestClient
 
-from rag_flywheel.api.app import create_app
 from rag_flywheel.services import Services
+from tests.fakes.doors import door
 from tests.fakes.services import publish, services
 from tests.fakes.serving import served
 
@@ -27,7 +27,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Services:
 
 @pytest.fixture(scope="module")
 def http(made: Services) -> TestClient:
-    return TestClient(create_app(made))
+    return door(made)
 
 
 @pytest.fixture(scope="module")

@@ -104,7 +104,7 @@ def test_a_reader_who_hangs_up_before_anything_was_said_has_abandoned_the_answer
     body = json.dumps(ASKED | {"stream": True}).encode()
     with served(made) as url:
         with socket.create_connection((urlsplit(url).hostname, urlsplit(url).port)) as raw:
-            head = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            head = "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             raw.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         time.sleep(HEARD)
         generator.go_on.set()

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi.testclient import TestClient
 
 from rag_flywheel import errors
-from rag_flywheel.api.app import STATUSES, create_app
+from rag_flywheel.api.app import STATUSES
 from rag_flywheel.errors import FlywheelError
+from tests.fakes.doors import door
 from tests.fakes.services import services
 
 FILES = {"/reports/{version}"}
@@ -18,7 +18,7 @@ FILES = {"/reports/{version}"}
 
 @pytest.fixture
 def document(tmp_path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = TestClient(create_app(services(tmp_path))).get("/openapi.json").json()
+    found: dict[str, Any] = door(services(tmp_path)).get("/openapi.json").json()
     return found
 
 

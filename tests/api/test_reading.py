@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
 
-from rag_flywheel.api.app import create_app
 from rag_flywheel.domain import Draft, Passage, Searched
+from tests.fakes.doors import door
 from tests.fakes.services import publish, services
 from tests.fakes.serving import Dictated
 
@@ -45,7 +44,7 @@ def test_what_nobody_reads_of_a_body_is_not_held(tmp_path: Path, place: str) -> 
         body["messages"] = [*junk, asked | {"role": "assistant"}, *[asked] * 400]
     content = json.dumps(body)
     del junk, body
-    http = TestClient(create_app(made))
+    http = door(made)
     tracemalloc.start()
     try:
         reply = http.post("/v1/chat/completions", content=content, headers={"content-type": "application/json"})

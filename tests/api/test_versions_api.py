@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from rag_flywheel.api.app import create_app
 from rag_flywheel.domain import Admission, Decision, LearnedRanking, Outcome, VersionId, VersionState
 from rag_flywheel.rollout.promotion import LOCK
 from rag_flywheel.services import Services
+from tests.fakes.doors import door, signed
 from tests.fakes.samples import NOON, correction, interaction, review
 from tests.fakes.services import publish, services
 
@@ -31,7 +31,7 @@ def made(tmp_path: Path) -> Services:
 
 @pytest.fixture
 def http(made: Services) -> TestClient:
-    return TestClient(create_app(made))
+    return door(made)
 
 
 def test_versions_are_listed_oldest_first(http: TestClient) -> None:
@@ -112,7 +112,10 @@ def test_a_difference_names_files_and_settings(http: TestClient, made: Services)
 
 
 def test_a_version_is_promoted_and_rolled_back(http: TestClient, made: Services) -> None:
-    assert http.post("/promote", json={"version": "v3", "who": "ada"}).json() == {"live": "v3", "was": "v2"}
+    assert http.post("/promote", json={"version": "v3"}, headers=signed(http, "ada")).json() == {
+        "live": "v3",
+        "was": "v2",
+    }
     assert http.post("/rollback", json={}).json() == {"live": "v2", "was": "v3"}
     assert http.post("/rollback", json={"to": "v3"}).json() == {"live": "v3", "was": "v2"}
     assert [entry.action for entry in made.ledger.audit(limit=3)] == ["roll back", "roll back", "promote"]
@@ -146,7 +149,7 @@ def test_what_is_unknown_is_not_found(http: TestClient) -> None:
 
 
 def test_before_the_first_version_there_is_nothing_to_roll_back_from(tmp_path: Path) -> None:
-    http = TestClient(create_app(services(tmp_path)))
+    http = door(services(tmp_path))
     assert http.get("/versions").json() == []
     reply = http.post("/rollback", json={})
     assert (reply.status_code, reply.json()["error"]) == (503, "NothingLive")

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from rag_flywheel.domain import (
+    AccessKey,
     Admission,
     Aside,
     AsideState,
@@ -34,6 +35,7 @@ from rag_flywheel.domain import (
     Outcome,
     Retirement,
     Review,
+    Role,
     Scores,
     Shown,
     Stage,
@@ -216,3 +218,16 @@ def a_delivery(
     of: str = "n1", *, receiver: str = "crm", at: datetime = NOON, delivered: bool = False, status: int | None = 503
 ) -> Delivery:
     return Delivery(notice_id=of, receiver=receiver, at=at, delivered=delivered, status=status)
+
+
+def a_key() -> AccessKey:
+    return AccessKey(
+        key_id="k1",
+        digest="0a",
+        name="ada",
+        roles=frozenset({Role.REVIEWER, Role.OPERATOR}),
+        speaks_for_others=False,
+        tenant=None,
+        created=NOON,
+        at=NOON,
+    )

@@ -34,6 +34,7 @@ from tests.contract.rows import (
     a_freeze,
     a_golden_case,
     a_holdout,
+    a_key,
     a_manifest,
     a_notice,
     a_retirement,
@@ -88,6 +89,8 @@ def fill(ledger: SqlLedger) -> None:
     ledger.add_notice(a_notice())
     ledger.add_delivery(a_delivery())
     ledger.add_audit(an_entry())
+    ledger.add_key(a_key())
+    ledger.key_used("k1", at=NOON)
     ledger.remember("key", digest="d", reply={}, at=NOON)
 
 

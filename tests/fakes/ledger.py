@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from rag_flywheel.domain import (
+    AccessKey,
     Aside,
     AuditEntry,
     Canary,
@@ -65,6 +66,8 @@ class _Tables:
     deliveries: list[Delivery] = field(default_factory=list)
     audit: list[AuditEntry] = field(default_factory=list)
     replies: dict[str, tuple[str, Json]] = field(default_factory=dict)
+    keys: dict[str, AccessKey] = field(default_factory=dict)
+    uses: dict[str, datetime] = field(default_factory=dict)
 
     def snapshot(self) -> "_Tables":
         return _Tables(*(copy.copy(getattr(self, name)) for name in self.__slots__))
@@ -333,6 +336,24 @@ class MemoryLedger:
     def audit(self, *, limit: int) -> list[AuditEntry]:
         with self._turn:
             return self._rows.audit[::-1][:limit]
+
+    def add_key(self, key: AccessKey) -> None:
+        with self._turn:
+            self._rows.keys[key.key_id] = key
+
+    def key(self, key_id: str) -> AccessKey | None:
+        with self._turn:
+            return self._rows.keys.get(key_id)
+
+    def access_keys(self) -> list[tuple[AccessKey, datetime | None]]:
+        with self._turn:
+            return [(key, self._rows.uses.get(key_id)) for key_id, key in self._rows.keys.items()]
+
+    def key_used(self, key_id: str, *, at: datetime) -> None:
+        with self._turn:
+            known = self._rows.uses.get(key_id)
+            if known is None or f"{known:%Y-%m-%d %H}" != f"{at:%Y-%m-%d %H}":
+                self._rows.uses[key_id] = at
 
     def remembered(self, key: str) -> tuple[str, Json] | None:
         with self._turn:

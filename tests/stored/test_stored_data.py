@@ -16,10 +16,8 @@ from shutil import copytree
 from typing import Any, get_args, get_type_hints
 
 import pytest
-from fastapi.testclient import TestClient
 from pydantic import TypeAdapter
 
-from rag_flywheel.api.app import create_app
 from rag_flywheel.config import Secrets, load
 from rag_flywheel.domain import Chunk, Draft, Passage, VersionId
 from rag_flywheel.ports import Ledger
@@ -27,6 +25,7 @@ from rag_flywheel.rollout import housekeeping
 from rag_flywheel.search.retrieval import retrieve
 from rag_flywheel.services import Services
 from rag_flywheel.wiring import services
+from tests.fakes.doors import door
 
 HERE = Path(__file__).parent
 CUT = {"interleaved", "team"}
@@ -164,8 +163,7 @@ def test_index_and_ledger_still_belong_together(stored: Services) -> None:
 
 def test_a_request_sent_again_with_its_key_gets_the_reply_that_the_older_release_gave(stored: Services) -> None:
     again = json.loads(unpacked("expected.json"))["repeated"]
-    door = TestClient(create_app(stored))
-    reply = door.post(again["path"], json=again["body"], headers={"Idempotency-Key": again["key"]})
+    reply = door(stored).post(again["path"], json=again["body"], headers={"Idempotency-Key": again["key"]})
     assert (reply.status_code, reply.json()) == (201, again["reply"])
 
 

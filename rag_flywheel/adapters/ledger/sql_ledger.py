@@ -10,6 +10,7 @@ from rag_flywheel.adapters.ledger.database import Database
 from rag_flywheel.adapters.ledger.engine import migrate, open_engine
 from rag_flywheel.adapters.ledger.erasure import SqlErasure
 from rag_flywheel.adapters.ledger.golden_cases import SqlGoldenCases
+from rag_flywheel.adapters.ledger.keys import SqlKeys
 from rag_flywheel.adapters.ledger.operations import SqlOperations
 from rag_flywheel.adapters.ledger.outbox import SqlOutbox
 from rag_flywheel.adapters.ledger.replies import SqlReplies
@@ -42,6 +43,7 @@ class SqlLedger(
     SqlAsides,
     SqlRollouts,
     SqlOutbox,
+    SqlKeys,
     SqlReplies,
     SqlErasure,
     Ledger,

@@ -28,6 +28,7 @@ from sqlalchemy import (
 
 from rag_flywheel.adapters.ledger.forms import present
 from rag_flywheel.domain import (
+    AccessKey,
     Aside,
     AuditEntry,
     Canary,
@@ -284,6 +285,22 @@ deliveries = Table(
     Column("delivered", Boolean, nullable=False),
     Column("status", Integer),
     Index(None, "notice_id", "receiver"),
+)
+
+access_keys = Table(
+    "access_keys",
+    metadata,
+    _sequence(),
+    Column("key_id", Text, nullable=False, index=True),  # once for each change of the key
+    Column("body", Value(AccessKey), nullable=False),
+)
+
+key_uses = Table(
+    "key_uses",
+    metadata,
+    Column("hour", Text, primary_key=True),  # the key's id and the hour: a row for each hour in which it was used
+    Column("key_id", Text, nullable=False, index=True),
+    Column("at", Instant, nullable=False),
 )
 
 replies = Table(

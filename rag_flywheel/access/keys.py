@@ -1,0 +1,130 @@
+"""API keys: made, changed, taken back, and recognised.
+
+A key is `rf_ID_SECRET`: the id finds its row, and the secret has 256 bits of the system's randomness. The ledger keeps
+HMAC-SHA-256 (RFC 2104) of the secret under the deployment's own secret, so that neither a reader of the database nor
+one of a backup can use what stands there.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from rag_flywheel.domain import ANONYMOUS, SYSTEM, AccessKey, AuditEntry, Person, Role
+from rag_flywheel.errors import Conflict, InvalidInput, NotFound, NotSignedIn
+from rag_flywheel.ports import Keys, Operations
+
+PREFIX = "rf_"
+NAME = r"^[^\x00-\x20\x7f][^\x00-\x1f\x7f]{0,79}$"
+_KEY = re.compile(r"rf_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
+_NONE = "there is no such key"
+
+
+class KeyLedger(Keys, Operations, Protocol):
+    """Where keys are kept, beside the audit log and the deployment's secret."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a new key is to be."""
+
+    name: str
+    roles: frozenset[Role]
+    speaks_for_others: bool = False
+    tenant: str | None = None
+    lasts: timedelta | None = None  # None: until it is revoked
+
+    def __post_init__(self) -> None:
+        if re.match(NAME, self.name) is None:
+            raise InvalidInput("a key's name has 1 to 80 characters, none of them a control character, no space first")
+        if self.name.casefold() == SYSTEM or self.name.casefold().partition(":")[0] == ANONYMOUS:
+            raise InvalidInput(f"{self.name} is what the records call nobody in particular: choose another name")
+        if not self.roles:
+            raise InvalidInput(f"a key needs a role: {', '.join(Role)}")
+        if self.lasts is not None and self.lasts <= timedelta():
+            raise InvalidInput("a key lasts for some time, or until it is revoked")
+
+
+def create(wanted: Wanted, *, by: str, ledger: KeyLedger, now: datetime) -> tuple[AccessKey, str]:
+    """A new key, and the text that opens doors: it is told here and never again."""
+    key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    key = AccessKey(
+        key_id=key_id,
+        digest=_digest(secret, ledger.salt()),
+        name=wanted.name,
+        roles=wanted.roles,
+        speaks_for_others=wanted.speaks_for_others,
+        tenant=wanted.tenant,
+        created=now,
+        at=now,
+        expires=None if wanted.lasts is None else now + wanted.lasts,
+    )
+    _record(key, "create key", by=by, ledger=ledger)
+    return key, f"{PREFIX}{key_id}_{secret}"
+
+
+def rotate(key_id: str, *, overlap: timedelta, by: str, ledger: KeyLedger, now: datetime) -> tuple[AccessKey, str]:
+    """A new key like an old one, which goes on opening for `overlap` at most. Raises NotFound, and Conflict for a key
+    that opens nothing.
+    """
+    with ledger.transaction():
+        old = _standing(key_id, ledger=ledger, now=now)
+        lasts = None if old.expires is None else old.expires - old.created
+        wanted = Wanted(
+            name=old.name,
+            roles=old.roles,
+            speaks_for_others=old.speaks_for_others,
+            tenant=old.tenant,
+            lasts=lasts,
+        )
+        made = create(wanted, by=by, ledger=ledger, now=now)
+        ends = now + overlap if old.expires is None else min(old.expires, now + overlap)
+        _record(replace(old, at=now, expires=ends), "replace key", by=by, ledger=ledger)
+    return made
+
+
+def revoke(key_id: str, *, by: str, ledger: KeyLedger, now: datetime) -> AccessKey:
+    """The key, which opens nothing from now on. Raises NotFound, and Conflict where it does not open anything now."""
+    with ledger.transaction():
+        key = replace(_standing(key_id, ledger=ledger, now=now), at=now, revoked=now)
+        _record(key, "revoke key", by=by, ledger=ledger)
+    return key
+
+
+def holder(text: str, *, ledger: KeyLedger, now: datetime) -> Person:
+    """Who holds the key. Raises NotSignedIn, in the same words whatever is wrong with it."""
+    parts = _KEY.fullmatch(text)
+    key = None if parts is None else ledger.key(parts[1])
+    if parts is None or key is None or not hmac.compare_digest(key.digest, _digest(parts[2], ledger.salt())):
+        raise NotSignedIn("this API key opens nothing: it is wrong, expired or revoked")
+    if not key.holds(now):
+        raise NotSignedIn("this API key opens nothing: it is wrong, expired or revoked")
+    ledger.key_used(key.key_id, at=now)
+    return Person(name=key.name, roles=key.roles, speaks_for_others=key.speaks_for_others, tenant=key.tenant)
+
+
+def _standing(key_id: str, *, ledger: KeyLedger, now: datetime) -> AccessKey:
+    key = ledger.key(key_id)
+    if key is None:
+        raise NotFound(_NONE)
+    if not key.holds(now):
+        raise Conflict("this key opens nothing any more")
+    return key
+
+
+def _record(key: AccessKey, action: str, *, by: str, ledger: KeyLedger) -> None:
+    with ledger.transaction():
+        ledger.add_key(key)
+        detail = {
+            "name": key.name,
+            "roles": ", ".join(sorted(key.roles)),
+            "expires": None if key.expires is None else key.expires.isoformat(),
+        }
+        ledger.add_audit(AuditEntry(at=key.at, who=by, action=action, subject=f"key {key.key_id}", detail=detail))
+
+
+def _digest(secret: str, salt: bytes) -> str:
+    return hmac.new(salt, f"key:{secret}".encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,90 @@
+"""Which role may do what: one row for each route.
+
+A route without a row is refused when the app is made, and so is a row without a route: nothing is open because somebody
+forgot it.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from rag_flywheel.domain import Role
+
+EVERYBODY = frozenset({"GET /health"})
+"""Answered without asking who asks: for what watches over the server."""
+
+_TABLE = """
+route                                       asker  reviewer  operator  admin
+
+POST /chat                                  x      x         x         x
+POST /feedback                              x      x         x         x
+POST /corrections                           x      x         x         x
+GET /corrections/{correction_id}            x      x         x         x
+GET /interactions/{interaction_id}/explain  x      x         x         x
+POST /v1/chat/completions                   x      x         x         x
+GET /v1/models                              x      x         x         x
+GET /v1/models/{model}                      x      x         x         x
+GET /openapi.json                           x      x         x         x
+GET /docs                                   x      x         x         x
+GET /redoc                                  x      x         x         x
+
+GET /review                                 -      x         -         x
+GET /review/{correction_id}                 -      x         -         x
+POST /review/{correction_id}                -      x         -         x
+GET /gaps                                   -      x         x         x
+GET /triage                                 -      x         x         x
+GET /aside                                  -      x         x         x
+GET /aside/{id}                             -      x         x         x
+POST /aside/{id}/release                    -      x         x         x
+POST /aside/{id}/drop                       -      x         x         x
+GET /golden                                 -      x         x         x
+GET /golden/check                           -      x         x         x
+
+POST /golden                                -      -         x         x
+POST /golden/import                         -      -         x         x
+POST /golden/retire                         -      -         x         x
+GET /versions                               -      x         x         x
+GET /versions/{version}                     -      x         x         x
+GET /versions/{version}/diff/{other}        -      x         x         x
+GET /reports/{version}                      -      x         x         x
+POST /reindex                               -      -         x         x
+POST /promote                               -      -         x         x
+POST /rollback                              -      -         x         x
+GET /canary                                 -      x         x         x
+POST /canary/tick                           -      -         x         x
+POST /canary/stop                           -      -         x         x
+GET /freeze                                 -      x         x         x
+POST /freeze                                -      -         x         x
+GET /holdout                                -      x         x         x
+POST /holdout                               -      -         x         x
+GET /audit                                  -      -         x         x
+GET /config                                 -      -         x         x
+
+GET /keys                                   -      -         -         x
+POST /keys                                  -      -         -         x
+POST /keys/{key_id}/revoke                  -      -         -         x
+POST /keys/{key_id}/rotate                  -      -         -         x
+"""
+
+
+def _read(table: str) -> Mapping[str, frozenset[Role]]:
+    heading, *rows = (line.split() for line in table.splitlines() if line)
+    roles = [Role(name) for name in heading[1:]]
+    return {
+        f"{method} {path}": frozenset(role for role, mark in zip(roles, marks, strict=True) if mark == "x")
+        for method, path, *marks in rows
+    }
+
+
+ROLES = _read(_TABLE)
+"""The roles that a route takes, by `METHOD /path`."""
+
+
+def refuse_gaps(routes: Iterable[str]) -> None:
+    """Raises ValueError where routes, as `METHOD /path`, and rows are not the same."""
+    served = set(routes)
+    without = sorted(served - ROLES.keys() - EVERYBODY)
+    gone = sorted((ROLES.keys() | EVERYBODY) - served)
+    if without or gone:
+        raise ValueError(
+            f"access.roles says who may do what: no row for {', '.join(without) or 'none'}; "
+            f"no route for {', '.join(gone) or 'none'}"
+        )

@@ -1,0 +1,82 @@
+"""Who sends a request, and whether they may."""
+
+import ipaddress
+from dataclasses import dataclass
+
+from rag_flywheel.access import keys
+from rag_flywheel.access.roles import ROLES
+from rag_flywheel.config import Access
+from rag_flywheel.domain import ANONYMOUS, Person, Role
+from rag_flywheel.errors import NotAllowed, NotSignedIn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """What a request says of who sent it."""
+
+    address: str | None  # of the connection
+    forwarded: bool  # whether it says that a proxy passed it on
+    bearer: str | None  # what `Authorization: Bearer` holds
+
+
+def local(name: str) -> Person:
+    """Whoever works with the files themselves, and can do everything anyway."""
+    return Person(name=name, roles=frozenset(Role), speaks_for_others=True)
+
+
+def has_key(caller: Caller) -> bool:
+    """Whether it has a key of ours. OpenAI's clients always send some key: one that is none of ours says nothing."""
+    return caller.bearer is not None and caller.bearer.startswith(keys.PREFIX)
+
+
+def anonymous(caller: Caller, *, settings: Access) -> Person:
+    """Whoever has not said who they are. Raises NotSignedIn where such people may not come."""
+    from_here = not caller.forwarded and _is_loopback(caller.address)
+    if settings.anonymous and (from_here or settings.anonymous_from == "anywhere"):
+        return Person(name=None, roles=frozenset(settings.anonymous), speaks_for_others=from_here)
+    raise NotSignedIn(
+        "say who you are, with `Authorization: Bearer KEY`: an operator makes keys with `rag-flywheel keys create`"
+    )
+
+
+def admit(person: Person, route: str) -> None:
+    """Raises NotAllowed, or NotSignedIn for who has not said who they are, where they may not call the route."""
+    if person.roles & ROLES[route]:
+        return
+    needed = f"this needs the role {' or '.join(role for role in Role if role in ROLES[route])}"
+    if person.name is None:
+        raise NotSignedIn(f"{needed}: say who you are, with `Authorization: Bearer KEY`")
+    raise NotAllowed(f"{needed}, which {person.name} has not")
+
+
+def asks_for(person: Person, named: str | None) -> str | None:
+    """In whose name a person asks, rates or corrects; `named` is what the request says. Raises NotAllowed."""
+    if person.speaks_for_others:
+        return named
+    if person.name is None:
+        return None if named is None else f"{ANONYMOUS}:{named}"
+    if named not in (None, person.name):
+        raise NotAllowed(
+            f"{person.name} asks, rates and corrects in that name alone: leave the user out, or use a key that was "
+            "made with --for-others"
+        )
+    return person.name
+
+
+def sees(person: Person, *, theirs: bool) -> bool:
+    """Whether a person may see what belongs to somebody: it is `theirs`, or they review. Who has said no name has an id
+    that nobody can guess, and that is all they can have.
+    """
+    return (
+        theirs
+        or person.name is None
+        or person.speaks_for_others
+        or bool(person.roles & {Role.REVIEWER, Role.OPERATOR, Role.ADMIN})
+    )
+
+
+def _is_loopback(address: str | None) -> bool:
+    try:
+        return address is not None and ipaddress.ip_address(address).is_loopback
+    except ValueError:  # a path, of a Unix socket
+        return False

@@ -1,0 +1,81 @@
+"""Who may come in: asked before anything of a request's body is read."""
+
+import functools
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+import anyio.to_thread
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+
+from rag_flywheel.access import keys, roles, who
+from rag_flywheel.domain import Person
+from rag_flywheel.services import Services
+
+PASSED_ON = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+"""Headers by which a proxy says that the request is not from where the connection is."""
+ASKING_AT_ONCE = 8  # requests whose sender is being looked up, beside the threads that answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """Finds out who sends a request. `local` sends all of them, where it is given."""
+
+    services: Services
+    local: Person | None
+    lookups: anyio.CapacityLimiter
+
+    async def admitted(self, request: Request, route: str) -> Person:
+        """Who sends it. Raises NotSignedIn, and NotAllowed."""
+        person = self.local or await self._identified(_caller(request))
+        who.admit(person, route)
+        return person
+
+    async def _identified(self, caller: who.Caller) -> Person:
+        services, settings = self.services, self.services.config.access
+        if not who.has_key(caller):  # no waiting: who hangs up meanwhile has asked all the same
+            return who.anonymous(caller, settings=settings)
+        assert caller.bearer is not None
+        look = functools.partial(keys.holder, caller.bearer, ledger=services.ledger, now=services.now())
+        return await anyio.to_thread.run_sync(look, limiter=self.lookups)
+
+
+class GuardedRoute(APIRoute):
+    """A route that is called by whom `access.roles` says, and `request.state.person` says who that is."""
+
+    @property
+    def rows(self) -> list[str]:
+        """Its names in `access.roles`."""
+        return [f"{method} {self.path_format}" for method in sorted(self.methods or ())]
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle, rows = super().get_route_handler(), self.rows
+
+        async def guarded(request: Request) -> Response:
+            if not roles.EVERYBODY.issuperset(rows):
+                guard: Guard = request.app.state.guard
+                request.state.person = await guard.admitted(request, f"{request.method} {self.path_format}")
+            return await handle(request)
+
+        return guarded
+
+
+def refuse_unguarded(routers: Iterable[APIRouter]) -> None:
+    """Raises ValueError for a route that would ask nobody, that no row names, and for a row without a route."""
+    rows: list[str] = []
+    for route in (route for router in routers for route in router.routes):
+        if not isinstance(route, GuardedRoute):
+            raise ValueError(f"{route} asks nobody who they are: its router needs route_class=GuardedRoute")
+        rows += route.rows
+    roles.refuse_gaps(rows)
+
+
+def _caller(request: Request) -> who.Caller:
+    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+    return who.Caller(
+        address=None if request.client is None else request.client.host,
+        forwarded=any(name in request.headers for name in PASSED_ON),
+        bearer=credentials.strip() if scheme.lower() == "bearer" and credentials.strip() else None,
+    )
