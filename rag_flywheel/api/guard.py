@@ -1,7 +1,7 @@
 """Who may come in: asked before anything of a request's body is read."""
 
 import functools
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Container, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 
 from rag_flywheel.access import keys, roles, who
 from rag_flywheel.domain import Person
+from rag_flywheel.errors import NotSignedIn
 from rag_flywheel.services import Services
 
 PASSED_ON = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
@@ -23,7 +24,8 @@ ASKING_AT_ONCE = 8  # requests whose sender is being looked up, beside the threa
 class Guard:
     """Finds out who sends a request. `local` sends all of them, where it is given."""
 
-    services: Services
+    services: Services  # of the deployment itself, whose ledger has the keys of all tenants
+    tenants: Container[str | None]
     local: Person | None
     lookups: anyio.CapacityLimiter
 
@@ -31,6 +33,8 @@ class Guard:
         """Who sends it. Raises NotSignedIn, and NotAllowed."""
         person = self.local or await self._identified(_caller(request))
         who.admit(person, route)
+        if person.tenant not in self.tenants:
+            raise NotSignedIn("this API key is of a tenant that is not served here")
         return person
 
     async def _identified(self, caller: who.Caller) -> Person:

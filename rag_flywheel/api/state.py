@@ -78,7 +78,9 @@ def make_state(services: Services) -> State:
 
 
 def _state(request: Request) -> State:
-    state: State = request.app.state.flywheel
+    """Of the tenant of who asks; of the deployment itself where nobody was asked who they are."""
+    person: Person | None = getattr(request.state, "person", None)
+    state: State = request.app.state.of_tenant[None if person is None else person.tenant]
     return state
 
 
