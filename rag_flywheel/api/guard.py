@@ -15,8 +15,8 @@ from rag_flywheel.domain import Person
 from rag_flywheel.errors import NotSignedIn
 from rag_flywheel.services import Services
 
-PASSED_ON = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
-"""Headers by which a proxy says that the request is not from where the connection is."""
+PASSED_ON = ("forwarded", "x-forwarded", "x-real-ip", "x-client-ip", "x-envoy", "true-client-ip", "cf-", "via")
+"""How headers begin by which proxies say that a request is not from where the connection is."""
 ASKING_AT_ONCE = 8  # requests whose sender is being looked up, beside the threads that answer
 
 
@@ -80,6 +80,8 @@ def _caller(request: Request) -> who.Caller:
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     return who.Caller(
         address=None if request.client is None else request.client.host,
-        forwarded=any(name in request.headers for name in PASSED_ON),
+        # A proxy without any such header may still speak HTTP/1.0, as nginx did for long; browsers and programs do not.
+        forwarded=request.scope.get("http_version") == "1.0"
+        or any(name.startswith(PASSED_ON) for name in request.headers),
         bearer=credentials.strip() if scheme.lower() == "bearer" and credentials.strip() else None,
     )

@@ -200,7 +200,7 @@ def rule(aside_id: str, state: AsideState, *, who: str, why: str, services: Serv
         raise ValueError(f"a ruling releases or drops, got {state}")
     if not who.strip() or not why.strip():
         raise InvalidInput("a ruling needs who rules and why; found an empty one")
-    ledger, who = services.ledger, services.redactor.redact(who.strip()).text
+    ledger = services.ledger
     with ledger.transaction():
         listed = find(aside_id, services)
         suspicion = listed.aside.suspicion
@@ -211,7 +211,7 @@ def rule(aside_id: str, state: AsideState, *, who: str, why: str, services: Serv
                 )
             _review(CorrectionId(suspicion.item), state, who=who, why=why, services=services, look=look)
         else:
-            at, reason = services.now(), services.redactor.redact(why).text
+            at, reason, who = services.now(), services.redactor.redact(why).text, services.redactor.redact(who).text
             ledger.add_aside(replace(listed.aside, state=state, at=at, who=who, why=reason))
             ledger.add_audit(
                 AuditEntry(
@@ -231,7 +231,7 @@ def _review(
     verdict = Verdict.ACCEPT if state is AsideState.RELEASED else Verdict.REJECT
     review.decide(
         correction,
-        review.Ruling(verdict=verdict, reviewer=who, note=why),
+        review.Ruling(verdict=verdict, reviewer=who, note=why, own=services.config.access.own_reviews),
         ledger=services.ledger,
         redactor=services.redactor,
         look=look,
