@@ -13,7 +13,9 @@
     |  |- Frozen                                    promotions are frozen
     |  |- NothingLive                   503         no version is live yet
     |  `- KeyReused                                 one idempotency key, two different requests
+    |- TooMany                          429     7   somebody asks more than is allowed; later it is allowed again
     |- Unavailable                      503     7   a service we call is down or too slow
+    |  |- DiskUnavailable                           the disk is full, read-only, or failing
     |  |- LedgerUnavailable
     |  |- IndexUnavailable
     |  `- LanguageModelUnavailable
@@ -89,9 +91,18 @@ class KeyReused(Conflict):
     """An idempotency key came back with a different request."""
 
 
+class TooMany(FlywheelError):
+    http_status = 429
+    exit_code = 7
+
+
 class Unavailable(FlywheelError):
     http_status = 503
     exit_code = 7
+
+
+class DiskUnavailable(Unavailable):
+    """The disk is full, may not be written to, or fails."""
 
 
 class LedgerUnavailable(Unavailable):
