@@ -1,4 +1,4 @@
-"""What a request passes before any route sees it: how much it may send, in what form, and from which pages it may come."""
+"""What a request passes before any route: how much it may send, in what form, and from which pages it may come."""
 
 import asyncio
 import re
