@@ -26,7 +26,8 @@ PIECE_BY_PIECE = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 """Neither a cache nor nginx, which heeds the second, may keep a stream until it is whole."""
 
 
-STREAMED: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
+EVENT = {"type": "object", "properties": {"event": {"type": "string"}, "data": {"type": "string"}}}
+STREAMED: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": EVENT}}}}
 """What a reply may be besides JSON, for the OpenAPI document."""
 
 

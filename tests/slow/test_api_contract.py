@@ -16,6 +16,7 @@ from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from rag_flywheel import config, wiring
+from rag_flywheel.access import who
 from rag_flywheel.api.app import create_app
 from rag_flywheel.cycle.reindex import reindex
 
@@ -37,7 +38,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenApiSchema]:
     with wiring.services(config.load(folder / "config.yaml", {}), config.secrets({})) as services:
         reindex(services, force=False, steps=lambda *_: None)
         assert services.index.live() is not None
-        yield schemathesis.openapi.from_asgi("/openapi.json", create_app(services))
+        yield schemathesis.openapi.from_asgi("/openapi.json", create_app(services, local=who.local("operator")))
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=str)
