@@ -15,8 +15,7 @@ from rag_flywheel.cycle.result import DEPLOYED, CycleDecision, CycleResult
 from rag_flywheel.cycle.scoring_run import Steps
 from rag_flywheel.cycle.snapshot import take_snapshot, unchanged
 from rag_flywheel.domain import Json, Outcome, VersionState
-from rag_flywheel.domain.disk import on_disk
-from rag_flywheel.errors import Frozen
+from rag_flywheel.errors import Frozen, on_disk
 from rag_flywheel.ports import ANSWERS, answers_of
 from rag_flywheel.rollout import deployment, housekeeping, promotion, webhook_outbox
 from rag_flywheel.services import Services

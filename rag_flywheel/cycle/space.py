@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ingest.reading.sources import SourceFile
 from rag_flywheel.domain import VersionId
-from rag_flywheel.domain.disk import check_room
+from rag_flywheel.errors import check_room
 from rag_flywheel.services import Services
 
 SPARE = 96_000_000  # bytes for reports, caches and what is under way, and what the embedded store wants to have free

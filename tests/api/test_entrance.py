@@ -268,12 +268,12 @@ def test_a_chunked_body_that_never_ends_is_cut_off(address: tuple[str, int]) -> 
 
 def test_ten_thousand_headers_are_431_before_a_route_sees_them(address: tuple[str, int]) -> None:
     headers = b"".join(b"x-%d: 1\r\n" % number for number in range(10_000))
-    heard = said(address, [b"GET /health HTTP/1.1\r\nHost: a\r\n" + headers + b"\r\n"])
+    heard = said(address, [b"GET /health HTTP/1.1\r\nHost: localhost\r\n" + headers + b"\r\n"])
     assert heard == b"" or heard.startswith(b"HTTP/1.1 431 ")
 
 
 def test_half_a_character_is_422_in_a_header(address: tuple[str, int]) -> None:
-    asked = b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\nIdempotency-Key: "
+    asked = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nIdempotency-Key: "
     assert said(address, [asked + b"\xed\xa0\x80\r\n\r\n"]).startswith(b"HTTP/1.1 422 ")
     assert said(address, [asked + "é".encode() + b"\r\n\r\n"]).startswith(b"HTTP/1.1 200 ")
 
@@ -286,5 +286,5 @@ def test_what_is_no_request_is_refused_in_our_shape(address: tuple[str, int], li
 
 
 def test_after_all_that_the_server_answers(address: tuple[str, int]) -> None:
-    heard = said(address, [b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"])
+    heard = said(address, [b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"])
     assert heard.startswith(b"HTTP/1.1 200 ")

@@ -35,8 +35,7 @@ from filelock import FileLock, Timeout
 from rag_flywheel.adapters.index import points
 from rag_flywheel.adapters.index.sparse import Sparse
 from rag_flywheel.domain import Candidate, Chunk, VersionId
-from rag_flywheel.domain.disk import check_room, on_disk
-from rag_flywheel.errors import Damaged, DiskUnavailable, FlywheelError, IndexUnavailable, NotFound
+from rag_flywheel.errors import Damaged, DiskUnavailable, FlywheelError, IndexUnavailable, NotFound, check_room, on_disk
 from rag_flywheel.ports import ALL_ENGLISH, Entry, Vectors
 
 PARTIAL = ".partial"

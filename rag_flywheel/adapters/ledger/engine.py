@@ -16,8 +16,7 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, InterfaceError,
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from rag_flywheel.domain.disk import FAULTS, trouble
-from rag_flywheel.errors import ConfigError, Damaged, DiskUnavailable, InvalidInput, LedgerUnavailable
+from rag_flywheel.errors import FAULTS, ConfigError, Damaged, DiskUnavailable, InvalidInput, LedgerUnavailable, trouble
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 HEAD = "0007_access"  # the newest revision there, so that a ledger which is at it needs no Alembic

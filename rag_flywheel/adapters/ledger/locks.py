@@ -12,8 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, text
 
-from rag_flywheel.domain.disk import FAULTS, trouble
-from rag_flywheel.errors import AlreadyRunning, LedgerUnavailable
+from rag_flywheel.errors import FAULTS, AlreadyRunning, LedgerUnavailable, trouble
 
 
 @contextlib.contextmanager

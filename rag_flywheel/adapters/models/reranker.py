@@ -13,8 +13,7 @@ import numpy as np
 from safetensors import SafetensorError
 
 from rag_flywheel.adapters.models.encoder import model_path, quiet
-from rag_flywheel.domain.disk import on_disk, trouble
-from rag_flywheel.errors import ConfigError, Damaged, NotFound
+from rag_flywheel.errors import ConfigError, Damaged, NotFound, on_disk, trouble
 from rag_flywheel.ports import Pair, Reranker, Vectors
 
 MAX_TOKENS = 160  # of a query and a passage together: half as long is more than twice as fast

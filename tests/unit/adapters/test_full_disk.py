@@ -7,16 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
 
 from rag_flywheel.adapters.index.edge_index import ROOM, EdgeIndex
 from rag_flywheel.adapters.ledger.engine import sqlite_url
 from rag_flywheel.adapters.ledger.locks import file_lock
 from rag_flywheel.adapters.ledger.sql_ledger import open_ledger
-from rag_flywheel.api.app import create_app
 from rag_flywheel.domain import VersionId
-from rag_flywheel.domain.disk import free
-from rag_flywheel.errors import DiskUnavailable
+from rag_flywheel.errors import DiskUnavailable, free
+from tests.fakes.doors import door
 from tests.fakes.encoder import HashingEncoder
 from tests.fakes.samples import chunk
 from tests.fakes.services import DIMENSION, entries, publish, services
@@ -47,13 +45,15 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def filled(disk: Path, *, but: int = 0) -> Iterator[None]:
     """Nothing is left of the disk but `but` bytes, until the end of the block."""
-    os.sync()  # what is still to be written takes its blocks
     filler = disk / "filler"
-    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while free(disk) > but:
-            os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), min(free(disk) - but, 1_000_000))
-        while but == 0:
-            file.write(b"0")
+    with filler.open("wb", buffering=0) as file:
+        for _ in range(3):
+            os.sync()  # what is still to be written takes its blocks, and what is gone gives its own back
+            with contextlib.suppress(OSError):
+                while free(disk) > but:
+                    os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), min(free(disk) - but, 1_000_000))
+                while but == 0:
+                    file.write(b"0")
     try:
         yield
     finally:
@@ -91,7 +91,7 @@ def test_a_full_disk_is_named_by_whoever_asks_and_the_server_goes_on_when_there_
     ledger = open_ledger(sqlite_url(disk / "ledger.db"), timeout=1.0, lock_folder=disk / "locks")
     made = services(disk, ledger=ledger)
     publish(made, "v1")
-    http = TestClient(create_app(made))
+    http = door(made)
     asked = {"question": "How do I put the previous version back? " + "Please tell me. " * 500}
     assert http.post("/chat", json=asked).status_code == 200
     with filled(disk):

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rag_flywheel.domain.disk import check_room, free, on_disk
-from rag_flywheel.errors import DiskUnavailable
+from rag_flywheel.errors import DiskUnavailable, check_room, free, on_disk
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG])
