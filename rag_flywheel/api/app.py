@@ -12,7 +12,7 @@ from fastapi.security import HTTPBearer
 
 from rag_flywheel.api import aside, chat, corrections, deployment, explain, golden, keys, openai, operation, versions
 from rag_flywheel.api.doorstep import Doorstep, security_headers
-from rag_flywheel.api.entrance import BodyLimit, FromPages
+from rag_flywheel.api.entrance import Entrance, FromPages
 from rag_flywheel.api.failures import CompletionFailure, answer_failures
 from rag_flywheel.api.guard import ASKING_AT_ONCE, Guard, refuse_unguarded
 from rag_flywheel.api.models import Failure
@@ -20,8 +20,10 @@ from rag_flywheel.api.state import make_state
 from rag_flywheel.domain import Person
 from rag_flywheel.services import Services
 
-STATUSES = (401, 403, 404, 409, 422, 500, 503)
+STATUSES = (401, 403, 404, 409, 422, 429, 500, 503)
 """Of the errors of `errors`."""
+AT_THE_ENTRANCE = (400, 408, 413, 414, 415, 431)
+"""Of what no route has seen."""
 OURS = (chat, explain, corrections, aside, golden, versions, deployment, keys, operation)
 
 
@@ -58,13 +60,13 @@ def create_app(
         services=services, tenants=every.keys(), local=local, lookups=anyio.CapacityLimiter(ASKING_AT_ONCE)
     )
     answer_failures(app)
-    app.add_middleware(BodyLimit, most=config.api.body_mb * 1_000_000)
+    app.add_middleware(Entrance, most=config.api.body_mb * 1_000_000, limits=config.limits)
     if local is None:
         app.add_middleware(Doorstep, hosts=config.access.hosts, origins=config.api.cors_origins)
     if config.api.cors_origins:
         app.add_middleware(FromPages, origins=config.api.cors_origins)
     security_headers(app)
-    failures: dict[int | str, dict[str, Any]] = {status: {"model": Failure} for status in STATUSES}
+    failures: dict[int | str, dict[str, Any]] = {status: {"model": Failure} for status in (*STATUSES, *AT_THE_ENTRANCE)}
     for doors in OURS:
         app.include_router(doors.routes, responses=failures)
     app.include_router(openai.routes, responses={status: {"model": CompletionFailure} for status in ("4XX", "5XX")})

@@ -3,6 +3,7 @@
 import itertools
 import logging
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from fastapi import APIRouter, BackgroundTasks
 from fastapi.responses import StreamingResponse
@@ -25,7 +26,12 @@ PIECE_BY_PIECE = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 """Neither a cache nor nginx, which heeds the second, may keep a stream until it is whole."""
 
 
-@routes.post("/chat", response_model=ChatReply)
+EVENT = {"type": "object", "properties": {"event": {"type": "string"}, "data": {"type": "string"}}}
+STREAMED: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": EVENT}}}}
+"""What a reply may be besides JSON, for the OpenAPI document."""
+
+
+@routes.post("/chat", response_model=ChatReply, responses=STREAMED)
 def chat(body: ChatBody, state: Shared, asking: Asking) -> ChatReply | StreamingResponse:
     """Answer a question from the documents, with citations.
 

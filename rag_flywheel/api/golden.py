@@ -129,7 +129,7 @@ def check(state: Shared) -> CheckReply:
     )
 
 
-@routes.post("", status_code=201)
+@routes.post("", status_code=201, responses={200: {"model": TakenInReply}})
 def add(body: GoldenBody, state: Shared, asking: Asking, response: Response) -> TakenInReply:
     """Add a judged question. The very same one given again is skipped (200)."""
     new = changes.NewQuestion(
@@ -143,7 +143,7 @@ def add(body: GoldenBody, state: Shared, asking: Asking, response: Response) -> 
     return _taken_in(changes.add(new, who=asking.signed, services=state.services), response)
 
 
-@routes.post("/import", status_code=201)
+@routes.post("/import", status_code=201, responses={200: {"model": TakenInReply}})
 def take_in(body: ImportBody, state: Shared, asking: Asking, response: Response) -> TakenInReply:
     """Import judged questions, all or none. Those that are there with the same content are skipped (200: all were)."""
     cases = [

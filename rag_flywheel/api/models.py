@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     BaseModel,
     ConfigDict,
@@ -34,8 +35,12 @@ from rag_flywheel.feedback.review import Progress
 from rag_flywheel.rollout.promotion import Switch
 
 TEXT_AT_MOST = 20_000  # characters
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=TEXT_AT_MOST)]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+PLACE_AT_MOST = 2**31 - 1  # characters of a document
+SAYS_SOMETHING = r"\S"  # which a schema can say, unlike that spaces around it do not count
+Text = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=TEXT_AT_MOST, pattern=SAYS_SOMETHING)
+]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=SAYS_SOMETHING)]
 Group = Annotated[str, StringConstraints(strip_whitespace=True, pattern=GROUP)]
 
 
@@ -65,12 +70,21 @@ class TurnBody(Body):
         return Turn(role=self.role, text=self.content)
 
 
+HISTORY_AT_MOST = 200_000  # characters of all its turns
+
+
+def _bounded(history: tuple[TurnBody, ...]) -> tuple[TurnBody, ...]:
+    if sum(len(turn.content) for turn in history) > HISTORY_AT_MOST:
+        raise ValueError(f"the turns have more than {HISTORY_AT_MOST} characters in all; send the newest ones")
+    return history
+
+
 class ChatBody(Body):
     question: Text
     user_id: Name | None = None
     user_group: Group | None = None
     session_id: Name | None = None
-    history: Annotated[tuple[TurnBody, ...], Field(max_length=200)] = ()
+    history: Annotated[tuple[TurnBody, ...], Field(max_length=200), AfterValidator(_bounded)] = ()
     consent: bool | None = None
     stream: bool = False
 
@@ -139,10 +153,25 @@ def chat_reply(interaction: Interaction) -> ChatReply:
 # --- feedback and corrections ---------------------------------------------------------------------------------------
 
 
+def _keepable(value: JsonValue) -> JsonValue:
+    """Raises ValueError for what no ledger keeps (JSON has no infinity), and for what is longer than anything said."""
+    parts = [value]
+    for part in parts:
+        if isinstance(part, dict):
+            parts += [*part, *part.values()]
+        elif isinstance(part, list):
+            parts += part
+        elif isinstance(part, str) and len(part) > TEXT_AT_MOST:
+            raise ValueError(f"a text has {len(part)} characters; at most {TEXT_AT_MOST} are taken")
+        elif isinstance(part, int | float) and not abs(part) <= PLACE_AT_MOST:
+            raise ValueError(f"a number is larger than {PLACE_AT_MOST}, or none")
+    return value
+
+
 class FeedbackBody(Body):
     interaction_id: Name
     kind: Name
-    value: JsonValue = True
+    value: Annotated[JsonValue, AfterValidator(_keepable)] = True
     user_id: Name | None = None
 
 
@@ -168,8 +197,8 @@ def feedback_reply(feedback: Feedback, correction: Correction | None) -> Feedbac
 
 class EvidenceBody(Body):
     document_id: Name
-    start: Annotated[int, Field(ge=0)]
-    end: Annotated[int, Field(ge=1)]
+    start: Annotated[int, Field(ge=0, le=PLACE_AT_MOST)]
+    end: Annotated[int, Field(ge=1, le=PLACE_AT_MOST)]
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

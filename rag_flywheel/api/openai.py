@@ -14,7 +14,7 @@ from fastapi import APIRouter, Header
 from fastapi.responses import StreamingResponse
 
 from rag_flywheel.access.who import asks_for
-from rag_flywheel.api.chat import streamed
+from rag_flywheel.api.chat import STREAMED, streamed
 from rag_flywheel.api.endings import Ending, FinishReason, bounded
 from rag_flywheel.api.failures import failed
 from rag_flywheel.api.models import TEXT_AT_MOST, Body, chat_reply
@@ -60,7 +60,7 @@ def model(model: ModelName, state: Shared) -> ModelReply:
     return _model(state)
 
 
-@routes.post("/chat/completions", response_model=Completion)
+@routes.post("/chat/completions", response_model=Completion, responses=STREAMED)
 def completions(
     body: CompletionBody, state: Shared, asking: Asking, user: OpenWebUiUser = None, chat: OpenWebUiChat = None
 ) -> Completion | StreamingResponse:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, JSONResponse
@@ -201,7 +201,18 @@ def rollback(body: RollbackBody, state: Shared, asking: Asking) -> SwitchReply:
     )
 
 
-@routes.get("/reports/{version}", response_model=None)
+KINDS = {"json": "application/json", "md": "text/markdown; charset=utf-8", "html": "text/html; charset=utf-8"}
+FILES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            kind.partition(";")[0]: {"schema": {} if kind == KINDS["json"] else {"type": "string"}}
+            for kind in KINDS.values()
+        }
+    }
+}
+
+
+@routes.get("/reports/{version}", response_model=None, responses=FILES)
 def report(
     version: str, state: Shared, format: Annotated[Literal["json", "md", "html"], Query()] = "json"
 ) -> FileResponse:
@@ -210,8 +221,7 @@ def report(
     file = state.services.reports / version / f"report.{format}"
     if not file.is_file():
         raise NotFound(f"there is no report on {version}: its run ended before the gate")
-    kinds = {"json": "application/json", "md": "text/markdown; charset=utf-8", "html": "text/html; charset=utf-8"}
-    return FileResponse(file, media_type=kinds[format])
+    return FileResponse(file, media_type=KINDS[format])
 
 
 @routes.post("/reindex", response_model=CycleReply)

@@ -230,6 +230,12 @@ class Access(_Section):
     own_reviews: bool = False
 
 
+class Limits(_Section):
+    headers: int = Field(100, ge=20, le=10_000)
+    idle_seconds: float = Field(15.0, gt=0)
+    body_seconds: float = Field(120.0, gt=0)
+
+
 class Config(_Section):
     data_dir: Path = Path("data")
     sources: tuple[Annotated[Source, BeforeValidator(as_source)], ...] = (Source(path="docs"),)
@@ -249,6 +255,7 @@ class Config(_Section):
     canary: CanarySection = CanarySection()
     api: Api = Api()
     access: Access = Access()
+    limits: Limits = Limits()
     tenants: dict[Annotated[str, Field(pattern=TENANT)], Path] = Field(default_factory=dict)
     file: Path = Field(exclude=True)  # the file it was read from, absolute
 
