@@ -28,7 +28,7 @@ from rag_flywheel.domain import Chunk, Counts, Document, DocumentId
 from rag_flywheel.ports import Cache, Encoder, Entry, Redactor, TokenCounter, Vectors
 from rag_flywheel.search.texts import searched_text, sentence_texts
 
-RULES = f"6|{screening.RULES}|{chunking.RULES}"
+RULES = f"7|{screening.RULES}|{chunking.RULES}"
 """Changes whenever the same bytes could come to other chunks: caches and the digest of a version's inputs know it."""
 VECTORS = "4"
 """Changes whenever the same chunks could come to other vectors: the digest of a version's inputs knows it."""
@@ -111,7 +111,7 @@ def collect(
     on_step(done, total)
     with contextlib.closing(_all_read(pieces, cache)) as all_read:
         for piece, result in all_read:
-            documents += result.documents
+            documents += [_for_whom(document, piece.task.file) for document in result.documents]
             removed += result.removed
             left_out.setdefault(piece.task.file.name, []).append(result)
             done += piece.kilobytes
@@ -129,7 +129,8 @@ def collect(
 
 
 def _pieces(file: SourceFile, digest: str, settings: Ingest, masking: Redactor) -> Iterator[_Piece]:
-    rules = f"{RULES}|{masking.name}|{settings.model_dump_json(exclude=_LIMITS)}|{file.source.model_dump_json()}"
+    rules = f"{RULES}|{masking.name}|{settings.model_dump_json(exclude=_LIMITS)}|"
+    rules += file.source.model_dump_json(exclude={"groups"})  # which change no text: see `_for_whom`
     for part in formats.parts(file.path):
         content = digest if part is None else f"{part.digest}|{part.first}"
         size = _size(file.path) if part is None else part.end - part.start
@@ -139,6 +140,11 @@ def _pieces(file: SourceFile, digest: str, settings: Ingest, masking: Redactor) 
             key="read:" + _digest(rules, file.name, content),
             kilobytes=size // 1024 + 1,
         )
+
+
+def _for_whom(document: Document, file: SourceFile) -> Document:
+    """What the document says itself of who may read it holds, else what its source says."""
+    return document if document.groups else replace(document, groups=file.groups)
 
 
 def _all_read(pieces: Iterable[_Piece], cache: Cache) -> Generator[tuple[_Piece, _Read], None, None]:

@@ -188,7 +188,7 @@ def _corrected(body: CorrectionBody, state: State, feedback: Feedback | None) ->
         ),
         ledger=services.ledger,
         redactor=services.redactor,
-        find=state.find,
+        find=lambda text: state.find(text, None),
         quoted=state.quoted,
         at=services.now(),
         new_id=services.new_id,

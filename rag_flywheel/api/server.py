@@ -76,7 +76,7 @@ def warm(services: Services) -> FastAPI:
     services.redactor.redact("warm-up")
     services.encoders(services.config.embedder).encode_queries(["warm-up"])
     with contextlib.suppress(FlywheelError):  # no version yet, or a damaged one, from which a rollback leads away
-        app.state.flywheel.chat.search("warm-up")
+        app.state.flywheel.chat.search("warm-up", groups=None)
     return app
 
 

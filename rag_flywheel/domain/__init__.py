@@ -22,6 +22,7 @@ from rag_flywheel.domain.feedback import (
     Verdict,
 )
 from rag_flywheel.domain.golden import GoldenCase, Retirement
+from rag_flywheel.domain.groups import NOBODY, OPERATORS, Groups, Readership
 from rag_flywheel.domain.ids import (
     CORRECTION_PREFIX,
     CanaryId,
@@ -41,6 +42,8 @@ __all__ = [
     "CORRECTION_PREFIX",
     "GROUP",
     "IMPLICIT",
+    "NOBODY",
+    "OPERATORS",
     "SYSTEM",
     "UNTUNED",
     "Admission",
@@ -74,6 +77,7 @@ __all__ = [
     "Followed",
     "Freeze",
     "GoldenCase",
+    "Groups",
     "Guardrail",
     "HoldOut",
     "Interaction",
@@ -89,6 +93,7 @@ __all__ = [
     "Provenance",
     "Question",
     "Quote",
+    "Readership",
     "Retirement",
     "Review",
     "ReviewedCorrection",

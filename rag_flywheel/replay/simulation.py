@@ -167,7 +167,7 @@ class _Simulation:
     def _ask(self, ask: Ask) -> None:
         """One person asks, and says what the answer was worth: an answer that does not agree with gold is bad."""
         services = self.services
-        question = Question(text=ask.query.text, asked=services.now(), user=_name(ask))
+        question = Question(text=ask.query.text, asked=services.now(), user=_name(ask), groups=None)
         interaction = self.chat.answer(question, interaction_id=InteractionId(services.new_id()))
         if ask.kind == "confirm":
             right = interaction.answered and _first_document(interaction) in self._relevant(ask.query.relevant)
@@ -205,7 +205,7 @@ class _Simulation:
             corrections.Submission(interaction_id=interaction.interaction_id, answer=ask.answer, user=_name(ask)),
             ledger=services.ledger,
             redactor=services.redactor,
-            find=lambda text: self.chat.search(text)[1].passages,
+            find=lambda text: self.chat.search(text, groups=None)[1].passages,
             quoted=lambda spans, seen: tuple(spans),  # the documents of a replay never change
             at=services.now(),
             new_id=services.new_id,
