@@ -13,11 +13,12 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from ingest import chunking, languages
-from ingest.chunking import chunk, hide
+from ingest.chunking import chunk
 from ingest.cleaning import screening
 from ingest.cleaning.duplicates import alike, deduplicate
 from ingest.cleaning.screening import Cleaned, masked
 from ingest.corrections import Accepted
+from ingest.forms import Forms, forms
 from ingest.reading import formats
 from ingest.reading.apart import Readers
 from ingest.reading.raw import Removal, Skipped
@@ -195,20 +196,20 @@ def _removed(cleaned: Cleaned, redactor: Redactor) -> RemovedFrom:
 
 def cut(
     documents: Sequence[Document], accepted: Accepted, *, skipped: int, settings: Ingest, counter: TokenCounter
-) -> tuple[list[Chunk], Counts]:
+) -> tuple[Forms, Counts]:
     """The chunks of a version, superseded spans hidden, and how many there are of what."""
     whole = languages.of_chunks(documents, lambda document: chunk(document, settings, counter))
-    shown = hide(whole, accepted.hidden, settings.minimum_words)
+    shown = forms(whole, accepted.hiding, settings.minimum_words)
     answers = languages.of_answers(accepted.documents, documents)
     corrections = languages.of_chunks(answers, lambda document: chunk(document, settings, counter))
     counts = Counts(
         documents=len(documents),
-        passages=len(shown),
+        passages=len(shown.chunks),
         corrections=len(corrections),
         superseded=sum(any(piece.span.overlaps(span) for span in accepted.hidden) for piece in whole),
         skipped=skipped,
     )
-    return [*shown, *corrections], counts
+    return Forms(chunks=(*shown.chunks, *corrections), others=shown.others), counts
 
 
 def entries(chunks: Sequence[Chunk], *, encoder: Encoder, titles: bool, on_step: Step) -> Iterator[list[Entry]]:

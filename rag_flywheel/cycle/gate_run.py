@@ -214,6 +214,7 @@ def open_gate(built: Built, ground: Ground, known: ScoringRun | None) -> GateRun
         invariants.Candidate(
             manifest=built.manifest,
             chunks=built.chunks,
+            others=built.others,
             stored=services.index.chunks(version),
             find=origin.by_own_vector(services.index, version, encoder, titles=config.ingest.embed_titles),
             left_out={DocumentId(left_out.name) for left_out in built.skipped if left_out.same_as is not None}

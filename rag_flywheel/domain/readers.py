@@ -53,3 +53,5 @@ class Reader:
 
 EVERYTHING = Reader(groups=None)
 """Who sees everything: operators, the gate, the command line."""
+ANYBODY = Reader(groups=frozenset(), before=True)
+"""Who is in no group, where no document names one."""

@@ -31,6 +31,7 @@ from rag_flywheel.domain import (
     Verdict,
 )
 from rag_flywheel.domain.equivalence import agree
+from rag_flywheel.domain.readers import EVERYTHING
 from rag_flywheel.errors import Conflict
 from rag_flywheel.feedback import corrections, intake, review
 from rag_flywheel.ports import Vectors
@@ -190,7 +191,9 @@ class _Simulation:
     def _say(self, ask: Ask, interaction: Interaction, kind: str, value: str | bool) -> None:
         services = self.services
         signal = intake.prepare(
-            intake.Signal(interaction_id=interaction.interaction_id, kind=kind, value=value, user=_name(ask)),
+            intake.Signal(
+                interaction_id=interaction.interaction_id, kind=kind, value=value, user=_name(ask), reader=EVERYTHING
+            ),
             ledger=services.ledger,
             redactor=services.redactor,
             minimum_similarity=services.config.generator.minimum_similarity,
@@ -202,7 +205,9 @@ class _Simulation:
     def _correct(self, ask: Ask, interaction: Interaction) -> None:
         services = self.services
         correction = corrections.prepare(
-            corrections.Submission(interaction_id=interaction.interaction_id, answer=ask.answer, user=_name(ask)),
+            corrections.Submission(
+                interaction_id=interaction.interaction_id, answer=ask.answer, user=_name(ask), reader=EVERYTHING
+            ),
             ledger=services.ledger,
             redactor=services.redactor,
             find=lambda text: self.chat.search(text, groups=None)[1].passages,
@@ -219,7 +224,7 @@ class _Simulation:
         services = self.services
         return review.decide(
             correction.correction_id,
-            review.Ruling(verdict=Verdict.ACCEPT, reviewer=WHO),
+            review.Ruling(verdict=Verdict.ACCEPT, reviewer=WHO, reader=EVERYTHING),
             ledger=services.ledger,
             redactor=services.redactor,
             look=None,  # one reviewer, who accepts everything
