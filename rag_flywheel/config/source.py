@@ -93,7 +93,8 @@ class Source(BaseModel):
             from pathspec import GitIgnoreSpec  # most configurations have no rules
 
             for rule in groups:
-                if not isinstance(rule, str) or [found.include for found in GitIgnoreSpec.from_lines([rule])] != [True]:
+                made = GitIgnoreSpec.from_lines([rule]).patterns
+                if len(made) != 1 or not made[0].include:
                     raise ValueError("holds a rule that names no files: gitignore rules without ! and #")
         return {rule: group_names(names) for rule, names in groups.items()}
 

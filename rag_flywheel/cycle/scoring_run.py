@@ -10,7 +10,17 @@ from eval.scores import score_cache, scorecard
 from eval.scores.judge import Judge
 from eval.scores.ragas_metrics import Score
 from eval.scores.scorecard import Reply, Scorecard
-from rag_flywheel.domain import Draft, Interaction, InteractionId, Json, LearnedRanking, Manifest, Passage, Searched
+from rag_flywheel.domain import (
+    Draft,
+    Groups,
+    Interaction,
+    InteractionId,
+    Json,
+    LearnedRanking,
+    Manifest,
+    Passage,
+    Searched,
+)
 from rag_flywheel.ports import Encoder, Vectors
 from rag_flywheel.search.admission import is_confirmed
 from rag_flywheel.search.retrieval import rank
@@ -78,13 +88,15 @@ class ScoringRun:
         ask = self.asker(version, [interaction.query for interaction in interactions], as_new=False)
         return {interaction.interaction_id: ask(interaction.query) for interaction in interactions}
 
-    def asker(self, version: Manifest, questions: Sequence[str] = (), *, as_new: bool) -> Callable[[str], Reply]:
-        """What a version replies to a question; `as_new`: as if nobody had confirmed an answer to it. The `questions`
-        that will come, in this order, are looked up AHEAD at a time, as much is quicker done for many at once. The same
-        passages for the same question give the same answer, so it is made once.
+    def asker(
+        self, version: Manifest, questions: Sequence[str] = (), *, as_new: bool, groups: Groups = None
+    ) -> Callable[[str], Reply]:
+        """What a version replies to a question of somebody in these groups; `as_new`: as if nobody had confirmed an
+        answer to it. The `questions` that will come, in this order, are looked up AHEAD at a time, as much is quicker
+        done for many at once. The same passages for the same question give the same answer, so it is made once.
         """
         services = self.services
-        searcher = services.open(version)
+        searcher = services.open(version).seen_by(groups)
         encoder = searcher.encoder
         coming = list(dict.fromkeys(questions))
         found: dict[str, tuple[Passage, ...]] = {}

@@ -296,7 +296,7 @@ def _reach(groups: Groups) -> edge.Filter:
         [edge.FieldCondition(key, match=edge.MatchAny(values)) for key, values in some.items()]
         for some in (reach.within, reach.without)
     )
-    return edge.Filter(must=within, must_not=without)
+    return edge.Filter(must=[*within], must_not=[*without])
 
 
 def _vectors(folder: Path) -> frozenset[str]:
