@@ -64,6 +64,7 @@ class Built:
     originals: Mapping[DocumentId, str]  # the whole texts of the documents of which a part is hidden
     skipped: tuple[Skipped, ...]  # what was left out
     findings: Findings  # what speaks against pieces of documents
+    unread: Findings  # corrections that nobody could be shown; they are not in it
     snapshot: Snapshot  # what people named stands in it where it stands in the corpus
     anchored: Anchored
 
@@ -80,6 +81,7 @@ class _Contents:
     others: tuple[Chunk, ...]  # other forms of them, for those who may not read all corrections
     counts: Counts
     findings: Findings
+    unread: Findings
     originals: Mapping[DocumentId, str]  # the whole texts of the documents of which a part is hidden
     skipped: tuple[Skipped, ...]  # what was left out
 
@@ -148,6 +150,7 @@ def build_version(snapshot: Snapshot, ground: Ground, *, learned: Tuned | None =
         originals=contents.originals,
         skipped=contents.skipped,
         findings=contents.findings,
+        unread=contents.unread,
         snapshot=snapshot,
         anchored=found,
     )
@@ -166,7 +169,7 @@ def _contents(snapshot: Snapshot, ground: Ground) -> _Contents:
     )
     ground.steps("looking at new texts", 0, 1)
     cut = (*forms.chunks, *forms.others)
-    aside = findings.of_documents(cut, ground.before, snapshot, ground.detectors) + unread
+    aside = findings.of_documents(cut, ground.before, snapshot, ground.detectors)
     shown = findings.kept(forms.chunks, aside)
     if not shown:
         documents = {document.document_id for document in corpus.documents}
@@ -186,6 +189,7 @@ def _contents(snapshot: Snapshot, ground: Ground) -> _Contents:
         others=tuple(findings.kept(forms.others, aside)),
         counts=replace(counts, passages=counts.passages - (len(forms.chunks) - len(shown))),
         findings=aside,
+        unread=unread,
         originals={
             document.document_id: document.text for document in corpus.documents if document.document_id in hidden
         },

@@ -86,6 +86,8 @@ class Tried:
 def everything(snapshot: Snapshot, ground: Ground) -> Tried:
     """All that is new but for what guardrails point at."""
     tried = _built(Part.ALL, snapshot, NOTHING, ground)
+    if tried.gate.built.unread.told:
+        tried = _instead(tried, tried.people + tried.gate.built.unread, ground)
     found = tried.people
     hiders = findings.hiding_most(tried.gate.built.snapshot, ground.control)[:_HIDERS]
     for number in range(1, len(hiders) + 1):

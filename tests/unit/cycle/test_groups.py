@@ -15,6 +15,7 @@ from rag_flywheel.cycle import aside
 from rag_flywheel.cycle.reindex import reindex
 from rag_flywheel.domain import (
     CorrectionId,
+    DocumentId,
     Evidence,
     FeedbackKind,
     Groups,
@@ -25,10 +26,11 @@ from rag_flywheel.domain import (
     Verdict,
 )
 from rag_flywheel.domain.readers import EVERYTHING, Reader
-from rag_flywheel.errors import NotFound
+from rag_flywheel.errors import InvalidInput, NotFound
 from rag_flywheel.feedback import corrections, gaps, intake, review
 from rag_flywheel.feedback.quoting import quoted
-from rag_flywheel.golden_set import listing
+from rag_flywheel.golden_set import changes, listing
+from rag_flywheel.golden_set.changes import NewQuestion
 from rag_flywheel.search.texts import document_texts
 from rag_flywheel.services import Services
 from tests.fakes.services import services
@@ -181,24 +183,226 @@ def test_fifty_groups_keep_their_secrets_whatever_anybody_asks_corrects_and_list
         with pytest.raises(NotFound):
             made.accept(names[team], of("team0" if team != "team0" else "team1"))
     made.reindex()
+    live = made.services.ledger.versions()[-1].manifest
+    assert set(live.corrections) == set(names.values()), "nobody's correction took the place of another group's"
     again = {team: made.ask(ASKED, of(team)) for team in TEAMS}
     outsider = made.ask(ASKED, of("others"))
+    assert not outsider.answered
     everyone = {**{of(team): again[team] for team in TEAMS}, of("others"): outsider}
+    told = {groups: made.told(groups) for groups in everyone}
     for groups, answer in everyone.items():
         own = {secret(team) for team in groups if team in TEAMS}
-        said = [repr(answer), *(text for texts in made.told(groups).values() for text in texts)]
+        said = [repr(answer), *(text for texts in told[groups].values() for text in texts)]
         said.append(repr(made.explained(answer, groups)))
         assert set(SECRET.findall("\n".join(said))) <= own, groups
         assert own <= set(SECRET.findall(answer.answer)), "the answer is there for those whom it is for"
-    assert not outsider.answered
-    counts = {groups: {kind: len(items) for kind, items in made.told(groups).items()} for groups in everyone}
-    assert counts[of("others")] == {**counts[of("others")], "review": 0, "aside": 0, "triage": 0, "golden": 0}
-    assert {tuple(count.items()) for groups, count in counts.items() if groups != of("others")} == {
-        tuple(counts[of("team0")].items())
-    }, "nobody's lists are longer for what others have"
+    counts = {groups: {kind: len(items) for kind, items in lists.items()} for groups, lists in told.items()}
+    assert counts.pop(of("others")) == {"gaps": 1, "triage": 0, "review": 0, "aside": 0, "golden": 0}
+    assert set(map(str, counts.values())) == {str(counts[of("team0")])}, "no list is longer for what others have"
+    assert counts[of("team0")]["review"] == 1
     for team in TEAMS[1:]:
         with pytest.raises(NotFound) as error:
             made.explained(again[team], of("team0"))
-        assert (
-            str(error.value) == f"no interaction {again[team].interaction_id}: its id is in the reply to the question"
-        )
+        name = again[team].interaction_id
+        assert str(error.value) == f"no interaction {name}: its id is in the reply to the question"
+
+
+# --- corrections ----------------------------------------------------------------------------------------------------
+
+PAY = "Pay day is the last day of the month. Questions about it go to the office on the second floor.\n"
+PEOPLE = "From July on the pay day is the fifteenth day, by a decision that is not announced yet.\n"
+WHEN = "When is pay day?"
+
+
+def office(folder: Path) -> World:
+    """`pay.md` is open, and what `hr` knows of it is for them alone; `sales` and `board` have a page each."""
+    files = {
+        "pay.md": PAY,
+        "lunch.md": "Lunch is served in the canteen from noon to two.\n",
+        "hr/july.md": PEOPLE,
+        "sales/targets.md": "The target of the sales team for autumn is nine hundred pumps.\n",
+        "board/plan.md": "The board plans to move the whole firm to Lisbon in spring.\n",
+    }
+    groups = '{path: docs, groups: {"hr/": [hr], "sales/": [sales], "board/": [board, hr]}}'
+    made = world(folder, groups, files, more="gate: {minimum_cases: 1}\nreranker: {minimum_groups: 4}\n")
+    made.reindex()
+    return made
+
+
+def whole(document: str, text: str) -> Evidence:
+    return Evidence(document_id=DocumentId(f"docs/{document}"), start=0, end=len(text.rstrip()))
+
+
+def groups_in(made: World) -> dict[str, tuple[str, ...]]:
+    """Whom the corrections of the live version are for, by their text."""
+    live = made.services.index.live()
+    assert live is not None
+    return {
+        chunk.text: chunk.groups
+        for chunk in made.services.index.chunks(live)
+        if chunk.is_correction and chunk.confirmed is None
+    }
+
+
+def texts(made: World, question: str, groups: Groups) -> list[str]:
+    return [passage.chunk.text for passage in made.chat.search(question, groups=groups)[1].passages]
+
+
+def test_a_correction_for_few_hides_what_it_replaces_from_these_few_alone(tmp_path: Path) -> None:
+    made = office(tmp_path)
+    first, _, rest = PAY.rstrip().partition(". ")
+    asked = made.ask(WHEN, of("hr"))
+    name = made.correct(
+        asked,
+        "Pay day is the fifteenth.",
+        of("hr"),
+        evidence=[whole("hr/july.md", PEOPLE)],
+        supersedes=[Evidence(document_id=DocumentId("docs/pay.md"), start=0, end=len(first) + 1)],
+    )
+    made.accept(name, of("hr"))
+    made.reindex()
+    assert groups_in(made) == {"Pay day is the fifteenth.": ("hr",)}
+    for groups in (of(), of("sales")):
+        assert PAY.rstrip() in texts(made, WHEN, groups)
+        assert not any("fifteenth" in text for text in texts(made, WHEN, groups))
+    for groups in (of("hr"), of("hr", "sales"), None):
+        found = texts(made, WHEN, groups)
+        assert rest in found
+        assert not any("last day" in text for text in found)
+
+
+def test_a_correction_that_no_group_may_read_whole_is_set_aside_and_shown_to_nobody(tmp_path: Path) -> None:
+    made = office(tmp_path)
+    both = [
+        whole("hr/july.md", PEOPLE),
+        whole("sales/targets.md", "The target of the sales team for autumn is nine hundred pumps."),
+    ]
+    asked = made.ask(WHEN, of("hr", "sales"))
+    name = made.correct(asked, "It moves with the targets of autumn.", of("hr", "sales"), evidence=both)
+    made.accept(name)
+    result = reindex(made.services, force=False, steps=quiet)
+    assert [(found.item, str(found.guardrail)) for found in result.aside] == [(name, "groups")]
+    assert made.services.ledger.correction(name).sent_back
+    assert all(name not in record.manifest.corrections for record in made.services.ledger.versions())
+    made.accept(name)  # with a note: it is for operators alone
+    made.reindex()
+    assert groups_in(made) == {"It moves with the targets of autumn.": ("!nobody",)}
+    for groups in (of("hr", "sales"), of("!nobody")):
+        assert not any("targets of autumn" in text for text in texts(made, WHEN, groups))
+
+
+def test_a_correction_without_evidence_is_for_those_who_may_read_what_its_answer_cited(tmp_path: Path) -> None:
+    made = office(tmp_path)
+    asked = made.ask("Where does the board plan to move the firm in spring?", of("board"))
+    assert [citation.document_id for citation in asked.citations] == ["docs/board/plan.md"]
+    made.accept(made.correct(asked, "Only a branch goes abroad.", of("board")))
+    made.reindex()
+    assert groups_in(made) == {"Only a branch goes abroad.": ("board", "hr")}
+
+
+def test_a_correction_of_an_answer_that_cited_nothing_is_for_the_groups_of_who_asked(tmp_path: Path) -> None:
+    made = office(tmp_path)
+    asked = made.ask("Xyzzy quux?", of("sales"))
+    assert not asked.citations
+    made.accept(made.correct(asked, "Ask Grace, who knows it.", of("sales")))
+    made.reindex()
+    assert groups_in(made) == {"Ask Grace, who knows it.": ("sales",)}
+
+
+def test_a_correction_to_the_same_question_takes_nothing_from_another_group(tmp_path: Path) -> None:
+    made = office(tmp_path)
+    told = {"hr": "Never on a Friday.", "sales": "After the audit."}
+    for group, answer in told.items():
+        made.accept(made.correct(made.ask("Xyzzy quux?", of(group)), answer, of(group)))
+    for_all = made.ask("Xyzzy quux?", of())
+    made.accept(made.correct(for_all, "Nobody knows when.", of()))
+    made.reindex()
+    found = groups_in(made)
+    assert found == {"Never on a Friday.": ("hr",), "After the audit.": ("sales",), "Nobody knows when.": ()}
+
+    def known(groups: Groups) -> set[str]:
+        ranking = made.chat.search("Xyzzy quux?", groups=groups)[1]
+        fittings = (*ranking.admitted, *ranking.kept_out)
+        return {fitting.candidate.chunk.text for fitting in fittings}
+
+    assert known(of("hr")) == {"Never on a Friday."}, "theirs stands before what all are told"
+    assert known(of("sales")) == {"After the audit."}
+    assert known(of()) == {"Nobody knows when."}
+
+
+def test_evidence_that_is_not_for_whoever_names_it_is_refused_as_if_it_were_not_there(tmp_path: Path) -> None:
+    made = office(tmp_path)
+    asked = made.ask(WHEN, of())
+    errors = []
+    for document in ("hr/july.md", "none/such.md"):
+        span = [whole(document, PEOPLE)]
+        for evidence, supersedes in ((span, []), ([], span)):
+            with pytest.raises(InvalidInput) as error:
+                made.correct(asked, "Something else.", of("sales"), evidence=evidence, supersedes=supersedes)
+            errors.append(str(error.value).replace(document, "X"))
+    assert len(set(errors)) == 1
+    new = NewQuestion(
+        question=WHEN,
+        answer=None,
+        documents=(DocumentId("docs/hr/july.md"),),
+        answerable=True,
+        cluster=None,
+        reader=made.reader(of("sales")),
+    )
+    with pytest.raises(InvalidInput, match="hold no document"):
+        changes.add(new, who="ada", services=made.services)
+
+
+def test_what_was_asked_of_others_documents_takes_no_feedback_and_no_correction(tmp_path: Path) -> None:
+    made = office(tmp_path)
+    asked = made.ask("What is the target of the sales team for autumn?", of("sales"))
+    assert asked.citations
+    with pytest.raises(NotFound):
+        made.correct(asked, "Something else.", of("hr"))
+    with pytest.raises(NotFound):
+        intake.readable(asked.interaction_id, made.reader(of("hr")), made.services.ledger)
+    assert intake.readable(asked.interaction_id, made.reader(of("hr", "sales")), made.services.ledger) == asked
+
+
+# --- what changes ---------------------------------------------------------------------------------------------------
+
+
+def test_changed_groups_hold_from_the_next_version_on(tmp_path: Path) -> None:
+    made = office(tmp_path)
+    target = "What is the target of the sales team for autumn?"
+    asked = made.ask(target, of("sales"))
+    file = tmp_path / "config.yaml"
+    text = file.read_text().replace('"sales/": [sales]', '"sales/": [hr]')
+    before = made.services
+    again = services(tmp_path, text=text, ledger=before.ledger)
+    changed = World(replace(again, index=before.index, cache=before.cache, now=before.now, new_id=before.new_id))
+    assert changed.reindex() == Readership(open=2, groups={"board": 1, "hr": 3})
+    assert not any("nine hundred" in text for text in texts(changed, target, of("sales")))
+    assert any("nine hundred" in text for text in texts(changed, target, of("hr")))
+    with pytest.raises(NotFound):
+        changed.explained(asked, of("sales"))
+    assert changed.explained(asked, of("hr")).passages
+
+
+def test_a_version_that_knows_no_groups_is_for_operators_once_the_settings_name_some(tmp_path: Path) -> None:
+    made = office(tmp_path)
+    live = made.services.index.live()
+    assert live is not None
+    searcher = made.services.open(made.services.ledger.version(live).manifest)
+    older = replace(searcher, grouped=False)
+    for groups, expected in ((of(), False), (of("hr"), False), (None, True)):
+        seen = made.chat.readers.searcher(older, groups)
+        assert bool(made.chat.search(WHEN, groups=groups)[1].passages)
+        assert (seen.groups is None) == expected
+
+
+def test_a_confirmed_question_is_for_those_who_share_a_group_with_who_asked(tmp_path: Path) -> None:
+    made = office(tmp_path)
+    questions = [f"{word} lunch is served in the canteen?" for word in ("Is it true that", "When", "Why", "Where")]
+    for question in questions:
+        made.praise(made.ask(question, of("sales")))
+    made.reindex()
+    live = made.services.index.live()
+    assert live is not None
+    found = {chunk.groups for chunk in made.services.index.chunks(live) if chunk.confirmed is not None}
+    assert found == {("sales",)}
