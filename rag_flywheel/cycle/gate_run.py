@@ -249,11 +249,14 @@ def _scoring(built: Built, asked: GateQuestions, ground: Ground, known: ScoringR
     services = ground.services
     sources = [chunk for chunk in built.chunks if chunk.confirmed is None]
     references = scorecard.reference_texts([*asked.open, *asked.sealed], sources)
+    documents = (chunk for chunk in (*ground.before, *sources) if chunk.confirmed is None)
+    readers = {chunk.document_id: chunk.groups for chunk in documents}
     if known is not None:
-        return replace(known, references=references)
+        return replace(known, references=references, readers=readers)
     return ScoringRun(
         services=services,
         references=references,
+        readers=readers,
         judge=open_judge(services.config.judge, key=services.secrets.judge_api_key, cache=services.cache),
         steps=ground.steps,
     )

@@ -37,12 +37,20 @@ from tests.fakes.services import services
 from tests.unit.cycle.household import quiet
 
 TEAMS = [f"team{number}" for number in range(50)]
-ASKED = "What is the code of the vault?"
+THINGS = ("vault", "garage door", "old safe", "cellar", "server room")  # ten teams have each
 SECRET = re.compile(r"plum\d+mango")
 
 
 def secret(team: str) -> str:
     return f"plum{team.removeprefix('team')}mango"
+
+
+def thing(team: str) -> str:
+    return THINGS[int(team.removeprefix("team")) % len(THINGS)]
+
+
+def asked_by(team: str) -> str:
+    return f"What is the code of the {thing(team)}?"
 
 
 def of(*groups: str) -> frozenset[str]:
@@ -159,7 +167,7 @@ def world(folder: Path, sources: str, files: dict[str, str], *, more: str = "") 
 
 
 def vaults(folder: Path, *, index: str = "memory") -> World:
-    files = {f"{team}/vault.md": f"The code of the vault is {secret(team)}, and it is kept well.\n" for team in TEAMS}
+    files = {f"{team}/code.md": f"The code of the {thing(team)} is {secret(team)}, kept well.\n" for team in TEAMS}
     files["open.md"] = "The canteen opens at noon and serves soup on Mondays.\n"
     rules = ", ".join(f'"{team}/": [{team}]' for team in TEAMS)
     made = world(folder, f"{{path: docs, groups: {{{rules}}}}}", files, more="gate: {minimum_cases: 1}\n")
@@ -172,10 +180,10 @@ def vaults(folder: Path, *, index: str = "memory") -> World:
 def test_fifty_groups_keep_their_secrets_whatever_anybody_asks_corrects_and_lists(tmp_path: Path, index: str) -> None:
     made = vaults(tmp_path, index=index)
     assert made.reindex() == Readership(open=1, groups=dict.fromkeys(sorted(TEAMS), 1))
-    asked = {team: made.ask(ASKED, of(team)) for team in TEAMS}
+    asked = {team: made.ask(asked_by(team), of(team)) for team in TEAMS}
     assert all(secret(team) in answer.answer for team, answer in asked.items())
     names = {
-        team: made.correct(answer, f"The vault of ours opens with {secret(team)}, says Ann.", of(team))
+        team: made.correct(answer, f"Ours, the {thing(team)}, opens with {secret(team)}, says Ann.", of(team))
         for team, answer in asked.items()
     }
     for team in TEAMS:
@@ -185,8 +193,8 @@ def test_fifty_groups_keep_their_secrets_whatever_anybody_asks_corrects_and_list
     made.reindex()
     live = made.services.ledger.versions()[-1].manifest
     assert set(live.corrections) == set(names.values()), "nobody's correction took the place of another group's"
-    again = {team: made.ask(ASKED, of(team)) for team in TEAMS}
-    outsider = made.ask(ASKED, of("others"))
+    again = {team: made.ask(asked_by(team), of(team)) for team in TEAMS}
+    outsider = made.ask(asked_by("team0"), of("others"))
     assert not outsider.answered
     everyone = {**{of(team): again[team] for team in TEAMS}, of("others"): outsider}
     told = {groups: made.told(groups) for groups in everyone}
