@@ -209,7 +209,7 @@ def _corrected(body: CorrectionBody, user: str | None, state: State, feedback: F
         ),
         ledger=services.ledger,
         redactor=services.redactor,
-        find=state.find,
+        find=lambda text: state.find(text, None),
         quoted=state.quoted,
         at=services.now(),
         new_id=services.new_id,

@@ -91,7 +91,7 @@ def warm(services: Services, tenants: Mapping[str, Services] = MappingProxyType(
         each.encoders(each.config.embedder).encode_queries(["warm-up"])
     for state in app.state.of_tenant.values():
         with contextlib.suppress(FlywheelError):  # no version yet, or a damaged one, from which a rollback leads away
-            state.chat.search("warm-up")
+            state.chat.search("warm-up", groups=None)
     return app
 
 

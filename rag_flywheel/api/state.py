@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from rag_flywheel.access.who import sees
 from rag_flywheel.answering.chat import Chat, open_chat
-from rag_flywheel.domain import DocumentId, Evidence, InteractionId, Passage, Person, VersionId
+from rag_flywheel.domain import DocumentId, Evidence, Groups, InteractionId, Passage, Person, VersionId
 from rag_flywheel.errors import KeyReused, NotFound
 from rag_flywheel.feedback.looking import LivePassages, live_passages, looker
 from rag_flywheel.feedback.quoting import quoted
@@ -35,9 +35,9 @@ class State:
     live_of: LRUCache[VersionId, LivePassages] = field(default_factory=lambda: LRUCache(1))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def find(self, text: str) -> Sequence[Passage]:
-        """The live version's passages for a text."""
-        return self.chat.search(text)[1].passages
+    def find(self, text: str, groups: Groups) -> Sequence[Passage]:
+        """The live version's passages for a text, of those that somebody in these groups may read."""
+        return self.chat.search(text, groups=groups)[1].passages
 
     def quoted(self, spans: Sequence[Evidence], seen: VersionId | None) -> tuple[Evidence, ...]:
         """The spans with their quotes from the version that the person saw, where it is kept, or else the live one.
