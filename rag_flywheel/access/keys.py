@@ -13,13 +13,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from rag_flywheel.domain import ANONYMOUS, SYSTEM, AccessKey, AuditEntry, Person, Role
+from rag_flywheel.domain import ANONYMOUS, SYSTEM, AccessKey, AuditEntry, Json, Person, Role
 from rag_flywheel.errors import Conflict, InvalidInput, NotAllowed, NotFound, NotSignedIn
 from rag_flywheel.ports import Keys, Operations
 
 PREFIX = "rf_"
 NAME = r"^[^\x00-\x20\x7f][^\x00-\x1f\x7f]{0,79}$"
 _KEY = re.compile(r"rf_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
+READS_ALL = frozenset({Role.OPERATOR, Role.ADMIN})
+"""Who builds the index and reads its reports reads every document."""
 _NONE = "there is no such key"
 
 
@@ -34,6 +36,7 @@ class Wanted:
     name: str
     roles: frozenset[Role]
     speaks_for_others: bool = False
+    groups: tuple[str, ...] = ()
     tenant: str | None = None
     lasts: timedelta | None = None  # None: until it is revoked
 
@@ -66,6 +69,7 @@ def create(wanted: Wanted, *, by: Person, ledger: KeyLedger, now: datetime) -> t
         name=wanted.name,
         roles=wanted.roles,
         speaks_for_others=wanted.speaks_for_others,
+        groups=wanted.groups,
         tenant=wanted.tenant,
         created=now,
         at=now,
@@ -86,6 +90,7 @@ def rotate(key_id: str, *, overlap: timedelta, by: Person, ledger: KeyLedger, no
             name=old.name,
             roles=old.roles,
             speaks_for_others=old.speaks_for_others,
+            groups=old.groups,
             tenant=old.tenant,
             lasts=lasts,
         )
@@ -112,7 +117,13 @@ def holder(text: str, *, ledger: KeyLedger, now: datetime) -> Person:
     if not key.holds(now):
         raise NotSignedIn("this API key opens nothing: it is wrong, expired or revoked")
     ledger.key_used(key.key_id, at=now)
-    return Person(name=key.name, roles=key.roles, speaks_for_others=key.speaks_for_others, tenant=key.tenant)
+    return Person(
+        name=key.name,
+        roles=key.roles,
+        groups=None if key.roles & READS_ALL else frozenset(key.groups),
+        speaks_for_others=key.speaks_for_others,
+        tenant=key.tenant,
+    )
 
 
 def _standing(key_id: str, *, by: Person, ledger: KeyLedger, now: datetime) -> AccessKey:
@@ -127,9 +138,10 @@ def _standing(key_id: str, *, by: Person, ledger: KeyLedger, now: datetime) -> A
 def _record(key: AccessKey, action: str, *, by: Person, ledger: KeyLedger) -> None:
     with ledger.transaction():
         ledger.add_key(key)
-        detail = {
+        detail: dict[str, Json] = {
             "name": key.name,
             "roles": ", ".join(sorted(key.roles)),
+            "groups": [*key.groups],
             "expires": None if key.expires is None else key.expires.isoformat(),
         }
         ledger.add_audit(

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from rag_flywheel.access import keys
 from rag_flywheel.api.guard import Guard, GuardedRoute
-from rag_flywheel.api.models import Body
+from rag_flywheel.api.models import Body, Readable
 from rag_flywheel.api.state import Asking
 from rag_flywheel.domain import AccessKey, Role
 from rag_flywheel.errors import InvalidInput
@@ -40,6 +40,7 @@ class KeyBody(Body):
     name: Annotated[str, Field(pattern=keys.NAME)]
     roles: Annotated[frozenset[Role], Field(min_length=1)]
     for_others: bool = False
+    groups: Readable = None
     tenant: str | None = None
     days: Days | None = None  # null: until it is revoked
 
@@ -53,6 +54,7 @@ class KeyReply(Body):
     name: str
     roles: list[Role]
     for_others: bool
+    groups: list[str]
     tenant: str | None
     created: datetime
     expires: datetime | None
@@ -82,6 +84,7 @@ def create(body: KeyBody, root: Root, asking: Asking) -> NewKeyReply:
         name=body.name,
         roles=body.roles,
         speaks_for_others=body.for_others,
+        groups=body.groups or (),
         tenant=tenant,
         lasts=None if body.days is None else timedelta(days=body.days),
     )
@@ -109,6 +112,7 @@ def _fields(key: AccessKey, root: Keeper, used: datetime | None) -> dict[str, ob
         "name": key.name,
         "roles": sorted(key.roles),
         "for_others": key.speaks_for_others,
+        "groups": list(key.groups),
         "tenant": key.tenant,
         "created": key.created,
         "expires": key.expires,

@@ -14,7 +14,8 @@ from pydantic import BaseModel
 from rag_flywheel.access.who import sees
 from rag_flywheel.answering.chat import Chat, open_chat
 from rag_flywheel.domain import DocumentId, Evidence, Groups, InteractionId, Passage, Person, VersionId
-from rag_flywheel.errors import KeyReused, NotFound
+from rag_flywheel.domain.readers import EVERYTHING, Reader
+from rag_flywheel.errors import KeyReused, NotAllowed, NotFound, no_interaction
 from rag_flywheel.feedback.looking import LivePassages, live_passages, looker
 from rag_flywheel.feedback.quoting import quoted
 from rag_flywheel.feedback.review import Look
@@ -49,9 +50,20 @@ class State:
         live = self.chat.searcher().version
         return quoted(spans, versions=[live] if seen is None else [seen, live], texts=self._texts)
 
-    def look(self) -> Look:
-        """Who looks twice at what reviewers are to decide on, beside the live version."""
-        return looker(ledger=self.services.ledger, live=self._live_passages())
+    def reader(self, asking: Person) -> Reader:
+        """What of all that is recorded they may read."""
+        return self.chat.readers.reader(asking.groups)
+
+    def look(self, reader: Reader = EVERYTHING) -> Look:
+        """Who looks twice at what reviewers are to decide on, beside the live version; for what a reader is shown, with
+        their eyes.
+        """
+        return looker(ledger=self.services.ledger, live=self._live_passages(), reader=reader)
+
+    def refuse_part(self, asking: Person) -> None:
+        """Raises NotAllowed for what speaks of all documents, where some of them are not for who asks."""
+        if not self.chat.readers.all_open(asking.groups):
+            raise NotAllowed("this speaks of all documents, and some are for groups that you are not in")
 
     def _live_passages(self) -> LivePassages:
         index, is_official = self.services.index, self.services.config.is_official
@@ -100,7 +112,7 @@ def own(interaction_id: str, asking: Person, user: str | None, state: State) -> 
     with contextlib.suppress(NotFound):  # told in the same words as what is somebody else's
         if sees(asking, theirs=ledger.interaction(name).user == pseudonym(user, ledger.salt())):
             return name
-    raise NotFound(f"no interaction {name}: its id is in the reply to the question")
+    raise no_interaction(name)
 
 
 Reply = TypeVar("Reply", bound=BaseModel)

@@ -34,6 +34,10 @@ class LiveReaders:
             return Reader(groups=groups, before=self._open_before())
         return Reader(groups=groups, documents=self._documents(live))
 
+    def all_open(self, groups: Groups) -> bool:
+        """Whether somebody in these groups reads everything there is."""
+        return groups is None or self._open_before()
+
     def searcher(self, opened: Searcher, groups: Groups) -> Searcher:
         """A version as somebody in these groups may search it."""
         if groups is not None and not opened.grouped and self._open_before():
