@@ -159,12 +159,17 @@ def _ranking_as_seen(ranking: Ranking, reader: Reader) -> Ranking:
     def is_seen(chunk: Chunk) -> bool:
         return reader.reads(chunk.document_id, chunk.groups) and (not chunk.by_question or chunk.is_for(reader.groups))
 
-    seen = [passage for passage in ranking.passages if is_seen(passage.chunk)]
-    if len(seen) == len(ranking.passages) and all(
-        is_seen(fitting.candidate.chunk) for fitting in (*ranking.admitted, *ranking.kept_out)
-    ):
+    known = (*ranking.admitted, *ranking.kept_out)
+    chunks = [*(passage.chunk for passage in ranking.passages), *(fitting.candidate.chunk for fitting in known)]
+    if all(map(is_seen, chunks)):
         return ranking
-    sources = [is_seen(passage.chunk) for passage in ranking.passages if not passage.chunk.by_question]
+    recorded = ranking.passages[:RECORDED]  # of what comes behind them nothing is told
+    seen = [passage for passage in recorded if is_seen(passage.chunk)]
+    sources = [
+        passage.rank <= RECORDED and is_seen(passage.chunk)
+        for passage in ranking.passages
+        if not passage.chunk.by_question
+    ]
     return Ranking(
         passages=tuple(replace(passage, rank=rank) for rank, passage in enumerate(seen, start=1)),
         weighed=ranking.weighed[np.array(sources, dtype=bool)],

@@ -102,6 +102,13 @@ class SuspicionReply(Body):
     official: bool
 
 
+class ReadersReply(Body):
+    """How many documents are open to all, and how many for which group; one for several counts in each."""
+
+    open: int
+    groups: dict[str, int]
+
+
 class CycleReply(Body):
     """What a run of the cycle came to; `report` is the path of its report where the gate was reached."""
 
@@ -110,6 +117,7 @@ class CycleReply(Body):
     reasons: list[str]
     report: str | None
     counts: Counts | None
+    readers: ReadersReply | None
     aside: list[SuspicionReply]
     skipped: list[SkippedReply]
     removed: list[RemovedReply]
