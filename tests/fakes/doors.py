@@ -10,9 +10,11 @@ from rag_flywheel.services import Services
 from tests.fakes.samples import NOON
 
 
-def key(made: Services, name: str, *roles: Role, for_others: bool = True) -> dict[str, str]:
+def key(
+    made: Services, name: str, *roles: Role, for_others: bool = True, groups: tuple[str, ...] = ()
+) -> dict[str, str]:
     """The headers of somebody with a new key; an admin's, where no role is named."""
-    wanted = keys.Wanted(name=name, roles=frozenset(roles or Role), speaks_for_others=for_others)
+    wanted = keys.Wanted(name=name, roles=frozenset(roles or Role), speaks_for_others=for_others, groups=groups)
     _, text = keys.create(wanted, by=local("test"), ledger=made.ledger, now=NOON)
     return {"Authorization": f"Bearer {text}"}
 
