@@ -33,6 +33,11 @@ def sentences(text: str) -> list[str]:
         ("Run this.\n\n```sh\nmake\n```", ["Run this.\n\n```sh\nmake\n```"]),
         ("# Go\n\n```\ngo\n```\nIt goes. Far.", ["```\ngo\n```\nIt goes.", "Far."]),
         ("May I? Yes, you may. And so on.", ["May I? Yes, you may.", "And so on."]),
+        (
+            "**Date**\n\nThe day it\nwas sold. It may be left out.",
+            ["**Date**\n\nThe day it\nwas sold.", "It may be left out."],
+        ),
+        ("Press\n\n**OK** to go on.\n\n**Wait!**\n\nEnd.", ["Press", "**OK** to go on.", "**Wait!**", "End."]),
         ("Codes:\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\nEnd.", ["Codes:\n\n| a | b |\n|---|---|\n| 1 | 2 |", "End."]),
         ("| a | b |\n| 1 | 2 |\nEnd.", ["| a | b |", "| 1 | 2 |", "End."]),
         ("> Quoted. Twice.\n\nEnd.", ["Quoted.", "Twice.", "End."]),
@@ -60,7 +65,10 @@ def test_other_sentences_need_none(later: str) -> None:
     assert not quotables(read_markup(f"Run the setup. {later}"))[1].needs
 
 
-@pytest.mark.parametrize("text", ["It also works.", "and so on to the end.", "Run the following command:"])
+@pytest.mark.parametrize(
+    "text",
+    ["It also works.", "and so on to the end.", "Run the following command:", "**1.1. Begin**\n\n**1.2. Go on**"],
+)
 def test_what_the_text_does_not_hold_is_missed(text: str) -> None:
     [quote] = quotables(read_markup(text))
     assert quote.broken
