@@ -85,7 +85,7 @@ def quotables(markup: Markup, language: str = "") -> list[Quotable]:
 
 
 def _pieces(markup: Markup, block: Block, language: str) -> Iterator[Span]:
-    if block.kind is Kind.PROSE and not _LABEL.match(markup.text, block.start, block.end):
+    if block.kind is Kind.PROSE and not _is_label(markup, block.start, block.end):
         yield from quotable(markup.text, block.start, block.end, language)
     else:
         yield block.start, block.end
@@ -99,7 +99,8 @@ def _belongs(markup: Markup, before: Quotable, piece: Quotable) -> bool:
         and _NUMBERED.match(markup.text, before.body) is not None
         and re.match(r"[ \t]*(?!1[.)])\d", markup.text[piece.start : piece.start + 20]) is not None
     )
-    return piece.last is Kind.CODE or bare_code or steps_go_on or _leads(markup, before)
+    follows = _leads(markup, before) and not _is_label(markup, piece.start, piece.end)
+    return piece.last is Kind.CODE or bare_code or steps_go_on or follows
 
 
 def _leads(markup: Markup, quote: Quotable) -> bool:
@@ -108,9 +109,14 @@ def _leads(markup: Markup, quote: Quotable) -> bool:
         return False
     start = max(quote.start, quote.end - _TAIL)
     paragraph = markup.text.rfind("\n\n", start, quote.end)
-    if quote.last is Kind.PROSE and _LABEL.match(markup.text, start if paragraph < 0 else paragraph + 2, quote.end):
+    if quote.last is Kind.PROSE and _is_label(markup, start if paragraph < 0 else paragraph + 2, quote.end):
         return True
     return markup.shown(start, quote.end).rstrip('*_` )"”').endswith(_LEADS)
+
+
+def _is_label(markup: Markup, start: int, end: int) -> bool:
+    """Whether a paragraph is a term or a caption; of several in a row, as in a table of contents, none leads on."""
+    return _LABEL.match(markup.text, start, end) is not None
 
 
 def _refers(markup: Markup, quote: Quotable) -> bool:

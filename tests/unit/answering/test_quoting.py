@@ -65,13 +65,15 @@ def test_other_sentences_need_none(later: str) -> None:
     assert not quotables(read_markup(f"Run the setup. {later}"))[1].needs
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["It also works.", "and so on to the end.", "Run the following command:", "**1.1. Begin**\n\n**1.2. Go on**"],
-)
+@pytest.mark.parametrize("text", ["It also works.", "and so on to the end.", "Run the following command:"])
 def test_what_the_text_does_not_hold_is_missed(text: str) -> None:
     [quote] = quotables(read_markup(text))
     assert quote.broken
+
+
+def test_labels_in_a_row_are_a_table_of_contents_and_miss_what_they_name() -> None:
+    quotes = quotables(read_markup("**1.1. Begin**\n\n**1.2. Go on**\n\nGo."))
+    assert [quote.broken for quote in quotes] == [True, False]
 
 
 def test_below_a_heading_nothing_is_missed() -> None:
