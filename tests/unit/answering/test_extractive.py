@@ -155,7 +155,7 @@ def test_a_doubtful_answer_says_so_and_shows_the_nearest_sentence_of_each_passag
 
 def test_a_doubtful_answer_shows_first_what_an_answer_would_be_made_of(encoder: SentenceEncoder) -> None:
     question = "What does the code 31 mean?"
-    codes = "# Codes\n\nThe code tells you what it means. A flashing 31 stands for an open lid."
+    codes = "The lamp is white. The code tells you what it means. A flashing 31 stands for an open lid."
     _, sure = ask_by_odds(weighing(encoder, 2.0), question, found(codes))
     _, doubtful = ask_by_odds(weighing(encoder, 0.5), question, found(codes))
     assert sure.confidence is Confidence.HIGH
