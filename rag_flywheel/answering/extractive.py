@@ -1,7 +1,7 @@
 """Answers without a language model: the sentences of the passages that are most like the question, cited."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 import numpy as np
@@ -68,7 +68,7 @@ class Extractive:
         text = f"{DOUBT}\n\n" if doubtful else ""
         if doubtful:
             yield text
-            stretches = _nearest(worth, self._sentences)
+            stretches = _nearest(sentences, cosines, self._sentences)
         else:
             stretches = runs(choose(sentences, [values.max() for values in worth.values()], self._sentences))
         citations: list[Citation] = []
@@ -139,11 +139,11 @@ def _similarity(cosines: Values, passages: Sequence[Passage]) -> float:
     return (best + max(dense)) / 2 if dense else best
 
 
-def _nearest(worth: Mapping[Sentence, Values], most: int) -> list[list[Sentence]]:
-    """The best sentence of each passage, the best first: a reader judges them one by one."""
+def _nearest(sentences: Sequence[Sentence], cosines: Values, most: int) -> list[list[Sentence]]:
+    """The best sentence of each passage, the nearest first: a reader judges them one by one."""
     best: dict[int, Sentence] = {}
-    for sentence in sorted(worth, key=lambda sentence: -worth[sentence].max()):
-        best.setdefault(sentence.passage.rank, sentence)
+    for at in np.argsort(-cosines, kind="stable"):
+        best.setdefault(sentences[at].passage.rank, sentences[at])
     return [[sentence] for sentence in best.values()][:most]
 
 

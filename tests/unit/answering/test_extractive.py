@@ -153,15 +153,6 @@ def test_a_doubtful_answer_says_so_and_shows_the_nearest_sentence_of_each_passag
     assert "".join(pieces) == draft.text
 
 
-def test_a_doubtful_answer_shows_first_what_an_answer_would_be_made_of(encoder: SentenceEncoder) -> None:
-    question = "What does the code 31 mean?"
-    codes = "The lamp is white. The code tells you what it means. A flashing 31 stands for an open lid."
-    _, sure = ask_by_odds(weighing(encoder, 2.0), question, found(codes))
-    _, doubtful = ask_by_odds(weighing(encoder, 0.5), question, found(codes))
-    assert sure.confidence is Confidence.HIGH
-    assert doubtful.text == f"{DOUBT}\n\nA flashing 31 stands for an open lid. [1]"
-
-
 def test_the_whole_search_decides_where_it_is_known_and_a_likeness_where_it_is_not(encoder: SentenceEncoder) -> None:
     generator = weighing(encoder, -0.5)
     question = "How do I roll back to the previous version?"
