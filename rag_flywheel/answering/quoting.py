@@ -99,23 +99,24 @@ def _belongs(markup: Markup, before: Quotable, piece: Quotable) -> bool:
         and _NUMBERED.match(markup.text, before.body) is not None
         and re.match(r"[ \t]*(?!1[.)])\d", markup.text[piece.start : piece.start + 20]) is not None
     )
-    follows = _leads(markup, before) and not _is_label(markup, piece.start, piece.end)
-    return piece.last is Kind.CODE or bare_code or steps_go_on or follows
+    labels = _ends_with_label(markup, before) and _is_label(markup, piece.start, piece.end)  # a table of contents
+    return piece.last is Kind.CODE or bare_code or steps_go_on or (_leads(markup, before) and not labels)
 
 
 def _leads(markup: Markup, quote: Quotable) -> bool:
     """Whether it announces what follows: by its last mark, or as a term or caption that is a paragraph by itself."""
-    if quote.last is Kind.CODE:
-        return False
+    end = markup.shown(max(quote.start, quote.end - _TAIL), quote.end) if quote.last is not Kind.CODE else ""
+    return end.rstrip('*_` )"”').endswith(_LEADS) or _ends_with_label(markup, quote)
+
+
+def _ends_with_label(markup: Markup, quote: Quotable) -> bool:
     start = max(quote.start, quote.end - _TAIL)
     paragraph = markup.text.rfind("\n\n", start, quote.end)
-    if quote.last is Kind.PROSE and _is_label(markup, start if paragraph < 0 else paragraph + 2, quote.end):
-        return True
-    return markup.shown(start, quote.end).rstrip('*_` )"”').endswith(_LEADS)
+    return quote.last is Kind.PROSE and _is_label(markup, start if paragraph < 0 else paragraph + 2, quote.end)
 
 
 def _is_label(markup: Markup, start: int, end: int) -> bool:
-    """Whether a paragraph is a term or a caption; of several in a row, as in a table of contents, none leads on."""
+    """Whether a paragraph is a term or a caption."""
     return _LABEL.match(markup.text, start, end) is not None
 
 

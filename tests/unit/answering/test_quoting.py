@@ -37,6 +37,7 @@ def sentences(text: str) -> list[str]:
             "**Date**\n\nThe day it\nwas sold. It may be left out.",
             ["**Date**\n\nThe day it\nwas sold.", "It may be left out."],
         ),
+        ("Fields:\n\n**Date**\n\nThe day. Or not.", ["Fields:\n\n**Date**\n\nThe day.", "Or not."]),
         ("Press\n\n**OK** to go on.\n\n**Wait!**\n\nEnd.", ["Press", "**OK** to go on.", "**Wait!**", "End."]),
         ("Codes:\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\nEnd.", ["Codes:\n\n| a | b |\n|---|---|\n| 1 | 2 |", "End."]),
         ("| a | b |\n| 1 | 2 |\nEnd.", ["| a | b |", "| 1 | 2 |", "End."]),
