@@ -14,6 +14,7 @@ from rag_flywheel.api.doorstep import Doorstep, security_headers
 from rag_flywheel.api.entrance import Entrance, FromPages
 from rag_flywheel.api.failures import CompletionFailure, answer_failures
 from rag_flywheel.api.guard import ASKING_AT_ONCE, Guard, refuse_unguarded
+from rag_flywheel.api.limits import Allowance
 from rag_flywheel.api.models import Failure
 from rag_flywheel.api.state import make_state
 from rag_flywheel.domain import Person
@@ -47,7 +48,13 @@ def create_app(services: Services, *, local: Person | None = None) -> FastAPI:
     )
     config = services.config
     app.state.flywheel = make_state(services)
-    app.state.guard = Guard(services=services, local=local, lookups=anyio.CapacityLimiter(ASKING_AT_ONCE))
+    lookups = anyio.CapacityLimiter(ASKING_AT_ONCE)
+    app.state.guard = Guard(
+        services=services,
+        local=local,
+        lookups=lookups,
+        allowance=Allowance(settings=config.limits, rates=services.rates, lookups=lookups),
+    )
     answer_failures(app)
     app.add_middleware(Entrance, most=config.api.body_mb * 1_000_000, limits=config.limits)
     if local is None:

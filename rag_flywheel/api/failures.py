@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 
 from rag_flywheel.api.models import Body, Failure
-from rag_flywheel.errors import FlywheelError
+from rag_flywheel.errors import FlywheelError, TooMany
 
 logger = logging.getLogger("rag_flywheel.api")
 
@@ -43,9 +43,12 @@ PLACE = 200  # characters of where a mistake is
 UNFORESEEN = "something went wrong that nobody foresaw; the server's log says where"
 
 
+FailureType = Literal["invalid_request_error", "requests", "server_error"]
+
+
 class FailureDetail(Body):
     message: str
-    type: Literal["invalid_request_error", "server_error"]
+    type: FailureType
     code: str | None  # what OpenAI calls it, or the error's name in `errors`
     param: str | None = None  # the field that is wrong
 
@@ -89,6 +92,8 @@ def _our_error(request: Request, error: Exception) -> JSONResponse:
     if status >= 500:
         logger.error("%s %s: %s", request.method, _route(request), kind)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None  # RFC 9110, 11.6.1
+    if isinstance(error, TooMany):
+        return refusal(request.url.path, status, str(error), headers={"Retry-After": str(error.seconds)})
     if _is_openais(request.url.path):
         return _reply(400 if status == 422 else status, _openai(status, str(error), kind, None), headers)
     return _reply(status, Failure(error=kind, detail=str(error)), headers)
@@ -159,7 +164,9 @@ def _is_openais(path: str) -> bool:
 
 
 def _openai(status: int, message: str, code: str | None, param: str | None) -> CompletionFailure:
-    kind: Literal["invalid_request_error", "server_error"] = "invalid_request_error" if status < 500 else "server_error"
+    kind: FailureType = "invalid_request_error" if status < 500 else "server_error"
+    if status == 429:
+        kind = "requests"
     return CompletionFailure(error=FailureDetail(message=message, type=kind, code=code, param=param))
 
 
