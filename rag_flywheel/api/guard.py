@@ -15,6 +15,7 @@ from rag_flywheel.access import keys, roles, who
 from rag_flywheel.api.entrance import UNTIL_SENT
 from rag_flywheel.api.limits import Allowance, address_key, person_key
 from rag_flywheel.domain import Person
+from rag_flywheel.errors import InvalidInput
 from rag_flywheel.services import Services
 
 PASSED_ON = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
@@ -70,12 +71,16 @@ class GuardedRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle, rows = super().get_route_handler(), self.rows
+        named = {parameter.alias for parameter in self.dependant.query_params}
 
         async def guarded(request: Request) -> Response:
             if not roles.EVERYBODY.issuperset(rows):
                 guard: Guard = request.app.state.guard
                 request.state.person = await guard.admitted(request, f"{request.method} {self.path_format}")
                 await guard.seated(request)
+            if not (named.issuperset(request.query_params) or self.path_format.startswith("/v1/")):
+                # One that is misspelt would be passed over, and the reply be about something else.
+                raise InvalidInput(f"there is no such query parameter; there are: {', '.join(sorted(named)) or 'none'}")
             return await handle(request)
 
         return guarded

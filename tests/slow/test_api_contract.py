@@ -22,8 +22,8 @@ from rag_flywheel.cycle.reindex import reindex
 from tests.fakes.doors import key
 
 EXAMPLES = 25  # of each operation
-RULED = {"POST /feedback", "POST /corrections", "POST /golden", "POST /golden/import"}
-"""What a schema cannot say is refused here too: a span that ends before it starts, a value that its kind has not."""
+RULED = {"POST /feedback", "POST /corrections", "POST /golden", "POST /golden/import", "POST /keys"}
+"""What a schema cannot say is refused here too: a span that ends before it starts, a key that lasts for no time."""
 SECONDS = 20  # for one request, on a busy machine
 PAGE = "# Rollback\n\nTo put the previous version back, run `rag-flywheel rollback`. It takes one second.\n"
 OTHER = "# Install\n\nTo install the service on Linux, run `pip install rag-flywheel` inside a virtual environment.\n"
