@@ -135,6 +135,16 @@ class Damaged(FlywheelError):
     exit_code = 8
 
 
+def no_interaction(name: str) -> NotFound:
+    """What is said of an interaction that is not there, and in the same words of one that is not for whoever asks."""
+    return NotFound(f"no interaction {name}: its id is in the reply to the question")
+
+
+def no_correction(name: str) -> NotFound:
+    """What is said of a correction that is not there, and in the same words of one that is not for whoever asks."""
+    return NotFound(f"no correction {name}: its id is in the reply to the correction")
+
+
 def status_of_exit(code: int) -> int:
     """The HTTP status for the exit code of a run in a process of its own: 200 for a result, whatever it says."""
     if code in (DONE, REFUSED, UNDECIDED):

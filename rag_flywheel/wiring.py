@@ -2,9 +2,10 @@
 
 import contextlib
 import functools
+import itertools
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -28,7 +29,7 @@ from rag_flywheel.answering import answerable
 from rag_flywheel.answering.extractive import Extractive
 from rag_flywheel.answering.follow_ups import rewriter
 from rag_flywheel.answering.support import checking, nearness
-from rag_flywheel.config import Config, Embedder, Secrets
+from rag_flywheel.config import Config, Embedder, Secrets, load
 from rag_flywheel.config import Generator as GeneratorSection
 from rag_flywheel.config.source import with_variables
 from rag_flywheel.errors import ConfigError
@@ -91,6 +92,32 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
             now=lambda: datetime.now(UTC),
             new_id=lambda: uuid.uuid4().hex,
         )
+
+
+@contextlib.contextmanager
+def tenants(config: Config, secrets: Secrets) -> Iterator[Mapping[str, Services]]:
+    """The parts of each tenant, by its name, closed at the end of the block.
+
+    A tenant has settings of its own, and everything else: documents, index, alias, ledger, caches. Variables of the
+    environment are the deployment's and change none of them. Raises ConfigError where two would share anything.
+    """
+    settings = {name: load(config.resolve(path), {}) for name, path in config.tenants.items()}
+    _refuse_shared({"the deployment itself": config, **settings})
+    with contextlib.ExitStack() as opened:
+        yield {name: opened.enter_context(services(each, secrets)) for name, each in settings.items()}
+
+
+def _refuse_shared(settings: Mapping[str, Config]) -> None:
+    for (name, one), (other_name, other) in itertools.combinations(settings.items(), 2):
+        shared = []
+        if one.data.is_relative_to(other.data) or other.data.is_relative_to(one.data):
+            shared.append("data_dir")
+        if one.ledger.url and one.ledger.url == other.ledger.url:
+            shared.append("ledger.url")
+        if one.index.url and (one.index.url, one.index.prefix) == (other.index.url, other.index.prefix):
+            shared.append("index.url with index.prefix")
+        if shared:
+            raise ConfigError(f"{name} and {other_name} would share {' and '.join(shared)}: give each its own")
 
 
 def _index(config: Config, secrets: Secrets) -> PassageIndex:

@@ -166,10 +166,15 @@ def _plain(value: object) -> Any:
 
 def _defaults() -> dict[str, Any]:
     """Every key's default, dotted; sections themselves left out."""
-    dumped = Config(file=ROOT / "config.yaml").model_dump(mode="json")
+    return _flat(Config(file=ROOT / "config.yaml").model_dump(mode="json"))
+
+
+def _flat(settings: dict[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
-    for name, value in dumped.items():
-        flat |= {f"{name}.{key}": below for key, below in value.items()} if isinstance(value, dict) else {name: value}
+    for name, value in settings.items():  # an empty mapping is a value, and no section
+        flat |= (
+            {f"{name}.{key}": below for key, below in value.items()} if value and type(value) is dict else {name: value}
+        )
     return flat
 
 
@@ -199,9 +204,7 @@ def test_the_settings_in_a_yaml_example_are_accepted(path: Path) -> None:
 
 def test_every_setting_stands_in_the_project_s_config_file_with_its_default() -> None:
     written: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    flat: dict[str, Any] = {}
-    for name, value in written.items():
-        flat |= {f"{name}.{key}": below for key, below in value.items()} if isinstance(value, dict) else {name: value}
+    flat = _flat(written)
     assert flat.pop("golden") == "eval/golden"  # the demo's
     expected = _defaults()
     expected.pop("golden")
@@ -279,7 +282,7 @@ def test_a_curl_command_sends_a_body_that_its_route_takes(path: Path, words: lis
 @pytest.mark.parametrize("path", PAGES, ids=_name)
 def test_a_route_named_in_a_page_is_served(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    for method, route in re.findall(r"`(GET|POST|PUT|DELETE|PATCH) (/[\w/{}-]*)", text):
+    for method, route in re.findall(r"`(GET|POST|PUT|DELETE|PATCH) (/[\w/{}.-]*)", text):
         assert _served(method, route), f"{_name(path)} names {method} {route}, which is not served"
     for route in re.findall(r"localhost:8000(/[\w/-]+)", text):
         assert route == "/v1" or _served("", route), f"{_name(path)} names {route}, which is not served"
@@ -288,7 +291,8 @@ def test_a_route_named_in_a_page_is_served(path: Path) -> None:
 def test_the_handbook_names_every_route() -> None:
     text = "\n".join(page.read_text(encoding="utf-8") for page in HANDBOOK)
     named = {
-        (method, re.sub(r"\{\w+\}", "{}", route)) for method, route in re.findall(r"\b(GET|POST) (/[\w/{}-]+)", text)
+        (method, re.sub(r"\{\w+\}", "{}", route))
+        for method, route in re.findall(r"\b(GET|POST) (/[\w/{}.-]*[\w}])", text)
     }
     every = {(method, re.sub(r"\{\w+(:path)?\}", "{}", route)) for method, route in _routes()}
     assert every - named - {("GET", "/v1/models/{}")} == set()

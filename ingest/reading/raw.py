@@ -25,6 +25,7 @@ class Content:
     text: str  # pages, where the format has them, are divided by PAGE_BREAK
     removed: tuple[Removal, ...] = ()
     language: str = ""  # the tag that the file itself names, which may be left over from a template
+    groups: tuple[str, ...] = ()  # that the file itself says it is for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class RawDocument:
     removed: tuple[Removal, ...] = ()
     language: str = ""  # a tag such as de or pt-BR, as the file or its source names it
     declared: bool = False  # whether its source does
+    groups: tuple[str, ...] = ()  # that it says it is for itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,9 @@
 """The HTTP API: one FastAPI app over the services."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import Any
 
 import anyio
@@ -27,15 +28,23 @@ AT_THE_ENTRANCE = (400, 408, 413, 414, 415, 431)
 OURS = (chat, explain, corrections, aside, golden, versions, deployment, keys, operation)
 
 
-def create_app(services: Services, *, local: Person | None = None) -> FastAPI:
-    """The app. The caller opens and closes the services. While it serves, it looks at the canary by itself.
+def create_app(
+    services: Services, *, tenants: Mapping[str, Services] = MappingProxyType({}), local: Person | None = None
+) -> FastAPI:
+    """The app. The caller opens and closes the services. While it serves, it looks at the canaries by itself.
 
-    `local` sends every request, where it is who works with the files themselves; else each has to say who sends it.
+    Who comes with the key of a tenant meets that tenant's services and no others; the keys themselves are in the ledger
+    of `services`. `local` sends every request, where it is who works with the files themselves; else each has to say
+    who sends it.
     """
+    every: dict[str | None, Services] = {None: services}
+    every.update(tenants.items())
 
     @contextlib.asynccontextmanager
     async def watching(app: FastAPI) -> AsyncIterator[None]:
-        with deployment.Watch(services):
+        with contextlib.ExitStack() as watched:
+            for each in every.values():
+                watched.enter_context(deployment.Watch(each))
             yield
 
     app = FastAPI(
@@ -47,10 +56,11 @@ def create_app(services: Services, *, local: Person | None = None) -> FastAPI:
         dependencies=[Depends(HTTPBearer(auto_error=False, description="An API key: `rag-flywheel keys create`."))],
     )
     config = services.config
-    app.state.flywheel = make_state(services)
+    app.state.of_tenant = {name: make_state(each) for name, each in every.items()}
     lookups = anyio.CapacityLimiter(ASKING_AT_ONCE)
     app.state.guard = Guard(
         services=services,
+        tenants=every.keys(),
         local=local,
         lookups=lookups,
         allowance=Allowance(settings=config.limits, rates=services.rates, lookups=lookups),

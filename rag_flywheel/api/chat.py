@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 from pydantic import BaseModel
 
-from rag_flywheel.access.who import asks_for
+from rag_flywheel.access.who import asks_for, asks_in
 from rag_flywheel.api.failures import told
 from rag_flywheel.api.guard import GuardedRoute
 from rag_flywheel.api.models import ChatBody, ChatReply, Delta, Failure, chat_reply
@@ -43,6 +43,7 @@ def chat(body: ChatBody, state: Shared, asking: Asking) -> ChatReply | Streaming
         text=body.question,
         asked=state.services.now(),
         user=asks_for(asking, body.user_id),
+        groups=asks_in(asking, body.groups),
         group=body.user_group,
         session=body.session_id,
         history=tuple(turn.turn() for turn in body.history),
@@ -81,7 +82,11 @@ def _read_on(
     try:
         if any(isinstance(piece, Interaction) for piece in pieces):
             signal = intake.Signal(
-                interaction_id=interaction_id, kind=FeedbackKind.ABANDONED, value=True, user=question.user
+                interaction_id=interaction_id,
+                kind=FeedbackKind.ABANDONED,
+                value=True,
+                user=question.user,
+                reader=state.chat.readers.reader(question.groups),
             )
             services.ledger.add_feedback(
                 intake.prepare(

@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Container, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +15,11 @@ from rag_flywheel.access import keys, roles, who
 from rag_flywheel.api.entrance import UNTIL_SENT
 from rag_flywheel.api.limits import Allowance, address_key, person_key
 from rag_flywheel.domain import Person
-from rag_flywheel.errors import InvalidInput
+from rag_flywheel.errors import InvalidInput, NotSignedIn
 from rag_flywheel.services import Services
 
-PASSED_ON = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
-"""Headers by which a proxy says that the request is not from where the connection is."""
+PASSED_ON = ("forwarded", "x-forwarded", "x-real-ip", "x-client-ip", "x-envoy", "true-client-ip", "cf-", "via")
+"""How headers begin by which proxies say that a request is not from where the connection is."""
 ASKING_AT_ONCE = 8  # requests whose sender is being looked up, beside the threads that answer
 
 
@@ -27,7 +27,8 @@ ASKING_AT_ONCE = 8  # requests whose sender is being looked up, beside the threa
 class Guard:
     """Finds out who sends a request. `local` sends all of them, where it is given."""
 
-    services: Services
+    services: Services  # of the deployment itself, whose ledger has the keys of all tenants
+    tenants: Container[str | None]
     local: Person | None
     lookups: anyio.CapacityLimiter
     allowance: Allowance
@@ -38,6 +39,8 @@ class Guard:
             await self.allowance.count(_address_key(request))
         person = self.local or await self._identified(_caller(request))
         who.admit(person, route)
+        if person.tenant not in self.tenants:
+            raise NotSignedIn("this API key is of a tenant that is not served here")
         return person
 
     async def seated(self, request: Request) -> None:
@@ -104,6 +107,8 @@ def _caller(request: Request) -> who.Caller:
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     return who.Caller(
         address=None if request.client is None else request.client.host,
-        forwarded=any(name in request.headers for name in PASSED_ON),
+        # A proxy without any such header may still speak HTTP/1.0, as nginx did for long; browsers and programs do not.
+        forwarded=request.scope.get("http_version") == "1.0"
+        or any(name.startswith(PASSED_ON) for name in request.headers),
         bearer=credentials.strip() if scheme.lower() == "bearer" and credentials.strip() else None,
     )

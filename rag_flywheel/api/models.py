@@ -7,6 +7,7 @@ from pydantic import (
     AfterValidator,
     AliasChoices,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     JsonValue,
@@ -29,6 +30,7 @@ from rag_flywheel.domain import (
     Turn,
     VersionRecord,
 )
+from rag_flywheel.domain.groups import group_names
 from rag_flywheel.domain.probes import Found, Probe
 from rag_flywheel.feedback.gaps import Gap, Suspect
 from rag_flywheel.feedback.review import Progress
@@ -79,10 +81,19 @@ def _bounded(history: tuple[TurnBody, ...]) -> tuple[TurnBody, ...]:
     return history
 
 
+def _named(value: object) -> tuple[str, ...] | None:
+    return None if value is None else group_names(value)
+
+
+Readable = Annotated[tuple[str, ...] | None, BeforeValidator(_named)]
+"""Groups of documents that somebody may read, as `group_names` takes them."""
+
+
 class ChatBody(Body):
     question: Text
     user_id: Name | None = None
     user_group: Group | None = None
+    groups: Readable = None  # that the person is in whom an application asks for, and that say what they may read
     session_id: Name | None = None
     history: Annotated[tuple[TurnBody, ...], Field(max_length=200), AfterValidator(_bounded)] = ()
     consent: bool | None = None

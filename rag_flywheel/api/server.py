@@ -15,7 +15,9 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from types import MappingProxyType
 
 import anyio.to_thread
 import h11
@@ -52,11 +54,11 @@ def run(config: Config, keys: Secrets, *, host: str, port: int, workers: int, ou
     could not start has ended it all.
     """
     hide(known_secrets(config))
-    with wiring.services(config, keys) as services:  # with several workers, to refuse here what they could not open
+    with _opened(config, keys) as (services, tenants):  # with several workers, to refuse here what they could not open
         bound = _bind(host, port)
         address = f"serving on http://{f'[{host}]' if ':' in host else host}:{bound.getsockname()[1]}"
         if workers == 1:
-            app = served(warm(services), threads=config.api.threads, until_the_end=contextlib.nullcontext())
+            app = served(warm(services, tenants), threads=config.api.threads, until_the_end=contextlib.nullcontext())
             out.print(address, soft_wrap=True)
             return asyncio.run(uvicorn.Server(_settings(app)).serve(sockets=[bound]))
     out.print(address, soft_wrap=True)
@@ -71,20 +73,28 @@ def worker_app(config: Config) -> ASGIApp:
     # Last of all: uvicorn raises the signal that ended it once more, which would cut off what Python does at its end.
     opened.callback(signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     try:
-        app = warm(opened.enter_context(wiring.services(config, secrets())))
+        app = warm(*opened.enter_context(_opened(config, secrets())))
     except FlywheelError as error:
         logger.error("a worker could not start: %s", error)
         raise SystemExit(error.exit_code) from error
     return served(app, threads=config.api.threads, until_the_end=opened)
 
 
-def warm(services: Services) -> FastAPI:
-    """The app with its models loaded and the live version open, so that the first question need not wait."""
-    app = create_app(services)
-    services.redactor.redact("warm-up")
-    services.encoders(services.config.embedder).encode_queries(["warm-up"])
-    with contextlib.suppress(FlywheelError):  # no version yet, or a damaged one, from which a rollback leads away
-        app.state.flywheel.chat.search("warm-up")
+@contextlib.contextmanager
+def _opened(config: Config, keys: Secrets) -> Iterator[tuple[Services, Mapping[str, Services]]]:
+    with wiring.services(config, keys) as services, wiring.tenants(config, keys) as tenants:
+        yield services, tenants
+
+
+def warm(services: Services, tenants: Mapping[str, Services] = MappingProxyType({})) -> FastAPI:
+    """The app with its models loaded and the live versions open, so that the first question need not wait."""
+    app = create_app(services, tenants=tenants)
+    for each in (services, *tenants.values()):
+        each.redactor.redact("warm-up")
+        each.encoders(each.config.embedder).encode_queries(["warm-up"])
+    for state in app.state.of_tenant.values():
+        with contextlib.suppress(FlywheelError):  # no version yet, or a damaged one, from which a rollback leads away
+            state.chat.search("warm-up", groups=None)
     return app
 
 

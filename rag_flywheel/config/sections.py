@@ -13,6 +13,7 @@ from rag_flywheel.config.source import CLASS, Source, as_source, refuse_secrets
 from rag_flywheel.domain import Role
 
 _MAGIC = re.compile(r"[*?\[]")  # what makes a part of a path a pattern
+TENANT = r"^[a-z0-9][a-z0-9-]{0,39}$"
 _HOST = r"^(\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*)$"  # in small letters, without a port; `*.` before it for any below
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@A-Z]+")
 
@@ -260,6 +261,7 @@ class Config(_Section):
     api: Api = Api()
     access: Access = Access()
     limits: Limits = Limits()
+    tenants: dict[Annotated[str, Field(pattern=TENANT)], Path] = Field(default_factory=dict)
     file: Path = Field(exclude=True)  # the file it was read from, absolute
 
     @field_validator("sources")

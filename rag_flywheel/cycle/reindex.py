@@ -60,11 +60,13 @@ def _run(services: Services, *, force: bool, steps: Steps) -> CycleResult:
     snapshot = take_snapshot(services, unfetched=unfetched)
     reason = None if force else unchanged(snapshot, services.ledger.versions(), live)
     if reason is not None:
+        manifest = None if live is None else services.ledger.version(live).manifest
         return CycleResult(
             decision=CycleDecision.UNCHANGED,
             version=live,
             reasons=(reason,),
-            counts=None if live is None else services.ledger.version(live).manifest.counts,
+            counts=None if manifest is None else manifest.counts,
+            readers=None if manifest is None else manifest.readership,
             skipped=snapshot.problems,
         )
     space.check(snapshot.files, services, live=live)
@@ -117,6 +119,7 @@ def conclude(decided: Night, services: Services, *, steps: Steps) -> CycleResult
         reasons=reasons,
         report=decided.report / "report.html",
         counts=manifest.counts,
+        readers=manifest.readership,
     )
 
 

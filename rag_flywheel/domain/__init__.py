@@ -23,6 +23,7 @@ from rag_flywheel.domain.feedback import (
     Verdict,
 )
 from rag_flywheel.domain.golden import GoldenCase, Retirement
+from rag_flywheel.domain.groups import NOBODY, OPERATORS, Groups, Readership
 from rag_flywheel.domain.ids import (
     CORRECTION_PREFIX,
     CanaryId,
@@ -43,6 +44,8 @@ __all__ = [
     "CORRECTION_PREFIX",
     "GROUP",
     "IMPLICIT",
+    "NOBODY",
+    "OPERATORS",
     "SYSTEM",
     "UNTUNED",
     "AccessKey",
@@ -77,6 +80,7 @@ __all__ = [
     "Followed",
     "Freeze",
     "GoldenCase",
+    "Groups",
     "Guardrail",
     "HoldOut",
     "Interaction",
@@ -93,6 +97,7 @@ __all__ = [
     "Provenance",
     "Question",
     "Quote",
+    "Readership",
     "Retirement",
     "Review",
     "ReviewedCorrection",

@@ -9,6 +9,7 @@ from typing import TypeGuard
 
 from ingest.reading.raw import Part, RawDocument, Skipped, Unreadable
 from rag_flywheel.domain import DocumentId
+from rag_flywheel.domain.groups import group_names
 
 SUFFIXES = frozenset({".jsonl", ".ndjson"})
 ID_LENGTH = 1000
@@ -73,7 +74,7 @@ def _document(name: str, line: bytes) -> RawDocument:
     if not isinstance(value, tuple):
         raise Unreadable(f"should be an object with _id and text, found {_KINDS.get(type(value), 'a single value')}")
     keys = [key for key, _ in value]
-    if twice := next((key for key in ("_id", "title", "text") if keys.count(key) > 1), ""):
+    if twice := next((key for key in ("_id", "title", "text", "groups") if keys.count(key) > 1), ""):
         raise Unreadable(f"names `{twice}` twice")
     fields = dict(value)
     title, text = fields.get("title") or "", fields.get("text")
@@ -81,7 +82,13 @@ def _document(name: str, line: bytes) -> RawDocument:
         raise Unreadable("needs a `text` that is a string and not empty")
     if not _is_text(title):
         raise Unreadable("has a `title` that is no string")
-    return RawDocument(document_id=_id(fields.get("_id")), title=title.strip(), text=text, source=name)
+    return RawDocument(
+        document_id=_id(fields.get("_id")),
+        title=title.strip(),
+        text=text,
+        source=name,
+        groups=_groups(fields.get("groups")),
+    )
 
 
 class _Whole(str):
@@ -93,6 +100,16 @@ _KINDS = {list: "a list", str: "a string", _Whole: "a number", float: "a number"
 
 def _is_text(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and not isinstance(value, _Whole)
+
+
+def _groups(value: object) -> tuple[str, ...]:
+    listed = value if isinstance(value, list) else [value]
+    try:
+        if any(isinstance(each, _Whole) for each in listed):
+            raise ValueError("groups are a list of names")
+        return group_names(value)
+    except ValueError as error:
+        raise Unreadable(f"has `groups` that do not say who may read it: {error}") from None
 
 
 def _id(value: object) -> DocumentId:

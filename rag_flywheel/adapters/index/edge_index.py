@@ -34,7 +34,7 @@ from filelock import FileLock, Timeout
 
 from rag_flywheel.adapters.index import points
 from rag_flywheel.adapters.index.sparse import Sparse
-from rag_flywheel.domain import Candidate, Chunk, VersionId
+from rag_flywheel.domain import Candidate, Chunk, Groups, VersionId
 from rag_flywheel.errors import Damaged, DiskUnavailable, FlywheelError, IndexUnavailable, NotFound, check_room, on_disk
 from rag_flywheel.ports import ALL_ENGLISH, Entry, Vectors
 
@@ -141,9 +141,11 @@ class EdgeIndex:
         text: str,
         vector: Vectors,
         limit: int,
+        groups: Groups,
         languages: Mapping[str, float] = ALL_ENGLISH,
     ) -> list[Candidate]:
         opened = self._opened(version)
+        wanted = _reach(groups)
         near = vector.tolist()
         words = self._sparse.query(text, languages)
         queries = {
@@ -157,19 +159,26 @@ class EdgeIndex:
             if name in (points.SPARSE, *opened.vectors)
         }
         requests = {
-            name: edge.QueryRequest(limit=limit, query=query, with_payload=[points.CHUNK])
+            name: edge.QueryRequest(limit=limit, query=query, filter=wanted, with_payload=[points.CHUNK])
             for name, query in queries.items()
         }
         if points.ANSWER in opened.vectors:  # both cosines of what either of them found
             for name in (points.QUESTION, points.ANSWER):
-                both = [edge.Prefetch(limit=limit, query=queries[other]) for other in (points.QUESTION, points.ANSWER)]
+                both = [
+                    edge.Prefetch(limit=limit, query=queries[other], filter=wanted)
+                    for other in (points.QUESTION, points.ANSWER)
+                ]
                 requests[name] = edge.QueryRequest(
-                    limit=2 * limit, query=queries[name], prefetches=both, with_payload=[points.CHUNK]
+                    limit=2 * limit, query=queries[name], prefetches=both, filter=wanted, with_payload=[points.CHUNK]
                 )
         if points.SENTENCES in opened.vectors:
-            passages = [edge.Prefetch(limit=limit, query=queries[name]) for name in (points.DENSE, points.SPARSE)]
+            passages = [
+                edge.Prefetch(limit=limit, query=queries[name], filter=wanted) for name in (points.DENSE, points.SPARSE)
+            ]
             nearest = edge.Query.Nearest([near], using=points.SENTENCES)
-            requests[points.SENTENCES] = edge.QueryRequest(limit=2 * limit, query=nearest, prefetches=passages)
+            requests[points.SENTENCES] = edge.QueryRequest(
+                limit=2 * limit, query=nearest, prefetches=passages, filter=wanted
+            )
         with _unreadable(version):
             found = opened.shard.query_batch(edge.QueryBatchRequest(list(requests.values())))
         return points.candidates(dict(zip(requests, found, strict=True)), version, self._sparse.shared(text, languages))
@@ -213,7 +222,8 @@ class EdgeIndex:
         """
         count, lengths = 0, []
         with _unwritten(version):
-            shard.update(edge.UpdateOperation.create_field_index(points.KIND, edge.PayloadSchemaType.Keyword))
+            for field in points.INDEXED:
+                shard.update(edge.UpdateOperation.create_field_index(field, edge.PayloadSchemaType.Keyword))
         for batch in points.pieces(batches):
             written = [
                 edge.Point(
@@ -300,6 +310,15 @@ def _config(dimension: int) -> edge.EdgeConfig:
         sparse_vectors={points.SPARSE: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)},
         wal_enabled=False,  # a version is written once; without the log, several processes may open it
     )
+
+
+def _reach(groups: Groups) -> edge.Filter:
+    reach = points.reach(groups)
+    within, without = (
+        [edge.FieldCondition(key, match=edge.MatchAny(values)) for key, values in some.items()]
+        for some in (reach.within, reach.without)
+    )
+    return edge.Filter(must=[*within], must_not=[*without])
 
 
 def _vectors(folder: Path) -> frozenset[str]:
