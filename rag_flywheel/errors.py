@@ -100,8 +100,14 @@ class KeyReused(Conflict):
 
 
 class TooMany(FlywheelError):
+    """Somebody asks more than is allowed; `seconds` later they may ask again."""
+
     http_status = 429
     exit_code = 7
+
+    def __init__(self, detail: str, *, seconds: int = 1) -> None:
+        super().__init__(detail)
+        self.seconds = seconds
 
 
 class Unavailable(FlywheelError):

@@ -13,6 +13,7 @@ from rag_flywheel.ports import (
     Generator,
     Ledger,
     PassageIndex,
+    Rates,
     Redactor,
     Rephraser,
     RerankerStore,
@@ -36,6 +37,7 @@ class Services:
     redactor: Redactor  # of what people say
     document_redactor: Callable[[Source], Redactor]  # of what a source holds
     cache: Cache
+    rates: Rates
     webhooks: Webhooks
     now: Callable[[], datetime]
     new_id: Callable[[], str]

@@ -23,6 +23,7 @@ from rag_flywheel.adapters.models.openai_like import OpenAILikeSpeaker, Server
 from rag_flywheel.adapters.models.reranker import RerankerFolder
 from rag_flywheel.adapters.privacy.masked_generator import MaskedGenerator
 from rag_flywheel.adapters.privacy.redactor import NoRedactor, PresidioRedactor
+from rag_flywheel.adapters.rates import open_rates
 from rag_flywheel.adapters.web.webhooks import HttpWebhooks
 from rag_flywheel.answering import answerable
 from rag_flywheel.answering.extractive import Extractive
@@ -61,6 +62,8 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
         opened.callback(index.close)
         cache = ForgivingCache(SqliteCache(data / "cache.db"))
         opened.callback(cache.close)
+        rates = open_rates(config.ledger.url, timeout=config.ledger.timeout)
+        opened.callback(rates.close)
         encoders = functools.cache(functools.partial(_encoder, cache=cache))
         redactor = _redactor(config, "full")
         document_redactors = functools.cache(functools.partial(_redactor, config))
@@ -84,6 +87,7 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
             redactor=redactor,
             document_redactor=lambda source: document_redactors(source.policy),
             cache=cache,
+            rates=rates,
             webhooks=HttpWebhooks(secrets.webhook_urls.split(), secret=secrets.webhook_secret),
             now=lambda: datetime.now(UTC),
             new_id=lambda: uuid.uuid4().hex,

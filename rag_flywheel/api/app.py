@@ -15,6 +15,7 @@ from rag_flywheel.api.doorstep import Doorstep, security_headers
 from rag_flywheel.api.entrance import Entrance, FromPages
 from rag_flywheel.api.failures import CompletionFailure, answer_failures
 from rag_flywheel.api.guard import ASKING_AT_ONCE, Guard, refuse_unguarded
+from rag_flywheel.api.limits import Allowance
 from rag_flywheel.api.models import Failure
 from rag_flywheel.api.state import make_state
 from rag_flywheel.domain import Person
@@ -56,8 +57,13 @@ def create_app(
     )
     config = services.config
     app.state.of_tenant = {name: make_state(each) for name, each in every.items()}
+    lookups = anyio.CapacityLimiter(ASKING_AT_ONCE)
     app.state.guard = Guard(
-        services=services, tenants=every.keys(), local=local, lookups=anyio.CapacityLimiter(ASKING_AT_ONCE)
+        services=services,
+        tenants=every.keys(),
+        local=local,
+        lookups=lookups,
+        allowance=Allowance(settings=config.limits, rates=services.rates, lookups=lookups),
     )
     answer_failures(app)
     app.add_middleware(Entrance, most=config.api.body_mb * 1_000_000, limits=config.limits)

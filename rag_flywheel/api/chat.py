@@ -11,6 +11,7 @@ from fastapi.sse import format_sse_event
 from pydantic import BaseModel
 
 from rag_flywheel.access.who import asks_for, asks_in
+from rag_flywheel.api.failures import told
 from rag_flywheel.api.guard import GuardedRoute
 from rag_flywheel.api.models import ChatBody, ChatReply, Delta, Failure, chat_reply
 from rag_flywheel.api.state import Asking, Shared, State
@@ -109,7 +110,7 @@ def _events(pieces: Iterator[str | Interaction]) -> Iterator[bytes]:
             else:
                 yield _event("done", chat_reply(piece))
     except FlywheelError as error:
-        yield _event("error", Failure(error=type(error).__name__, detail=str(error)))
+        yield _event("error", Failure(error=type(error).__name__, detail=told(error)))
 
 
 def _event(name: str, data: BaseModel) -> bytes:

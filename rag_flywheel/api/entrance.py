@@ -1,6 +1,7 @@
 """What a request passes before any route: how much it may send, in what form, and from which pages it may come."""
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Sequence
 
@@ -18,6 +19,7 @@ FROM_PAGES = ("/chat", "/feedback", "/corrections")
 WHOLE_BODIES = ("/v1/", "/golden/import")
 """What takes conversations and sets; what a person types elsewhere is small."""
 TYPED = 1_000_000  # bytes of a body elsewhere
+UNTIL_SENT = "rag_flywheel.until_sent"  # in a scope: what is held until the reply is sent, as an exit stack
 URL = 8_192  # bytes of a path with its query
 PASSED_OVER = 8  # times the limit that is read of a body that is too large, so that its sender reads the refusal
 _HALF = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")  # a surrogate, as UTF-8 would have it
@@ -55,7 +57,9 @@ class Entrance:
             taken = True
             return await self._taken(scope, receive)
 
-        await self._app(scope, whole, send)
+        async with contextlib.AsyncExitStack() as until_sent:
+            scope[UNTIL_SENT] = until_sent
+            await self._app(scope, whole, send)
 
     async def _taken(self, scope: Scope, receive: Receive) -> Message:
         """The whole body, or that the sender has gone. Raises HTTPException."""

@@ -13,7 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 
 from rag_flywheel.api.models import Body, Failure
-from rag_flywheel.errors import FlywheelError
+from rag_flywheel.config.hiding import hidden, known_secrets
+from rag_flywheel.errors import FlywheelError, TooMany
 
 logger = logging.getLogger("rag_flywheel.api")
 
@@ -43,9 +44,12 @@ PLACE = 200  # characters of where a mistake is
 UNFORESEEN = "something went wrong that nobody foresaw; the server's log says where"
 
 
+FailureType = Literal["invalid_request_error", "requests", "server_error"]
+
+
 class FailureDetail(Body):
     message: str
-    type: Literal["invalid_request_error", "server_error"]
+    type: FailureType
     code: str | None  # what OpenAI calls it, or the error's name in `errors`
     param: str | None = None  # the field that is wrong
 
@@ -71,7 +75,12 @@ def reply_to(error: FlywheelError, request: Request) -> JSONResponse:
 
 def failed(error: FlywheelError) -> CompletionFailure:
     """The failure of an answer that has begun."""
-    return _openai(error.http_status, str(error), type(error).__name__, None)
+    return _openai(error.http_status, told(error), type(error).__name__, None)
+
+
+def told(error: FlywheelError) -> str:
+    """What its reader is told of it: vendors' words in it may hold a URL or a key."""
+    return hidden(str(error), known_secrets())
 
 
 def refusal(
@@ -85,13 +94,15 @@ def refusal(
 
 def _our_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, FlywheelError)
-    status, kind = error.http_status, type(error).__name__
+    status, kind, detail = error.http_status, type(error).__name__, told(error)
     if status >= 500:
         logger.error("%s %s: %s", request.method, _route(request), kind)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None  # RFC 9110, 11.6.1
+    if isinstance(error, TooMany):
+        return refusal(request.url.path, status, str(error), headers={"Retry-After": str(error.seconds)})
     if _is_openais(request.url.path):
-        return _reply(400 if status == 422 else status, _openai(status, str(error), kind, None), headers)
-    return _reply(status, Failure(error=kind, detail=str(error)), headers)
+        return _reply(400 if status == 422 else status, _openai(status, detail, kind, None), headers)
+    return _reply(status, Failure(error=kind, detail=detail), headers)
 
 
 def _route(request: Request) -> str:
@@ -159,7 +170,9 @@ def _is_openais(path: str) -> bool:
 
 
 def _openai(status: int, message: str, code: str | None, param: str | None) -> CompletionFailure:
-    kind: Literal["invalid_request_error", "server_error"] = "invalid_request_error" if status < 500 else "server_error"
+    kind: FailureType = "invalid_request_error" if status < 500 else "server_error"
+    if status == 429:
+        kind = "requests"
     return CompletionFailure(error=FailureDetail(message=message, type=kind, code=code, param=param))
 
 

@@ -1,5 +1,6 @@
 """Who may come in: asked before anything of a request's body is read."""
 
+import contextlib
 import functools
 from collections.abc import Callable, Container, Coroutine, Iterable
 from dataclasses import dataclass
@@ -11,8 +12,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
 from rag_flywheel.access import keys, roles, who
+from rag_flywheel.api.entrance import UNTIL_SENT
+from rag_flywheel.api.limits import Allowance, address_key, person_key
 from rag_flywheel.domain import Person
-from rag_flywheel.errors import NotSignedIn
+from rag_flywheel.errors import InvalidInput, NotSignedIn
 from rag_flywheel.services import Services
 
 PASSED_ON = ("forwarded", "x-forwarded", "x-real-ip", "x-client-ip", "x-envoy", "true-client-ip", "cf-", "via")
@@ -28,14 +31,29 @@ class Guard:
     tenants: Container[str | None]
     local: Person | None
     lookups: anyio.CapacityLimiter
+    allowance: Allowance
 
     async def admitted(self, request: Request, route: str) -> Person:
-        """Who sends it. Raises NotSignedIn, and NotAllowed."""
+        """Who sends it. Raises TooMany, NotSignedIn, and NotAllowed."""
+        if self.local is None:
+            await self.allowance.count(_address_key(request))
         person = self.local or await self._identified(_caller(request))
         who.admit(person, route)
         if person.tenant not in self.tenants:
             raise NotSignedIn("this API key is of a tenant that is not served here")
         return person
+
+    async def seated(self, request: Request) -> None:
+        """Wait until it is the turn of who was admitted; it lasts until the reply is sent. Raises TooMany."""
+        person: Person = request.state.person
+        if self.local is not None:
+            return
+        key = person_key(person)
+        if key is not None:
+            await self.allowance.count(key)
+        if not person.speaks_for_others:
+            until_sent: contextlib.AsyncExitStack = request.scope[UNTIL_SENT]
+            await until_sent.enter_async_context(self.allowance.turn(key or _address_key(request)))
 
     async def _identified(self, caller: who.Caller) -> Person:
         services, settings = self.services, self.services.config.access
@@ -56,11 +74,16 @@ class GuardedRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle, rows = super().get_route_handler(), self.rows
+        named = {parameter.alias for parameter in self.dependant.query_params}
 
         async def guarded(request: Request) -> Response:
             if not roles.EVERYBODY.issuperset(rows):
                 guard: Guard = request.app.state.guard
                 request.state.person = await guard.admitted(request, f"{request.method} {self.path_format}")
+                await guard.seated(request)
+            if not (named.issuperset(request.query_params) or self.path_format.startswith("/v1/")):
+                # One that is misspelt would be passed over, and the reply be about something else.
+                raise InvalidInput(f"there is no such query parameter; there are: {', '.join(sorted(named)) or 'none'}")
             return await handle(request)
 
         return guarded
@@ -74,6 +97,10 @@ def refuse_unguarded(routers: Iterable[APIRouter]) -> None:
             raise ValueError(f"{route} asks nobody who they are: its router needs route_class=GuardedRoute")
         rows += route.rows
     roles.refuse_gaps(rows)
+
+
+def _address_key(request: Request) -> str:
+    return address_key(None if request.client is None else request.client.host)
 
 
 def _caller(request: Request) -> who.Caller:

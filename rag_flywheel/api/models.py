@@ -38,7 +38,7 @@ from rag_flywheel.rollout.promotion import Switch
 
 TEXT_AT_MOST = 20_000  # characters
 PLACE_AT_MOST = 2**31 - 1  # characters of a document
-SAYS_SOMETHING = r"\S"  # which a schema can say, unlike that spaces around it do not count
+SAYS_SOMETHING = r"[^\s\x1c-\x1f\x85]"  # which a schema can say, unlike that spaces around it do not count
 Text = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=TEXT_AT_MOST, pattern=SAYS_SOMETHING)
 ]

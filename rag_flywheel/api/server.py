@@ -33,6 +33,7 @@ from rag_flywheel import wiring
 from rag_flywheel.api.app import create_app
 from rag_flywheel.api.models import Failure
 from rag_flywheel.config import Config, Secrets, secrets
+from rag_flywheel.config.hiding import hide, known_secrets
 from rag_flywheel.errors import Conflict, FlywheelError
 from rag_flywheel.services import Services
 
@@ -52,6 +53,7 @@ def run(config: Config, keys: Secrets, *, host: str, port: int, workers: int, ou
     Raises Conflict when the address is taken, what `wiring.services` raises, and FlywheelError when a worker that
     could not start has ended it all.
     """
+    hide(known_secrets(config))
     with _opened(config, keys) as (services, tenants):  # with several workers, to refuse here what they could not open
         bound = _bind(host, port)
         address = f"serving on http://{f'[{host}]' if ':' in host else host}:{bound.getsockname()[1]}"
@@ -66,6 +68,7 @@ def run(config: Config, keys: Secrets, *, host: str, port: int, workers: int, ou
 def worker_app(config: Config) -> ASGIApp:
     """The app of a worker, with services of its own that are closed when the app ends."""
     end_with_the_parent()
+    hide(known_secrets(config))
     opened = contextlib.ExitStack()
     # Last of all: uvicorn raises the signal that ended it once more, which would cut off what Python does at its end.
     opened.callback(signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})

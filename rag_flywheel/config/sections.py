@@ -234,6 +234,11 @@ class Limits(_Section):
     headers: int = Field(100, ge=20, le=10_000)
     idle_seconds: float = Field(15.0, gt=0)
     body_seconds: float = Field(120.0, gt=0)
+    person_per_minute: int = Field(300, ge=1)
+    key_per_minute: int = Field(6000, ge=1)
+    address_per_minute: int = Field(6000, ge=1)
+    at_once: int = Field(4, ge=1)
+    waiting: int = Field(16, ge=0)
 
 
 class Config(_Section):

@@ -288,3 +288,11 @@ def test_what_is_no_request_is_refused_in_our_shape(address: tuple[str, int], li
 def test_after_all_that_the_server_answers(address: tuple[str, int]) -> None:
     heard = said(address, [b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"])
     assert heard.startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_query_parameter_that_there_is_not_is_refused_and_those_that_there_are_named(http: TestClient) -> None:
+    reply = http.get("/review?stats=held")
+    assert reply.status_code == 422
+    assert "conflicts, limit, status" in reply.json()["detail"]
+    assert http.get("/review?status=held").status_code == 200
+    assert http.get("/v1/models?api-version=1").status_code == 200  # other people's clients send what they like

@@ -87,7 +87,8 @@ def _fields(text: str, mark: str) -> dict[str, object] | None:
         return None
     try:
         # Every value is a string, so no number or date of a file can be too much for it.
-        fields = yaml.load(text, yaml.BaseLoader) if mark == "---" else tomllib.loads(text)
+        # BaseLoader makes nothing but texts, lists and mappings, which is less than safe_load does.
+        fields = yaml.load(text, yaml.BaseLoader) if mark == "---" else tomllib.loads(text)  # noqa: S506
     except (yaml.YAMLError, tomllib.TOMLDecodeError, ValueError, RecursionError):
         return None
     if text.strip() and not isinstance(fields, dict):
