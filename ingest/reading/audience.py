@@ -39,20 +39,17 @@ def rules(source: Source) -> Rules:
 
 
 def audience(path: str, root: str, own: Rules, apart: list[Folder]) -> tuple[str, ...]:
-    """Whom the file at `path` below `root` is for.
+    """Whom the file at `path` below `root`, a path without links, is for.
 
     A link is for those alone who may read what it leads to, too, as the folders `apart` say: a name in an open folder
     shall not open a file.
     """
-    named = own(path)
-    if not apart:
+    named, plain = own(path), os.path.join(root, path)
+    real = os.path.realpath(plain) if apart else plain
+    if real == plain:
         return named
-    real = os.path.realpath(os.path.join(root, path))
-    if real == os.path.join(os.path.realpath(root), path):
-        return named
-    return shared(
-        [named, *(folder.rules(os.path.relpath(real, folder.real)) for folder in apart if folder.holds(real))]
-    )
+    there = [folder.rules(os.path.relpath(real, folder.real)) for folder in apart if folder.holds(real)]
+    return shared([named, *there])
 
 
 def unused(source: Source, paths: list[str]) -> Iterator[str]:

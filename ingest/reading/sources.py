@@ -111,7 +111,7 @@ def examine(source: Source, config: Config) -> Examined:
         return Examined(source=source, problem=f"is {special(mode)}, no file")
     if not _readable(named):
         return Examined(source=source, problem=f"has the suffix {named.suffix or '(none)'}; {_KNOWN}")
-    groups = audience(named.name, str(named.parent), rules(source), _apart(config))
+    groups = audience(named.name, os.path.realpath(named.parent), rules(source), _apart(config))
     file = SourceFile(name=_name(named, config.folder), path=named, source=source, alone=True, groups=groups)
     return Examined(source=source, files=(file,), unused=tuple(unused(source, [named.name])))
 
@@ -167,6 +167,7 @@ def _bounded(examined: Examined) -> Iterator[Skipped]:
 def _examined(source: Source, root: Path, found: Iterable[Found], config: Config) -> Examined:
     files, passed_over, excluded = [], [], []
     own, apart, paths = rules(source), _apart(config), []
+    real_root = os.path.realpath(root)
     for entry in found:
         path = root / entry.path
         name = _name(path, config.folder) + "/" * entry.path.endswith("/")
@@ -175,7 +176,7 @@ def _examined(source: Source, root: Path, found: Iterable[Found], config: Config
         elif entry.reason:
             passed_over.append(Skipped(name=name, reason=entry.reason))
         elif _readable(path):
-            groups = audience(entry.path, str(root), own, apart)
+            groups = audience(entry.path, real_root, own, apart)
             files.append(SourceFile(name=name, path=path, source=source, groups=groups))
             paths.append(entry.path)
         else:

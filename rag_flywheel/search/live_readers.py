@@ -30,8 +30,10 @@ class LiveReaders:
             return EVERYTHING
         live = self._index.live()
         readership = None if live is None else self._versions.version(live).manifest.readership
-        if live is None or readership is None or not readership.groups:
+        if live is None or readership is None:
             return Reader(groups=groups, before=self._open_before())
+        if not readership.groups:
+            return Reader(groups=groups, before=not self._apart)
         return Reader(groups=groups, documents=self._documents(live))
 
     def all_open(self, groups: Groups) -> bool:

@@ -414,3 +414,25 @@ def test_a_confirmed_question_is_for_those_who_share_a_group_with_who_asked(tmp_
     assert live is not None
     found = {chunk.groups for chunk in made.services.index.chunks(live) if chunk.confirmed is not None}
     assert found == {("sales",)}
+
+
+def test_an_explanation_leaves_out_what_was_found_and_is_not_for_its_reader_without_a_gap(tmp_path: Path) -> None:
+    files = {
+        "pump.md": "The pump is started with the green lever by the door.\n",
+        "sales/pump.md": "The pump is sold with a green lever at nine hundred.\n",
+        "lamp.md": "The lamp by the door is green when the pump runs.\n",
+    }
+    more = "gate: {minimum_cases: 1}\nretrieval: {passages: 1}\n"
+    made = world(tmp_path, '{path: docs, groups: {"sales/": [sales]}}', files, more=more)
+    made.reindex()
+    asked = made.ask("How is the pump started with the green lever by the door?", of("sales"))
+    assert [shown.document_id for shown in asked.ranking[: asked.shown]] == ["docs/pump.md"]
+    assert "docs/sales/pump.md" in {shown.document_id for shown in asked.ranking}
+    whole, part = made.explained(asked, of("sales")), made.explained(asked, of())
+    assert [passage.rank for passage in whole.passages] == [1, 2, 3]
+    assert [(passage.rank, passage.document_id) for passage in part.passages] == [
+        (1, "docs/pump.md"),
+        (2, "docs/lamp.md"),
+    ]
+    assert (whole.repeated, part.repeated) == (True, True)
+    assert "sales" not in repr(part)
