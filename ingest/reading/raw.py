@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rag_flywheel.domain import DocumentId
+from rag_flywheel.domain import DocumentId, shown
 
 PAGE_BREAK = "\f"
 """Divides the pages in the text of a PDF."""
@@ -49,6 +49,9 @@ class Skipped:
     name: str  # a file, a file and line, an entry of `sources`, or a document's id
     reason: str
     same_as: DocumentId | None = None  # the document that says the same, where it is left out as a duplicate
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", shown(self.name))  # names of files hold anything, and reports show these
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

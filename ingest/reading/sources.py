@@ -21,7 +21,7 @@ from ingest.reading.audience import Folder, audience, rules, unused
 from ingest.reading.raw import Part, RawDocument, Skipped
 from ingest.reading.walking import EXCLUDED, Found, Rules, special, walk
 from rag_flywheel.config import Config, Source
-from rag_flywheel.domain import Document
+from rag_flywheel.domain import Document, wrong_name
 
 AnyDocument = TypeVar("AnyDocument", RawDocument, Document)
 
@@ -77,7 +77,10 @@ def list_files(config: Config) -> Listing:
         for rule in examined.unused:
             skipped.append(Skipped(name=source.label, reason=f"has no file that its rule {rule!r} in `groups` is for"))
         for file in examined.files:
-            if found.setdefault(file.name, file).path == file.path:
+            wrong = wrong_name(file.name)
+            if wrong is not None:
+                skipped.append(Skipped(name=file.name, reason=wrong))
+            elif found.setdefault(file.name, file).path == file.path:
                 found[file.name] = file
             else:
                 skipped.append(Skipped(name=file.name, reason="has a name that is the same text as another file's"))

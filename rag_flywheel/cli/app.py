@@ -29,6 +29,7 @@ from rag_flywheel.cli import (
     versions,
 )
 from rag_flywheel.cli.invocation import Invocation, Json, Url
+from rag_flywheel.domain import shown
 from rag_flywheel.errors import INTERRUPTED, FlywheelError
 
 app = typer.Typer(
@@ -96,7 +97,7 @@ def _unforeseen(kind: type[BaseException], error: BaseException, trace: Tracebac
 def _fail(kind: str, detail: str, code: int) -> NoReturn:
     from rag_flywheel.config.hiding import hidden, known_secrets
 
-    detail = hidden(detail, known_secrets())
+    detail = shown(hidden(detail, known_secrets()), keep=terminal.BREAKS)
     if "--json" in sys.argv[1:]:
         print(json_format.dumps({"error": kind, "detail": detail}))  # noqa: T201  # the one JSON document
     else:

@@ -34,6 +34,8 @@ from rag_flywheel.domain.ids import (
     InteractionId,
     Json,
     VersionId,
+    shown,
+    wrong_name,
 )
 from rag_flywheel.domain.ranking import UNTUNED, Admission, Candidate, LearnedRanking, Passage, Scores, Searched
 from rag_flywheel.domain.rollouts import Arm, Canary, CanaryState, Delivery, Exposure, Freeze, HoldOut, Notice, Outcomes
@@ -114,4 +116,6 @@ __all__ = [
     "VersionRecord",
     "VersionState",
     "questions_left_out",
+    "shown",
+    "wrong_name",
 ]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 from ingest.reading.raw import Part, RawDocument, Skipped, Unreadable
-from rag_flywheel.domain import DocumentId
+from rag_flywheel.domain import DocumentId, wrong_name
 from rag_flywheel.domain.groups import group_names
 
 SUFFIXES = frozenset({".jsonl", ".ndjson"})
@@ -119,4 +119,6 @@ def _id(value: object) -> DocumentId:
         raise Unreadable(f"has an `_id` of {len(value)} characters, more than {ID_LENGTH}")
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in value):
         raise Unreadable("has an `_id` with control characters, ends of lines or halves of characters")
+    if (wrong := wrong_name(value)) is not None:
+        raise Unreadable(f"has an `_id` that no document can have: it {wrong}")
     return DocumentId(value)
