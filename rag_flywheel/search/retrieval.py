@@ -105,12 +105,14 @@ def offered(ranking: Ranking, admission: Admission | None) -> list[Chunk]:
 
 def search(query: str, vector: Vectors, *, searcher: Searcher) -> list[Candidate]:
     """What the version's index finds. Raises NotFound when the version is gone, IndexUnavailable."""
+    encoder = searcher.encoder
     return searcher.index.search(
         searcher.version,
         text=query,
         vector=vector,
         limit=searcher.candidates,
         languages=likely(query, searcher.languages),
+        tokens=encoder.encode_queries_by_token([query])[1][0] if encoder.token_dimension else None,
     )
 
 

@@ -26,6 +26,7 @@ class ScriptedIndex(PassageIndex):
         vector: Vectors,
         limit: int,
         languages: Mapping[str, float] = ALL_ENGLISH,
+        tokens: Vectors | None = None,
     ) -> list[Candidate]:
         if version != "v1":
             raise NotFound(f"no version {version}")

@@ -63,7 +63,9 @@ class EdgeIndex:
         self._loading = threading.Lock()  # so that a version is opened once, however many threads ask for it
         folder.mkdir(parents=True, exist_ok=True)
 
-    def build(self, version: VersionId, *, dimension: int, batches: Iterable[Sequence[Entry]]) -> int:
+    def build(
+        self, version: VersionId, *, dimension: int, batches: Iterable[Sequence[Entry]], token_dimension: int = 0
+    ) -> int:
         points.check_version(version)
         target = self._folder / version
         partial = target.with_name(target.name + PARTIAL)
@@ -71,7 +73,7 @@ class EdgeIndex:
             raise ValueError(f"version {version} exists already, or its unfinished build does: choose another name")
         partial.mkdir()
         with _unwritten(version):
-            shard = edge.EdgeShard.create(str(partial), _config(dimension))
+            shard = edge.EdgeShard.create(str(partial), _config(dimension, token_dimension))
         with contextlib.closing(shard):
             count = self._write(shard, version, dimension, batches)
             with _unwritten(version):
@@ -143,6 +145,7 @@ class EdgeIndex:
         vector: Vectors,
         limit: int,
         languages: Mapping[str, float] = ALL_ENGLISH,
+        tokens: Vectors | None = None,
     ) -> list[Candidate]:
         opened = self._opened(version)
         near = vector.tolist()
@@ -167,10 +170,14 @@ class EdgeIndex:
                 requests[name] = edge.QueryRequest(
                     limit=2 * limit, query=queries[name], prefetches=both, with_payload=[points.CHUNK]
                 )
-        if points.SENTENCES in opened.vectors:
-            passages = [edge.Prefetch(limit=limit, query=queries[name]) for name in (points.DENSE, points.SPARSE)]
-            nearest = edge.Query.Nearest([near], using=points.SENTENCES)
-            requests[points.SENTENCES] = edge.QueryRequest(limit=2 * limit, query=nearest, prefetches=passages)
+        parts = {points.SENTENCES: [near] if points.SENTENCES in opened.vectors else []}
+        parts[points.TOKENS] = points.of_tokens(tokens, opened.vectors)
+        for name, several in parts.items():
+            if not several:
+                continue
+            passages = [edge.Prefetch(limit=limit, query=queries[channel]) for channel in (points.DENSE, points.SPARSE)]
+            nearest = edge.Query.Nearest(several, using=name)
+            requests[name] = edge.QueryRequest(limit=2 * limit, query=nearest, prefetches=passages)
         with _unreadable(version):
             found = opened.shard.query_batch(edge.QueryBatchRequest(list(requests.values())))
         return points.candidates(dict(zip(requests, found, strict=True)), version, self._sparse.shared(text, languages))
@@ -263,20 +270,27 @@ class EdgeIndex:
             ) from error
 
 
-def _config(dimension: int) -> edge.EdgeConfig:
+def _config(dimension: int, token_dimension: int) -> edge.EdgeConfig:
     near = edge.EdgeVectorParams(dimension, edge.Distance.Cosine)
-    several = edge.EdgeVectorParams(
-        dimension,
-        edge.Distance.Cosine,
-        multivector_config=edge.MultiVectorConfig(edge.MultiVectorComparator.MaxSim),
-        datatype=edge.VectorStorageDatatype.Float16,
-        # Only passages that a channel found are asked for their sentences, so there is no graph of these.
-        hnsw_config=edge.HnswIndexConfig(m=0, ef_construct=4, full_scan_threshold=10),
-    )
+    vectors = {points.DENSE: near, points.QUESTION: near, points.ANSWER: near}
+    vectors[points.SENTENCES] = _several(dimension, edge.Distance.Cosine)
+    if token_dimension:
+        vectors[points.TOKENS] = _several(token_dimension, edge.Distance.Dot)
     return edge.EdgeConfig(
-        vectors={points.DENSE: near, points.QUESTION: near, points.ANSWER: near, points.SENTENCES: several},
+        vectors=vectors,
         sparse_vectors={points.SPARSE: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)},
         wal_enabled=False,  # a version is written once; without the log, several processes may open it
+    )
+
+
+def _several(dimension: int, distance: edge.Distance) -> edge.EdgeVectorParams:
+    """Vectors of a passage's parts: only passages that a channel found are asked for them, so there is no graph."""
+    return edge.EdgeVectorParams(
+        dimension,
+        distance,
+        multivector_config=edge.MultiVectorConfig(edge.MultiVectorComparator.MaxSim),
+        datatype=edge.VectorStorageDatatype.Float16,
+        hnsw_config=edge.HnswIndexConfig(m=0, ef_construct=4, full_scan_threshold=10),
     )
 
 

@@ -246,10 +246,11 @@ class LosingIndex(MemoryIndex):
         vector: Vectors,
         limit: int,
         languages: Mapping[str, float] = ALL_ENGLISH,
+        tokens: Vectors | None = None,
     ) -> list[Candidate]:
         if version in self.lost:
             raise IndexUnavailable(f"{version} does not answer")
-        return super().search(version, text=text, vector=vector, limit=limit, languages=languages)
+        return super().search(version, text=text, vector=vector, limit=limit, languages=languages, tokens=tokens)
 
 
 def losing(tmp_path: Path, *lost: str) -> Services:

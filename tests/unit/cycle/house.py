@@ -65,9 +65,10 @@ class NotingIndex(MemoryIndex):
         vector: Vectors,
         limit: int,
         languages: Mapping[str, float] = ALL_ENGLISH,
+        tokens: Vectors | None = None,
     ) -> list[Candidate]:
         self.asked.append((version, text))
-        return super().search(version, text=text, vector=vector, limit=limit, languages=languages)
+        return super().search(version, text=text, vector=vector, limit=limit, languages=languages, tokens=tokens)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -77,9 +77,10 @@ class CountingIndex(MemoryIndex):
         vector: Vectors,
         limit: int,
         languages: Mapping[str, float] = ALL_ENGLISH,
+        tokens: Vectors | None = None,
     ) -> list[Candidate]:
         self.searches += 1
-        return super().search(version, text=text, vector=vector, limit=limit, languages=languages)
+        return super().search(version, text=text, vector=vector, limit=limit, languages=languages, tokens=tokens)
 
 
 @dataclass(frozen=True, kw_only=True)
