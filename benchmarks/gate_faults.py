@@ -85,6 +85,10 @@ class OtherSpace:
         return self._encoder.dimension
 
     @property
+    def token_dimension(self) -> int:
+        return self._encoder.token_dimension
+
+    @property
     def longest(self) -> int:
         return self._encoder.longest
 
@@ -93,6 +97,12 @@ class OtherSpace:
 
     def encode_documents(self, texts: Sequence[str]) -> Vectors:
         return self._encoder.encode_documents(texts)
+
+    def encode_documents_by_token(self, texts: Sequence[str]) -> tuple[Vectors, list[Vectors]]:
+        return self._encoder.encode_documents_by_token(texts)
+
+    def encode_queries_by_token(self, texts: Sequence[str]) -> tuple[Vectors, list[Vectors]]:
+        return self.encode_queries(texts), self._encoder.encode_queries_by_token(texts)[1]
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         rotated: Vectors = self._encoder.encode_queries(texts)[:, self._places] * self._signs

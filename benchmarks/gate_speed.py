@@ -115,6 +115,10 @@ class Timed:
         return self.below.dimension
 
     @property
+    def token_dimension(self) -> int:
+        return self.below.token_dimension
+
+    @property
     def longest(self) -> int:
         return self.below.longest
 
@@ -124,6 +128,13 @@ class Timed:
     def encode_documents(self, texts: Sequence[str]) -> Vectors:
         with self.clock("sentences"):
             return self.below.encode_documents(texts)
+
+    def encode_documents_by_token(self, texts: Sequence[str]) -> tuple[Vectors, list[Vectors]]:
+        with self.clock("sentences"):
+            return self.below.encode_documents_by_token(texts)
+
+    def encode_queries_by_token(self, texts: Sequence[str]) -> tuple[Vectors, list[Vectors]]:
+        return self.encode_queries(texts), self.below.encode_queries_by_token(texts)[1]
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         with self.clock("queries"):

@@ -31,7 +31,7 @@ from rag_flywheel.search.texts import searched_text, sentence_texts
 
 RULES = f"7|{screening.RULES}|{chunking.RULES}"
 """Changes whenever the same bytes could come to other chunks: caches and the digest of a version's inputs know it."""
-VECTORS = "4"
+VECTORS = "5"
 """Changes whenever the same chunks could come to other vectors: the digest of a version's inputs knows it."""
 EMBEDDED_AT_ONCE = 128
 _LIMITS = {"file_seconds", "file_memory_mb", "file_unpacked_mb"}
@@ -216,26 +216,23 @@ def entries(chunks: Sequence[Chunk], *, encoder: Encoder, titles: bool, on_step:
     """The chunks with their vectors, in batches. An encoder that remembers makes only the new ones."""
     for start in range(0, len(chunks), EMBEDDED_AT_ONCE):
         some = chunks[start : start + EMBEDDED_AT_ONCE]
-        vectors = encoder.encode_documents([_text(piece, titles=titles) for piece in some])
-        asked = [piece.question for piece in some if piece.question is not None]
-        questions = iter(encoder.encode_queries(asked))
-        yield [
-            Entry(
-                chunk=piece,
-                vector=vector,
-                question_vector=None if piece.question is None else next(questions),
-                sentences=sentences,
-            )
-            for piece, vector, sentences in zip(
-                some, vectors, _sentence_vectors(some, encoder, titles=titles), strict=True
-            )
-        ]
+        texts = [searched_text(piece, titles=titles) for piece in some if not piece.by_question]
+        passages = zip(*encoder.encode_documents_by_token(texts), strict=True)
+        asked = [piece for piece in some if piece.by_question]
+        # A known question's answer says more with the question that it answers.
+        answers = encoder.encode_documents([f"{piece.question}\n{piece.text}" for piece in asked])
+        questions = encoder.encode_queries([piece.question for piece in asked if piece.question is not None])
+        known = zip(answers, questions, strict=True)
+        batch = []
+        for piece, sentences in zip(some, _sentence_vectors(some, encoder, titles=titles), strict=True):
+            if piece.by_question:
+                vector, question = next(known)
+                batch.append(Entry(chunk=piece, vector=vector, question_vector=question))
+            else:
+                vector, tokens = next(passages)
+                batch.append(Entry(chunk=piece, vector=vector, sentences=sentences, tokens=tokens))
+        yield batch
         on_step(min(start + EMBEDDED_AT_ONCE, len(chunks)), len(chunks))
-
-
-def _text(piece: Chunk, *, titles: bool) -> str:
-    """What is embedded of a piece: a known question's answer says more with the question that it answers."""
-    return searched_text(piece, titles=titles) if piece.question is None else f"{piece.question}\n{piece.text}"
 
 
 def _sentence_vectors(some: Sequence[Chunk], encoder: Encoder, *, titles: bool) -> list[Vectors | None]:

@@ -87,7 +87,12 @@ def append(base: Base, signals: Sequence[Signal]) -> Rival:
     searched = [replace(piece, title="", text=f"{piece.title}\n{piece.text}") for piece in taught.values()]
     chunks = [piece for piece in searcher.index.chunks(searcher.version) if not piece.by_question]
     searcher.index.delete(APPENDED)
-    searcher.index.build(APPENDED, dimension=searcher.encoder.dimension, batches=_entries([*chunks, *searched], base))
+    searcher.index.build(
+        APPENDED,
+        dimension=searcher.encoder.dimension,
+        token_dimension=searcher.encoder.token_dimension,
+        batches=_entries([*chunks, *searched], base),
+    )
     extended = replace(searcher, version=APPENDED)
 
     def ask(question: str, vector: Vectors) -> Reply:
@@ -238,8 +243,9 @@ def _passage_of(signal: Signal, place: int) -> Chunk:
 def _entries(chunks: Sequence[Chunk], base: Base) -> Iterator[list[Entry]]:
     for start in range(0, len(chunks), EMBEDDED_AT_ONCE):
         some = chunks[start : start + EMBEDDED_AT_ONCE]
-        vectors = base.searcher.encoder.encode_documents([searched_text(piece, titles=base.titles) for piece in some])
-        yield [Entry(chunk=chunk, vector=vector) for chunk, vector in zip(some, vectors, strict=True)]
+        texts = [searched_text(piece, titles=base.titles) for piece in some]
+        embedded = zip(some, *base.searcher.encoder.encode_documents_by_token(texts), strict=True)
+        yield [Entry(chunk=chunk, vector=vector, tokens=tokens) for chunk, vector, tokens in embedded]
 
 
 def _context(passages: Sequence[Passage], base: Base) -> Vectors:

@@ -20,6 +20,7 @@ class ScoresReply(Body):
     dense: float | None
     sparse: float | None
     sentence: float | None
+    tokens: float | None
     question: float | None
     words: float | None
     answer: float | None

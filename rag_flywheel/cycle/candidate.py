@@ -245,6 +245,7 @@ def _write(version: VersionId, contents: _Contents, ground: Ground, encoder: Enc
     written = services.index.build(
         version,
         dimension=encoder.dimension,
+        token_dimension=encoder.token_dimension,
         batches=build.entries(
             chunks,
             encoder=encoder,

@@ -16,6 +16,7 @@ class Scores:
     dense: float | None = None  # cosine of query and passage
     sparse: float | None = None  # BM25
     sentence: float | None = None  # best cosine of query and a sentence of the passage
+    tokens: float | None = None  # mean over the query's tokens of the best product with one of the passage
     question: float | None = None  # cosine of query and known question
     words: float | None = None  # Dice coefficient of the terms of query and known question
     answer: float | None = None  # cosine of query and the known question together with its answer
@@ -62,7 +63,9 @@ class Admission:
     offered: float | None = None  # fit above which a corrected question is asked back for, where none is taken
 
 
-UNTUNED: Mapping[str, float] = MappingProxyType({"dense_margin": 7.0, "sparse_share": 6.0, "sentence_margin": 10.5})
+UNTUNED: Mapping[str, float] = MappingProxyType(
+    {"dense_margin": 7.0, "sparse_share": 6.0, "sentence_margin": 10.5, "token_margin": 20.0}
+)
 """The weights before a version has learned its own: those under which the answering passages of four public question
 sets are likeliest to be first (docs/measurements.md).
 """

@@ -26,6 +26,7 @@ class Entry:
     vector: Vectors  # (dimension,)
     question_vector: Vectors | None = None  # (dimension,)
     sentences: Vectors | None = None  # (sentences, dimension); None where there are none
+    tokens: Vectors | None = None  # (tokens, token dimension); None where there are none
 
     def __post_init__(self) -> None:
         if self.chunk.by_question != (self.question_vector is not None):
@@ -35,8 +36,10 @@ class Entry:
 class PassageIndex(Protocol):
     """Immutable index versions, and one alias, `live`, that names one of them."""
 
-    def build(self, version: VersionId, *, dimension: int, batches: Iterable[Sequence[Entry]]) -> int:
-        """Write a whole version and return its number of entries.
+    def build(
+        self, version: VersionId, *, dimension: int, batches: Iterable[Sequence[Entry]], token_dimension: int = 0
+    ) -> int:
+        """Write a whole version and return its number of entries; with 0 as `token_dimension` they have no tokens.
 
         The version appears in `versions` only when it is complete and durable; where `batches` raises, or the process
         dies, nothing of it is listed and `discard_partial` removes what is left. Raises ValueError if the version
@@ -67,6 +70,7 @@ class PassageIndex(Protocol):
         limit: int,
         groups: Groups,
         languages: Mapping[str, float] = ALL_ENGLISH,
+        tokens: Vectors | None = None,
     ) -> list[Candidate]:
         """The union of the best `limit` passages by dense cosine, the best `limit` by BM25, the best `limit` known
         questions by their cosine, and the best `limit` by the cosine of question and answer together, each with the
@@ -79,8 +83,9 @@ class PassageIndex(Protocol):
         nobody can tell what is for whom; it is `None` that finds all of it.
 
         `languages` are those of the version's passages, each with how likely the text is in it, relative to the
-        likeliest. Versions of older releases have no cosine of question and answer. Raises NotFound if the version does
-        not exist.
+        likeliest. `tokens` are the vectors of the query's tokens: with them passages carry the mean of each one's best
+        dot product, where the version holds any. Versions of older releases have no cosine of question and answer.
+        Raises NotFound if the version does not exist.
         """
 
     def chunks(self, version: VersionId) -> Iterator[Chunk]:

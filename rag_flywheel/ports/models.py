@@ -38,6 +38,18 @@ class Encoder(TokenCounter, Protocol):
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """(n, dimension), unit rows, for texts that search."""
 
+    @property
+    def token_dimension(self) -> int:
+        """Of the vectors of single tokens; 0 where the model gives none."""
+
+    def encode_documents_by_token(self, texts: Sequence[str]) -> tuple[Vectors, list[Vectors]]:
+        """What `encode_documents` gives, and for each text (tokens, token_dimension), unit rows, of the tokens that
+        tell something, for late interaction (Khattab and Zaharia, SIGIR 2020).
+        """
+
+    def encode_queries_by_token(self, texts: Sequence[str]) -> tuple[Vectors, list[Vectors]]:
+        """What `encode_queries` gives, and the tokens' vectors likewise, which may be shorter where they count less."""
+
 
 class Reranker(Protocol):
     """A tuned cross-encoder."""

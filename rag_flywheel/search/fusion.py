@@ -17,9 +17,10 @@ RRF = "reciprocal_rank_fusion"
 DENSE = "dense_margin"
 SPARSE = "sparse_share"
 SENTENCE = "sentence_margin"
+TOKENS = "token_margin"
 KNOWN = "known_question"
 RERANK = "rerank"
-FEATURES = (RRF, DENSE, SPARSE, SENTENCE, KNOWN, RERANK)
+FEATURES = (RRF, DENSE, SPARSE, SENTENCE, TOKENS, KNOWN, RERANK)
 
 
 def fuse(values: NDArray[np.float64], fusion: Mapping[str, float]) -> NDArray[np.float64]:
@@ -39,9 +40,10 @@ def features(found: Sequence[Scores]) -> NDArray[np.float64]:
     """What fusion weighs, for the passages of one query: (n, len(FEATURES)), each about 0..1.
 
     RRF over its greatest possible value; one less the distance to the query's best dense cosine; the share of its best
-    BM25 score; one less the distance to the best cosine of a sentence; the squared cosine of the nearest known
-    question, as a far one says nothing, 0 where there is none; the reranker's probability. An absent dense or
-    reranker's score counts as the lowest seen, an absent BM25 score as 0, and an absent sentence as the passage.
+    BM25 score; one less the distance to the best cosine of a sentence, and to the best mean over the query's tokens;
+    the squared cosine of the nearest known question, as a far one says nothing, 0 where there is none; the reranker's
+    probability. An absent score of dense, tokens or reranker counts as the lowest seen, an absent BM25 score as 0, and
+    an absent sentence as the passage.
     """
     if not found:
         return np.zeros((0, len(FEATURES)))
@@ -51,6 +53,7 @@ def features(found: Sequence[Scores]) -> NDArray[np.float64]:
         whole if scores.sentence is None else scores.sentence for scores, whole in zip(found, dense, strict=True)
     ]
     sentence = np.array(nearest)
+    tokens = _filled([scores.tokens for scores in found])
     rerank = _filled([scores.rerank for scores in found])
     fused = _reciprocal([scores.dense for scores in found]) + _reciprocal([scores.sparse for scores in found])
     return np.stack(
@@ -59,6 +62,7 @@ def features(found: Sequence[Scores]) -> NDArray[np.float64]:
             1.0 + dense - dense.max(),
             sparse / max(float(sparse.max()), 1e-9),
             1.0 + sentence - sentence.max(),
+            1.0 + tokens - tokens.max(),
             np.array([max(scores.known or 0.0, 0.0) ** 2 for scores in found]),
             1.0 / (1.0 + np.exp(-rerank)),
         ],

@@ -109,6 +109,7 @@ def search(query: str, vector: Vectors, *, searcher: Searcher) -> list[Candidate
     """
     if searcher.groups is not None and not searcher.grouped:
         return []  # nobody can tell what is for whom
+    encoder = searcher.encoder
     found = searcher.index.search(
         searcher.version,
         text=query,
@@ -116,6 +117,7 @@ def search(query: str, vector: Vectors, *, searcher: Searcher) -> list[Candidate
         limit=searcher.candidates,
         groups=searcher.groups,
         languages=likely(query, searcher.languages),
+        tokens=encoder.encode_queries_by_token([query])[1][0] if encoder.token_dimension else None,
     )
     return [candidate for candidate in found if candidate.chunk.is_for(searcher.groups)]  # whatever the store does
 

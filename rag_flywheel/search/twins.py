@@ -132,6 +132,7 @@ def _best(scores: Iterable[Scores]) -> Scores:
         dense=best(score.dense for score in of),
         sparse=best(score.sparse for score in of),
         sentence=best(score.sentence for score in of),
+        tokens=best(score.tokens for score in of),
         question=best(score.question for score in of),
         words=best(score.words for score in of),
         known=best(score.known for score in of),

@@ -11,7 +11,7 @@ from qdrant_client import QdrantClient
 from rag_flywheel.adapters.index.edge_index import EdgeIndex
 from rag_flywheel.adapters.index.qdrant_index import QdrantIndex
 from rag_flywheel.errors import NotFound
-from rag_flywheel.ports import Entry, PassageIndex
+from rag_flywheel.ports import Entry, PassageIndex, Vectors
 from tests.contract.entries import (
     CORRECTED,
     ENCODER,
@@ -163,6 +163,40 @@ def test_a_passage_that_was_found_tells_how_near_the_nearest_of_its_sentences_is
     }
     assert found["told"].sentence == pytest.approx(1.0, abs=1e-3)
     assert found["whole"].sentence == pytest.approx(float(whole.vector @ near), abs=1e-3)
+
+
+def test_a_passage_that_was_found_tells_how_near_its_tokens_are_to_those_of_the_query_on_average(
+    index: PassageIndex,
+) -> None:
+    asked = ENCODER.encode_queries(["pump", "beeps"])
+    entries = [
+        replace(passage(name, text), tokens=ENCODER.encode_documents(text.split()))
+        for name, text in (("all", "the pump beeps"), ("half", "the pump rests"))
+    ]
+    known = correction("c1", "Why does the pump beep")
+    index.build(V1, dimension=64, token_dimension=64, batches=[[*entries, known, passage("none", "the pump")]])
+    found = index.search(V1, text="pump", vector=asked[0], limit=5, tokens=asked)
+    told = {candidate.chunk.document_id: candidate.scores.tokens for candidate in found}
+    rest = float((asked[1] @ ENCODER.encode_documents(["the", "pump", "rests"]).T).max())
+    assert told["all"] == pytest.approx(1.0, abs=2e-3)
+    assert told["half"] == pytest.approx((1.0 + rest) / 2, abs=2e-3)
+    assert told["none"] is told["correction:c1"] is None
+
+
+@pytest.mark.parametrize("tokens", [None, np.zeros((0, 64), dtype=np.float32)])
+def test_tokens_tell_nothing_where_the_version_or_the_query_has_none(
+    index: PassageIndex, tokens: Vectors | None
+) -> None:
+    build(index)
+    vector = ENCODER.encode_queries(["pump"])[0]
+    assert all(found.scores.tokens is None for found in index.search(V1, text="pump", vector=vector, limit=5))
+    of_query = ENCODER.encode_queries(["pump"])
+    found = index.search(V1, text="pump", vector=vector, limit=5, tokens=of_query)
+    assert all(candidate.scores.tokens is None for candidate in found)
+    entry = replace(passage("pump", "the pump"), tokens=of_query)
+    index.build(V2, dimension=64, token_dimension=64, batches=[[entry]])
+    [alone] = index.search(V2, text="pump", vector=vector, limit=5, tokens=tokens)
+    assert alone.scores.tokens is None
 
 
 def test_a_passage_that_no_channel_found_is_not_found_by_its_sentences(index: PassageIndex) -> None:

@@ -18,8 +18,9 @@ class HashingEncoder:
     name = "hashing"
     longest = 256  # tokens, which are words and signs here
 
-    def __init__(self, dimension: int = 64) -> None:
+    def __init__(self, dimension: int = 64, *, by_token: bool = False) -> None:
         self.dimension = dimension
+        self.token_dimension = dimension if by_token else 0
         self.encoded = 0
 
     def encode_documents(self, texts: Sequence[str]) -> Vectors:
@@ -40,3 +41,13 @@ class HashingEncoder:
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         return self.encode_documents(texts)
+
+    def encode_documents_by_token(self, texts: Sequence[str]) -> tuple[Vectors, list[Vectors]]:
+        whole = self.encode_documents(texts)
+        self.encoded, before = 0, self.encoded
+        by_token = [self.encode_documents(text.split()) for text in texts]
+        self.encoded = before
+        return whole, by_token if self.token_dimension else [vectors[:0, :0] for vectors in by_token]
+
+    def encode_queries_by_token(self, texts: Sequence[str]) -> tuple[Vectors, list[Vectors]]:
+        return self.encode_documents_by_token(texts)

@@ -22,7 +22,9 @@ class MemoryIndex:
         self._partial: dict[VersionId, list[Entry]] = {}
         self._live: VersionId | None = None
 
-    def build(self, version: VersionId, *, dimension: int, batches: Iterable[Sequence[Entry]]) -> int:
+    def build(
+        self, version: VersionId, *, dimension: int, batches: Iterable[Sequence[Entry]], token_dimension: int = 0
+    ) -> int:
         if not re.fullmatch(r"[A-Za-z0-9._-]+", version) or version in self._versions or version in self._partial:
             raise ValueError(f"{version!r} cannot name a new version")
         entries = self._partial[version] = []
@@ -69,6 +71,7 @@ class MemoryIndex:
         limit: int,
         groups: Groups,
         languages: Mapping[str, float] = ALL_ENGLISH,
+        tokens: Vectors | None = None,
     ) -> list[Candidate]:
         entries = [entry for entry in self._entries(version) if entry.chunk.is_for(groups)]
         passages = [entry for entry in entries if not entry.chunk.by_question]
@@ -98,6 +101,12 @@ class MemoryIndex:
             for passage in passages
             if passage.chunk.chunk_id in dense or passage.chunk.chunk_id in sparse
         }
+        late = {
+            passage.chunk.chunk_id: float((tokens @ passage.tokens.T).max(axis=1).mean())
+            for passage in passages
+            if tokens is not None and len(tokens) and passage.tokens is not None and len(passage.tokens)
+            if passage.chunk.chunk_id in sentence
+        }
         ranked = [*dense, *(key for key in sparse if key not in dense), *sorted(both, key=lambda key: -both[key][0])]
         return [
             Candidate(
@@ -106,6 +115,7 @@ class MemoryIndex:
                     dense=dense.get(key),
                     sparse=sparse.get(key),
                     sentence=sentence.get(key),
+                    tokens=late.get(key),
                     question=both[key][0] if key in both else None,
                     answer=both[key][1] if key in both else None,
                     words=None if (asked := chunks[key].question) is None else _dice(text, asked),

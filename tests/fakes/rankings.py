@@ -31,6 +31,7 @@ class ScriptedIndex(PassageIndex):
         limit: int,
         groups: Groups,
         languages: Mapping[str, float] = ALL_ENGLISH,
+        tokens: Vectors | None = None,
     ) -> list[Candidate]:
         if version != "v1":
             raise NotFound(f"no version {version}")

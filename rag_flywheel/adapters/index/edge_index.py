@@ -68,14 +68,16 @@ class EdgeIndex:
         with on_disk(folder):
             folder.mkdir(parents=True, exist_ok=True)
 
-    def build(self, version: VersionId, *, dimension: int, batches: Iterable[Sequence[Entry]]) -> int:
+    def build(
+        self, version: VersionId, *, dimension: int, batches: Iterable[Sequence[Entry]], token_dimension: int = 0
+    ) -> int:
         points.check_version(version)
         target = self._folder / version
         partial = target.with_name(target.name + PARTIAL)
         if target.exists() or partial.exists():
             raise ValueError(f"version {version} exists already, or its unfinished build does: choose another name")
         try:
-            count = self._built(partial, version, dimension, batches)
+            count = self._built(partial, version, (dimension, token_dimension), batches)
             partial.rename(target)
         except BaseException:
             _remove(partial)  # and with it what it took of the disk
@@ -143,6 +145,7 @@ class EdgeIndex:
         limit: int,
         groups: Groups,
         languages: Mapping[str, float] = ALL_ENGLISH,
+        tokens: Vectors | None = None,
     ) -> list[Candidate]:
         opened = self._opened(version)
         wanted = _reach(groups)
@@ -171,14 +174,16 @@ class EdgeIndex:
                 requests[name] = edge.QueryRequest(
                     limit=2 * limit, query=queries[name], prefetches=both, filter=wanted, with_payload=[points.CHUNK]
                 )
-        if points.SENTENCES in opened.vectors:
-            passages = [
-                edge.Prefetch(limit=limit, query=queries[name], filter=wanted) for name in (points.DENSE, points.SPARSE)
-            ]
-            nearest = edge.Query.Nearest([near], using=points.SENTENCES)
-            requests[points.SENTENCES] = edge.QueryRequest(
-                limit=2 * limit, query=nearest, prefetches=passages, filter=wanted
-            )
+        parts = {points.SENTENCES: [near] if points.SENTENCES in opened.vectors else []}
+        parts[points.TOKENS] = points.of_tokens(tokens, opened.vectors)
+        for name, several in parts.items():
+            if several:
+                passages = [
+                    edge.Prefetch(limit=limit, query=queries[channel], filter=wanted)
+                    for channel in (points.DENSE, points.SPARSE)
+                ]
+                nearest = edge.Query.Nearest(several, using=name)
+                requests[name] = edge.QueryRequest(limit=2 * limit, query=nearest, prefetches=passages, filter=wanted)
         with _unreadable(version):
             found = opened.shard.query_batch(edge.QueryBatchRequest(list(requests.values())))
         return points.candidates(dict(zip(requests, found, strict=True)), version, self._sparse.shared(text, languages))
@@ -191,15 +196,17 @@ class EdgeIndex:
         with self._guard:
             self._shards.clear()
 
-    def _built(self, folder: Path, version: VersionId, dimension: int, batches: Iterable[Sequence[Entry]]) -> int:
-        """Fill the folder, and return the number of entries, which are on the disk."""
+    def _built(
+        self, folder: Path, version: VersionId, dimensions: tuple[int, int], batches: Iterable[Sequence[Entry]]
+    ) -> int:
+        """Fill the folder, and return the number of entries, which are on the disk. `dimensions`: of vectors, of tokens."""
         with on_disk(self._folder):
             self._check_room()
             folder.mkdir()
             with _unwritten(version):
-                shard = edge.EdgeShard.create(str(folder), _config(dimension))
+                shard = edge.EdgeShard.create(str(folder), _config(*dimensions))
             with contextlib.closing(shard):
-                count = self._write(shard, version, dimension, batches)
+                count = self._write(shard, version, dimensions[0], batches)
                 self._check_room(_allocated(folder))  # what is optimised is written anew
                 with _unwritten(version):
                     shard.optimize()
@@ -295,18 +302,14 @@ class EdgeIndex:
             ) from error
 
 
-def _config(dimension: int) -> edge.EdgeConfig:
+def _config(dimension: int, token_dimension: int) -> edge.EdgeConfig:
     near = edge.EdgeVectorParams(dimension, edge.Distance.Cosine)
-    several = edge.EdgeVectorParams(
-        dimension,
-        edge.Distance.Cosine,
-        multivector_config=edge.MultiVectorConfig(edge.MultiVectorComparator.MaxSim),
-        datatype=edge.VectorStorageDatatype.Float16,
-        # Only passages that a channel found are asked for their sentences, so there is no graph of these.
-        hnsw_config=edge.HnswIndexConfig(m=0, ef_construct=4, full_scan_threshold=10),
-    )
+    vectors = {points.DENSE: near, points.QUESTION: near, points.ANSWER: near}
+    vectors[points.SENTENCES] = _several(dimension, edge.Distance.Cosine)
+    if token_dimension:
+        vectors[points.TOKENS] = _several(token_dimension, edge.Distance.Dot)
     return edge.EdgeConfig(
-        vectors={points.DENSE: near, points.QUESTION: near, points.ANSWER: near, points.SENTENCES: several},
+        vectors=vectors,
         sparse_vectors={points.SPARSE: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)},
         wal_enabled=False,  # a version is written once; without the log, several processes may open it
     )
@@ -319,6 +322,17 @@ def _reach(groups: Groups) -> edge.Filter:
         for some in (reach.within, reach.without)
     )
     return edge.Filter(must=[*within], must_not=[*without])
+
+
+def _several(dimension: int, distance: edge.Distance) -> edge.EdgeVectorParams:
+    """Vectors of a passage's parts: only passages that a channel found are asked for them, so there is no graph."""
+    return edge.EdgeVectorParams(
+        dimension,
+        distance,
+        multivector_config=edge.MultiVectorConfig(edge.MultiVectorComparator.MaxSim),
+        datatype=edge.VectorStorageDatatype.Float16,
+        hnsw_config=edge.HnswIndexConfig(m=0, ef_construct=4, full_scan_threshold=10),
+    )
 
 
 def _vectors(folder: Path) -> frozenset[str]:

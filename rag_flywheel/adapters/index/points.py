@@ -1,9 +1,9 @@
 """What the two Qdrant adapters share: names of versions, points, and three channels to one list of candidates.
 
-A point has only the vectors that its kind is searched by: `dense`, `sentences` and `bm25` for a passage, `question`
-and `answer` for a known question, which leads to a correction or to the passage that was confirmed to answer it. So no
-channel can return the other kind, neither the graphs nor the document frequencies of BM25 mix the two, and a search
-needs no filter for that. Sentences are no channel: they tell more of what the others found.
+A point has only the vectors that its kind is searched by: `dense`, `sentences`, `tokens` and `bm25` for a passage,
+`question` and `answer` for a known question, which leads to a correction or to the passage that was confirmed to
+answer it. So no channel can return the other kind, neither the graphs nor the document frequencies of BM25 mix the two,
+and a search needs no filter for that. Sentences and tokens are no channels: they tell more of what the others found.
 
 Who may find a point stands in its payload, indexed, and every part of a search is filtered by it in the store.
 """
@@ -11,7 +11,7 @@ Who may find a point stands in its payload, indexed, and every part of a search 
 import math
 import re
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
 
@@ -20,13 +20,14 @@ from pydantic import BeforeValidator, TypeAdapter, ValidationError
 from rag_flywheel.domain import OPERATORS, Candidate, Chunk, Groups, Scores, VersionId
 from rag_flywheel.domain.groups import own
 from rag_flywheel.errors import AliasMoved, Damaged, VersionInUse
-from rag_flywheel.ports import Entry
+from rag_flywheel.ports import Entry, Vectors
 
 DENSE = "dense"
 SPARSE = "bm25"
 QUESTION = "question"
 ANSWER = "answer"  # of a known question together with its answer
 SENTENCES = "sentences"  # of a passage; the nearest of them counts, for passages that a channel found
+TOKENS = "tokens"  # of a passage, likewise: for each token of the query the nearest counts
 KIND = "kind"  # payload: PASSAGE or KNOWN, indexed
 PASSAGE = "passage"
 KNOWN = "known question"
@@ -109,7 +110,13 @@ def dense_vectors(entry: Entry, *, dimension: int) -> dict[str, list[float] | li
     if entry.question_vector is not None:
         return {QUESTION: entry.question_vector.tolist(), ANSWER: entry.vector.tolist()}
     whole = entry.vector.tolist()
-    return {DENSE: whole, SENTENCES: [whole] if entry.sentences is None else entry.sentences.tolist()}
+    tokens = {} if entry.tokens is None or not len(entry.tokens) else {TOKENS: entry.tokens.tolist()}
+    return {DENSE: whole, SENTENCES: [whole] if entry.sentences is None else entry.sentences.tolist()} | tokens
+
+
+def of_tokens(tokens: Vectors | None, stored: Container[str]) -> list[list[float]]:
+    """What asks for the mean of each token's best dot product: empty where there are no tokens, or none are stored."""
+    return [] if tokens is None or not len(tokens) or TOKENS not in stored else (tokens / len(tokens)).tolist()
 
 
 def payload(chunk: Chunk) -> dict[str, str | list[str]]:
@@ -178,6 +185,7 @@ def candidates(
                 dense=by.get(DENSE),
                 sparse=by.get(SPARSE),
                 sentence=by.get(SENTENCES),
+                tokens=by.get(TOKENS),
                 question=by.get(QUESTION),
                 answer=by.get(ANSWER),
                 words=None if (question := chunks[key].question) is None else shared_words(question),

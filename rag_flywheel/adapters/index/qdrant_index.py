@@ -63,28 +63,24 @@ class QdrantIndex:
         self._guard = threading.Lock()  # of _names; held for a moment only
         self._names: LRUCache[VersionId, frozenset[str]] = LRUCache(100)
 
-    def build(self, version: VersionId, *, dimension: int, batches: Iterable[Sequence[Entry]]) -> int:
+    def build(
+        self, version: VersionId, *, dimension: int, batches: Iterable[Sequence[Entry]], token_dimension: int = 0
+    ) -> int:
         points.check_version(version)
         collection = self._prefix + version
         with _translated(version):
             if self._client.collection_exists(collection):
                 raise ValueError(f"version {version} exists already, or its unfinished build does: choose another name")
             near = models.VectorParams(size=dimension, distance=models.Distance.COSINE)
-            several = models.VectorParams(
-                size=dimension,
-                distance=models.Distance.COSINE,
-                multivector_config=models.MultiVectorConfig(comparator=models.MultiVectorComparator.MAX_SIM),
-                datatype=models.Datatype.FLOAT16,
-                # Only passages that a channel found are asked for their sentences, so there is no graph of these.
-                hnsw_config=models.HnswConfigDiff(m=0),
-            )
+            tokens = {points.TOKENS: _several(token_dimension, models.Distance.DOT)} if token_dimension else {}
             self._client.create_collection(
                 collection,
                 vectors_config={
                     points.DENSE: near,
                     points.QUESTION: near,
                     points.ANSWER: near,
-                    points.SENTENCES: several,
+                    points.SENTENCES: _several(dimension, models.Distance.COSINE),
+                    **tokens,
                 },
                 sparse_vectors_config={points.SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)},
                 on_disk_payload=True,
@@ -149,6 +145,7 @@ class QdrantIndex:
         limit: int,
         groups: Groups,
         languages: Mapping[str, float] = ALL_ENGLISH,
+        tokens: Vectors | None = None,
     ) -> list[Candidate]:
         wanted = _reach(groups)
         words = self._sparse.query(text, languages)
@@ -174,17 +171,20 @@ class QdrantIndex:
                 requests[name] = models.QueryRequest(
                     query=near, using=name, limit=2 * limit, prefetch=both, filter=wanted, with_payload=[points.CHUNK]
                 )
-        if points.SENTENCES in vectors:
-            requests[points.SENTENCES] = models.QueryRequest(
-                query=[near],
-                using=points.SENTENCES,
-                limit=2 * limit,
-                prefetch=[
-                    models.Prefetch(query=queries[name], using=name, limit=limit, filter=wanted)
-                    for name in (points.DENSE, points.SPARSE)
-                ],
-                filter=wanted,
-            )
+        parts = {points.SENTENCES: [near] if points.SENTENCES in vectors else []}
+        parts[points.TOKENS] = points.of_tokens(tokens, vectors)
+        for name, several in parts.items():
+            if several:
+                requests[name] = models.QueryRequest(
+                    query=several,
+                    using=name,
+                    limit=2 * limit,
+                    prefetch=[
+                        models.Prefetch(query=queries[channel], using=channel, limit=limit, filter=wanted)
+                        for channel in (points.DENSE, points.SPARSE)
+                    ],
+                    filter=wanted,
+                )
         with _translated(version):
             found = self._client.query_batch_points(self._complete(version), list(requests.values()))
         channels = {name: response.points for name, response in zip(requests, found, strict=True)}
@@ -272,6 +272,17 @@ class QdrantIndex:
     def _aliases(self) -> dict[str, str]:
         with _translated():
             return {alias.alias_name: alias.collection_name for alias in self._client.get_aliases().aliases}
+
+
+def _several(dimension: int, distance: models.Distance) -> models.VectorParams:
+    """Vectors of a passage's parts: only passages that a channel found are asked for them, so there is no graph."""
+    return models.VectorParams(
+        size=dimension,
+        distance=distance,
+        multivector_config=models.MultiVectorConfig(comparator=models.MultiVectorComparator.MAX_SIM),
+        datatype=models.Datatype.FLOAT16,
+        hnsw_config=models.HnswConfigDiff(m=0),
+    )
 
 
 def _create(alias: str, collection: str) -> models.CreateAliasOperation:

@@ -26,7 +26,7 @@ class CachedEncoder:
         self._below = below
         self._model = model
         self._cache = cache
-        self._lately: LRUCache[str, Vectors] = LRUCache(LATELY)
+        self._lately: LRUCache[str, tuple[Vectors, Vectors]] = LRUCache(LATELY)
         self._guard = threading.Lock()
 
     @property
@@ -40,17 +40,25 @@ class CachedEncoder:
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return self._below.count_tokens(texts)
 
+    @property
+    def token_dimension(self) -> int:
+        return self._below.token_dimension
+
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        return self.encode_queries_by_token(texts)[0]
+
+    def encode_queries_by_token(self, texts: Sequence[str]) -> tuple[Vectors, list[Vectors]]:
         if len(texts) > LATELY:
-            return self._below.encode_queries(texts)
+            return self._below.encode_queries_by_token(texts)
         with self._guard:
             found = {text: self._lately[text] for text in texts if text in self._lately}
         missing = list(dict.fromkeys(text for text in texts if text not in found))
         if missing:
-            found |= dict(zip(missing, self._below.encode_queries(missing), strict=True))
+            made = zip(*self._below.encode_queries_by_token(missing), strict=True)
+            found |= dict(zip(missing, made, strict=True))
         with self._guard:
             self._lately.update((text, found[text]) for text in texts)
-        return np.stack([found[text] for text in texts]) if texts else np.zeros((0, self.dimension), dtype=np.float32)
+        return self._stacked([found[text][0] for text in texts]), [found[text][1] for text in texts]
 
     def encode_documents(self, texts: Sequence[str]) -> Vectors:
         keys = [self._key(text) for text in texts]
@@ -60,7 +68,30 @@ class CachedEncoder:
             made = dict(zip(missing, self._below.encode_documents(list(missing.values())), strict=True))
             self._cache.put({key: vector.tobytes() for key, vector in made.items()})
             vectors |= made
-        return np.stack([vectors[key] for key in keys]) if keys else np.zeros((0, self.dimension), dtype=np.float32)
+        return self._stacked([vectors[key] for key in keys])
+
+    def encode_documents_by_token(self, texts: Sequence[str]) -> tuple[Vectors, list[Vectors]]:
+        keys = [self._key(text) for text in texts]
+        stored = self._cache.get([*keys, *map(_of_tokens, keys)])
+        missing = {
+            key: text for key, text in zip(keys, texts, strict=True) if not {key, _of_tokens(key)} <= set(stored)
+        }
+        if missing:
+            made = self._below.encode_documents_by_token(list(missing.values()))
+            for key, whole, tokens in zip(missing, *made, strict=True):
+                stored |= {key: whole.tobytes(), _of_tokens(key): tokens.astype(np.float16).tobytes()}
+            self._cache.put({name: stored[name] for key in missing for name in (key, _of_tokens(key))})
+        by_token = [np.frombuffer(stored[_of_tokens(key)], dtype=np.float16).astype(np.float32) for key in keys]
+        shape = (-1, self.token_dimension) if self.token_dimension else (0, 0)
+        whole = self._stacked([np.frombuffer(stored[key], dtype=np.float32) for key in keys])
+        return whole, [tokens.reshape(shape) for tokens in by_token]
+
+    def _stacked(self, vectors: Sequence[Vectors]) -> Vectors:
+        return np.stack(vectors) if vectors else np.zeros((0, self.dimension), dtype=np.float32)
 
     def _key(self, text: str) -> str:
         return "vector:" + hashlib.sha256(f"{self._model}\0{text}".encode()).hexdigest()
+
+
+def _of_tokens(key: str) -> str:
+    return f"tokens of {key}"

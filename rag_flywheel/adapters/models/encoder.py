@@ -49,7 +49,12 @@ class _Model(Protocol):
     @property
     def dimension(self) -> int: ...
 
+    @property
+    def token_dimension(self) -> int: ...
+
     def embed(self, texts: Sequence[str], *, batch: int) -> Vectors: ...
+
+    def embed_by_token(self, texts: Sequence[str], *, batch: int) -> tuple[Vectors, list[Vectors]]: ...
 
     def tokenizer(self) -> tuple[str, int]: ...
 
@@ -70,8 +75,19 @@ class SentenceEncoder:
     def dimension(self) -> int:
         return self._model().dimension
 
+    @property
+    def token_dimension(self) -> int:
+        return self._model().token_dimension
+
     def encode_documents(self, texts: Sequence[str]) -> Vectors:
         return self._encode([self._document_prefix + text for text in texts])
+
+    def encode_documents_by_token(self, texts: Sequence[str]) -> tuple[Vectors, list[Vectors]]:
+        whole, by_token = self._encode_by_token([self._document_prefix + text for text in texts])
+        return whole, [tokens / np.maximum(np.linalg.norm(tokens, axis=1, keepdims=True), 1e-9) for tokens in by_token]
+
+    def encode_queries_by_token(self, texts: Sequence[str]) -> tuple[Vectors, list[Vectors]]:
+        return self._encode_by_token([self._query_prefix + text for text in texts])
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         return self._encode([self._query_prefix + text for text in texts])
@@ -89,7 +105,7 @@ class SentenceEncoder:
         if self._counting is None:
             from tokenizers import Tokenizer
 
-            found = _stored_tokenizer(Path(model_path(self.name))) or self._model().tokenizer()
+            found = stored_tokenizer(Path(model_path(self.name))) or self._model().tokenizer()
             tokenizer, longest = Tokenizer.from_str(found[0]), found[1]
             tokenizer.no_truncation()
             tokenizer.no_padding()
@@ -101,6 +117,9 @@ class SentenceEncoder:
             return np.zeros((0, self.dimension), dtype=np.float32)
         return self._model().embed(texts, batch=self._batch)
 
+    def _encode_by_token(self, texts: list[str]) -> tuple[Vectors, list[Vectors]]:
+        return self._model().embed_by_token(texts, batch=self._batch) if texts else (self._encode([]), [])
+
     def _model(self) -> _Model:
         with self._lock:
             if self._loaded is None:
@@ -109,7 +128,11 @@ class SentenceEncoder:
 
 
 class _SentenceTransformer:
-    """A model of sentence-transformers as a `_Model`."""
+    """A model of sentence-transformers as a `_Model`. It gives no vectors of tokens: what those of any model are worth,
+    and which layer's and directions, nobody has measured.
+    """
+
+    token_dimension = 0
 
     def __init__(self, model: Any) -> None:
         self._model = model
@@ -124,6 +147,9 @@ class _SentenceTransformer:
         )
         return np.asarray(vectors, dtype=np.float32)
 
+    def embed_by_token(self, texts: Sequence[str], *, batch: int) -> tuple[Vectors, list[Vectors]]:
+        return self.embed(texts, batch=batch), [np.zeros((0, 0), dtype=np.float32) for _ in texts]
+
     def tokenizer(self) -> tuple[str, int]:
         return self._model.tokenizer.backend_tokenizer.to_str(), int(self._model.max_seq_length)
 
@@ -131,7 +157,7 @@ class _SentenceTransformer:
 def _load(name: str) -> _Model:
     if bundled(name):
         folder = Path(model_path(name))
-        tokenizer = _stored_tokenizer(folder)
+        tokenizer = stored_tokenizer(folder)
         assert tokenizer is not None
         return BundledModel(folder / "model.safetensors", *tokenizer)
     return _from_sentence_transformers(name)
@@ -150,7 +176,7 @@ def _from_sentence_transformers(name: str) -> _SentenceTransformer:
         ) from error
 
 
-def _stored_tokenizer(folder: Path) -> tuple[str, int] | None:
+def stored_tokenizer(folder: Path) -> tuple[str, int] | None:
     """A model's tokenizer as JSON, and the tokens that it takes, from its folder: its weights take seconds to load."""
     tokenizer, settings = folder / "tokenizer.json", folder / "sentence_bert_config.json"
     if not tokenizer.is_file() or not settings.is_file():

@@ -24,6 +24,32 @@ def test_a_document_is_embedded_once_and_its_vector_stays_the_same(cache: Sqlite
     assert np.array_equal(first, HashingEncoder().encode_documents(["one", "two", "one"]))
 
 
+def test_tokens_are_embedded_once_with_their_text_and_rounded_alike_from_the_first_time_on(cache: SqliteCache) -> None:
+    below = HashingEncoder(by_token=True)
+    encoder = CachedEncoder(below, model="m", cache=cache)
+    whole, first = encoder.encode_documents_by_token(["a pump", "two"])
+    again = encoder.encode_documents_by_token(["two", "a pump"])[1]
+    assert below.encoded == 2
+    assert [tokens.shape for tokens in first] == [(2, 64), (1, 64)]
+    assert all(np.array_equal(tokens, other) for tokens, other in zip(first, reversed(again), strict=True))
+    assert np.array_equal(encoder.encode_documents(["a pump", "two"]), whole)
+    assert below.encoded == 2
+
+
+def test_the_tokens_of_a_query_come_with_its_vector(cache: SqliteCache) -> None:
+    below = HashingEncoder(by_token=True)
+    encoder = CachedEncoder(below, model="m", cache=cache)
+    encoder.encode_queries(["why me"])
+    [tokens] = encoder.encode_queries_by_token(["why me"])[1]
+    assert (tokens.shape, below.encoded) == ((2, 64), 1)
+
+
+def test_of_a_model_without_tokens_none_are_kept(cache: SqliteCache) -> None:
+    encoder = CachedEncoder(HashingEncoder(), model="m", cache=cache)
+    for _ in range(2):
+        assert [tokens.size for tokens in encoder.encode_documents_by_token(["a pump", ""])[1]] == [0, 0]
+
+
 def test_another_model_has_vectors_of_its_own(cache: SqliteCache) -> None:
     below = HashingEncoder()
     for model in ("m", "n"):

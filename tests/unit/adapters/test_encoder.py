@@ -64,9 +64,23 @@ def test_what_means_the_same_is_nearer_than_what_does_not(bundled: SentenceEncod
     assert query @ same > query @ other + 0.2
 
 
+def test_tokens_that_tell_something_have_vectors_that_keep_the_words_apart(bundled: SentenceEncoder) -> None:
+    texts = ["The valve of the boiler, closed.", "Lemons are sour.", "of the", ""]
+    whole, by_token = bundled.encode_documents_by_token(texts)
+    assert np.array_equal(whole, bundled.encode_documents(texts))
+    assert [len(tokens) for tokens in by_token] == [3, 3, 4, 2]  # without such tokens every one counts, [CLS] too
+    lengths = np.linalg.norm(np.concatenate(by_token), axis=1)
+    assert lengths == pytest.approx(np.ones(len(lengths)), abs=1e-5)
+    [asked] = bundled.encode_queries_by_token(["Which valve is closed?"])[1]
+    near, far = ((asked @ tokens.T).max(axis=1).mean() for tokens in by_token[:2])
+    assert len(asked) == 2
+    assert near > far + 0.2
+
+
 def test_no_texts_give_no_rows(bundled: SentenceEncoder) -> None:
     assert bundled.encode_documents([]).shape == (0, 384)
     assert bundled.encode_queries([]).shape == (0, 384)
+    assert bundled.encode_documents_by_token([])[1] == bundled.encode_queries_by_token([])[1] == []
 
 
 def test_each_kind_of_text_gets_its_own_prefix(bundled: SentenceEncoder) -> None:
@@ -124,3 +138,4 @@ def test_a_model_without_a_tokenizer_of_its_own_in_its_folder_is_loaded_to_count
     bare = SentenceEncoder(str(folder), batch=1, query_prefix="", document_prefix="")
     assert bare.count_tokens(["one two three"]) == [3]
     assert bare.longest > 100
+    assert (bare.token_dimension, bare.encode_queries_by_token(["one"])[1][0].size) == (0, 0)

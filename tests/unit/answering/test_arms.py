@@ -248,10 +248,13 @@ class LosingIndex(MemoryIndex):
         limit: int,
         groups: Groups,
         languages: Mapping[str, float] = ALL_ENGLISH,
+        tokens: Vectors | None = None,
     ) -> list[Candidate]:
         if version in self.lost:
             raise IndexUnavailable(f"{version} does not answer")
-        return super().search(version, text=text, vector=vector, limit=limit, groups=groups, languages=languages)
+        return super().search(
+            version, text=text, vector=vector, limit=limit, groups=groups, languages=languages, tokens=tokens
+        )
 
 
 def losing(tmp_path: Path, *lost: str) -> Services:

@@ -115,7 +115,7 @@ class Remembering:
     """An encoder that remembers which queries it was asked."""
 
     def __init__(self, below: Encoder, asked: list[str]) -> None:
-        self.name, self.dimension = below.name, below.dimension
+        self.name, self.dimension, self.token_dimension = below.name, below.dimension, below.token_dimension
         self.encode_documents = below.encode_documents
         self._below, self._asked = below, asked
 

@@ -19,7 +19,7 @@ from rag_flywheel.domain import (
     VersionState,
 )
 from rag_flywheel.errors import Damaged, NotFound
-from rag_flywheel.search.fusion import DENSE, FEATURES, KNOWN, RERANK, RRF, SENTENCE, SPARSE
+from rag_flywheel.search.fusion import DENSE, FEATURES, KNOWN, RERANK, RRF, SENTENCE, SPARSE, TOKENS
 from rag_flywheel.services import Services
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.rankings import MemoryRerankers
@@ -97,6 +97,7 @@ def test_of_an_older_version_without_learned_weights_reciprocal_rank_fusion_is_t
             DENSE: 0.0,
             SPARSE: 0.0,
             SENTENCE: 0.0,
+            TOKENS: 0.0,
             KNOWN: 0.0,
             RERANK: 0.0,
         }

@@ -84,9 +84,12 @@ class CountingIndex(MemoryIndex):
         limit: int,
         groups: Groups,
         languages: Mapping[str, float] = ALL_ENGLISH,
+        tokens: Vectors | None = None,
     ) -> list[Candidate]:
         self.searches += 1
-        return super().search(version, text=text, vector=vector, limit=limit, groups=groups, languages=languages)
+        return super().search(
+            version, text=text, vector=vector, limit=limit, groups=groups, languages=languages, tokens=tokens
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ import pytest
 from ingest.learning.fusion import Example, examples, fit, learn
 from ingest.learning.pairs import Lesson
 from rag_flywheel.domain import UNTUNED, Scores
-from rag_flywheel.search.fusion import DENSE, FEATURES, KNOWN, RERANK, RRF, SENTENCE, SPARSE, features
+from rag_flywheel.search.fusion import DENSE, FEATURES, KNOWN, RERANK, RRF, SENTENCE, SPARSE, TOKENS, features
 from tests.fakes.samples import chunk, confirmed_chunk, passage
 
 CHANNELS = [FEATURES.index(name) for name in (RRF, DENSE, SPARSE)]
@@ -61,7 +61,9 @@ def test_the_size_of_a_feature_does_not_matter() -> None:
     """A penalty on raw weights would hold back a channel whose scores lie close together. RRF has no untuned weight."""
     known = [example(number, knows=DENSE) for number in range(30)]
     close = [
-        Example(cluster=asked.cluster, weight=1.0, values=asked.values * [0.1, 1, 1, 1, 1, 1], relevant=asked.relevant)
+        Example(
+            cluster=asked.cluster, weight=1.0, values=asked.values * [0.1, 1, 1, 1, 1, 1, 1], relevant=asked.relevant
+        )
         for asked in known
     ]
     assert fit(close, CHANNELS)[RRF] == pytest.approx(10 * fit(known, CHANNELS)[RRF], rel=0.02)
@@ -91,7 +93,7 @@ def test_weights_are_left_out_where_they_are_no_better_on_questions_not_learned_
 
 def test_more_proof_can_be_asked_for_than_there_is() -> None:
     known = [example(number, knows=DENSE) for number in range(30)]
-    assert set(learn(known, without=(RERANK,), baseline={}, errors=0.0)[0]) == {RRF, DENSE, SPARSE, SENTENCE}
+    assert set(learn(known, without=(RERANK,), baseline={}, errors=0.0)[0]) == {RRF, DENSE, SPARSE, SENTENCE, TOKENS}
     assert learn(known, without=(RERANK,), baseline={}, errors=50.0)[0] == {}
 
 

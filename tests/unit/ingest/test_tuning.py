@@ -12,7 +12,7 @@ from ingest.learning.pairs import Lesson, Lessons
 from ingest.learning.tuning import CAUTION, RerankerTraining, Tuned, learn
 from rag_flywheel.config import Reranker as RerankerSettings
 from rag_flywheel.domain import Admission, Candidate, DocumentId, Evidence, LearnedRanking, Scores, VersionId
-from rag_flywheel.search.fusion import DENSE, RERANK, RRF, SENTENCE, SPARSE
+from rag_flywheel.search.fusion import DENSE, RERANK, RRF, SENTENCE, SPARSE, TOKENS
 from rag_flywheel.search.retrieval import retrieve
 from rag_flywheel.search.versions import Searcher
 from tests.fakes.encoder import HashingEncoder
@@ -260,7 +260,7 @@ def test_questions_made_from_the_corpus_teach_no_ranking() -> None:
 def test_fusion_is_learned_where_a_channel_knows_more_and_ranks_new_questions_better() -> None:
     tuned = learned_from(script(MANY, dense_knows))
     fusion = tuned.attempts[0].fusion
-    assert set(fusion) == {RRF, DENSE, SPARSE, SENTENCE}
+    assert set(fusion) == {RRF, DENSE, SPARSE, SENTENCE, TOKENS}
     assert fusion[DENSE] > abs(fusion[SPARSE])
     new = script(MANY, dense_knows, seed=4)
     before, after = reciprocal_ranks(new, LearnedRanking()), reciprocal_ranks(new, tuned.attempts[0])
@@ -323,7 +323,7 @@ def test_without_a_base_the_weights_alone_are_learned() -> None:
     store = MemoryRerankers(says_right)
     settings = SETTINGS.model_copy(update={"base": ""})
     tuned = learned_from(script(MANY, dense_knows), training(store, settings=settings))
-    assert set(tuned.attempts[0].fusion) == {RRF, DENSE, SPARSE, SENTENCE}
+    assert set(tuned.attempts[0].fusion) == {RRF, DENSE, SPARSE, SENTENCE, TOKENS}
     assert (tuned.attempts[0].reranker, store.runs) == (None, 0)
 
 

@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag_flywheel.domain import UNTUNED, Scores
-from rag_flywheel.search.fusion import DENSE, FEATURES, RERANK, RRF, SENTENCE, SPARSE, features, fuse
+from rag_flywheel.search.fusion import DENSE, FEATURES, RERANK, RRF, SENTENCE, SPARSE, TOKENS, features, fuse
 
 COSINES = st.none() | st.floats(-1, 1)
 BM25 = st.none() | st.floats(0, 100)
 LOGITS = st.none() | st.floats(-30, 30)
-SCORES = st.builds(Scores, dense=COSINES, sparse=BM25, sentence=COSINES, rerank=LOGITS)
+SCORES = st.builds(Scores, dense=COSINES, sparse=BM25, sentence=COSINES, tokens=COSINES, rerank=LOGITS)
 
 
 def test_reciprocal_rank_fusion_is_the_papers_over_its_greatest_value() -> None:
@@ -39,6 +39,13 @@ def test_the_sentence_counts_by_its_distance_to_the_best_one() -> None:
     assert made[:, FEATURES.index(SENTENCE)] == pytest.approx([0.7, 1.0, 0.9])
 
 
+def test_tokens_count_by_the_distance_to_the_best_and_for_nothing_where_a_version_has_none() -> None:
+    made = features([Scores(dense=0.9, tokens=0.4), Scores(dense=0.6, tokens=0.7), Scores(sparse=8.0)])
+    assert made[:, FEATURES.index(TOKENS)] == pytest.approx([0.7, 1.0, 0.7])  # absent: the lowest seen
+    without = features([Scores(dense=0.9), Scores(dense=0.6)])
+    assert without[:, FEATURES.index(TOKENS)] == pytest.approx([1.0, 1.0])
+
+
 def test_untuned_weights_are_of_features() -> None:
     assert set(UNTUNED) <= set(FEATURES)
     first, second = features([Scores(dense=0.5, sentence=0.6), Scores(dense=0.6, sentence=0.5)])
@@ -56,7 +63,7 @@ def test_features_are_finite_and_in_their_ranges(scores: list[Scores]) -> None:
     made = features(scores)
     assert made.shape == (len(scores), len(FEATURES))
     assert np.isfinite(made).all()
-    for name, least in ((RRF, 0.0), (DENSE, -1.0), (SPARSE, 0.0), (SENTENCE, -1.0), (RERANK, 0.0)):
+    for name, least in ((RRF, 0.0), (DENSE, -1.0), (SPARSE, 0.0), (SENTENCE, -1.0), (TOKENS, -1.0), (RERANK, 0.0)):
         column = made[:, FEATURES.index(name)]
         assert column.min() >= least - 1e-9, name
         assert column.max() <= 1.0 + 1e-9, name
@@ -80,12 +87,12 @@ def test_fused_scores_are_probabilities(scores: list[Scores], fusion: dict[str, 
 
 
 def test_fusion_is_the_softmax_of_the_weighted_sum() -> None:
-    values = np.array([[0.5, 1.0, 0.25, 0.0, 0.0, 0.75], [0.0, 1.0, 1.0, 0.0, 0.0, 0.0]])
+    values = np.array([[0.5, 1.0, 0.25, 0.0, 0.0, 0.0, 0.75], [0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]])
     odds = np.exp([2 * 0.5 - 1 * 0.25, -1.0])
     assert fuse(values, {RRF: 2.0, SPARSE: -1.0}) == pytest.approx(odds / odds.sum())
 
 
 def test_great_weights_tell_apart_what_is_nearly_alike() -> None:
-    values = np.array([[1.0, 0.90, 0.0, 0.0, 0.0, 0.0], [1.0, 0.95, 0.0, 0.0, 0.0, 0.0]])
+    values = np.array([[1.0, 0.90, 0.0, 0.0, 0.0, 0.0, 0.0], [1.0, 0.95, 0.0, 0.0, 0.0, 0.0, 0.0]])
     low, high = fuse(values, {RRF: 500.0, DENSE: 9.0})
     assert low < high

@@ -10,7 +10,7 @@ from rag_flywheel.config import Retrieval
 from rag_flywheel.domain import Chunk, LearnedRanking, Passage, VersionId
 from rag_flywheel.errors import NotFound
 from rag_flywheel.ports import Entry
-from rag_flywheel.search.fusion import RERANK
+from rag_flywheel.search.fusion import RERANK, TOKENS
 from rag_flywheel.search.retrieval import retrieve
 from rag_flywheel.search.texts import searched_text
 from rag_flywheel.search.versions import open_version
@@ -44,6 +44,20 @@ def test_a_searcher_finds_in_its_own_version_whatever_the_alias_names() -> None:
     index.delete(VersionId("v1"))
     with pytest.raises(NotFound):
         retrieve("manual", searcher=searching)
+
+
+def test_passages_are_ranked_by_their_tokens_too_where_the_version_learned_so() -> None:
+    index, encoder = MemoryIndex(), HashingEncoder(by_token=True)
+    texts = ["the pump beeps", "pump and filter and hose and valve and lamp and beeps"]
+    chunks = [chunk(f"d{at}", text) for at, text in enumerate(texts)]
+    embedded = zip(chunks, *encoder.encode_documents_by_token(texts), strict=True)
+    entries = [Entry(chunk=piece, vector=vector, tokens=tokens) for piece, vector, tokens in embedded]
+    index.build(VersionId("v1"), dimension=64, token_dimension=64, batches=[entries])
+    told = manifest("v1", learned=LearnedRanking(fusion={TOKENS: 1.0}))
+    searching = open_version(told, index=index, encoders=lambda settings: encoder, rerankers=MemoryRerankers())
+    for query, first in (("pump beeps the", "d0"), ("hose beeps", "d1")):
+        [best, _] = retrieve(query, searcher=searching)
+        assert (best.chunk.document_id, best.scores.tokens) == (first, pytest.approx(1.0))
 
 
 def test_a_searcher_has_the_settings_that_its_version_was_built_with() -> None:
