@@ -175,7 +175,7 @@ def test_a_passage_that_was_found_tells_how_near_its_tokens_are_to_those_of_the_
     ]
     known = correction("c1", "Why does the pump beep")
     index.build(V1, dimension=64, token_dimension=64, batches=[[*entries, known, passage("none", "the pump")]])
-    found = index.search(V1, text="pump", vector=asked[0], limit=5, tokens=asked)
+    found = index.search(V1, text="pump", vector=asked[0], limit=5, groups=None, tokens=asked)
     told = {candidate.chunk.document_id: candidate.scores.tokens for candidate in found}
     rest = float((asked[1] @ ENCODER.encode_documents(["the", "pump", "rests"]).T).max())
     assert told["all"] == pytest.approx(1.0, abs=2e-3)
@@ -189,13 +189,15 @@ def test_tokens_tell_nothing_where_the_version_or_the_query_has_none(
 ) -> None:
     build(index)
     vector = ENCODER.encode_queries(["pump"])[0]
-    assert all(found.scores.tokens is None for found in index.search(V1, text="pump", vector=vector, limit=5))
+    assert all(
+        found.scores.tokens is None for found in index.search(V1, text="pump", vector=vector, limit=5, groups=None)
+    )
     of_query = ENCODER.encode_queries(["pump"])
-    found = index.search(V1, text="pump", vector=vector, limit=5, tokens=of_query)
+    found = index.search(V1, text="pump", vector=vector, limit=5, groups=None, tokens=of_query)
     assert all(candidate.scores.tokens is None for candidate in found)
     entry = replace(passage("pump", "the pump"), tokens=of_query)
     index.build(V2, dimension=64, token_dimension=64, batches=[[entry]])
-    [alone] = index.search(V2, text="pump", vector=vector, limit=5, tokens=tokens)
+    [alone] = index.search(V2, text="pump", vector=vector, limit=5, groups=None, tokens=tokens)
     assert alone.scores.tokens is None
 
 

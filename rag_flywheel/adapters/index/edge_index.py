@@ -22,7 +22,6 @@ What qdrant-edge-py 0.9 was found to do, and what follows for us:
 import contextlib
 import json
 import os
-import shutil
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ import qdrant_edge as edge
 from cachetools import LRUCache
 from filelock import FileLock, Timeout
 
-from rag_flywheel.adapters.index import points
+from rag_flywheel.adapters.index import folders, points
 from rag_flywheel.adapters.index.sparse import Sparse
 from rag_flywheel.domain import Candidate, Chunk, Groups, VersionId
 from rag_flywheel.errors import Damaged, DiskUnavailable, FlywheelError, IndexUnavailable, NotFound, check_room, on_disk
@@ -80,9 +79,9 @@ class EdgeIndex:
             count = self._built(partial, version, (dimension, token_dimension), batches)
             partial.rename(target)
         except BaseException:
-            _remove(partial)  # and with it what it took of the disk
+            folders.remove(partial)  # and with it what it took of the disk
             raise
-        _sync(self._folder)
+        folders.sync(self._folder)
         return count
 
     def versions(self) -> list[VersionId]:
@@ -93,7 +92,7 @@ class EdgeIndex:
     def discard_partial(self) -> list[str]:
         left = sorted(path for path in self._folder.iterdir() if path.suffix in (PARTIAL, DELETED) and path.is_dir())
         for path in left:
-            _remove(path)
+            folders.remove(path)
         return [path.name for path in left]
 
     def live(self) -> VersionId | None:
@@ -120,7 +119,7 @@ class EdgeIndex:
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(self._folder / ALIAS)
-            _sync(self._folder)
+            folders.sync(self._folder)
 
     def delete(self, version: VersionId) -> None:
         if not points.is_version(version):
@@ -129,12 +128,12 @@ class EdgeIndex:
         removed = folder.with_name(folder.name + DELETED)
         with self._alias_lock():
             points.check_unused(version, live=self.live())
-            _remove(removed)
+            folders.remove(removed)
             with contextlib.suppress(FileNotFoundError):
                 folder.rename(removed)
-            _sync(self._folder)
+            folders.sync(self._folder)
         self._forget(version)
-        _remove(removed)
+        folders.remove(removed)
 
     def search(
         self,
@@ -199,7 +198,9 @@ class EdgeIndex:
     def _built(
         self, folder: Path, version: VersionId, dimensions: tuple[int, int], batches: Iterable[Sequence[Entry]]
     ) -> int:
-        """Fill the folder, and return the number of entries, which are on the disk. `dimensions`: of vectors, of tokens."""
+        """Fill the folder, and return the number of entries, which are on the disk then. `dimensions`: of vectors, of
+        tokens.
+        """
         with on_disk(self._folder):
             self._check_room()
             folder.mkdir()
@@ -207,13 +208,13 @@ class EdgeIndex:
                 shard = edge.EdgeShard.create(str(folder), _config(*dimensions))
             with contextlib.closing(shard):
                 count = self._write(shard, version, dimensions[0], batches)
-                self._check_room(_allocated(folder))  # what is optimised is written anew
+                self._check_room(folders.allocated(folder))  # what is optimised is written anew
                 with _unwritten(version):
                     shard.optimize()
                     shard.flush()
                     stored = shard.info().points_count
             points.check_count(version, entries=count, stored=stored)
-            _sync_tree(folder)
+            folders.sync_tree(folder)
         return count
 
     def _check_room(self, needed: int = 0) -> None:
@@ -377,30 +378,3 @@ def _translated(kind: type[FlywheelError], message: str) -> Iterator[None]:
         if type(error) is not Exception:
             raise
         raise kind(f"{message} (Qdrant Edge: {error})") from error
-
-
-def _allocated(folder: Path) -> int:
-    """Bytes that the folder's files take on the disk, holes not counted."""
-    return sum(512 * path.stat().st_blocks for path in folder.rglob("*") if path.is_file())
-
-
-def _remove(folder: Path) -> None:
-    """Remove a folder that another process may be removing too."""
-    with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(folder)
-
-
-def _sync_tree(folder: Path) -> None:
-    for path, _, files in os.walk(folder, topdown=False):
-        for name in files:
-            _sync(Path(path, name))
-        _sync(Path(path))
-
-
-def _sync(path: Path) -> None:
-    """Make a file's bytes, or a folder's names, survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
