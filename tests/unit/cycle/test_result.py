@@ -5,7 +5,17 @@ from pathlib import Path
 from ingest.build import Alike, RemovedFrom
 from ingest.reading.raw import Removal, Skipped
 from rag_flywheel.cycle.result import CycleDecision, CycleResult
-from rag_flywheel.domain import Counts, DocumentId, Fate, Followed, Guardrail, ItemKind, Suspicion, VersionId
+from rag_flywheel.domain import (
+    Counts,
+    DocumentId,
+    Fate,
+    Followed,
+    Guardrail,
+    ItemKind,
+    Readership,
+    Suspicion,
+    VersionId,
+)
 from tests.fakes.samples import span
 
 
@@ -16,6 +26,7 @@ def test_a_result_is_shown_with_the_keys_that_scripts_read() -> None:
         reasons=("better",),
         report=Path("reports/v1/report.html"),
         counts=Counts(documents=1, passages=2, corrections=3, superseded=4, skipped=5),
+        readers=Readership(open=1, groups={"hr": 2}),
         aside=(
             Suspicion(
                 kind=ItemKind.DOCUMENT,
@@ -48,6 +59,7 @@ def test_a_result_is_shown_with_the_keys_that_scripts_read() -> None:
         "reasons": ["better"],
         "report": "reports/v1/report.html",
         "counts": {"documents": 1, "passages": 2, "corrections": 3, "superseded": 4, "skipped": 5},
+        "readers": {"open": 1, "groups": {"hr": 2}},
         "aside": [
             {
                 "id": result.aside[0].aside_id,
@@ -84,6 +96,7 @@ def test_what_there_is_not_is_null() -> None:
         "reasons": ["nothing has changed"],
         "report": None,
         "counts": None,
+        "readers": None,
         "aside": [],
         "skipped": [],
         "removed": [],
