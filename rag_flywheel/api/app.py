@@ -89,4 +89,5 @@ def _failures() -> dict[int | str, dict[str, Any]]:
     every: dict[int | str, dict[str, Any]] = {
         status: {"description": HTTPStatus(status).phrase, "content": meant} for status in (*STATUSES, *AT_THE_ENTRANCE)
     }
-    return every | {422: {"model": Failure}}
+    every[422] = {"model": Failure}
+    return every
