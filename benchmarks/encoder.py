@@ -9,8 +9,9 @@ of its own tells how long each takes to start. Usage:
 
 FOLDER holds documents; texts of 600 characters are taken from them in turn. `--export` writes the graph that
 rag_flywheel/adapters/models/bundled.py runs, and wants the packages onnx and onnxscript, which nothing else here does.
-`--project` writes the directions that it keeps of the vectors of tokens, by the texts of the folders, each alike. The
-ones that come with the project are of docs-owasp, docs-restic, pii-dev and poison-msmarco of ../shared/data.
+`--project` writes the directions that it keeps of the vectors of tokens, by texts of the folders, each folder alike.
+Those that come with the project are of another draw of such texts: 200 each of docs-owasp, docs-restic, pii-dev and
+poison-msmarco of ../shared/data, every token alike.
 """
 
 import argparse
@@ -232,10 +233,18 @@ def _texts(folder: Path, count: int) -> list[str]:
     texts: list[str] = []
     for path in sorted(file for file in folder.rglob("*") if file.suffix in {".md", ".rst", ".txt", ".html", ".jsonl"}):
         text = path.read_text(encoding="utf-8", errors="replace")
+        if path.suffix == ".jsonl":
+            text = "\n".join(said for line in text.splitlines() for said in _said(json.loads(line)))
         texts += [text[at : at + CHARACTERS] for at in range(0, len(text), CHARACTERS)]
     if not texts:
         raise SystemExit(f"{folder}: no documents (.md, .rst, .txt, .html, .jsonl)")
     return texts[:count]
+
+
+def _said(row: dict[str, Any]) -> list[str]:
+    """The texts of a row of a data set: short ones are names."""
+    parts = [part for value in row.values() for part in (value if isinstance(value, list) else [value])]
+    return [part for part in parts if isinstance(part, str) and len(part) > 40]
 
 
 def _flags() -> str:

@@ -35,7 +35,9 @@ GROUPS, ONLY, UNLESS = "groups", "only", "unless"  # payload: as the chunk's, in
 ALL = "*"  # in the place of no group; none is named so
 INDEXED = (KIND, GROUPS, ONLY, UNLESS)
 CHUNK = "chunk"  # payload: the whole chunk as JSON
-AT_ONCE = 256  # points in a request: with 1,024 dimensions about 6 MB, of the 32 that a server takes
+AT_ONCE = 256  # points in a request
+NUMBERS_AT_ONCE = 1_000_000  # of their vectors: about 20 MB, of the 32 that a server takes
+TOKENS_ASKED = 64  # of a query: a longer one seldom asks for more, and each is compared with all of a passage
 
 _NAME = re.compile(r"[A-Za-z0-9._]+(-[A-Za-z0-9._]+)*")
 _RESERVED = re.compile(r"\.{1,2}|live|live\..*|.*\.(partial|deleted)")
@@ -116,7 +118,8 @@ def dense_vectors(entry: Entry, *, dimension: int) -> dict[str, list[float] | li
 
 def of_tokens(tokens: Vectors | None, stored: Container[str]) -> list[list[float]]:
     """What asks for the mean of each token's best dot product: empty where there are no tokens, or none are stored."""
-    return [] if tokens is None or not len(tokens) or TOKENS not in stored else (tokens / len(tokens)).tolist()
+    asked = () if tokens is None or TOKENS not in stored else tokens[:TOKENS_ASKED]
+    return [(token / len(asked)).tolist() for token in asked]
 
 
 def payload(chunk: Chunk) -> dict[str, str | list[str]]:
@@ -158,10 +161,17 @@ def chunk_of(stored: Mapping[str, Any] | None, version: VersionId) -> Chunk:
 
 
 def pieces(batches: Iterable[Sequence[Entry]]) -> Iterator[Sequence[Entry]]:
-    """The batches, cut so that none is longer than AT_ONCE."""
+    """The batches, cut: none has more than AT_ONCE entries, and only a single entry has more than NUMBERS_AT_ONCE."""
     for batch in batches:
-        for start in range(0, len(batch), AT_ONCE):
-            yield batch[start : start + AT_ONCE]
+        start = numbers = 0
+        for at, entry in enumerate(batch):
+            size = sum(part.size for part in (entry.vector, entry.sentences, entry.tokens) if part is not None)
+            if at > start and (at - start == AT_ONCE or numbers + size > NUMBERS_AT_ONCE):
+                yield batch[start:at]
+                start, numbers = at, 0
+            numbers += size
+        if batch:
+            yield batch[start:]
 
 
 def candidates(

@@ -1,11 +1,23 @@
-"""Chunks as points hold them."""
+"""Chunks as points hold them, and how many are written at a time."""
 
 import json
 
+import numpy as np
 import pytest
 
-from rag_flywheel.adapters.index.points import CHUNK, chunk_of, payload
+from rag_flywheel.adapters.index.points import (
+    AT_ONCE,
+    CHUNK,
+    NUMBERS_AT_ONCE,
+    TOKENS,
+    TOKENS_ASKED,
+    chunk_of,
+    of_tokens,
+    payload,
+    pieces,
+)
 from rag_flywheel.domain import Chunk, ChunkId, DocumentId, Evidence, VersionId
+from rag_flywheel.ports import Entry
 
 SPAN = Evidence(document_id=DocumentId("d"), start=0, end=3)
 ROWS = Chunk(
@@ -29,3 +41,15 @@ def test_a_chunk_is_read_that_a_version_before_holds_with_one_stretch_of_repeate
     assert chunk_of(stored, VersionId("v1")) == ROWS
     old = json.dumps(json.loads(stored[CHUNK]) | {"repeated": repeated})
     assert chunk_of({CHUNK: old}, VersionId("v1")).repeated == ((SPAN,) if repeated else ())
+
+
+@pytest.mark.parametrize(("numbers", "most"), [(1, AT_ONCE), (NUMBERS_AT_ONCE // 10, 10), (NUMBERS_AT_ONCE + 1, 1)])
+def test_a_request_has_no_more_entries_or_numbers_than_a_server_takes(numbers: int, most: int) -> None:
+    entry = Entry(chunk=ROWS, vector=np.zeros(0, np.float32), tokens=np.zeros((numbers, 1), np.float32))
+    sizes = [len(piece) for piece in pieces([[entry] * (2 * most + 1), [], [entry]])]
+    assert sizes == [most, most, 1, 1]
+
+
+def test_of_a_very_long_query_the_first_tokens_are_compared() -> None:
+    asked = of_tokens(np.ones((5 * TOKENS_ASKED, 3), np.float32), {TOKENS})
+    assert (len(asked), sum(map(sum, asked))) == (TOKENS_ASKED, pytest.approx(3.0))
