@@ -469,14 +469,21 @@ def test_what_takes_long_is_done_before_the_ledger_is_held(kept: Services, monke
     search = kept.index.search
 
     def slow(
-        version: VersionId, *, text: str, vector: Vectors, limit: int, groups: Groups, languages: Mapping[str, float]
+        version: VersionId,
+        *,
+        text: str,
+        vector: Vectors,
+        limit: int,
+        groups: Groups,
+        languages: Mapping[str, float],
+        tokens: Vectors | None,
     ) -> list[Candidate]:
         other = threading.Thread(
             target=lambda: written.append(kept.ledger.remember("other", digest="", reply={}, at=NOON)), daemon=True
         )
         other.start()
         other.join(2)
-        return search(version, text=text, vector=vector, limit=limit, groups=groups, languages=languages)
+        return search(version, text=text, vector=vector, limit=limit, groups=groups, languages=languages, tokens=tokens)
 
     monkeypatch.setattr(kept.index, "search", slow)
     assert keyed(http, "/corrections", body)[0] == 202
