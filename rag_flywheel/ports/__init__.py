@@ -17,11 +17,12 @@ from rag_flywheel.ports.ledger import (
     Outbox,
     Replies,
     Rollouts,
+    Sessions,
     Versions,
 )
 from rag_flywheel.ports.models import Encoder, Generator, Pair, Rephraser, Reranker, RerankerStore, TokenCounter
 from rag_flywheel.ports.privacy import PLACEHOLDER, Redacted, Redactor
-from rag_flywheel.ports.web import Webhooks
+from rag_flywheel.ports.web import IdentityProvider, Webhooks
 
 __all__ = [
     "ALL_ENGLISH",
@@ -36,6 +37,7 @@ __all__ = [
     "Erasure",
     "Generator",
     "GoldenCases",
+    "IdentityProvider",
     "Keys",
     "Ledger",
     "Operations",
@@ -49,6 +51,7 @@ __all__ = [
     "Reranker",
     "RerankerStore",
     "Rollouts",
+    "Sessions",
     "TokenCounter",
     "Vectors",
     "Versions",

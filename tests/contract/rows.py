@@ -37,6 +37,7 @@ from rag_flywheel.domain import (
     Review,
     Role,
     Scores,
+    Session,
     Shown,
     Stage,
     Suspicion,
@@ -230,4 +231,14 @@ def a_key() -> AccessKey:
         tenant=None,
         created=NOON,
         at=NOON,
+    )
+
+
+def a_session(digest: str = "5e", *, user: str = "a1") -> Session:
+    return Session(
+        digest=digest,
+        name="https://id.example.org|ada",
+        roles=frozenset({Role.ASKER, Role.REVIEWER}),
+        pseudonym=user,
+        opened=NOON,
     )
