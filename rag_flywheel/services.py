@@ -11,6 +11,7 @@ from rag_flywheel.ports import (
     Cache,
     Encoder,
     Generator,
+    IdentityProvider,
     Ledger,
     PassageIndex,
     Redactor,
@@ -37,6 +38,7 @@ class Services:
     document_redactor: Callable[[Source], Redactor]  # of what a source holds
     cache: Cache
     webhooks: Webhooks
+    provider: IdentityProvider | None  # where one is configured
     now: Callable[[], datetime]
     new_id: Callable[[], str]
 

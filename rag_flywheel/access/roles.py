@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 
 from rag_flywheel.domain import Role
 
-EVERYBODY = frozenset({"GET /health"})
-"""Answered without asking who asks: for what watches over the server."""
+EVERYBODY = frozenset({"GET /health", "GET /login", "GET /login/callback", "POST /logout"})
+"""Answered without asking who asks: for what watches over the server, and for who is about to say so."""
 
 _TABLE = """
 route                                       asker  reviewer  operator  admin
@@ -22,6 +22,7 @@ GET /interactions/{interaction_id}/explain  x      x         x         x
 POST /v1/chat/completions                   x      x         x         x
 GET /v1/models                              x      x         x         x
 GET /v1/models/{model}                      x      x         x         x
+GET /me                                     x      x         x         x
 GET /openapi.json                           x      x         x         x
 GET /docs                                   x      x         x         x
 GET /redoc                                  x      x         x         x

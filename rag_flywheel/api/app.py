@@ -9,19 +9,32 @@ import anyio
 from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 
-from rag_flywheel.api import aside, chat, corrections, deployment, explain, golden, keys, openai, operation, versions
+from rag_flywheel.api import (
+    aside,
+    chat,
+    corrections,
+    deployment,
+    explain,
+    golden,
+    keys,
+    openai,
+    operation,
+    signing_in,
+    versions,
+)
 from rag_flywheel.api.doorstep import Doorstep, security_headers
 from rag_flywheel.api.entrance import BodyLimit, FromPages
 from rag_flywheel.api.failures import CompletionFailure, answer_failures
 from rag_flywheel.api.guard import ASKING_AT_ONCE, Guard, refuse_unguarded
 from rag_flywheel.api.models import Failure
+from rag_flywheel.api.peer import Behind
 from rag_flywheel.api.state import make_state
 from rag_flywheel.domain import Person
 from rag_flywheel.services import Services
 
 STATUSES = (401, 403, 404, 409, 422, 500, 503)
 """Of the errors of `errors`."""
-OURS = (chat, explain, corrections, aside, golden, versions, deployment, keys, operation)
+OURS = (chat, explain, corrections, aside, golden, versions, deployment, keys, signing_in, operation)
 
 
 def create_app(services: Services, *, local: Person | None = None) -> FastAPI:
@@ -45,7 +58,12 @@ def create_app(services: Services, *, local: Person | None = None) -> FastAPI:
     )
     config = services.config
     app.state.flywheel = make_state(services)
-    app.state.guard = Guard(services=services, local=local, lookups=anyio.CapacityLimiter(ASKING_AT_ONCE))
+    app.state.guard = Guard(
+        services=services,
+        local=local,
+        lookups=anyio.CapacityLimiter(ASKING_AT_ONCE),
+        provider=anyio.CapacityLimiter(ASKING_AT_ONCE),
+    )
     answer_failures(app)
     app.add_middleware(BodyLimit, most=config.api.body_mb * 1_000_000)
     if local is None:
@@ -53,6 +71,7 @@ def create_app(services: Services, *, local: Person | None = None) -> FastAPI:
     if config.api.cors_origins:
         app.add_middleware(FromPages, origins=config.api.cors_origins)
     security_headers(app)
+    app.add_middleware(Behind, proxies=config.access.proxies)
     failures: dict[int | str, dict[str, Any]] = {status: {"model": Failure} for status in STATUSES}
     for doors in OURS:
         app.include_router(doors.routes, responses=failures)

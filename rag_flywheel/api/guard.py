@@ -10,13 +10,17 @@ import anyio.to_thread
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
-from rag_flywheel.access import keys, roles, who
+from rag_flywheel.access import keys, proxied, roles, sessions, tokens, who
+from rag_flywheel.api.doorstep import is_foreign
+from rag_flywheel.api.peer import is_https, peer_of
+from rag_flywheel.config import Access
 from rag_flywheel.domain import Person
 from rag_flywheel.services import Services
 
 PASSED_ON = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 """Headers by which a proxy says that the request is not from where the connection is."""
 ASKING_AT_ONCE = 8  # requests whose sender is being looked up, beside the threads that answer
+_SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,20 +30,34 @@ class Guard:
     services: Services
     local: Person | None
     lookups: anyio.CapacityLimiter
+    provider: anyio.CapacityLimiter  # for what may wait for the identity provider, which holds up nobody else
 
     async def admitted(self, request: Request, route: str) -> Person:
         """Who sends it. Raises NotSignedIn, and NotAllowed."""
-        person = self.local or await self._identified(_caller(request))
+        person = self.local or await self._identified(request, _caller(request))
         who.admit(person, route)
         return person
 
-    async def _identified(self, caller: who.Caller) -> Person:
+    async def _identified(self, request: Request, caller: who.Caller) -> Person:
+        """By what is said on purpose first: a key or a token, then a session, then what a proxy says."""
         services, settings = self.services, self.services.config.access
-        if not who.has_key(caller):  # no waiting: who hangs up meanwhile has asked all the same
-            return who.anonymous(caller, settings=settings)
-        assert caller.bearer is not None
-        look = functools.partial(keys.holder, caller.bearer, ledger=services.ledger, now=services.now())
-        return await anyio.to_thread.run_sync(look, limiter=self.lookups)
+        if who.has_key(caller):
+            assert caller.bearer is not None
+            look = functools.partial(keys.holder, caller.bearer, ledger=services.ledger, now=services.now())
+            return await anyio.to_thread.run_sync(look, limiter=self.lookups)
+        if who.has_token(caller, settings=settings):
+            assert caller.bearer is not None
+            read = functools.partial(_of_token, caller.bearer, services)
+            return await anyio.to_thread.run_sync(read, limiter=self.provider)
+        if caller.session is not None:
+            find = functools.partial(
+                sessions.holder, caller.session, settings=settings, ledger=services.ledger, now=services.now()
+            )
+            found = await anyio.to_thread.run_sync(find, limiter=self.lookups)
+            if found is not None:
+                return found
+        # No waiting from here on: who hangs up meanwhile has asked all the same.
+        return _of_proxy(request, settings) or who.anonymous(caller, settings=settings)
 
 
 class GuardedRoute(APIRoute):
@@ -78,4 +96,31 @@ def _caller(request: Request) -> who.Caller:
         address=None if request.client is None else request.client.host,
         forwarded=any(name in request.headers for name in PASSED_ON),
         bearer=credentials.strip() if scheme.lower() == "bearer" and credentials.strip() else None,
+        session=request.cookies.get(session_cookie(https=is_https(request))) if _of_ours(request) else None,
     )
+
+
+def session_cookie(*, https: bool) -> str:
+    """The name of the cookie of who has signed in. With `__Host-` no other host can have set it (RFC 6265bis)."""
+    return "__Host-rag-session" if https else "rag-session"
+
+
+def _of_ours(request: Request) -> bool:
+    """Whether a page of ours sent it, or it changes nothing: what a browser adds by itself counts only then."""
+    return request.method in _SAFE or not is_foreign(request.headers)
+
+
+def _of_token(text: str, services: Services) -> Person:
+    assert services.provider is not None
+    settings = services.config.access.oidc
+    return tokens.bearer(services.provider.signed(text), settings=settings, now=services.now())
+
+
+def _of_proxy(request: Request, settings: Access) -> Person | None:
+    if not settings.proxies or not proxied.is_trusted(peer_of(request), settings=settings) or not _of_ours(request):
+        return None
+    users, groups = (
+        [value for name, value in request.headers.raw if name == header.lower().encode()]
+        for header in (settings.proxy_user, settings.proxy_groups)
+    )
+    return proxied.person(users, groups, settings=settings)

@@ -9,7 +9,7 @@ from rag_flywheel import config
 from rag_flywheel.adapters.web.webhooks import HttpWebhooks
 from rag_flywheel.answering.extractive import Extractive
 from rag_flywheel.domain import Chunk, DocumentId, LearnedRanking, VersionId
-from rag_flywheel.ports import Encoder, Entry, Generator, Ledger, PassageIndex
+from rag_flywheel.ports import Encoder, Entry, Generator, IdentityProvider, Ledger, PassageIndex
 from rag_flywheel.rollout.promotion import act_of, promote
 from rag_flywheel.services import Services
 from tests.fakes.encoder import HashingEncoder
@@ -31,7 +31,12 @@ HANDBOOK = {
 
 
 def services(
-    folder: Path, *, text: str = "", ledger: Ledger | None = None, generator: Generator | None = None
+    folder: Path,
+    *,
+    text: str = "",
+    ledger: Ledger | None = None,
+    generator: Generator | None = None,
+    provider: IdentityProvider | None = None,
 ) -> Services:
     """Services over empty fakes, with the settings `text`. Their clock starts at noon, and goes on when it is read."""
     file = folder / "config.yaml"
@@ -51,6 +56,7 @@ def services(
         document_redactor=lambda source: FakeRedactor(),
         cache=MemoryCache(),
         webhooks=HttpWebhooks([], secret=""),
+        provider=provider,
         now=lambda: NOON + timedelta(seconds=next(seconds)),
         new_id=lambda: f"id{next(numbers)}",
     )
