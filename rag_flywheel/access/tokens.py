@@ -7,7 +7,7 @@ Access tokens are taken as RFC 9068 says, and as providers that are older than i
 import hmac
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 from rag_flywheel.config import Oidc
 from rag_flywheel.domain import Person, Signed
@@ -35,7 +35,8 @@ def identified(signed: Signed, *, nonce: str, settings: Oidc, now: datetime) -> 
     claims, client = signed.claims, settings.client_id
     audience, party = _audience(claims), claims.get("azp")
     ours = client in audience and (party == client if party is not None else len(audience) == 1)
-    asked = isinstance(claims.get("nonce"), str) and hmac.compare_digest(claims["nonce"].encode(), nonce.encode())
+    told = str(claims.get("nonce")).encode(errors="replace")
+    asked = hmac.compare_digest(told, nonce.encode())
     if signed.kind not in _PLAIN or not ours or not asked:
         raise NotSignedIn(WRONG)
     return _person(claims, settings=settings, now=now)
@@ -72,14 +73,12 @@ def _is_time(claims: Mapping[str, Any], leeway: float, now: datetime) -> bool:
     """Whether it holds now: it says until when, and is neither from the future nor for it."""
     moment = now.timestamp()
     expires, starts, issued = (claims.get(name) for name in ("exp", "nbf", "iat"))
-    if not _is_instant(expires) or any(value is not None and not _is_instant(value) for value in (starts, issued)):
-        return False
-    begins = [value for value in (starts, issued) if value is not None]
-    return bool(moment < expires + leeway and all(value <= moment + leeway for value in begins))
+    begun = all(value is None or (_is_instant(value) and value <= moment + leeway) for value in (starts, issued))
+    return begun and _is_instant(expires) and moment < expires + leeway
 
 
-def _is_instant(value: object) -> bool:
-    """Whether it is a NumericDate of RFC 7519, and none that no clock will ever show."""
+def _is_instant(value: object) -> TypeGuard[float]:
+    """Whether it is a NumericDate of RFC 7519, and one that clocks will show."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e12
 
 

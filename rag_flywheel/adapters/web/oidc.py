@@ -23,7 +23,8 @@ from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_r
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc import jwk, jws
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, OKPKey, RSAKey
+from joserfc.jwa import JWSAlgModel
+from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from rag_flywheel.domain import Signed, SignIn
 from rag_flywheel.domain.checks import is_private
@@ -35,6 +36,7 @@ TOKEN = 16 * 1024  # characters of a token
 KEYS = 50  # of the provider, at most
 RSA_BITS = range(2048, 8193)
 FRESH, AGE, AGAIN, RETRY = 600.0, 3600.0, 60.0, 10.0  # seconds
+_PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth")  # parts of a key that should not be there
 WRONG = "this token opens nothing: it is wrong, expired, or not meant for this server"
 
 logger = logging.getLogger("rag_flywheel.sign_in")
@@ -221,30 +223,25 @@ def _keys(listed: object) -> Sequence[RSAKey | ECKey | OKPKey]:
     """Those that can have signed a token. What we cannot read is passed over, as RFC 7517, 5 says."""
     found: list[RSAKey | ECKey | OKPKey] = []
     for entry in listed[:KEYS] if isinstance(listed, list) else ():
-        if not isinstance(entry, dict) or entry.get("kty") not in ("RSA", "EC", "OKP"):
-            continue
         try:
-            key = jwk.import_key({name: value for name, value in entry.items() if name not in _PRIVATE})
+            key = jwk.import_key({name: value for name, value in dict(entry).items() if name not in _PRIVATE})
         except (JoseError, ValueError, TypeError, KeyError):
             continue
-        if not isinstance(key, RSAKey) or key.raw_value.key_size in RSA_BITS:
+        if not isinstance(key, OctKey) and (not isinstance(key, RSAKey) or key.raw_value.key_size in RSA_BITS):
             found.append(key)
     return found
 
 
 def _fitting(
-    keys: Sequence[RSAKey | ECKey | OKPKey], kid: object, algorithm: jws.JWSAlgModel
+    keys: Sequence[RSAKey | ECKey | OKPKey], kid: object, algorithm: JWSAlgModel
 ) -> RSAKey | ECKey | OKPKey | None:
     fitting = [key for key in keys if kid in (None, key.kid) and _fits(key, algorithm)]
     return fitting[0] if len(fitting) == 1 else None
 
 
-def _fits(key: RSAKey | ECKey | OKPKey, algorithm: jws.JWSAlgModel) -> bool:
+def _fits(key: RSAKey | ECKey | OKPKey, algorithm: JWSAlgModel) -> bool:
     try:
         algorithm.check_key(key)
     except JoseError:
         return False
     return True
-
-
-_PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth")
