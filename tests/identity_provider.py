@@ -1,8 +1,8 @@
 """An OpenID provider in a process of its own: Canaille, which is one that people use, with two people and two clients:
 one in which people sign in with a browser, and one that asks for access tokens that are meant for our API.
 
-`python -m tests.identity_provider PORT` reads its signing keys (JWK, the first one signs) as JSON from its input, and
-prints a line once it answers.
+`python -m tests.identity_provider PORT OURS` reads its signing keys (JWK; the first one signs) as JSON from its input
+and prints a line once it answers. Browsers are sent back to port OURS of this machine, or to port 80.
 """
 
 import datetime
@@ -21,7 +21,7 @@ class Quiet(WSGIRequestHandler):
         """Nothing."""
 
 
-def main(port: int, keys: list[dict[str, str]]) -> None:
+def main(port: int, ours: int, keys: list[dict[str, str]]) -> None:
     os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"  # it is on this machine
     from canaille import create_app
     from canaille.app import models
@@ -73,7 +73,7 @@ def main(port: int, keys: list[dict[str, str]]) -> None:
                 client_secret=SECRET,
                 client_name=name,
                 client_id_issued_at=datetime.datetime.now(datetime.UTC),
-                redirect_uris=["http://localhost/login/callback"],
+                redirect_uris=[f"http://localhost{at}/login/callback" for at in ("", f":{ours}")],
                 grant_types=[grant],
                 response_types=["code"],
                 scope=["openid", "profile", "email"],
@@ -88,4 +88,4 @@ def main(port: int, keys: list[dict[str, str]]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), json.load(sys.stdin))
+    main(int(sys.argv[1]), int(sys.argv[2]), json.load(sys.stdin))

@@ -23,9 +23,10 @@ class Provider:
     """The process, which can be stopped and started again at the same address, with other keys."""
 
     def __init__(self) -> None:
-        with socket.socket() as free:
-            free.bind(("localhost", 0))
-            self.port = free.getsockname()[1]
+        with socket.socket() as theirs, socket.socket() as ours:
+            theirs.bind(("localhost", 0))
+            ours.bind(("localhost", 0))
+            self.port, self.ours = theirs.getsockname()[1], ours.getsockname()[1]
         self.keys = [RSAKey.generate_key(2048, auto_kid=True)]
         self._process: subprocess.Popen[str] | None = None
 
@@ -35,7 +36,7 @@ class Provider:
 
     def start(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.identity_provider", str(self.port)],
+            [sys.executable, "-m", "tests.identity_provider", str(self.port), str(self.ours)],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -88,7 +89,7 @@ def sign_in(browser: httpx.Client, url: str, name: str) -> str:
     for _ in range(20):
         if reply.is_redirect:
             there = httpx.URL(reply.url).join(reply.headers["location"])
-            if there.port != reply.url.port:
+            if there.path == "/login/callback":
                 return str(there)
             reply = browser.get(there)
             continue

@@ -1,5 +1,9 @@
 """Signing in with a browser, tokens, and a proxy's headers: at the real app, with a real OpenID provider."""
 
+import contextlib
+import socket
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,13 +12,19 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+import uvicorn
 from fastapi.testclient import TestClient
 from httpx2 import Response as Reply
 
 from rag_flywheel import wiring
+from rag_flywheel.adapters.ledger.engine import sqlite_url
+from rag_flywheel.adapters.ledger.sql_ledger import open_ledger
+from rag_flywheel.api import server
 from rag_flywheel.api.app import create_app
 from rag_flywheel.config import Secrets
+from rag_flywheel.ports import Ledger
 from rag_flywheel.services import Services
+from tests.fakes.doors import door
 from tests.fakes.services import publish, services
 from tests.identity_provider import AUDIENCE, CLIENT, SECRET
 from tests.openid import Provider, claims_of, sign_in
@@ -22,7 +32,7 @@ from tests.openid import Provider, claims_of, sign_in
 PAGE = {"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost"}
 
 
-def house(provider: Provider, folder: Path, more: str = "") -> Services:
+def house(provider: Provider, folder: Path, more: str = "", *, ledger: Ledger | None = None) -> Services:
     """Services whose people are the provider's, by the clock on the wall."""
     text = f"""
 access:
@@ -30,7 +40,7 @@ access:
     roles: {{editor: reviewer}}, roles_claim: groups.of.ours}}
   {more}
 """
-    made = services(folder, text=text)
+    made = services(folder, text=text, ledger=ledger)
     made = replace(
         made,
         provider=wiring.identity_provider(made.config, Secrets(oidc_client_secret=SECRET)),
@@ -145,6 +155,38 @@ def test_after_signing_in_one_goes_on_to_pages_of_this_server_alone(made: Servic
 def test_without_a_provider_in_the_settings_nobody_signs_in(tmp_path: Path) -> None:
     http = browser(services(tmp_path))
     assert [http.get(path).status_code for path in ("/login", "/login/callback?code=x&state=y")] == [404, 404]
+
+
+@contextlib.contextmanager
+def served(made: Services, port: int = 0) -> Iterator[str]:
+    """The address of a server as `rag-flywheel serve` makes it."""
+    bound = socket.create_server(("127.0.0.1", port))
+    running = uvicorn.Server(server._settings(create_app(made)))
+    thread = threading.Thread(target=running.run, args=([bound],))
+    thread.start()
+    try:
+        while not running.started:
+            assert thread.is_alive()
+            time.sleep(0.01)
+        yield f"http://localhost:{bound.getsockname()[1]}"
+    finally:
+        running.should_exit = True
+        thread.join()
+
+
+def test_a_browser_signs_in_asks_and_signs_out_over_sockets_and_a_database(provider: Provider, tmp_path: Path) -> None:
+    ledger = open_ledger(sqlite_url(tmp_path / "ledger.db"), timeout=10, lock_folder=tmp_path / "locks")
+    made = house(provider, tmp_path, "anonymous: []", ledger=ledger)
+    with contextlib.closing(ledger), served(made, provider.ours) as url, httpx.Client() as somebody:
+        back = sign_in(somebody, url + "/login?next=/me", "grace")
+        assert back.startswith(f"{url}/login/callback?")
+        assert somebody.get(back).headers["location"] == "/me"
+        assert somebody.get(url + "/me").json()["name"] == f"{provider.issuer}|grace"
+        page = {"Origin": url, "Sec-Fetch-Site": "same-origin"}
+        assert somebody.post(url + "/chat", json={"question": "x"}, headers=page).status_code == 200
+        held = {"Cookie": f"rag-session={somebody.cookies['rag-session']}"}
+        assert somebody.post(url + "/logout", headers=page).status_code == 303
+        assert httpx.get(url + "/me", headers=held).status_code == 401
 
 
 # --- what goes wrong on the way back --------------------------------------------------------------------------------
@@ -355,8 +397,6 @@ def test_roles_are_those_to_which_the_settings_map_what_the_token_says(made: Ser
 def test_a_person_of_the_provider_is_recorded_so_that_no_key_can_have_the_name(
     made: Services, provider: Provider
 ) -> None:
-    from tests.fakes.doors import door
-
     refused = door(made).post("/keys", json={"name": f"{provider.issuer}|ada", "roles": ["reviewer"]})
     assert refused.status_code == 422
 
@@ -414,6 +454,17 @@ def test_through_a_proxy_nobody_is_known_by_a_page_of_another_site(tmp_path: Pat
     publish(made, "v1")
     headers = {"X-Forwarded-User": "ada", "Origin": "https://help.example.org", "Sec-Fetch-Site": "cross-site"}
     assert browser(made).post("/chat", json={"question": "x"}, headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize(("proxies", "status"), [("10.0.0.0/8", 401), ("127.0.0.1", 200)])
+def test_over_a_socket_it_is_the_connection_that_says_who_the_proxy_is(
+    tmp_path: Path, proxies: str, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")  # which uvicorn heeds
+    made = services(tmp_path, text=f"access: {{proxies: ['{proxies}']}}")
+    with served(made) as url:
+        headers = {"X-Forwarded-User": "ada", "X-Forwarded-For": "10.0.0.7"}
+        assert httpx.get(url + "/me", headers=headers).status_code == status
 
 
 def test_a_proxy_that_names_nobody_leaves_it_at_that(behind: Services) -> None:
