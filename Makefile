@@ -1,4 +1,4 @@
-# make setup | demo | test | test-slow | check | bench. PYTHON chooses the interpreter (3.11 or newer).
+# make setup | demo | test | test-slow | check | audit | bench. PYTHON chooses the interpreter (3.11 or newer).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: setup demo test test-slow check bench
+.PHONY: setup demo test test-slow check audit bench
 setup: $(VENV)/.ready
 
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -31,6 +31,10 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# Asks PyPI which of the pinned packages have known weaknesses, so it needs a network; one that cannot be asked about fails it.
+audit: setup
+	$(BIN)/python -m pip_audit --requirement constraints.txt --no-deps --disable-pip --strict --progress-spinner off
 
 # The others want a data set: see benchmarks/gate_power.py and benchmarks/gate_speed.py.
 bench: setup

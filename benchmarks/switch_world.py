@@ -106,11 +106,13 @@ def opened(file: Path) -> contextlib.AbstractContextManager[Services]:
 def _build(edition: str, services: Services) -> None:
     settings = services.config
     documents = [_page(edition, machine, number) for number, machine in enumerate(MACHINES)]
-    nothing = Accepted(documents=(), hidden=(), superseded=())
+    nothing = Accepted(documents=(), hiding=(), superseded=())
     encoder = services.encoders(settings.embedder)
-    chunks, counts = cut(documents, nothing, skipped=0, settings=settings.ingest, counter=encoder)
+    forms, counts = cut(documents, nothing, skipped=0, settings=settings.ingest, counter=encoder)
     version, now = VERSIONS[edition], datetime.now(UTC)
-    batches = entries(chunks, encoder=encoder, titles=settings.ingest.embed_titles, on_step=lambda done, total: None)
+    batches = entries(
+        forms.chunks, encoder=encoder, titles=settings.ingest.embed_titles, on_step=lambda done, total: None
+    )
     services.index.build(version, dimension=encoder.dimension, batches=batches)
     sections = ("ingest", "privacy", "embedder", "reranker", "retrieval")
     services.ledger.add_version(

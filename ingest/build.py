@@ -13,11 +13,12 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from ingest import chunking, languages
-from ingest.chunking import chunk, hide
+from ingest.chunking import chunk
 from ingest.cleaning import screening
 from ingest.cleaning.duplicates import alike, deduplicate
 from ingest.cleaning.screening import Cleaned, masked
 from ingest.corrections import Accepted
+from ingest.forms import Forms, forms
 from ingest.reading import formats
 from ingest.reading.apart import Readers
 from ingest.reading.raw import Removal, Skipped
@@ -28,7 +29,7 @@ from rag_flywheel.domain import Chunk, Counts, Document, DocumentId
 from rag_flywheel.ports import Cache, Encoder, Entry, Redactor, TokenCounter, Vectors
 from rag_flywheel.search.texts import searched_text, sentence_texts
 
-RULES = f"6|{screening.RULES}|{chunking.RULES}"
+RULES = f"7|{screening.RULES}|{chunking.RULES}"
 """Changes whenever the same bytes could come to other chunks: caches and the digest of a version's inputs know it."""
 VECTORS = "4"
 """Changes whenever the same chunks could come to other vectors: the digest of a version's inputs knows it."""
@@ -111,7 +112,7 @@ def collect(
     on_step(done, total)
     with contextlib.closing(_all_read(pieces, cache)) as all_read:
         for piece, result in all_read:
-            documents += result.documents
+            documents += [_for_whom(document, piece.task.file) for document in result.documents]
             removed += result.removed
             left_out.setdefault(piece.task.file.name, []).append(result)
             done += piece.kilobytes
@@ -129,7 +130,8 @@ def collect(
 
 
 def _pieces(file: SourceFile, digest: str, settings: Ingest, masking: Redactor) -> Iterator[_Piece]:
-    rules = f"{RULES}|{masking.name}|{settings.model_dump_json(exclude=_LIMITS)}|{file.source.model_dump_json()}"
+    rules = f"{RULES}|{masking.name}|{settings.model_dump_json(exclude=_LIMITS)}|"
+    rules += file.source.model_dump_json(exclude={"groups"})  # which change no text: see `_for_whom`
     for part in formats.parts(file.path):
         content = digest if part is None else f"{part.digest}|{part.first}"
         size = _size(file.path) if part is None else part.end - part.start
@@ -139,6 +141,11 @@ def _pieces(file: SourceFile, digest: str, settings: Ingest, masking: Redactor) 
             key="read:" + _digest(rules, file.name, content),
             kilobytes=size // 1024 + 1,
         )
+
+
+def _for_whom(document: Document, file: SourceFile) -> Document:
+    """What the document says itself of who may read it holds, else what its source says."""
+    return document if document.groups else replace(document, groups=file.groups)
 
 
 def _all_read(pieces: Iterable[_Piece], cache: Cache) -> Generator[tuple[_Piece, _Read], None, None]:
@@ -189,20 +196,20 @@ def _removed(cleaned: Cleaned, redactor: Redactor) -> RemovedFrom:
 
 def cut(
     documents: Sequence[Document], accepted: Accepted, *, skipped: int, settings: Ingest, counter: TokenCounter
-) -> tuple[list[Chunk], Counts]:
+) -> tuple[Forms, Counts]:
     """The chunks of a version, superseded spans hidden, and how many there are of what."""
     whole = languages.of_chunks(documents, lambda document: chunk(document, settings, counter))
-    shown = hide(whole, accepted.hidden, settings.minimum_words)
+    shown = forms(whole, accepted.hiding, settings.minimum_words)
     answers = languages.of_answers(accepted.documents, documents)
     corrections = languages.of_chunks(answers, lambda document: chunk(document, settings, counter))
     counts = Counts(
         documents=len(documents),
-        passages=len(shown),
+        passages=len(shown.chunks),
         corrections=len(corrections),
         superseded=sum(any(piece.span.overlaps(span) for span in accepted.hidden) for piece in whole),
         skipped=skipped,
     )
-    return [*shown, *corrections], counts
+    return Forms(chunks=(*shown.chunks, *corrections), others=shown.others), counts
 
 
 def entries(chunks: Sequence[Chunk], *, encoder: Encoder, titles: bool, on_step: Step) -> Iterator[list[Entry]]:

@@ -145,6 +145,8 @@ def _chunk(document: Document, headings: tuple[str, ...], piece: _Piece) -> Chun
             Evidence(document_id=document.document_id, start=start, end=end) for start, end in piece.repeated
         ),
         tail=len(piece.tail),
+        groups=document.groups,
+        unless=document.unless,
     )
 
 

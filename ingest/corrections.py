@@ -1,19 +1,27 @@
 """Accepted corrections to documents, and what they hide."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from rag_flywheel.domain import (
     CORRECTION_PREFIX,
+    NOBODY,
     CorrectionId,
     CorrectionState,
     Document,
+    DocumentId,
     Evidence,
+    Guardrail,
+    Interaction,
+    InteractionId,
     Provenance,
     ReviewedCorrection,
 )
-from rag_flywheel.domain.supersession import predecessors, replaced
+from rag_flywheel.domain.inheriting import inherited
+from rag_flywheel.domain.supersession import partly_replaced, predecessors, replaced
 
+Now = Callable[[ReviewedCorrection, Evidence], Sequence[DocumentId]]
+"""The documents in which a span that a correction names stands tonight; its own where it did not move."""
 SOURCE = "correction"
 """What a correction's document names as its source."""
 
@@ -23,8 +31,53 @@ class Accepted:
     """The corrections that a version holds, as documents, and the source spans that they hide."""
 
     documents: tuple[Document, ...]
-    hidden: tuple[Evidence, ...]
+    hiding: tuple[tuple[Evidence, tuple[str, ...]], ...]  # what is hidden, and from whom: none are all people
     superseded: tuple[CorrectionId, ...]  # accepted once, replaced by a newer one
+
+    @property
+    def hidden(self) -> tuple[Evidence, ...]:
+        """What is hidden from anybody."""
+        return tuple(span for span, _ in self.hiding)
+
+
+def with_groups(
+    reviewed: Sequence[ReviewedCorrection],
+    documents: Mapping[DocumentId, tuple[str, ...]],
+    *,
+    now: Now,
+    asked: Callable[[InteractionId], Interaction],
+) -> list[ReviewedCorrection]:
+    """The corrections (oldest first), the accepted ones with whom they are for tonight, as `inherited` says.
+
+    `documents` are tonight's, and whom they are for. What names a document that is not among them, and was recorded
+    before there were groups, is for nobody where any document is kept apart.
+    """
+    known, apart = dict(documents), any(documents.values())
+    found = []
+    for entry in reviewed:
+        if entry.verdict_state is CorrectionState.ACCEPTED:
+            of = entry.correction
+
+            def needed(span: Evidence, entry: ReviewedCorrection = entry) -> list[tuple[str, ...] | None]:
+                return [known.get(name) for name in now(entry, span)]
+
+            groups = inherited(of, asked(of.interaction_id), needed)
+            groups = ((NOBODY,) if apart else ()) if groups is None else groups
+            known[of.document_id] = groups
+            entry = replace(entry, correction=replace(of, groups=groups))
+        found.append(entry)
+    return found
+
+
+def without_readers(reviewed: Sequence[ReviewedCorrection]) -> list[ReviewedCorrection]:
+    """The accepted ones that nobody but operators may read, unless a reviewer wanted it so."""
+    return [
+        entry
+        for entry in reviewed
+        if entry.verdict_state is CorrectionState.ACCEPTED
+        and entry.correction.groups == (NOBODY,)
+        and not (entry.review is not None and Guardrail.GROUPS in (entry.review.overrules or "").split(", "))
+    ]
 
 
 def accepted(corrections: Sequence[ReviewedCorrection]) -> Accepted:
@@ -39,19 +92,23 @@ def accepted(corrections: Sequence[ReviewedCorrection]) -> Accepted:
         if reviewed.verdict_state is CorrectionState.ACCEPTED
     }
     successors = replaced(corrections)
-    hidden = [
-        span
+    some = partly_replaced(corrections)
+    hiding = [
+        (span, reviewed.correction.groups or ())
         for reviewed in chosen.values()  # replaced ones too: a newer answer does not bring the old text back
         for span in reviewed.correction.supersedes
         if not span.document_id.startswith(CORRECTION_PREFIX)
     ]
     return Accepted(
         documents=tuple(
-            _document(reviewed, [chosen[older] for older in predecessors(name, successors)])
+            replace(
+                _document(reviewed, [chosen[older] for older in predecessors(name, successors)]),
+                unless=some.get(name, ()),
+            )
             for name, reviewed in chosen.items()
             if name not in successors
         ),
-        hidden=tuple(hidden),
+        hiding=tuple(hiding),
         superseded=tuple(sorted(successors)),
     )
 
@@ -67,6 +124,7 @@ def _document(reviewed: ReviewedCorrection, older: Sequence[ReviewedCorrection])
         text=reviewed.answer,
         source=SOURCE,
         question=correction.question,
+        groups=correction.groups or (),
         provenance=Provenance(
             correction_id=correction.correction_id,
             interaction_id=correction.interaction_id,

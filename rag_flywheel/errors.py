@@ -13,7 +13,9 @@
     |  |- Frozen                                    promotions are frozen
     |  |- NothingLive                   503         no version is live yet
     |  `- KeyReused                                 one idempotency key, two different requests
+    |- TooMany                          429     7   somebody asks more than is allowed; later it is allowed again
     |- Unavailable                      503     7   a service we call is down or too slow
+    |  |- DiskUnavailable                           the disk is full, read-only, or failing
     |  |- LedgerUnavailable
     |  |- IndexUnavailable
     |  `- LanguageModelUnavailable
@@ -21,7 +23,15 @@
 
 A message says what was found, what was expected and what to do. It never holds the text of a question, an answer or a
 correction. A refused or undecided gate is a result, not an error (exit codes REFUSED and UNDECIDED).
+
+What the system says of a full, read-only or failing disk is translated here, since whatever writes can meet it.
 """
+
+import contextlib
+import errno
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
 
 DONE = 0
 REFUSED = 3
@@ -89,9 +99,24 @@ class KeyReused(Conflict):
     """An idempotency key came back with a different request."""
 
 
+class TooMany(FlywheelError):
+    """Somebody asks more than is allowed; `seconds` later they may ask again."""
+
+    http_status = 429
+    exit_code = 7
+
+    def __init__(self, detail: str, *, seconds: int = 1) -> None:
+        super().__init__(detail)
+        self.seconds = seconds
+
+
 class Unavailable(FlywheelError):
     http_status = 503
     exit_code = 7
+
+
+class DiskUnavailable(Unavailable):
+    """The disk is full, may not be written to, or fails."""
 
 
 class LedgerUnavailable(Unavailable):
@@ -110,8 +135,66 @@ class Damaged(FlywheelError):
     exit_code = 8
 
 
+def no_interaction(name: str) -> NotFound:
+    """What is said of an interaction that is not there, and in the same words of one that is not for whoever asks."""
+    return NotFound(f"no interaction {name}: its id is in the reply to the question")
+
+
+def no_correction(name: str) -> NotFound:
+    """What is said of a correction that is not there, and in the same words of one that is not for whoever asks."""
+    return NotFound(f"no correction {name}: its id is in the reply to the correction")
+
+
 def status_of_exit(code: int) -> int:
     """The HTTP status for the exit code of a run in a process of its own: 200 for a result, whatever it says."""
     if code in (DONE, REFUSED, UNDECIDED):
         return 200
     return {error.exit_code: error.http_status for error in (InvalidInput, Conflict, Unavailable)}.get(code, 500)
+
+
+FAULTS = {
+    errno.ENOSPC: "is full",
+    errno.EDQUOT: "has no quota left",
+    errno.EFBIG: "takes no file that large",
+    errno.EROFS: "can only be read",
+    errno.EIO: "fails",
+}
+"""What `errno` says of a disk."""
+
+
+@contextlib.contextmanager
+def on_disk(place: Path) -> Iterator[None]:
+    """Raises DiskUnavailable for what the system says of the disk that holds `place`; other errors pass."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FAULTS:
+            raise
+        at = Path(error.filename) if isinstance(error.filename, str) else place
+        raise trouble(at, FAULTS[error.errno]) from error
+
+
+def trouble(place: Path, what: str) -> DiskUnavailable:
+    """The error to raise, with the space that is left."""
+    return DiskUnavailable(
+        f"the disk that holds {place} {what}; {told(free(place))} are free: see to it, then try again"
+    )
+
+
+def check_room(place: Path, needed: int) -> None:
+    """Raises DiskUnavailable unless `needed` bytes are free on the disk that holds `place`."""
+    if free(place) < needed:
+        raise trouble(place, f"has no room for what is to be written, which needs {told(needed)}")
+
+
+def free(place: Path) -> int:
+    """Bytes that this process may still write there; 0 where the system cannot say."""
+    there = next((folder for folder in (place, *place.parents) if folder.exists()), place)
+    try:
+        return shutil.disk_usage(there).free
+    except OSError:
+        return 0
+
+
+def told(size: int) -> str:
+    return f"{size / 1_000_000:,.1f} MB"

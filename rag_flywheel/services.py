@@ -14,6 +14,7 @@ from rag_flywheel.ports import (
     IdentityProvider,
     Ledger,
     PassageIndex,
+    Rates,
     Redactor,
     Rephraser,
     RerankerStore,
@@ -37,6 +38,7 @@ class Services:
     redactor: Redactor  # of what people say
     document_redactor: Callable[[Source], Redactor]  # of what a source holds
     cache: Cache
+    rates: Rates
     webhooks: Webhooks
     provider: IdentityProvider | None  # where one is configured
     now: Callable[[], datetime]

@@ -2,9 +2,10 @@
 
 import contextlib
 import functools
+import itertools
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -22,12 +23,13 @@ from rag_flywheel.adapters.models.openai_like import OpenAILikeSpeaker, Server
 from rag_flywheel.adapters.models.reranker import RerankerFolder
 from rag_flywheel.adapters.privacy.masked_generator import MaskedGenerator
 from rag_flywheel.adapters.privacy.redactor import NoRedactor, PresidioRedactor
+from rag_flywheel.adapters.rates import open_rates
 from rag_flywheel.adapters.web.webhooks import HttpWebhooks
 from rag_flywheel.answering import answerable
 from rag_flywheel.answering.extractive import Extractive
 from rag_flywheel.answering.follow_ups import rewriter
 from rag_flywheel.answering.support import checking, nearness
-from rag_flywheel.config import Config, Embedder, Secrets
+from rag_flywheel.config import Config, Embedder, Secrets, load
 from rag_flywheel.config import Generator as GeneratorSection
 from rag_flywheel.config.source import with_variables
 from rag_flywheel.errors import ConfigError
@@ -61,6 +63,8 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
         opened.callback(index.close)
         cache = ForgivingCache(SqliteCache(data / "cache.db"))
         opened.callback(cache.close)
+        rates = open_rates(config.ledger.url, timeout=config.ledger.timeout)
+        opened.callback(rates.close)
         encoders = functools.cache(functools.partial(_encoder, cache=cache))
         redactor = _redactor(config, "full")
         document_redactors = functools.cache(functools.partial(_redactor, config))
@@ -85,10 +89,37 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
             document_redactor=lambda source: document_redactors(source.policy),
             cache=cache,
             provider=identity_provider(config, secrets),
+            rates=rates,
             webhooks=HttpWebhooks(secrets.webhook_urls.split(), secret=secrets.webhook_secret),
             now=lambda: datetime.now(UTC),
             new_id=lambda: uuid.uuid4().hex,
         )
+
+
+@contextlib.contextmanager
+def tenants(config: Config, secrets: Secrets) -> Iterator[Mapping[str, Services]]:
+    """The parts of each tenant, by its name, closed at the end of the block.
+
+    A tenant has settings of its own, and everything else: documents, index, alias, ledger, caches. Variables of the
+    environment are the deployment's and change none of them. Raises ConfigError where two would share anything.
+    """
+    settings = {name: load(config.resolve(path), {}) for name, path in config.tenants.items()}
+    _refuse_shared({"the deployment itself": config, **settings})
+    with contextlib.ExitStack() as opened:
+        yield {name: opened.enter_context(services(each, secrets)) for name, each in settings.items()}
+
+
+def _refuse_shared(settings: Mapping[str, Config]) -> None:
+    for (name, one), (other_name, other) in itertools.combinations(settings.items(), 2):
+        shared = []
+        if one.data.is_relative_to(other.data) or other.data.is_relative_to(one.data):
+            shared.append("data_dir")
+        if one.ledger.url and one.ledger.url == other.ledger.url:
+            shared.append("ledger.url")
+        if one.index.url and (one.index.url, one.index.prefix) == (other.index.url, other.index.prefix):
+            shared.append("index.url with index.prefix")
+        if shared:
+            raise ConfigError(f"{name} and {other_name} would share {' and '.join(shared)}: give each its own")
 
 
 def _index(config: Config, secrets: Secrets) -> PassageIndex:

@@ -288,7 +288,7 @@ def test_a_curl_command_sends_a_body_that_its_route_takes(path: Path, words: lis
 @pytest.mark.parametrize("path", PAGES, ids=_name)
 def test_a_route_named_in_a_page_is_served(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    for method, route in re.findall(r"`(GET|POST|PUT|DELETE|PATCH) (/[\w/{}-]*)", text):
+    for method, route in re.findall(r"`(GET|POST|PUT|DELETE|PATCH) (/[\w/{}.-]*)", text):
         assert _served(method, route), f"{_name(path)} names {method} {route}, which is not served"
     for route in re.findall(r"localhost:8000(/[\w/-]+)", text):
         assert route == "/v1" or _served("", route), f"{_name(path)} names {route}, which is not served"
@@ -297,7 +297,8 @@ def test_a_route_named_in_a_page_is_served(path: Path) -> None:
 def test_the_handbook_names_every_route() -> None:
     text = "\n".join(page.read_text(encoding="utf-8") for page in HANDBOOK)
     named = {
-        (method, re.sub(r"\{\w+\}", "{}", route)) for method, route in re.findall(r"\b(GET|POST) (/[\w/{}-]+)", text)
+        (method, re.sub(r"\{\w+\}", "{}", route))
+        for method, route in re.findall(r"\b(GET|POST) (/[\w/{}.-]*[\w}])", text)
     }
     every = {(method, re.sub(r"\{\w+(:path)?\}", "{}", route)) for method, route in _routes()}
     assert every - named - {("GET", "/v1/models/{}")} == set()

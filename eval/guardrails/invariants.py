@@ -59,12 +59,13 @@ class Candidate:
     """What was built, and what the index makes of it."""
 
     manifest: Manifest
-    chunks: Sequence[Chunk]  # all that was given to the index
+    chunks: Sequence[Chunk]  # all that was given to the index and that operators find
     stored: Iterable[Chunk]  # what the index holds
     find: Callable[[Chunk], Sequence[Chunk]]  # what the index finds by a passage's own vector
     left_out: AbstractSet[DocumentId]  # documents that others repeat, or of which something was set aside or dropped
     documents: AbstractSet[DocumentId]  # all that the sources hold
     aside: AbstractSet[DocumentId]  # those of which something was set aside, and nobody ruled on it
+    others: Sequence[Chunk] = ()  # given to the index, too: forms of them with what a correction for others replaced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,15 +103,15 @@ def check(
     """
     chunks, redactor, seed = candidate.chunks, detectors.redactor, detectors.seed
     return [
-        origin.stored(chunks, candidate.stored),
+        origin.stored([*chunks, *candidate.others], candidate.stored),
         origin.findable(chunks, candidate.find, seed=seed),
-        origin.provenance(chunks, manifest=candidate.manifest, reviewed=held.reviewed),
+        origin.provenance([*chunks, *candidate.others], manifest=candidate.manifest, reviewed=held.reviewed),
         origin.erased(chunks, reviewed=held.reviewed, interactions=held.interactions),
         origin.superseded(
             chunks, hidden=superseded.hidden, originals=superseded.originals, replaced=superseded.replaced
         ),
         memorisation.masking(redactor, entities=detectors.entities, seed=seed),
-        memorisation.planted(chunks, detectors.planted_strings),
+        memorisation.planted([*chunks, *candidate.others], detectors.planted_strings),
         redteam.attack_success(redteam.attacks(), maximum=settings.maximum_attack_success),
         drift.aside(candidate.aside, candidate.documents, maximum=settings.maximum_aside),
         *_drift(candidate, control, hidden=superseded.originals.keys(), settings=settings),

@@ -49,7 +49,7 @@ def by_own_vector(
 
     def find(chunk: Chunk) -> list[Chunk]:
         [vector] = encoder.encode_documents([searched_text(chunk, titles=titles)])
-        found = index.search(version, text="", vector=vector, limit=NEAREST)
+        found = index.search(version, text="", vector=vector, limit=NEAREST, groups=None)
         return [candidate.chunk for candidate in found if candidate.scores.dense is not None]
 
     return find

@@ -81,6 +81,7 @@ def in_documents(
             place=None if text.is_title else text.chunk.span,
             excerpt=detectors.redactor.redact(text.text[:EXCERPT]).text,
             left_out=not (guardrail in _TONE and official(text.chunk)),
+            groups=text.chunk.groups,
         )
         for text, guardrail, reason in against
     ]

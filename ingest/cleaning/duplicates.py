@@ -24,14 +24,15 @@ LISTED = 100  # groups of documents that are alike, and documents in one, at mos
 def deduplicate(documents: Sequence[Document]) -> tuple[list[Document], list[Skipped]]:
     """The documents without those whose text an earlier one has; the first in the given order stays.
 
-    Texts are the same that are equal in NFC but for white space. Case and every sign count, and compatibility forms
-    too: x² is not x2. A title counts as text, unless it is only the file's name.
+    Copies for other groups are kept: what is left out of one could be read by nobody, or by people whom it was kept
+    from. Texts are the same that are equal in NFC but for white space. Case and every sign count, and compatibility
+    forms too: x² is not x2. A title counts as text, unless it is only the file's name.
     """
     kept: list[Document] = []
     skipped: list[Skipped] = []
-    firsts: dict[bytes, Document] = {}
+    firsts: dict[tuple[bytes, tuple[str, ...]], Document] = {}
     for document in documents:
-        first = firsts.setdefault(_digest(document), document)
+        first = firsts.setdefault((_digest(document), document.groups), document)
         if first is document:
             kept.append(document)
         else:

@@ -46,6 +46,7 @@ def clean(raw: RawDocument) -> Cleaned | Skipped:
         source=raw.source,
         language=primary(raw.language),
         declared=raw.declared,
+        groups=raw.groups,
     )
     return Cleaned(document=document, removed=(*raw.removed, *furniture, *machine))
 

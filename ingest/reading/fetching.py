@@ -1,4 +1,5 @@
-"""The process that a reader of LlamaIndex runs in: its documents to JSON lines, `{_id, title, text}`, in order of ids.
+"""The process that a reader of LlamaIndex runs in: its documents to JSON lines, `{_id, title, text, groups}`, in order
+of ids.
 
 It takes the request on standard input and says on standard output why it failed: what is wrong and where, never what
 the reader said, which may hold a secret or a text. What the reader itself prints goes nowhere.
@@ -24,6 +25,7 @@ from uuid import UUID
 from ingest.reading.formats import html
 from ingest.reading.raw import Unreadable
 from rag_flywheel.config.source import SECRET, VARIABLE
+from rag_flywheel.domain.groups import group_names
 
 MEMORY = 4 << 30  # bytes that a reader may fill
 LONGEST = 500  # signs of an id or a title
@@ -31,6 +33,8 @@ SHORTEST_SECRET = 6  # signs that a secret must have to be hidden wherever it st
 PLACES = ("url", "URL", "source_url", "link", "permalink", "web_url", "file_path", "path", "page_id", "id")
 """Metadata that says which document this is, the surest first."""
 TITLES = ("title", "Title", "page_title", "subject", "file_name", "name")
+GROUPS = "groups"
+"""Metadata that says who may read the document."""
 PAGES = ("page_label", "page", "page_number")
 _HTML = re.compile(
     r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html[\s>])", re.IGNORECASE | re.DOTALL
@@ -185,6 +189,7 @@ def _write(path: Path, name: str, documents: Iterable[Any], secrets: Sequence[st
     for document in documents:
         try:
             metadata = {key: str(value) for key, value in document.metadata.items() if isinstance(value, str | int)}
+            groups = group_names(document.metadata.get(GROUPS))  # who names them wrongly wants it kept from somebody
             title, text = map(_paired, _said(document, metadata))
             key = _clean(_paired(f"{name}/{_identity(document, metadata, text)}"), secrets)
         except MemoryError:
@@ -197,7 +202,7 @@ def _write(path: Path, name: str, documents: Iterable[Any], secrets: Sequence[st
         seen[key] += 1
         if seen[key] > 1:
             key = f"{key}#{seen[key]}"
-        held = {"_id": key, "title": _clean(title, secrets), "text": _hidden(text, secrets)}
+        held = {"_id": key, "title": _clean(title, secrets), "text": _hidden(text, secrets), GROUPS: groups}
         lines[key] = json.dumps(held, ensure_ascii=False)
     if not lines:
         raise Failed("none of its documents holds a text")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rag_flywheel.domain import DocumentId
+from rag_flywheel.domain import DocumentId, shown
 
 PAGE_BREAK = "\f"
 """Divides the pages in the text of a PDF."""
@@ -25,6 +25,7 @@ class Content:
     text: str  # pages, where the format has them, are divided by PAGE_BREAK
     removed: tuple[Removal, ...] = ()
     language: str = ""  # the tag that the file itself names, which may be left over from a template
+    groups: tuple[str, ...] = ()  # that the file itself says it is for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class RawDocument:
     removed: tuple[Removal, ...] = ()
     language: str = ""  # a tag such as de or pt-BR, as the file or its source names it
     declared: bool = False  # whether its source does
+    groups: tuple[str, ...] = ()  # that it says it is for itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,9 @@ class Skipped:
     name: str  # a file, a file and line, an entry of `sources`, or a document's id
     reason: str
     same_as: DocumentId | None = None  # the document that says the same, where it is left out as a duplicate
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", shown(self.name))  # names of files hold anything, and reports show these
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

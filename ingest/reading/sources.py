@@ -5,6 +5,7 @@ Nothing here stops at a bad file: what cannot be used comes back by name with th
 
 import fnmatch
 import hashlib
+import itertools
 import os
 import re
 import stat
@@ -16,10 +17,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from ingest.reading import connectors, formats
+from ingest.reading.audience import Folder, audience, rules, unused
 from ingest.reading.raw import Part, RawDocument, Skipped
 from ingest.reading.walking import EXCLUDED, Found, Rules, special, walk
 from rag_flywheel.config import Config, Source
-from rag_flywheel.domain import Document
+from rag_flywheel.domain import Document, wrong_name
 
 AnyDocument = TypeVar("AnyDocument", RawDocument, Document)
 
@@ -37,6 +39,7 @@ class SourceFile:
     path: Path
     source: Source
     alone: bool = False  # the source names this file, and no other
+    groups: tuple[str, ...] = ()  # that its source says it is for; its documents may name others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,7 @@ class Examined:
     passed_over: tuple[Skipped, ...] = ()
     excluded: tuple[str, ...] = ()  # by its own rules; a folder, which ends with a slash, is not looked into
     problem: str = ""  # why it gives no file
+    unused: tuple[str, ...] = ()  # rules of its `groups` that hold for none of its files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +74,13 @@ def list_files(config: Config) -> Listing:
         examined = examine(source, config)
         if examined.problem:
             skipped.append(Skipped(name=source.label, reason=examined.problem))
+        for rule in examined.unused:
+            skipped.append(Skipped(name=source.label, reason=f"has no file that its rule {rule!r} in `groups` is for"))
         for file in examined.files:
-            if found.setdefault(file.name, file).path == file.path:
+            wrong = wrong_name(file.name)
+            if wrong is not None:
+                skipped.append(Skipped(name=file.name, reason=wrong))
+            elif found.setdefault(file.name, file).path == file.path:
                 found[file.name] = file
             else:
                 skipped.append(Skipped(name=file.name, reason="has a name that is the same text as another file's"))
@@ -105,8 +114,9 @@ def examine(source: Source, config: Config) -> Examined:
         return Examined(source=source, problem=f"is {special(mode)}, no file")
     if not _readable(named):
         return Examined(source=source, problem=f"has the suffix {named.suffix or '(none)'}; {_KNOWN}")
-    file = SourceFile(name=_name(named, config.folder), path=named, source=source, alone=True)
-    return Examined(source=source, files=(file,))
+    groups = audience(named.name, os.path.realpath(named.parent), rules(source), _apart(config))
+    file = SourceFile(name=_name(named, config.folder), path=named, source=source, alone=True, groups=groups)
+    return Examined(source=source, files=(file,), unused=tuple(unused(source, [named.name])))
 
 
 def fingerprint(files: Iterable[SourceFile]) -> dict[str, str]:
@@ -159,6 +169,8 @@ def _bounded(examined: Examined) -> Iterator[Skipped]:
 
 def _examined(source: Source, root: Path, found: Iterable[Found], config: Config) -> Examined:
     files, passed_over, excluded = [], [], []
+    own, apart, paths = rules(source), _apart(config), []
+    real_root = os.path.realpath(root)
     for entry in found:
         path = root / entry.path
         name = _name(path, config.folder) + "/" * entry.path.endswith("/")
@@ -167,7 +179,9 @@ def _examined(source: Source, root: Path, found: Iterable[Found], config: Config
         elif entry.reason:
             passed_over.append(Skipped(name=name, reason=entry.reason))
         elif _readable(path):
-            files.append(SourceFile(name=name, path=path, source=source))
+            groups = audience(entry.path, real_root, own, apart)
+            files.append(SourceFile(name=name, path=path, source=source, groups=groups))
+            paths.append(entry.path)
         else:
             reason = f"has the suffix {path.suffix}, which" if path.suffix else "has no suffix, so it"
             passed_over.append(Skipped(name=name, reason=f"{reason} is none that can be read"))
@@ -177,7 +191,26 @@ def _examined(source: Source, root: Path, found: Iterable[Found], config: Config
         passed_over=tuple(passed_over),
         excluded=tuple(excluded),
         problem="" if files else f"gives no file with a known suffix; {_KNOWN}",
+        unused=tuple(unused(source, paths)),
     )
+
+
+def _apart(config: Config) -> list[Folder]:
+    """The folders of all sources that say whom their files are for."""
+    folders = []
+    for source in config.sources:
+        if source.path and source.groups:
+            entry = os.path.expanduser(source.path)
+            named = _absolute(config.folder, entry)
+            root = named if named.is_dir() else named.parent if named.exists() else _root(entry, config)
+            folders.append(Folder(real=os.path.realpath(root), rules=rules(source)))
+    return folders
+
+
+def _root(entry: str, config: Config) -> Path:
+    """The folder that a pattern begins in."""
+    fixed = itertools.takewhile(lambda part: not _MAGIC.search(part), Path(entry).parts)
+    return _absolute(config.folder, Path(*fixed))
 
 
 def _fetched(source: Source, config: Config) -> Examined:
@@ -185,7 +218,12 @@ def _fetched(source: Source, config: Config) -> Examined:
     if not path.is_file():
         return Examined(source=source, problem="has not been fetched yet: `rag-flywheel reindex` does")
     return Examined(
-        source=source, files=(SourceFile(name=f"{connectors.FOLDER}/{path.name}", path=path, source=source),)
+        source=source,
+        files=(
+            SourceFile(
+                name=f"{connectors.FOLDER}/{path.name}", path=path, source=source, groups=rules(source)(path.name)
+            ),
+        ),
     )
 
 
@@ -241,9 +279,8 @@ def _without_waiting(path: str, flags: int) -> int:
 
 def _glob(entry: str, source: Source, config: Config) -> tuple[Path, Iterator[Found]]:
     """The folder that the pattern begins in, and what matches there."""
-    parts = Path(entry).parts
-    first = next(number for number, part in enumerate(parts) if _MAGIC.search(part))
-    root, pattern = _absolute(config.folder, Path(*parts[:first])), parts[first:]
+    root = _root(entry, config)
+    pattern = [*itertools.dropwhile(lambda part: not _MAGIC.search(part), Path(entry).parts)]
     if not os.path.isdir(root):
         return root, iter(())
     matches = re.compile(_regex(pattern))

@@ -166,7 +166,7 @@ def _taken(descriptor: int) -> int:
 
 def _next(tasks: BinaryIO) -> Task | None:
     try:
-        task = pickle.load(tasks)
+        task = pickle.load(tasks)  # noqa: S301  # from the parent, by a pipe that nobody else has
     except EOFError:
         return None
     assert isinstance(task, Task)

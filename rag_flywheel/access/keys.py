@@ -13,13 +13,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from rag_flywheel.domain import ANONYMOUS, SYSTEM, AccessKey, AuditEntry, Person, Role
-from rag_flywheel.errors import Conflict, InvalidInput, NotFound, NotSignedIn
+from rag_flywheel.domain import ANONYMOUS, SYSTEM, AccessKey, AuditEntry, Json, Person, Role
+from rag_flywheel.errors import Conflict, InvalidInput, NotAllowed, NotFound, NotSignedIn
 from rag_flywheel.ports import Keys, Operations
 
 PREFIX = "rf_"
 NAME = r"^[^\x00-\x20\x7f|][^\x00-\x1f\x7f|]{0,79}$"  # without what stands in the names of people who sign in
 _KEY = re.compile(r"rf_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
+READS_ALL = frozenset({Role.OPERATOR, Role.ADMIN})
+"""Who builds the index and reads its reports reads every document."""
 _NONE = "there is no such key"
 
 
@@ -34,6 +36,7 @@ class Wanted:
     name: str
     roles: frozenset[Role]
     speaks_for_others: bool = False
+    groups: tuple[str, ...] = ()
     tenant: str | None = None
     lasts: timedelta | None = None  # None: until it is revoked
 
@@ -50,8 +53,17 @@ class Wanted:
             raise InvalidInput("a key lasts for some time, or until it is revoked")
 
 
-def create(wanted: Wanted, *, by: str, ledger: KeyLedger, now: datetime) -> tuple[AccessKey, str]:
-    """A new key, and the text that opens doors: it is told here and never again."""
+def may_manage(person: Person, tenant: str | None) -> bool:
+    """Whether keys of a tenant are a person's affair: of their own, or of any for who belongs to none."""
+    return person.tenant in (None, tenant)
+
+
+def create(wanted: Wanted, *, by: Person, ledger: KeyLedger, now: datetime) -> tuple[AccessKey, str]:
+    """A new key, and the text that opens doors: it is told here and never again. Raises NotAllowed for the key of
+    another tenant than that of who makes it.
+    """
+    if not may_manage(by, wanted.tenant):
+        raise NotAllowed("the keys of another tenant are not yours to make")
     key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     key = AccessKey(
         key_id=key_id,
@@ -59,6 +71,7 @@ def create(wanted: Wanted, *, by: str, ledger: KeyLedger, now: datetime) -> tupl
         name=wanted.name,
         roles=wanted.roles,
         speaks_for_others=wanted.speaks_for_others,
+        groups=wanted.groups,
         tenant=wanted.tenant,
         created=now,
         at=now,
@@ -68,17 +81,18 @@ def create(wanted: Wanted, *, by: str, ledger: KeyLedger, now: datetime) -> tupl
     return key, f"{PREFIX}{key_id}_{secret}"
 
 
-def rotate(key_id: str, *, overlap: timedelta, by: str, ledger: KeyLedger, now: datetime) -> tuple[AccessKey, str]:
+def rotate(key_id: str, *, overlap: timedelta, by: Person, ledger: KeyLedger, now: datetime) -> tuple[AccessKey, str]:
     """A new key like an old one, which goes on opening for `overlap` at most. Raises NotFound, and Conflict for a key
     that opens nothing.
     """
     with ledger.transaction():
-        old = _standing(key_id, ledger=ledger, now=now)
+        old = _standing(key_id, by=by, ledger=ledger, now=now)
         lasts = None if old.expires is None else old.expires - old.created
         wanted = Wanted(
             name=old.name,
             roles=old.roles,
             speaks_for_others=old.speaks_for_others,
+            groups=old.groups,
             tenant=old.tenant,
             lasts=lasts,
         )
@@ -88,10 +102,10 @@ def rotate(key_id: str, *, overlap: timedelta, by: str, ledger: KeyLedger, now: 
     return made
 
 
-def revoke(key_id: str, *, by: str, ledger: KeyLedger, now: datetime) -> AccessKey:
+def revoke(key_id: str, *, by: Person, ledger: KeyLedger, now: datetime) -> AccessKey:
     """The key, which opens nothing from now on. Raises NotFound, and Conflict where it does not open anything now."""
     with ledger.transaction():
-        key = replace(_standing(key_id, ledger=ledger, now=now), at=now, revoked=now)
+        key = replace(_standing(key_id, by=by, ledger=ledger, now=now), at=now, revoked=now)
         _record(key, "revoke key", by=by, ledger=ledger)
     return key
 
@@ -105,27 +119,36 @@ def holder(text: str, *, ledger: KeyLedger, now: datetime) -> Person:
     if not key.holds(now):
         raise NotSignedIn("this API key opens nothing: it is wrong, expired or revoked")
     ledger.key_used(key.key_id, at=now)
-    return Person(name=key.name, roles=key.roles, speaks_for_others=key.speaks_for_others, tenant=key.tenant)
+    return Person(
+        name=key.name,
+        roles=key.roles,
+        groups=None if key.roles & READS_ALL else frozenset(key.groups),
+        speaks_for_others=key.speaks_for_others,
+        tenant=key.tenant,
+    )
 
 
-def _standing(key_id: str, *, ledger: KeyLedger, now: datetime) -> AccessKey:
+def _standing(key_id: str, *, by: Person, ledger: KeyLedger, now: datetime) -> AccessKey:
     key = ledger.key(key_id)
-    if key is None:
+    if key is None or not may_manage(by, key.tenant):
         raise NotFound(_NONE)
     if not key.holds(now):
         raise Conflict("this key opens nothing any more")
     return key
 
 
-def _record(key: AccessKey, action: str, *, by: str, ledger: KeyLedger) -> None:
+def _record(key: AccessKey, action: str, *, by: Person, ledger: KeyLedger) -> None:
     with ledger.transaction():
         ledger.add_key(key)
-        detail = {
+        detail: dict[str, Json] = {
             "name": key.name,
             "roles": ", ".join(sorted(key.roles)),
+            "groups": [*key.groups],
             "expires": None if key.expires is None else key.expires.isoformat(),
         }
-        ledger.add_audit(AuditEntry(at=key.at, who=by, action=action, subject=f"key {key.key_id}", detail=detail))
+        ledger.add_audit(
+            AuditEntry(at=key.at, who=by.signed, action=action, subject=f"key {key.key_id}", detail=detail)
+        )
 
 
 def _digest(secret: str, salt: bytes) -> str:

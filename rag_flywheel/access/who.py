@@ -2,12 +2,13 @@
 
 import ipaddress
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from rag_flywheel.access import keys
 from rag_flywheel.access.roles import ROLES
 from rag_flywheel.config import Access
-from rag_flywheel.domain import ANONYMOUS, Person, Role
+from rag_flywheel.domain import ANONYMOUS, Groups, Person, Role
 from rag_flywheel.errors import NotAllowed, NotSignedIn
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*")
@@ -25,7 +26,7 @@ class Caller:
 
 def local(name: str) -> Person:
     """Whoever works with the files themselves, and can do everything anyway."""
-    return Person(name=name, roles=frozenset(Role), speaks_for_others=True)
+    return Person(name=name, roles=frozenset(Role), groups=None, speaks_for_others=True)
 
 
 def has_key(caller: Caller) -> bool:
@@ -71,6 +72,19 @@ def asks_for(person: Person, named: str | None) -> str | None:
             "made with --for-others"
         )
     return person.name
+
+
+def asks_in(person: Person, named: Collection[str] | None) -> Groups:
+    """In which groups somebody asks; `named` are those that the request says, to ask as somebody in fewer of them.
+
+    An application that asks for others says for each of them: where it says nothing, they are in none, and not in all
+    that the application may ask for. Raises NotAllowed for a group that the person is not in.
+    """
+    if named is None:
+        return frozenset() if person.speaks_for_others and person.groups is not None else person.groups
+    if person.groups is not None and not person.groups.issuperset(named):
+        raise NotAllowed(f"{person.signed} may not ask in a group that the request names")
+    return frozenset(named)
 
 
 def sees(person: Person, *, theirs: bool) -> bool:

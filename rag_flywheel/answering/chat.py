@@ -19,6 +19,7 @@ from rag_flywheel.domain import (
     CanaryId,
     Draft,
     Exposure,
+    Groups,
     Interaction,
     InteractionId,
     Passage,
@@ -42,6 +43,7 @@ from rag_flywheel.ports import (
 )
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.rollout import canary, promotion
+from rag_flywheel.search.live_readers import LiveReaders
 from rag_flywheel.search.retrieval import Ranking, offered, rank
 from rag_flywheel.search.versions import OpenVersions, Searcher, open_version
 from rag_flywheel.services import Services
@@ -89,13 +91,15 @@ class Chat:
     privacy: Privacy
     opened: OpenVersions
     remote: bool  # whether a server holds the index
+    readers: LiveReaders
 
     def searcher(self) -> Searcher:
         """The live version. Raises NothingLive before the first reindex."""
         return self.opened.get(self._live(), self._open)
 
-    def search(self, query: str, *, on: VersionId | None = None) -> tuple[Searcher, Ranking]:
-        """A version, the live one unless another is named, held from here on, and its ranking for the query.
+    def search(self, query: str, *, groups: Groups, on: VersionId | None = None) -> tuple[Searcher, Ranking]:
+        """A version, the live one unless another is named, held from here on, and its ranking for the query, of what
+        somebody in these groups may read.
 
         Raises NothingLive, NotFound when the named version is not kept, IndexUnavailable, and Damaged when a part of
         the live version is gone.
@@ -103,7 +107,7 @@ class Chat:
         while True:
             version = on or self._live()
             try:
-                searcher = self.opened.get(version, self._open)
+                searcher = self.readers.searcher(self.opened.get(version, self._open), groups)
                 return searcher, rank(query, searcher.encoder.encode_queries([query])[0], searcher=searcher)
             except NotFound as error:
                 if on is not None:
@@ -171,6 +175,7 @@ class Chat:
                 refusal=found.searcher.learned.refusal,
                 conversation=bool(question.history),
                 version=found.searcher.version if question.consent else None,
+                groups=question.groups,
             )
             for piece in self.generator.answer(query, passages[: found.searcher.shown], searched=searched):
                 if isinstance(piece, str):
@@ -195,13 +200,13 @@ class Chat:
 
     def _found(self, query: str, place: Place, asked: Question, started: float) -> Found:
         if place.version is None:
-            searcher, ranking = self.search(query)
+            searcher, ranking = self.search(query, groups=asked.groups)
             return Found(place=place, searcher=searcher, ranking=ranking)
         try:
-            searcher, ranking = self.search(query, on=place.version)
+            searcher, ranking = self.search(query, groups=asked.groups, on=place.version)
             return Found(place=place, searcher=searcher, ranking=ranking)
         except FlywheelError:  # nobody shall suffer from a candidate
-            searcher, ranking = self.search(query)
+            searcher, ranking = self.search(query, groups=asked.groups)
             self._failed(place, asked, started)  # the canary hears of it, once: where this search failed too, from us
             return Found(place=EVERYBODY, searcher=searcher, ranking=ranking)
 
@@ -271,6 +276,7 @@ class Chat:
             consent=asked.consent,
             seconds=seconds,
             group=asked.group,
+            groups=asked.groups,
             canary_id=place.canary_id,
             suggestions=tuple(_suggestions(found)),
         )
@@ -288,6 +294,11 @@ def open_chat(services: Services) -> Chat:
         privacy=services.config.privacy,
         opened=OpenVersions(),
         remote=bool(services.config.index.url),
+        readers=LiveReaders(
+            index=services.index,
+            versions=services.ledger,
+            apart=any(source.groups for source in services.config.sources),
+        ),
     )
 
 
@@ -315,4 +326,5 @@ def _shown(passage: Passage) -> Shown:
         score=passage.score,
         scores=passage.scores,
         also=tuple(twin.span for twin in passage.also),
+        groups=chunk.groups,
     )

@@ -24,13 +24,15 @@ Values = NDArray[np.float64]
 _GOES_ON = 0.6  # added to the worth of a sentence after a chosen one in its paragraph
 _NEIGHBOUR = 0.45  # and to any other that stands beside one
 _REACH = 0.1  # how far below the first choice another one may be then
-_RANK = 0.15  # times 1/rank, added to the cosine of a passage's sentences
+_RANK = 0.1  # times 1/rank, added to the cosine of a passage's sentences
+_SCORE = 0.05  # times the logarithm of its score by the best one's, which tells how much likelier the search holds that
 _WORDS = 0.3  # times the share of the question's words that a sentence has, rare ones counting more
 _NUMBERS = 0.3  # times the share of the question's numbers
 _OPENING = 0.1  # added to what is said first below a heading
 _BROKEN = 0.15  # taken from what cannot be understood alone, or only says where to read on
 _NEAR = 0.15  # how far below the best passage's cosine that of a passage may be to be read; the first one always is
 
+_LEAST = 1e-3  # of the best passage's score, that any is taken to have
 _LEAD = 300  # characters of the sentence that leads to a list, weighed with each item
 _WORD = re.compile(r"[^\W_]+")
 _BEGINNING = 6  # characters that make two words the same: "install" and "installing"
@@ -164,11 +166,13 @@ def worths(question: str, sentences: Sequence[Sentence], cosines: Sequence[Value
     rarity = {word: math.log(1 + (total - having[word] + 0.5) / (having[word] + 0.5)) for word in asked}
     numbers = {word for word in asked if having[word] and any(map(str.isdigit, word))}
     known = sum(rarity[word] for word in asked if having[word]) or 1.0
+    best = max((sentence.passage.score for sentence in sentences), default=0.0)
     return [
         values
         + _WORDS * np.array([sum(rarity[word] for word in words) / known for words in texts])
         + _NUMBERS * np.array([len(words & numbers) / max(len(numbers), 1) for words in texts])
         + _RANK / sentence.passage.rank
+        + _SCORE * math.log(max(sentence.passage.score / best, _LEAST) if best > 0 else 1.0)
         + _OPENING * (sentence.quotable.opens or (sentence.place == 0 and sentence.passage.chunk.start == 0))
         - _BROKEN * (sentence.quotable.broken or sentence.quotable.refers)
         for sentence, values, texts in zip(sentences, cosines, said, strict=True)

@@ -7,7 +7,7 @@ left.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -32,8 +32,10 @@ from rag_flywheel.domain import (
     VersionRecord,
     VersionState,
 )
+from rag_flywheel.domain.readers import ANYBODY, Reader
 from rag_flywheel.errors import Damaged, NotFound
 from rag_flywheel.feedback.implicit import rank_cited
+from rag_flywheel.feedback.intake import readable
 from rag_flywheel.ports import PLACEHOLDER, Versions
 from rag_flywheel.search.admission import Fitting, is_admitted
 from rag_flywheel.search.fusion import FEATURES, RRF
@@ -109,14 +111,17 @@ class Explanation:
     notes: tuple[str, ...]  # what is missing, or otherwise than recorded, and why
 
 
-def explain(interaction_id: InteractionId, *, chat: Chat, limit: int) -> Explanation:
-    """At most `limit` passages of the recorded ranking and at most `limit` known questions near the query.
+def explain(interaction_id: InteractionId, *, chat: Chat, limit: int, reader: Reader = ANYBODY) -> Explanation:
+    """At most `limit` passages of the recorded ranking and at most `limit` known questions near the query, as if what
+    the reader may not read had not been there.
 
-    Raises NotFound when there is no such interaction, IndexUnavailable, and Damaged when its version is unknown.
+    Raises NotFound when there is no such interaction, or when it is not for the reader; IndexUnavailable, and Damaged
+    when its version is unknown.
     """
-    interaction = chat.ledger.interaction(interaction_id)
+    interaction = _as_seen(readable(interaction_id, reader, chat.ledger), reader)
     record = _version(interaction.version_id, chat.ledger)
     again = _searched_again(interaction, record, chat)
+    again = _ranking_as_seen(again, reader) if isinstance(again, Ranking) else again
     ranking = again if isinstance(again, Ranking) else None
     differs = None if ranking is None else _first_difference(interaction.ranking, ranking.passages)
     learned = record.manifest.learned
@@ -135,6 +140,42 @@ def explain(interaction_id: InteractionId, *, chat: Chat, limit: int) -> Explana
         passages=tuple(_passages(interaction, ranking, learned.fusion)[:limit]),
         questions=tuple(questions[:limit]),
         notes=tuple(_notes(again, differs, interaction)),
+    )
+
+
+def _as_seen(interaction: Interaction, reader: Reader) -> Interaction:
+    """With the places that the reader may read, one after the other: a gap would tell that there is something."""
+    seen = [place for place in interaction.ranking if reader.reads(place.document_id, place.groups)]
+    if len(seen) == len(interaction.ranking):
+        return interaction
+    return replace(
+        interaction,
+        ranking=tuple(replace(place, rank=rank) for rank, place in enumerate(seen, start=1)),
+        shown=min(interaction.shown, len(seen)),
+    )
+
+
+def _ranking_as_seen(ranking: Ranking, reader: Reader) -> Ranking:
+    def is_seen(chunk: Chunk) -> bool:
+        return reader.reads(chunk.document_id, chunk.groups) and (not chunk.by_question or chunk.is_for(reader.groups))
+
+    known = (*ranking.admitted, *ranking.kept_out)
+    chunks = [*(passage.chunk for passage in ranking.passages), *(fitting.candidate.chunk for fitting in known)]
+    if all(map(is_seen, chunks)):
+        return ranking
+    recorded = ranking.passages[:RECORDED]  # of what comes behind them nothing is told
+    seen = [passage for passage in recorded if is_seen(passage.chunk)]
+    sources = [
+        passage.rank <= RECORDED and is_seen(passage.chunk)
+        for passage in ranking.passages
+        if not passage.chunk.by_question
+    ]
+    return Ranking(
+        passages=tuple(replace(passage, rank=rank) for rank, passage in enumerate(seen, start=1)),
+        weighed=ranking.weighed[np.array(sources, dtype=bool)],
+        nearest=max((passage.scores.dense for passage in seen if passage.scores.dense is not None), default=None),
+        admitted=tuple(fitting for fitting in ranking.admitted if is_seen(fitting.candidate.chunk)),
+        kept_out=tuple(fitting for fitting in ranking.kept_out if is_seen(fitting.candidate.chunk)),
     )
 
 
@@ -159,6 +200,7 @@ def _searched_again(interaction: Interaction, record: VersionRecord, chat: Chat)
             version,
             lambda _: open_version(record.manifest, index=chat.index, encoders=chat.encoders, rerankers=chat.rerankers),
         )
+        searcher = chat.readers.searcher(searcher, interaction.groups)
         return rank(interaction.query, searcher.encoder.encode_queries([interaction.query])[0], searcher=searcher)
     except NotFound as error:
         return f"a part of version {version} is gone ({error})"

@@ -16,6 +16,8 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _NUMBERED = re.compile(r"[ \t]*\d{1,9}[.)][ \t]")
 _GAP = 3  # characters between chunks that follow each other, which are white space
 _LEADS = (":", "：", "?", "？")
+_LABEL = re.compile(r"\*\*[^*\n]*[^*\n.!?]\*\*\Z")  # a paragraph in bold that is no sentence: a term, a caption
+_TAIL = 200  # characters of a text's end that tell whether it leads to what follows
 _POINTS_BACK = set_of("this these those it its they them their he him his she her such example instance")
 """English words that say what only the sentence before tells, where they stand among the first of a sentence."""
 _GOES_ON = set_of(
@@ -48,8 +50,8 @@ class Quotable:
 def quotables(markup: Markup, language: str = "") -> list[Quotable]:
     """All of a text in that language, in order. Headings are none, and nothing goes on over one.
 
-    A line with a colon or a question goes with what follows, the steps of a list that code divides are one list, and
-    code goes with the sentence before it, or, below a heading, with the one after it.
+    A line with a colon, a question or a label in bold goes with what follows, the steps of a list that code divides
+    are one list, and code goes with the sentence before it, or, below a heading, with the one after it.
     """
     found: list[Quotable] = []
     below = False  # a heading
@@ -83,7 +85,7 @@ def quotables(markup: Markup, language: str = "") -> list[Quotable]:
 
 
 def _pieces(markup: Markup, block: Block, language: str) -> Iterator[Span]:
-    if block.kind is Kind.PROSE:
+    if block.kind is Kind.PROSE and not _is_label(markup, block.start, block.end):
         yield from quotable(markup.text, block.start, block.end, language)
     else:
         yield block.start, block.end
@@ -97,13 +99,25 @@ def _belongs(markup: Markup, before: Quotable, piece: Quotable) -> bool:
         and _NUMBERED.match(markup.text, before.body) is not None
         and re.match(r"[ \t]*(?!1[.)])\d", markup.text[piece.start : piece.start + 20]) is not None
     )
-    return piece.last is Kind.CODE or bare_code or steps_go_on or _leads(markup, before)
+    labels = _ends_with_label(markup, before) and _is_label(markup, piece.start, piece.end)  # a table of contents
+    return piece.last is Kind.CODE or bare_code or steps_go_on or (_leads(markup, before) and not labels)
 
 
 def _leads(markup: Markup, quote: Quotable) -> bool:
-    """Whether it announces what follows."""
-    end = markup.shown(max(quote.start, quote.end - 200), quote.end) if quote.last is not Kind.CODE else ""
-    return end.rstrip('*_` )"”').endswith(_LEADS)
+    """Whether it announces what follows: by its last mark, or as a term or caption that is a paragraph by itself."""
+    end = markup.shown(max(quote.start, quote.end - _TAIL), quote.end) if quote.last is not Kind.CODE else ""
+    return end.rstrip('*_` )"”').endswith(_LEADS) or _ends_with_label(markup, quote)
+
+
+def _ends_with_label(markup: Markup, quote: Quotable) -> bool:
+    start = max(quote.start, quote.end - _TAIL)
+    paragraph = markup.text.rfind("\n\n", start, quote.end)
+    return quote.last is Kind.PROSE and _is_label(markup, start if paragraph < 0 else paragraph + 2, quote.end)
+
+
+def _is_label(markup: Markup, start: int, end: int) -> bool:
+    """Whether a paragraph is a term or a caption."""
+    return _LABEL.match(markup.text, start, end) is not None
 
 
 def _refers(markup: Markup, quote: Quotable) -> bool:

@@ -1,8 +1,9 @@
 """The HTTP API: one FastAPI app over the services."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import Any
 
 import anyio
@@ -23,29 +24,40 @@ from rag_flywheel.api import (
     versions,
 )
 from rag_flywheel.api.doorstep import Doorstep, security_headers
-from rag_flywheel.api.entrance import BodyLimit, FromPages
+from rag_flywheel.api.entrance import Entrance, FromPages
 from rag_flywheel.api.failures import CompletionFailure, answer_failures
 from rag_flywheel.api.guard import ASKING_AT_ONCE, Guard, refuse_unguarded
+from rag_flywheel.api.limits import Allowance
 from rag_flywheel.api.models import Failure
 from rag_flywheel.api.peer import Behind
 from rag_flywheel.api.state import make_state
 from rag_flywheel.domain import Person
 from rag_flywheel.services import Services
 
-STATUSES = (401, 403, 404, 409, 422, 500, 503)
+STATUSES = (401, 403, 404, 409, 422, 429, 500, 503)
 """Of the errors of `errors`."""
+AT_THE_ENTRANCE = (400, 408, 413, 414, 415, 431)
+"""Of what no route has seen."""
 OURS = (chat, explain, corrections, aside, golden, versions, deployment, keys, signing_in, operation)
 
 
-def create_app(services: Services, *, local: Person | None = None) -> FastAPI:
-    """The app. The caller opens and closes the services. While it serves, it looks at the canary by itself.
+def create_app(
+    services: Services, *, tenants: Mapping[str, Services] = MappingProxyType({}), local: Person | None = None
+) -> FastAPI:
+    """The app. The caller opens and closes the services. While it serves, it looks at the canaries by itself.
 
-    `local` sends every request, where it is who works with the files themselves; else each has to say who sends it.
+    Who comes with the key of a tenant meets that tenant's services and no others; the keys themselves are in the ledger
+    of `services`. `local` sends every request, where it is who works with the files themselves; else each has to say
+    who sends it.
     """
+    every: dict[str | None, Services] = {None: services}
+    every.update(tenants.items())
 
     @contextlib.asynccontextmanager
     async def watching(app: FastAPI) -> AsyncIterator[None]:
-        with deployment.Watch(services):
+        with contextlib.ExitStack() as watched:
+            for each in every.values():
+                watched.enter_context(deployment.Watch(each))
             yield
 
     app = FastAPI(
@@ -57,22 +69,25 @@ def create_app(services: Services, *, local: Person | None = None) -> FastAPI:
         dependencies=[Depends(HTTPBearer(auto_error=False, description="An API key: `rag-flywheel keys create`."))],
     )
     config = services.config
-    app.state.flywheel = make_state(services)
+    app.state.of_tenant = {name: make_state(each) for name, each in every.items()}
+    lookups = anyio.CapacityLimiter(ASKING_AT_ONCE)
     app.state.guard = Guard(
         services=services,
+        tenants=every.keys(),
         local=local,
-        lookups=anyio.CapacityLimiter(ASKING_AT_ONCE),
+        lookups=lookups,
         provider=anyio.CapacityLimiter(ASKING_AT_ONCE),
+        allowance=Allowance(settings=config.limits, rates=services.rates, lookups=lookups),
     )
     answer_failures(app)
-    app.add_middleware(BodyLimit, most=config.api.body_mb * 1_000_000)
+    app.add_middleware(Entrance, most=config.api.body_mb * 1_000_000, limits=config.limits)
     if local is None:
         app.add_middleware(Doorstep, hosts=config.access.hosts, origins=config.api.cors_origins)
     if config.api.cors_origins:
         app.add_middleware(FromPages, origins=config.api.cors_origins)
     security_headers(app)
     app.add_middleware(Behind, proxies=config.access.proxies)
-    failures: dict[int | str, dict[str, Any]] = {status: {"model": Failure} for status in STATUSES}
+    failures: dict[int | str, dict[str, Any]] = {status: {"model": Failure} for status in (*STATUSES, *AT_THE_ENTRANCE)}
     for doors in OURS:
         app.include_router(doors.routes, responses=failures)
     app.include_router(openai.routes, responses={status: {"model": CompletionFailure} for status in ("4XX", "5XX")})

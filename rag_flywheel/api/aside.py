@@ -9,7 +9,7 @@ from rag_flywheel.api.models import Body, Instant, Text
 from rag_flywheel.api.state import Asking, Shared, State
 from rag_flywheel.cycle import aside
 from rag_flywheel.cycle.aside import Listed
-from rag_flywheel.domain import AsideState, Guardrail, ItemKind
+from rag_flywheel.domain import AsideState, Guardrail, ItemKind, Person
 
 routes = APIRouter(prefix="/aside", tags=["aside"], route_class=GuardedRoute)
 
@@ -41,34 +41,48 @@ class RulingBody(Body):
 
 
 @routes.get("")
-def listed(state: Shared, of: Annotated[AsideState | None, Query(alias="state")] = None) -> list[AsideReply]:
+def listed(
+    state: Shared, asking: Asking, of: Annotated[AsideState | None, Query(alias="state")] = None
+) -> list[AsideReply]:
     """What is set aside or reported, and undecided, the latest first; or what is in the state that is named."""
     wanted = (AsideState.ASIDE, AsideState.REPORTED) if of is None else (of,)
-    return [AsideReply(**_fields(found)) for found in aside.overview(state.services) if found.state in wanted]
+    return [
+        AsideReply(**_fields(found))
+        for found in aside.overview(state.services, state.reader(asking))
+        if found.state in wanted
+    ]
 
 
 @routes.get("/{id}")
-def show(id: str, state: Shared) -> AsideTextReply:
+def show(id: str, state: Shared, asking: Asking) -> AsideTextReply:
     """One of them, with what it says."""
-    found = aside.find(id, state.services)
+    found = aside.find(id, state.services, state.reader(asking))
     return AsideTextReply(**_fields(found), text=aside.text(found, state.services))
 
 
 @routes.post("/{id}/release")
 def release(id: str, body: RulingBody, state: Shared, asking: Asking) -> AsideReply:
     """Let it pass for as long as its text does not change; the next reindex takes it in."""
-    return _ruled(id, AsideState.RELEASED, body, state, asking.signed)
+    return _ruled(id, AsideState.RELEASED, body, state, asking)
 
 
 @routes.post("/{id}/drop")
 def drop(id: str, body: RulingBody, state: Shared, asking: Asking) -> AsideReply:
     """Leave it out for good, and tell of it no more."""
-    return _ruled(id, AsideState.DROPPED, body, state, asking.signed)
+    return _ruled(id, AsideState.DROPPED, body, state, asking)
 
 
-def _ruled(id: str, ruling: AsideState, body: RulingBody, state: State, who: str) -> AsideReply:
+def _ruled(id: str, ruling: AsideState, body: RulingBody, state: State, asking: Person) -> AsideReply:
     look = state.look() if state.services.config.review.second_reviewer else None
-    found = aside.rule(id, ruling, who=who, why=body.why, services=state.services, look=look)
+    found = aside.rule(
+        id,
+        ruling,
+        who=asking.signed,
+        why=body.why,
+        services=state.services,
+        look=look,
+        reader=state.reader(asking),
+    )
     return AsideReply(**_fields(found))
 
 

@@ -3,13 +3,15 @@
 import itertools
 import logging
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from fastapi import APIRouter, BackgroundTasks
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 from pydantic import BaseModel
 
-from rag_flywheel.access.who import asks_for
+from rag_flywheel.access.who import asks_for, asks_in
+from rag_flywheel.api.failures import told
 from rag_flywheel.api.guard import GuardedRoute
 from rag_flywheel.api.models import ChatBody, ChatReply, Delta, Failure, chat_reply
 from rag_flywheel.api.state import Asking, Shared, State
@@ -25,7 +27,12 @@ PIECE_BY_PIECE = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 """Neither a cache nor nginx, which heeds the second, may keep a stream until it is whole."""
 
 
-@routes.post("/chat", response_model=ChatReply)
+EVENT = {"type": "object", "properties": {"event": {"type": "string"}, "data": {"type": "string"}}}
+STREAMED: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": EVENT}}}}
+"""What a reply may be besides JSON, for the OpenAPI document."""
+
+
+@routes.post("/chat", response_model=ChatReply, responses=STREAMED)
 def chat(body: ChatBody, state: Shared, asking: Asking) -> ChatReply | StreamingResponse:
     """Answer a question from the documents, with citations.
 
@@ -36,6 +43,7 @@ def chat(body: ChatBody, state: Shared, asking: Asking) -> ChatReply | Streaming
         text=body.question,
         asked=state.services.now(),
         user=asks_for(asking, body.user_id),
+        groups=asks_in(asking, body.groups),
         group=body.user_group,
         session=body.session_id,
         history=tuple(turn.turn() for turn in body.history),
@@ -74,7 +82,11 @@ def _read_on(
     try:
         if any(isinstance(piece, Interaction) for piece in pieces):
             signal = intake.Signal(
-                interaction_id=interaction_id, kind=FeedbackKind.ABANDONED, value=True, user=question.user
+                interaction_id=interaction_id,
+                kind=FeedbackKind.ABANDONED,
+                value=True,
+                user=question.user,
+                reader=state.chat.readers.reader(question.groups),
             )
             services.ledger.add_feedback(
                 intake.prepare(
@@ -98,7 +110,7 @@ def _events(pieces: Iterator[str | Interaction]) -> Iterator[bytes]:
             else:
                 yield _event("done", chat_reply(piece))
     except FlywheelError as error:
-        yield _event("error", Failure(error=type(error).__name__, detail=str(error)))
+        yield _event("error", Failure(error=type(error).__name__, detail=told(error)))
 
 
 def _event(name: str, data: BaseModel) -> bytes:

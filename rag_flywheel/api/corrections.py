@@ -32,10 +32,11 @@ from rag_flywheel.domain import (
     Feedback,
     FeedbackKind,
     InteractionId,
+    Person,
     ReviewedCorrection,
     Verdict,
 )
-from rag_flywheel.errors import NotFound
+from rag_flywheel.errors import NotFound, no_correction
 from rag_flywheel.feedback import corrections as correction_case
 from rag_flywheel.feedback import gaps as gap_case
 from rag_flywheel.feedback import intake as feedback_case
@@ -55,9 +56,9 @@ def feedback(body: FeedbackBody, state: Shared, asking: Asking, key: Key = None)
     own(body.interaction_id, asking, user, state)
 
     def prepare() -> Callable[[], FeedbackReply]:
-        given = _given(body, user, state)
+        given = _given(body, user, asking, state)
         edited = given.kind is FeedbackKind.EDITED
-        correction = _corrected(_correction_of(body), user, state, given) if edited else None
+        correction = _corrected(_correction_of(body), user, asking, state, given) if edited else None
 
         def record() -> FeedbackReply:
             state.services.ledger.add_feedback(given)
@@ -79,7 +80,7 @@ def correct(body: CorrectionBody, state: Shared, asking: Asking, key: Key = None
     own(body.interaction_id, asking, user, state)
 
     def prepare() -> Callable[[], CorrectionReceipt]:
-        correction = _corrected(body, user, state, None)
+        correction = _corrected(body, user, asking, state, None)
 
         def record() -> CorrectionReceipt:
             state.services.ledger.add_correction(correction)
@@ -96,15 +97,16 @@ def correction(correction_id: str, state: Shared, asking: Asking) -> CorrectionR
     """What became of a correction, up to the version in which it went live. Its author sees it, and who reviews."""
     author = pseudonym(asks_for(asking, None), state.services.ledger.salt())
     with contextlib.suppress(NotFound):  # told in the same words as what is somebody else's
-        progress = _progress(CorrectionId(correction_id), state)
+        progress = _progress(CorrectionId(correction_id), asking, state)
         if sees(asking, theirs=progress.reviewed.correction.user == author):
             return correction_reply(progress)
-    raise NotFound(f"no correction {correction_id}: its id is in the reply to the correction")
+    raise no_correction(correction_id)
 
 
 @routes.get("/review", tags=["review"])
 def queue(
     state: Shared,
+    asking: Asking,
     status: Annotated[Verdicted | None, Query()] = None,
     conflicts: bool = False,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
@@ -125,15 +127,16 @@ def queue(
         wanted=wanted,
         conflicting=conflicts,
         limit=limit,
+        reader=state.reader(asking),
     )
-    look = state.look()
+    look = state.look(state.reader(asking))
     return [_item(progress, look, state) for progress in found]
 
 
 @routes.get("/review/{correction_id}", tags=["review"])
-def item(correction_id: str, state: Shared) -> ReviewItem:
+def item(correction_id: str, state: Shared, asking: Asking) -> ReviewItem:
     """One correction as a reviewer sees it."""
-    return _item(_progress(CorrectionId(correction_id), state), state.look(), state)
+    return _item(_progress(CorrectionId(correction_id), asking, state), state.look(state.reader(asking)), state)
 
 
 @routes.post("/review/{correction_id}", tags=["review"])
@@ -153,6 +156,7 @@ def decide(correction_id: str, body: ReviewBody, state: Shared, asking: Asking) 
             note=body.note,
             seen=body.seen,
             own=services.config.access.own_reviews,
+            reader=state.reader(asking),
         ),
         ledger=services.ledger,
         redactor=services.redactor,
@@ -160,29 +164,40 @@ def decide(correction_id: str, body: ReviewBody, state: Shared, asking: Asking) 
         at=services.now(),
         new_id=services.new_id,
     )
-    return _item(_progress(CorrectionId(correction_id), state), look, state)
+    return _item(_progress(CorrectionId(correction_id), asking, state), state.look(state.reader(asking)), state)
 
 
 @routes.get("/gaps", tags=["feedback"])
-def gaps(state: Shared, off_topic: bool = False, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[GapReply]:
+def gaps(
+    state: Shared, asking: Asking, off_topic: bool = False, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+) -> list[GapReply]:
     """Questions that the documents do not surely answer, most frequent first; or those about something else."""
     services = state.services
     near = services.config.generator.on_topic
-    found = gap_case.gaps(ledger=services.ledger, near=near, off_topic=off_topic, limit=limit)
+    found = gap_case.gaps(
+        ledger=services.ledger, near=near, off_topic=off_topic, limit=limit, reader=state.reader(asking)
+    )
     return [gap_reply(gap) for gap in found]
 
 
 @routes.get("/triage", tags=["feedback"])
-def triage(state: Shared, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[SuspectReply]:
+def triage(state: Shared, asking: Asking, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[SuspectReply]:
     """Questions whose answers people turned away from without a word, the most suspicious first."""
-    return [suspect_reply(suspect) for suspect in gap_case.triage(ledger=state.services.ledger, limit=limit)]
+    return [
+        suspect_reply(suspect)
+        for suspect in gap_case.triage(ledger=state.services.ledger, limit=limit, reader=state.reader(asking))
+    ]
 
 
-def _given(body: FeedbackBody, user: str | None, state: State) -> Feedback:
+def _given(body: FeedbackBody, user: str | None, asking: Person, state: State) -> Feedback:
     services = state.services
     return feedback_case.prepare(
         feedback_case.Signal(
-            interaction_id=InteractionId(body.interaction_id), kind=body.kind, value=body.value, user=user
+            interaction_id=InteractionId(body.interaction_id),
+            kind=body.kind,
+            value=body.value,
+            user=user,
+            reader=state.reader(asking),
         ),
         ledger=services.ledger,
         redactor=services.redactor,
@@ -196,7 +211,9 @@ def _correction_of(body: FeedbackBody) -> CorrectionBody:
     return CorrectionBody(interaction_id=body.interaction_id, answer=str(body.value))
 
 
-def _corrected(body: CorrectionBody, user: str | None, state: State, feedback: Feedback | None) -> Correction:
+def _corrected(
+    body: CorrectionBody, user: str | None, asking: Person, state: State, feedback: Feedback | None
+) -> Correction:
     services = state.services
     return correction_case.prepare(
         correction_case.Submission(
@@ -205,19 +222,23 @@ def _corrected(body: CorrectionBody, user: str | None, state: State, feedback: F
             evidence=tuple(span.evidence() for span in body.evidence),
             supersedes=tuple(span.evidence() for span in body.supersedes),
             user=user,
+            reader=state.reader(asking),
             feedback_id=None if feedback is None else feedback.feedback_id,
         ),
         ledger=services.ledger,
         redactor=services.redactor,
-        find=state.find,
+        find=lambda text: state.find(text, asking.groups),
         quoted=state.quoted,
         at=services.now(),
         new_id=services.new_id,
     )
 
 
-def _progress(correction_id: CorrectionId, state: State) -> review_case.Progress:
-    return review_case.progress(correction_id, ledger=state.services.ledger, live=state.services.index.live())
+def _progress(correction_id: CorrectionId, asking: Person, state: State) -> review_case.Progress:
+    services = state.services
+    return review_case.progress(
+        correction_id, ledger=services.ledger, live=services.index.live(), reader=state.reader(asking)
+    )
 
 
 def _item(progress: review_case.Progress, look: review_case.Look, state: State) -> ReviewItem:

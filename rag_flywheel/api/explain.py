@@ -104,5 +104,5 @@ def explain(
     known questions near the query that were admitted or kept out, and why. At most `limit` of each.
     """
     name = own(interaction_id, asking, asks_for(asking, None), state)
-    explanation = explain_case.explain(name, chat=state.chat, limit=limit)
+    explanation = explain_case.explain(name, chat=state.chat, limit=limit, reader=state.reader(asking))
     return ExplanationReply.model_validate(explanation, from_attributes=True)

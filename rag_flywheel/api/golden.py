@@ -102,6 +102,7 @@ class CheckReply(Body):
 @routes.get("")
 def golden(
     state: Shared,
+    asking: Asking,
     origin: Annotated[listing.Origin | None, Query()] = None,
     role: Annotated[Literal["tuning", "test", "sealed"] | None, Query()] = None,
     use: Annotated[listing.State | None, Query(alias="state")] = None,
@@ -109,14 +110,15 @@ def golden(
     """The judged questions: the golden set, accepted corrections, confirmed answers."""
     return [
         _item(judged)
-        for judged in listing.overview(state.services)
+        for judged in listing.overview(state.services, state.reader(asking))
         if origin in (None, judged.origin) and role in (None, judged.role) and use in (None, judged.state)
     ]
 
 
 @routes.get("/check")
-def check(state: Shared) -> CheckReply:
+def check(state: Shared, asking: Asking) -> CheckReply:
     """What is wrong with the golden set, by ids. Too few questions are told as `undecided`."""
+    state.refuse_part(asking)
     found = health.check(state.services)
     return CheckReply(
         outcome=found.outcome,
@@ -129,7 +131,7 @@ def check(state: Shared) -> CheckReply:
     )
 
 
-@routes.post("", status_code=201)
+@routes.post("", status_code=201, responses={200: {"model": TakenInReply}})
 def add(body: GoldenBody, state: Shared, asking: Asking, response: Response) -> TakenInReply:
     """Add a judged question. The very same one given again is skipped (200)."""
     new = changes.NewQuestion(
@@ -139,11 +141,12 @@ def add(body: GoldenBody, state: Shared, asking: Asking, response: Response) -> 
         evidence=tuple(evidence_body.evidence() for evidence_body in body.evidence),
         answerable=body.answerable,
         cluster=body.cluster,
+        reader=state.reader(asking),
     )
     return _taken_in(changes.add(new, who=asking.signed, services=state.services), response)
 
 
-@routes.post("/import", status_code=201)
+@routes.post("/import", status_code=201, responses={200: {"model": TakenInReply}})
 def take_in(body: ImportBody, state: Shared, asking: Asking, response: Response) -> TakenInReply:
     """Import judged questions, all or none. Those that are there with the same content are skipped (200: all were)."""
     cases = [
@@ -155,6 +158,7 @@ def take_in(body: ImportBody, state: Shared, asking: Asking, response: Response)
                 documents=tuple(DocumentId(name) for name in imported_case.documents),
                 answerable=imported_case.answerable,
                 cluster=imported_case.cluster,
+                reader=state.reader(asking),
             ),
         )
         for imported_case in body.cases
@@ -165,7 +169,9 @@ def take_in(body: ImportBody, state: Shared, asking: Asking, response: Response)
 @routes.post("/retire")
 def retire(body: RetireBody, state: Shared, asking: Asking) -> RetiredReply:
     """Take a case of any origin out of use, for good: neither tuning nor the gate uses it any more."""
-    done = changes.retire(body.case_id, why=body.why, who=asking.signed, services=state.services)
+    done = changes.retire(
+        body.case_id, why=body.why, who=asking.signed, services=state.services, reader=state.reader(asking)
+    )
     return RetiredReply(case_id=done.case_id, retired=done.retired, who=done.who, why=done.why)
 
 

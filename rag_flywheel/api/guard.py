@@ -1,7 +1,8 @@
 """Who may come in: asked before anything of a request's body is read."""
 
+import contextlib
 import functools
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Container, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +13,16 @@ from fastapi.routing import APIRoute
 
 from rag_flywheel.access import keys, proxied, roles, sessions, tokens, who
 from rag_flywheel.api.doorstep import is_foreign
+from rag_flywheel.api.entrance import UNTIL_SENT
+from rag_flywheel.api.limits import Allowance, address_key, person_key
 from rag_flywheel.api.peer import is_https, peer_of
 from rag_flywheel.config import Access
 from rag_flywheel.domain import Person
+from rag_flywheel.errors import InvalidInput, NotSignedIn
 from rag_flywheel.services import Services
 
-PASSED_ON = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
-"""Headers by which a proxy says that the request is not from where the connection is."""
+PASSED_ON = ("forwarded", "x-forwarded", "x-real-ip", "x-client-ip", "x-envoy", "true-client-ip", "cf-", "via")
+"""How headers begin by which proxies say that a request is not from where the connection is."""
 ASKING_AT_ONCE = 8  # requests whose sender is being looked up, beside the threads that answer
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -27,16 +31,34 @@ _SAFE = ("GET", "HEAD", "OPTIONS")
 class Guard:
     """Finds out who sends a request. `local` sends all of them, where it is given."""
 
-    services: Services
+    services: Services  # of the deployment itself, whose ledger has the keys of all tenants
+    tenants: Container[str | None]
     local: Person | None
     lookups: anyio.CapacityLimiter
     provider: anyio.CapacityLimiter  # for what may wait for the identity provider, which holds up nobody else
+    allowance: Allowance
 
     async def admitted(self, request: Request, route: str) -> Person:
-        """Who sends it. Raises NotSignedIn, and NotAllowed."""
+        """Who sends it. Raises TooMany, NotSignedIn, and NotAllowed."""
+        if self.local is None:
+            await self.allowance.count(_address_key(request))
         person = self.local or await self._identified(request, _caller(request))
         who.admit(person, route)
+        if person.tenant not in self.tenants:
+            raise NotSignedIn("this API key is of a tenant that is not served here")
         return person
+
+    async def seated(self, request: Request) -> None:
+        """Wait until it is the turn of who was admitted; it lasts until the reply is sent. Raises TooMany."""
+        person: Person = request.state.person
+        if self.local is not None:
+            return
+        key = person_key(person)
+        if key is not None:
+            await self.allowance.count(key)
+        if not person.speaks_for_others:
+            until_sent: contextlib.AsyncExitStack = request.scope[UNTIL_SENT]
+            await until_sent.enter_async_context(self.allowance.turn(key or _address_key(request)))
 
     async def _identified(self, request: Request, caller: who.Caller) -> Person:
         """By what is said on purpose first: a key or a token, then a session, then what a proxy says."""
@@ -70,11 +92,16 @@ class GuardedRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle, rows = super().get_route_handler(), self.rows
+        named = {parameter.alias for parameter in self.dependant.query_params}
 
         async def guarded(request: Request) -> Response:
             if not roles.EVERYBODY.issuperset(rows):
                 guard: Guard = request.app.state.guard
                 request.state.person = await guard.admitted(request, f"{request.method} {self.path_format}")
+                await guard.seated(request)
+            if not (named.issuperset(request.query_params) or self.path_format.startswith("/v1/")):
+                # One that is misspelt would be passed over, and the reply be about something else.
+                raise InvalidInput(f"there is no such query parameter; there are: {', '.join(sorted(named)) or 'none'}")
             return await handle(request)
 
         return guarded
@@ -90,11 +117,17 @@ def refuse_unguarded(routers: Iterable[APIRouter]) -> None:
     roles.refuse_gaps(rows)
 
 
+def _address_key(request: Request) -> str:
+    return address_key(None if request.client is None else request.client.host)
+
+
 def _caller(request: Request) -> who.Caller:
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     return who.Caller(
         address=None if request.client is None else request.client.host,
-        forwarded=any(name in request.headers for name in PASSED_ON),
+        # A proxy without any such header may still speak HTTP/1.0, as nginx did for long; browsers and programs do not.
+        forwarded=request.scope.get("http_version") == "1.0"
+        or any(name.startswith(PASSED_ON) for name in request.headers),
         bearer=credentials.strip() if scheme.lower() == "bearer" and credentials.strip() else None,
         session=request.cookies.get(session_cookie(https=is_https(request))) if _of_ours(request) else None,
     )

@@ -1,25 +1,46 @@
 """API keys: made, replaced and taken back by whoever says who may what."""
 
+from collections.abc import Callable, Container
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 
 from rag_flywheel.access import keys
-from rag_flywheel.api.guard import GuardedRoute
-from rag_flywheel.api.models import Body
-from rag_flywheel.api.state import Asking, Shared
+from rag_flywheel.api.guard import Guard, GuardedRoute
+from rag_flywheel.api.models import Body, Readable
+from rag_flywheel.api.state import Asking
 from rag_flywheel.domain import AccessKey, Role
+from rag_flywheel.errors import InvalidInput
 
 routes = APIRouter(prefix="/keys", tags=["access"], route_class=GuardedRoute)
 Days = Annotated[float, Field(gt=0, le=36_500)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeper:
+    """Where the keys of all tenants are, whoever asks."""
+
+    ledger: keys.KeyLedger
+    now: Callable[[], datetime]
+    tenants: Container[str | None]
+
+
+def _keeper(request: Request) -> Keeper:
+    guard: Guard = request.app.state.guard
+    return Keeper(ledger=guard.services.ledger, now=guard.services.now, tenants={None, *guard.services.config.tenants})
+
+
+Root = Annotated[Keeper, Depends(_keeper)]
 
 
 class KeyBody(Body):
     name: Annotated[str, Field(pattern=keys.NAME)]
     roles: Annotated[frozenset[Role], Field(min_length=1)]
     for_others: bool = False
+    groups: Readable = None
     tenant: str | None = None
     days: Days | None = None  # null: until it is revoked
 
@@ -33,6 +54,7 @@ class KeyReply(Body):
     name: str
     roles: list[Role]
     for_others: bool
+    groups: list[str]
     tenant: str | None
     created: datetime
     expires: datetime | None
@@ -46,53 +68,55 @@ class NewKeyReply(KeyReply):
 
 
 @routes.get("")
-def listed(state: Shared) -> list[KeyReply]:
-    """All keys, without what opens."""
-    return [KeyReply(**_fields(key, state, used)) for key, used in state.services.ledger.access_keys()]
+def listed(root: Root, asking: Asking) -> list[KeyReply]:
+    """All keys, without what opens; a tenant's admin sees the tenant's."""
+    found = root.ledger.access_keys()
+    return [KeyReply(**_fields(key, root, used)) for key, used in found if keys.may_manage(asking, key.tenant)]
 
 
 @routes.post("", status_code=201)
-def create(body: KeyBody, state: Shared, asking: Asking) -> NewKeyReply:
-    """A new key. The reply is the only place where it ever stands."""
+def create(body: KeyBody, root: Root, asking: Asking) -> NewKeyReply:
+    """A new key. The reply is the only place where it ever stands. A tenant's admin makes keys of the tenant."""
+    tenant = body.tenant if body.tenant is not None else asking.tenant
+    if tenant not in root.tenants:
+        raise InvalidInput("there is no such tenant in the settings")
     wanted = keys.Wanted(
         name=body.name,
         roles=body.roles,
         speaks_for_others=body.for_others,
-        tenant=body.tenant,
+        groups=body.groups or (),
+        tenant=tenant,
         lasts=None if body.days is None else timedelta(days=body.days),
     )
-    made, text = keys.create(wanted, by=asking.signed, ledger=state.services.ledger, now=state.services.now())
-    return NewKeyReply(**_fields(made, state, None), key=text)
+    made, text = keys.create(wanted, by=asking, ledger=root.ledger, now=root.now())
+    return NewKeyReply(**_fields(made, root, None), key=text)
 
 
 @routes.post("/{key_id}/rotate", status_code=201)
-def rotate(key_id: str, body: RotateBody, state: Shared, asking: Asking) -> NewKeyReply:
+def rotate(key_id: str, body: RotateBody, root: Root, asking: Asking) -> NewKeyReply:
     """A new key in the place of an old one, which goes on opening for a while."""
     overlap = timedelta(hours=body.overlap_hours)
-    services = state.services
-    made, text = keys.rotate(key_id, overlap=overlap, by=asking.signed, ledger=services.ledger, now=services.now())
-    return NewKeyReply(**_fields(made, state, None), key=text)
+    made, text = keys.rotate(key_id, overlap=overlap, by=asking, ledger=root.ledger, now=root.now())
+    return NewKeyReply(**_fields(made, root, None), key=text)
 
 
 @routes.post("/{key_id}/revoke")
-def revoke(key_id: str, state: Shared, asking: Asking) -> KeyReply:
+def revoke(key_id: str, root: Root, asking: Asking) -> KeyReply:
     """The key opens nothing from now on."""
-    services = state.services
-    return KeyReply(
-        **_fields(keys.revoke(key_id, by=asking.signed, ledger=services.ledger, now=services.now()), state, None)
-    )
+    return KeyReply(**_fields(keys.revoke(key_id, by=asking, ledger=root.ledger, now=root.now()), root, None))
 
 
-def _fields(key: AccessKey, state: Shared, used: datetime | None) -> dict[str, object]:
+def _fields(key: AccessKey, root: Keeper, used: datetime | None) -> dict[str, object]:
     return {
         "id": key.key_id,
         "name": key.name,
         "roles": sorted(key.roles),
         "for_others": key.speaks_for_others,
+        "groups": list(key.groups),
         "tenant": key.tenant,
         "created": key.created,
         "expires": key.expires,
         "revoked": key.revoked,
-        "opens": key.holds(state.services.now()),
+        "opens": key.holds(root.now()),
         "used": used,
     }

@@ -4,8 +4,10 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     JsonValue,
@@ -28,14 +30,19 @@ from rag_flywheel.domain import (
     Turn,
     VersionRecord,
 )
+from rag_flywheel.domain.groups import group_names
 from rag_flywheel.domain.probes import Found, Probe
 from rag_flywheel.feedback.gaps import Gap, Suspect
 from rag_flywheel.feedback.review import Progress
 from rag_flywheel.rollout.promotion import Switch
 
 TEXT_AT_MOST = 20_000  # characters
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=TEXT_AT_MOST)]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+PLACE_AT_MOST = 2**31 - 1  # characters of a document
+SAYS_SOMETHING = r"[^\s\x1c-\x1f\x85]"  # which a schema can say, unlike that spaces around it do not count
+Text = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=TEXT_AT_MOST, pattern=SAYS_SOMETHING)
+]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=SAYS_SOMETHING)]
 Group = Annotated[str, StringConstraints(strip_whitespace=True, pattern=GROUP)]
 
 
@@ -65,12 +72,30 @@ class TurnBody(Body):
         return Turn(role=self.role, text=self.content)
 
 
+HISTORY_AT_MOST = 200_000  # characters of all its turns
+
+
+def _bounded(history: tuple[TurnBody, ...]) -> tuple[TurnBody, ...]:
+    if sum(len(turn.content) for turn in history) > HISTORY_AT_MOST:
+        raise ValueError(f"the turns have more than {HISTORY_AT_MOST} characters in all; send the newest ones")
+    return history
+
+
+def _named(value: object) -> tuple[str, ...] | None:
+    return None if value is None else group_names(value)
+
+
+Readable = Annotated[tuple[str, ...] | None, BeforeValidator(_named)]
+"""Groups of documents that somebody may read, as `group_names` takes them."""
+
+
 class ChatBody(Body):
     question: Text
     user_id: Name | None = None
     user_group: Group | None = None
+    groups: Readable = None  # that the person is in whom an application asks for, and that say what they may read
     session_id: Name | None = None
-    history: Annotated[tuple[TurnBody, ...], Field(max_length=200)] = ()
+    history: Annotated[tuple[TurnBody, ...], Field(max_length=200), AfterValidator(_bounded)] = ()
     consent: bool | None = None
     stream: bool = False
 
@@ -139,10 +164,25 @@ def chat_reply(interaction: Interaction) -> ChatReply:
 # --- feedback and corrections ---------------------------------------------------------------------------------------
 
 
+def _keepable(value: JsonValue) -> JsonValue:
+    """Raises ValueError for what no ledger keeps (JSON has no infinity), and for what is longer than anything said."""
+    parts = [value]
+    for part in parts:
+        if isinstance(part, dict):
+            parts += [*part, *part.values()]
+        elif isinstance(part, list):
+            parts += part
+        elif isinstance(part, str) and len(part) > TEXT_AT_MOST:
+            raise ValueError(f"a text has {len(part)} characters; at most {TEXT_AT_MOST} are taken")
+        elif isinstance(part, int | float) and not abs(part) <= PLACE_AT_MOST:
+            raise ValueError(f"a number is larger than {PLACE_AT_MOST}, or none")
+    return value
+
+
 class FeedbackBody(Body):
     interaction_id: Name
     kind: Name
-    value: JsonValue = True
+    value: Annotated[JsonValue, AfterValidator(_keepable)] = True
     user_id: Name | None = None
 
 
@@ -168,8 +208,8 @@ def feedback_reply(feedback: Feedback, correction: Correction | None) -> Feedbac
 
 class EvidenceBody(Body):
     document_id: Name
-    start: Annotated[int, Field(ge=0)]
-    end: Annotated[int, Field(ge=1)]
+    start: Annotated[int, Field(ge=0, le=PLACE_AT_MOST)]
+    end: Annotated[int, Field(ge=1, le=PLACE_AT_MOST)]
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -13,8 +13,8 @@ from typing import Annotated
 from fastapi import APIRouter, Header
 from fastapi.responses import StreamingResponse
 
-from rag_flywheel.access.who import asks_for
-from rag_flywheel.api.chat import streamed
+from rag_flywheel.access.who import asks_for, asks_in
+from rag_flywheel.api.chat import STREAMED, streamed
 from rag_flywheel.api.endings import Ending, FinishReason, bounded
 from rag_flywheel.api.failures import failed
 from rag_flywheel.api.models import TEXT_AT_MOST, Body, chat_reply
@@ -60,7 +60,7 @@ def model(model: ModelName, state: Shared) -> ModelReply:
     return _model(state)
 
 
-@routes.post("/chat/completions", response_model=Completion)
+@routes.post("/chat/completions", response_model=Completion, responses=STREAMED)
 def completions(
     body: CompletionBody, state: Shared, asking: Asking, user: OpenWebUiUser = None, chat: OpenWebUiChat = None
 ) -> Completion | StreamingResponse:
@@ -73,6 +73,7 @@ def completions(
         asked=state.services.now(),
         user=asks_for(asking, body.asker or user or None),
         group=None if body.metadata is None else body.metadata.user_group,
+        groups=asks_in(asking, None if body.metadata is None else body.metadata.groups),
         session=chat or None,
         history=_history(body.messages[: question_at(body.messages)]),
         consent=state.chat.consents(None),

@@ -4,13 +4,15 @@ What clients send besides is passed over. What would change the answer's form, a
 type of such a mistake is the code that OpenAI's clients know it by.
 """
 
+import contextlib
+import json
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from rag_flywheel.api.endings import FinishReason
-from rag_flywheel.api.models import TEXT_AT_MOST, Body, CitationReply, Group
+from rag_flywheel.api.models import TEXT_AT_MOST, Body, CitationReply, Group, Readable
 from rag_flywheel.domain import Confidence
 
 MODEL = "rag-flywheel"
@@ -139,10 +141,19 @@ class StreamOptions(BaseModel):
     include_usage: Flag | None = False
 
 
+def as_list(value: object) -> object:
+    """A text that is a list in JSON, as that list."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        with contextlib.suppress(ValueError):
+            return json.loads(value)
+    return value
+
+
 class Metadata(BaseModel):
-    """The one key we use; an application may send others for its own ends."""
+    """The keys that we use; an application may send others for its own ends. Values are texts, and so are lists."""
 
     user_group: Group | None = None
+    groups: Annotated[Readable, BeforeValidator(as_list)] = None
 
 
 class CompletionBody(BaseModel):

@@ -8,27 +8,36 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
 from rag_flywheel.api.guard import GuardedRoute
 
 
+class _Mistaken(HTTPException):
+    """A body with mistakes. What is no HTTPException FastAPI takes, where it reads a body, for JSON that is none."""
+
+    def __init__(self, mistakes: list[dict[str, Any]]) -> None:
+        super().__init__(422)
+        self.mistakes = mistakes
+
+
 class _Sparing(Request):
-    """A request whose JSON is an instance of the model, where it can be."""
+    """A request whose JSON is an instance of the model."""
 
     def __init__(self, request: Request, model: type[BaseModel]) -> None:
         super().__init__(request.scope, request.receive)
         self._model = model
 
     async def json(self) -> Any:
-        """The instance, or what FastAPI will find the mistakes in. Raises HTTPException where it is no JSON."""
+        """The instance. Raises HTTPException where it is no JSON, and _Mistaken."""
         try:
             return self._model.model_validate_json(await self.body())
         except ValidationError as error:
-            first = error.errors(include_input=False)[0]
-            if first["type"] == "json_invalid":
-                raise HTTPException(400, first["ctx"]["error"]) from None
-            return await super().json()
+            mistakes = error.errors(include_input=False)
+        if mistakes[0]["type"] == "json_invalid":
+            raise HTTPException(400)
+        raise _Mistaken([{**mistake, "loc": ("body", *mistake["loc"])} for mistake in mistakes])
 
 
 class SparingRoute(GuardedRoute):
@@ -43,6 +52,9 @@ class SparingRoute(GuardedRoute):
         assert isinstance(model, type)
 
         async def sparing(request: Request) -> Response:
-            return await handle(_Sparing(request, model))
+            try:
+                return await handle(_Sparing(request, model))
+            except _Mistaken as error:
+                raise RequestValidationError(error.mistakes) from None
 
         return sparing

@@ -13,10 +13,14 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import threading
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from types import MappingProxyType
 
 import anyio.to_thread
+import h11
 import uvicorn
 from fastapi import FastAPI
 from rich.console import Console
@@ -27,13 +31,17 @@ from uvicorn.supervisors import Multiprocess
 
 from rag_flywheel import wiring
 from rag_flywheel.api.app import create_app
+from rag_flywheel.api.models import Failure
 from rag_flywheel.config import Config, Secrets, secrets
+from rag_flywheel.config.hiding import hide, known_secrets
 from rag_flywheel.errors import Conflict, FlywheelError
 from rag_flywheel.services import Services
 
 GRACE = 10  # seconds for answers under way when a worker is to end
 WARM = 120  # seconds in which a worker that takes another's place at SIGHUP must be warm
 BACKLOG = 2048  # connections that may wait for a worker; uvicorn has as many
+HEAD = 32_768  # bytes of a request's head, at most
+HEAD_SECONDS = 15  # in which it has to be there, from the connection or the reply before it
 ARRIVING = 0.5  # seconds for the request of a connection that was accepted just before the worker was told to end
 
 logger = logging.getLogger("rag_flywheel.server")
@@ -45,11 +53,12 @@ def run(config: Config, keys: Secrets, *, host: str, port: int, workers: int, ou
     Raises Conflict when the address is taken, what `wiring.services` raises, and FlywheelError when a worker that
     could not start has ended it all.
     """
-    with wiring.services(config, keys) as services:  # with several workers, to refuse here what they could not open
+    hide(known_secrets(config))
+    with _opened(config, keys) as (services, tenants):  # with several workers, to refuse here what they could not open
         bound = _bind(host, port)
         address = f"serving on http://{f'[{host}]' if ':' in host else host}:{bound.getsockname()[1]}"
         if workers == 1:
-            app = served(warm(services), threads=config.api.threads, until_the_end=contextlib.nullcontext())
+            app = served(warm(services, tenants), threads=config.api.threads, until_the_end=contextlib.nullcontext())
             out.print(address, soft_wrap=True)
             return asyncio.run(uvicorn.Server(_settings(app)).serve(sockets=[bound]))
     out.print(address, soft_wrap=True)
@@ -59,24 +68,33 @@ def run(config: Config, keys: Secrets, *, host: str, port: int, workers: int, ou
 def worker_app(config: Config) -> ASGIApp:
     """The app of a worker, with services of its own that are closed when the app ends."""
     end_with_the_parent()
+    hide(known_secrets(config))
     opened = contextlib.ExitStack()
     # Last of all: uvicorn raises the signal that ended it once more, which would cut off what Python does at its end.
     opened.callback(signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     try:
-        app = warm(opened.enter_context(wiring.services(config, secrets())))
+        app = warm(*opened.enter_context(_opened(config, secrets())))
     except FlywheelError as error:
         logger.error("a worker could not start: %s", error)
         raise SystemExit(error.exit_code) from error
     return served(app, threads=config.api.threads, until_the_end=opened)
 
 
-def warm(services: Services) -> FastAPI:
-    """The app with its models loaded and the live version open, so that the first question need not wait."""
-    app = create_app(services)
-    services.redactor.redact("warm-up")
-    services.encoders(services.config.embedder).encode_queries(["warm-up"])
-    with contextlib.suppress(FlywheelError):  # no version yet, or a damaged one, from which a rollback leads away
-        app.state.flywheel.chat.search("warm-up")
+@contextlib.contextmanager
+def _opened(config: Config, keys: Secrets) -> Iterator[tuple[Services, Mapping[str, Services]]]:
+    with wiring.services(config, keys) as services, wiring.tenants(config, keys) as tenants:
+        yield services, tenants
+
+
+def warm(services: Services, tenants: Mapping[str, Services] = MappingProxyType({})) -> FastAPI:
+    """The app with its models loaded and the live versions open, so that the first question need not wait."""
+    app = create_app(services, tenants=tenants)
+    for each in (services, *tenants.values()):
+        each.redactor.redact("warm-up")
+        each.encoders(each.config.embedder).encode_queries(["warm-up"])
+    for state in app.state.of_tenant.values():
+        with contextlib.suppress(FlywheelError):  # no version yet, or a damaged one, from which a rollback leads away
+            state.chat.search("warm-up", groups=None)
     return app
 
 
@@ -96,16 +114,67 @@ def served(app: ASGIApp, *, threads: int, until_the_end: AbstractContextManager[
 
 
 class Patient(H11Protocol):
-    """uvicorn's, but a connection that has sent nothing yet is not closed the moment the worker is told to end.
+    """uvicorn's, with two differences (to 0.54, which has no setting for either).
 
-    uvicorn closes it at once (0.54, and there is no setting), although its request is on the way and would be lost.
+    A connection that has sent nothing yet is not closed the moment the worker is told to end: its request is on the way
+    and would be lost. And a connection whose request's head is not whole after `HEAD_SECONDS` is told so, and closed.
     """
+
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._unwatch()
+        super().connection_lost(exc)
 
     def shutdown(self) -> None:
         if self.cycle is None:
             self.loop.call_later(ARRIVING, self._close)
         else:
             super().shutdown()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no request in our shape, with the status that h11 names: 431 for a head that is too long."""
+        error = sys.exception()
+        status = error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else 400
+        self._refuse(status, "this is no HTTP request, or its head is too long")
+
+    def _watch(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._unwatch()
+        elif self._late is None and not self.transport.is_closing():
+            self._late = self.loop.call_later(HEAD_SECONDS, self._drop)
+
+    def _unwatch(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _drop(self) -> None:
+        self._late = None
+        if self.cycle is None or self.cycle.response_complete:
+            self._refuse(408, f"the request's head did not come within {HEAD_SECONDS} seconds")
+
+    def _refuse(self, status: int, detail: str) -> None:
+        if self.transport.is_closing():
+            return
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            body = Failure(error="InvalidInput", detail=detail).model_dump_json().encode()
+            headers = [
+                ("content-type", "application/json"),
+                ("connection", "close"),
+                ("content-length", str(len(body))),
+            ]
+            for event in (h11.Response(status_code=status, headers=headers), h11.Data(data=body), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def _close(self) -> None:
         if not self.transport.is_closing():
@@ -130,6 +199,7 @@ def _settings(app: ASGIApp | functools.partial[ASGIApp], *, workers: int = 1) ->
         factory=isinstance(app, functools.partial),
         workers=workers,
         http=Patient,
+        h11_max_incomplete_event_size=HEAD,
         lifespan="on",
         log_level="warning",
         proxy_headers=False,  # the app itself believes the proxies that `access.proxies` names, and no others

@@ -13,8 +13,9 @@ from pydantic import BaseModel
 
 from rag_flywheel.access.who import sees
 from rag_flywheel.answering.chat import Chat, open_chat
-from rag_flywheel.domain import DocumentId, Evidence, InteractionId, Passage, Person, VersionId
-from rag_flywheel.errors import KeyReused, NotFound
+from rag_flywheel.domain import DocumentId, Evidence, Groups, InteractionId, Passage, Person, VersionId
+from rag_flywheel.domain.readers import EVERYTHING, Reader
+from rag_flywheel.errors import KeyReused, NotAllowed, NotFound, no_interaction
 from rag_flywheel.feedback.looking import LivePassages, live_passages, looker
 from rag_flywheel.feedback.quoting import quoted
 from rag_flywheel.feedback.review import Look
@@ -35,9 +36,9 @@ class State:
     live_of: LRUCache[VersionId, LivePassages] = field(default_factory=lambda: LRUCache(1))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def find(self, text: str) -> Sequence[Passage]:
-        """The live version's passages for a text."""
-        return self.chat.search(text)[1].passages
+    def find(self, text: str, groups: Groups) -> Sequence[Passage]:
+        """The live version's passages for a text, of those that somebody in these groups may read."""
+        return self.chat.search(text, groups=groups)[1].passages
 
     def quoted(self, spans: Sequence[Evidence], seen: VersionId | None) -> tuple[Evidence, ...]:
         """The spans with their quotes from the version that the person saw, where it is kept, or else the live one.
@@ -49,9 +50,20 @@ class State:
         live = self.chat.searcher().version
         return quoted(spans, versions=[live] if seen is None else [seen, live], texts=self._texts)
 
-    def look(self) -> Look:
-        """Who looks twice at what reviewers are to decide on, beside the live version."""
-        return looker(ledger=self.services.ledger, live=self._live_passages())
+    def reader(self, asking: Person) -> Reader:
+        """What of all that is recorded they may read."""
+        return self.chat.readers.reader(asking.groups)
+
+    def look(self, reader: Reader = EVERYTHING) -> Look:
+        """Who looks twice at what reviewers are to decide on, beside the live version; for what a reader is shown, with
+        their eyes.
+        """
+        return looker(ledger=self.services.ledger, live=self._live_passages(), reader=reader)
+
+    def refuse_part(self, asking: Person) -> None:
+        """Raises NotAllowed for what speaks of all documents, where some of them are not for who asks."""
+        if not self.chat.readers.all_open(asking.groups):
+            raise NotAllowed("this speaks of all documents, and some are for groups that you are not in")
 
     def _live_passages(self) -> LivePassages:
         index, is_official = self.services.index, self.services.config.is_official
@@ -78,7 +90,9 @@ def make_state(services: Services) -> State:
 
 
 def _state(request: Request) -> State:
-    state: State = request.app.state.flywheel
+    """Of the tenant of who asks; of the deployment itself where nobody was asked who they are."""
+    person: Person | None = getattr(request.state, "person", None)
+    state: State = request.app.state.of_tenant[None if person is None else person.tenant]
     return state
 
 
@@ -98,7 +112,7 @@ def own(interaction_id: str, asking: Person, user: str | None, state: State) -> 
     with contextlib.suppress(NotFound):  # told in the same words as what is somebody else's
         if sees(asking, theirs=ledger.interaction(name).user == pseudonym(user, ledger.salt())):
             return name
-    raise NotFound(f"no interaction {name}: its id is in the reply to the question")
+    raise no_interaction(name)
 
 
 Reply = TypeVar("Reply", bound=BaseModel)

@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, JSONResponse
@@ -102,6 +102,13 @@ class SuspicionReply(Body):
     official: bool
 
 
+class ReadersReply(Body):
+    """How many documents are open to all, and how many for which group; one for several counts in each."""
+
+    open: int
+    groups: dict[str, int]
+
+
 class CycleReply(Body):
     """What a run of the cycle came to; `report` is the path of its report where the gate was reached."""
 
@@ -110,6 +117,7 @@ class CycleReply(Body):
     reasons: list[str]
     report: str | None
     counts: Counts | None
+    readers: ReadersReply | None
     aside: list[SuspicionReply]
     skipped: list[SkippedReply]
     removed: list[RemovedReply]
@@ -119,15 +127,17 @@ class CycleReply(Body):
 
 
 @routes.get("/versions")
-def versions(state: Shared, deleted: bool = False) -> list[VersionReply]:
+def versions(state: Shared, asking: Asking, deleted: bool = False) -> list[VersionReply]:
     """The kept versions, oldest first; with `deleted` those that are gone too."""
+    state.refuse_part(asking)
     records = state.services.ledger.versions()
     return [version_reply(record) for record in records if deleted or record.state != "deleted"]
 
 
 @routes.get("/versions/{version}")
-def show(version: str, state: Shared) -> VersionDetailReply:
+def show(version: str, state: Shared, asking: Asking) -> VersionDetailReply:
     """The manifest, the states and the gate's decision of a version."""
+    state.refuse_part(asking)
     record = state.services.ledger.version(VersionId(version))
     decision = state.services.ledger.decision(VersionId(version))
     gate = None
@@ -139,11 +149,12 @@ def show(version: str, state: Shared) -> VersionDetailReply:
 
 
 @routes.get("/versions/{version}/diff/{other}")
-def diff(version: str, other: str, state: Shared) -> DiffReply:
+def diff(version: str, other: str, state: Shared, asking: Asking) -> DiffReply:
     """What `other` has that `version` has not, and the reverse: files, corrections, counts, learned, settings.
 
     `superseded` names, for each correction that went because another one took its place, that other one.
     """
+    state.refuse_part(asking)
     before = state.services.ledger.version(VersionId(version)).manifest
     after = state.services.ledger.version(VersionId(other)).manifest
     files = {name for name in before.sources if name in after.sources}
@@ -201,17 +212,28 @@ def rollback(body: RollbackBody, state: Shared, asking: Asking) -> SwitchReply:
     )
 
 
-@routes.get("/reports/{version}", response_model=None)
+KINDS = {"json": "application/json", "md": "text/markdown; charset=utf-8", "html": "text/html; charset=utf-8"}
+FILES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            kind.partition(";")[0]: {"schema": {} if kind == KINDS["json"] else {"type": "string"}}
+            for kind in KINDS.values()
+        }
+    }
+}
+
+
+@routes.get("/reports/{version}", response_model=None, responses=FILES)
 def report(
-    version: str, state: Shared, format: Annotated[Literal["json", "md", "html"], Query()] = "json"
+    version: str, state: Shared, asking: Asking, format: Annotated[Literal["json", "md", "html"], Query()] = "json"
 ) -> FileResponse:
     """The gate's report on a version, also of one that was refused."""
+    state.refuse_part(asking)
     state.services.ledger.version(VersionId(version))  # a name that the ledger knows cannot leave the folder
     file = state.services.reports / version / f"report.{format}"
     if not file.is_file():
         raise NotFound(f"there is no report on {version}: its run ended before the gate")
-    kinds = {"json": "application/json", "md": "text/markdown; charset=utf-8", "html": "text/html; charset=utf-8"}
-    return FileResponse(file, media_type=kinds[format])
+    return FileResponse(file, media_type=KINDS[format])
 
 
 @routes.post("/reindex", response_model=CycleReply)

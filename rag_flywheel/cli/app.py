@@ -7,7 +7,9 @@ import gc
 import json as json_format
 import os
 import sys
+import traceback
 from pathlib import Path
+from types import TracebackType
 from typing import Annotated, NoReturn
 
 import typer
@@ -27,6 +29,7 @@ from rag_flywheel.cli import (
     versions,
 )
 from rag_flywheel.cli.invocation import Invocation, Json, Url
+from rag_flywheel.domain import shown
 from rag_flywheel.errors import INTERRUPTED, FlywheelError
 
 app = typer.Typer(
@@ -64,6 +67,7 @@ def root(
 def main() -> None:
     """The entry point: every expected failure becomes one message and its exit code."""
     _spare_the_processor()
+    sys.excepthook = _unforeseen
     try:
         code = app(standalone_mode=False)
     except FlywheelError as error:
@@ -83,7 +87,17 @@ def _spare_the_processor() -> None:
     gc.set_threshold(50_000, 20, 20)
 
 
+def _unforeseen(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Say where it went wrong, without secrets: a traceback shows what vendors were called with."""
+    from rag_flywheel.config.hiding import hidden, known_secrets
+
+    sys.stderr.write(hidden("".join(traceback.format_exception(kind, error, trace)), known_secrets()))
+
+
 def _fail(kind: str, detail: str, code: int) -> NoReturn:
+    from rag_flywheel.config.hiding import hidden, known_secrets
+
+    detail = shown(hidden(detail, known_secrets()), keep=terminal.BREAKS)
     if "--json" in sys.argv[1:]:
         print(json_format.dumps({"error": kind, "detail": detail}))  # noqa: T201  # the one JSON document
     else:

@@ -52,9 +52,12 @@ def invoked(context: typer.Context, json: bool = False, url: str = "") -> Invoca
 def local_services(invocation: Invocation) -> Iterator["Services"]:
     """The services over the local files, closed at the end of the block."""
     from rag_flywheel import config
+    from rag_flywheel.config.hiding import hide, known_secrets
     from rag_flywheel.wiring import services
 
-    with services(config.load(invocation.config), config.secrets()) as opened:
+    settings = config.load(invocation.config)
+    hide(known_secrets(settings))
+    with services(settings, config.secrets()) as opened:
         yield opened
 
 

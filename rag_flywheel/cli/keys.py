@@ -20,6 +20,9 @@ def keys_create(
     for_others: Annotated[
         bool, typer.Option("--for-others", help="Of an application that asks for the people it names.")
     ] = False,
+    group: Annotated[
+        list[str] | None, typer.Option(help="Of documents that it may read, or ask for; may be given more than once.")
+    ] = None,
     days: Annotated[float | None, typer.Option(help="For how long it opens; until it is revoked if not given.")] = None,
     tenant: Annotated[str | None, typer.Option(help="Whose documents it opens, where there are tenants.")] = None,
     json: Json = False,
@@ -27,7 +30,7 @@ def keys_create(
 ) -> None:
     """Make a key. It is printed here, once: nobody can look it up later."""
     invocation = invoked(context, json, url)
-    body = {"name": name, "roles": role, "for_others": for_others, "days": days, "tenant": tenant}
+    body = {"name": name, "roles": role, "for_others": for_others, "groups": group, "days": days, "tenant": tenant}
     show(invocation, send(invocation, "POST", "/keys", body=body), _new)
 
 
@@ -66,12 +69,13 @@ def _new(key: Mapping[str, Any]) -> None:
 
 
 def _table(keys: Sequence[Mapping[str, Any]]) -> None:
-    columns = ("id", "name", "roles", "opens", "expires", "used")
+    columns = ("id", "name", "roles", "groups", "opens", "expires", "used")
     rows = (
         [
             key["id"],
             key["name"],
             " ".join(key["roles"]) + (" for others" if key["for_others"] else ""),
+            " ".join(key["groups"]),
             "yes" if key["opens"] else "no",
             key["expires"] or "",
             key["used"] or "never",

@@ -11,6 +11,8 @@ from rag_flywheel.errors import DONE, REFUSED, UNDECIDED
 
 commands = typer.Typer()
 
+NAMED = 20  # groups that are counted one by one
+
 
 @commands.command(epilog="Example: rag-flywheel serve --port 8080")
 def serve(
@@ -66,6 +68,11 @@ def _reindex_table(result: Mapping[str, Any]) -> None:
     terminal.line(f"{result['decision']}: {result['version'] or 'no version'}", style=style)
     for reason in result["reasons"]:
         terminal.line(f"  - {reason}")
+    if result["readers"] and result["readers"]["groups"]:
+        groups = [f"{name} {count}" for name, count in result["readers"]["groups"].items()]
+        more = f" and {len(groups) - NAMED} more groups" if len(groups) > NAMED else ""
+        named = ", ".join(groups[:NAMED])
+        terminal.line(f"  documents: {result['readers']['open']} open to all; for groups: {named}{more}")
     terminal.left_out(result["skipped"], verb="skipped")
     for removed in result["removed"]:
         terminal.line(f"  {removed['document_id']}: {removed['count']} {removed['what']} taken out", style="dim")

@@ -7,9 +7,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rag_flywheel.domain import shown
+
 if TYPE_CHECKING:
     from rich.console import Console
 
+BREAKS = "\n\t"
 NAMED = 5
 """Of a list of names, so many are shown."""
 
@@ -21,8 +24,8 @@ def console(*, stderr: bool = False) -> "Console":
 
 
 def line(text: str, *, style: str = "") -> None:
-    """Print a text as it is: no markup in it counts, and no line is broken."""
-    console().print(text, markup=False, style=style, soft_wrap=True)
+    """Print a text as it is: no markup in it counts, no line is broken, and nothing in it controls the terminal."""
+    console().print(shown(text, keep=BREAKS), markup=False, style=style, soft_wrap=True)
 
 
 def rows(title: str, columns: Sequence[str], cells: Iterable[Sequence[Any]], nothing: str) -> None:
@@ -35,7 +38,7 @@ def rows(title: str, columns: Sequence[str], cells: Iterable[Sequence[Any]], not
         # The first is what other commands want to be given, whole.
         table.add_column(name, no_wrap=number == 0, overflow="fold")
     for row in cells:
-        table.add_row(*(Text("-" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(Text("-" if cell is None else shown(str(cell), keep=BREAKS)) for cell in row))
     console().print(table if table.row_count else nothing)
 
 
@@ -74,7 +77,7 @@ def fields(result: Mapping[str, Any]) -> None:
 
     table = Table(show_header=False, box=None)
     for name, value in result.items():
-        table.add_row(name.replace("_", " "), Text("-" if value is None else _short(value)))
+        table.add_row(name.replace("_", " "), Text("-" if value is None else shown(_short(value), keep=BREAKS)))
     console().print(table)
 
 

@@ -16,8 +16,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from rag_flywheel.config.sections import Config, Secrets
-from rag_flywheel.config.source import Source
-from rag_flywheel.config.urls import masked_url, password_in
+from rag_flywheel.config.source import SECRET, Source
+from rag_flywheel.config.urls import HIDDEN, masked_url, password_in
 from rag_flywheel.errors import ConfigError
 
 ENV_PREFIX = "RAG_FLYWHEEL_"
@@ -73,15 +73,14 @@ def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
 
 
 def shown(config: Config) -> dict[str, Any]:
-    """The settings as JSON, passwords in URLs masked."""
+    """The settings as JSON, without secrets."""
     return masked(config).model_dump(mode="json")
 
 
 def masked(config: Config) -> Config:
-    """The settings, passwords in URLs masked."""
-    ledger = config.ledger.model_copy(update={"url": masked_url(config.ledger.url)})
-    index = config.index.model_copy(update={"url": masked_url(config.index.url)})
-    return config.model_copy(update={"ledger": ledger, "index": index})
+    """The settings, with *** for what is secret in any URL, and under the names of secrets in arguments."""
+    unsecret: Config = _unsecret(config)
+    return unsecret
 
 
 def _refuse_secrets(settings: Mapping[str, Any], file: Path) -> None:
@@ -137,16 +136,30 @@ def _explain(error: ValidationError) -> Iterator[str]:
             message = mistake["msg"].removeprefix("Value error, ")
             said = _PLAIN.get(mistake["type"], message[0].lower() + message[1:])
             whole = mistake["type"] == "value_error" and isinstance(found, dict | list)  # the message says what of it
-            shown = "" if whole or not steps or "args" in steps else f"; found {_unsecret(found)!r}"
+            shown = "" if whole or not steps or "args" in steps else f"; found {_written(found)!r}"
             yield f"  `{name}`: {said}{shown}"
 
 
-def _unsecret(value: Any) -> Any:
-    """What was written, without what may be secret: passwords in URLs, and the arguments of readers."""
+def _written(value: Any) -> Any:
+    """What was written, without what may be secret: in URLs, and the arguments of readers."""
     if isinstance(value, dict):
-        return {key: "..." if key == "args" else _unsecret(below) for key, below in value.items()}
+        return {key: "..." if key == "args" else _written(below) for key, below in value.items()}
     if isinstance(value, list):
-        return [_unsecret(below) for below in value]
+        return [_written(below) for below in value]
+    return masked_url(value) if isinstance(value, str) else value
+
+
+def _unsecret(value: Any) -> Any:
+    """The same value, of the same type, without secrets."""
+    if isinstance(value, BaseModel):
+        return value.model_copy(update={name: _unsecret(getattr(value, name)) for name in type(value).model_fields})
+    if isinstance(value, dict):
+        return {
+            key: HIDDEN if isinstance(below, str) and SECRET.search(key) else _unsecret(below)
+            for key, below in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return type(value)(_unsecret(below) for below in value)
     return masked_url(value) if isinstance(value, str) else value
 
 

@@ -15,6 +15,7 @@ from rag_flywheel.domain import Role
 from rag_flywheel.domain.checks import is_private
 
 _MAGIC = re.compile(r"[*?\[]")  # what makes a part of a path a pattern
+TENANT = r"^[a-z0-9][a-z0-9-]{0,39}$"
 _HOST = r"^(\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*)$"  # in small letters, without a port; `*.` before it for any below
 _HEADER = r"^[A-Za-z0-9-]{1,80}$"
 _Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519"]
@@ -286,6 +287,17 @@ class Access(_Section):
         return proxies
 
 
+class Limits(_Section):
+    headers: int = Field(100, ge=20, le=10_000)
+    idle_seconds: float = Field(15.0, gt=0)
+    body_seconds: float = Field(120.0, gt=0)
+    person_per_minute: int = Field(300, ge=1)
+    key_per_minute: int = Field(6000, ge=1)
+    address_per_minute: int = Field(6000, ge=1)
+    at_once: int = Field(4, ge=1)
+    waiting: int = Field(16, ge=0)
+
+
 class Config(_Section):
     data_dir: Path = Path("data")
     sources: tuple[Annotated[Source, BeforeValidator(as_source)], ...] = (Source(path="docs"),)
@@ -305,6 +317,8 @@ class Config(_Section):
     canary: CanarySection = CanarySection()
     api: Api = Api()
     access: Access = Access()
+    limits: Limits = Limits()
+    tenants: dict[Annotated[str, Field(pattern=TENANT)], Path] = Field(default_factory=dict)
     file: Path = Field(exclude=True)  # the file it was read from, absolute
 
     @field_validator("sources")

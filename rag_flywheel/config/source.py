@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from rag_flywheel.config.urls import password_in
+from rag_flywheel.domain.groups import group_names
 from rag_flywheel.errors import ConfigError
 
 CLASS = re.compile(r"[^\W\d][\w.]*:[^\W\d]\w*")
@@ -28,6 +29,8 @@ SECRET = re.compile(
     re.IGNORECASE,
 )
 """The end of a name of something secret."""
+GROUP_RULES = 1_000
+"""Rules at most that say which files of a source are for whom."""
 
 
 class Source(BaseModel):
@@ -46,6 +49,7 @@ class Source(BaseModel):
     language: str = Field("", pattern=r"^(?:[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)?$")  # such as de, or pt-BR
     mask: Literal["full", "dangerous", "nothing"] | None = None  # none: dangerous where official, full where public
     follow_links: bool = False  # out of the folder, too
+    groups: tuple[str, ...] | dict[str, tuple[str, ...]] = ()  # who may read it, or, by gitignore rule, which of it
 
     @field_validator("path")
     @classmethod
@@ -78,6 +82,22 @@ class Source(BaseModel):
                 raise ValueError("holds a line that is no gitignore rule") from None
         return rules
 
+    @field_validator("groups", mode="before")
+    @classmethod
+    def _names(cls, groups: object) -> object:
+        if not isinstance(groups, dict):
+            return group_names(groups)
+        if len(groups) > GROUP_RULES:
+            raise ValueError(f"holds {len(groups)} rules, more than {GROUP_RULES}")
+        if groups:
+            from pathspec import GitIgnoreSpec  # most configurations have no rules
+
+            for rule in groups:
+                made = GitIgnoreSpec.from_lines([rule]).patterns
+                if len(made) != 1 or not made[0].include:
+                    raise ValueError("holds a rule that names no files: gitignore rules without ! and #")
+        return {rule: group_names(names) for rule, names in groups.items()}
+
     @model_validator(mode="after")
     def _files_or_reader(self) -> Self:
         if bool(self.path) == bool(self.reader):
@@ -87,6 +107,8 @@ class Source(BaseModel):
         if out_of_place:
             kind = "path" if self.path else "reader"
             raise ValueError(f"a source with a `{kind}` takes no {' and no '.join(f'`{key}`' for key in out_of_place)}")
+        if self.reader and isinstance(self.groups, dict):
+            raise ValueError("a source with a `reader` has no files, so its `groups` are a list")
         refuse_secrets(self.args)
         return self
 

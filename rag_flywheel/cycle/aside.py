@@ -4,7 +4,7 @@ A text that is released passes the guardrail for as long as it does not change, 
 stays out and is told no more. Of corrections the review decides: to release one is to accept it again, with a reason.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
@@ -26,6 +26,7 @@ from rag_flywheel.domain import (
     Verdict,
     VersionId,
 )
+from rag_flywheel.domain.readers import ANYBODY, EVERYTHING, Reader
 from rag_flywheel.errors import Conflict, InvalidInput, NotFound
 from rag_flywheel.feedback import review
 from rag_flywheel.feedback.review import Look
@@ -160,18 +161,38 @@ _ACKNOWLEDGE = "it is in the version, for its source is official: acknowledge it
 # --- by people ------------------------------------------------------------------------------------------------------
 
 
-def overview(services: Services) -> list[Listed]:
-    """Everything that was ever set aside or reported, the latest first."""
+def overview(services: Services, reader: Reader = ANYBODY) -> list[Listed]:
+    """Everything that was ever set aside or reported and is for the reader, the latest first."""
     reviewed = {entry.correction.correction_id: entry for entry in services.ledger.corrections()}
     return [
         Listed(aside=aside, state=_state(aside, reviewed.get(CorrectionId(aside.suspicion.item))))
         for aside in reversed(services.ledger.asides())
+        if _is_for(aside.suspicion, reader, reviewed, services)
     ]
 
 
-def find(aside_id: str, services: Services) -> Listed:
-    """Raises NotFound."""
-    for listed in overview(services):
+def _is_for(
+    suspicion: Suspicion,
+    reader: Reader,
+    reviewed: Mapping[CorrectionId, ReviewedCorrection],
+    services: Services,
+) -> bool:
+    if reader.groups is None:
+        return True
+    if suspicion.kind is ItemKind.DOCUMENT:
+        return reader.reads(DocumentId(suspicion.item), suspicion.groups)
+    entry = reviewed.get(CorrectionId(suspicion.item))
+    try:
+        if suspicion.kind is ItemKind.QUESTION:
+            return reader.reads_interaction(services.ledger.interaction(InteractionId(suspicion.item)))
+        return entry is not None and review.is_for(entry, reader, services.ledger)
+    except NotFound:
+        return False
+
+
+def find(aside_id: str, services: Services, reader: Reader = ANYBODY) -> Listed:
+    """Raises NotFound, also for what is not for the reader."""
+    for listed in overview(services, reader):
         if listed.aside.aside_id == aside_id:
             return listed
     raise NotFound(f"nothing is set aside by the id {aside_id[:40]!r}: `rag-flywheel aside list` prints them")
@@ -190,7 +211,16 @@ def text(listed: Listed, services: Services) -> str | None:
     return suspicion.excerpt
 
 
-def rule(aside_id: str, state: AsideState, *, who: str, why: str, services: Services, look: Look | None) -> Listed:
+def rule(
+    aside_id: str,
+    state: AsideState,
+    *,
+    who: str,
+    why: str,
+    services: Services,
+    look: Look | None,
+    reader: Reader = ANYBODY,
+) -> Listed:
     """Release it or drop it. The latest ruling counts, from the next version on. For corrections it is a review, with
     `look` as `review.decide` takes it.
 
@@ -200,9 +230,9 @@ def rule(aside_id: str, state: AsideState, *, who: str, why: str, services: Serv
         raise ValueError(f"a ruling releases or drops, got {state}")
     if not who.strip() or not why.strip():
         raise InvalidInput("a ruling needs who rules and why; found an empty one")
-    ledger, who = services.ledger, services.redactor.redact(who.strip()).text
+    ledger = services.ledger
     with ledger.transaction():
-        listed = find(aside_id, services)
+        listed = find(aside_id, services, reader)
         suspicion = listed.aside.suspicion
         if suspicion.kind is ItemKind.CORRECTION:
             if listed.state is AsideState.GONE:
@@ -211,7 +241,7 @@ def rule(aside_id: str, state: AsideState, *, who: str, why: str, services: Serv
                 )
             _review(CorrectionId(suspicion.item), state, who=who, why=why, services=services, look=look)
         else:
-            at, reason = services.now(), services.redactor.redact(why).text
+            at, reason, who = services.now(), services.redactor.redact(why).text, services.redactor.redact(who).text
             ledger.add_aside(replace(listed.aside, state=state, at=at, who=who, why=reason))
             ledger.add_audit(
                 AuditEntry(
@@ -222,7 +252,7 @@ def rule(aside_id: str, state: AsideState, *, who: str, why: str, services: Serv
                     detail={"guardrail": str(suspicion.guardrail), "item": suspicion.item},
                 )
             )
-    return find(aside_id, services)
+    return find(aside_id, services, reader)
 
 
 def _review(
@@ -231,7 +261,13 @@ def _review(
     verdict = Verdict.ACCEPT if state is AsideState.RELEASED else Verdict.REJECT
     review.decide(
         correction,
-        review.Ruling(verdict=verdict, reviewer=who, note=why),
+        review.Ruling(
+            verdict=verdict,
+            reviewer=who,
+            note=why,
+            own=services.config.access.own_reviews,
+            reader=EVERYTHING,  # it was found for them
+        ),
         ledger=services.ledger,
         redactor=services.redactor,
         look=look,

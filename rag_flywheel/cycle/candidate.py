@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from eval.guardrails import suspects
 from eval.guardrails.suspects import Detectors
 from eval.questions import golden
 from eval.questions.known_items import Rephrase
 from ingest import build
 from ingest.answer_spans import with_evidence, with_holders
 from ingest.build import Corpus
-from ingest.corrections import accepted
+from ingest.corrections import accepted, with_groups, without_readers
 from ingest.known_questions import known_questions
 from ingest.learning import tuning
 from ingest.learning.tuning import Tuned
@@ -21,11 +22,22 @@ from rag_flywheel.cycle.findings import Findings
 from rag_flywheel.cycle.refusals import refusal
 from rag_flywheel.cycle.scoring_run import Steps
 from rag_flywheel.cycle.snapshot import Snapshot
-from rag_flywheel.domain import Chunk, Counts, DocumentId, LearnedRanking, Manifest, VersionId
+from rag_flywheel.domain import (
+    Chunk,
+    Counts,
+    DocumentId,
+    Guardrail,
+    LearnedRanking,
+    Manifest,
+    Readership,
+    VersionId,
+)
 from rag_flywheel.errors import Damaged, InvalidInput
 from rag_flywheel.golden_set.anchoring import Anchored, Named, anchored
 from rag_flywheel.ports import Encoder
 from rag_flywheel.services import Services
+
+_UNREAD = "the documents that it rests on and that it replaces share no group, so nobody could be shown it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +59,12 @@ class Built:
 
     manifest: Manifest  # with the ranking of the first attempt
     tuned: Tuned  # rankings for the gate to decide on, in turn
-    chunks: tuple[Chunk, ...]  # all that was indexed
+    chunks: tuple[Chunk, ...]  # all that operators find
+    others: tuple[Chunk, ...]  # what was indexed, too: other forms of them, for those who read what others do not
     originals: Mapping[DocumentId, str]  # the whole texts of the documents of which a part is hidden
     skipped: tuple[Skipped, ...]  # what was left out
     findings: Findings  # what speaks against pieces of documents
+    unread: Findings  # corrections that nobody could be shown; they are not in it
     snapshot: Snapshot  # what people named stands in it where it stands in the corpus
     anchored: Anchored
 
@@ -64,8 +78,10 @@ class _Contents:
 
     chunks: tuple[Chunk, ...]  # of documents and corrections
     known: tuple[Chunk, ...]  # some of them once more, as a confirmed question finds them
+    others: tuple[Chunk, ...]  # other forms of them, for those who may not read all corrections
     counts: Counts
     findings: Findings
+    unread: Findings
     originals: Mapping[DocumentId, str]  # the whole texts of the documents of which a part is hidden
     skipped: tuple[Skipped, ...]  # what was left out
 
@@ -122,6 +138,7 @@ def build_version(snapshot: Snapshot, ground: Ground, *, learned: Tuned | None =
         languages=tuple(sorted({chunk.language for chunk in contents.chunks if not chunk.by_question})),
         followed=found.followed,
         renamed=found.renamed,
+        readership=Readership.of(document.groups for document in ground.corpus.documents),
     )
     _write(manifest.version_id, contents, ground, encoder)
     tuned = _tune(manifest, contents, ground) if learned is None else learned
@@ -129,9 +146,11 @@ def build_version(snapshot: Snapshot, ground: Ground, *, learned: Tuned | None =
         manifest=replace(manifest, learned=tuned.attempts[0], notes=tuned.notes),
         tuned=tuned,
         chunks=(*contents.chunks, *contents.known),
+        others=contents.others,
         originals=contents.originals,
         skipped=contents.skipped,
         findings=contents.findings,
+        unread=contents.unread,
         snapshot=snapshot,
         anchored=found,
     )
@@ -140,17 +159,8 @@ def build_version(snapshot: Snapshot, ground: Ground, *, learned: Tuned | None =
 def _contents(snapshot: Snapshot, ground: Ground) -> _Contents:
     services, corpus = ground.services, ground.corpus
     skipped = (*snapshot.problems, *corpus.skipped)
-    ground.steps("finding what people named", 0, 1)
-    people = Named(reviewed=snapshot.reviewed, judged=snapshot.golden, confirmed=snapshot.confirmed)
-    found = anchored(people, corpus, snapshot.digests, services)
-    snapshot = replace(
-        snapshot,
-        reviewed=found.reviewed,
-        accepted=accepted(found.reviewed),
-        golden=found.judged,
-        confirmed=found.confirmed,
-    )
-    cut, counts = build.cut(
+    snapshot, found, unread = _placed(snapshot, ground)
+    forms, counts = build.cut(
         corpus.documents,
         snapshot.accepted,
         skipped=len(skipped),
@@ -158,8 +168,9 @@ def _contents(snapshot: Snapshot, ground: Ground) -> _Contents:
         counter=services.encoders(services.config.embedder),
     )
     ground.steps("looking at new texts", 0, 1)
+    cut = (*forms.chunks, *forms.others)
     aside = findings.of_documents(cut, ground.before, snapshot, ground.detectors)
-    shown = findings.kept(cut, aside)
+    shown = findings.kept(forms.chunks, aside)
     if not shown:
         documents = {document.document_id for document in corpus.documents}
         seen = Seen(reviewed=snapshot.reviewed, documents=documents)
@@ -175,13 +186,50 @@ def _contents(snapshot: Snapshot, ground: Ground) -> _Contents:
         anchored=found,
         chunks=tuple(chunks),
         known=tuple(known),
-        counts=replace(counts, passages=counts.passages - (len(cut) - len(shown))),
+        others=tuple(findings.kept(forms.others, aside)),
+        counts=replace(counts, passages=counts.passages - (len(forms.chunks) - len(shown))),
         findings=aside,
+        unread=unread,
         originals={
             document.document_id: document.text for document in corpus.documents if document.document_id in hidden
         },
         skipped=skipped,
     )
+
+
+def _placed(snapshot: Snapshot, ground: Ground) -> tuple[Snapshot, Anchored, Findings]:
+    """What people named, where it stands tonight and for whom, and the corrections that nobody could be shown."""
+    corpus = ground.corpus
+    ground.steps("finding what people named", 0, 1)
+    people = Named(reviewed=snapshot.reviewed, judged=snapshot.golden, confirmed=snapshot.confirmed)
+    found = anchored(people, corpus, snapshot.digests, ground.services)
+    documents = {document.document_id: document.groups for document in corpus.documents}
+    documents |= {
+        DocumentId(left_out.name): documents[left_out.same_as]
+        for left_out in corpus.skipped
+        if left_out.same_as is not None
+    }
+    moved = {(followed.of, followed.was): [span.document_id for span in followed.now] for followed in found.followed}
+    grouped = with_groups(
+        snapshot.reviewed,
+        documents,
+        now=lambda entry, span: moved.get((entry.correction.document_id, span.place)) or [span.document_id],
+        asked=snapshot.corrected.__getitem__,
+    )
+    reviewed = tuple(
+        replace(entry, correction=replace(entry.correction, groups=own.correction.groups))
+        for entry, own in zip(found.reviewed, grouped, strict=True)
+    )
+    unread = without_readers(reviewed)
+    told = tuple(suspects.of_correction(entry, Guardrail.GROUPS, _UNREAD) for entry in unread)
+    placed = replace(
+        snapshot,
+        reviewed=reviewed,
+        accepted=accepted([entry for entry in reviewed if entry not in unread]),
+        golden=found.judged,
+        confirmed=found.confirmed,
+    )
+    return placed, found, Findings(told=told)
 
 
 def _nothing(snapshot: Snapshot, services: Services, skipped: Sequence[Skipped], aside: Findings) -> InvalidInput:
@@ -193,7 +241,7 @@ def _nothing(snapshot: Snapshot, services: Services, skipped: Sequence[Skipped],
 
 def _write(version: VersionId, contents: _Contents, ground: Ground, encoder: Encoder) -> None:
     services = ground.services
-    chunks = (*contents.chunks, *contents.known)
+    chunks = (*contents.chunks, *contents.known, *contents.others)
     written = services.index.build(
         version,
         dimension=encoder.dimension,

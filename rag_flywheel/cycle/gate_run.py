@@ -214,6 +214,7 @@ def open_gate(built: Built, ground: Ground, known: ScoringRun | None) -> GateRun
         invariants.Candidate(
             manifest=built.manifest,
             chunks=built.chunks,
+            others=built.others,
             stored=services.index.chunks(version),
             find=origin.by_own_vector(services.index, version, encoder, titles=config.ingest.embed_titles),
             left_out={DocumentId(left_out.name) for left_out in built.skipped if left_out.same_as is not None}
@@ -248,11 +249,14 @@ def _scoring(built: Built, asked: GateQuestions, ground: Ground, known: ScoringR
     services = ground.services
     sources = [chunk for chunk in built.chunks if chunk.confirmed is None]
     references = scorecard.reference_texts([*asked.open, *asked.sealed], sources)
+    documents = (chunk for chunk in (*ground.before, *sources) if chunk.confirmed is None)
+    readers = {chunk.document_id: chunk.groups for chunk in documents}
     if known is not None:
-        return replace(known, references=references)
+        return replace(known, references=references, readers=readers)
     return ScoringRun(
         services=services,
         references=references,
+        readers=readers,
         judge=open_judge(services.config.judge, key=services.secrets.judge_api_key, cache=services.cache),
         steps=ground.steps,
     )

@@ -22,7 +22,15 @@ from rag_flywheel.cycle.lost_questions import Cause, Kind
 from rag_flywheel.cycle.probing import Making, People, Plan
 from rag_flywheel.cycle.scoring_run import ScoringRun
 from rag_flywheel.cycle.snapshot import Snapshot, without
-from rag_flywheel.domain import CORRECTION_PREFIX, CorrectionId, Guardrail, LearnedRanking, Manifest
+from rag_flywheel.domain import (
+    CORRECTION_PREFIX,
+    NOBODY,
+    CorrectionId,
+    Groups,
+    Guardrail,
+    LearnedRanking,
+    Manifest,
+)
 from rag_flywheel.domain.probes import Probe
 
 _HIDING = frozenset({Invariant.STALE, Invariant.SHRINK})  # what a correction breaks that supersedes too much
@@ -78,6 +86,8 @@ class Tried:
 def everything(snapshot: Snapshot, ground: Ground) -> Tried:
     """All that is new but for what guardrails point at."""
     tried = _built(Part.ALL, snapshot, NOTHING, ground)
+    if tried.gate.built.unread.told:
+        tried = _instead(tried, tried.people + tried.gate.built.unread, ground)
     found = tried.people
     hiders = findings.hiding_most(tried.gate.built.snapshot, ground.control)[:_HIDERS]
     for number in range(1, len(hiders) + 1):
@@ -114,8 +124,17 @@ def without_unfound(tried: Tried, ground: Ground) -> tuple[Tried, tuple[Probe, .
 
 
 def _probed(tried: Tried) -> tuple[Probe, ...]:
-    ask = tried.gate.scoring.asker(tried.manifest, tried.plan.questions, as_new=False)
-    return probing.probe(tried.plan, ask=ask)
+    """Each correction is asked for by somebody whom it is for: others may have one of their own of the same words."""
+    readership, plan = tried.manifest.readership, tried.plan
+    apart = readership is not None and bool(readership.groups)
+    probes: dict[CorrectionId, Probe] = {}
+    for groups in dict.fromkeys(entry.correction.groups or () for entry in plan.probed):
+        theirs = [entry for entry in plan.probed if (entry.correction.groups or ()) == groups]
+        some = replace(plan, probed=tuple(theirs))
+        asker: Groups = frozenset(groups) if apart and groups != (NOBODY,) else None
+        ask = tried.gate.scoring.asker(tried.manifest, some.questions, as_new=False, groups=asker)
+        probes |= {probe.correction_id: probe for probe in probing.probe(some, ask=ask)}
+    return tuple(probes[entry.correction.correction_id] for entry in plan.probed)
 
 
 # --- after the gate said no -----------------------------------------------------------------------------------------

@@ -9,13 +9,13 @@ from datetime import timedelta
 from eval import gate
 from eval.questions.rewordings import OtherWords
 from ingest.reading import connectors
-from rag_flywheel.cycle import aside, night
+from rag_flywheel.cycle import aside, night, space
 from rag_flywheel.cycle.night import Night
 from rag_flywheel.cycle.result import DEPLOYED, CycleDecision, CycleResult
 from rag_flywheel.cycle.scoring_run import Steps
 from rag_flywheel.cycle.snapshot import take_snapshot, unchanged
 from rag_flywheel.domain import Json, Outcome, VersionState
-from rag_flywheel.errors import Frozen
+from rag_flywheel.errors import Frozen, on_disk
 from rag_flywheel.ports import ANSWERS, answers_of
 from rag_flywheel.rollout import deployment, housekeeping, promotion, webhook_outbox
 from rag_flywheel.services import Services
@@ -28,11 +28,11 @@ def reindex(services: Services, *, force: bool, steps: Steps) -> CycleResult:
     """Run the cycle once.
 
     Raises AlreadyRunning when another run is on, InvalidInput when there is nothing to index, ConfigError for a metric
-    that there is not, and what the adapters raise.
+    that there is not, DiskUnavailable when the disk has no room or fails, and what the adapters raise.
     """
     started = time.perf_counter()
     gate.check_metrics(services.config.gate)
-    with services.ledger.lock(LOCK):
+    with services.ledger.lock(LOCK), on_disk(services.config.data):
         for note in housekeeping.reconcile(index=services.index, ledger=services.ledger, at=services.now()):
             steps(note, 1, 1)
         result = _held_up(services, force=force) or _run(services, force=force, steps=steps)
@@ -60,13 +60,16 @@ def _run(services: Services, *, force: bool, steps: Steps) -> CycleResult:
     snapshot = take_snapshot(services, unfetched=unfetched)
     reason = None if force else unchanged(snapshot, services.ledger.versions(), live)
     if reason is not None:
+        manifest = None if live is None else services.ledger.version(live).manifest
         return CycleResult(
             decision=CycleDecision.UNCHANGED,
             version=live,
             reasons=(reason,),
-            counts=None if live is None else services.ledger.version(live).manifest.counts,
+            counts=None if manifest is None else manifest.counts,
+            readers=None if manifest is None else manifest.readership,
             skipped=snapshot.problems,
         )
+    space.check(snapshot.files, services, live=live)
     rephrase = None if services.rephraser is None else OtherWords(rephraser=services.rephraser)
     found = night.run(snapshot, services, live=live, rephrase=rephrase, steps=steps)
     result = conclude(found, services, steps=steps)
@@ -116,6 +119,7 @@ def conclude(decided: Night, services: Services, *, steps: Steps) -> CycleResult
         reasons=reasons,
         report=decided.report / "report.html",
         counts=manifest.counts,
+        readers=manifest.readership,
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from ingest.build import Alike, RemovedFrom
 from ingest.reading.raw import Removal, Skipped
 from rag_flywheel.cycle.aside import told
-from rag_flywheel.domain import Counts, DocumentId, Followed, Json, Suspicion, VersionId
+from rag_flywheel.domain import Counts, DocumentId, Followed, Json, Readership, Suspicion, VersionId
 
 
 class CycleDecision(StrEnum):
@@ -33,6 +33,7 @@ class CycleResult:
     reasons: tuple[str, ...]
     report: Path | None = None  # the gate's, where it was asked
     counts: Counts | None = None  # of the version
+    readers: Readership | None = None  # of its documents
     aside: tuple[Suspicion, ...] = ()  # what guardrails point at: left out, or only reported
     skipped: tuple[Skipped, ...] = ()  # what could not be read, or is there twice
     removed: tuple[RemovedFrom, ...] = ()  # what was taken out of documents that are kept
@@ -48,6 +49,7 @@ class CycleResult:
             "reasons": [*self.reasons],
             "report": None if self.report is None else str(self.report),
             "counts": None if self.counts is None else dataclasses.asdict(self.counts),
+            "readers": None if self.readers is None else self.readers.as_json(),
             "aside": [told(suspicion) for suspicion in self.aside],
             "skipped": [{"name": left_out.name, "reason": left_out.reason} for left_out in self.skipped],
             "removed": [

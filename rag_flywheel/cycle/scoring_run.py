@@ -10,7 +10,20 @@ from eval.scores import score_cache, scorecard
 from eval.scores.judge import Judge
 from eval.scores.ragas_metrics import Score
 from eval.scores.scorecard import Reply, Scorecard
-from rag_flywheel.domain import Draft, Interaction, InteractionId, Json, LearnedRanking, Manifest, Passage, Searched
+from rag_flywheel.domain import (
+    NOBODY,
+    DocumentId,
+    Draft,
+    Groups,
+    Interaction,
+    InteractionId,
+    Json,
+    LearnedRanking,
+    Manifest,
+    Passage,
+    Searched,
+)
+from rag_flywheel.domain.groups import shared
 from rag_flywheel.ports import Encoder, Vectors
 from rag_flywheel.search.admission import is_confirmed
 from rag_flywheel.search.retrieval import rank
@@ -43,6 +56,7 @@ class ScoringRun:
     references: Mapping[str, Sequence[str]]  # of the cases, as `scorecard.reference_texts` gives them
     judge: Judge | None
     steps: Steps
+    readers: Mapping[DocumentId, tuple[str, ...]] = field(default_factory=dict)  # whom documents are for
     vectors: dict[tuple[Encoder, str], Vectors] = field(default_factory=dict)  # of questions
     drafts: dict[tuple[object, ...], Draft] = field(default_factory=dict)
     scores: dict[tuple[object, ...], Mapping[str, Score]] = field(default_factory=dict)
@@ -51,17 +65,33 @@ class ScoringRun:
         """The version's replies and scores. It is called `name` where progress is shown.
 
         A case stands for other wordings of its question, so the version is asked as if nobody had confirmed an answer
-        to this very one. Scores of a version that was scored in an earlier cycle come from the cache.
+        to this very one. Scores of a version that was scored in an earlier cycle come from the cache. A question that
+        documents for some people answer is asked by somebody whom they are for, since others may have another answer to
+        it; all others are asked by whoever sees everything.
         """
+        values: dict[str, Mapping[str, Score]] = {}
+        replies: dict[str, Reply] = {}
+        for groups in dict.fromkeys(map(self._asker_of, cases)):
+            some = [case for case in cases if self._asker_of(case) == groups]
+            found = self._score(version, some, groups, name)
+            values |= found.card.values
+            replies |= found.replies
+        return ScoredReplies(card=Scorecard(cases=tuple(cases), values=values), replies=replies)
+
+    def _asker_of(self, case: Case) -> Groups:
+        needed = shared(self.readers.get(document, ()) for document in case.relevant_documents)
+        return None if needed in ((), (NOBODY,)) else frozenset(needed)
+
+    def _score(self, version: Manifest, cases: Sequence[Case], groups: Groups, name: str) -> ScoredReplies:
         replies = scorecard.answer_all(
             cases,
-            self.asker(version, [case.question for case in cases], as_new=True),
+            self.asker(version, [case.question for case in cases], as_new=True, groups=groups),
             lambda done, total: self.steps(f"answering with the {name}", done, total),
         )
         card = score_cache.scored(
             cases,
             version=version.version_id,
-            settings=self._settings(version),
+            settings=self._settings(version) | ({} if groups is None else {"groups": [*sorted(groups)]}),
             references=self.references,
             cache=self.services.cache,
             score=lambda new: self._scored(new, replies, name),
@@ -78,13 +108,16 @@ class ScoringRun:
         ask = self.asker(version, [interaction.query for interaction in interactions], as_new=False)
         return {interaction.interaction_id: ask(interaction.query) for interaction in interactions}
 
-    def asker(self, version: Manifest, questions: Sequence[str] = (), *, as_new: bool) -> Callable[[str], Reply]:
-        """What a version replies to a question; `as_new`: as if nobody had confirmed an answer to it. The `questions`
-        that will come, in this order, are looked up AHEAD at a time, as much is quicker done for many at once. The same
-        passages for the same question give the same answer, so it is made once.
+    def asker(
+        self, version: Manifest, questions: Sequence[str] = (), *, as_new: bool, groups: Groups = None
+    ) -> Callable[[str], Reply]:
+        """What a version replies to a question of somebody in these groups; `as_new`: as if nobody had confirmed an
+        answer to it. The `questions` that will come, in this order, are looked up AHEAD at a time, as much is quicker
+        done for many at once. The same passages for the same question give the same answer, so it is made once.
         """
         services = self.services
         searcher = services.open(version)
+        searcher = searcher.seen_by(groups if searcher.grouped else None)
         encoder = searcher.encoder
         coming = list(dict.fromkeys(questions))
         found: dict[str, tuple[Passage, ...]] = {}

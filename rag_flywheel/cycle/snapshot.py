@@ -154,7 +154,10 @@ def _with_inputs(snapshot: Snapshot) -> Snapshot:
     parts = [
         build.RULES,
         build.VECTORS,
-        [(file.name, snapshot.digests[file.name], file.alone, file.source.treatment) for file in snapshot.files],
+        [
+            (file.name, snapshot.digests[file.name], file.alone, file.groups, file.source.treatment)
+            for file in snapshot.files
+        ],
         [(document.document_id, document.text, document.question) for document in standing.documents],
         [(span.document_id, span.start, span.end) for span in standing.hidden],
         sorted(interaction.interaction_id for interaction in snapshot.confirmed),

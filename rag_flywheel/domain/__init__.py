@@ -23,6 +23,7 @@ from rag_flywheel.domain.feedback import (
     Verdict,
 )
 from rag_flywheel.domain.golden import GoldenCase, Retirement
+from rag_flywheel.domain.groups import NOBODY, OPERATORS, Groups, Readership
 from rag_flywheel.domain.ids import (
     CORRECTION_PREFIX,
     CanaryId,
@@ -33,6 +34,8 @@ from rag_flywheel.domain.ids import (
     InteractionId,
     Json,
     VersionId,
+    shown,
+    wrong_name,
 )
 from rag_flywheel.domain.ranking import UNTUNED, Admission, Candidate, LearnedRanking, Passage, Scores, Searched
 from rag_flywheel.domain.rollouts import Arm, Canary, CanaryState, Delivery, Exposure, Freeze, HoldOut, Notice, Outcomes
@@ -44,6 +47,8 @@ __all__ = [
     "CORRECTION_PREFIX",
     "GROUP",
     "IMPLICIT",
+    "NOBODY",
+    "OPERATORS",
     "SYSTEM",
     "UNTUNED",
     "AccessKey",
@@ -78,6 +83,7 @@ __all__ = [
     "Followed",
     "Freeze",
     "GoldenCase",
+    "Groups",
     "Guardrail",
     "HoldOut",
     "Interaction",
@@ -94,6 +100,7 @@ __all__ = [
     "Provenance",
     "Question",
     "Quote",
+    "Readership",
     "Retirement",
     "Review",
     "ReviewedCorrection",
@@ -114,4 +121,6 @@ __all__ = [
     "VersionRecord",
     "VersionState",
     "questions_left_out",
+    "shown",
+    "wrong_name",
 ]

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from rag_flywheel.domain.checks import aware
+from rag_flywheel.domain.groups import Groups
 
 ANONYMOUS = "anonymous"
 """Who has said no name. It stands, with a colon, before the names that unknown people give themselves, so that nobody
@@ -17,7 +18,7 @@ class Role(StrEnum):
 
     ASKER = "asker"  # asks, rates and corrects, and sees what became of it
     REVIEWER = "reviewer"  # decides on corrections, and reads what people asked
-    OPERATOR = "operator"  # says what is judged, built, tried and live
+    OPERATOR = "operator"  # says what is judged, built, tried and live, and reads all documents
     ADMIN = "admin"  # all of it, and who may what
 
 
@@ -27,6 +28,7 @@ class Person:
 
     name: str | None  # None: nobody said
     roles: frozenset[Role]
+    groups: Groups = frozenset()  # that say which documents they may read
     speaks_for_others: bool = False  # may name whom it asks, rates and corrects for
     tenant: str | None = None  # None: the deployment's own documents and people
 
@@ -48,6 +50,7 @@ class AccessKey:
     tenant: str | None
     created: datetime
     at: datetime  # when it was made or changed to this
+    groups: tuple[str, ...] = ()
     expires: datetime | None = None
     revoked: datetime | None = None
 

@@ -30,6 +30,7 @@ class Guardrail(StrEnum):
     AUTHORS = "authors"  # a correction of an author who would have made too many of them
     HIDES_TOO_MUCH = "hides_too_much"  # a correction that supersedes too much
     DISCOVERABILITY = "discoverability"  # a correction that its own question does not find
+    GROUPS = "groups"  # a correction that rests on what no group may read whole
     LOST_QUESTIONS = "lost_questions"  # it took the place of what answers other questions
 
 
@@ -55,6 +56,7 @@ class Suspicion:
     place: Evidence | None = None  # of a document's piece; None where the whole item is meant
     excerpt: str | None = None  # of a document, personal data masked; what people said is in the ledger already
     left_out: bool = True  # False: it is only reported
+    groups: tuple[str, ...] | None = None  # that a document is for; None: of other items, or of an older release
 
     @property
     def aside_id(self) -> str:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from rag_flywheel.domain.checks import aware, named
 from rag_flywheel.domain.documents import Evidence
+from rag_flywheel.domain.groups import Groups
 from rag_flywheel.domain.ids import CanaryId, ChunkId, CorrectionId, DocumentId, InteractionId, VersionId
 from rag_flywheel.domain.ranking import Scores
 
@@ -30,6 +31,7 @@ class Question:
     history: tuple[Turn, ...] = ()
     consent: bool = True  # whether the texts may be kept and learned from
     group: str | None = None  # the group of people that the asker belongs to, as the application says; never a person
+    groups: Groups = frozenset()  # that decide what the asker may read
 
     def __post_init__(self) -> None:
         aware("asked", self.asked)
@@ -82,6 +84,7 @@ class Shown:
     score: float
     scores: Scores
     also: tuple[Evidence, ...] = ()  # of others that say the same, which it stood for
+    groups: tuple[str, ...] | None = None  # whose members could read it; none: all people; None: not known
 
     @property
     def span(self) -> Evidence:
@@ -120,6 +123,7 @@ class Interaction:
     canary_id: CanaryId | None = None  # of the canary whose people the asker belongs to
     confidence: Confidence | None = None  # as of the draft
     suggestions: tuple[Suggestion, ...] = ()  # best first
+    groups: Groups = None  # that it was asked with
 
     def __post_init__(self) -> None:
         aware("asked", self.asked)

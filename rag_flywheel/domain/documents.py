@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from rag_flywheel.domain.groups import OPERATORS, Groups, reads
 from rag_flywheel.domain.ids import ChunkId, CorrectionId, DocumentId, FeedbackId, InteractionId
 
 CONTEXT = 96
@@ -104,6 +105,8 @@ class Document:
     language: str = ""  # ISO 639-1 where there is such a code; empty: not known yet
     declared: bool = False  # whether its source says that language of all of it
     provenance: Provenance | None = None  # corrections only
+    groups: tuple[str, ...] = ()  # whose members may read it, sorted; none: all people
+    unless: tuple[str, ...] = ()  # whose members read another one in its place: corrections only
 
     def __post_init__(self) -> None:
         if (self.question is None) != (self.provenance is None):
@@ -133,6 +136,9 @@ class Chunk:
     repeated: tuple[Evidence, ...] = ()  # the lines that `text` begins with, before that of the span
     tail: int = 0  # characters of `text` after that of the span
     language: str = ""  # that its terms are made by; empty: of a release that took every text for English
+    groups: tuple[str, ...] = ()  # whose members may read it, sorted; none: all people
+    only: tuple[str, ...] = ()  # whose members alone read this form of it, if they are in `groups`, too
+    unless: tuple[str, ...] = ()  # whose members do not, since they read another form of it
 
     def __post_init__(self) -> None:
         if not 0 <= self.start < self.end:
@@ -176,3 +182,11 @@ class Chunk:
     def by_question(self) -> bool:
         """Whether it is found by a known question, and not by its text."""
         return self.question is not None
+
+    def is_for(self, groups: Groups) -> bool:
+        """Whether somebody in these groups finds it."""
+        if groups is None:
+            return OPERATORS not in self.unless
+        return (
+            reads(groups, self.groups) and reads(groups, self.only) and not (self.unless and reads(groups, self.unless))
+        )

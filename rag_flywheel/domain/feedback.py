@@ -85,6 +85,8 @@ class Correction:
     supersedes: tuple[Evidence, ...]
     stage: Stage
     feedback_id: FeedbackId | None = None  # the `edited` feedback it came from
+    guessed: bool = False  # whether the evidence was looked for, since nobody named any
+    groups: tuple[str, ...] | None = None  # whose members may read it, see `readers`; none: all people; None: not known
 
     def __post_init__(self) -> None:
         aware("submitted", self.submitted)

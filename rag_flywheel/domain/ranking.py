@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from rag_flywheel.domain.documents import Chunk
+from rag_flywheel.domain.groups import Groups
 from rag_flywheel.domain.ids import VersionId
 
 
@@ -86,3 +87,4 @@ class Searched:
     refusal: float = 0.0  # as in LearnedRanking
     conversation: bool = False  # whether something was said before the question
     version: VersionId | None = None  # that was searched, where its answers may be kept
+    groups: Groups = None  # that it was searched with

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from rag_flywheel.domain.anchors import Followed
 from rag_flywheel.domain.checks import aware
+from rag_flywheel.domain.groups import Readership
 from rag_flywheel.domain.ids import CorrectionId, DocumentId, InteractionId, Json, VersionId
 from rag_flywheel.domain.ranking import LearnedRanking
 
@@ -35,7 +36,7 @@ class Counts:
                 raise ValueError(f"counts are at least 0, got {name}={getattr(self, name)}")
 
 
-MANIFEST_FORM = 2
+MANIFEST_FORM = 3
 """The form of the manifests that this release writes: one more with every change that an older release misreads."""
 
 
@@ -62,6 +63,7 @@ class Manifest:
     languages: tuple[str, ...] = ()  # of its passages; none: the terms of all were made by the rules of English
     followed: tuple[Followed, ...] = ()  # spans that people named which do not stand where they were named
     renamed: Mapping[DocumentId, DocumentId] = field(default_factory=dict)  # judged documents -> what they became
+    readership: Readership | None = None  # of its documents; None: of a release that knew no groups
 
     def __post_init__(self) -> None:
         aware("created", self.created)

@@ -4,11 +4,13 @@ It is pending until a person decides on it, in `review`.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
 from rag_flywheel.domain import (
+    NOBODY,
+    Chunk,
     Correction,
     CorrectionId,
     Evidence,
@@ -17,10 +19,14 @@ from rag_flywheel.domain import (
     Passage,
     VersionId,
 )
-from rag_flywheel.domain.equivalence import supports
+from rag_flywheel.domain.equivalence import held_share, supports
+from rag_flywheel.domain.groups import shared
+from rag_flywheel.domain.inheriting import inherited
+from rag_flywheel.domain.readers import ANYBODY, Reader
 from rag_flywheel.errors import Conflict
 from rag_flywheel.feedback.attribution import attribute
-from rag_flywheel.feedback.intake import checked_text
+from rag_flywheel.feedback.intake import checked_text, readable
+from rag_flywheel.feedback.quoting import unknown_document
 from rag_flywheel.ports import Conversations, Operations, Redactor
 from rag_flywheel.privacy.pseudonyms import pseudonym
 
@@ -39,6 +45,7 @@ class Submission:
     supersedes: tuple[Evidence, ...] = ()  # the spans that it makes untrue
     user: str | None = None  # as the caller names the person
     feedback_id: FeedbackId | None = None  # the `edited` feedback that it came with
+    reader: Reader = ANYBODY  # who hands it in
 
 
 def prepare(
@@ -55,28 +62,29 @@ def prepare(
 
     `find` searches the live version: where no evidence is named, the passages that hold most of the answer's words are
     it. What the correction supersedes is none. `quoted` gives spans their quotes, from the version named or else the
-    live one. Raises NotFound for an unknown interaction, Conflict when its texts were not kept, InvalidInput for an
-    unusable answer, and what `quoted` raises.
+    live one. Raises NotFound for an interaction that is unknown or not for whoever hands it in, Conflict when its texts
+    were not kept, InvalidInput for an unusable answer, and what `quoted` raises, also of documents that they may not
+    read.
     """
-    interaction = ledger.interaction(submission.interaction_id)
+    reader = submission.reader
+    interaction = readable(submission.interaction_id, reader, ledger)
     if not interaction.question:
         raise Conflict(
             f"interaction {submission.interaction_id} was held without consent to keep its texts, so it cannot be "
             "corrected: ask again with consent, then correct that"
         )
     text = redactor.redact(checked_text(submission.answer, "the corrected answer")).text
+    then = {shown.document_id: shown.groups for shown in interaction.ranking}
+    for span in (*submission.supersedes, *submission.evidence):
+        if not reader.reads(span.document_id, then.get(span.document_id)):
+            raise unknown_document(span.document_id)
     replaced = quoted(submission.supersedes, interaction.version_id)
-    spans = quoted(submission.evidence, interaction.version_id) or quoted(
-        [
-            passage.chunk.span
-            for passage in find(text)
-            if not passage.chunk.is_correction
-            and supports(passage.chunk.text, text)
-            and not any(passage.chunk.span.overlaps(span) for span in replaced)
-        ],
-        None,
-    )
-    return Correction(
+    spans = quoted(submission.evidence, interaction.version_id)
+    if not submission.evidence:
+        found = _supporting(find(text), text, replaced, reader)
+        then |= {chunk.document_id: chunk.groups for chunk in found}
+        spans = quoted([chunk.span for chunk in found], None)
+    correction = Correction(
         correction_id=CorrectionId(new_id()),
         interaction_id=submission.interaction_id,
         submitted=at,
@@ -87,4 +95,25 @@ def prepare(
         supersedes=replaced,
         stage=attribute(interaction.ranking, spans, shown=interaction.shown),
         feedback_id=submission.feedback_id,
+        guessed=not submission.evidence,
     )
+    known = {**then, **reader.documents}
+    return replace(correction, groups=inherited(correction, interaction, lambda span: [known.get(span.document_id)]))
+
+
+def _supporting(found: Sequence[Passage], answer: str, replaced: Sequence[Evidence], reader: Reader) -> list[Chunk]:
+    """The passages that hold most of the answer's words. Where no group may read all of them it is the best one, and
+    those that are for the same groups: each of them holds the answer.
+    """
+    chunks = [
+        passage.chunk
+        for passage in found
+        if not passage.chunk.is_correction
+        and supports(passage.chunk.text, answer)
+        and not any(passage.chunk.span.overlaps(span) for span in replaced)
+        and reader.reads(passage.chunk.document_id, passage.chunk.groups)
+    ]
+    if shared(chunk.groups for chunk in chunks) != (NOBODY,):
+        return chunks
+    best = max(chunks, key=lambda chunk: held_share(chunk.text, answer))
+    return [chunk for chunk in chunks if chunk.groups == best.groups]

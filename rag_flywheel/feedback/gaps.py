@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from rag_flywheel.domain import IMPLICIT, Confidence, FeedbackKind, Interaction, InteractionId
+from rag_flywheel.domain.readers import ANYBODY, Reader
 from rag_flywheel.feedback import implicit
 from rag_flywheel.feedback.attribution import is_off_topic
 from rag_flywheel.feedback.intake import meant
@@ -43,13 +44,15 @@ class Suspect:
     interaction_ids: tuple[InteractionId, ...]  # of these answers, the most suspicious first
 
 
-def gaps(*, ledger: Conversations, near: float, off_topic: bool = False, limit: int) -> list[Gap]:
+def gaps(
+    *, ledger: Conversations, near: float, off_topic: bool = False, limit: int, reader: Reader = ANYBODY
+) -> list[Gap]:
     """Questions that the documents do not surely answer, most frequent first: refused ones, those whose answer was
     doubtful, and those reported as missing knowledge. Where somebody found what they meant among the suggestions,
     nothing is missing.
 
     Those that no passage is about, by a cosine of `near`, are no gaps in these documents, unless somebody reported
-    them; they alone are listed where `off_topic` is true.
+    them; they alone are listed where `off_topic` is true. Only what the reader may read is listed and counted.
     """
     feedback = ledger.feedback()
     answered_after_all = meant(feedback)
@@ -72,18 +75,17 @@ def gaps(*, ledger: Conversations, near: float, off_topic: bool = False, limit: 
         for name, interaction in found.items()
         if name not in reported and interaction.ranking and is_off_topic(interaction.ranking, near=near)
     }
-    made = [
-        _gap(alike)
-        for alike in _by_query(interaction for name, interaction in found.items() if (name in foreign) is off_topic)
-    ]
+    wanted = (interaction for name, interaction in found.items() if (name in foreign) is off_topic)
+    made = [_gap(alike) for alike in _by_query(filter(reader.reads_interaction, wanted))]
     return sorted(made, key=lambda gap: (-gap.times, gap.question))[:limit]
 
 
-def triage(*, ledger: TriageLedger, limit: int) -> list[Suspect]:
+def triage(*, ledger: TriageLedger, limit: int, reader: Reader = ANYBODY) -> list[Suspect]:
     """Questions whose answers nobody judged or corrected and people turned away from, the most suspicious first.
 
     The score of a question is the sum over its answers of `implicit.balances`, turned round: abandoned, regenerated,
-    edited and unused answers count up, used ones and clicks on a citation down. It takes in the RECENT newest answers.
+    edited and unused answers count up, used ones and clicks on a citation down. It takes in the RECENT newest answers,
+    of those that the reader may read.
     """
     given = ledger.feedback()
     judged = {signal.interaction_id for signal in given if signal.kind in _JUDGEMENTS}
@@ -93,7 +95,7 @@ def triage(*, ledger: TriageLedger, limit: int) -> list[Suspect]:
     answered = [
         interaction
         for interaction in ledger.interactions(answered=True, limit=RECENT)
-        if interaction.interaction_id in scores
+        if interaction.interaction_id in scores and reader.reads_interaction(interaction)
     ]
     made = [_suspect(alike, scores) for alike in _by_query(answered) if _score(alike, scores) > 0]
     return sorted(made, key=lambda suspect: (-suspect.score, suspect.question))[:limit]

@@ -18,7 +18,8 @@ from rag_flywheel.domain import (
     Json,
     Stage,
 )
-from rag_flywheel.errors import Conflict, InvalidInput
+from rag_flywheel.domain.readers import ANYBODY, Reader
+from rag_flywheel.errors import Conflict, InvalidInput, no_interaction
 from rag_flywheel.feedback import implicit
 from rag_flywheel.feedback.attribution import attribute, attribute_without_evidence
 from rag_flywheel.ports import Conversations, Operations, Redactor
@@ -43,6 +44,7 @@ class Signal:
     kind: str
     value: Json
     user: str | None  # as the caller names the person
+    reader: Reader = ANYBODY  # who says so
 
 
 def prepare(
@@ -57,10 +59,10 @@ def prepare(
     """The signal, checked and masked, for the caller to record.
 
     A thumbs-down has the stage that most likely failed, an implicit signal the rank and the propensity of its passage.
-    Raises NotFound for an unknown interaction, InvalidInput for an unknown kind or a value that does not fit it,
-    and Conflict for a text on an interaction without consent.
+    Raises NotFound for an interaction that is unknown or not for them, InvalidInput for an unknown kind or a value that
+    does not fit it, and Conflict for a text on an interaction without consent.
     """
-    interaction, kind = ledger.interaction(signal.interaction_id), checked_kind(signal.kind)
+    interaction, kind = readable(signal.interaction_id, signal.reader, ledger), checked_kind(signal.kind)
     if isinstance(signal.value, str) and kind in _TEXTS | {FeedbackKind.MISSING_KNOWLEDGE} and not interaction.consent:
         raise Conflict(
             f"interaction {signal.interaction_id} was held without consent to keep texts, so {kind} cannot be kept"
@@ -79,6 +81,14 @@ def prepare(
         rank=rank,
         propensity=None if rank is None else implicit.propensity(rank),
     )
+
+
+def readable(interaction_id: InteractionId, reader: Reader, ledger: Conversations) -> Interaction:
+    """Raises NotFound where there is no such interaction, and in the same words where it is not for the reader."""
+    interaction = ledger.interaction(interaction_id)
+    if not reader.reads_interaction(interaction):
+        raise no_interaction(interaction_id)
+    return interaction
 
 
 def checked_kind(kind: str) -> FeedbackKind:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rag_flywheel.domain import Chunk, ChunkId, Correction, DocumentId, Evidence, Interaction, ReviewedCorrection
+from rag_flywheel.domain.readers import ANYBODY, Reader
 from rag_flywheel.feedback.review import Look
 from rag_flywheel.feedback.second_look import Beside, Concern, concerns, survey
 from rag_flywheel.ports import Conversations, Corrections
@@ -38,28 +39,38 @@ def live_passages(chunks: Iterable[Chunk], is_official: Callable[[str], bool]) -
     )
 
 
-def looker(*, ledger: LookLedger, live: LivePassages) -> Look:
-    """Who looks at corrections twice. All of them are read once, now."""
-    peers = survey(ledger.corrections())
+def looker(*, ledger: LookLedger, live: LivePassages, reader: Reader = ANYBODY) -> Look:
+    """Who looks at corrections twice. All of them are read once, now.
+
+    What is said of them tells of nothing that the reader may not read. Whether a correction is held is another matter:
+    `EVERYTHING` has to be looked at for that.
+    """
+    peers = survey([entry for entry in ledger.corrections() if reader.reads_correction(entry.correction)])
 
     def look(reviewed: ReviewedCorrection, answer: str) -> tuple[Concern, ...]:
         asked = ledger.interaction(reviewed.correction.interaction_id)
-        return concerns(reviewed, answer, beside=beside(reviewed.correction, asked, live), peers=peers)
+        return concerns(reviewed, answer, beside=beside(reviewed.correction, asked, live, reader), peers=peers)
 
     return look
 
 
-def beside(correction: Correction, asked: Interaction, live: LivePassages) -> Beside:
-    """Its evidence as it was named, the passages shown to the asker as far as they are live, and what was cited."""
+def beside(correction: Correction, asked: Interaction, live: LivePassages, reader: Reader = ANYBODY) -> Beside:
+    """Its evidence as it was named, the passages shown to the asker as far as they are live, and what was cited; of all
+    that what the reader may read.
+    """
+    then = {passage.document_id: passage.groups for passage in asked.ranking}
     shown = [
-        live.chunks[passage.chunk_id] for passage in asked.ranking[: asked.shown] if passage.chunk_id in live.chunks
+        live.chunks[passage.chunk_id]
+        for passage in asked.ranking[: asked.shown]
+        if passage.chunk_id in live.chunks and reader.reads(passage.document_id, live.chunks[passage.chunk_id].groups)
     ]
     standing = [chunk for chunk in shown if not _overlaps(chunk.span, correction.supersedes)]
     quotes = [span.quote.exact for span in correction.evidence if span.quote is not None]
     cited = [
         citation.text
         for citation in asked.citations
-        if not _overlaps(
+        if reader.reads(citation.document_id, then.get(citation.document_id))
+        and not _overlaps(
             Evidence(document_id=citation.document_id, start=citation.start, end=citation.end), correction.supersedes
         )
     ]

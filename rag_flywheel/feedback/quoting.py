@@ -18,10 +18,15 @@ def quoted(spans: Sequence[Evidence], *, versions: Sequence[VersionId], texts: T
     return tuple(_quoted(span, [texts(version) for version in dict.fromkeys(versions)]) for span in spans)
 
 
+def unknown_document(name: DocumentId) -> InvalidInput:
+    """What is said of a document that is not there, and of one that is not for whoever names it."""
+    return InvalidInput(f"document {name!r} is not in the live version; name one that a citation names")
+
+
 def _quoted(span: Evidence, versions: Sequence[Mapping[DocumentId, str]]) -> Evidence:
     held = [documents[span.document_id] for documents in versions if span.document_id in documents]
     if not held:
-        raise InvalidInput(f"document {span.document_id!r} is not in the live version; name one that a citation names")
+        raise unknown_document(span.document_id)
     text = next((text for text in held if span.end <= len(text)), None)
     if text is None:
         raise InvalidInput(

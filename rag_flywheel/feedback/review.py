@@ -22,12 +22,13 @@ from rag_flywheel.domain import (
     supersession,
 )
 from rag_flywheel.domain.probes import Probe
-from rag_flywheel.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from rag_flywheel.domain.readers import ANYBODY, Reader
+from rag_flywheel.errors import Conflict, InvalidInput, NotAllowed, NotFound, no_correction
 from rag_flywheel.feedback import conflicts
 from rag_flywheel.feedback.conflicts import Disagreement, Standing
 from rag_flywheel.feedback.intake import checked_text
 from rag_flywheel.feedback.second_look import Concern
-from rag_flywheel.ports import Corrections, Operations, Redactor, Versions
+from rag_flywheel.ports import Conversations, Corrections, Operations, Redactor, Versions
 from rag_flywheel.privacy.pseudonyms import pseudonym
 
 CONFLICTS_AT_MOST = 20
@@ -42,12 +43,12 @@ Look = Callable[[ReviewedCorrection, str], Sequence[Concern]]
 """The reasons to look twice at a correction before it is accepted in these words."""
 
 
-class ReviewLedger(Operations, Corrections, Protocol):
+class ReviewLedger(Operations, Conversations, Corrections, Protocol):
     """Corrections and their reviews, with the audit log."""
 
 
-class ProgressLedger(Corrections, Versions, Protocol):
-    """Corrections, and the versions that hold them."""
+class ProgressLedger(Conversations, Corrections, Versions, Protocol):
+    """Corrections with what they are of, and the versions that hold them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,7 @@ class Ruling:
     note: str | None = None
     seen: str | None = None  # what `seen` told of the correction that the reviewer looked at; None: not told
     own: bool = False  # whether they may accept what they wrote themselves
+    reader: Reader = ANYBODY  # what the reviewer may read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +93,14 @@ def decide(
     A wording that `look` has reasons to look twice at is held until a second reviewer accepts it; None holds nothing.
     The audit names the corrections that the ruling supersedes, and those that have their place back.
 
-    Raises NotFound; NotAllowed where its author accepts it; Conflict where somebody else decided since `seen` or since
-    this call began, or where the second reviewer is the first one; InvalidInput for a reviewer who is nobody, for a
-    wording that comes with another verdict than accept, and for accepting without a note what a guardrail set aside.
+    Raises NotFound, also for one that is not for the reviewer; NotAllowed where its author accepts it; Conflict where
+    somebody else decided since `seen` or since this call began, or where the second reviewer is the first one;
+    InvalidInput for a reviewer who is nobody, for a wording that comes with another verdict than accept, and for
+    accepting without a note what a guardrail set aside.
     """
     before = ledger.correction(correction_id)
+    if not is_for(before, ruling.reader, ledger):
+        raise no_correction(correction_id)
     if ruling.seen not in (None, seen(before)):
         raise _decided_meanwhile(before)
     if ruling.verdict is Verdict.ACCEPT and not ruling.own and _wrote(ruling.reviewer, before, ledger):
@@ -259,25 +264,40 @@ def queue(
     wanted: Callable[[ReviewedCorrection], bool],
     conflicting: bool,
     limit: int,
+    reader: Reader = ANYBODY,
 ) -> list[Progress]:
-    """The wanted corrections: those sent back first, then those in conflict, then the oldest. At most `limit` of them.
+    """The wanted corrections: those sent back first, then those in conflict, then the oldest. At most `limit` of them,
+    of those that are for the reader; of others nothing is told.
 
     With `conflicting` only those in conflict.
     """
-    known = _known(ledger, live)
+    known = _known(ledger, live, reader)
     names = [name for name, reviewed in known.reviewed.items() if wanted(reviewed)]
     in_conflict = {name for name in names if any(True for _ in conflicts.disagreements(name, known.standing))}
     chosen = [name for name in names if name in in_conflict or not conflicting]
     chosen.sort(key=lambda name: (not known.reviewed[name].sent_back, name not in in_conflict))
-    return [_progress(name, known) for name in chosen[:limit]]
+    shown = (name for name in chosen if is_for(known.reviewed[name], reader, ledger))
+    return [_progress(name, known) for name in itertools.islice(shown, limit)]
 
 
-def progress(correction_id: CorrectionId, *, ledger: ProgressLedger, live: VersionId | None) -> Progress:
-    """What became of a correction, up to the version in which it went live. Raises NotFound."""
-    known = _known(ledger, live)
-    if correction_id not in known.reviewed:
-        raise NotFound(f"no correction {correction_id}: its id is in the reply to the correction")
+def progress(
+    correction_id: CorrectionId, *, ledger: ProgressLedger, live: VersionId | None, reader: Reader = ANYBODY
+) -> Progress:
+    """What became of a correction, up to the version in which it went live. Raises NotFound, also for one that is not
+    for the reader.
+    """
+    known = _known(ledger, live, reader)
+    if correction_id not in known.reviewed or not is_for(known.reviewed[correction_id], reader, ledger):
+        raise no_correction(correction_id)
     return _progress(correction_id, known)
+
+
+def is_for(reviewed: ReviewedCorrection, reader: Reader, ledger: Conversations) -> bool:
+    """Whether the reader may read it, and the answer that it corrects: they are shown together."""
+    of = reviewed.correction
+    return reader.groups is None or (
+        reader.reads_correction(of) and reader.reads_interaction(ledger.interaction(of.interaction_id))
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,8 +311,9 @@ class _Known:
     probes: Mapping[CorrectionId, Probe]
 
 
-def _known(ledger: ProgressLedger, live: VersionId | None) -> _Known:
-    corrections, records = ledger.corrections(), ledger.versions()
+def _known(ledger: ProgressLedger, live: VersionId | None, reader: Reader) -> _Known:
+    corrections = [entry for entry in ledger.corrections() if reader.reads_correction(entry.correction)]
+    records = ledger.versions()
     first: dict[CorrectionId, VersionRecord] = {}
     for record in records:
         if record.went_live is not None:

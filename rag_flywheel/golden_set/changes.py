@@ -12,9 +12,10 @@ from eval.questions import golden
 from eval.questions.golden import Case, Slice
 from rag_flywheel.domain import AuditEntry, DocumentId, Evidence, GoldenCase, Retirement
 from rag_flywheel.domain.equivalence import normalised
+from rag_flywheel.domain.readers import ANYBODY, Reader
 from rag_flywheel.errors import Conflict, InvalidInput, NotFound
 from rag_flywheel.feedback.intake import checked_text
-from rag_flywheel.golden_set.listing import folder_cases, held_documents, judged_cases, read_corpus
+from rag_flywheel.golden_set.listing import folder_cases, held_documents, judged_cases, read_corpus, reads_case
 from rag_flywheel.ports import Redactor
 from rag_flywheel.search.texts import document_texts
 from rag_flywheel.services import Services
@@ -33,6 +34,7 @@ class NewQuestion:
     evidence: tuple[Evidence, ...] = ()  # spans that answer it
     answerable: bool  # false: the right answer is a refusal
     cluster: str | None  # wordings of one question share it; None: there is this wording alone
+    reader: Reader = ANYBODY  # who judges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,8 @@ class Additions:
 def add(new: NewQuestion, *, who: str, services: Services) -> Additions:
     """Add one question, masked. Its id is made of its content, so the same one given again is skipped.
 
-    Raises InvalidInput for an unusable text, for a document or span that the sources do not hold, and where a question
+    Raises InvalidInput for an unusable text, for a document or span that the sources do not hold or that is not for
+    whoever judges, and where a question
     that nothing answers names what does; Conflict where the very same one was retired.
     """
     spans = _quoted(new, services)
@@ -89,9 +92,11 @@ def import_cases(cases: Sequence[Case], *, who: str, services: Services) -> Addi
     return _record(clean, found, origin="imported", who=who, services=services)
 
 
-def retire(case_id: str, *, why: str, who: str, services: Services) -> Retirement:
-    """Take a case of any origin out of use, for good. Raises NotFound, and Conflict where it is retired already."""
-    if all(case.case_id != case_id for case, _ in judged_cases(services)):
+def retire(case_id: str, *, why: str, who: str, services: Services, reader: Reader = ANYBODY) -> Retirement:
+    """Take a case of any origin out of use, for good. Raises NotFound, also for one that is not for the reader, and
+    Conflict where it is retired already.
+    """
+    if not any(case.case_id == case_id and reads_case(case, reader) for case, _ in judged_cases(services)):
         raise NotFound(f"no case {case_id}: `rag-flywheel golden list` shows their ids")
     for earlier in services.ledger.retirements():
         if earlier.case_id == case_id:
@@ -219,7 +224,7 @@ def _quoted(new: NewQuestion, services: Services) -> list[Evidence]:
     texts = held_documents(services, read_corpus(services)) if given else {}
     for judged in given:
         name = judged.document_id if isinstance(judged, Evidence) else judged
-        if name not in texts:
+        if name not in texts or not new.reader.reads(name):
             raise InvalidInput(f"the sources hold no document {name!r}; name one as a citation or `explain` names it")
     named, live = {span.document_id for span in new.evidence}, services.index.live()
     chunks = services.index.chunks(live) if live is not None and named else ()

@@ -13,7 +13,16 @@ from ingest.build import Corpus
 from ingest.corrections import accepted
 from ingest.reading.sources import fingerprint, list_files
 from rag_flywheel.config import Config
-from rag_flywheel.domain import DocumentId, Followed, Interaction, ReviewedCorrection, questions_left_out
+from rag_flywheel.domain import (
+    DocumentId,
+    Followed,
+    Interaction,
+    InteractionId,
+    ReviewedCorrection,
+    questions_left_out,
+)
+from rag_flywheel.domain.readers import ANYBODY, Reader
+from rag_flywheel.feedback import review
 from rag_flywheel.feedback.intake import confirmed
 from rag_flywheel.golden_set.anchoring import Anchored, Named, anchored
 from rag_flywheel.ports import Ledger
@@ -56,13 +65,34 @@ class CorpusRead:
     digests: Mapping[str, str]  # of the files
 
 
-def overview(services: Services) -> list[JudgedQuestion]:
-    """Every judged question: the golden set's, then those of corrections, then those of confirmed answers.
+def overview(services: Services, reader: Reader = ANYBODY) -> list[JudgedQuestion]:
+    """Every judged question that is for the reader: the golden set's, then those of corrections, then those of
+    confirmed answers.
 
     Reads the sources, as a reindex does: what has not changed comes from the cache. Raises InvalidInput for a bad line
     in the folder.
     """
-    return judged_questions(services, read_corpus(services))
+    judged = judged_questions(services, read_corpus(services))
+    if reader.groups is None:
+        return judged
+    corrections = {entry.correction.document_id: entry for entry in services.ledger.corrections()}
+
+    def is_for(question: JudgedQuestion) -> bool:
+        case = question.case
+        if question.origin is Origin.CORRECTION:
+            made = [corrections[name] for name in case.documents if name in corrections]
+            return bool(made) and all(review.is_for(entry, reader, services.ledger) for entry in made)
+        if question.origin is Origin.CONFIRMED:
+            name = InteractionId(case.case_id.removeprefix("confirmed:"))
+            return reader.reads_interaction(services.ledger.interaction(name))
+        return reads_case(case, reader)
+
+    return [question for question in judged if is_for(question)]
+
+
+def reads_case(case: Case, reader: Reader) -> bool:
+    """Whether the reader may read all that is judged to answer it."""
+    return all(reader.reads(name) for name in case.relevant_documents)
 
 
 def judged_questions(services: Services, read: CorpusRead) -> list[JudgedQuestion]:

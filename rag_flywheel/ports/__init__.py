@@ -22,6 +22,7 @@ from rag_flywheel.ports.ledger import (
 )
 from rag_flywheel.ports.models import Encoder, Generator, Pair, Rephraser, Reranker, RerankerStore, TokenCounter
 from rag_flywheel.ports.privacy import PLACEHOLDER, Redacted, Redactor
+from rag_flywheel.ports.rates import Rates
 from rag_flywheel.ports.web import IdentityProvider, Webhooks
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Outbox",
     "Pair",
     "PassageIndex",
+    "Rates",
     "Redacted",
     "Redactor",
     "Rephraser",

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rag_flywheel.domain import Candidate, Chunk, VersionId
+from rag_flywheel.domain import Candidate, Chunk, Groups, VersionId
 
 Vectors = NDArray[np.float32]
 
@@ -65,6 +65,7 @@ class PassageIndex(Protocol):
         text: str,
         vector: Vectors,
         limit: int,
+        groups: Groups,
         languages: Mapping[str, float] = ALL_ENGLISH,
     ) -> list[Candidate]:
         """The union of the best `limit` passages by dense cosine, the best `limit` by BM25, the best `limit` known
@@ -72,6 +73,10 @@ class PassageIndex(Protocol):
         chunk that answers it. Known questions carry both cosines, and the Dice coefficient of the query's and their
         own terms, as BM25 sees them; passages carry none of these, and known questions no other score. Order: passages
         by dense then sparse score, then known questions by that of the question.
+
+        Nothing but what `Chunk.is_for` the `groups` is looked at, before anything is ranked or counted off: what
+        others may read takes nobody's place. Of a version that an older release built, people find nothing, since
+        nobody can tell what is for whom; it is `None` that finds all of it.
 
         `languages` are those of the version's passages, each with how likely the text is in it, relative to the
         likeliest. Versions of older releases have no cosine of question and answer. Raises NotFound if the version does

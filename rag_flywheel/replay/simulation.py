@@ -31,6 +31,7 @@ from rag_flywheel.domain import (
     Verdict,
 )
 from rag_flywheel.domain.equivalence import agree
+from rag_flywheel.domain.readers import EVERYTHING
 from rag_flywheel.errors import Conflict
 from rag_flywheel.feedback import corrections, intake, review
 from rag_flywheel.ports import Vectors
@@ -167,7 +168,7 @@ class _Simulation:
     def _ask(self, ask: Ask) -> None:
         """One person asks, and says what the answer was worth: an answer that does not agree with gold is bad."""
         services = self.services
-        question = Question(text=ask.query.text, asked=services.now(), user=_name(ask))
+        question = Question(text=ask.query.text, asked=services.now(), user=_name(ask), groups=None)
         interaction = self.chat.answer(question, interaction_id=InteractionId(services.new_id()))
         if ask.kind == "confirm":
             right = interaction.answered and _first_document(interaction) in self._relevant(ask.query.relevant)
@@ -190,7 +191,9 @@ class _Simulation:
     def _say(self, ask: Ask, interaction: Interaction, kind: str, value: str | bool) -> None:
         services = self.services
         signal = intake.prepare(
-            intake.Signal(interaction_id=interaction.interaction_id, kind=kind, value=value, user=_name(ask)),
+            intake.Signal(
+                interaction_id=interaction.interaction_id, kind=kind, value=value, user=_name(ask), reader=EVERYTHING
+            ),
             ledger=services.ledger,
             redactor=services.redactor,
             minimum_similarity=services.config.generator.minimum_similarity,
@@ -202,10 +205,12 @@ class _Simulation:
     def _correct(self, ask: Ask, interaction: Interaction) -> None:
         services = self.services
         correction = corrections.prepare(
-            corrections.Submission(interaction_id=interaction.interaction_id, answer=ask.answer, user=_name(ask)),
+            corrections.Submission(
+                interaction_id=interaction.interaction_id, answer=ask.answer, user=_name(ask), reader=EVERYTHING
+            ),
             ledger=services.ledger,
             redactor=services.redactor,
-            find=lambda text: self.chat.search(text)[1].passages,
+            find=lambda text: self.chat.search(text, groups=None)[1].passages,
             quoted=lambda spans, seen: tuple(spans),  # the documents of a replay never change
             at=services.now(),
             new_id=services.new_id,
@@ -219,7 +224,7 @@ class _Simulation:
         services = self.services
         return review.decide(
             correction.correction_id,
-            review.Ruling(verdict=Verdict.ACCEPT, reviewer=WHO),
+            review.Ruling(verdict=Verdict.ACCEPT, reviewer=WHO, reader=EVERYTHING),
             ledger=services.ledger,
             redactor=services.redactor,
             look=None,  # one reviewer, who accepts everything

@@ -84,7 +84,8 @@ def _repeat(asked: Exposure, canary: Canary, searcher: Searcher | None, services
 def _draft(interaction: Interaction, searcher: Searcher, services: Services) -> Draft | None:
     """None where the candidate failed. Raises Unavailable."""
     try:
-        passages = retrieve(interaction.query, searcher=searcher)
+        groups = interaction.groups if searcher.grouped else None  # else nothing is found, and nobody sees the draft
+        passages = retrieve(interaction.query, searcher=searcher.seen_by(groups))
         searched = Searched(ranking=tuple(passages), refusal=searcher.learned.refusal)
         pieces = services.generator.answer(interaction.query, passages[: searcher.shown], searched=searched)
         return next(piece for piece in pieces if isinstance(piece, Draft))

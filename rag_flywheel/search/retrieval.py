@@ -104,14 +104,20 @@ def offered(ranking: Ranking, admission: Admission | None) -> list[Chunk]:
 
 
 def search(query: str, vector: Vectors, *, searcher: Searcher) -> list[Candidate]:
-    """What the version's index finds. Raises NotFound when the version is gone, IndexUnavailable."""
-    return searcher.index.search(
+    """What the version's index finds of what the searcher's groups may read. Raises NotFound when the version is gone,
+    IndexUnavailable.
+    """
+    if searcher.groups is not None and not searcher.grouped:
+        return []  # nobody can tell what is for whom
+    found = searcher.index.search(
         searcher.version,
         text=query,
         vector=vector,
         limit=searcher.candidates,
+        groups=searcher.groups,
         languages=likely(query, searcher.languages),
     )
+    return [candidate for candidate in found if candidate.chunk.is_for(searcher.groups)]  # whatever the store does
 
 
 def _answers(admitted: Sequence[Fitting]) -> list[Fitting]:

@@ -63,7 +63,7 @@ def document_texts(chunks: Iterable[Chunk]) -> dict[DocumentId, str]:
     """
     pieces: dict[DocumentId, list[Chunk]] = defaultdict(list)
     for chunk in chunks:
-        if chunk.confirmed is None:
+        if chunk.confirmed is None and not chunk.only:
             pieces[chunk.document_id].append(chunk)
     return {name: _joined(own) for name, own in pieces.items()}
 

@@ -59,7 +59,10 @@ def say_the_same(first: Said, other: Said, threshold: float) -> bool:
 
 
 def joined(found: Sequence[Candidate], threshold: float) -> tuple[list[Candidate], dict[ChunkId, tuple[Chunk, ...]]]:
-    """The candidates, the first of each group that says the same, with its best scores; and the others by its id."""
+    """The candidates, the first of each group that says the same, with its best scores; and the others by its id.
+
+    What is for others is never joined, so that nothing that names one of them names the other.
+    """
     groups: list[list[Candidate]] = []
     words = [frozenset(candidate.chunk.own.split()) for candidate in found]
     firsts: list[int] = []
@@ -75,7 +78,7 @@ def joined(found: Sequence[Candidate], threshold: float) -> tuple[list[Candidate
     for at, candidate in enumerate(found):
         least, most = SHARED * sizes[at], sizes[at] / SHARED
         for group, first in zip(groups, firsts, strict=True):
-            if not least <= sizes[first] <= most:
+            if not least <= sizes[first] <= most or found[first].chunk.groups != candidate.chunk.groups:
                 continue
             if (bits[at] & ~bits[first]).bit_count() > sizes[at] - least or len(words[at] & words[first]) < least:
                 continue  # a bit that only one has is a word that only that one has

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from cachetools import LRUCache
@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from rag_flywheel.config import Embedder, Ingest, Retrieval
 from rag_flywheel.config import Reranker as RerankerSettings
-from rag_flywheel.domain import LearnedRanking, Manifest, VersionId
+from rag_flywheel.domain import Groups, LearnedRanking, Manifest, VersionId
 from rag_flywheel.ports import Encoder, PassageIndex, Reranker, RerankerStore
 
 Section = TypeVar("Section", bound=BaseModel)
@@ -30,10 +30,16 @@ class Searcher:
     shown: int  # passages that the generator sees
     languages: tuple[str, ...] = ()  # of its passages; none: as Manifest.languages says
     near_duplicate: float = 1.0  # similarity from which passages are shown as one
+    groups: Groups = None  # of who searches: what they may not read is not found
+    grouped: bool = True  # whether its documents say whom they are for; what older releases built does not
 
     def __post_init__(self) -> None:
         if (self.learned.reranker is None) != (self.reranker is None):
             raise ValueError(f"version {self.version}: the reranker and its digest go together")
+
+    def seen_by(self, groups: Groups) -> "Searcher":
+        """The same version for somebody in these groups."""
+        return replace(self, groups=groups)
 
 
 def open_version(
@@ -60,6 +66,7 @@ def open_version(
         shown=retrieval.passages,
         languages=manifest.languages,
         near_duplicate=_built_with(manifest, "ingest", Ingest).near_duplicate,
+        grouped=manifest.readership is not None,
     )
 
 

@@ -2,8 +2,10 @@
 
 import itertools
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from fastapi import APIRouter
@@ -16,6 +18,7 @@ from rag_flywheel.domain import Role
 from rag_flywheel.services import Services
 from tests.fakes.doors import door, key, laptop, signed
 from tests.fakes.services import publish, services
+from tests.fakes.serving import served
 
 HIDDEN = ("GET /openapi.json", "GET /docs", "GET /redoc")  # routes that the OpenAPI document leaves out
 
@@ -217,10 +220,22 @@ def test_on_the_same_machine_anybody_may_ask_and_correct_and_nothing_else(made: 
     assert http.get("/review").status_code == 401
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "Via", "X-Real-IP", "X-Forwarded-Host"])
+@pytest.mark.parametrize(
+    "header", ["X-Forwarded-For", "Forwarded", "Via", "X-Real-IP", "X-Forwarded-Proto", "CF-Connecting-IP"]
+)
 def test_what_a_proxy_on_the_same_machine_passes_on_is_not_from_here(made: Services, header: str) -> None:
     reply = laptop(made).post("/chat", json={"question": "x"}, headers={header: "127.0.0.1"})
     assert reply.status_code == 401
+
+
+def test_what_a_proxy_passes_on_in_the_old_protocol_is_not_from_here_either(made: Services) -> None:
+    with served(made) as url, socket.create_connection((urlsplit(url).hostname, urlsplit(url).port)) as raw:
+        body = b'{"question": "x"}'
+        head = (
+            f"POST /chat HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        )
+        raw.sendall(f"{head}\r\n\r\n".encode() + body)
+        assert raw.recv(1000).split(b" ", 2)[1] == b"401"
 
 
 @pytest.mark.parametrize("address", ["10.0.0.7", "192.168.1.2", "2001:db8::1", "testclient"])

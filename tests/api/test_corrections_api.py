@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from rag_flywheel.adapters.ledger.sql_ledger import open_ledger
-from rag_flywheel.domain import Admission, Candidate, CorrectionId, LearnedRanking, VersionId
+from rag_flywheel.domain import Admission, Candidate, CorrectionId, Groups, LearnedRanking, VersionId
 from rag_flywheel.feedback.review import send_back
 from rag_flywheel.ports import Ledger, Vectors
 from rag_flywheel.services import Services
@@ -469,14 +469,14 @@ def test_what_takes_long_is_done_before_the_ledger_is_held(kept: Services, monke
     search = kept.index.search
 
     def slow(
-        version: VersionId, *, text: str, vector: Vectors, limit: int, languages: Mapping[str, float]
+        version: VersionId, *, text: str, vector: Vectors, limit: int, groups: Groups, languages: Mapping[str, float]
     ) -> list[Candidate]:
         other = threading.Thread(
             target=lambda: written.append(kept.ledger.remember("other", digest="", reply={}, at=NOON)), daemon=True
         )
         other.start()
         other.join(2)
-        return search(version, text=text, vector=vector, limit=limit, languages=languages)
+        return search(version, text=text, vector=vector, limit=limit, groups=groups, languages=languages)
 
     monkeypatch.setattr(kept.index, "search", slow)
     assert keyed(http, "/corrections", body)[0] == 202

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rag_flywheel import errors
-from rag_flywheel.api.app import STATUSES
+from rag_flywheel.api.app import AT_THE_ENTRANCE, STATUSES
 from rag_flywheel.errors import FlywheelError
 from tests.fakes.doors import door
 from tests.fakes.services import services
@@ -57,7 +57,11 @@ def test_every_reply_is_a_named_schema(document: dict[str, Any]) -> None:
 
 def test_every_route_shows_the_reply_of_every_error(document: dict[str, Any]) -> None:
     for asked, operation in operations(document):
-        shape, statuses = ("Failure", STATUSES) if " /v1/" not in asked else ("CompletionFailure", ("4XX", "5XX"))
+        shape, statuses = (
+            ("Failure", (*STATUSES, *AT_THE_ENTRANCE))
+            if " /v1/" not in asked
+            else ("CompletionFailure", ("4XX", "5XX"))
+        )
         shown = {status: names(content(operation, str(status))) for status in statuses}
         assert shown == {status: [shape] for status in statuses}, asked
 

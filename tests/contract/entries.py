@@ -12,6 +12,7 @@ from rag_flywheel.domain import (
     DocumentId,
     Evidence,
     FeedbackId,
+    Groups,
     InteractionId,
     Provenance,
     VersionId,
@@ -91,10 +92,10 @@ def build(index: PassageIndex, version: VersionId = V1, entries: Sequence[Entry]
 
 
 def search(
-    index: PassageIndex, query: str, *, version: VersionId = V1, limit: int = 10
+    index: PassageIndex, query: str, *, version: VersionId = V1, limit: int = 10, groups: Groups = None
 ) -> tuple[list[Candidate], list[Candidate]]:
     """The passages and the known questions of what was found."""
-    found = index.search(version, text=query, vector=ENCODER.encode_queries([query])[0], limit=limit)
+    found = index.search(version, text=query, vector=ENCODER.encode_queries([query])[0], limit=limit, groups=groups)
     kinds = [candidate.chunk.by_question for candidate in found]
     assert kinds == sorted(kinds), "passages come before known questions"
     return [candidate for candidate in found if not candidate.chunk.by_question], [

@@ -58,6 +58,7 @@ def an_interaction(name: str = "i1", *, asked: datetime = NOON, user: str | None
         rank=1,
         score=0.1 + 0.2,
         scores=Scores(dense=1e-12, sparse=17.25, question=None, rerank=-3.5),
+        groups=("Büro, 2. Stock", "hr"),
     )
     citation = Citation(number=1, document_id=DocumentId("d1"), title="Tür", text="öffne", start=0, end=7, score=1.0)
     return Interaction(
@@ -77,6 +78,7 @@ def an_interaction(name: str = "i1", *, asked: datetime = NOON, user: str | None
         citations=(citation,),
         consent=True,
         seconds=0.0123456789012345,
+        groups=frozenset({"hr", "Büro, 2. Stock", "staff"}),
     )
 
 
@@ -108,6 +110,8 @@ def a_correction(
         supersedes=(Evidence(document_id=DocumentId("d2"), start=0, end=1),),
         stage=Stage.MISSING,
         feedback_id=FeedbackId("f1"),
+        guessed=True,
+        groups=("hr",),
     )
 
 

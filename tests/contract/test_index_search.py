@@ -110,7 +110,7 @@ def test_known_questions_are_in_no_passages_way_and_change_no_passages_score(ind
         before, after = (
             [
                 candidate
-                for candidate in index.search(version, text=query, vector=vector, limit=3)
+                for candidate in index.search(version, text=query, vector=vector, limit=3, groups=None)
                 if not candidate.chunk.by_question
             ]
             for version in (V1, V2)
@@ -126,12 +126,12 @@ def test_each_channel_brings_at_most_the_limit_and_the_union_has_each_chunk_once
     vector = ENCODER.encode_queries([TEXTS["remote"]])[0]
     passages = [
         candidate
-        for candidate in index.search(V1, text="E203", vector=vector, limit=1)
+        for candidate in index.search(V1, text="E203", vector=vector, limit=1, groups=None)
         if not candidate.chunk.by_question
     ]
     assert [candidate.chunk.document_id for candidate in passages] == ["remote", "codes"]
     assert (passages[0].scores.sparse, passages[1].scores.dense) == (None, None)
-    both = index.search(V1, text="batteries", vector=vector, limit=1)
+    both = index.search(V1, text="batteries", vector=vector, limit=1, groups=None)
     known = [candidate.chunk.chunk_id for candidate in both if candidate.chunk.by_question]
     assert [candidate.chunk.by_question for candidate in both] == [False, *(True for _ in known)]
     assert 1 <= len(set(known)) == len(known) <= 2  # by the question, and by question and answer together
@@ -145,7 +145,7 @@ def test_passages_that_only_bm25_found_follow_by_their_bm25_score(index: Passage
         Entry(chunk=passage(f"far{n}", "delta " * n + "filler " * (9 - n)).chunk, vector=-near.vector) for n in (1, 3)
     ]
     build(index, entries=[*far, near])
-    found = index.search(V1, text="delta", vector=near.vector, limit=2)
+    found = index.search(V1, text="delta", vector=near.vector, limit=2, groups=None)
     assert found[0].chunk.document_id == "near"
     assert [candidate.scores.dense is None for candidate in found] == [False, False, True]
     scores: dict[str, float] = {candidate.chunk.document_id: candidate.scores.sparse or 0.0 for candidate in found}
@@ -157,7 +157,10 @@ def test_a_passage_that_was_found_tells_how_near_the_nearest_of_its_sentences_is
     told = passage("told", "Winter comes late. The pump beeps.")
     whole = passage("whole", "The clock is set")
     build(index, entries=[replace(told, sentences=np.stack([far, near])), whole])
-    found = {found.chunk.document_id: found.scores for found in index.search(V1, text="clock", vector=near, limit=2)}
+    found = {
+        found.chunk.document_id: found.scores
+        for found in index.search(V1, text="clock", vector=near, limit=2, groups=None)
+    }
     assert found["told"].sentence == pytest.approx(1.0, abs=1e-3)
     assert found["whole"].sentence == pytest.approx(float(whole.vector @ near), abs=1e-3)
 
@@ -166,7 +169,9 @@ def test_a_passage_that_no_channel_found_is_not_found_by_its_sentences(index: Pa
     [near] = ENCODER.encode_documents(["The pump beeps"])
     hidden = Entry(chunk=passage("hidden", "Nothing alike").chunk, vector=-near, sentences=np.stack([near]))
     build(index, entries=[hidden, passage("pump", "The pump beeps loudly")])
-    assert [found.chunk.document_id for found in index.search(V1, text="pump", vector=near, limit=1)] == ["pump"]
+    assert [found.chunk.document_id for found in index.search(V1, text="pump", vector=near, limit=1, groups=None)] == [
+        "pump"
+    ]
 
 
 def test_a_known_question_is_found_by_its_answer_too_and_tells_how_near_both_are(index: PassageIndex) -> None:
@@ -175,7 +180,7 @@ def test_a_known_question_is_found_by_its_answer_too_and_tells_how_near_both_are
     far = correction("f", "Set the clock", "Before the first recording")
     build(index, entries=[by_question, by_answer, far, passage("x", "Some other text")])
     [near] = ENCODER.encode_queries(["The pump beeps"])
-    found = index.search(V1, text="The pump beeps", vector=near, limit=1)
+    found = index.search(V1, text="The pump beeps", vector=near, limit=1, groups=None)
     known = {found.chunk.document_id: found.scores for found in found if found.chunk.by_question}
     assert set(known) == {"correction:q", "correction:a"}
     for entry in (by_question, by_answer):
@@ -266,7 +271,7 @@ def test_a_version_in_two_languages_is_searched_by_the_words_of_both_and_the_lik
 
     def found(query: str, languages: Mapping[str, float]) -> list[str]:
         vector = ENCODER.encode_queries([query])[0]
-        candidates = searched_by_words.search(V1, text=query, vector=vector, limit=3, languages=languages)
+        candidates = searched_by_words.search(V1, text=query, vector=vector, limit=3, groups=None, languages=languages)
         best = sorted(candidates, key=lambda candidate: -(candidate.scores.sparse or 0.0))
         return [candidate.chunk.document_id for candidate in best if candidate.scores.sparse]
 
@@ -293,7 +298,7 @@ def test_edge_and_server_adapters_score_alike(tmp_path: Path) -> None:
                 for candidate in some
             }
             for some in (
-                index.search(V1, text=query, vector=ENCODER.encode_queries([query])[0], limit=100)
+                index.search(V1, text=query, vector=ENCODER.encode_queries([query])[0], limit=100, groups=None)
                 for index in (edge, server)
             )
         ]

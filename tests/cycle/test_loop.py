@@ -25,8 +25,7 @@ def test_a_correction_goes_through_review_and_gate_to_an_answer_and_back(project
         assert [correction["id"] for correction in project.run("review", "list")] == [receipt["id"]]
         assert project.run("reindex")["decision"] == "unchanged", "a correction that nobody reviewed changes nothing"
         for reviewer in ("grace", "edsger"):  # what a new author says first is held for a second one
-            words = ("review", "decide", receipt["id"], "--verdict", "accept", "--reviewer", reviewer)
-            project.run(*words, "--url", server.url)
+            project.run("review", "decide", receipt["id"], "--verdict", "accept", "--reviewer", reviewer)
 
         second = project.run("reindex")
         assert second["decision"] == "promoted", second["reasons"]

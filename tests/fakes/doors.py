@@ -3,16 +3,19 @@
 from fastapi.testclient import TestClient
 
 from rag_flywheel.access import keys
+from rag_flywheel.access.who import local
 from rag_flywheel.api.app import create_app
 from rag_flywheel.domain import Role
 from rag_flywheel.services import Services
 from tests.fakes.samples import NOON
 
 
-def key(made: Services, name: str, *roles: Role, for_others: bool = True) -> dict[str, str]:
+def key(
+    made: Services, name: str, *roles: Role, for_others: bool = True, groups: tuple[str, ...] = ()
+) -> dict[str, str]:
     """The headers of somebody with a new key; an admin's, where no role is named."""
-    wanted = keys.Wanted(name=name, roles=frozenset(roles or Role), speaks_for_others=for_others)
-    _, text = keys.create(wanted, by="test", ledger=made.ledger, now=NOON)
+    wanted = keys.Wanted(name=name, roles=frozenset(roles or Role), speaks_for_others=for_others, groups=groups)
+    _, text = keys.create(wanted, by=local("test"), ledger=made.ledger, now=NOON)
     return {"Authorization": f"Bearer {text}"}
 
 

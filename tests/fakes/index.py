@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from rag_flywheel.domain import Candidate, Chunk, ChunkId, Scores, VersionId
+from rag_flywheel.domain import Candidate, Chunk, ChunkId, Groups, Scores, VersionId
 from rag_flywheel.errors import AliasMoved, NotFound, VersionInUse
 from rag_flywheel.ports import ALL_ENGLISH, Entry, Vectors
 
@@ -67,9 +67,10 @@ class MemoryIndex:
         text: str,
         vector: Vectors,
         limit: int,
+        groups: Groups,
         languages: Mapping[str, float] = ALL_ENGLISH,
     ) -> list[Candidate]:
-        entries = self._entries(version)
+        entries = [entry for entry in self._entries(version) if entry.chunk.is_for(groups)]
         passages = [entry for entry in entries if not entry.chunk.by_question]
         known = [entry for entry in entries if entry.chunk.by_question]
         dense = _best({passage.chunk.chunk_id: float(passage.vector @ vector) for passage in passages}, limit)

@@ -40,7 +40,7 @@ from rag_flywheel.domain import (
     VersionRecord,
     VersionState,
 )
-from rag_flywheel.errors import AlreadyRunning, Conflict, NotFound
+from rag_flywheel.errors import AlreadyRunning, Conflict, NotFound, no_correction, no_interaction
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -117,7 +117,9 @@ class MemoryLedger:
 
     def interaction(self, interaction_id: InteractionId) -> Interaction:
         with self._turn:
-            return _get(self._rows.interactions, interaction_id)
+            if interaction_id not in self._rows.interactions:
+                raise no_interaction(interaction_id)
+            return self._rows.interactions[interaction_id]
 
     def interactions(
         self, *, since: datetime | None = None, answered: bool | None = None, limit: int
@@ -160,7 +162,9 @@ class MemoryLedger:
 
     def correction(self, correction_id: CorrectionId) -> ReviewedCorrection:
         with self._turn:
-            return self._reviewed(_get(self._rows.corrections, correction_id), None)
+            if correction_id not in self._rows.corrections:
+                raise no_correction(correction_id)
+            return self._reviewed(self._rows.corrections[correction_id], None)
 
     def claim(self, correction_id: CorrectionId) -> ReviewedCorrection:
         return self.correction(correction_id)  # a transaction keeps other threads out

@@ -6,7 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from rag_flywheel.domain import Candidate, VersionId
+from rag_flywheel.domain import (
+    Candidate,
+    Groups,
+    VersionId,
+)
 from rag_flywheel.errors import NotFound
 from rag_flywheel.ports import ALL_ENGLISH, Pair, PassageIndex, Reranker, Vectors
 
@@ -25,6 +29,7 @@ class ScriptedIndex(PassageIndex):
         text: str,
         vector: Vectors,
         limit: int,
+        groups: Groups,
         languages: Mapping[str, float] = ALL_ENGLISH,
     ) -> list[Candidate]:
         if version != "v1":

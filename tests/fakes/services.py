@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from rag_flywheel import config
+from rag_flywheel.adapters.rates import MemoryRates
 from rag_flywheel.adapters.web.webhooks import HttpWebhooks
 from rag_flywheel.answering.extractive import Extractive
 from rag_flywheel.domain import Chunk, DocumentId, LearnedRanking, VersionId
@@ -55,6 +56,7 @@ def services(
         redactor=FakeRedactor(),
         document_redactor=lambda source: FakeRedactor(),
         cache=MemoryCache(),
+        rates=MemoryRates(),
         webhooks=HttpWebhooks([], secret=""),
         provider=provider,
         now=lambda: NOON + timedelta(seconds=next(seconds)),

@@ -47,9 +47,10 @@ ADDED = {
     ),
     *("confidence", "refusal"),
     *("language", "languages"),
+    *("groups", "only", "unless", "guessed", "readership"),
 }
 """Fields that the older release did not have: of spans that people named, of scores, of manifests, of reviews, of
-answers, and of chunks.
+answers, of chunks, and of whom all that is for.
 """
 SCORE = 2e-4
 """By how much a score may differ: models do not add up alike on every processor."""
@@ -132,6 +133,18 @@ def test_every_version_holds_the_chunks_that_it_held(stored: Services) -> None:
         assert without_cuts(kinds.dump_python(found, mode="json")) == sorted(
             chunks, key=lambda chunk: str(chunk["chunk_id"])
         )
+
+
+def test_people_find_nothing_in_a_version_that_knows_no_groups_and_operators_all_of_it(stored: Services) -> None:
+    for version in stored.index.versions():
+        searcher = stored.open(stored.ledger.version(version).manifest)
+        [vector] = searcher.encoder.encode_queries(["storm alert"])
+        found = [
+            stored.index.search(version, text="storm alert", vector=vector, limit=5, groups=groups)
+            for groups in (frozenset[str](), frozenset({"staff"}), None)
+        ]
+        assert [bool(some) for some in found] == [False, False, True]
+        assert retrieve("storm alert", searcher=searcher.seen_by(frozenset())) == []
 
 
 def ranked(passages: Sequence[Passage]) -> tuple[list[list[Any]], list[float]]:

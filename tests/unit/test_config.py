@@ -159,7 +159,7 @@ def test_a_password_in_the_environment_is_taken_and_not_shown(tmp_path: Path) ->
     url = "postgresql+psycopg://ada:hunter2@db:5432/flywheel"
     loaded = config.load(write(tmp_path, ""), {"RAG_FLYWHEEL_LEDGER__URL": url})
     assert loaded.ledger.url == url
-    assert config.shown(loaded)["ledger"]["url"] == "postgresql+psycopg://ada:***@db:5432/flywheel"
+    assert config.shown(loaded)["ledger"]["url"] == "postgresql+psycopg://***@db:5432/flywheel"
 
 
 def test_what_is_shown_is_json_and_holds_no_secret(tmp_path: Path) -> None:

@@ -78,5 +78,6 @@ def read(name: str, path: Path, part: Part | None = None) -> tuple[list[RawDocum
         source=name,
         removed=content.removed,
         language=content.language,
+        groups=content.groups,
     )
     return [document], []

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TypeGuard
 
 from ingest.reading.raw import Part, RawDocument, Skipped, Unreadable
-from rag_flywheel.domain import DocumentId
+from rag_flywheel.domain import DocumentId, wrong_name
+from rag_flywheel.domain.groups import group_names
 
 SUFFIXES = frozenset({".jsonl", ".ndjson"})
 ID_LENGTH = 1000
@@ -73,7 +74,7 @@ def _document(name: str, line: bytes) -> RawDocument:
     if not isinstance(value, tuple):
         raise Unreadable(f"should be an object with _id and text, found {_KINDS.get(type(value), 'a single value')}")
     keys = [key for key, _ in value]
-    if twice := next((key for key in ("_id", "title", "text") if keys.count(key) > 1), ""):
+    if twice := next((key for key in ("_id", "title", "text", "groups") if keys.count(key) > 1), ""):
         raise Unreadable(f"names `{twice}` twice")
     fields = dict(value)
     title, text = fields.get("title") or "", fields.get("text")
@@ -81,7 +82,13 @@ def _document(name: str, line: bytes) -> RawDocument:
         raise Unreadable("needs a `text` that is a string and not empty")
     if not _is_text(title):
         raise Unreadable("has a `title` that is no string")
-    return RawDocument(document_id=_id(fields.get("_id")), title=title.strip(), text=text, source=name)
+    return RawDocument(
+        document_id=_id(fields.get("_id")),
+        title=title.strip(),
+        text=text,
+        source=name,
+        groups=_groups(fields.get("groups")),
+    )
 
 
 class _Whole(str):
@@ -95,6 +102,16 @@ def _is_text(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and not isinstance(value, _Whole)
 
 
+def _groups(value: object) -> tuple[str, ...]:
+    listed = value if isinstance(value, list) else [value]
+    try:
+        if any(isinstance(each, _Whole) for each in listed):
+            raise ValueError("groups are a list of names")
+        return group_names(value)
+    except ValueError as error:
+        raise Unreadable(f"has `groups` that do not say who may read it: {error}") from None
+
+
 def _id(value: object) -> DocumentId:
     if not isinstance(value, str) or not value.strip():
         raise Unreadable("needs an `_id` that is a string or a whole number")
@@ -102,4 +119,6 @@ def _id(value: object) -> DocumentId:
         raise Unreadable(f"has an `_id` of {len(value)} characters, more than {ID_LENGTH}")
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in value):
         raise Unreadable("has an `_id` with control characters, ends of lines or halves of characters")
+    if (wrong := wrong_name(value)) is not None:
+        raise Unreadable(f"has an `_id` that no document can have: it {wrong}")
     return DocumentId(value)

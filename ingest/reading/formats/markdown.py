@@ -4,29 +4,17 @@ A CommonMark parser says what is code, what is HTML and where each piece stands,
 """
 
 import re
-import tomllib
 from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
-
 from ingest.reading.formats import markdown_tags
+from ingest.reading.formats.front_matter import front_matter
 from ingest.reading.formats.markdown_dialects import marks, without_indented_marks
 from ingest.reading.formats.markdown_pieces import Edit, Piece, edited, pieces, shown
 from ingest.reading.raw import Content, decode
 
-_LONGEST_FRONT_MATTER = 64 * 1024  # characters
 _LONGEST_HEADING = 200  # characters with a line below them; more are a paragraph above a rule
-_MOST_BRACKETS = 500
-_CLOSING = {
-    "---": re.compile(r"^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.MULTILINE),
-    "+++": re.compile(r"^\+\+\+[ \t]*(?:\n|\Z)", re.MULTILINE),
-}
-_FAULTY = re.compile(r"(?:[A-Za-z_][\w.-]{0,60}:(?:[ \t][^\n]*)?\n(?:[ \t-][^\n]*\n|\n)*+)+")
-"""Lines that are meant as fields."""
-_TITLE = re.compile(r"^title:[ \t]*(\S[^\n]*?)[ \t]*$", re.MULTILINE)
-_PROSE = 4  # words that make a field of the front matter something to read
 _ATTRIBUTES = re.compile(rb"[ \t]*\{:?[ \t]*[#.][^{}\n]{0,200}\}[ \t]*#*[ \t]*$")
 _UNDERLINE = re.compile(r"\n[ \t>]*(?:=+|-+)\s*\Z")
 _DEFINITION = re.compile(
@@ -44,11 +32,12 @@ def from_markdown(text: str, *, mdx: bool = False) -> Content:
     """The text with headings that begin with #, without comments, tags, components, pictures in place and front matter.
 
     What tags and components hold stays, and so does what they show of their own (`title`, `label`, `alt`). The title
-    comes from the front matter, else from the first heading.
+    comes from the front matter, else from the first heading. Raises Unreadable where the front matter names groups that
+    cannot be read.
     """
     text = text.replace("\r\n", "\n").encode("utf-8", "replace").decode()
-    title, language, text = _front_matter(text)
-    source = without_indented_marks(text).encode()
+    fields = front_matter(text)
+    source = without_indented_marks(fields.text).encode()
     found = list(pieces(source))
     edits = [edit for piece in found for edit in _edit(source, piece)]
     edits += markdown_tags.edits(source, found)
@@ -56,7 +45,13 @@ def from_markdown(text: str, *, mdx: bool = False) -> Content:
     left_alone = [(piece.start, piece.end) for piece in found if piece.kind in ("code", "html")]
     marked, removed = marks(source, left_alone, mdx=mdx)
     text = edited(source, [*edits, *marked]).decode()
-    return Content(title=title or _heading(source, found, edits), text=text, removed=removed, language=language)
+    return Content(
+        title=fields.title or _heading(source, found, edits),
+        text=text,
+        removed=removed,
+        language=fields.language,
+        groups=fields.groups,
+    )
 
 
 def _heading(source: bytes, found: list[Piece], edits: list[Edit]) -> str:
@@ -112,54 +107,3 @@ def _definitions(source: bytes, found: list[Piece]) -> Iterator[Edit]:
 
 def _label(name: str) -> str:
     return " ".join(name.split()).casefold()
-
-
-# --- front matter ---------------------------------------------------------------------------------------------------
-
-
-def _front_matter(text: str) -> tuple[str, str, str]:
-    """The title and the language that the fields before the text name, and the text with those that are sentences.
-
-    Only fields are front matter: a text that begins with a rule loses nothing.
-    """
-    mark = text.removeprefix("\ufeff")[:3]
-    opening = re.match(r"\ufeff?(?:---|\+\+\+)[ \t]*\n", text)
-    if opening is None:
-        return "", "", text
-    closing = re.compile(
-        r"^(?:---|\.\.\.)[ \t]*(?:\n|\Z)" if mark == "---" else r"^\+\+\+[ \t]*(?:\n|\Z)", re.MULTILINE
-    )
-    end = closing.search(text, opening.end(), _LONGEST_FRONT_MATTER)
-    if end is None:
-        return "", "", text
-    inside = text[opening.end() : end.start()]
-    fields = _fields(inside, mark)
-    if fields is None and mark == "---" and _FAULTY.fullmatch(inside):
-        named = _TITLE.search(inside)  # as in `title: Linux: first steps`, which is no YAML
-        return named[1].strip("\"'") if named else "", "", f"{inside.strip()}\n\n{text[end.end() :]}"
-    if fields is None:
-        return "", "", text
-    title, language = fields.get("title"), fields.get("lang") or fields.get("language")
-    prose = [
-        f"{name}: {' '.join(value.split())}\n\n"
-        for name, value in fields.items()
-        if isinstance(value, str) and name != "title" and len(value.split()) >= _PROSE
-    ]
-    return (
-        str(title) if isinstance(title, str | int | float) else "",
-        language if isinstance(language, str) else "",
-        "".join(prose) + text[end.end() :],
-    )
-
-
-def _fields(text: str, mark: str) -> dict[str, object] | None:
-    if len(re.findall(r"[\[{]", text)) > _MOST_BRACKETS:  # the parser's work grows with the square of open ones
-        return None
-    try:
-        # Every value is a string, so no number or date of a file can be too much for it.
-        fields = yaml.load(text, yaml.BaseLoader) if mark == "---" else tomllib.loads(text)
-    except (yaml.YAMLError, tomllib.TOMLDecodeError, ValueError, RecursionError):
-        return None
-    if text.strip() and not isinstance(fields, dict):
-        return None
-    return dict(fields or {})

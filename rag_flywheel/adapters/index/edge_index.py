@@ -12,6 +12,9 @@ What qdrant-edge-py 0.9 was found to do, and what follows for us:
 - The vendor means a folder for one shard at a time. Opening and closing one that has no write-ahead log and nothing to
   optimise rewrites a few files, each with equal content or by a rename, so several processes may open one version;
   1,200 openings by four processes at once left every byte of its data as it was.
+- Its files are mapped into memory and full of holes: 250 MB by their length and 0.5 MB on the disk for 30 passages, and
+  there is no setting for the length (32 MB pages). A write into a hole for which the disk has no block left ends the
+  whole process (SIGBUS), which no program can catch. So a build looks for `ROOM` before each step, and gives up.
 - A shard that loses its last reference closes itself. An explicit `close` would fail the searches in flight, so a shard
   that is no longer wanted is only let go: the last search that holds it ends it.
 """
@@ -31,8 +34,8 @@ from filelock import FileLock, Timeout
 
 from rag_flywheel.adapters.index import points
 from rag_flywheel.adapters.index.sparse import Sparse
-from rag_flywheel.domain import Candidate, Chunk, VersionId
-from rag_flywheel.errors import Damaged, FlywheelError, IndexUnavailable, NotFound
+from rag_flywheel.domain import Candidate, Chunk, Groups, VersionId
+from rag_flywheel.errors import Damaged, DiskUnavailable, FlywheelError, IndexUnavailable, NotFound, check_room, on_disk
 from rag_flywheel.ports import ALL_ENGLISH, Entry, Vectors
 
 PARTIAL = ".partial"
@@ -40,6 +43,7 @@ DELETED = ".deleted"
 ALIAS = "live"
 OPEN_AT_ONCE = 4  # live, candidate, and the ones a rollback goes between
 LOCK_SECONDS = 10.0
+ROOM = 64_000_000  # bytes that have to be free before each write; a batch of AT_ONCE points takes 12 MB at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +65,8 @@ class EdgeIndex:
         self._shards: LRUCache[VersionId, _Opened] = LRUCache(OPEN_AT_ONCE)
         self._guard = threading.Lock()  # of _shards; held for a moment only
         self._loading = threading.Lock()  # so that a version is opened once, however many threads ask for it
-        folder.mkdir(parents=True, exist_ok=True)
+        with on_disk(folder):
+            folder.mkdir(parents=True, exist_ok=True)
 
     def build(self, version: VersionId, *, dimension: int, batches: Iterable[Sequence[Entry]]) -> int:
         points.check_version(version)
@@ -69,18 +74,12 @@ class EdgeIndex:
         partial = target.with_name(target.name + PARTIAL)
         if target.exists() or partial.exists():
             raise ValueError(f"version {version} exists already, or its unfinished build does: choose another name")
-        partial.mkdir()
-        with _unwritten(version):
-            shard = edge.EdgeShard.create(str(partial), _config(dimension))
-        with contextlib.closing(shard):
-            count = self._write(shard, version, dimension, batches)
-            with _unwritten(version):
-                shard.optimize()
-                shard.flush()
-                stored = shard.info().points_count
-        points.check_count(version, entries=count, stored=stored)
-        _sync_tree(partial)
-        partial.rename(target)
+        try:
+            count = self._built(partial, version, dimension, batches)
+            partial.rename(target)
+        except BaseException:
+            _remove(partial)  # and with it what it took of the disk
+            raise
         _sync(self._folder)
         return count
 
@@ -110,7 +109,7 @@ class EdgeIndex:
         return VersionId(name)
 
     def move_live(self, to: VersionId, *, expected: VersionId | None) -> None:
-        with self._alias_lock():
+        with self._alias_lock(), on_disk(self._folder):
             self._existing(to)
             points.check_expected(found=self.live(), expected=expected)
             temporary = self._folder / f"{ALIAS}.new"
@@ -142,9 +141,11 @@ class EdgeIndex:
         text: str,
         vector: Vectors,
         limit: int,
+        groups: Groups,
         languages: Mapping[str, float] = ALL_ENGLISH,
     ) -> list[Candidate]:
         opened = self._opened(version)
+        wanted = _reach(groups)
         near = vector.tolist()
         words = self._sparse.query(text, languages)
         queries = {
@@ -158,19 +159,26 @@ class EdgeIndex:
             if name in (points.SPARSE, *opened.vectors)
         }
         requests = {
-            name: edge.QueryRequest(limit=limit, query=query, with_payload=[points.CHUNK])
+            name: edge.QueryRequest(limit=limit, query=query, filter=wanted, with_payload=[points.CHUNK])
             for name, query in queries.items()
         }
         if points.ANSWER in opened.vectors:  # both cosines of what either of them found
             for name in (points.QUESTION, points.ANSWER):
-                both = [edge.Prefetch(limit=limit, query=queries[other]) for other in (points.QUESTION, points.ANSWER)]
+                both = [
+                    edge.Prefetch(limit=limit, query=queries[other], filter=wanted)
+                    for other in (points.QUESTION, points.ANSWER)
+                ]
                 requests[name] = edge.QueryRequest(
-                    limit=2 * limit, query=queries[name], prefetches=both, with_payload=[points.CHUNK]
+                    limit=2 * limit, query=queries[name], prefetches=both, filter=wanted, with_payload=[points.CHUNK]
                 )
         if points.SENTENCES in opened.vectors:
-            passages = [edge.Prefetch(limit=limit, query=queries[name]) for name in (points.DENSE, points.SPARSE)]
+            passages = [
+                edge.Prefetch(limit=limit, query=queries[name], filter=wanted) for name in (points.DENSE, points.SPARSE)
+            ]
             nearest = edge.Query.Nearest([near], using=points.SENTENCES)
-            requests[points.SENTENCES] = edge.QueryRequest(limit=2 * limit, query=nearest, prefetches=passages)
+            requests[points.SENTENCES] = edge.QueryRequest(
+                limit=2 * limit, query=nearest, prefetches=passages, filter=wanted
+            )
         with _unreadable(version):
             found = opened.shard.query_batch(edge.QueryBatchRequest(list(requests.values())))
         return points.candidates(dict(zip(requests, found, strict=True)), version, self._sparse.shared(text, languages))
@@ -183,6 +191,27 @@ class EdgeIndex:
         with self._guard:
             self._shards.clear()
 
+    def _built(self, folder: Path, version: VersionId, dimension: int, batches: Iterable[Sequence[Entry]]) -> int:
+        """Fill the folder, and return the number of entries, which are on the disk."""
+        with on_disk(self._folder):
+            self._check_room()
+            folder.mkdir()
+            with _unwritten(version):
+                shard = edge.EdgeShard.create(str(folder), _config(dimension))
+            with contextlib.closing(shard):
+                count = self._write(shard, version, dimension, batches)
+                self._check_room(_allocated(folder))  # what is optimised is written anew
+                with _unwritten(version):
+                    shard.optimize()
+                    shard.flush()
+                    stored = shard.info().points_count
+            points.check_count(version, entries=count, stored=stored)
+            _sync_tree(folder)
+        return count
+
+    def _check_room(self, needed: int = 0) -> None:
+        check_room(self._folder, ROOM + needed)
+
     def _write(
         self, shard: edge.EdgeShard, version: VersionId, dimension: int, batches: Iterable[Sequence[Entry]]
     ) -> int:
@@ -193,7 +222,8 @@ class EdgeIndex:
         """
         count, lengths = 0, []
         with _unwritten(version):
-            shard.update(edge.UpdateOperation.create_field_index(points.KIND, edge.PayloadSchemaType.Keyword))
+            for field in points.INDEXED:
+                shard.update(edge.UpdateOperation.create_field_index(field, edge.PayloadSchemaType.Keyword))
         for batch in points.pieces(batches):
             written = [
                 edge.Point(
@@ -203,6 +233,7 @@ class EdgeIndex:
                 )
                 for entry in batch
             ]
+            self._check_room()
             with _unwritten(version):
                 shard.update(edge.UpdateOperation.upsert_points(written))
             count += len(batch)
@@ -213,6 +244,7 @@ class EdgeIndex:
                 edge.PointVectors(record.id, {points.SPARSE: weigh(points.chunk_of(record.payload, version))})
                 for record in records
             ]
+            self._check_room()
             with _unwritten(version):
                 shard.update(edge.UpdateOperation.update_vectors(weights))
         return count
@@ -280,6 +312,15 @@ def _config(dimension: int) -> edge.EdgeConfig:
     )
 
 
+def _reach(groups: Groups) -> edge.Filter:
+    reach = points.reach(groups)
+    within, without = (
+        [edge.FieldCondition(key, match=edge.MatchAny(values)) for key, values in some.items()]
+        for some in (reach.within, reach.without)
+    )
+    return edge.Filter(must=[*within], must_not=[*without])
+
+
 def _vectors(folder: Path) -> frozenset[str]:
     """The names of the version's vectors as the vendor wrote them; where that cannot be read, those of the oldest."""
     try:
@@ -310,7 +351,7 @@ def _unreadable(version: VersionId) -> contextlib.AbstractContextManager[None]:
 
 
 def _unwritten(version: VersionId) -> contextlib.AbstractContextManager[None]:
-    return _translated(IndexUnavailable, f"version {version} cannot be written; see to the disk, then run reindex")
+    return _translated(DiskUnavailable, f"version {version} cannot be written; see to the disk, then run reindex")
 
 
 @contextlib.contextmanager
@@ -322,6 +363,11 @@ def _translated(kind: type[FlywheelError], message: str) -> Iterator[None]:
         if type(error) is not Exception:
             raise
         raise kind(f"{message} (Qdrant Edge: {error})") from error
+
+
+def _allocated(folder: Path) -> int:
+    """Bytes that the folder's files take on the disk, holes not counted."""
+    return sum(512 * path.stat().st_blocks for path in folder.rglob("*") if path.is_file())
 
 
 def _remove(folder: Path) -> None:

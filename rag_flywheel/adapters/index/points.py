@@ -3,18 +3,22 @@
 A point has only the vectors that its kind is searched by: `dense`, `sentences` and `bm25` for a passage, `question`
 and `answer` for a known question, which leads to a correction or to the passage that was confirmed to answer it. So no
 channel can return the other kind, neither the graphs nor the document frequencies of BM25 mix the two, and a search
-needs no filter. Sentences are no channel: they tell more of what the others found.
+needs no filter for that. Sentences are no channel: they tell more of what the others found.
+
+Who may find a point stands in its payload, indexed, and every part of a search is filtered by it in the store.
 """
 
 import math
 import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
 
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
-from rag_flywheel.domain import Candidate, Chunk, Scores, VersionId
+from rag_flywheel.domain import OPERATORS, Candidate, Chunk, Groups, Scores, VersionId
+from rag_flywheel.domain.groups import own
 from rag_flywheel.errors import AliasMoved, Damaged, VersionInUse
 from rag_flywheel.ports import Entry
 
@@ -26,6 +30,9 @@ SENTENCES = "sentences"  # of a passage; the nearest of them counts, for passage
 KIND = "kind"  # payload: PASSAGE or KNOWN, indexed
 PASSAGE = "passage"
 KNOWN = "known question"
+GROUPS, ONLY, UNLESS = "groups", "only", "unless"  # payload: as the chunk's, indexed
+ALL = "*"  # in the place of no group; none is named so
+INDEXED = (KIND, GROUPS, ONLY, UNLESS)
 CHUNK = "chunk"  # payload: the whole chunk as JSON
 AT_ONCE = 256  # points in a request: with 1,024 dimensions about 6 MB, of the 32 that a server takes
 
@@ -105,8 +112,30 @@ def dense_vectors(entry: Entry, *, dimension: int) -> dict[str, list[float] | li
     return {DENSE: whole, SENTENCES: [whole] if entry.sentences is None else entry.sentences.tolist()}
 
 
-def payload(chunk: Chunk) -> dict[str, str]:
-    return {KIND: KNOWN if chunk.by_question else PASSAGE, CHUNK: _CHUNK.dump_json(chunk).decode()}
+def payload(chunk: Chunk) -> dict[str, str | list[str]]:
+    return {
+        KIND: KNOWN if chunk.by_question else PASSAGE,
+        GROUPS: [*chunk.groups] or [ALL],
+        ONLY: [*chunk.only] or [ALL],
+        UNLESS: [*chunk.unless],
+        CHUNK: _CHUNK.dump_json(chunk).decode(),
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """What somebody finds: points with one of the values under each of the `within`, and none of the `without`."""
+
+    within: Mapping[str, list[str]]
+    without: Mapping[str, list[str]]
+
+
+def reach(groups: Groups) -> Reach:
+    """As `Chunk.is_for` says it of one chunk."""
+    if groups is None:
+        return Reach(within={}, without={UNLESS: [OPERATORS]})
+    named = sorted(own(groups))
+    return Reach(within={GROUPS: [ALL, *named], ONLY: [ALL, *named]}, without={UNLESS: named} if named else {})
 
 
 def chunk_of(stored: Mapping[str, Any] | None, version: VersionId) -> Chunk:

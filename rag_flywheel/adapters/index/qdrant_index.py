@@ -22,7 +22,7 @@ from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
 
 from rag_flywheel.adapters.index import points
 from rag_flywheel.adapters.index.sparse import Sparse
-from rag_flywheel.domain import Candidate, Chunk, VersionId
+from rag_flywheel.domain import Candidate, Chunk, Groups, VersionId
 from rag_flywheel.errors import Damaged, IndexUnavailable, NotFound
 from rag_flywheel.ports import ALL_ENGLISH, Entry, Vectors
 
@@ -89,7 +89,8 @@ class QdrantIndex:
                 sparse_vectors_config={points.SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)},
                 on_disk_payload=True,
             )
-            self._client.create_payload_index(collection, points.KIND, field_schema=models.PayloadSchemaType.KEYWORD)
+            for field in points.INDEXED:
+                self._client.create_payload_index(collection, field, field_schema=models.PayloadSchemaType.KEYWORD)
         count = self._write(version, dimension, batches)
         with _translated(version):
             points.check_count(version, entries=count, stored=self._client.count(collection, exact=True).count)
@@ -146,8 +147,10 @@ class QdrantIndex:
         text: str,
         vector: Vectors,
         limit: int,
+        groups: Groups,
         languages: Mapping[str, float] = ALL_ENGLISH,
     ) -> list[Candidate]:
+        wanted = _reach(groups)
         words = self._sparse.query(text, languages)
         near = vector.tolist()
         queries: dict[str, list[float] | models.SparseVector] = {
@@ -158,17 +161,18 @@ class QdrantIndex:
         }
         vectors = self._vectors(version)
         requests = {
-            name: models.QueryRequest(query=query, using=name, limit=limit, with_payload=[points.CHUNK])
+            name: models.QueryRequest(query=query, using=name, limit=limit, filter=wanted, with_payload=[points.CHUNK])
             for name, query in queries.items()
             if name in (points.SPARSE, *vectors)
         }
         if points.ANSWER in vectors:  # both cosines of what either of them found
             for name in (points.QUESTION, points.ANSWER):
                 both = [
-                    models.Prefetch(query=near, using=other, limit=limit) for other in (points.QUESTION, points.ANSWER)
+                    models.Prefetch(query=near, using=other, limit=limit, filter=wanted)
+                    for other in (points.QUESTION, points.ANSWER)
                 ]
                 requests[name] = models.QueryRequest(
-                    query=near, using=name, limit=2 * limit, prefetch=both, with_payload=[points.CHUNK]
+                    query=near, using=name, limit=2 * limit, prefetch=both, filter=wanted, with_payload=[points.CHUNK]
                 )
         if points.SENTENCES in vectors:
             requests[points.SENTENCES] = models.QueryRequest(
@@ -176,9 +180,10 @@ class QdrantIndex:
                 using=points.SENTENCES,
                 limit=2 * limit,
                 prefetch=[
-                    models.Prefetch(query=queries[name], using=name, limit=limit)
+                    models.Prefetch(query=queries[name], using=name, limit=limit, filter=wanted)
                     for name in (points.DENSE, points.SPARSE)
                 ],
+                filter=wanted,
             )
         with _translated(version):
             found = self._client.query_batch_points(self._complete(version), list(requests.values()))
@@ -271,6 +276,15 @@ class QdrantIndex:
 
 def _create(alias: str, collection: str) -> models.CreateAliasOperation:
     return models.CreateAliasOperation(create_alias=models.CreateAlias(alias_name=alias, collection_name=collection))
+
+
+def _reach(groups: Groups) -> models.Filter:
+    reach = points.reach(groups)
+    within, without = (
+        [models.FieldCondition(key=key, match=models.MatchAny(any=values)) for key, values in some.items()]
+        for some in (reach.within, reach.without)
+    )
+    return models.Filter(must=[*within], must_not=[*without])
 
 
 def _missing(version: VersionId) -> NotFound:

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from rag_flywheel.adapters.ledger import tables
 from rag_flywheel.adapters.ledger.database import InDatabase
 from rag_flywheel.domain import Feedback, Interaction, InteractionId
-from rag_flywheel.errors import NotFound
+from rag_flywheel.errors import no_interaction
 from rag_flywheel.ports.ledger import Conversations
 
 
@@ -31,7 +31,7 @@ class SqlConversations(InDatabase, Conversations):
         with self._database.read() as connection:
             found: Interaction | None = connection.scalar(wanted)
         if found is None:
-            raise NotFound(f"no interaction {interaction_id}: its id is in the reply to the question")
+            raise no_interaction(interaction_id)
         return found
 
     def interactions(

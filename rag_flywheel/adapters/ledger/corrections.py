@@ -7,7 +7,7 @@ from sqlalchemy import Select, and_, func, select
 from rag_flywheel.adapters.ledger import tables
 from rag_flywheel.adapters.ledger.database import InDatabase
 from rag_flywheel.domain import Correction, CorrectionId, Review, ReviewedCorrection
-from rag_flywheel.errors import NotFound
+from rag_flywheel.errors import no_correction
 from rag_flywheel.ports.ledger import Corrections
 
 
@@ -31,7 +31,7 @@ class SqlCorrections(InDatabase, Corrections):
         with self._database.read() as connection:
             row = connection.execute(wanted).one_or_none()
         if row is None:
-            raise NotFound(f"no correction {correction_id}: its id is in the reply to the correction")
+            raise no_correction(correction_id)
         return ReviewedCorrection(correction=row.correction, review=row.review)
 
     def claim(self, correction_id: CorrectionId) -> ReviewedCorrection:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, InterfaceError,
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from rag_flywheel.errors import ConfigError, Damaged, InvalidInput, LedgerUnavailable
+from rag_flywheel.errors import FAULTS, ConfigError, Damaged, DiskUnavailable, InvalidInput, LedgerUnavailable, trouble
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 HEAD = "0008_sessions"  # the newest revision there, so that a ledger which is at it needs no Alembic
@@ -24,6 +24,13 @@ MIGRATION_LOCK = 4_746_494_957_231_001  # PostgreSQL's advisory lock while the s
 CONNECTIONS = 10  # kept open; PostgreSQL allows 100 to all processes together by default
 MORE_CONNECTIONS = 10  # opened under load; a thread beyond them waits for its turn
 _WRITES = "ledger_writes"
+_DISK = {
+    "SQLITE_FULL": "is full",
+    "SQLITE_IOERR": "fails, or is full",
+    "SQLITE_READONLY": "may not be written to",
+    "SQLITE_CANTOPEN": "cannot be used",
+}
+"""What SQLite's errors say of a disk, by the beginning of their names."""
 
 
 def open_engine(url: str, *, timeout: float) -> Engine:
@@ -93,6 +100,8 @@ def translated(url: URL) -> Iterator[None]:
             raise Damaged(
                 f"the ledger at {shown(url)} is not a sound SQLite file ({error.orig}): restore it from a backup"
             ) from error
+        if (disk := _disk_trouble(error, url)) is not None:
+            raise disk from error
         if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
             raise LedgerUnavailable(
                 f"the ledger at {shown(url)} does not answer: {_reason(error, url)}; check that ledger.url is right, "
@@ -161,6 +170,8 @@ def _one_opener(url: URL, *, timeout: float, lock_folder: Path) -> Iterator[None
             "when it is done"
         ) from error
     except OSError as error:
+        if error.errno in FAULTS:
+            raise trouble(Path(url.database), FAULTS[error.errno]) from error
         raise LedgerUnavailable(
             f"the ledger at {shown(url)} needs a folder that can be written to: {error.strerror}, {error.filename}"
         ) from error
@@ -223,6 +234,17 @@ def _prepare_postgres(engine: Engine, timeout: float) -> None:
         cursor.execute(f"SET lock_timeout = {math.ceil(timeout * 1000)}")  # milliseconds
         cursor.close()
         connection.commit()
+
+
+def _disk_trouble(error: DBAPIError, url: URL) -> DiskUnavailable | None:
+    """What the database says of its disk; None where it says something else."""
+    if getattr(error.orig, "sqlstate", None) == "53100":
+        return DiskUnavailable(f"the disk of the ledger at {shown(url)} is full: make room on its server")
+    if isinstance(error.orig, sqlite3.Error) and url.database is not None:
+        name = str(getattr(error.orig, "sqlite_errorname", ""))
+        what = next((told for start, told in _DISK.items() if name.startswith(start)), None)
+        return None if what is None else trouble(Path(url.database), what)
+    return None
 
 
 def _reason(error: DBAPIError, url: URL) -> str:

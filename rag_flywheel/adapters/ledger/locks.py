@@ -12,7 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, text
 
-from rag_flywheel.errors import AlreadyRunning, LedgerUnavailable
+from rag_flywheel.errors import FAULTS, AlreadyRunning, LedgerUnavailable, trouble
 
 
 @contextlib.contextmanager
@@ -25,13 +25,15 @@ def file_lock(name: str, *, folder: Path) -> Iterator[None]:
     except Timeout as error:
         raise _running(name, _read_holder(file)) from error
     except OSError as error:
+        if error.errno in FAULTS:
+            raise trouble(file, FAULTS[error.errno]) from error
         raise LedgerUnavailable(f"the lock file {file} cannot be used: {error.strerror}") from error
     with held:
-        file.write_text(json.dumps(_holder()), encoding="utf-8")
+        _note(file, json.dumps(_holder()))
         try:
             yield
         finally:
-            file.write_text("", encoding="utf-8")  # so that nobody is told of a holder that is gone
+            _note(file, "")  # so that nobody is told of a holder that is gone
 
 
 @contextlib.contextmanager
@@ -52,6 +54,12 @@ def advisory_lock(name: str, *, connection: Connection) -> Iterator[None]:
         yield
     finally:  # the end of the connection would let go too, but only a moment later
         connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": key})
+
+
+def _note(file: Path, holder: str) -> None:
+    """Say who holds the lock. Where the disk takes no note the lock is held all the same."""
+    with contextlib.suppress(OSError):
+        file.write_text(holder, encoding="utf-8")
 
 
 def _running(name: str, holder: str) -> AlreadyRunning:

@@ -42,7 +42,7 @@ class CachedGenerator:
         if searched is None or searched.version is None or not passages:
             yield from self._below.answer(question, passages, searched=searched)
             return
-        digest = self._digest(question, passages, searched.version)
+        digest = self._digest(question, passages, searched)
         place = f"{answers_of(searched.version)}{int(digest[:12], 16) % self._most}"
         known = _read(self._cache.get([place]).get(place), digest, passages)
         if known is not None:
@@ -54,10 +54,11 @@ class CachedGenerator:
                 self._cache.put({place: _written(piece, digest, passages)})
             yield piece
 
-    def _digest(self, question: str, passages: Sequence[Passage], version: str) -> str:
+    def _digest(self, question: str, passages: Sequence[Passage], searched: Searched) -> str:
         told = [f"{passage.chunk.chunk_id}\n{prompt.shown(passage)}" for passage in passages]
         scores = [passage.score for passage in passages]  # by which they share the context
-        asked = [RULES, self.name, self._settings, prompt.ANSWERING, version, question, told, scores]
+        groups = None if searched.groups is None else sorted(searched.groups)  # people of others learn nothing by time
+        asked = [RULES, self.name, self._settings, prompt.ANSWERING, searched.version, groups, question, told, scores]
         return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
 

@@ -8,7 +8,7 @@ import functools
 import re
 from collections.abc import Iterator
 
-TOKEN = "NO_ANSWER"
+TOKEN = "NO_ANSWER"  # noqa: S105  # a word of a prompt
 """What the model is told to say when the passages do not answer; nothing else counts as a refusal."""
 
 _LETTERS = ("N", "O", r"\\?", *"_ANSWER")  # some write Markdown, where an underscore may have a backslash

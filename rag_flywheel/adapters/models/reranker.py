@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 
 from rag_flywheel.adapters.models.encoder import model_path, quiet
-from rag_flywheel.errors import ConfigError, Damaged, NotFound
+from rag_flywheel.errors import ConfigError, Damaged, NotFound, on_disk, trouble
 from rag_flywheel.ports import Pair, Reranker, Vectors
 
 MAX_TOKENS = 160  # of a query and a passage together: half as long is more than twice as fast
@@ -65,10 +66,14 @@ class RerankerFolder:
         """As the port says. Binary cross-entropy on the pairs (Nogueira and Cho, 2019, arXiv:1901.04085)."""
         if not any(pair.relevant for pair in pairs) or all(pair.relevant for pair in pairs):
             raise ValueError("tuning needs relevant and irrelevant pairs")
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._folder, prefix="tuning-") as work:
+        with on_disk(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
+        with on_disk(self._folder), tempfile.TemporaryDirectory(dir=self._folder, prefix="tuning-") as work:
             model = self._train(pairs, seed=seed, on_step=on_step, work=Path(work))
-            model.save_pretrained(str(Path(work) / "model"))
+            try:
+                model.save_pretrained(str(Path(work) / "model"))
+            except SafetensorError as error:
+                raise trouble(self._folder, f"takes no weights ({error})") from error
             digest = _digest(Path(work) / "model")
             if not (self._folder / digest).exists():
                 (Path(work) / "model").rename(self._folder / digest)

@@ -60,7 +60,7 @@ def search_live(index: EdgeIndex) -> VersionId:
     """What the service does for a question; returns the version that the alias named, which every passage is of."""
     live = index.live()
     assert live is not None
-    found = index.search(live, text=live, vector=QUERY, limit=10)
+    found = index.search(live, text=live, vector=QUERY, limit=10, groups=None)
     assert found
     assert {candidate.chunk.text.split()[0] for candidate in found} == {live}, "an answer mixes versions"
     return live
@@ -211,7 +211,7 @@ def test_an_index_that_was_closed_opens_its_versions_again(index: EdgeIndex) -> 
 def test_more_versions_than_are_kept_open_can_be_searched_in_turn(index: EdgeIndex) -> None:
     built = [build(index, number) for number in range(OPEN_AT_ONCE + 2)]
     for version in [*built, *built]:
-        found = index.search(version, text=version, vector=QUERY, limit=3)
+        found = index.search(version, text=version, vector=QUERY, limit=3, groups=None)
         assert {candidate.chunk.text.split()[0] for candidate in found} == {version}
 
 
@@ -238,11 +238,13 @@ def test_an_alias_file_that_names_no_version_is_damage_and_says_what_to_do(
 def test_a_version_without_its_files_is_damage_and_says_what_to_do(index: EdgeIndex, tmp_path: Path) -> None:
     (tmp_path / "index" / "v001" / "segments").mkdir(parents=True)
     with pytest.raises(Damaged, match="v001 cannot be read; roll back"):
-        index.search(version(1), text="word1", vector=QUERY, limit=3)
+        index.search(version(1), text="word1", vector=QUERY, limit=3, groups=None)
 
 
 def test_building_the_same_entries_twice_gives_the_same_answers(index: EdgeIndex) -> None:
     for number in (1, 2):
         index.build(version(number), dimension=DIMENSION, batches=[entries("same")])
-    first, second = (index.search(version(number), text="word7", vector=QUERY, limit=10) for number in (1, 2))
+    first, second = (
+        index.search(version(number), text="word7", vector=QUERY, limit=10, groups=None) for number in (1, 2)
+    )
     assert first == second

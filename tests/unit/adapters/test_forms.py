@@ -59,7 +59,7 @@ def test_a_manifest_that_says_no_form_is_of_the_first(ledger: SqlLedger, tmp_pat
 
 def test_a_manifest_of_a_newer_form_is_refused_and_says_what_to_do(ledger: SqlLedger, tmp_path: Path) -> None:
     put_manifest(tmp_path, as_json(a_manifest()) | {"form": MANIFEST_FORM + 1, "counts": "otherwise"})
-    message = "version v1 was written by a newer release: .*form 3.* up to 2: use the release that wrote it"
+    message = "version v1 was written by a newer release: .*form 4.* up to 3: use the release that wrote it"
     with pytest.raises(Damaged, match=message):
         ledger.version(VersionId("v1"))
     with pytest.raises(Damaged, match=message):

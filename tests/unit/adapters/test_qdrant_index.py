@@ -126,7 +126,7 @@ def test_a_payload_that_holds_no_chunk_is_damage_and_its_text_is_not_shown(clien
     ids = [record.id for record in client.scroll("rag--v1")[0]]
     client.set_payload("rag--v1", {"chunk": f'{{"text": "{PRIVATE}"}}'}, points=ids)
     with pytest.raises(Damaged, match="v1") as raised:
-        index.search(V1, text="words", vector=QUERY, limit=5)
+        index.search(V1, text="words", vector=QUERY, limit=5, groups=None)
     assert PRIVATE not in str(raised.value)
 
 
@@ -141,7 +141,7 @@ def test_a_server_that_is_not_there_is_unavailable_for_every_call() -> None:
         lambda: build(index, V1),
         lambda: index.move_live(V1, expected=None),
         lambda: index.delete(V1),
-        lambda: index.search(V1, text=PRIVATE, vector=QUERY, limit=5),
+        lambda: index.search(V1, text=PRIVATE, vector=QUERY, limit=5, groups=None),
         lambda: index.chunks(V1),
     ]
     for call in calls:
@@ -168,7 +168,7 @@ def test_a_server_that_fails_is_unavailable_and_its_words_are_not_repeated(
     with server(status, body, headers=headers) as url:
         index = connect(url, api_key="", timeout=2, prefix="rag")
         with pytest.raises(IndexUnavailable, match=said) as raised:
-            index.search(V1, text="words", vector=QUERY, limit=5)
+            index.search(V1, text="words", vector=QUERY, limit=5, groups=None)
         assert PRIVATE not in str(raised.value)
         index.close()
 
@@ -177,5 +177,5 @@ def test_a_version_that_the_server_does_not_know_is_not_found() -> None:
     with server(404, b'{"status": {"error": "Not found: Collection"}}') as url:
         index = connect(url, api_key="", timeout=2, prefix="rag")
         with pytest.raises(NotFound, match="v1"):
-            index.search(V1, text="words", vector=QUERY, limit=5)
+            index.search(V1, text="words", vector=QUERY, limit=5, groups=None)
         index.close()

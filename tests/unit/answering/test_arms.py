@@ -12,6 +12,7 @@ from rag_flywheel.domain import (
     Candidate,
     Draft,
     Exposure,
+    Groups,
     Interaction,
     InteractionId,
     Passage,
@@ -245,11 +246,12 @@ class LosingIndex(MemoryIndex):
         text: str,
         vector: Vectors,
         limit: int,
+        groups: Groups,
         languages: Mapping[str, float] = ALL_ENGLISH,
     ) -> list[Candidate]:
         if version in self.lost:
             raise IndexUnavailable(f"{version} does not answer")
-        return super().search(version, text=text, vector=vector, limit=limit, languages=languages)
+        return super().search(version, text=text, vector=vector, limit=limit, groups=groups, languages=languages)
 
 
 def losing(tmp_path: Path, *lost: str) -> Services:

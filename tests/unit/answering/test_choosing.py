@@ -123,6 +123,17 @@ def test_the_beginning_of_a_section_and_a_better_rank_count() -> None:
     assert opening > later > other
 
 
+def test_how_much_likelier_the_search_holds_a_passage_counts_beside_its_rank() -> None:
+    def behind(score: float) -> float:
+        passages = replace(found("Hold it.", start=9), score=0.5), replace(found("Let it go.", 2, start=9), score=score)
+        sentences = candidates(passages)
+        first, second = (values.max() for values in worths("How?", sentences, worth_of(sentences, lambda _: 0.5)))
+        return float(first - second)
+
+    assert 0.05 < behind(0.45) < 0.06
+    assert 0.1 < behind(0.1) < behind(0.0) < 0.5
+
+
 def test_references_and_broken_sentences_count_less() -> None:
     text = "It is done by hand. The lid opens. See [the guide](https://a.example)."
     sentences = candidates([found(text, start=7)])

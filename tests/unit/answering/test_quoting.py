@@ -33,6 +33,12 @@ def sentences(text: str) -> list[str]:
         ("Run this.\n\n```sh\nmake\n```", ["Run this.\n\n```sh\nmake\n```"]),
         ("# Go\n\n```\ngo\n```\nIt goes. Far.", ["```\ngo\n```\nIt goes.", "Far."]),
         ("May I? Yes, you may. And so on.", ["May I? Yes, you may.", "And so on."]),
+        (
+            "**Date**\n\nThe day it\nwas sold. It may be left out.",
+            ["**Date**\n\nThe day it\nwas sold.", "It may be left out."],
+        ),
+        ("Fields:\n\n**Date**\n\nThe day. Or not.", ["Fields:\n\n**Date**\n\nThe day.", "Or not."]),
+        ("Press\n\n**OK** to go on.\n\n**Wait!**\n\nEnd.", ["Press", "**OK** to go on.", "**Wait!**", "End."]),
         ("Codes:\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\nEnd.", ["Codes:\n\n| a | b |\n|---|---|\n| 1 | 2 |", "End."]),
         ("| a | b |\n| 1 | 2 |\nEnd.", ["| a | b |", "| 1 | 2 |", "End."]),
         ("> Quoted. Twice.\n\nEnd.", ["Quoted.", "Twice.", "End."]),
@@ -64,6 +70,11 @@ def test_other_sentences_need_none(later: str) -> None:
 def test_what_the_text_does_not_hold_is_missed(text: str) -> None:
     [quote] = quotables(read_markup(text))
     assert quote.broken
+
+
+def test_labels_in_a_row_are_a_table_of_contents_and_miss_what_they_name() -> None:
+    quotes = quotables(read_markup("**1.1. Begin**\n\n**1.2. Go on**\n\nGo."))
+    assert [quote.broken for quote in quotes] == [True, False]
 
 
 def test_below_a_heading_nothing_is_missed() -> None:

@@ -37,7 +37,7 @@ def serving(app: ASGIApp) -> Iterator[tuple[uvicorn.Server, int]]:
 
 def request(connection: socket.socket) -> bytes:
     """Send a request and read until the server closes the connection."""
-    connection.sendall(b"GET /health HTTP/1.1\r\nhost: test\r\n\r\n")
+    connection.sendall(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")
     got = b""
     while piece := connection.recv(4096):
         got += piece

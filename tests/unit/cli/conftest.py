@@ -12,7 +12,9 @@ import uvicorn
 
 from rag_flywheel.api.app import create_app
 from rag_flywheel.cli import app
+from rag_flywheel.cli.invocation import API_KEY
 from rag_flywheel.services import Services
+from tests.fakes.doors import key
 from tests.fakes.services import publish, services
 
 Run = Callable[..., tuple[int, str, str]]
@@ -57,5 +59,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Services:
 
 @pytest.fixture(scope="module")
 def url(made: Services) -> Iterator[str]:
-    with serving(uvicorn.Server(uvicorn.Config(create_app(made), port=0, log_level="error"))) as address:
+    """Of a server whose admin calls, unless a test has another key."""
+    with (
+        serving(uvicorn.Server(uvicorn.Config(create_app(made), port=0, log_level="error"))) as address,
+        pytest.MonkeyPatch.context() as patched,
+    ):
+        patched.setenv(API_KEY, api_key(made, "rita"))
         yield address
+
+
+def api_key(made: Services, name: str) -> str:
+    """A new admin's key."""
+    return key(made, name)["Authorization"].removeprefix("Bearer ")

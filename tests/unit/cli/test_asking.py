@@ -3,13 +3,15 @@
 import json
 from pathlib import Path
 
+import pytest
 import uvicorn
 
 from rag_flywheel.api.app import create_app
+from rag_flywheel.cli.invocation import API_KEY
 from rag_flywheel.domain import Admission, LearnedRanking
 from rag_flywheel.services import Services
 from tests.fakes.services import publish, services
-from tests.unit.cli.conftest import Run, serving
+from tests.unit.cli.conftest import Run, api_key, serving
 
 QUESTION = "How do I put the previous version back?"
 
@@ -61,7 +63,9 @@ def test_explain_says_to_people_what_it_cannot_explain(run: Run, url: str) -> No
     assert "note: the question was not kept, because there was no consent" in out
 
 
-def test_explain_shows_people_by_what_a_known_question_is_answered(run: Run, tmp_path: Path) -> None:
+def test_explain_shows_people_by_what_a_known_question_is_answered(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = services(tmp_path)
     publish(
         made,
@@ -70,6 +74,7 @@ def test_explain_shows_people_by_what_a_known_question_is_answered(run: Run, tmp
         confirmed={"past": (QUESTION, "rollback"), "again": ("Can the looks be changed?", "correction:theme")},
         learned=LearnedRanking(admission=Admission(threshold=0.5, words=0.5, passage=0.5)),
     )
+    monkeypatch.setenv(API_KEY, api_key(made, "rita"))
     with serving(uvicorn.Server(uvicorn.Config(create_app(made), port=0, log_level="error"))) as url:
         asked = json.loads(run("--url", url, "ask", QUESTION, "--json")[1])
         out = run("--url", url, "explain", asked["interaction_id"])[1]

@@ -2,13 +2,18 @@
 
 import json
 
+import pytest
+
+from rag_flywheel.cli.invocation import API_KEY
 from rag_flywheel.services import Services
-from tests.unit.cli.conftest import Run
+from tests.unit.cli.conftest import Run, api_key
 
 QUESTION = "How do I put the previous version back?"
 
 
-def test_a_correction_goes_from_the_command_to_the_reviewer(run: Run, url: str, made: Services) -> None:
+def test_a_correction_goes_from_the_command_to_the_reviewer(
+    run: Run, url: str, made: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name = json.loads(run("--url", url, "ask", QUESTION, "--json")[1])["interaction_id"]
     evidence = ("--evidence", "rollback:0:10", "--supersedes", "backup:0:10")
     code, out, _ = run("--url", url, "--json", "correct", name, "--answer", "Do it.", "--user", "ada", *evidence)
@@ -17,16 +22,22 @@ def test_a_correction_goes_from_the_command_to_the_reviewer(run: Run, url: str, 
     listed = json.loads(run("--url", url, "--json", "review", "list")[1])
     assert taken["id"] in [correction["id"] for correction in listed]
     assert "Do it." in run("--url", url, "review", "show", taken["id"])[1]
-    decide = ("review", "decide", taken["id"], "--verdict", "accept", "--reviewer")
-    said = run("--url", url, *decide, "grace", "--seen", "none")[1]
+    decide = ("review", "decide", taken["id"], "--verdict", "accept")
+    monkeypatch.setenv(API_KEY, api_key(made, "grace"))
+    said = run("--url", url, *decide, "--seen", "none")[1]
     assert f"{taken['id']}: look twice (new_author): It hides a passage of an official source" in said
     assert f"{taken['id']} is held: grace accepted it, and it waits for a second reviewer" in said
-    assert run("--url", url, *decide, "grace")[0] == 6
-    assert run("--url", url, *decide, "ada", "--seen", "none")[0] == 6
-    assert json.loads(run("--url", url, "--json", *decide, "ada")[1])["status"] == "accepted"
+    assert run("--url", url, *decide)[0] == 6
+    code, _, said = run("--url", url, *decide, "--reviewer", "hedy")
+    assert (code, "a server takes your name from your API key" in said) == (2, True)
+    monkeypatch.setenv(API_KEY, api_key(made, "ada"))
+    assert run("--url", url, *decide)[0] == 9  # who wrote it
+    monkeypatch.setenv(API_KEY, api_key(made, "hedy"))
+    assert run("--url", url, *decide, "--seen", "none")[0] == 6
+    assert json.loads(run("--url", url, "--json", *decide)[1])["status"] == "accepted"
     followed = json.loads(run("--url", url, "--json", "correction", taken["id"])[1])
     assert (followed["id"], followed["status"]) == (taken["id"], "accepted")
-    assert made.ledger.audit(limit=1)[0].who == "ada"
+    assert made.ledger.audit(limit=1)[0].who == "hedy"
 
 
 def test_a_conflict_is_put_before_the_reviewer(run: Run, url: str) -> None:

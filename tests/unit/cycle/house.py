@@ -17,6 +17,7 @@ from rag_flywheel.domain import (
     FeedbackId,
     FeedbackKind,
     GoldenCase,
+    Groups,
     InteractionId,
     Retirement,
     VersionId,
@@ -64,10 +65,11 @@ class NotingIndex(MemoryIndex):
         text: str,
         vector: Vectors,
         limit: int,
+        groups: Groups,
         languages: Mapping[str, float] = ALL_ENGLISH,
     ) -> list[Candidate]:
         self.asked.append((version, text))
-        return super().search(version, text=text, vector=vector, limit=limit, languages=languages)
+        return super().search(version, text=text, vector=vector, limit=limit, groups=groups, languages=languages)
 
 
 @dataclass(frozen=True, kw_only=True)

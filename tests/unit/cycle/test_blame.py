@@ -12,7 +12,13 @@ from rag_flywheel.cycle.blame import Blamed, bearable, blame, sentences
 from rag_flywheel.cycle.lost_questions import EXAMINED, Again, Kind, Lost, differences, lost
 from rag_flywheel.cycle.scoring_run import ScoringRun
 from rag_flywheel.cycle.what_if import asked_again
-from rag_flywheel.domain import Admission, Candidate, LearnedRanking, VersionId
+from rag_flywheel.domain import (
+    Admission,
+    Candidate,
+    Groups,
+    LearnedRanking,
+    VersionId,
+)
 from rag_flywheel.ports import ALL_ENGLISH, Vectors
 from rag_flywheel.search.fusion import KNOWN, SPARSE, features
 from rag_flywheel.search.retrieval import Ranking
@@ -76,10 +82,11 @@ class CountingIndex(MemoryIndex):
         text: str,
         vector: Vectors,
         limit: int,
+        groups: Groups,
         languages: Mapping[str, float] = ALL_ENGLISH,
     ) -> list[Candidate]:
         self.searches += 1
-        return super().search(version, text=text, vector=vector, limit=limit, languages=languages)
+        return super().search(version, text=text, vector=vector, limit=limit, groups=groups, languages=languages)
 
 
 @dataclass(frozen=True, kw_only=True)

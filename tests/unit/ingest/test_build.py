@@ -21,7 +21,7 @@ from tests.fakes.redactor import FakeRedactor
 from tests.fakes.samples import chunk, confirmed_chunk, correction, review, span
 
 PAGE = "# Pump\n\nWrite to help@example.org about the pump and its noise at night.\n"
-NOTHING = Accepted(documents=(), hidden=(), superseded=())
+NOTHING = Accepted(documents=(), hiding=(), superseded=())
 
 
 def collect(
@@ -83,9 +83,10 @@ def test_what_is_left_out_is_named(tmp_path: Path) -> None:
 def test_superseded_spans_are_hidden_and_counted(tmp_path: Path) -> None:
     text = "The pump is loud at night. The filter is rinsed under cold water every month."
     document = Document(document_id=span("d").document_id, title="Pump", text=text, source="d.md")
-    hidden = Accepted(documents=(), hidden=(span("d", 0, 26),), superseded=())
+    hidden = Accepted(documents=(), hiding=((span("d", 0, 26), ()),), superseded=())
     settings = Config(file=tmp_path / "c.yaml").ingest
-    (piece,), counts = build.cut([document], hidden, skipped=0, settings=settings, counter=HashingEncoder())
+    forms, counts = build.cut([document], hidden, skipped=0, settings=settings, counter=HashingEncoder())
+    [piece] = forms.chunks
     assert piece.text == text[27:]
     assert (counts.documents, counts.passages, counts.superseded) == (1, 1, 1)
 
@@ -93,12 +94,12 @@ def test_superseded_spans_are_hidden_and_counted(tmp_path: Path) -> None:
 def test_a_correction_has_the_vector_of_its_question_beside_that_of_question_and_answer(tmp_path: Path) -> None:
     found = accepted([ReviewedCorrection(correction=correction("c1"), review=review("c1"))])
     document = Document(document_id=span("d").document_id, title="T", text="Some words of the source here.", source="d")
-    chunks, counts = build.cut(
+    forms, counts = build.cut(
         [document], found, skipped=0, settings=Config(file=tmp_path / "c.yaml").ingest, counter=HashingEncoder()
     )
     assert (counts.passages, counts.corrections) == (1, 1)
     encoder = HashingEncoder()
-    (batch,) = build.entries(chunks, encoder=encoder, titles=False, on_step=lambda done, total: None)
+    (batch,) = build.entries(forms.chunks, encoder=encoder, titles=False, on_step=lambda done, total: None)
     source, corrected = batch
     assert source.question_vector is None
     assert corrected.question_vector is not None

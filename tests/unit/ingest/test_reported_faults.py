@@ -55,9 +55,9 @@ def found(case: str) -> Found:
         on_step=lambda done, total: None,
     )
     encoder = SentenceEncoder(config.embedder.model, batch=8, query_prefix="", document_prefix="")
-    nothing = Accepted(documents=(), hidden=(), superseded=())
-    chunks, _ = build.cut(corpus.documents, nothing, skipped=0, settings=config.ingest, counter=encoder)
-    return Found(documents=corpus.documents, chunks=tuple(chunks))
+    nothing = Accepted(documents=(), hiding=(), superseded=())
+    forms, _ = build.cut(corpus.documents, nothing, skipped=0, settings=config.ingest, counter=encoder)
+    return Found(documents=corpus.documents, chunks=forms.chunks)
 
 
 @pytest.mark.parametrize(

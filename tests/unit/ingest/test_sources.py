@@ -12,7 +12,7 @@ import pytest
 
 from ingest.reading.raw import RawDocument, Skipped
 from ingest.reading.sources import NAMED, Listing, SourceFile, fingerprint, list_files, read, unique
-from rag_flywheel.config import Config, Source
+from rag_flywheel.config import Config, Source, load
 
 Write = Callable[[str, str | bytes], Path]
 
@@ -405,3 +405,15 @@ def test_one_bad_file_among_good_ones_stops_nothing(tmp_path: Path, write: Write
         ["docs/c.txt"],
     ]
     assert [type(left_out) for _, skipped in results for left_out in skipped] == [Skipped]
+
+
+@pytest.mark.parametrize("name", ["bill\u202efdp.md", "a\u2066b.md", "correction:c1.md", "confirmed:i1.md"])
+def test_a_file_whose_name_turns_text_round_or_imitates_our_ids_is_passed_over(tmp_path: Path, name: str) -> None:
+    (tmp_path / "config.yaml").write_text("sources: ['*.md']\n", encoding="utf-8")
+    (tmp_path / name).write_text("# Title\n\nSome text.\n", encoding="utf-8")
+    (tmp_path / "good.md").write_text("# Title\n\nSome text.\n", encoding="utf-8")
+    listing = list_files(load(tmp_path / "config.yaml", {}))
+    assert [file.name for file in listing.files] == ["good.md"]
+    [skipped] = listing.skipped
+    assert skipped.name.isprintable()
+    assert "rename it" in skipped.reason

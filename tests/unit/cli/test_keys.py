@@ -1,0 +1,32 @@
+"""Keys: made, listed, replaced and revoked."""
+
+import json
+
+import pytest
+
+from rag_flywheel.cli.invocation import API_KEY
+from tests.unit.cli.conftest import Run
+
+
+def test_a_key_is_made_used_replaced_and_revoked(run: Run, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    create = ("keys", "create", "bob", "--role", "operator", "--role", "reviewer", "--days", "2")
+    made = json.loads(run("--url", url, "--json", *create)[1])
+    assert (made["name"], made["roles"], made["for_others"]) == ("bob", ["operator", "reviewer"], False)
+    with monkeypatch.context() as patched:
+        patched.setenv(API_KEY, made["key"])
+        assert run("--url", url, "freeze", "--why", "a test")[0] == 0
+        assert run("--url", url, "unfreeze", "--why", "a test")[0] == 0
+        code, out, _ = run("--url", url, "--json", "keys", "list")
+        assert (code, json.loads(out)["error"]) == (9, "NotAllowed")
+    listed = run("--url", url, "keys", "list")[1]
+    assert "bob" in listed
+    assert made["key"] not in listed
+    new = run("--url", url, "keys", "rotate", made["id"], "--overlap-hours", "0")[1]
+    assert "which is told only now" in new
+    assert run("--url", url, "keys", "revoke", made["id"])[0] == 6  # it ended with the overlap
+
+
+def test_without_a_key_a_command_says_what_it_takes(run: Run, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(API_KEY)
+    code, _, said = run("--url", url, "review", "list")
+    assert (code, "say who you are" in said) == (9, True)
