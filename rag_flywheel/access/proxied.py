@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Sequence
 
-from rag_flywheel.access.tokens import marked
+from rag_flywheel.access.tokens import marked, read_by
 from rag_flywheel.config import Access
 from rag_flywheel.domain import Person
 from rag_flywheel.errors import NotSignedIn
@@ -39,4 +39,5 @@ def person(users: Sequence[bytes], groups: Sequence[bytes], *, settings: Access)
     if name is None:
         raise NotSignedIn("the proxy names nobody: its header is not the name of a person")
     given = {settings.proxy_roles[group] for group in listed if group in settings.proxy_roles}
-    return Person(name=name, roles=frozenset({*given, *settings.proxy_default_roles}))
+    roles = frozenset({*given, *settings.proxy_default_roles})
+    return Person(name=name, roles=roles, groups=read_by(roles, listed))

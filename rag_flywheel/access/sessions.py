@@ -13,6 +13,7 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from rag_flywheel.access.tokens import read_by
 from rag_flywheel.config import Access
 from rag_flywheel.domain import Person, Session, SignIn
 from rag_flywheel.errors import InvalidInput, NotSignedIn
@@ -64,7 +65,14 @@ def open_session(person: Person, *, ledger: SessionLedger, now: datetime) -> str
     assert person.name is not None
     assert found is not None
     ledger.open_session(
-        Session(digest=_digest(text, salt), name=person.name, roles=person.roles, pseudonym=found, opened=now)
+        Session(
+            digest=_digest(text, salt),
+            name=person.name,
+            roles=person.roles,
+            groups=tuple(sorted(person.groups or ())),
+            pseudonym=found,
+            opened=now,
+        )
     )
     return text
 
@@ -84,7 +92,7 @@ def holder(text: str, *, settings: Access, ledger: SessionLedger, now: datetime)
         return None
     if now.timestamp() // QUARTER != found.seen.timestamp() // QUARTER:
         ledger.session_seen(digest, at=now)
-    return Person(name=session.name, roles=session.roles)
+    return Person(name=session.name, roles=session.roles, groups=read_by(session.roles, session.groups))
 
 
 def end(text: str, *, ledger: SessionLedger, now: datetime) -> None:

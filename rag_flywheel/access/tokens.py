@@ -5,12 +5,14 @@ Access tokens are taken as RFC 9068 says, and as providers that are older than i
 """
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeGuard
 
+from rag_flywheel.access.keys import READS_ALL
 from rag_flywheel.config import Oidc
-from rag_flywheel.domain import Person, Signed
+from rag_flywheel.domain import Groups, Person, Role, Signed
+from rag_flywheel.domain.groups import own
 from rag_flywheel.errors import NotSignedIn
 
 MARK = "|"
@@ -53,10 +55,14 @@ def _person(claims: Mapping[str, Any], *, settings: Oidc, now: datetime) -> Pers
     name = _name(claims, settings)
     if name is None:
         raise NotSignedIn(WRONG)
-    said = _claim(claims, settings.roles_claim)
-    values = [said] if isinstance(said, str) else said if isinstance(said, list) else []
-    given = {settings.roles[value] for value in values if isinstance(value, str) and value in settings.roles}
-    return Person(name=name, roles=frozenset({*given, *settings.default_roles}))
+    given = {settings.roles[value] for value in _listed(claims, settings.roles_claim) if value in settings.roles}
+    roles = frozenset({*given, *settings.default_roles})
+    return Person(name=name, roles=roles, groups=read_by(roles, _listed(claims, settings.groups_claim)))
+
+
+def read_by(roles: frozenset[Role], groups: Iterable[str]) -> Groups:
+    """By which groups somebody with these roles reads, who is in these."""
+    return None if roles & READS_ALL else own(frozenset(groups))
 
 
 def _name(claims: Mapping[str, Any], settings: Oidc) -> str | None:
@@ -88,8 +94,17 @@ def _audience(claims: Mapping[str, Any]) -> list[str]:
     return [value for value in listed if isinstance(value, str)] if all(isinstance(v, str) for v in listed) else []
 
 
+def _listed(claims: Mapping[str, Any], name: str) -> list[str]:
+    """What a claim holds: one text, or several."""
+    said = _claim(claims, name)
+    values = [said] if isinstance(said, str) else said if isinstance(said, list) else []
+    return [value for value in values if isinstance(value, str)]
+
+
 def _claim(claims: Mapping[str, Any], name: str) -> object:
     """The claim of that name, or what is found along its dots: Keycloak has `realm_access.roles`."""
+    if not name:
+        return None
     if name in claims:
         return claims[name]
     found: object = claims

@@ -236,6 +236,7 @@ class Oidc(_Section):
     name_claim: Literal["sub", "email", "preferred_username"] = "sub"
     roles_claim: str = "roles"
     roles: dict[str, Role] = {}
+    groups_claim: str = ""
     default_roles: tuple[Role, ...] = (Role.ASKER,)
     leeway: float = Field(60.0, ge=0, le=300)
 

@@ -16,6 +16,7 @@ class Session:
     digest: str  # keyed hash of what the browser holds, hexadecimal
     name: str  # reviews and acts are recorded under it
     roles: frozenset[Role]
+    groups: tuple[str, ...]  # sorted
     pseudonym: str  # of the name, by which the session is found when the person is erased
     opened: datetime
 

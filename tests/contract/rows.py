@@ -243,6 +243,7 @@ def a_session(digest: str = "5e", *, user: str = "a1") -> Session:
         digest=digest,
         name="https://id.example.org|ada",
         roles=frozenset({Role.ASKER, Role.REVIEWER}),
+        groups=("cn=finance,dc=example", "staff"),
         pseudonym=user,
         opened=NOON,
     )

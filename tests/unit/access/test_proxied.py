@@ -13,8 +13,10 @@ SETTINGS = Access(proxies=("10.0.0.0/8", "::1"), proxy_roles={"editors": Role.RE
 
 
 def test_a_proxy_names_a_person_in_any_language_and_their_groups() -> None:
-    found = proxied.person(["Åda".encode()], [b"others , editors"], settings=SETTINGS)
-    assert found == Person(name="proxy|Åda", roles=frozenset({Role.ASKER, Role.REVIEWER}))
+    found = proxied.person(["Åda".encode()], [b"others , editors, , !nobody"], settings=SETTINGS)
+    assert found == Person(
+        name="proxy|Åda", roles=frozenset({Role.ASKER, Role.REVIEWER}), groups=frozenset({"others", "editors"})
+    )
 
 
 @pytest.mark.parametrize("users", [[], [b""]])

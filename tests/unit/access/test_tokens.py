@@ -156,3 +156,27 @@ def test_roles_are_what_the_settings_make_of_the_claim(claim: str, said: object,
     name = claim if claim.startswith("https:") else claim.split(".")[0]
     signed = Signed(kind="at+jwt", claims=ACCESS | {name: said})
     assert tokens.bearer(signed, settings=settings, now=NOON).roles == roles
+
+
+@pytest.mark.parametrize(
+    ("roles", "said", "groups"),
+    [
+        ({}, ["staff", "finance"], {"staff", "finance"}),
+        ({}, "staff", {"staff"}),
+        ({}, ["!nobody", "!operators", "*", "", " staff", "a\n", 7, ["finance"], "x" * 201], set()),
+        ({}, None, set()),
+        ({"staff": Role.REVIEWER}, ["staff"], {"staff"}),
+        ({"staff": Role.OPERATOR}, ["staff"], None),
+    ],
+)
+def test_groups_are_those_of_the_claim_and_who_operates_reads_everything(
+    roles: dict[str, Role], said: object, groups: set[str] | None
+) -> None:
+    settings = SETTINGS.model_copy(update={"roles_claim": "groups", "groups_claim": "groups", "roles": roles})
+    signed = Signed(kind="at+jwt", claims=ACCESS | {"groups": said})
+    assert tokens.bearer(signed, settings=settings, now=NOON).groups == groups
+
+
+def test_without_a_claim_of_groups_in_the_settings_nobody_is_in_any() -> None:
+    signed = Signed(kind="at+jwt", claims=ACCESS | {"groups": ["staff"], "": ["staff"]})
+    assert tokens.bearer(signed, settings=SETTINGS, now=NOON).groups == frozenset()
