@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping
 
 from rag_flywheel.domain import Role
 
-EVERYBODY = frozenset({"GET /health", "GET /login", "GET /login/callback", "POST /logout"})
-"""Answered without asking who asks: for what watches over the server, and for who is about to say so."""
+SIGNING_IN = frozenset({"GET /login", "GET /login/callback", "POST /logout"})
+"""By which people begin and end to say who they are."""
+EVERYBODY = frozenset({"GET /health", *SIGNING_IN})
+"""Answered without asking who asks: those, and what watches over the server."""
 
 _TABLE = """
 route                                       asker  reviewer  operator  admin

@@ -24,6 +24,8 @@ from rag_flywheel.services import Services
 PASSED_ON = ("forwarded", "x-forwarded", "x-real-ip", "x-client-ip", "x-envoy", "true-client-ip", "cf-", "via")
 """How headers begin by which proxies say that a request is not from where the connection is."""
 ASKING_AT_ONCE = 8  # requests whose sender is being looked up, beside the threads that answer
+_OTHERS = ("/v1/", "/login/callback")
+"""What others have defined, who may send more than we read: OpenAI, and OAuth 2.0 (RFC 6749, 4.1.2)."""
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -40,13 +42,17 @@ class Guard:
 
     async def admitted(self, request: Request, route: str) -> Person:
         """Who sends it. Raises TooMany, NotSignedIn, and NotAllowed."""
-        if self.local is None:
-            await self.allowance.count(_address_key(request))
+        await self.counted(request)
         person = self.local or await self._identified(request, _caller(request))
         who.admit(person, route)
         if person.tenant not in self.tenants:
             raise NotSignedIn("this API key is of a tenant that is not served here")
         return person
+
+    async def counted(self, request: Request) -> None:
+        """Count the request among those of its address. Raises TooMany."""
+        if self.local is None:
+            await self.allowance.count(_address_key(request))
 
     async def seated(self, request: Request) -> None:
         """Wait until it is the turn of who was admitted; it lasts until the reply is sent. Raises TooMany."""
@@ -95,11 +101,13 @@ class GuardedRoute(APIRoute):
         named = {parameter.alias for parameter in self.dependant.query_params}
 
         async def guarded(request: Request) -> Response:
-            if not roles.EVERYBODY.issuperset(rows):
-                guard: Guard = request.app.state.guard
+            guard: Guard = request.app.state.guard
+            if roles.SIGNING_IN.issuperset(rows):
+                await guard.counted(request)
+            elif not roles.EVERYBODY.issuperset(rows):
                 request.state.person = await guard.admitted(request, f"{request.method} {self.path_format}")
                 await guard.seated(request)
-            if not (named.issuperset(request.query_params) or self.path_format.startswith("/v1/")):
+            if not (named.issuperset(request.query_params) or self.path_format.startswith(_OTHERS)):
                 # One that is misspelt would be passed over, and the reply be about something else.
                 raise InvalidInput(f"there is no such query parameter; there are: {', '.join(sorted(named)) or 'none'}")
             return await handle(request)

@@ -189,6 +189,20 @@ def test_a_browser_signs_in_asks_and_signs_out_over_sockets_and_a_database(provi
         assert httpx.get(url + "/me", headers=held).status_code == 401
 
 
+def test_what_a_provider_sends_back_besides_is_passed_over(made: Services, elsewhere: httpx.Client) -> None:
+    """Keycloak sends `session_state`, Google `authuser`."""
+    http = browser(made)
+    back = sign_in(elsewhere, http.get("/login").headers["location"], "ada")
+    assert http.get(back + "&session_state=x&authuser=0").status_code == 303
+
+
+def test_strangers_who_begin_to_sign_in_again_and_again_are_told_to_wait(provider: Provider, tmp_path: Path) -> None:
+    made = house(provider, tmp_path, "anonymous: []\nlimits: {address_per_minute: 3}")
+    http = browser(made)
+    assert [http.get("/login").status_code for _ in range(4)] == [303, 303, 303, 429]
+    assert http.get("/login/callback").status_code == 429
+
+
 # --- what goes wrong on the way back --------------------------------------------------------------------------------
 
 
