@@ -11,6 +11,7 @@ from rag_flywheel.ports import (
     Cache,
     Encoder,
     Generator,
+    IdentityProvider,
     Ledger,
     PassageIndex,
     Rates,
@@ -39,6 +40,7 @@ class Services:
     cache: Cache
     rates: Rates
     webhooks: Webhooks
+    provider: IdentityProvider | None  # where one is configured
     now: Callable[[], datetime]
     new_id: Callable[[], str]
 

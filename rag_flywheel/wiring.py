@@ -37,6 +37,7 @@ from rag_flywheel.ports import (
     Cache,
     Encoder,
     Generator,
+    IdentityProvider,
     PassageIndex,
     Redactor,
 )
@@ -87,6 +88,7 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
             redactor=redactor,
             document_redactor=lambda source: document_redactors(source.policy),
             cache=cache,
+            provider=identity_provider(config, secrets),
             rates=rates,
             webhooks=HttpWebhooks(secrets.webhook_urls.split(), secret=secrets.webhook_secret),
             now=lambda: datetime.now(UTC),
@@ -133,6 +135,25 @@ def _index(config: Config, secrets: Secrets) -> PassageIndex:
         timeout=settings.timeout,
         prefix=settings.prefix,
         titles=titles,
+    )
+
+
+def identity_provider(config: Config, secrets: Secrets) -> IdentityProvider | None:
+    """Where people sign in, None where the settings name no such place."""
+    settings = config.access.oidc
+    if not settings.issuer:
+        return None
+    # A quarter of a second's work for the processor, which commands without a provider need not wait for.
+    from rag_flywheel.adapters.web.oidc import OpenIdProvider, Registration
+
+    return OpenIdProvider(
+        Registration(
+            issuer=settings.issuer,
+            client_id=settings.client_id,
+            client_secret=secrets.oidc_client_secret,
+            scopes=settings.scopes,
+            algorithms=settings.algorithms,
+        )
     )
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest_plugins = ["tests.postgres", "tests.qdrant", "tests.cycle.pages"]
+pytest_plugins = ["tests.postgres", "tests.qdrant", "tests.openid", "tests.cycle.pages"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

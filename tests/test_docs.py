@@ -164,24 +164,30 @@ def _plain(value: object) -> Any:
     return yaml.safe_load(value) if isinstance(value, str) else value
 
 
+def _flat(values: dict[str, Any]) -> dict[str, Any]:
+    """By dotted key, sections themselves left out."""
+    keys = known_keys()
+    sections = {key for key in keys if any(other.startswith(f"{key}.") for other in keys)}
+
+    def below(place: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+        for name, value in place.items():
+            if prefix + name in sections:
+                yield from below(value, f"{prefix}{name}.")
+            else:
+                yield prefix + name, value
+
+    return dict(below(values, ""))
+
+
 def _defaults() -> dict[str, Any]:
-    """Every key's default, dotted; sections themselves left out."""
+    """Every key's default, dotted."""
     return _flat(Config(file=ROOT / "config.yaml").model_dump(mode="json"))
-
-
-def _flat(settings: dict[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in settings.items():  # an empty mapping is a value, and no section
-        flat |= (
-            {f"{name}.{key}": below for key, below in value.items()} if value and type(value) is dict else {name: value}
-        )
-    return flat
 
 
 @pytest.mark.parametrize("path", PAGES, ids=_name)
 def test_a_setting_named_in_a_page_exists(path: Path) -> None:
     for code in _inline(path.read_text(encoding="utf-8")):
-        dotted = re.fullmatch(r"[a-z_]+\.([a-z_]+)", code)
+        dotted = re.fullmatch(r"[a-z_]+\.(?:oidc\.)?([a-z_]+)", code)
         if dotted and dotted[1] not in FILE_SUFFIXES and code != "eval.report":
             assert code in known_keys(), f"{_name(path)} names `{code}`, which is no setting"
 

@@ -18,7 +18,7 @@ from rag_flywheel.errors import Conflict, InvalidInput, NotAllowed, NotFound, No
 from rag_flywheel.ports import Keys, Operations
 
 PREFIX = "rf_"
-NAME = r"^[^\x00-\x20\x7f][^\x00-\x1f\x7f]{0,79}$"
+NAME = r"^[^\x00-\x20\x7f|][^\x00-\x1f\x7f|]{0,79}$"  # without what stands in the names of people who sign in
 _KEY = re.compile(r"rf_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 READS_ALL = frozenset({Role.OPERATOR, Role.ADMIN})
 """Who builds the index and reads its reports reads every document."""
@@ -42,7 +42,9 @@ class Wanted:
 
     def __post_init__(self) -> None:
         if re.match(NAME, self.name) is None:
-            raise InvalidInput("a key's name has 1 to 80 characters, none of them a control character, no space first")
+            raise InvalidInput(
+                "a key's name has 1 to 80 characters, none of them | or a control character, no space first"
+            )
         if self.name.casefold() == SYSTEM or self.name.casefold().partition(":")[0] == ANONYMOUS:
             raise InvalidInput(f"{self.name} is what the records call nobody in particular: choose another name")
         if not self.roles:

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping
 
 from rag_flywheel.domain import Role
 
-EVERYBODY = frozenset({"GET /health"})
-"""Answered without asking who asks: for what watches over the server."""
+SIGNING_IN = frozenset({"GET /login", "GET /login/callback", "POST /logout"})
+"""By which people begin and end to say who they are."""
+EVERYBODY = frozenset({"GET /health", *SIGNING_IN})
+"""Answered without asking who asks: those, and what watches over the server."""
 
 _TABLE = """
 route                                       asker  reviewer  operator  admin
@@ -22,6 +24,7 @@ GET /interactions/{interaction_id}/explain  x      x         x         x
 POST /v1/chat/completions                   x      x         x         x
 GET /v1/models                              x      x         x         x
 GET /v1/models/{model}                      x      x         x         x
+GET /me                                     x      x         x         x
 GET /openapi.json                           x      x         x         x
 GET /docs                                   x      x         x         x
 GET /redoc                                  x      x         x         x

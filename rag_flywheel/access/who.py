@@ -1,6 +1,7 @@
 """Who sends a request, and whether they may."""
 
 import ipaddress
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from rag_flywheel.config import Access
 from rag_flywheel.domain import ANONYMOUS, Groups, Person, Role
 from rag_flywheel.errors import NotAllowed, NotSignedIn
 
+_TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
@@ -18,6 +21,7 @@ class Caller:
     address: str | None  # of the connection
     forwarded: bool  # whether it says that a proxy passed it on
     bearer: str | None  # what `Authorization: Bearer` holds
+    session: str | None  # what the browser of somebody who signed in holds, where a page of ours sent the request
 
 
 def local(name: str) -> Person:
@@ -30,6 +34,11 @@ def has_key(caller: Caller) -> bool:
     return caller.bearer is not None and caller.bearer.startswith(keys.PREFIX)
 
 
+def has_token(caller: Caller, *, settings: Access) -> bool:
+    """Whether it has what can be a token of the identity provider (RFC 7515, 3.1), where such tokens are taken."""
+    return bool(settings.oidc.audience) and caller.bearer is not None and _TOKEN.fullmatch(caller.bearer) is not None
+
+
 def anonymous(caller: Caller, *, settings: Access) -> Person:
     """Whoever has not said who they are. Raises NotSignedIn where such people may not come."""
     from_here = not caller.forwarded and _is_loopback(caller.address)
@@ -37,6 +46,7 @@ def anonymous(caller: Caller, *, settings: Access) -> Person:
         return Person(name=None, roles=frozenset(settings.anonymous), speaks_for_others=from_here)
     raise NotSignedIn(
         "say who you are, with `Authorization: Bearer KEY`: an operator makes keys with `rag-flywheel keys create`"
+        + ("; or sign in at /login" if settings.oidc.client_id else "")
     )
 
 

@@ -11,13 +11,26 @@ import anyio
 from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 
-from rag_flywheel.api import aside, chat, corrections, deployment, explain, golden, keys, openai, operation, versions
+from rag_flywheel.api import (
+    aside,
+    chat,
+    corrections,
+    deployment,
+    explain,
+    golden,
+    keys,
+    openai,
+    operation,
+    signing_in,
+    versions,
+)
 from rag_flywheel.api.doorstep import Doorstep, security_headers
 from rag_flywheel.api.entrance import Entrance, FromPages
 from rag_flywheel.api.failures import CompletionFailure, answer_failures
 from rag_flywheel.api.guard import ASKING_AT_ONCE, Guard, refuse_unguarded
 from rag_flywheel.api.limits import Allowance
 from rag_flywheel.api.models import Failure
+from rag_flywheel.api.peer import Behind
 from rag_flywheel.api.state import make_state
 from rag_flywheel.domain import Person
 from rag_flywheel.services import Services
@@ -26,7 +39,7 @@ STATUSES = (401, 403, 404, 409, 422, 429, 500, 503)
 """Of the errors of `errors`."""
 AT_THE_ENTRANCE = (400, 408, 413, 414, 415, 431)
 """Of what no route has seen."""
-OURS = (chat, explain, corrections, aside, golden, versions, deployment, keys, operation)
+OURS = (chat, explain, corrections, aside, golden, versions, deployment, keys, signing_in, operation)
 
 
 def create_app(
@@ -64,6 +77,7 @@ def create_app(
         tenants=every.keys(),
         local=local,
         lookups=lookups,
+        provider=anyio.CapacityLimiter(ASKING_AT_ONCE),
         allowance=Allowance(settings=config.limits, rates=services.rates, lookups=lookups),
     )
     answer_failures(app)
@@ -73,6 +87,7 @@ def create_app(
     if config.api.cors_origins:
         app.add_middleware(FromPages, origins=config.api.cors_origins)
     security_headers(app)
+    app.add_middleware(Behind, proxies=config.access.proxies)
     failures = _failures()
     for doors in OURS:
         app.include_router(doors.routes, responses=failures)

@@ -56,12 +56,15 @@ class Doorstep:
         origin = headers.get("origin")
         if is_open(scope["path"]) and origin is not None and ("*" in self._origins or origin in self._origins):
             return None
-        site = headers.get("sec-fetch-site")
-        if site is None:
-            foreign = origin is not None and origin.partition("://")[2] != host
-        else:
-            foreign = site not in ("same-origin", "none")
-        return "a page of another site sent this: name its origin in api.cors_origins" if foreign else None
+        return "a page of another site sent this: name its origin in api.cors_origins" if is_foreign(headers) else None
+
+
+def is_foreign(headers: Headers) -> bool:
+    """Whether a page of another origin sent the request."""
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if site is None:
+        return origin is not None and origin.partition("://")[2] != headers.get("host", "")
+    return site not in ("same-origin", "none")
 
 
 def is_called(host: str, names: Sequence[str]) -> bool:

@@ -11,9 +11,12 @@ import anyio.to_thread
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
-from rag_flywheel.access import keys, roles, who
+from rag_flywheel.access import keys, proxied, roles, sessions, tokens, who
+from rag_flywheel.api.doorstep import is_foreign
 from rag_flywheel.api.entrance import UNTIL_SENT
 from rag_flywheel.api.limits import Allowance, address_key, person_key
+from rag_flywheel.api.peer import is_https, peer_of
+from rag_flywheel.config import Access
 from rag_flywheel.domain import Person
 from rag_flywheel.errors import InvalidInput, NotSignedIn
 from rag_flywheel.services import Services
@@ -21,6 +24,9 @@ from rag_flywheel.services import Services
 PASSED_ON = ("forwarded", "x-forwarded", "x-real-ip", "x-client-ip", "x-envoy", "true-client-ip", "cf-", "via")
 """How headers begin by which proxies say that a request is not from where the connection is."""
 ASKING_AT_ONCE = 8  # requests whose sender is being looked up, beside the threads that answer
+_OTHERS = ("/v1/", "/login/callback")
+"""What others have defined, who may send more than we read: OpenAI, and OAuth 2.0 (RFC 6749, 4.1.2)."""
+_SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,17 +37,22 @@ class Guard:
     tenants: Container[str | None]
     local: Person | None
     lookups: anyio.CapacityLimiter
+    provider: anyio.CapacityLimiter  # for what may wait for the identity provider, which holds up nobody else
     allowance: Allowance
 
     async def admitted(self, request: Request, route: str) -> Person:
         """Who sends it. Raises TooMany, NotSignedIn, and NotAllowed."""
-        if self.local is None:
-            await self.allowance.count(_address_key(request))
-        person = self.local or await self._identified(_caller(request))
+        await self.counted(request)
+        person = self.local or await self._identified(request, _caller(request))
         who.admit(person, route)
         if person.tenant not in self.tenants:
             raise NotSignedIn("this API key is of a tenant that is not served here")
         return person
+
+    async def counted(self, request: Request) -> None:
+        """Count the request among those of its address. Raises TooMany."""
+        if self.local is None:
+            await self.allowance.count(_address_key(request))
 
     async def seated(self, request: Request) -> None:
         """Wait until it is the turn of who was admitted; it lasts until the reply is sent. Raises TooMany."""
@@ -55,13 +66,26 @@ class Guard:
             until_sent: contextlib.AsyncExitStack = request.scope[UNTIL_SENT]
             await until_sent.enter_async_context(self.allowance.turn(key or _address_key(request)))
 
-    async def _identified(self, caller: who.Caller) -> Person:
+    async def _identified(self, request: Request, caller: who.Caller) -> Person:
+        """By what is said on purpose first: a key or a token, then a session, then what a proxy says."""
         services, settings = self.services, self.services.config.access
-        if not who.has_key(caller):  # no waiting: who hangs up meanwhile has asked all the same
-            return who.anonymous(caller, settings=settings)
-        assert caller.bearer is not None
-        look = functools.partial(keys.holder, caller.bearer, ledger=services.ledger, now=services.now())
-        return await anyio.to_thread.run_sync(look, limiter=self.lookups)
+        if who.has_key(caller):
+            assert caller.bearer is not None
+            look = functools.partial(keys.holder, caller.bearer, ledger=services.ledger, now=services.now())
+            return await anyio.to_thread.run_sync(look, limiter=self.lookups)
+        if who.has_token(caller, settings=settings):
+            assert caller.bearer is not None
+            read = functools.partial(_of_token, caller.bearer, services)
+            return await anyio.to_thread.run_sync(read, limiter=self.provider)
+        if caller.session is not None:
+            find = functools.partial(
+                sessions.holder, caller.session, settings=settings, ledger=services.ledger, now=services.now()
+            )
+            found = await anyio.to_thread.run_sync(find, limiter=self.lookups)
+            if found is not None:
+                return found
+        # No waiting from here on: who hangs up meanwhile has asked all the same.
+        return _of_proxy(request, settings) or who.anonymous(caller, settings=settings)
 
 
 class GuardedRoute(APIRoute):
@@ -77,11 +101,13 @@ class GuardedRoute(APIRoute):
         named = {parameter.alias for parameter in self.dependant.query_params}
 
         async def guarded(request: Request) -> Response:
-            if not roles.EVERYBODY.issuperset(rows):
-                guard: Guard = request.app.state.guard
+            guard: Guard = request.app.state.guard
+            if roles.SIGNING_IN.issuperset(rows):
+                await guard.counted(request)
+            elif not roles.EVERYBODY.issuperset(rows):
                 request.state.person = await guard.admitted(request, f"{request.method} {self.path_format}")
                 await guard.seated(request)
-            if not (named.issuperset(request.query_params) or self.path_format.startswith("/v1/")):
+            if not (named.issuperset(request.query_params) or self.path_format.startswith(_OTHERS)):
                 # One that is misspelt would be passed over, and the reply be about something else.
                 raise InvalidInput(f"there is no such query parameter; there are: {', '.join(sorted(named)) or 'none'}")
             return await handle(request)
@@ -111,4 +137,31 @@ def _caller(request: Request) -> who.Caller:
         forwarded=request.scope.get("http_version") == "1.0"
         or any(name.startswith(PASSED_ON) for name in request.headers),
         bearer=credentials.strip() if scheme.lower() == "bearer" and credentials.strip() else None,
+        session=request.cookies.get(session_cookie(https=is_https(request))) if _of_ours(request) else None,
     )
+
+
+def session_cookie(*, https: bool) -> str:
+    """The name of the cookie of who has signed in. With `__Host-` no other host can have set it (RFC 6265bis)."""
+    return "__Host-rag-session" if https else "rag-session"
+
+
+def _of_ours(request: Request) -> bool:
+    """Whether a page of ours sent it, or it changes nothing: what a browser adds by itself counts only then."""
+    return request.method in _SAFE or not is_foreign(request.headers)
+
+
+def _of_token(text: str, services: Services) -> Person:
+    assert services.provider is not None
+    settings = services.config.access.oidc
+    return tokens.bearer(services.provider.signed(text), settings=settings, now=services.now())
+
+
+def _of_proxy(request: Request, settings: Access) -> Person | None:
+    if not settings.proxies or not proxied.is_trusted(peer_of(request), settings=settings) or not _of_ours(request):
+        return None
+    users, groups = (
+        [value for name, value in request.headers.raw if name == header.lower().encode()]
+        for header in (settings.proxy_user, settings.proxy_groups)
+    )
+    return proxied.person(users, groups, settings=settings)

@@ -202,6 +202,7 @@ def _settings(app: ASGIApp | functools.partial[ASGIApp], *, workers: int = 1) ->
         h11_max_incomplete_event_size=HEAD,
         lifespan="on",
         log_level="warning",
+        proxy_headers=False,  # the app itself believes the proxies that `access.proxies` names, and no others
         access_log=False,  # its lines would be the only ones that say who asked when
         timeout_graceful_shutdown=GRACE,
         timeout_worker_healthcheck=WARM,

@@ -1,5 +1,6 @@
 """The settings: every section with its defaults and limits, frozen."""
 
+import ipaddress
 import itertools
 import os
 import re
@@ -11,10 +12,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, f
 
 from rag_flywheel.config.source import CLASS, Source, as_source, refuse_secrets
 from rag_flywheel.domain import Role
+from rag_flywheel.domain.checks import is_private
 
 _MAGIC = re.compile(r"[*?\[]")  # what makes a part of a path a pattern
 TENANT = r"^[a-z0-9][a-z0-9-]{0,39}$"
 _HOST = r"^(\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*)$"  # in small letters, without a port; `*.` before it for any below
+_HEADER = r"^[A-Za-z0-9-]{1,80}$"
+_Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519"]
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@A-Z]+")
 
 
@@ -223,11 +227,65 @@ class Api(_Section):
         return origins
 
 
+class Oidc(_Section):
+    issuer: str = ""
+    audience: str = ""
+    client_id: str = ""
+    scopes: tuple[Annotated[str, Field(pattern=r"^[!#-\[\]-~]+$")], ...] = ("openid", "profile", "email")
+    algorithms: Annotated[tuple[_Algorithm, ...], Field(min_length=1)] = ("RS256", "ES256")
+    name_claim: Literal["sub", "email", "preferred_username"] = "sub"
+    roles_claim: str = "roles"
+    roles: dict[str, Role] = {}
+    groups_claim: str = ""
+    default_roles: tuple[Role, ...] = (Role.ASKER,)
+    leeway: float = Field(60.0, ge=0, le=300)
+
+    @field_validator("issuer")
+    @classmethod
+    def _is_an_issuer(cls, issuer: str) -> str:
+        if issuer and (not is_private(issuer) or "?" in issuer or "|" in issuer):
+            raise ValueError(
+                "an issuer is an https URL (http on this machine alone) without user, query and fragment, as the "
+                "provider itself writes it"
+            )
+        return issuer
+
+    @model_validator(mode="after")
+    def _is_of_use(self) -> Self:
+        if self.issuer and not self.audience and not self.client_id:
+            raise ValueError("an issuer needs an audience (for bearer tokens), a client_id (for signing in) or both")
+        if not self.issuer and (self.audience or self.client_id):
+            raise ValueError("an audience and a client_id need an issuer")
+        if "openid" not in self.scopes:
+            raise ValueError("scopes need openid: without it there is no ID token")
+        return self
+
+
 class Access(_Section):
     anonymous: tuple[Role, ...] = (Role.ASKER,)
     anonymous_from: Literal["loopback", "anywhere"] = "loopback"
     hosts: tuple[Annotated[str, Field(pattern=_HOST)], ...] = ()
     own_reviews: bool = False
+    oidc: Oidc = Oidc()
+    session_hours: float = Field(12.0, gt=0, le=720)
+    session_idle_hours: float = Field(2.0, ge=0.5, le=720)
+    proxies: tuple[str, ...] = ()
+    proxy_user: str = Field("X-Forwarded-User", pattern=_HEADER)
+    proxy_groups: str = Field("X-Forwarded-Groups", pattern=_HEADER)
+    proxy_roles: dict[str, Role] = {}
+    proxy_default_roles: tuple[Role, ...] = (Role.ASKER,)
+
+    @field_validator("proxies")
+    @classmethod
+    def _are_some(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            try:
+                network = ipaddress.ip_network(proxy)
+            except ValueError:
+                raise ValueError(f"{proxy} is no address and no network, such as 10.0.0.7 or 10.0.0.0/8") from None
+            if network.prefixlen == 0:
+                raise ValueError("a network of all addresses would let everybody say who they are")
+        return proxies
 
 
 class Limits(_Section):
@@ -307,4 +365,5 @@ class Secrets(BaseModel):
     qdrant_api_key: str = Field("", repr=False)
     webhook_urls: str = Field("", repr=False)  # separated by spaces; here, because a URL may be all that a caller needs
     webhook_secret: str = Field("", repr=False)
+    oidc_client_secret: str = Field("", repr=False)
     api_key: str = Field("", repr=False)  # of commands, for the server that --url names

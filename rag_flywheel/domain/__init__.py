@@ -39,6 +39,7 @@ from rag_flywheel.domain.ids import (
 )
 from rag_flywheel.domain.ranking import UNTUNED, Admission, Candidate, LearnedRanking, Passage, Scores, Searched
 from rag_flywheel.domain.rollouts import Arm, Canary, CanaryState, Delivery, Exposure, Freeze, HoldOut, Notice, Outcomes
+from rag_flywheel.domain.sessions import Session, SessionNow, Signed, SignIn
 from rag_flywheel.domain.versions import AuditEntry, Counts, Decision, Manifest, Outcome, VersionRecord, VersionState
 
 __all__ = [
@@ -106,7 +107,11 @@ __all__ = [
     "Role",
     "Scores",
     "Searched",
+    "Session",
+    "SessionNow",
     "Shown",
+    "SignIn",
+    "Signed",
     "Stage",
     "Suggestion",
     "Suspicion",

@@ -17,12 +17,13 @@ from rag_flywheel.ports.ledger import (
     Outbox,
     Replies,
     Rollouts,
+    Sessions,
     Versions,
 )
 from rag_flywheel.ports.models import Encoder, Generator, Pair, Rephraser, Reranker, RerankerStore, TokenCounter
 from rag_flywheel.ports.privacy import PLACEHOLDER, Redacted, Redactor
 from rag_flywheel.ports.rates import Rates
-from rag_flywheel.ports.web import Webhooks
+from rag_flywheel.ports.web import IdentityProvider, Webhooks
 
 __all__ = [
     "ALL_ENGLISH",
@@ -37,6 +38,7 @@ __all__ = [
     "Erasure",
     "Generator",
     "GoldenCases",
+    "IdentityProvider",
     "Keys",
     "Ledger",
     "Operations",
@@ -51,6 +53,7 @@ __all__ = [
     "Reranker",
     "RerankerStore",
     "Rollouts",
+    "Sessions",
     "TokenCounter",
     "Vectors",
     "Versions",

@@ -30,6 +30,8 @@ from rag_flywheel.domain import (
     Retirement,
     Review,
     ReviewedCorrection,
+    Session,
+    SessionNow,
     VersionId,
     VersionRecord,
     VersionState,
@@ -206,6 +208,21 @@ class Keys(Protocol):
         """Remember that it was used in this hour."""
 
 
+class Sessions(Protocol):
+    """Who is signed in with a browser: opened, used in which quarters of an hour, ended."""
+
+    def open_session(self, session: Session) -> None: ...
+
+    def session(self, digest: str) -> SessionNow | None:
+        """The session as it stands. Cheap enough to call for every request."""
+
+    def session_seen(self, digest: str, *, at: datetime) -> None:
+        """Remember that it was used in this quarter of an hour."""
+
+    def end_session(self, digest: str, *, at: datetime) -> None:
+        """It opens nothing from now on; nothing changes where it had ended before."""
+
+
 class Replies(Protocol):
     """Replies that were given under an idempotency key."""
 
@@ -220,8 +237,8 @@ class Erasure(Protocol):
     """Forgetting a person."""
 
     def erase_user(self, user: str) -> dict[str, int]:
-        """Delete interactions, feedback and corrections (with reviews) of one pseudonym, and what was set aside of
-        them; returns counts by table.
+        """Delete interactions, feedback and corrections (with reviews) of one pseudonym, what was set aside of them,
+        and their sessions, which end so; returns counts by table.
         """
 
 
@@ -235,6 +252,7 @@ class Ledger(
     Rollouts,
     Outbox,
     Keys,
+    Sessions,
     Replies,
     Erasure,
     Protocol,

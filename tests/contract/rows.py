@@ -37,6 +37,7 @@ from rag_flywheel.domain import (
     Review,
     Role,
     Scores,
+    Session,
     Shown,
     Stage,
     Suspicion,
@@ -234,4 +235,15 @@ def a_key() -> AccessKey:
         tenant=None,
         created=NOON,
         at=NOON,
+    )
+
+
+def a_session(digest: str = "5e", *, user: str = "a1") -> Session:
+    return Session(
+        digest=digest,
+        name="https://id.example.org|ada",
+        roles=frozenset({Role.ASKER, Role.REVIEWER}),
+        groups=("cn=finance,dc=example", "staff"),
+        pseudonym=user,
+        opened=NOON,
     )

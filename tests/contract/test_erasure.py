@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from rag_flywheel.domain import InteractionId, ItemKind
 from rag_flywheel.ports import Ledger
-from tests.contract.rows import NOON, a_correction, a_feedback, a_review, an_aside, an_interaction
+from tests.contract.rows import NOON, a_correction, a_feedback, a_review, a_session, an_aside, an_interaction
 from tests.contract.running import failing
 from tests.fakes.samples import exposure
 
@@ -35,6 +35,10 @@ def test_erasing_a_person_removes_all_of_theirs_and_what_others_said_on_it_and_c
         ledger.add_aside(an_aside(item, kind=kind))
     ledger.remember("anns-key", digest="d", reply={"id": "ann-corrects", "status": "pending"}, at=NOON)
     ledger.remember("bobs-key", digest="d", reply={"id": "bob-corrects", "status": "pending"}, at=NOON)
+    for digest, user in (("anns", "ann"), ("bobs", "bob")):
+        ledger.open_session(a_session(digest, user=user))
+        ledger.session_seen(digest, at=NOON)
+        ledger.end_session(digest, at=NOON)
 
     counts = ledger.erase_user("ann")
 
@@ -46,6 +50,9 @@ def test_erasing_a_person_removes_all_of_theirs_and_what_others_said_on_it_and_c
         "asides": 2,
         "exposures": 3,
         "replies": 1,
+        "sessions": 1,
+        "session_uses": 1,
+        "session_ends": 1,
     }
     assert {interaction.interaction_id for interaction in ledger.interactions(limit=9)} == {"bobs", "nobodys"}
     assert [feedback.feedback_id for feedback in ledger.feedback()] == ["bob-on-bobs"]
@@ -55,6 +62,8 @@ def test_erasing_a_person_removes_all_of_theirs_and_what_others_said_on_it_and_c
     assert left.review == a_review("r3", of="bob-corrects")
     assert [aside.suspicion.item for aside in ledger.asides()] == ["bobs", "bob-corrects", "anns"]
     assert ledger.remembered("anns-key") is None
+    assert ledger.session("anns") is None
+    assert ledger.session("bobs") is not None
     assert ledger.remembered("bobs-key") is not None
     assert set(ledger.erase_user("ann").values()) == {0}
 

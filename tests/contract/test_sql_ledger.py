@@ -39,6 +39,7 @@ from tests.contract.rows import (
     a_notice,
     a_retirement,
     a_review,
+    a_session,
     an_aside,
     an_entry,
     an_interaction,
@@ -91,6 +92,9 @@ def fill(ledger: SqlLedger) -> None:
     ledger.add_audit(an_entry())
     ledger.add_key(a_key())
     ledger.key_used("k1", at=NOON)
+    ledger.open_session(a_session())
+    ledger.session_seen("5e", at=NOON)
+    ledger.end_session("5e", at=NOON)
     ledger.remember("key", digest="d", reply={}, at=NOON)
 
 

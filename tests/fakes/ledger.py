@@ -34,6 +34,8 @@ from rag_flywheel.domain import (
     Retirement,
     Review,
     ReviewedCorrection,
+    Session,
+    SessionNow,
     VersionId,
     VersionRecord,
     VersionState,
@@ -68,6 +70,9 @@ class _Tables:
     replies: dict[str, tuple[str, Json]] = field(default_factory=dict)
     keys: dict[str, AccessKey] = field(default_factory=dict)
     uses: dict[str, datetime] = field(default_factory=dict)
+    sessions: dict[str, Session] = field(default_factory=dict)
+    seen: dict[tuple[str, int], datetime] = field(default_factory=dict)
+    ended: dict[str, datetime] = field(default_factory=dict)
 
     def snapshot(self) -> "_Tables":
         return _Tables(*(copy.copy(getattr(self, name)) for name in self.__slots__))
@@ -359,6 +364,26 @@ class MemoryLedger:
             if known is None or f"{known:%Y-%m-%d %H}" != f"{at:%Y-%m-%d %H}":
                 self._rows.uses[key_id] = at
 
+    def open_session(self, session: Session) -> None:
+        with self.transaction():
+            _add(self._rows.sessions, session.digest, session)
+
+    def session(self, digest: str) -> SessionNow | None:
+        with self.transaction():
+            session = self._rows.sessions.get(digest)
+            if session is None:
+                return None
+            uses = [at for (name, _), at in self._rows.seen.items() if name == digest]
+            return SessionNow(session=session, seen=max([session.opened, *uses]), ended=self._rows.ended.get(digest))
+
+    def session_seen(self, digest: str, *, at: datetime) -> None:
+        with self.transaction():
+            self._rows.seen.setdefault((digest, int(at.timestamp()) // 900), at)
+
+    def end_session(self, digest: str, *, at: datetime) -> None:
+        with self.transaction():
+            self._rows.ended.setdefault(digest, at)
+
     def remembered(self, key: str) -> tuple[str, Json] | None:
         with self._turn:
             return self._rows.replies.get(key)
@@ -389,6 +414,7 @@ class MemoryLedger:
                 key for key, (_, reply) in rows.replies.items() if any(name in json.dumps(reply) for name in named)
             }
             met, suspected = len(rows.exposures), len(rows.asides)
+            signed_in = {key for key, session in rows.sessions.items() if session.pseudonym == user}
             rows.asides = [
                 aside
                 for aside in rows.asides
@@ -408,6 +434,9 @@ class MemoryLedger:
                 "feedback": _remove(rows.feedback, given),
                 "exposures": met - len(rows.exposures),
                 "interactions": _remove(rows.interactions, asked),
+                "session_uses": _remove(rows.seen, {key for key in rows.seen if key[0] in signed_in}),
+                "session_ends": _remove(rows.ended, signed_in & rows.ended.keys()),
+                "sessions": _remove(rows.sessions, signed_in),
             }
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from rag_flywheel.adapters.rates import MemoryRates
 from rag_flywheel.adapters.web.webhooks import HttpWebhooks
 from rag_flywheel.answering.extractive import Extractive
 from rag_flywheel.domain import Chunk, DocumentId, LearnedRanking, VersionId
-from rag_flywheel.ports import Encoder, Entry, Generator, Ledger, PassageIndex
+from rag_flywheel.ports import Encoder, Entry, Generator, IdentityProvider, Ledger, PassageIndex
 from rag_flywheel.rollout.promotion import act_of, promote
 from rag_flywheel.services import Services
 from tests.fakes.encoder import HashingEncoder
@@ -32,7 +32,12 @@ HANDBOOK = {
 
 
 def services(
-    folder: Path, *, text: str = "", ledger: Ledger | None = None, generator: Generator | None = None
+    folder: Path,
+    *,
+    text: str = "",
+    ledger: Ledger | None = None,
+    generator: Generator | None = None,
+    provider: IdentityProvider | None = None,
 ) -> Services:
     """Services over empty fakes, with the settings `text`. Their clock starts at noon, and goes on when it is read."""
     file = folder / "config.yaml"
@@ -53,6 +58,7 @@ def services(
         cache=MemoryCache(),
         rates=MemoryRates(),
         webhooks=HttpWebhooks([], secret=""),
+        provider=provider,
         now=lambda: NOON + timedelta(seconds=next(seconds)),
         new_id=lambda: f"id{next(numbers)}",
     )

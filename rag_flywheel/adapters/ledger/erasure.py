@@ -11,7 +11,7 @@ from rag_flywheel.ports.ledger import Erasure
 class SqlErasure(InDatabase, Erasure):
     def erase_user(self, user: str) -> dict[str, int]:
         """Feedback and corrections that others gave on the person's interactions go with those. Counts exposures too,
-        and remembered replies: those that name an erased row.
+        remembered replies (those that name an erased row), and sessions.
         """
         asked, given, corrected = tables.interactions.c, tables.feedback.c, tables.corrections.c
         exposed = tables.exposures.c
@@ -27,6 +27,8 @@ class SqlErasure(InDatabase, Erasure):
             and_(suspected.kind == ItemKind.CORRECTION, suspected.item.in_(corrections)),
         )
         named = exists().where(cast(tables.replies.c.reply, Text).contains('"' + names + '"'))
+        signed_in = select(tables.sessions.c.digest).where(tables.sessions.c.pseudonym == user)
+        used, ended = tables.session_uses, tables.session_ends
         # A row goes before the one it refers to, and a row that finds others after them.
         steps = {
             "replies": delete(tables.replies).where(named),
@@ -36,6 +38,9 @@ class SqlErasure(InDatabase, Erasure):
             "feedback": delete(tables.feedback).where(of_feedback),
             "exposures": delete(tables.exposures).where(of_exposures),
             "interactions": delete(tables.interactions).where(asked.pseudonym == user),
+            "session_uses": delete(used).where(used.c.digest.in_(signed_in)),
+            "session_ends": delete(ended).where(ended.c.digest.in_(signed_in)),
+            "sessions": delete(tables.sessions).where(tables.sessions.c.pseudonym == user),
         }
         with self._database.write() as connection:
             # On PostgreSQL others write meanwhile: who refers to these rows from now on waits, and finds them gone.

@@ -15,6 +15,7 @@ from rag_flywheel.adapters.ledger.operations import SqlOperations
 from rag_flywheel.adapters.ledger.outbox import SqlOutbox
 from rag_flywheel.adapters.ledger.replies import SqlReplies
 from rag_flywheel.adapters.ledger.rollouts import SqlRollouts
+from rag_flywheel.adapters.ledger.sessions import SqlSessions
 from rag_flywheel.adapters.ledger.versions import SqlVersions
 from rag_flywheel.ports.ledger import Ledger
 
@@ -44,6 +45,7 @@ class SqlLedger(
     SqlRollouts,
     SqlOutbox,
     SqlKeys,
+    SqlSessions,
     SqlReplies,
     SqlErasure,
     Ledger,

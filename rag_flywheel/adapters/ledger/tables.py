@@ -43,6 +43,7 @@ from rag_flywheel.domain import (
     Notice,
     Retirement,
     Review,
+    Session,
 )
 from rag_flywheel.errors import Damaged
 
@@ -300,6 +301,29 @@ key_uses = Table(
     metadata,
     Column("hour", Text, primary_key=True),  # the key's id and the hour: a row for each hour in which it was used
     Column("key_id", Text, nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("pseudonym", Text, nullable=False, index=True),
+    Column("body", Value(Session), nullable=False),
+)
+
+session_uses = Table(
+    "session_uses",
+    metadata,
+    Column("quarter", Text, primary_key=True),  # the session's digest and the quarter of an hour in which it was used
+    Column("digest", Text, nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+)
+
+session_ends = Table(
+    "session_ends",
+    metadata,
+    Column("digest", Text, primary_key=True),
     Column("at", Instant, nullable=False),
 )
 
