@@ -44,6 +44,7 @@ from rag_flywheel.domain import (
     Retirement,
     Review,
 )
+from rag_flywheel.domain.erasures import ErasureEntry
 from rag_flywheel.errors import Damaged
 
 
@@ -301,6 +302,15 @@ key_uses = Table(
     Column("hour", Text, primary_key=True),  # the key's id and the hour: a row for each hour in which it was used
     Column("key_id", Text, nullable=False, index=True),
     Column("at", Instant, nullable=False),
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    _sequence(),
+    Column("erasure_id", Text, nullable=False, index=True),  # once for each change of how far it is, until it is done
+    Column("state", Text, nullable=False),
+    Column("body", Value(ErasureEntry), nullable=False),
 )
 
 replies = Table(
