@@ -36,7 +36,7 @@ class Scope:
 
 class ErasureState(StrEnum):
     ASKED = "asked"  # recorded: versions with their data are barred
-    SWEPT = "swept"  # no record of theirs is left but in versions that are to go
+    SWEPT = "swept"  # their records are gone, but for versions that are to go
     DONE = "done"
 
 
@@ -63,7 +63,9 @@ class ErasureEntry:
     scope: Scope | None = None  # None once it is done
     names: frozenset[str] = frozenset()  # ids of what is theirs
     digests: frozenset[str] = frozenset()  # keyed, of what they wrote; the key is destroyed in the end
-    barred: tuple[VersionId, ...] = ()
+    clean: frozenset[VersionId] = frozenset()  # versions of before that hold nothing of theirs
+    swept: datetime | None = None  # when their records were gone, and no snapshot with them was on its way any more
+    barred: tuple[VersionId, ...] = ()  # those that were to go
     before: Mapping[str, int] = field(default_factory=dict)  # records by surface, when it was asked for
     done: Mapping[str, int] = field(default_factory=dict)  # of these, deleted or made unreadable so far
 

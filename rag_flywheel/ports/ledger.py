@@ -238,6 +238,9 @@ class Erasure(Protocol):
     def records(self) -> Iterator[tuple[str, Mapping[str, Json]]]:
         """Every row of every table but the deployment's own settings, as it is stored: table, values by column."""
 
+    def people(self) -> set[str]:
+        """The pseudonyms of all who left something, and of sessions of those who named nobody."""
+
     def overwrite(self) -> None:
         """Leave nothing of deleted rows in the database's files, as far as it can be told to do so now."""
 

@@ -476,6 +476,12 @@ class MemoryLedger:
                 for key, row in rows.items() if isinstance(rows, dict) else enumerate(rows):
                     yield slot, {"key": str(key), "body": _plain(row)}
 
+    def people(self) -> set[str]:
+        with self._turn:
+            rows = self._rows
+            said = (*rows.interactions.values(), *rows.feedback.values(), *rows.corrections.values())
+            return {row.user for row in said if row.user is not None} | {met.unit for met in rows.exposures}
+
     def overwrite(self) -> None:
         """What is deleted is gone."""
 

@@ -22,6 +22,7 @@ from sqlalchemy import (
     select,
     text,
     type_coerce,
+    union,
     union_all,
     update,
 )
@@ -142,6 +143,12 @@ class SqlErasure(InDatabase, Erasure):
             if name not in OWN:
                 for row in self._rows(table):
                     yield name, row
+
+    def people(self) -> set[str]:
+        known = [table.c.pseudonym for table in (tables.interactions, tables.feedback, tables.corrections)]
+        found = union(*(select(column) for column in (*known, tables.exposures.c.unit)))
+        with self._database.read() as connection:
+            return {name for name in connection.scalars(found) if name is not None}
 
     def overwrite(self) -> None:
         """SQLite overwrites what it deletes, and its log is emptied here. PostgreSQL takes up the room of dead rows."""
