@@ -10,7 +10,19 @@ import anyio
 from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 
-from rag_flywheel.api import aside, chat, corrections, deployment, explain, golden, keys, openai, operation, versions
+from rag_flywheel.api import (
+    aside,
+    chat,
+    corrections,
+    deployment,
+    explain,
+    golden,
+    keys,
+    openai,
+    operation,
+    people,
+    versions,
+)
 from rag_flywheel.api.doorstep import Doorstep, security_headers
 from rag_flywheel.api.entrance import Entrance, FromPages
 from rag_flywheel.api.failures import CompletionFailure, answer_failures
@@ -25,7 +37,7 @@ STATUSES = (401, 403, 404, 409, 422, 429, 500, 503)
 """Of the errors of `errors`."""
 AT_THE_ENTRANCE = (400, 408, 413, 414, 415, 431)
 """Of what no route has seen."""
-OURS = (chat, explain, corrections, aside, golden, versions, deployment, keys, operation)
+OURS = (chat, explain, corrections, aside, golden, versions, deployment, keys, people, operation)
 
 
 def create_app(
