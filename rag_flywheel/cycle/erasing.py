@@ -14,6 +14,8 @@ from datetime import datetime, timedelta
 from importlib.metadata import version as release
 from pathlib import Path
 
+from jinja2 import TemplateError
+
 from eval.report import report
 from rag_flywheel.cycle import traces_left
 from rag_flywheel.domain import AuditEntry, Json, Manifest, VersionId
@@ -196,15 +198,23 @@ def _sweep(entry: ErasureEntry, services: Services) -> ErasureEntry:
     late = belongings(scope, ledger).names - entry.names
     if late:
         entry = replace(entry, names=entry.names | late)
-        ledger.add_erasure(entry)  # before the records go, so that versions can be searched for them
+        _record(entry, services)  # before the records go, so that versions can be searched for them
     _leave_traffic(entry, services)
     done = _erased(entry, scope, services, manifests=False)
     if entry.state is ErasureState.ASKED:
         services.cache.forget("", but=[READ])  # its keys are digests of texts, and nothing tells whose
     swept = replace(entry, at=services.now(), done=done)
     if swept.done != entry.done:
-        ledger.add_erasure(swept)
+        _record(swept, services)
     return swept
+
+
+def _record(entry: ErasureEntry, services: Services) -> None:
+    """How far it is, unless another process has come further."""
+    with services.ledger.transaction():
+        states = {known.erasure_id: known.state for known in services.ledger.erasures()}
+        if states[entry.erasure_id] is entry.state:
+            services.ledger.add_erasure(entry)
 
 
 def _erased(entry: ErasureEntry, scope: Scope, services: Services, *, manifests: bool) -> dict[str, int]:
@@ -214,14 +224,21 @@ def _erased(entry: ErasureEntry, scope: Scope, services: Services, *, manifests:
     done.update(ledger.erase(scope))
     done.update(ledger.scrub(theirs, manifests=manifests))
     for version in traces_left.reports_about(theirs, services):
-        decision, place = ledger.decision(version), services.reports / version
-        if decision is None or version in entry.barred:
-            shutil.rmtree(place)
-        else:
-            report.write(decision.report, place)  # which is scrubbed by now
+        if version not in entry.barred:
+            _write_again(version, services)
+        if version in traces_left.reports_about(theirs, services, only=version):
+            shutil.rmtree(services.reports / version)
         done[traces_left.REPORTS] += 1
     ledger.overwrite()
     return {surface: number for surface, number in done.items() if number}
+
+
+def _write_again(version: VersionId, services: Services) -> None:
+    """The report on a version that stays, from the decision as it is by now; what it lacks may be what a page needs."""
+    decision = services.ledger.decision(version)
+    with contextlib.suppress(LookupError, TypeError, ValueError, TemplateError):
+        if decision is not None:
+            report.write(decision.report, services.reports / version)
 
 
 def _leave_traffic(entry: ErasureEntry, services: Services) -> None:

@@ -57,9 +57,9 @@ def count(scope: Scope, traces: Traces, services: Services) -> dict[str, int]:
     return {surface: number for surface, number in sorted(found.items()) if number}
 
 
-def reports_about(theirs: Theirs, services: Services) -> list[VersionId]:
-    """The versions whose report, in any of its forms, names or quotes them."""
-    folders = sorted(services.reports.iterdir()) if services.reports.is_dir() else []
+def reports_about(theirs: Theirs, services: Services, *, only: str = "*") -> list[VersionId]:
+    """The versions whose report, in any of its forms, names or quotes them; of all, or `only` of this one."""
+    folders = sorted(services.reports.glob(only))
     return [
         VersionId(folder.name)
         for folder in folders

@@ -99,15 +99,15 @@ def strings(value: Json) -> Iterator[str]:
 
 
 def without(value: Json, theirs: Theirs, *, keep: frozenset[str] = frozenset()) -> Json:
-    """The value with ERASED in the place of such texts; from a list they are left out. Fields in `keep` stay."""
+    """The value with ERASED in the place of such texts; from a list they are left out. Its fields in `keep` stay."""
     if isinstance(value, str):
         return ERASED if theirs.is_in(value) else value
     if isinstance(value, list):
         kept = [item for item in value if not (isinstance(item, str) and theirs.is_in(item))]
-        return [without(item, theirs, keep=keep) for item in kept]
+        return [without(item, theirs) for item in kept]
     if isinstance(value, dict):
         return {
-            ERASED if theirs.is_in(name) else name: item if name in keep else without(item, theirs, keep=keep)
+            ERASED if theirs.is_in(name) else name: item if name in keep else without(item, theirs)
             for name, item in value.items()
         }
     return value
