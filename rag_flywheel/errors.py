@@ -11,6 +11,7 @@
     |  |- AliasMoved                                the alias no longer names what the caller expected
     |  |- VersionInUse                              an alias names the version
     |  |- Frozen                                    promotions are frozen
+    |  |- Barred                                    the version may hold data of a person who is being erased
     |  |- NothingLive                   503         no version is live yet
     |  `- KeyReused                                 one idempotency key, two different requests
     |- TooMany                          429     7   somebody asks more than is allowed; later it is allowed again
@@ -87,6 +88,10 @@ class VersionInUse(Conflict):
 
 class Frozen(Conflict):
     """A person froze promotions, and nobody has ended that yet."""
+
+
+class Barred(Conflict):
+    """The version may hold data of somebody who asked to be forgotten."""
 
 
 class NothingLive(Conflict):

@@ -11,6 +11,7 @@ from pydantic import Field, JsonValue
 from rag_flywheel.api.guard import GuardedRoute
 from rag_flywheel.api.models import Body, Instant, Name, Text
 from rag_flywheel.api.state import Asking, Shared
+from rag_flywheel.cycle import erasing
 from rag_flywheel.domain import Canary, CanaryState, Freeze, Outcomes, VersionId
 from rag_flywheel.errors import Conflict, FlywheelError
 from rag_flywheel.rollout import deployment, promotion
@@ -279,7 +280,7 @@ def audit(state: Shared, limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> li
 class Watch:
     """Looks at the canary, and delivers notices, again and again in threads of its own until it is stopped.
 
-    A receiver that is slow to answer must not delay a verdict, so there are two.
+    A receiver that is slow to answer must not delay a verdict, so there are several.
     """
 
     def __init__(self, services: Services) -> None:
@@ -290,6 +291,7 @@ class Watch:
             for name, what, do in (
                 ("canary", "looking at the canary", self._look),
                 ("webhooks", "telling the webhooks", self._deliver),
+                ("erasures", "going on with erasures", self._erase),
             )
         ]
 
@@ -314,6 +316,10 @@ class Watch:
         looked = deployment.look(self._services)
         if looked.action not in (None, Action.HOLD) and looked.canary is not None:
             logger.warning("canary of %s: %s", looked.canary.treatment, looked.action)
+
+    def _erase(self) -> None:
+        for told in erasing.resume(self._services):
+            logger.warning("%s", told)
 
     def _deliver(self) -> None:
         deployment.deliver(self._services)

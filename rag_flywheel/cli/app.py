@@ -21,6 +21,7 @@ from rag_flywheel.cli import (
     golden,
     keys,
     loop,
+    people,
     replay,
     review,
     rollout,
@@ -47,8 +48,10 @@ app.add_typer(versions.group, name="versions")
 app.add_typer(rollout.canary_group, name="canary")
 app.add_typer(rollout.holdout_group, name="holdout")
 app.add_typer(keys.group, name="keys")
+app.add_typer(people.group, name="people")
+app.add_typer(people.receipt_group, name="receipt")
 app.add_typer(settings.group, name="config")
-for module in (loop, asking, feedback, rollout, versions, replay):
+for module in (loop, asking, feedback, rollout, versions, replay, people):
     app.add_typer(module.commands)
 
 

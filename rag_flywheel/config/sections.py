@@ -366,4 +366,5 @@ class Secrets(BaseModel):
     webhook_urls: str = Field("", repr=False)  # separated by spaces; here, because a URL may be all that a caller needs
     webhook_secret: str = Field("", repr=False)
     oidc_client_secret: str = Field("", repr=False)
+    receipt_key: str = Field("", repr=False)  # 32 bytes, hexadecimal, that sign receipts; empty: a file of data_dir
     api_key: str = Field("", repr=False)  # of commands, for the server that --url names

@@ -15,7 +15,7 @@ from ingest.known_questions import known_questions
 from ingest.learning import tuning
 from ingest.learning.tuning import Tuned
 from ingest.reading.raw import Skipped
-from rag_flywheel.cycle import candidate_cases, findings
+from rag_flywheel.cycle import candidate_cases, erasing, findings
 from rag_flywheel.cycle.aside import Seen, record
 from rag_flywheel.cycle.candidate_cases import FromCorpus, FromPeople
 from rag_flywheel.cycle.findings import Findings
@@ -51,6 +51,7 @@ class Ground:
     detectors: Detectors
     rephrase: Rephrase | None
     steps: Steps
+    inherited: LearnedRanking | None = None  # of the live version; None: none, or it may not be learned from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,9 +100,11 @@ def prepare(
         redactor=services.document_redactor,
         on_step=lambda done, total: steps("reading files (kB)", done, total),
     )
+    control = None if live is None else services.ledger.version(live).manifest
     return Ground(
         services=services,
-        control=None if live is None else services.ledger.version(live).manifest,
+        control=control,
+        inherited=None if control is None or erasing.bars(control, services) else control.learned,
         before=() if live is None else tuple(services.index.chunks(live)),
         corpus=corpus,
         detectors=findings.detectors(services),
@@ -292,7 +295,7 @@ def _tune(manifest: Manifest, contents: _Contents, ground: Ground) -> Tuned:
             on_step=lambda done, total: ground.steps("tuning the reranker", done, total),
         ),
         admission_error=config.retrieval.admission_error,
-        live=None if ground.control is None else ground.control.learned,
+        live=ground.inherited,
     )
     first = services.open(replace(manifest, learned=tuned.attempts[0]))
     moved, note = refusal(asked, searcher=first, services=services)

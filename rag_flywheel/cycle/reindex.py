@@ -3,25 +3,26 @@ until the last step, and a run that dies leaves nothing that the next one does n
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from eval import gate
 from eval.questions.rewordings import OtherWords
 from ingest.reading import connectors
-from rag_flywheel.cycle import aside, night, space
+from ingest.reading.raw import Skipped
+from rag_flywheel.cycle import aside, erasing, night, space
 from rag_flywheel.cycle.night import Night
 from rag_flywheel.cycle.result import DEPLOYED, CycleDecision, CycleResult
 from rag_flywheel.cycle.scoring_run import Steps
-from rag_flywheel.cycle.snapshot import take_snapshot, unchanged
+from rag_flywheel.cycle.snapshot import Snapshot, take_snapshot, unchanged
 from rag_flywheel.domain import Json, Outcome, VersionState
-from rag_flywheel.errors import Frozen, on_disk
+from rag_flywheel.errors import Barred, Frozen, NotFound, on_disk
 from rag_flywheel.ports import ANSWERS, answers_of
 from rag_flywheel.rollout import deployment, housekeeping, promotion, webhook_outbox
 from rag_flywheel.services import Services
 
-LOCK = "reindex"
-UNREAD = 2  # times the index timeout without traffic, after which no search can be reading a version any more
+LOCK = erasing.LOCK
 
 
 def reindex(services: Services, *, force: bool, steps: Steps) -> CycleResult:
@@ -34,6 +35,8 @@ def reindex(services: Services, *, force: bool, steps: Steps) -> CycleResult:
     gate.check_metrics(services.config.gate)
     with services.ledger.lock(LOCK), on_disk(services.config.data):
         for note in housekeeping.reconcile(index=services.index, ledger=services.ledger, at=services.now()):
+            steps(note, 1, 1)
+        for note in erasing.settle(services):
             steps(note, 1, 1)
         result = _held_up(services, force=force) or _run(services, force=force, steps=steps)
         return replace(result, seconds=round(time.perf_counter() - started, 3))
@@ -57,8 +60,9 @@ def _held_up(services: Services, *, force: bool) -> CycleResult | None:
 def _run(services: Services, *, force: bool, steps: Steps) -> CycleResult:
     live = services.index.live()
     unfetched = connectors.fetch(services.config, lambda done, total: steps("fetching sources", done, total))
-    snapshot = take_snapshot(services, unfetched=unfetched)
-    reason = None if force else unchanged(snapshot, services.ledger.versions(), live)
+    snapshot = _snapshot(services, unfetched)
+    outdated = live is not None and erasing.bars(services.ledger.version(live).manifest, services)
+    reason = None if force or outdated else unchanged(snapshot, services.ledger.versions(), live)
     if reason is not None:
         manifest = None if live is None else services.ledger.version(live).manifest
         return CycleResult(
@@ -83,6 +87,13 @@ def _run(services: Services, *, force: bool, steps: Steps) -> CycleResult:
     )
 
 
+def _snapshot(services: Services, unfetched: Sequence[Skipped]) -> Snapshot:
+    try:
+        return take_snapshot(services, unfetched=unfetched)
+    except NotFound:  # somebody was erased while their records were read
+        return take_snapshot(services, unfetched=unfetched)
+
+
 def conclude(decided: Night, services: Services, *, steps: Steps) -> CycleResult:
     """Record the version with the gate's word and what was set aside, and act on it."""
     index, ledger, settings = services.index, services.ledger, services.config.index
@@ -105,13 +116,14 @@ def conclude(decided: Night, services: Services, *, steps: Steps) -> CycleResult
         index=index,
         ledger=ledger,
         keep=settings.keep_versions,
-        unread_after=timedelta(seconds=UNREAD * settings.timeout),
+        unread_after=timedelta(seconds=erasing.UNREAD * settings.timeout),
         at=services.now(),
     )
     kept = set(index.versions())
     services.cache.forget(ANSWERS, but=[answers_of(version) for version in sorted(kept)])
-    used = {record.manifest.learned.reranker for record in ledger.versions() if record.manifest.version_id in kept}
-    services.rerankers.keep_only({digest for digest in used if digest is not None})
+    housekeeping.forget_rerankers(services.rerankers, index=index, ledger=ledger)
+    for note in erasing.complete(services):
+        steps(note, 1, 1)
     webhook_outbox.deliver(ledger, services.webhooks, at=services.now())
     return CycleResult(
         decision=way,
@@ -127,6 +139,6 @@ def _deployed(decided: Night, services: Services) -> tuple[CycleDecision, tuple[
     """Which way the version goes, and why."""
     try:
         deployed = deployment.deploy(decided.manifest, decided.decision, services)
-    except Frozen as error:  # while the version was built
+    except (Frozen, Barred) as error:  # while the version was built
         return CycleDecision.FROZEN, (str(error),)
     return CycleDecision(deployed.outcome), (deployed.why,)

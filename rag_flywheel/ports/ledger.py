@@ -3,6 +3,7 @@
 Every method raises LedgerUnavailable when the database does not answer.
 """
 
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -36,6 +37,7 @@ from rag_flywheel.domain import (
     VersionRecord,
     VersionState,
 )
+from rag_flywheel.domain.erasures import ErasureEntry, Scope, Theirs
 
 
 class Operations(Protocol):
@@ -68,6 +70,9 @@ class Conversations(Protocol):
         self, *, since: datetime | None = None, answered: bool | None = None, limit: int
     ) -> list[Interaction]:
         """Newest first."""
+
+    def interactions_of(self, user: str) -> list[Interaction]:
+        """All of one pseudonym, oldest first."""
 
     def add_feedback(self, feedback: Feedback) -> None: ...
 
@@ -236,10 +241,34 @@ class Replies(Protocol):
 class Erasure(Protocol):
     """Forgetting a person."""
 
-    def erase_user(self, user: str) -> dict[str, int]:
-        """Delete interactions, feedback and corrections (with reviews) of one pseudonym, what was set aside of them,
-        and their sessions, which end so; returns counts by table.
+    def erase(self, scope: Scope) -> dict[str, int]:
+        """Delete interactions, feedback and corrections (with reviews) in the scope, what others said on them, what
+        was set aside of them, and, of a whole person, their sessions, which end so; returns counts by table.
         """
+
+    def scrub(self, theirs: Theirs, *, manifests: bool) -> dict[str, int]:
+        """Delete what names erased records and is nothing without them (replies, notices, retirements, judged
+        questions), and take their names and texts out of what stays: decisions, the audit log, others' answers that
+        quote them, and with `manifests` those of versions. Returns counts by table.
+        """
+
+    def records(self) -> Iterator[tuple[str, Mapping[str, Json]]]:
+        """Every row of every table but the deployment's own settings, as it is stored: table, values by column."""
+
+    def people(self) -> set[str]:
+        """The pseudonyms of all who left something, and of sessions of those who named nobody."""
+
+    def overwrite(self) -> None:
+        """Leave nothing of deleted rows in the database's files, as far as it can be told to do so now."""
+
+    def add_erasure(self, entry: ErasureEntry) -> None:
+        """Record a request to be forgotten, or how far it is."""
+
+    def erasures(self) -> list[ErasureEntry]:
+        """The latest entry of each, in the order in which they were asked for."""
+
+    def close_erasure(self, entry: ErasureEntry) -> None:
+        """Record that one is done, in the place of all its entries before."""
 
 
 class Ledger(

@@ -1,11 +1,12 @@
 """The index and the ledger in order: what a dead run left is cleared, and versions that nobody needs are deleted."""
 
 import itertools
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from rag_flywheel.domain import VersionId, VersionRecord, VersionState
 from rag_flywheel.errors import Damaged
-from rag_flywheel.ports import PassageIndex
+from rag_flywheel.ports import PassageIndex, RerankerStore, Versions
 from rag_flywheel.rollout import promotion
 from rag_flywheel.rollout.promotion import RolloutLedger
 
@@ -78,6 +79,23 @@ def retire(
     spare |= {record.manifest.version_id for record in records if _may_be_read(record, at - unread_after)}
     old = [record.manifest.version_id for record in records if record.manifest.version_id not in spare]
     return [version for version in old if _deleted(version, index=index, ledger=ledger, at=at)]
+
+
+def remove(
+    versions: Sequence[VersionId], *, index: PassageIndex, ledger: RolloutLedger, unread_after: timedelta, at: datetime
+) -> None:
+    """Delete those of the versions that are not live and have had no traffic for `unread_after`."""
+    records = {record.manifest.version_id: record for record in ledger.versions()}
+    for version in versions:
+        if not _may_be_read(records[version], at - unread_after):
+            _deleted(version, index=index, ledger=ledger, at=at)
+
+
+def forget_rerankers(rerankers: RerankerStore, *, index: PassageIndex, ledger: Versions) -> None:
+    """Delete those that no kept version uses."""
+    kept = set(index.versions())
+    used = {record.manifest.learned.reranker for record in ledger.versions() if record.manifest.version_id in kept}
+    rerankers.keep_only({digest for digest in used if digest is not None})
 
 
 def _deleted(version: VersionId, *, index: PassageIndex, ledger: RolloutLedger, at: datetime) -> bool:

@@ -26,15 +26,16 @@ from rag_flywheel.domain import (
     VersionRecord,
     VersionState,
 )
-from rag_flywheel.errors import AlreadyRunning, Conflict, Frozen, NotFound, NothingLive
-from rag_flywheel.ports import Operations, Outbox, PassageIndex, Rollouts, Versions
+from rag_flywheel.errors import AlreadyRunning, Barred, Conflict, Frozen, NotFound, NothingLive
+from rag_flywheel.ports import Erasure, Operations, Outbox, PassageIndex, Rollouts, Versions
+from rag_flywheel.privacy.erasure import is_barred, under_way
 
 LOCK = "promotion"
 PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds between attempts to get the lock
 WHO = "canary"  # in the audit log, where nobody asked for it
 
 
-class RolloutLedger(Operations, Versions, Rollouts, Outbox, Protocol):
+class RolloutLedger(Operations, Versions, Rollouts, Outbox, Erasure, Protocol):
     """What a change of who is on which version is written to."""
 
 
@@ -195,6 +196,7 @@ def hold_out(
         if version is not None:
             if version not in index.versions():
                 raise _not_kept(version)
+            _check_unbarred(version, ledger)
             if ledger.version(version).went_live is None:
                 raise Conflict(f"version {version} was never live, so it is no baseline: name one that was")
         with ledger.transaction():
@@ -343,10 +345,19 @@ def _check_thawed(ledger: Rollouts) -> None:
         )
 
 
-def _check_kept(version: VersionId, index: PassageIndex, ledger: Versions) -> None:
+def _check_kept(version: VersionId, index: PassageIndex, ledger: RolloutLedger) -> None:
     if version not in index.versions():
         raise _not_kept(version)
+    _check_unbarred(version, ledger)
     _check_tried(version, ledger)
+
+
+def _check_unbarred(version: VersionId, ledger: RolloutLedger) -> None:
+    if is_barred(ledger.version(version).manifest, under_way(ledger)):
+        raise Barred(
+            f"version {version} may hold data of a person who asked to be forgotten: `rag-flywheel reindex` builds one "
+            "without it"
+        )
 
 
 def _not_kept(version: VersionId) -> NotFound:
@@ -362,9 +373,14 @@ def _check_tried(version: VersionId, ledger: Versions) -> None:
         raise Conflict(f"version {version} has not passed the gate, so it cannot go live: reindex decides on it")
 
 
-def _ancestor(live: VersionId, *, index: PassageIndex, ledger: Versions) -> VersionId:
-    kept = set(index.versions())
+def _ancestor(live: VersionId, *, index: PassageIndex, ledger: RolloutLedger) -> VersionId:
+    erasures = under_way(ledger)
     records: dict[VersionId, VersionRecord] = {record.manifest.version_id: record for record in ledger.versions()}
+    kept = {
+        version
+        for version in index.versions()
+        if version in records and not is_barred(records[version].manifest, erasures)
+    }
     parent = records[live].manifest.parent if live in records else None
     while parent is not None and parent not in kept:
         parent = records[parent].manifest.parent if parent in records else None

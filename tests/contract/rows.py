@@ -44,6 +44,7 @@ from rag_flywheel.domain import (
     Verdict,
     VersionId,
 )
+from rag_flywheel.domain.erasures import ErasureEntry, ErasureState, Scope
 
 NOON = datetime(2026, 3, 29, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -223,6 +224,23 @@ def a_delivery(
     of: str = "n1", *, receiver: str = "crm", at: datetime = NOON, delivered: bool = False, status: int | None = 503
 ) -> Delivery:
     return Delivery(notice_id=of, receiver=receiver, at=at, delivered=delivered, status=status)
+
+
+def an_erasure(name: str = "e1", *, state: ErasureState = ErasureState.ASKED) -> ErasureEntry:
+    return ErasureEntry(
+        erasure_id=name,
+        at=NOON,
+        state=state,
+        subject="0a",
+        asked_by="root",
+        checked="an admin's key",
+        received=NOON,
+        due=NOON + timedelta(days=30),
+        scope=Scope(user="ann", until=NOON),
+        names=frozenset({"i1"}),
+        barred=(VersionId("v1"),),
+        before={"interactions": 1},
+    )
 
 
 def a_key() -> AccessKey:

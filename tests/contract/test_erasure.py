@@ -1,12 +1,32 @@
 """What `Erasure` promises."""
 
+import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
 
-from rag_flywheel.domain import InteractionId, ItemKind
+from rag_flywheel.domain import DocumentId, InteractionId, ItemKind, VersionId
+from rag_flywheel.domain.erasures import ERASED, ErasureState, Scope, Theirs
 from rag_flywheel.ports import Ledger
-from tests.contract.rows import NOON, a_correction, a_feedback, a_review, a_session, an_aside, an_interaction
+from tests.contract.rows import (
+    NOON,
+    a_correction,
+    a_decision,
+    a_delivery,
+    a_feedback,
+    a_golden_case,
+    a_manifest,
+    a_notice,
+    a_retirement,
+    a_review,
+    a_session,
+    an_aside,
+    an_entry,
+    an_erasure,
+    an_interaction,
+)
 from tests.contract.running import failing
 from tests.fakes.samples import exposure
 
@@ -40,7 +60,7 @@ def test_erasing_a_person_removes_all_of_theirs_and_what_others_said_on_it_and_c
         ledger.session_seen(digest, at=NOON)
         ledger.end_session(digest, at=NOON)
 
-    counts = ledger.erase_user("ann")
+    counts = ledger.erase(Scope(user="ann"))
 
     assert counts == {
         "interactions": 1,
@@ -65,7 +85,7 @@ def test_erasing_a_person_removes_all_of_theirs_and_what_others_said_on_it_and_c
     assert ledger.session("anns") is None
     assert ledger.session("bobs") is not None
     assert ledger.remembered("bobs-key") is not None
-    assert set(ledger.erase_user("ann").values()) == {0}
+    assert set(ledger.erase(Scope(user="ann")).values()) == {0}
 
 
 def test_what_others_say_while_a_person_is_erased_goes_too(ledger: Ledger) -> None:
@@ -82,7 +102,7 @@ def test_what_others_say_while_a_person_is_erased_goes_too(ledger: Ledger) -> No
     with ThreadPoolExecutor(1) as bob:
         speaking = bob.submit(speak)
         written.wait()
-        counts = ledger.erase_user("ann")
+        counts = ledger.erase(Scope(user="ann"))
         speaking.result()
     assert (counts["interactions"], counts["feedback"], counts["exposures"]) == (1, 1, 1)
     assert (ledger.feedback(), ledger.exposures()) == ([], [])
@@ -91,5 +111,73 @@ def test_what_others_say_while_a_person_is_erased_goes_too(ledger: Ledger) -> No
 def test_an_erasure_inside_a_failed_transaction_erases_nothing(ledger: Ledger) -> None:
     ledger.add_interaction(an_interaction())
     with failing(ledger.transaction()):
-        ledger.erase_user("ann")
+        ledger.erase(Scope(user="ann"))
     assert ledger.interaction(InteractionId("i1")) == an_interaction()
+
+
+def test_an_erasure_keeps_to_its_conversation_and_its_span_of_time(ledger: Ledger) -> None:
+    later = NOON + timedelta(days=1)
+    for name, asked, session in (("early", NOON, "s1"), ("late", later, "s1"), ("other", later, "s2")):
+        ledger.add_interaction(replace(an_interaction(name, asked=asked), session=session))
+        ledger.add_feedback(a_feedback(f"on-{name}", of=name, given=asked))
+    ledger.erase(Scope(user="ann", session="s1", since=later))
+    assert [interaction.interaction_id for interaction in ledger.interactions_of("ann")] == ["early", "other"]
+    assert [feedback.feedback_id for feedback in ledger.feedback()] == ["on-early", "on-other"]
+    ledger.erase(Scope(user="ann", until=NOON))
+    assert [interaction.interaction_id for interaction in ledger.interactions_of("ann")] == ["other"]
+
+
+THEIRS = Theirs(names=lambda text: "k1" in text, wrote=lambda text: "like this" in text)
+
+
+def test_what_stays_names_and_quotes_an_erased_record_no_more(ledger: Ledger) -> None:
+    cited = replace(an_interaction().citations[0], document_id=DocumentId("correction:k1"), text="like this")
+    quoting = replace(an_interaction("bobs", user="bob"), answer="like this [1]", citations=(cited,))
+    asked_the_same = replace(an_interaction("carols", user="carol"), question="like this?")
+    for asked in (quoting, asked_the_same):
+        ledger.add_interaction(asked)
+    ledger.add_feedback(a_feedback("on-k1", of="bobs", user="bob", value="k1"))
+    ledger.add_feedback(a_feedback("on-bobs", of="bobs", user="bob"))
+    ledger.add_golden_case(replace(a_golden_case(), answer="like this"))
+    ledger.add_golden_case(a_golden_case("golden:q2"))
+    ledger.add_notice(replace(a_notice(), data={"subject": "k1"}))
+    ledger.add_delivery(a_delivery())
+    ledger.add_notice(a_notice("n2"))
+    ledger.add_retirement(a_retirement("correction:k1"))
+    ledger.add_version(a_manifest())
+    ledger.add_decision(replace(a_decision(), report={"asked": [{"question": "like this", "case": 1}], "n": 2}))
+    ledger.add_audit(an_entry("k1"))
+    ledger.add_audit(an_entry("v1"))
+
+    ledger.scrub(THEIRS, manifests=False)
+
+    assert ledger.version(VersionId("v1")).manifest.corrections == ("k1",)
+    bobs = ledger.interaction(InteractionId("bobs"))
+    assert (bobs.answer, bobs.citations[0].text, bobs.citations[0].document_id) == (ERASED, ERASED, ERASED)
+    assert bobs.question == quoting.question
+    assert ledger.interaction(InteractionId("carols")) == asked_the_same
+    assert [feedback.feedback_id for feedback in ledger.feedback()] == ["on-bobs"]
+    assert [case.case_id for case in ledger.golden_cases()] == ["golden:q2"]
+    assert [notice.notice_id for notice, _ in ledger.undelivered("crm", attempts=3)] == ["n2"]
+    assert ledger.retirements() == []
+    decided = ledger.decision(VersionId("v1"))
+    assert decided is not None
+    assert decided.report == {"asked": [{"question": ERASED, "case": 1}], "n": 2}
+    assert [entry.subject for entry in ledger.audit(limit=9)] == ["v1", ERASED]
+
+    ledger.scrub(THEIRS, manifests=True)
+    assert ledger.version(VersionId("v1")).manifest.corrections == ()
+    assert not [table for table, row in ledger.records() if "k1" in json.dumps(row)]
+    assert not any(ledger.scrub(THEIRS, manifests=True).values())
+
+
+def test_the_latest_word_on_an_erasure_counts_and_the_last_one_stands_alone(ledger: Ledger) -> None:
+    ledger.add_erasure(an_erasure())
+    ledger.add_erasure(an_erasure("e2"))
+    swept = an_erasure(state=ErasureState.SWEPT)
+    ledger.add_erasure(swept)
+    assert ledger.erasures() == [swept, an_erasure("e2")]
+    done = replace(swept, state=ErasureState.DONE, scope=None, names=frozenset())
+    ledger.close_erasure(done)
+    assert {erasure.erasure_id: erasure for erasure in ledger.erasures()} == {"e1": done, "e2": an_erasure("e2")}
+    ledger.overwrite()

@@ -24,6 +24,7 @@ from rag_flywheel.adapters.ledger.database import Database
 from rag_flywheel.adapters.ledger.engine import HEAD, MIGRATIONS, open_engine, sqlite_url
 from rag_flywheel.adapters.ledger.sql_ledger import SqlLedger, open_ledger
 from rag_flywheel.domain import FeedbackId, FeedbackKind, InteractionId
+from rag_flywheel.domain.erasures import Scope
 from rag_flywheel.errors import AlreadyRunning, Damaged, InvalidInput, NotFound
 from tests.contract.rows import (
     NOON,
@@ -42,6 +43,7 @@ from tests.contract.rows import (
     a_session,
     an_aside,
     an_entry,
+    an_erasure,
     an_interaction,
 )
 from tests.fakes.samples import canary, exposure
@@ -96,6 +98,7 @@ def fill(ledger: SqlLedger) -> None:
     ledger.session_seen("5e", at=NOON)
     ledger.end_session("5e", at=NOON)
     ledger.remember("key", digest="d", reply={}, at=NOON)
+    ledger.add_erasure(an_erasure())
 
 
 # --- the schema -----------------------------------------------------------------------------------------------------
@@ -385,6 +388,6 @@ def test_an_erased_text_is_in_no_file_of_the_ledger_once_it_is_closed(tmp_path: 
     ledger.add_interaction(replace(an_interaction(), answer="xyzzy " * 2000))
     ledger.close()
     assert b"xyzzy" in (tmp_path / "ledger.sqlite").read_bytes()
-    ledger.erase_user("ann")
+    ledger.erase(Scope(user="ann"))
     ledger.close()
     assert not [file for file in tmp_path.iterdir() if b"xyzzy" in file.read_bytes()]

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
+from pydantic import TypeAdapter
+
 from rag_flywheel.domain import (
     AccessKey,
     Aside,
@@ -40,6 +42,7 @@ from rag_flywheel.domain import (
     VersionRecord,
     VersionState,
 )
+from rag_flywheel.domain.erasures import ErasureEntry, Scope, Theirs, strings, without
 from rag_flywheel.errors import AlreadyRunning, Conflict, NotFound, no_correction, no_interaction
 
 K = TypeVar("K")
@@ -73,6 +76,7 @@ class _Tables:
     sessions: dict[str, Session] = field(default_factory=dict)
     seen: dict[tuple[str, int], datetime] = field(default_factory=dict)
     ended: dict[str, datetime] = field(default_factory=dict)
+    erasures: dict[str, ErasureEntry] = field(default_factory=dict)
 
     def snapshot(self) -> "_Tables":
         return _Tables(*(copy.copy(getattr(self, name)) for name in self.__slots__))
@@ -394,27 +398,46 @@ class MemoryLedger:
             self._rows.replies.setdefault(key, (digest, reply))
             return new
 
-    def erase_user(self, user: str) -> dict[str, int]:
+    def interactions_of(self, user: str) -> list[Interaction]:
+        with self._turn:
+            found = [interaction for interaction in self._rows.interactions.values() if interaction.user == user]
+        return sorted(found, key=lambda interaction: interaction.asked)
+
+    def erase(self, scope: Scope) -> dict[str, int]:
+        def by(who: str | None, at: datetime) -> bool:
+            return scope.session is None and who == scope.user and scope.holds(at)
+
         with self.transaction():
             rows = self._rows
-            asked = {key for key, interaction in rows.interactions.items() if interaction.user == user}
+            asked = {
+                key
+                for key, interaction in rows.interactions.items()
+                if interaction.user == scope.user
+                and scope.holds(interaction.asked)
+                and scope.session in (None, interaction.session)
+            }
             given = {
                 key
                 for key, feedback in rows.feedback.items()
-                if feedback.user == user or feedback.interaction_id in asked
+                if by(feedback.user, feedback.given) or feedback.interaction_id in asked
             }
             corrected = {
                 key
                 for key, correction in rows.corrections.items()
-                if correction.user == user or correction.interaction_id in asked
+                if by(correction.user, correction.submitted) or correction.interaction_id in asked
             }
             reviews = {key for key, review in rows.reviews.items() if review.correction_id in corrected}
             named = [f'"{name}"' for name in (*asked, *given, *corrected)]
             replies = {
-                key for key, (_, reply) in rows.replies.items() if any(name in json.dumps(reply) for name in named)
+                key
+                for key, (_, reply) in rows.replies.items()
+                if (scope.session is None and f":{scope.user}:" in key)
+                or any(name in json.dumps(reply) for name in named)
             }
             met, suspected = len(rows.exposures), len(rows.asides)
-            signed_in = {key for key, session in rows.sessions.items() if session.pseudonym == user}
+            signed_in = {
+                key for key, session in rows.sessions.items() if scope.whole and session.pseudonym == scope.user
+            }
             rows.asides = [
                 aside
                 for aside in rows.asides
@@ -424,7 +447,7 @@ class MemoryLedger:
             rows.exposures = [
                 exposure
                 for exposure in rows.exposures
-                if exposure.unit != user and exposure.interaction_id not in asked
+                if not by(exposure.unit, exposure.at) and exposure.interaction_id not in asked
             ]
             return {
                 "replies": _remove(rows.replies, replies),
@@ -439,8 +462,79 @@ class MemoryLedger:
                 "sessions": _remove(rows.sessions, signed_in),
             }
 
+    def scrub(self, theirs: Theirs, *, manifests: bool) -> dict[str, int]:
+        named = Theirs(names=theirs.names, wrote=lambda text: False)
+        nothing: frozenset[str] = frozenset()
+        policy: dict[str, tuple[Theirs, frozenset[str] | None]] = {
+            "replies": (named, None),
+            "notices": (named, None),
+            "retirements": (named, None),
+            "asides": (named, None),
+            "feedback": (named, None),
+            "golden_cases": (theirs, None),
+            "interactions": (named, frozenset({"question", "query"})),
+            "corrections": (named, frozenset({"question", "query"})),
+            "decisions": (theirs, nothing),
+            "audit": (theirs, nothing),
+            **({"versions": (theirs, nothing)} if manifests else {}),
+        }
+        with self.transaction():
+            return {name: self._scrub(name, telling, theirs, keep) for name, (telling, keep) in policy.items()}
+
+    def _scrub(self, name: str, telling: Theirs, theirs: Theirs, keep: frozenset[str] | None) -> int:
+        rows = getattr(self._rows, name)
+        pairs = list(rows.items()) if isinstance(rows, dict) else list(enumerate(rows))
+        touched, left = 0, []
+        for key, row in pairs:
+            told = [*([str(key)] if isinstance(rows, dict) else []), *strings(_plain(row))]
+            if not any(telling.is_in(text) for text in told):
+                left.append((key, row))
+                continue
+            touched += 1
+            if keep is not None:
+                kind: TypeAdapter[object] = TypeAdapter(type(row))
+                left.append((key, kind.validate_python(without(_plain(row), theirs, keep=keep))))
+        if touched:
+            setattr(self._rows, name, dict(left) if isinstance(rows, dict) else [row for _, row in left])
+        return touched
+
+    def records(self) -> Iterator[tuple[str, Mapping[str, Json]]]:
+        with self._turn:
+            for slot in _Tables.__slots__:
+                rows = getattr(self._rows, slot)
+                if slot in ("states", "erasures"):
+                    continue
+                for key, row in rows.items() if isinstance(rows, dict) else enumerate(rows):
+                    yield slot, {"key": str(key), "body": _plain(row)}
+
+    def people(self) -> set[str]:
+        with self._turn:
+            rows = self._rows
+            said = (*rows.interactions.values(), *rows.feedback.values(), *rows.corrections.values())
+            return {row.user for row in said if row.user is not None} | {met.unit for met in rows.exposures}
+
+    def overwrite(self) -> None:
+        """What is deleted is gone."""
+
+    def add_erasure(self, entry: ErasureEntry) -> None:
+        with self._turn:
+            self._rows.erasures[entry.erasure_id] = entry
+
+    def erasures(self) -> list[ErasureEntry]:
+        with self._turn:
+            return list(self._rows.erasures.values())
+
+    def close_erasure(self, entry: ErasureEntry) -> None:
+        self.add_erasure(entry)
+
     def close(self) -> None:
         """Nothing to release; what was kept is gone with the object."""
+
+
+def _plain(row: object) -> Json:
+    """A row as JSON."""
+    plain: Json = TypeAdapter(type(row)).dump_python(row, mode="json")
+    return plain
 
 
 def _add(rows: dict[K, V], key: K, value: V) -> None:

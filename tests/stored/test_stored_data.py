@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 
 from rag_flywheel.config import Secrets, load
 from rag_flywheel.domain import Chunk, Draft, Passage, VersionId
+from rag_flywheel.domain.erasures import Scope
 from rag_flywheel.ports import Ledger
 from rag_flywheel.rollout import housekeeping
 from rag_flywheel.search.retrieval import retrieve
@@ -183,6 +184,6 @@ def test_a_request_sent_again_with_its_key_gets_the_reply_that_the_older_release
 def test_erasing_a_person_finds_all_that_the_older_release_stored_of_them(tmp_path: Path) -> None:
     expected = json.loads(unpacked("expected.json"))["erased"]
     with services(load(restore(tmp_path), environ={}), Secrets()) as opened:
-        assert opened.ledger.erase_user(expected["user"]) == expected["counts"] | dict.fromkeys(
+        assert opened.ledger.erase(Scope(user=expected["user"])) == expected["counts"] | dict.fromkeys(
             ("asides", "sessions", "session_uses", "session_ends"), 0
         )

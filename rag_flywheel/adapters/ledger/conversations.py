@@ -46,6 +46,12 @@ class SqlConversations(InDatabase, Conversations):
         with self._database.read() as connection:
             return list(connection.scalars(wanted))
 
+    def interactions_of(self, user: str) -> list[Interaction]:
+        rows = tables.interactions.c
+        wanted = select(rows.body).where(rows.pseudonym == user).order_by(rows.asked, rows.sequence)
+        with self._database.read() as connection:
+            return list(connection.scalars(wanted))
+
     def add_feedback(self, feedback: Feedback) -> None:
         self._database.append(
             tables.feedback,

@@ -1,24 +1,63 @@
-"""Forgetting a person: the one place where rows are deleted."""
+"""Forgetting a person: the one place where rows are deleted, and the one where rows that stay are rewritten."""
 
-from sqlalchemy import Text, and_, cast, delete, exists, or_, select, union_all
+import contextlib
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Connection,
+    Table,
+    Text,
+    and_,
+    cast,
+    delete,
+    exists,
+    false,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    text,
+    type_coerce,
+    union,
+    union_all,
+    update,
+)
 
 from rag_flywheel.adapters.ledger import tables
 from rag_flywheel.adapters.ledger.database import InDatabase
-from rag_flywheel.domain import ItemKind
+from rag_flywheel.adapters.ledger.engine import is_sqlite
+from rag_flywheel.domain import ItemKind, Json
+from rag_flywheel.domain.erasures import ErasureEntry, Scope, Theirs, strings, without
 from rag_flywheel.ports.ledger import Erasure
+
+NAMING = (tables.replies, tables.notices, tables.retirements, tables.asides, tables.feedback)
+"""Rows that are nothing without the record that they name."""
+JUDGED = tables.golden_cases
+QUOTING = (tables.interactions, tables.corrections)
+"""Rows of others: an answer that quotes an erased correction, a correction that points at one."""
+TYPED = frozenset({"question", "query"})  # by others, who may have asked the same
+HISTORY = (tables.decisions, tables.audit)
+OWN = ("settings", "erasures")
+ROWS = 500  # read at a time
 
 
 class SqlErasure(InDatabase, Erasure):
-    def erase_user(self, user: str) -> dict[str, int]:
+    def erase(self, scope: Scope) -> dict[str, int]:
         """Feedback and corrections that others gave on the person's interactions go with those. Counts exposures too,
-        remembered replies (those that name an erased row), and sessions.
+        remembered replies (those that name an erased row, or were given to the person), and, of a whole person, sessions.
         """
         asked, given, corrected = tables.interactions.c, tables.feedback.c, tables.corrections.c
-        exposed = tables.exposures.c
-        theirs = select(asked.interaction_id).where(asked.pseudonym == user)
-        of_feedback = or_(given.pseudonym == user, given.interaction_id.in_(theirs))
-        of_corrections = or_(corrected.pseudonym == user, corrected.interaction_id.in_(theirs))
-        of_exposures = or_(exposed.unit == user, exposed.interaction_id.in_(theirs))
+        exposed, replies = tables.exposures.c, tables.replies.c
+        theirs = select(asked.interaction_id).where(asked.pseudonym == scope.user, *_within(asked.asked, scope))
+        if scope.session is not None:
+            theirs = theirs.where(asked.interaction_id.in_(self._conversation(scope)))
+        of_feedback = or_(_by(given.pseudonym, given.given, scope), given.interaction_id.in_(theirs))
+        of_corrections = or_(_by(corrected.pseudonym, corrected.submitted, scope), corrected.interaction_id.in_(theirs))
+        of_exposures = or_(_by(exposed.unit, exposed.at, scope), exposed.interaction_id.in_(theirs))
         corrections = select(corrected.correction_id).where(of_corrections)
         names = union_all(theirs, select(given.feedback_id).where(of_feedback), corrections).subquery().c[0]
         suspected = tables.asides.c
@@ -26,24 +65,152 @@ class SqlErasure(InDatabase, Erasure):
             and_(suspected.kind == ItemKind.QUESTION, suspected.item.in_(theirs)),
             and_(suspected.kind == ItemKind.CORRECTION, suspected.item.in_(corrections)),
         )
-        named = exists().where(cast(tables.replies.c.reply, Text).contains('"' + names + '"'))
-        signed_in = select(tables.sessions.c.digest).where(tables.sessions.c.pseudonym == user)
+        named = exists().where(cast(replies.reply, Text).contains('"' + names + '"'))
+        to_them = and_(replies.key.contains(f":{scope.user}:"), _by(literal(scope.user), replies.at, scope))
+        signed_in = select(tables.sessions.c.digest).where(tables.sessions.c.pseudonym == scope.user)
+        if not scope.whole:
+            signed_in = signed_in.where(false())
         used, ended = tables.session_uses, tables.session_ends
         # A row goes before the one it refers to, and a row that finds others after them.
         steps = {
-            "replies": delete(tables.replies).where(named),
+            "replies": delete(tables.replies).where(or_(named, to_them)),
             "asides": delete(tables.asides).where(of_asides),
             "reviews": delete(tables.reviews).where(tables.reviews.c.correction_id.in_(corrections)),
             "corrections": delete(tables.corrections).where(of_corrections),
             "feedback": delete(tables.feedback).where(of_feedback),
             "exposures": delete(tables.exposures).where(of_exposures),
-            "interactions": delete(tables.interactions).where(asked.pseudonym == user),
+            "interactions": delete(tables.interactions).where(asked.interaction_id.in_(theirs)),
             "session_uses": delete(used).where(used.c.digest.in_(signed_in)),
             "session_ends": delete(ended).where(ended.c.digest.in_(signed_in)),
-            "sessions": delete(tables.sessions).where(tables.sessions.c.pseudonym == user),
+            "sessions": delete(tables.sessions).where(tables.sessions.c.digest.in_(signed_in)),
         }
         with self._database.write() as connection:
             # On PostgreSQL others write meanwhile: who refers to these rows from now on waits, and finds them gone.
             connection.execute(theirs.with_for_update())
             connection.execute(corrections.with_for_update())
             return {table: connection.execute(step).rowcount for table, step in steps.items()}
+
+    def _conversation(self, scope: Scope) -> list[str]:
+        """The interactions of the one that is meant. PostgreSQL cannot look into JSON that holds a NUL."""
+        rows = tables.interactions.c
+        wanted = select(rows.interaction_id, rows.body).where(rows.pseudonym == scope.user)
+        with self._database.read() as connection:
+            return [row.interaction_id for row in connection.execute(wanted) if row.body.session == scope.session]
+
+    def scrub(self, theirs: Theirs, *, manifests: bool) -> dict[str, int]:
+        named = Theirs(names=theirs.names, wrote=lambda text: False)
+        rewritten = [(table, named, TYPED) for table in QUOTING]
+        rewritten += [(table, theirs, frozenset()) for table in (*HISTORY, *((tables.versions,) if manifests else ()))]
+        counts = {
+            table.name: self._delete(table, telling)
+            for table, telling in [*((table, named) for table in NAMING), (JUDGED, theirs)]
+        }
+        for table, telling, keep in rewritten:
+            counts[table.name] = self._rewrite(table, telling, theirs, keep)
+        return counts
+
+    def _delete(self, table: Table, telling: Theirs) -> int:
+        key = _key(table)
+        gone = [row[key.name] for row in self._rows(table) if _tells(row, telling)]
+        if not gone:
+            return 0
+        with self._database.write() as connection:
+            if table is tables.notices:
+                ids = select(tables.notices.c.notice_id).where(key.in_(gone))
+                connection.execute(delete(tables.deliveries).where(tables.deliveries.c.notice_id.in_(ids)))
+            return sum(connection.execute(delete(table).where(key == value)).rowcount for value in gone)
+
+    def _rewrite(self, table: Table, telling: Theirs, theirs: Theirs, keep: frozenset[str]) -> int:
+        key = _key(table)
+        changed = [
+            (row[key.name], without(row["body"], theirs, keep=keep))
+            for row in self._rows(table)
+            if _tells(row, telling)
+        ]
+        if not changed:
+            return 0
+        with self._database.write() as connection, _rewriting(connection):
+            return sum(
+                connection.execute(update(table).where(key == at).values(body=literal(body, JSON()))).rowcount
+                for at, body in changed
+            )
+
+    def _rows(self, table: Table) -> Iterator[Mapping[str, Json]]:
+        """As they are stored."""
+        columns = [
+            type_coerce(column, JSON).label(column.name) if column.name in ("body", "reply") else column
+            for column in table.columns
+        ]
+        with self._database.read() as connection:
+            for row in connection.execution_options(yield_per=ROWS).execute(select(*columns)).mappings():
+                yield {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
+
+    def records(self) -> Iterator[tuple[str, Mapping[str, Json]]]:
+        for name, table in tables.metadata.tables.items():
+            if name not in OWN:
+                for row in self._rows(table):
+                    yield name, row
+
+    def people(self) -> set[str]:
+        known = [table.c.pseudonym for table in (tables.interactions, tables.feedback, tables.corrections)]
+        found = union(*(select(column) for column in (*known, tables.exposures.c.unit)))
+        with self._database.read() as connection:
+            return {name for name in connection.scalars(found) if name is not None}
+
+    def overwrite(self) -> None:
+        """SQLite overwrites what it deletes, and its log is emptied here. PostgreSQL takes up the room of dead rows."""
+        with self._database.alone() as connection:
+            if is_sqlite(self._database.url):
+                connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+                return
+            for name in tables.metadata.tables:
+                connection.execute(text(f"VACUUM {name}"))
+
+    def add_erasure(self, entry: ErasureEntry) -> None:
+        self._database.append(tables.erasures, _row(entry), what=f"erasure {entry.erasure_id}")
+
+    def erasures(self) -> list[ErasureEntry]:
+        rows = tables.erasures.c
+        ends = select(func.max(rows.sequence).label("last"), func.min(rows.sequence).label("first"))
+        latest = ends.group_by(rows.erasure_id).subquery()
+        wanted = select(rows.body).join(latest, rows.sequence == latest.c.last).order_by(latest.c.first)
+        with self._database.read() as connection:
+            return list(connection.scalars(wanted))
+
+    def close_erasure(self, entry: ErasureEntry) -> None:
+        rows = tables.erasures.c
+        with self._database.write() as connection:
+            connection.execute(delete(tables.erasures).where(rows.erasure_id == entry.erasure_id))
+            connection.execute(insert(tables.erasures).values(_row(entry)))
+
+
+def _row(entry: ErasureEntry) -> dict[str, object]:
+    return {"erasure_id": entry.erasure_id, "state": entry.state.value, "body": entry}
+
+
+def _within(at: ColumnElement[datetime], scope: Scope) -> list[ColumnElement[bool]]:
+    return [
+        *([] if scope.since is None else [at >= scope.since]),
+        *([] if scope.until is None else [at <= scope.until]),
+    ]
+
+
+def _by(who: ColumnElement[str], at: ColumnElement[datetime], scope: Scope) -> ColumnElement[bool]:
+    """What the person did in the scope; of one conversation only what hangs on its interactions."""
+    return false() if scope.session is not None else and_(who == scope.user, *_within(at, scope))
+
+
+def _tells(row: Mapping[str, Json], telling: Theirs) -> bool:
+    return any(telling.is_in(text) for value in row.values() for text in strings(value))
+
+
+def _key(table: Table) -> ColumnElement[object]:
+    return next(iter(table.primary_key))
+
+
+@contextlib.contextmanager
+def _rewriting(connection: Connection) -> Iterator[None]:
+    """Lets this transaction, and no other, update rows that stay."""
+    connection.execute(insert(tables.settings).values(name="erasing", value="now"))
+    yield
+    connection.execute(delete(tables.settings).where(tables.settings.c.name == "erasing"))

@@ -1,4 +1,4 @@
-"""The ledger in SQLite or PostgreSQL, through SQLAlchemy Core. Rows are appended, and deleted by `erase_user` alone."""
+"""The ledger in SQLite or PostgreSQL, through SQLAlchemy Core. Rows are appended, and deleted for erasures alone."""
 
 import contextlib
 from pathlib import Path

@@ -45,6 +45,7 @@ from rag_flywheel.domain import (
     Review,
     Session,
 )
+from rag_flywheel.domain.erasures import ErasureEntry
 from rag_flywheel.errors import Damaged
 
 
@@ -325,6 +326,15 @@ session_ends = Table(
     metadata,
     Column("digest", Text, primary_key=True),
     Column("at", Instant, nullable=False),
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    _sequence(),
+    Column("erasure_id", Text, nullable=False, index=True),  # once for each change of how far it is, until it is done
+    Column("state", Text, nullable=False),
+    Column("body", Value(ErasureEntry), nullable=False),
 )
 
 replies = Table(

@@ -10,6 +10,7 @@ from eval.report.night import Night
 from rag_flywheel.cycle.candidate import build_version
 from rag_flywheel.cycle.gate_run import GateRun, open_gate
 from rag_flywheel.domain import Decision, Outcome
+from rag_flywheel.domain.erasures import Scope
 from tests.fakes.rephraser import ScriptedRephraser
 from tests.unit.cycle.house import FACTS, FENCE, REWORDED, VARNISH, House, built_in, named
 from tests.unit.cycle.household import ground
@@ -121,7 +122,7 @@ def test_who_is_erased_between_build_and_judgement_refuses_the_version(tmp_path:
         house.praise("door", "Squeaking noises when guests enter", user="ada")
     snapshot, base = ground(house.services)
     built = build_version(snapshot, base)
-    house.services.ledger.erase_user("ada")
+    house.services.ledger.erase(Scope(user="ada"))
     gate = open_gate(built, base, None)
     decision = asked(gate)
     assert decision.outcome is Outcome.REFUSED

@@ -21,6 +21,7 @@ from rag_flywheel.domain import (
     Turn,
     VersionId,
 )
+from rag_flywheel.domain.erasures import Scope
 from rag_flywheel.errors import LanguageModelUnavailable, LedgerUnavailable
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.rollout.shadow import AT_A_LOOK, shadow
@@ -123,7 +124,7 @@ def test_a_look_asks_only_so_many_questions_the_oldest_first(world: World) -> No
 def test_what_was_erased_meanwhile_is_passed_over(world: World) -> None:
     world.ask(user="ada")
     kept = world.ask(user="bob")
-    world.made.ledger.erase_user(pseudonym("ada", world.made.ledger.salt()) or "")
+    world.made.ledger.erase(Scope(user=pseudonym("ada", world.made.ledger.salt()) or ""))
     assert [repeat.exposure.interaction_id for repeat in shadow(world.canary, world.made)] == [kept]
 
 

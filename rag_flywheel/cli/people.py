@@ -1,0 +1,101 @@
+"""Commands for what is kept of people: show it, erase it, and check the receipt."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rag_flywheel.cli import terminal
+from rag_flywheel.cli.invocation import Json, Url, invoked, local_services, segment, send, show
+from rag_flywheel.errors import InvalidInput
+
+commands = typer.Typer()
+group = typer.Typer(help="What is kept of a person.", no_args_is_help=True)
+receipt_group = typer.Typer(help="Receipts of erasures.", no_args_is_help=True)
+User = Annotated[str, typer.Argument(help="Whose data: the name that they ask with.")]
+
+
+@commands.command(epilog="Example: rag-flywheel forget ada --dry-run")
+def forget(
+    context: typer.Context,
+    user: User,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be found, and change nothing.")] = False,
+    conversation: Annotated[str | None, typer.Option(help="Of this session alone.")] = None,
+    since: Annotated[str | None, typer.Option(help="From this moment on, such as 2026-05-01T00:00:00Z.")] = None,
+    until: Annotated[str | None, typer.Option(help="Up to this moment.")] = None,
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """Erase a person's data: at once what no version holds, the rest when the next reindex has made a good one."""
+    invocation = invoked(context, json, url)
+    params = {"dry_run": dry_run, "session_id": conversation, "since": since, "until": until}
+    show(invocation, send(invocation, "DELETE", f"/users/{segment(user)}/data", params=params), _progress)
+
+
+@group.command("export", epilog="Example: rag-flywheel people export ada")
+def people_export(context: typer.Context, user: User, json: Json = False, url: Url = "") -> None:
+    """All that is kept of a person, as JSON: what they asked, said and corrected, and what they agreed to."""
+    invocation = invoked(context, json, url)
+    show(invocation, send(invocation, "GET", f"/users/{segment(user)}/data"), terminal.document)
+
+
+@receipt_group.command("list", epilog="Example: rag-flywheel receipt list")
+def receipt_list(context: typer.Context, json: Json = False) -> None:
+    """The erasures that were asked for, how far they are, and where the receipts lie. Local files only."""
+    from rag_flywheel.cycle.erasing import folder
+
+    invocation = invoked(context, json)
+    with local_services(invocation) as services:
+        place = folder(services)
+        found = [
+            {
+                "id": entry.erasure_id,
+                "state": entry.state.value,
+                "received": entry.received.isoformat(),
+                "due": entry.due.isoformat(),
+                "receipt": str(file) if (file := place / f"erasure-{entry.erasure_id}.json").exists() else None,
+            }
+            for entry in services.ledger.erasures()
+        ]
+    columns = ("id", "state", "received", "due", "receipt")
+    show(
+        invocation,
+        found,
+        lambda rows: terminal.rows(
+            "Erasures", columns, ([row[name] or "" for name in columns] for row in rows), "nobody asked to be forgotten"
+        ),
+    )
+
+
+@receipt_group.command("verify", epilog="Example: rag-flywheel receipt verify receipt.json --key public.key")
+def receipt_verify(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="The receipt.")],
+    key: Annotated[Path | None, typer.Option(help="The public key; if not given, public.key beside the file.")] = None,
+    json: Json = False,
+) -> None:
+    """Whether a receipt is what was signed. Exit codes: 0 it is, 8 it is not."""
+    from rag_flywheel.privacy import receipts
+
+    public = key or file.parent / receipts.PUBLIC_FILE
+    try:
+        text = public.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{public} cannot be read as a public key: name it with --key") from error
+    receipt = receipts.read(file)
+    receipts.verify(receipt, text)
+    show(
+        invoked(context, json),
+        {"verified": True, **{name: receipt.get(name) for name in ("id", "received", "due", "done", "software")}},
+        terminal.fields,
+    )
+
+
+def _progress(found: Mapping[str, Any]) -> None:
+    terminal.fields({name: found[name] for name in ("id", "state", "received", "due") if found[name] is not None})
+    terminal.rows("Records", ("where", "how many"), found["records"].items(), "nothing of theirs was found")
+    if found["versions"]:
+        terminal.line(f"versions that hold something of theirs: {', '.join(found['versions'])}")
+    if found["state"] in ("asked", "swept"):
+        terminal.line("the rest goes with these versions: `rag-flywheel reindex` builds one without", style="yellow")

@@ -1,0 +1,151 @@
+"""What is kept of a person: to show it to them, and to erase it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from rag_flywheel.domain import (
+    CorrectionState,
+    Feedback,
+    Interaction,
+    InteractionId,
+    Json,
+    ReviewedCorrection,
+    VersionRecord,
+    VersionState,
+)
+from rag_flywheel.domain.erasures import Scope
+from rag_flywheel.ports import Conversations, Corrections, Versions
+
+
+class PeopleLedger(Conversations, Corrections, Protocol):
+    """Where people leave something."""
+
+
+class ExportLedger(PeopleLedger, Versions, Protocol):
+    """The same, with the versions that hold it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Belongings:
+    """A person's records, oldest first; those of others on the person's interactions among them."""
+
+    interactions: tuple[Interaction, ...]
+    feedback: tuple[Feedback, ...]
+    corrections: tuple[ReviewedCorrection, ...]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The ids of all of it."""
+        return frozenset(
+            (
+                *(interaction.interaction_id for interaction in self.interactions),
+                *(feedback.feedback_id for feedback in self.feedback),
+                *(entry.correction.correction_id for entry in self.corrections),
+            )
+        )
+
+    @property
+    def judged(self) -> frozenset[InteractionId]:
+        """All interactions that they asked or gave a signal on: what versions learned from them is about these."""
+        return frozenset(
+            (
+                *(interaction.interaction_id for interaction in self.interactions),
+                *(feedback.interaction_id for feedback in self.feedback),
+                *(entry.correction.interaction_id for entry in self.corrections),
+            )
+        )
+
+    def texts(self) -> Iterator[str]:
+        """What they typed, as it was kept, and reviewers' wordings of it."""
+        for interaction in self.interactions:
+            yield interaction.question
+            yield interaction.query
+        for feedback in self.feedback:
+            if isinstance(feedback.value, str):
+                yield feedback.value
+        for entry in self.corrections:
+            yield entry.correction.answer
+            yield entry.answer
+
+
+def belongings(scope: Scope, ledger: PeopleLedger) -> Belongings:
+    """All in the scope."""
+    interactions = [
+        interaction
+        for interaction in ledger.interactions_of(scope.user)
+        if scope.holds(interaction.asked) and scope.session in (None, interaction.session)
+    ]
+    asked = {interaction.interaction_id for interaction in interactions}
+    whole = scope.session is None
+    return Belongings(
+        interactions=tuple(interactions),
+        feedback=tuple(
+            feedback
+            for feedback in ledger.feedback()
+            if feedback.interaction_id in asked
+            or (whole and feedback.user == scope.user and scope.holds(feedback.given))
+        ),
+        corrections=tuple(
+            entry
+            for entry in ledger.corrections()
+            if entry.correction.interaction_id in asked
+            or (whole and entry.correction.user == scope.user and scope.holds(entry.correction.submitted))
+        ),
+    )
+
+
+def export(scope: Scope, ledger: ExportLedger) -> dict[str, Json]:
+    """What is kept of a person, as JSON: what they asked and were told, what they said of it, what became of their
+    corrections, and what they agreed to. Signals and corrections of others are not theirs to read.
+    """
+    kept = belongings(scope, ledger)
+    live = [record for record in ledger.versions() if record.state is VersionState.LIVE]
+    return {
+        "person": scope.user,
+        "interactions": [_interaction(interaction) for interaction in kept.interactions],
+        "feedback": [
+            {
+                "id": feedback.feedback_id,
+                "interaction_id": feedback.interaction_id,
+                "given": feedback.given.isoformat(),
+                "kind": feedback.kind.value,
+                "value": feedback.value,
+            }
+            for feedback in kept.feedback
+            if feedback.user == scope.user
+        ],
+        "corrections": [_correction(entry, live) for entry in kept.corrections if entry.correction.user == scope.user],
+    }
+
+
+def _interaction(interaction: Interaction) -> dict[str, Json]:
+    return {
+        "id": interaction.interaction_id,
+        "asked": interaction.asked.isoformat(),
+        "session": interaction.session,
+        "group": interaction.group,
+        "consent": interaction.consent,
+        "question": interaction.question,
+        "searched_for": interaction.query,
+        "answer": interaction.answer,
+        "answered": interaction.answered,
+        "cited": [citation.document_id for citation in interaction.citations],
+        "version": interaction.version_id,
+    }
+
+
+def _correction(entry: ReviewedCorrection, live: list[VersionRecord]) -> dict[str, Json]:
+    correction, review = entry.correction, entry.review
+    holding = [record.manifest.version_id for record in live if correction.correction_id in record.manifest.corrections]
+    return {
+        "id": correction.correction_id,
+        "interaction_id": correction.interaction_id,
+        "submitted": correction.submitted.isoformat(),
+        "question": correction.question,
+        "answer": correction.answer,
+        "status": (CorrectionState.LIVE if holding else entry.verdict_state).value,
+        "live_in": holding[0] if holding else None,
+        "wording": entry.answer,
+        "note": None if review is None else review.note,
+    }

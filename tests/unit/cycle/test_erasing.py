@@ -1,0 +1,381 @@
+"""Forgetting people, over fakes and over the embedded store with SQLite: what goes, what stays, and what is proved."""
+
+import contextlib
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from rag_flywheel.adapters.cache import SqliteCache
+from rag_flywheel.adapters.index.edge_index import EdgeIndex
+from rag_flywheel.adapters.ledger.engine import sqlite_url
+from rag_flywheel.adapters.ledger.sql_ledger import open_ledger
+from rag_flywheel.adapters.models.cached_encoder import CachedEncoder
+from rag_flywheel.cycle import erasing, traces_left
+from rag_flywheel.cycle.erasing import Request
+from rag_flywheel.cycle.reindex import reindex
+from rag_flywheel.cycle.result import CycleDecision
+from rag_flywheel.domain import (
+    Arm,
+    AuditEntry,
+    CorrectionId,
+    DocumentId,
+    Exposure,
+    Feedback,
+    FeedbackId,
+    FeedbackKind,
+    GoldenCase,
+    InteractionId,
+    Notice,
+    VersionId,
+)
+from rag_flywheel.domain.erasures import ErasureState, Scope
+from rag_flywheel.errors import Barred, Damaged, NotFound
+from rag_flywheel.privacy import receipts
+from rag_flywheel.privacy.belongings import belongings
+from rag_flywheel.privacy.pseudonyms import pseudonym
+from rag_flywheel.rollout import promotion
+from rag_flywheel.rollout.promotion import act_of
+from rag_flywheel.services import Services
+from tests.fakes.encoder import HashingEncoder
+from tests.fakes.samples import correction, interaction, review
+from tests.unit.cycle.house import EARLIER, FACTS, built_in
+from tests.unit.cycle.household import quiet
+
+SETTINGS = """
+golden: ''
+index: {timeout: 0.001}
+canary: {strategy: direct}
+guardrails: {maximum_growth: 50, maximum_shrink: 0.9, author_share_from: 100}
+gate: {minimum_cases: 1, known_items: 8, neighbours: 4, replayed: 20}
+"""
+PEOPLE = tuple(f"kumquat{number:02}" for number in range(20))
+FORGOTTEN = PEOPLE[3:6]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Town:
+    """Twenty people who left all that they can leave."""
+
+    services: Services
+    folder: Path
+
+    def scope(self, name: str) -> Scope:
+        return Scope(user=pseudonym(name, self.services.ledger.salt()) or "")
+
+    def forget(self, name: str) -> ErasureState:
+        request = Request(scope=self.scope(name), asked_by="root", checked="an admin's key")
+        return erasing.forget(request, self.services).state
+
+    def night(self) -> CycleDecision:
+        return reindex(self.services, force=False, steps=quiet).decision
+
+    def receipts(self) -> list[Path]:
+        return sorted((self.folder / "data/receipts").glob("erasure-*.json"))
+
+    def files_with(self, text: str) -> list[str]:
+        files = [file for file in (self.folder / "data").rglob("*") if file.is_file()]
+        return [str(file) for file in files if text.encode() in file.read_bytes()]
+
+    def rows_with(self, text: str) -> list[str]:
+        rows = [table for table, row in self.services.ledger.records() if text in json.dumps(row)]
+        kept = self.services.index.versions()
+        return rows + [str(chunk) for name in kept for chunk in self.services.index.chunks(name) if text in repr(chunk)]
+
+
+def ident(kind: str, name: str) -> str:
+    """As long as real ids are."""
+    return f"{kind}0000000000000000{PEOPLE.index(name):02}"
+
+
+def leave_everything(name: str, services: Services) -> None:
+    """A question, a comment, an accepted correction, a praised answer, a judged question, and all that names them."""
+    ledger, user = services.ledger, pseudonym(name, services.ledger.salt())
+    asked, corrected, praised = ident("aaaa", name), ident("cccc", name), ident("bbbb", name)
+    question = f"Where did {name} put the ladder of {name}?"
+    answer = f"The ladder of {name} leans behind the shed that {name} painted."
+    ledger.add_interaction(replace(interaction(asked, question=question, asked=EARLIER, user=user), session="s"))
+    ledger.add_correction(
+        replace(correction(corrected, of=asked, question=question, answer=answer, submitted=EARLIER), user=user)
+    )
+    ledger.add_review(review(corrected, reviewed=EARLIER))
+    page = list(FACTS)[PEOPLE.index(name) % len(FACTS)]
+    text = FACTS[page][1]
+    cited = replace(interaction("x", question="x").citations[0], document_id=DocumentId(f"{page}.md"), text=text)
+    cited = replace(cited, start=0, end=len(text))
+    again = interaction(praised, question=f"Tell {name} about {FACTS[page][0]}", asked=EARLIER, user=user, answer=text)
+    ledger.add_interaction(replace(again, citations=(cited,)))
+    for of, kind, value in ((praised, "thumb", "up"), (asked, "comment", f"{name} would like to know soon")):
+        ledger.add_feedback(
+            Feedback(
+                feedback_id=FeedbackId(f"dddd{of}"),
+                interaction_id=InteractionId(of),
+                given=EARLIER,
+                user=user,
+                kind=FeedbackKind(kind),
+                value=value,
+            )
+        )
+    ledger.add_exposure(
+        Exposure(
+            at=EARLIER,
+            unit=user or "",
+            arm=Arm.CONTROL,
+            canary_id=None,
+            step=0,
+            interaction_id=InteractionId(asked),
+            answered=True,
+            failed=False,
+            seconds=0.1,
+        )
+    )
+    ledger.add_golden_case(
+        GoldenCase(
+            case_id=f"golden:{PEOPLE.index(name)}",
+            added=EARLIER,
+            who="rita",
+            origin="added",
+            question=question,
+            cluster=question.casefold(),
+            answer=None,
+            documents=(DocumentId(f"{page}.md"),),
+            evidence=(),
+            answerable=True,
+        )
+    )
+    ledger.remember(f"POST /chat:{user}:k", digest="d", reply={"id": asked}, at=EARLIER)
+    ledger.add_notice(Notice(notice_id=f"n{name[-2:]}", at=EARLIER, kind="review", data={"subject": corrected}))
+    ledger.add_audit(AuditEntry(at=EARLIER, who="rita", action="review", subject=corrected, detail={}))
+
+
+def settled(folder: Path, people: Sequence[str] = PEOPLE) -> Services:
+    made = built_in(folder, SETTINGS).services
+    for name in people:
+        leave_everything(name, made)
+    return made
+
+
+@contextlib.contextmanager
+def on_disk(folder: Path) -> Iterator[Services]:
+    data = folder / "data"
+    with contextlib.ExitStack() as opened:
+        ledger = open_ledger(sqlite_url(data / "ledger.db"), timeout=10, lock_folder=data / "locks")
+        opened.callback(ledger.close)
+        index, cache = EdgeIndex(data / "index"), SqliteCache(data / "cache.db")
+        opened.callback(index.close)
+        opened.callback(cache.close)
+        encoder = CachedEncoder(HashingEncoder(512), model="hashing", cache=cache)
+        made = replace(
+            built_in(folder, SETTINGS).services,
+            ledger=ledger,
+            index=index,
+            cache=cache,
+            encoders=lambda settings: encoder,
+        )
+        for name in PEOPLE:
+            leave_everything(name, made)
+        yield made
+
+
+@pytest.fixture(params=["fakes", "disk"])
+def town(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Town]:
+    with contextlib.ExitStack() as opened:
+        made = settled(tmp_path) if request.param == "fakes" else opened.enter_context(on_disk(tmp_path))
+        town = Town(services=made, folder=tmp_path)
+        assert town.night() is CycleDecision.PROMOTED
+        quote(town, "\n".join(f"Where did {name} put the ladder of {name}?" for name in PEOPLE))
+        yield town
+
+
+def quote(town: Town, text: str) -> Path:
+    """The report on the live version quotes somebody, as reports quote what was asked."""
+    page = town.services.reports / (town.services.index.live() or "") / "report.md"
+    page.write_text(page.read_text() + text)
+    return page
+
+
+def test_nothing_is_left_of_who_is_forgotten_and_others_lose_nothing(town: Town) -> None:
+    services, first = town.services, town.services.index.live()
+    before = {name: belongings(town.scope(name), services.ledger) for name in PEOPLE}
+    assert town.rows_with(FORGOTTEN[0])
+    stop = threading.Event()
+
+    def ask() -> int:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            asked = interaction(f"eeee{number:016}", question=f"Where is number {number}?", user="somebody else")
+            services.ledger.add_interaction(asked)
+            stop.wait(0.01)
+        return number
+
+    with ThreadPoolExecutor(1) as asker:
+        asking = asker.submit(ask)
+        states = [town.forget(name) for name in FORGOTTEN]
+        decided = town.night()
+        stop.set()
+        asked = asking.result()
+    assert states == [ErasureState.SWEPT] * 3
+    assert (decided, services.index.live() == first) == (CycleDecision.PROMOTED, False)
+    assert town.night() is CycleDecision.UNCHANGED
+    assert services.index.versions() == [services.index.live()]
+
+    for name in FORGOTTEN:
+        ids = [ident(kind, name) for kind in ("aaaa", "bbbb", "cccc")]
+        for trace in (name, *ids, town.scope(name).user):
+            assert town.rows_with(trace) == []
+            assert town.files_with(trace) == []
+    for name in set(PEOPLE) - set(FORGOTTEN):
+        assert belongings(town.scope(name), services.ledger) == before[name]
+        assert len([case for case in services.ledger.golden_cases() if name in case.question]) == 1
+    held = services.ledger.version(services.index.live() or VersionId("")).manifest.corrections
+    assert set(held) == {ident("cccc", name) for name in set(PEOPLE) - set(FORGOTTEN)}
+    assert len(services.ledger.interactions_of("somebody else")) == asked
+    assert [entry.state for entry in services.ledger.erasures()] == [ErasureState.DONE] * 3
+
+
+def test_each_receipt_proves_what_was_found_and_names_the_one_before(town: Town) -> None:
+    for name in FORGOTTEN:
+        town.forget(name)
+    town.night()
+    town.night()
+    public = (town.folder / "data/receipts/public.key").read_text()
+    found = [receipts.read(file) for file in town.receipts()]
+    assert any('"reports"' in json.dumps(receipt) for receipt in found)
+    for receipt in found:
+        receipts.verify(receipt, public)
+        verdicts = {surface["surface"]: surface["verdict"] for surface in receipt["surfaces"]}  # type: ignore[union-attr, index, call-overload]
+        assert "residual" not in verdicts.values(), receipt
+        erased = {name for name, verdict in verdicts.items() if verdict == "erased"}
+        assert erased >= {
+            *("interactions", "feedback", "corrections", "reviews", "exposures", "golden_cases", "notices", "replies"),
+            *("audit", "versions", "decisions", "index"),
+        }
+        with pytest.raises(Damaged):
+            receipts.verify({**receipt, "asked_by": "somebody"}, public)
+    assert [receipt["before"] is None for receipt in found].count(True) == 1
+    assert not list((town.folder / "data/receipts/keys").iterdir())
+    assert (town.folder / "data/receipts/signing.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_version_that_holds_theirs_answers_until_the_next_and_can_never_come_back(town: Town) -> None:
+    services, first = town.services, town.services.index.live()
+    assert first is not None
+    town.services.ledger.add_golden_case(
+        replace(services.ledger.golden_cases()[0], case_id="golden:late", added=services.now())
+    )
+    assert town.night() is CycleDecision.PROMOTED
+    second = services.index.live()
+    slow = services.config.index.model_copy(update={"timeout": 3600.0})  # a search may still be reading the first one
+    busy = replace(services, config=services.config.model_copy(update={"index": slow}))
+    replace(town, services=busy).forget(PEOPLE[0])
+    assert services.index.live() == second
+    act = act_of("grace", "it was better", at=services.now())
+    with pytest.raises(Barred):
+        promotion.promote(first, expected=second, index=services.index, ledger=services.ledger, act=act)
+    with pytest.raises(NotFound):
+        promotion.roll_back(None, index=services.index, ledger=services.ledger, act=act)
+    assert town.night() is CycleDecision.PROMOTED
+    town.night()
+    assert services.index.versions() == [services.index.live()]
+
+
+def test_who_left_nothing_in_any_version_is_forgotten_at_once(town: Town) -> None:
+    services = town.services
+    live = services.index.live()
+    asked = interaction("eeee000000000000", question="A question that nobody else asks?", user=town.scope("new").user)
+    services.ledger.add_interaction(asked)
+    page = quote(town, "asked: A question that nobody else asks?")
+    seen = erasing.preview(town.scope("new"), services)
+    assert (seen.records, seen.versions) == ({"interactions": 1, "reports": 1}, ())
+    assert services.ledger.interactions_of(town.scope("new").user)
+    assert town.forget("new") is ErasureState.DONE
+    assert (services.index.live(), town.rows_with("eeee000000000000")) == (live, [])
+    assert live is not None
+    assert live in page.read_text()
+    assert "nobody else asks" not in page.read_text()
+
+
+class Killed(BaseException):
+    """What no code catches, as a signal."""
+
+
+STEPS = ("_sweep", "_erased", "suppress", "_completed", "_receipt")
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("step", STEPS)
+def test_whatever_step_a_process_dies_at_the_next_night_ends_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, after: bool
+) -> None:
+    town = Town(services=settled(tmp_path, PEOPLE[2:5]), folder=tmp_path)
+    town.night()
+    whole: Callable[..., object] = getattr(erasing, step)
+
+    def dies(*args: object, **named: object) -> object:
+        if after:
+            whole(*args, **named)
+        raise Killed
+
+    with monkeypatch.context() as patch, contextlib.suppress(Killed):
+        patch.setattr(erasing, step, dies)
+        town.forget(FORGOTTEN[0])
+        town.night()
+        pytest.fail("nothing died")
+    town.night()
+    town.night()
+    assert [entry.state for entry in town.services.ledger.erasures()] == [ErasureState.DONE]
+    for trace in (FORGOTTEN[0], ident("cccc", FORGOTTEN[0]), town.scope(FORGOTTEN[0]).user):
+        assert (town.rows_with(trace), town.files_with(trace)) == ([], [])
+    [receipt] = town.receipts()
+    assert "residual" not in receipt.read_text()
+
+
+def test_a_restored_ledger_does_not_bring_anybody_back(town: Town) -> None:
+    name = FORGOTTEN[0]
+    town.forget(name)
+    town.night()
+    town.night()
+    assert town.rows_with(name) == []
+    leave_everything(name, town.services)  # as a backup would
+    later = interaction("ffff000000000000", question="Something new?", user=town.scope(name).user)
+    town.services.ledger.add_interaction(replace(later, asked=town.services.now() + timedelta(days=1)))
+    town.night()
+    town.night()
+    assert [entry.state for entry in town.services.ledger.erasures()] == [ErasureState.DONE] * 2
+    assert town.rows_with(name) == []
+    assert [asked.interaction_id for asked in town.services.ledger.interactions_of(town.scope(name).user)] == [
+        later.interaction_id
+    ]
+
+
+def test_a_night_that_began_before_the_request_brings_nobody_back(town: Town) -> None:
+    services, name, asked = town.services, FORGOTTEN[0], []
+    services.ledger.add_golden_case(
+        replace(services.ledger.golden_cases()[0], case_id="golden:late", added=services.now())
+    )
+
+    def step(stage: str, done: int, total: int) -> None:
+        if stage == "deciding" and not asked:
+            asked.append(town.forget(name))
+
+    decided = reindex(services, force=False, steps=step)
+    assert (asked, decided.decision) == ([ErasureState.ASKED], CycleDecision.FROZEN)
+    assert "asked to be forgotten" in decided.reasons[-1]
+    town.night()
+    town.night()
+    assert [entry.state for entry in services.ledger.erasures()] == [ErasureState.DONE]
+    assert (town.rows_with(name), town.files_with(name)) == ([], [])
+
+
+def test_what_is_looked_for_is_found_where_it_is_left(town: Town) -> None:
+    scope = town.scope(PEOPLE[0])
+    traces, _ = erasing._found(scope, b"k" * 32, town.services)
+    found = traces_left.count(scope, traces, town.services)
+    assert found.keys() >= {"interactions", "corrections", "index", "reports", "decisions", "golden_cases", "exposures"}
+    assert CorrectionId(ident("cccc", PEOPLE[0])) in traces.names
