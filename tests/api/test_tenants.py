@@ -135,6 +135,21 @@ def test_tenants_are_opened_with_their_own_settings_whatever_the_environment_say
         assert (tmp_path / "acme" / "ledger.db").exists()
 
 
+def test_a_tenants_reindex_works_on_the_tenants_own_data_whatever_the_environment_says(
+    http: TestClient, root: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "python"
+    said = '{"error": "%s", "detail": "%s"}'
+    python.write_text(f'#!/bin/sh\nprintf \'{said}\' "$RAG_FLYWHEEL_DATA_DIR" "$RAG_FLYWHEEL_LLM_API_KEY"\nexit 2\n')
+    python.chmod(0o700)
+    monkeypatch.setattr("sys.executable", str(python))
+    monkeypatch.setenv("RAG_FLYWHEEL_DATA_DIR", "/data")
+    monkeypatch.setenv("RAG_FLYWHEEL_LLM_API_KEY", "secret")
+    reply = http.post("/reindex", headers=key_of(http, root, "acme"))
+    assert reply.json() == {"error": "", "detail": "secret"}
+    assert http.post("/reindex", headers=key(root, "rita")).json()["error"] == "/data"
+
+
 @pytest.mark.parametrize(
     ("main", "acme", "shared"),
     [
