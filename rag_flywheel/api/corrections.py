@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel
 
-from rag_flywheel.access.who import asks_for, sees
+from rag_flywheel.access.who import asks_for, sees, sees_others
 from rag_flywheel.api.guard import GuardedRoute
 from rag_flywheel.api.models import (
     CorrectionBody,
@@ -99,7 +99,7 @@ def correction(correction_id: str, state: Shared, asking: Asking) -> CorrectionR
     with contextlib.suppress(NotFound):  # told in the same words as what is somebody else's
         progress = _progress(CorrectionId(correction_id), asking, state)
         if sees(asking, theirs=progress.reviewed.correction.user == author):
-            return correction_reply(progress)
+            return correction_reply(progress, known=asking.name is not None or sees_others(asking))
     raise no_correction(correction_id)
 
 
