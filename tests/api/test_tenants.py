@@ -115,6 +115,15 @@ def test_an_admin_of_a_tenant_makes_keys_of_the_tenant_alone(http: TestClient, r
     assert made["id"] not in http.get("/keys", headers=globex).text
 
 
+def test_an_admin_of_a_tenant_does_not_learn_which_others_there_are(http: TestClient, root: Services) -> None:
+    body = {"name": "bob", "roles": ["asker"]}
+    there, none = (
+        http.post("/keys", json=body | {"tenant": name}, headers=key_of(http, root, "acme"))
+        for name in ("globex", "none")
+    )
+    assert (there.status_code, there.text) == (none.status_code, none.text) == (403, none.text)
+
+
 def test_a_key_of_a_tenant_that_is_not_served_opens_nothing(root: Services) -> None:
     http = TestClient(create_app(root), base_url="http://localhost")
     reply = http.get("/versions", headers=key_of(http, root, "acme"))
