@@ -298,7 +298,16 @@ def test_the_server_answers_by_addresses_and_as_this_machine(made: Services, hos
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:8000", "evil.example#localhost", "", "[::1"],
+    [
+        "evil.example",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example:8000",
+        "evil.example#localhost",
+        "",
+        "[::1",
+        "localhost:80@evil.example",
+        "localhost:evil.example",
+    ],
 )
 def test_a_name_that_was_let_point_here_is_refused(made: Services, host: str) -> None:
     assert status(made, host) == 403
