@@ -41,9 +41,10 @@ class Wanted:
     lasts: timedelta | None = None  # None: until it is revoked
 
     def __post_init__(self) -> None:
-        if re.match(NAME, self.name) is None:
+        plain = self.name.isprintable() and self.name == self.name.strip()  # reviews are compared and kept so
+        if re.fullmatch(NAME, self.name) is None or not plain:
             raise InvalidInput(
-                "a key's name has 1 to 80 characters, none of them | or a control character, no space first"
+                "a key's name has 1 to 80 characters that can be seen, none of them |, and no space first or last"
             )
         if self.name.casefold() == SYSTEM or self.name.casefold().partition(":")[0] == ANONYMOUS:
             raise InvalidInput(f"{self.name} is what the records call nobody in particular: choose another name")

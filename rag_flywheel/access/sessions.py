@@ -13,7 +13,7 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from rag_flywheel.access.tokens import read_by
+from rag_flywheel.access.tokens import MARK, read_by
 from rag_flywheel.config import Access
 from rag_flywheel.domain import Person, Session, SignIn
 from rag_flywheel.errors import InvalidInput, NotSignedIn
@@ -86,6 +86,8 @@ def holder(text: str, *, settings: Access, ledger: SessionLedger, now: datetime)
     if found is None or found.ended is not None:
         return None
     session = found.session
+    if not session.name.startswith(f"{settings.oidc.issuer}{MARK}"):  # whose word no longer counts here
+        return None
     if now >= session.opened + timedelta(hours=settings.session_hours):
         return None
     if now >= found.seen + timedelta(hours=settings.session_idle_hours):

@@ -87,16 +87,27 @@ def asks_in(person: Person, named: Collection[str] | None) -> Groups:
     return frozenset(named)
 
 
+def corrects_in(person: Person, asked: Groups) -> Groups:
+    """In which groups somebody corrects an answer that was `asked` for: an application corrects for who asked, and not
+    as somebody in all groups that it may ask for.
+    """
+    if not person.speaks_for_others or person.groups is None or asked is None:
+        return person.groups
+    return person.groups & asked
+
+
 def sees(person: Person, *, theirs: bool) -> bool:
     """Whether a person may see what belongs to somebody: it is `theirs`, or they review. Who has said no name has an id
     that nobody can guess, and that is all they can have.
     """
-    return (
-        theirs
-        or person.name is None
-        or person.speaks_for_others
-        or bool(person.roles & {Role.REVIEWER, Role.OPERATOR, Role.ADMIN})
-    )
+    return theirs or person.name is None or sees_others(person)
+
+
+def sees_others(person: Person) -> bool:
+    """Whether a person may see what others asked. To all else nothing may tell the ids of what others asked: of those
+    who have said no name, an id is all that opens it.
+    """
+    return person.speaks_for_others or bool(person.roles & {Role.REVIEWER, Role.OPERATOR, Role.ADMIN})
 
 
 def _is_loopback(address: str | None) -> bool:

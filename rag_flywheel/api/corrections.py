@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel
 
-from rag_flywheel.access.who import asks_for, sees
+from rag_flywheel.access.who import asks_for, corrects_in, sees, sees_others
 from rag_flywheel.api.guard import GuardedRoute
 from rag_flywheel.api.models import (
     CorrectionBody,
@@ -99,7 +99,7 @@ def correction(correction_id: str, state: Shared, asking: Asking) -> CorrectionR
     with contextlib.suppress(NotFound):  # told in the same words as what is somebody else's
         progress = _progress(CorrectionId(correction_id), asking, state)
         if sees(asking, theirs=progress.reviewed.correction.user == author):
-            return correction_reply(progress)
+            return correction_reply(progress, known=asking.name is not None or sees_others(asking))
     raise no_correction(correction_id)
 
 
@@ -214,20 +214,21 @@ def _correction_of(body: FeedbackBody) -> CorrectionBody:
 def _corrected(
     body: CorrectionBody, user: str | None, asking: Person, state: State, feedback: Feedback | None
 ) -> Correction:
-    services = state.services
+    services, name = state.services, InteractionId(body.interaction_id)
+    groups = corrects_in(asking, services.ledger.interaction(name).groups)
     return correction_case.prepare(
         correction_case.Submission(
-            interaction_id=InteractionId(body.interaction_id),
+            interaction_id=name,
             answer=body.answer,
             evidence=tuple(span.evidence() for span in body.evidence),
             supersedes=tuple(span.evidence() for span in body.supersedes),
             user=user,
-            reader=state.reader(asking),
+            reader=state.chat.readers.reader(groups),
             feedback_id=None if feedback is None else feedback.feedback_id,
         ),
         ledger=services.ledger,
         redactor=services.redactor,
-        find=lambda text: state.find(text, asking.groups),
+        find=lambda text: state.find(text, groups),
         quoted=state.quoted,
         at=services.now(),
         new_id=services.new_id,

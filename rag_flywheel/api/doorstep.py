@@ -1,6 +1,7 @@
 """Whether a request is meant for this server at all, and what browsers may do with the replies."""
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from typing import cast
 
@@ -21,6 +22,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from rag_flywheel.api.entrance import is_open
 from rag_flywheel.api.failures import reply_to
 from rag_flywheel.errors import NotAllowed
+
+_PORT = re.compile(r":[0-9]{0,5}\Z", re.ASCII)
 
 
 class Doorstep:
@@ -71,8 +74,7 @@ def is_called(host: str, names: Sequence[str]) -> bool:
     """Whether a `Host` is one of the names (`*.` before one for any below it, `*` for all), this machine, or an
     address: nobody can let an address point elsewhere.
     """
-    name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
-    name = name.lower().rstrip(".")
+    name = _PORT.sub("", host).lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:

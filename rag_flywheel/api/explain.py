@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from rag_flywheel.access.who import asks_for
+from rag_flywheel.access.who import asks_for, sees_others
 from rag_flywheel.answering import explain as explain_case
 from rag_flywheel.api.guard import GuardedRoute
 from rag_flywheel.api.models import Body
@@ -106,4 +106,15 @@ def explain(
     """
     name = own(interaction_id, asking, asks_for(asking, None), state)
     explanation = explain_case.explain(name, chat=state.chat, limit=limit, reader=state.reader(asking))
-    return ExplanationReply.model_validate(explanation, from_attributes=True)
+    reply = ExplanationReply.model_validate(explanation, from_attributes=True)
+    return reply if sees_others(asking) else _for_askers(reply)
+
+
+def _for_askers(reply: ExplanationReply) -> ExplanationReply:
+    """Without what others asked, which is all that a confirmed question is: nobody has reviewed how they put it."""
+    passages = [passage.model_copy(update={"confirmed": None}) for passage in reply.passages]
+    questions = [
+        judged if judged.confirmed is None else judged.model_copy(update={"confirmed": None, "question": None})
+        for judged in reply.questions
+    ]
+    return reply.model_copy(update={"passages": passages, "questions": questions})

@@ -285,7 +285,7 @@ class CorrectionReply(Body):
     id: str
     status: CorrectionState
     stage: Stage
-    interaction_id: str
+    interaction_id: str | None  # this and the note are null for who has said no name: answers name corrections
     submitted: datetime
     reviewed: datetime | None
     note: str | None
@@ -295,16 +295,17 @@ class CorrectionReply(Body):
     probe: ProbeReply | None
 
 
-def correction_reply(progress: Progress) -> CorrectionReply:
+def correction_reply(progress: Progress, *, known: bool) -> CorrectionReply:
+    """`known`: whether it is told to its author for sure, or to who sees what others handed in."""
     correction, review = progress.reviewed.correction, progress.reviewed.review
     return CorrectionReply(
         id=correction.correction_id,
         status=progress.state,
         stage=correction.stage,
-        interaction_id=correction.interaction_id,
+        interaction_id=correction.interaction_id if known else None,
         submitted=correction.submitted,
         reviewed=None if review is None else review.reviewed,
-        note=None if review is None else review.note,
+        note=review.note if known and review is not None else None,
         version=progress.version,
         live_since=progress.live_since,
         superseded_by=progress.superseded_by,

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -24,6 +25,7 @@ from rag_flywheel.api.models import (
     version_reply,
 )
 from rag_flywheel.api.state import Asking, Shared
+from rag_flywheel.config import without_settings
 from rag_flywheel.domain import Counts, Guardrail, ItemKind, LearnedRanking, Manifest, Outcome, VersionId, VersionState
 from rag_flywheel.domain.supersession import replaced
 from rag_flywheel.errors import NotFound, status_of_exit
@@ -237,11 +239,13 @@ def report(
 
 
 @routes.post("/reindex", response_model=CycleReply)
-async def reindex(state: Shared, force: bool = False) -> CycleReply | JSONResponse:
+async def reindex(state: Shared, asking: Asking, force: bool = False) -> CycleReply | JSONResponse:
     """Run the cycle in a process of its own and reply with its result. A second run meanwhile is refused (409)."""
     command = [sys.executable, "-m", "rag_flywheel", "--config", str(state.config_file), "reindex", "--json"]
+    # Variables of the environment are the deployment's: a tenant's run would work on what is not the tenant's.
+    environ = {**os.environ} if asking.tenant is None else without_settings(os.environ)
     process = await asyncio.create_subprocess_exec(
-        *command, *(["--force"] if force else []), stdout=asyncio.subprocess.PIPE
+        *command, *(["--force"] if force else []), stdout=asyncio.subprocess.PIPE, env=environ
     )
     output, _ = await process.communicate()
     try:

@@ -8,6 +8,7 @@ from rag_flywheel.config.loading import (
     secrets,
     shown,
     unknown_variables,
+    without_settings,
 )
 from rag_flywheel.config.sections import (
     Access,
@@ -62,4 +63,5 @@ __all__ = [
     "secrets",
     "shown",
     "unknown_variables",
+    "without_settings",
 ]

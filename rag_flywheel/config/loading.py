@@ -93,12 +93,22 @@ def _refuse_secrets(settings: Mapping[str, Any], file: Path) -> None:
             )
 
 
+def without_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without the variables that `load` would put on top of a file; the secrets stay."""
+    return {name: value for name, value in environ.items() if _setting(name) is None}
+
+
+def _setting(name: str) -> list[str] | None:
+    """The place of the setting that a variable changes, None where it changes none."""
+    path = name.removeprefix(ENV_PREFIX).lower().split("__")
+    known = name.startswith(ENV_PREFIX) and path[0] in Config.model_fields and path[0] != "file"
+    return path if known else None
+
+
 def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[list[str], Any]]:
     for name in sorted(environ):
-        if not name.startswith(ENV_PREFIX):
-            continue
-        path = name.removeprefix(ENV_PREFIX).lower().split("__")
-        if path[0] not in Config.model_fields or path[0] == "file":
+        path = _setting(name)
+        if path is None:
             continue
         value: Any = environ[name]
         if value.lstrip().startswith(("[", "{")):

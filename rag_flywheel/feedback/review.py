@@ -159,7 +159,8 @@ def waits(correction: ReviewedCorrection) -> bool:
 
 
 def _wrote(reviewer: str, correction: ReviewedCorrection, ledger: ReviewLedger) -> bool:
-    return pseudonym(reviewer.strip(), ledger.salt()) == correction.correction.user
+    names = {reviewer, reviewer.strip()}  # corrections have the name as it came
+    return correction.correction.user in {pseudonym(name, ledger.salt()) for name in names}
 
 
 def _reviewed(

@@ -266,6 +266,19 @@ def test_where_anybody_may_ask_from_anywhere_nobody_takes_a_known_persons_name(t
     assert len(users) == 2
 
 
+def test_an_answer_that_names_a_correction_leads_nobody_without_a_name_to_what_was_asked(tmp_path: Path) -> None:
+    made = services(tmp_path, text="access: {anonymous_from: anywhere}")
+    publish(made, "v1")
+    http = TestClient(create_app(made), base_url="http://localhost", client=("10.0.0.7", 1))
+    ada = key(made, "ada", Role.REVIEWER, for_others=False)
+    body = {"interaction_id": asked(http, ada), "answer": "Run it."}
+    name = http.post("/corrections", json=body, headers=ada).json()["id"]
+    http.post(f"/review/{name}", json={"verdict": "reject", "note": "not ours"}, headers=ada)
+    told = http.get(f"/corrections/{name}").json()  # citations say `correction:ID`
+    assert (told["status"], told["interaction_id"], told["note"]) == ("rejected", None, None)
+    assert http.get(f"/corrections/{name}", headers=ada).json()["note"] == "not ours"
+
+
 # --- the doorstep ---------------------------------------------------------------------------------------------------
 
 
@@ -285,7 +298,16 @@ def test_the_server_answers_by_addresses_and_as_this_machine(made: Services, hos
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:8000", "evil.example#localhost", "", "[::1"],
+    [
+        "evil.example",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example:8000",
+        "evil.example#localhost",
+        "",
+        "[::1",
+        "localhost:80@evil.example",
+        "localhost:evil.example",
+    ],
 )
 def test_a_name_that_was_let_point_here_is_refused(made: Services, host: str) -> None:
     assert status(made, host) == 403

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from rag_flywheel.domain import Admission, LearnedRanking
+from rag_flywheel.domain import Admission, LearnedRanking, Role
 from rag_flywheel.search.fusion import DENSE, FEATURES, SPARSE
 from tests.fakes.doors import door
 from tests.fakes.services import publish, services
@@ -106,3 +106,19 @@ def test_a_limit_that_is_none_is_refused(http: TestClient, limit: str) -> None:
     reply = http.get("/interactions/none/explain", params={"limit": limit})
     assert reply.status_code == 422
     assert reply.json()["detail"].startswith("limit: ")
+
+
+def test_who_only_asks_is_not_told_how_others_put_what_they_asked(tmp_path: Path) -> None:
+    made = services(tmp_path)
+    publish(
+        made,
+        "v1",
+        confirmed={"past": (CONFIRMED, "backup")},
+        learned=LearnedRanking(admission=Admission(threshold=0.9, words=0.5)),
+    )
+    theirs = explained(door(made, "rita", Role.REVIEWER, for_others=False))
+    said = explained(door(made, "ada", Role.ASKER, for_others=False))
+    assert [judged["question"] for judged in theirs["questions"]] == [CONFIRMED]
+    assert [(judged["question"], judged["confirmed"]) for judged in said["questions"]] == [(None, None)]
+    assert CONFIRMED not in str(said)
+    assert "past" not in str(said)

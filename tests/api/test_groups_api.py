@@ -173,6 +173,16 @@ def test_an_application_says_for_each_person_which_groups_they_are_in(house: Hou
         assert ("2mango" in reply.text, leaked(reply.text, "team2")) == (True, set())
 
 
+def test_an_application_corrects_as_whom_it_asked_for_and_not_as_all_of_them(house: House) -> None:
+    app = key(house.made, "app", Role.ASKER, groups=("team1", "team2"))
+    asked = house.post("/chat", {"question": ASKED, "groups": ["team1"]}, app)["interaction_id"]
+    body = {"interaction_id": asked, "answer": "No."}
+    span = {"document_id": "docs/team2/code.md", "start": 0, "end": 10}
+    assert house.http.post("/corrections", json=body | {"evidence": [span]}, headers=app).status_code == 422
+    mine = span | {"document_id": "docs/team1/code.md"}
+    assert house.http.post("/corrections", json=body | {"evidence": [mine]}, headers=app).status_code == 202
+
+
 @pytest.mark.parametrize("groups", [["!nobody"], ["*"], [""], [" a"], "a,b", [1], {"a": 1}, ["a" * 201], ["x"] * 101])
 def test_groups_that_cannot_be_are_refused(house: House, groups: object) -> None:
     admin = house.key("others", Role.ADMIN)

@@ -314,6 +314,20 @@ def test_a_session_that_is_used_all_the_time_ends_all_the_same(made: Services, e
     assert statuses == [200] * 11 + [401] * 2
 
 
+@pytest.mark.parametrize("issuer", ["", "https://id.example.org/other"])
+def test_a_session_ends_where_the_settings_name_its_provider_no_more(
+    made: Services, elsewhere: httpx.Client, provider: Provider, issuer: str
+) -> None:
+    http = browser(made)
+    signed_in(http, elsewhere)
+    held = {"Cookie": f"rag-session={http.cookies['rag-session']}"}
+    access = made.config.access
+    oidc = access.oidc.model_copy(update={"issuer": issuer})
+    config = made.config.model_copy(update={"access": access.model_copy(update={"oidc": oidc})})
+    assert browser(made).get("/me", headers=held).status_code == 200
+    assert browser(replace(made, config=config)).get("/me", headers=held).status_code == 401
+
+
 @pytest.mark.parametrize("held", ["", "x", "A" * 43, "A" * 5000, "'; DROP TABLE sessions; --", "é"])
 def test_what_no_sign_in_left_in_the_browser_opens_nothing(made: Services, held: str) -> None:
     headers = [(b"cookie", b"rag-session=" + held.encode())]

@@ -115,6 +115,15 @@ def test_an_admin_of_a_tenant_makes_keys_of_the_tenant_alone(http: TestClient, r
     assert made["id"] not in http.get("/keys", headers=globex).text
 
 
+def test_an_admin_of_a_tenant_does_not_learn_which_others_there_are(http: TestClient, root: Services) -> None:
+    body = {"name": "bob", "roles": ["asker"]}
+    there, none = (
+        http.post("/keys", json=body | {"tenant": name}, headers=key_of(http, root, "acme"))
+        for name in ("globex", "none")
+    )
+    assert (there.status_code, there.text) == (none.status_code, none.text) == (403, none.text)
+
+
 def test_a_key_of_a_tenant_that_is_not_served_opens_nothing(root: Services) -> None:
     http = TestClient(create_app(root), base_url="http://localhost")
     reply = http.get("/versions", headers=key_of(http, root, "acme"))
@@ -133,6 +142,21 @@ def test_tenants_are_opened_with_their_own_settings_whatever_the_environment_say
     with tenants(settings, secrets({})) as opened:
         assert opened["acme"].config.data == tmp_path / "acme"
         assert (tmp_path / "acme" / "ledger.db").exists()
+
+
+def test_a_tenants_reindex_works_on_the_tenants_own_data_whatever_the_environment_says(
+    http: TestClient, root: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "python"
+    said = '{"error": "%s", "detail": "%s"}'
+    python.write_text(f'#!/bin/sh\nprintf \'{said}\' "$RAG_FLYWHEEL_DATA_DIR" "$RAG_FLYWHEEL_LLM_API_KEY"\nexit 2\n')
+    python.chmod(0o700)
+    monkeypatch.setattr("sys.executable", str(python))
+    monkeypatch.setenv("RAG_FLYWHEEL_DATA_DIR", "/data")
+    monkeypatch.setenv("RAG_FLYWHEEL_LLM_API_KEY", "secret")
+    reply = http.post("/reindex", headers=key_of(http, root, "acme"))
+    assert reply.json() == {"error": "", "detail": "secret"}
+    assert http.post("/reindex", headers=key(root, "rita")).json()["error"] == "/data"
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,22 @@ def test_there_is_no_key_of_an_unknown_id(ledger: MemoryLedger) -> None:
         revoke("0" * 12, by=ROOT, ledger=ledger, now=NOON)
 
 
-@pytest.mark.parametrize("name", ["", " ada", "a\nb", "a" * 81, "anonymous", "Anonymous:ada", "rag-flywheel"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        " ada",
+        "ada ",
+        "ada\n",
+        "ada\xa0",
+        "ada\u200b",
+        "a\nb",
+        "a" * 81,
+        "anonymous",
+        "Anonymous:ada",
+        "rag-flywheel",
+    ],
+)
 def test_a_name_that_nobody_can_have_is_refused(name: str) -> None:
     with pytest.raises(InvalidInput):
         Wanted(name=name, roles=frozenset({Role.ASKER}))

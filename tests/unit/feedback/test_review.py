@@ -19,7 +19,7 @@ from rag_flywheel.domain import (
     VersionId,
     VersionState,
 )
-from rag_flywheel.errors import Conflict, InvalidInput, NotFound
+from rag_flywheel.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from rag_flywheel.feedback.review import (
     CONFLICTS_AT_MOST,
     NO_REVIEW,
@@ -502,6 +502,12 @@ def test_one_rejected_after_it_went_live_is_rejected(ledger: MemoryLedger) -> No
     went_live(ledger, V1, 3, "c1")
     ledger.add_review(review("c1", Verdict.REJECT, reviewed=NOON + timedelta(hours=4), name="second"))
     assert progress(CorrectionId("c1"), ledger=ledger, live=V1).state is CorrectionState.REJECTED
+
+
+def test_a_blank_after_a_name_does_not_make_an_author_somebody_else(ledger: MemoryLedger) -> None:
+    hand_in(ledger, user="grace ")
+    with pytest.raises(NotAllowed, match="nobody accepts their own"):
+        rule(ledger, reviewer="grace ")
 
 
 def test_an_unknown_correction_is_not_found(ledger: MemoryLedger) -> None:
