@@ -29,7 +29,7 @@ from rag_flywheel.answering import answerable
 from rag_flywheel.answering.extractive import Extractive
 from rag_flywheel.answering.follow_ups import rewriter
 from rag_flywheel.answering.support import checking, nearness
-from rag_flywheel.config import Config, Embedder, Secrets, load
+from rag_flywheel.config import Config, Embedder, Secrets, of_tenant
 from rag_flywheel.config import Generator as GeneratorSection
 from rag_flywheel.config.source import with_variables
 from rag_flywheel.errors import ConfigError
@@ -103,7 +103,7 @@ def tenants(config: Config, secrets: Secrets) -> Iterator[Mapping[str, Services]
     A tenant has settings of its own, and everything else: documents, index, alias, ledger, caches. Variables of the
     environment are the deployment's and change none of them. Raises ConfigError where two would share anything.
     """
-    settings = {name: load(config.resolve(path), {}) for name, path in config.tenants.items()}
+    settings = {name: of_tenant(config, name) for name in config.tenants}
     _refuse_shared({"the deployment itself": config, **settings})
     with contextlib.ExitStack() as opened:
         yield {name: opened.enter_context(services(each, secrets)) for name, each in settings.items()}

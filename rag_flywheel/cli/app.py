@@ -63,8 +63,9 @@ def root(
     ),
     url: Url = "",
     json: Json = False,
+    tenant: Annotated[str, typer.Option("--tenant", help="Whose local files, where there are tenants.")] = "",
 ) -> None:
-    context.obj = Invocation(config=config, url=url, json=json)
+    context.obj = Invocation(config=config, url=url, json=json, tenant=tenant)
 
 
 def main() -> None:

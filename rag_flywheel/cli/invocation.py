@@ -8,7 +8,7 @@ import getpass
 import json as json_format
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
@@ -20,6 +20,7 @@ from rag_flywheel.errors import Damaged, InvalidInput
 if TYPE_CHECKING:
     import httpx
 
+    from rag_flywheel.config import Config
     from rag_flywheel.services import Services
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
@@ -35,17 +36,28 @@ API_KEY = "RAG_FLYWHEEL_API_KEY"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
-    """How the program was called, whatever the command: the settings' file, the server's URL or "", and the form."""
+    """How the program was called, whatever the command: the settings' file, the server's URL or "", the form, and a
+    tenant's name or "".
+    """
 
     config: Path
     url: str
     json: bool
+    tenant: str = ""
 
 
 def invoked(context: typer.Context, json: bool = False, url: str = "") -> Invocation:
     """What stood before the command, and what stands after it on top."""
     before: Invocation = context.obj
-    return Invocation(config=before.config, url=url or before.url, json=json or before.json)
+    return replace(before, url=url or before.url, json=json or before.json)
+
+
+def settings_of(invocation: Invocation) -> "Config":
+    """The settings, of the tenant where one is named. Raises ConfigError."""
+    from rag_flywheel import config
+
+    settings = config.load(invocation.config)
+    return config.of_tenant(settings, invocation.tenant) if invocation.tenant else settings
 
 
 @contextlib.contextmanager
@@ -55,7 +67,7 @@ def local_services(invocation: Invocation) -> Iterator["Services"]:
     from rag_flywheel.config.hiding import hide, known_secrets
     from rag_flywheel.wiring import services
 
-    settings = config.load(invocation.config)
+    settings = settings_of(invocation)
     hide(known_secrets(settings))
     with services(settings, config.secrets()) as opened:
         yield opened

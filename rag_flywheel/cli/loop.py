@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from rag_flywheel.cli import terminal
-from rag_flywheel.cli.invocation import Json, Url, invoked, local_services, send, show
+from rag_flywheel.cli.invocation import Json, Url, invoked, local_services, send, settings_of, show
 from rag_flywheel.errors import DONE, REFUSED, UNDECIDED
 
 commands = typer.Typer()
@@ -25,7 +25,7 @@ def serve(
     from rag_flywheel import config
     from rag_flywheel.api.server import run
 
-    settings = config.load(invoked(context).config)
+    settings = settings_of(invoked(context))
     api = settings.api
     run(
         settings,

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from rag_flywheel.cli import terminal
-from rag_flywheel.cli.invocation import Json, invoked, show
+from rag_flywheel.cli.invocation import Json, invoked, settings_of, show
 from rag_flywheel.errors import InvalidInput
 
 commands = typer.Typer()
@@ -62,7 +62,7 @@ def replay(
     from rag_flywheel.replay.simulation import METHODS
 
     invocation = invoked(context, json)
-    config = settings.load(invocation.config)
+    config = settings_of(invocation)
     if html is not None and not html.parent.is_dir():  # better said now than when all is played
         raise InvalidInput(f"--html: there is no folder {html.parent}; make it first, or name another file")
     options = Options(
@@ -99,10 +99,9 @@ def demo(
     serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Leave the server up at the end.")] = True,
 ) -> None:
     """Turn the whole loop once on the project's handbook, before your eyes."""
-    from rag_flywheel import config as settings
     from rag_flywheel.cli.demo import run
 
-    run(settings.load(invoked(context).config), serve=serve, out=terminal.console())
+    run(settings_of(invoked(context)), serve=serve, out=terminal.console())
 
 
 def _replay_table(result: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import typer
 
 from rag_flywheel.cli import terminal
-from rag_flywheel.cli.invocation import Json, Url, invoked, send, show
+from rag_flywheel.cli.invocation import Json, Url, invoked, send, settings_of, show
 from rag_flywheel.errors import DONE, ConfigError
 
 group = typer.Typer(help="Check and show the settings.", no_args_is_help=True)
@@ -22,7 +22,7 @@ def config_check(context: typer.Context, json: Json = False) -> None:
     from rag_flywheel.cycle.source_check import look_at
 
     invocation = invoked(context, json)
-    config = settings.load(invocation.config)
+    config = settings_of(invocation)
     looks = [look_at(source, config) for source in config.sources]
     sound = all(look.problem is None for look in looks)
     result = {
@@ -56,5 +56,5 @@ def config_show(context: typer.Context, json: Json = False, url: Url = "") -> No
     else:
         from rag_flywheel import config as settings
 
-        in_force = settings.shown(settings.load(invocation.config))
+        in_force = settings.shown(settings_of(invocation))
     show(invocation, in_force, terminal.document)

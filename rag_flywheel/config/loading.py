@@ -53,6 +53,17 @@ def load(file: Path, environ: Mapping[str, str] = os.environ) -> Config:
     return _validated(json.dumps({**settings, **place}, default=str), file=file, where=where, strict=False)
 
 
+def of_tenant(config: Config, name: str) -> Config:
+    """The settings of a tenant. Variables of the environment are the deployment's and change none of them.
+
+    Raises ConfigError where there is no such tenant, or its file has mistakes.
+    """
+    if name not in config.tenants:
+        known = ", ".join(config.tenants) or "none"
+        raise ConfigError(f"{config.file}: there is no tenant of that name; there are {known}")
+    return load(config.resolve(config.tenants[name]), {})
+
+
 def _validated(settings: str, *, file: Path, where: str, strict: bool) -> Config:
     try:
         return Config.model_validate_json(settings, strict=strict)

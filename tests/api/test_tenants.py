@@ -1,11 +1,13 @@
 """Tenants meet nothing of one another."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
 from rag_flywheel.api.app import create_app
+from rag_flywheel.cli.invocation import Invocation, settings_of
 from rag_flywheel.config import load, secrets
 from rag_flywheel.domain import Role
 from rag_flywheel.errors import ConfigError
@@ -182,3 +184,14 @@ def test_a_tenant_without_a_file_of_settings_is_a_mistake(tmp_path: Path) -> Non
         tenants(load(config(tmp_path, main="tenants: {acme: acme.yaml}"), {}), secrets({})),
     ):
         pass
+
+
+def test_a_command_works_on_the_tenant_that_it_names_and_no_variable_changes_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = config(tmp_path, main="tenants: {acme: acme.yaml}", acme="data_dir: acme")
+    monkeypatch.setenv("RAG_FLYWHEEL_DATA_DIR", str(tmp_path / "elsewhere"))
+    called = Invocation(config=file, url="", json=False, tenant="acme")
+    assert settings_of(called).data == tmp_path / "acme"
+    with pytest.raises(ConfigError, match="there are acme"):
+        settings_of(replace(called, tenant="globex"))

@@ -48,7 +48,7 @@ ROWS = 500  # read at a time
 class SqlErasure(InDatabase, Erasure):
     def erase(self, scope: Scope) -> dict[str, int]:
         """Feedback and corrections that others gave on the person's interactions go with those. Counts exposures too,
-        remembered replies (those that name an erased row, or were given to the person), and, of a whole person, sessions.
+        remembered replies (those that name an erased row, or were given to the person), and a whole person's sessions.
         """
         asked, given, corrected = tables.interactions.c, tables.feedback.c, tables.corrections.c
         exposed, replies = tables.exposures.c, tables.replies.c
