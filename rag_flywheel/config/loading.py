@@ -16,7 +16,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from rag_flywheel.config.sections import Config, Secrets
-from rag_flywheel.config.source import SECRET, Source
+from rag_flywheel.config.source import SECRET, VARIABLE, Source
 from rag_flywheel.config.urls import HIDDEN, masked_url, password_in
 from rag_flywheel.errors import ConfigError
 
@@ -176,12 +176,17 @@ def _unsecret(value: Any) -> Any:
         return value.model_copy(update={name: _unsecret(getattr(value, name)) for name in type(value).model_fields})
     if isinstance(value, dict):
         return {
-            key: HIDDEN if isinstance(below, str) and SECRET.search(key) else _unsecret(below)
+            key: HIDDEN if isinstance(below, str) and _is_secret(key, below) else _unsecret(below)
             for key, below in value.items()
         }
     if isinstance(value, list | tuple):
         return type(value)(_unsecret(below) for below in value)
     return masked_url(value) if isinstance(value, str) else value
+
+
+def _is_secret(key: str, value: str) -> bool:
+    """A `${NAME}` says where a secret is, and is none."""
+    return SECRET.search(key) is not None and VARIABLE.fullmatch(value) is None
 
 
 _PLAIN = {

@@ -66,9 +66,10 @@ def test_passages_come_with_scores_features_and_use(http: TestClient) -> None:
     assert (correction["correction_id"], correction["features"], correction["cited"]) == ("near", [], True)
     assert (source["correction_id"], source["document_id"], source["shown"]) == (None, "rollback", True)
     assert (correction["confirmed"], source["confirmed"]) == (None, None)
-    assert set(source["scores"]) == {"dense", "sparse", "sentence", "question", "words", "answer", "known", "rerank"}
+    channels = {"dense", "sparse", "sentence", "tokens", "question", "words", "answer", "known", "rerank"}
+    assert set(source["scores"]) == channels
     assert [feature["name"] for feature in source["features"]] == list(FEATURES)
-    assert [feature["weight"] for feature in source["features"]] == [0.0, 2.0, 1.0, 0.0, 0.0, 0.0]
+    assert [feature["weight"] for feature in source["features"]] == [0.0, 2.0, 1.0, 0.0, 0.0, 0.0, 0.0]
 
 
 def test_known_questions_come_with_the_reason_why_they_were_admitted_or_kept_out(http: TestClient) -> None:
