@@ -29,11 +29,6 @@ class Scope:
         if self.since is not None and self.until is not None and self.until < self.since:
             raise ValueError("a span of time ends after it begins")
 
-    @property
-    def whole(self) -> bool:
-        """Whether nothing of the person stays, so that what signs them in goes too."""
-        return self.session is None and self.since is None
-
     def holds(self, at: datetime) -> bool:
         """Whether a moment is in it."""
         return (self.since is None or at >= self.since) and (self.until is None or at <= self.until)

@@ -28,7 +28,7 @@ from tests.contract.rows import (
     an_interaction,
 )
 from tests.contract.running import failing
-from tests.fakes.samples import exposure
+from tests.fakes.samples import exposure, span
 
 
 def test_erasing_a_person_removes_all_of_theirs_and_what_others_said_on_it_and_counts_it(ledger: Ledger) -> None:
@@ -136,6 +136,8 @@ def test_what_stays_names_and_quotes_an_erased_record_no_more(ledger: Ledger) ->
     asked_the_same = replace(an_interaction("carols", user="carol"), question="like this?")
     for asked in (quoting, asked_the_same):
         ledger.add_interaction(asked)
+    on_it = replace(a_correction("k2", of="carols", user="carol"), evidence=(), supersedes=(span("correction:k1"),))
+    ledger.add_correction(on_it)
     ledger.add_feedback(a_feedback("on-k1", of="bobs", user="bob", value="k1"))
     ledger.add_feedback(a_feedback("on-bobs", of="bobs", user="bob"))
     ledger.add_golden_case(replace(a_golden_case(), answer="like this"))
@@ -156,6 +158,7 @@ def test_what_stays_names_and_quotes_an_erased_record_no_more(ledger: Ledger) ->
     assert (bobs.answer, bobs.citations[0].text, bobs.citations[0].document_id) == (ERASED, ERASED, ERASED)
     assert bobs.question == quoting.question
     assert ledger.interaction(InteractionId("carols")) == asked_the_same
+    assert [entry.correction for entry in ledger.corrections()] == [replace(on_it, supersedes=(span(ERASED),))]
     assert [feedback.feedback_id for feedback in ledger.feedback()] == ["on-bobs"]
     assert [case.case_id for case in ledger.golden_cases()] == ["golden:q2"]
     assert [notice.notice_id for notice, _ in ledger.undelivered("crm", attempts=3)] == ["n2"]

@@ -73,10 +73,10 @@ class _Tables:
     replies: dict[str, tuple[str, Json]] = field(default_factory=dict)
     keys: dict[str, AccessKey] = field(default_factory=dict)
     uses: dict[str, datetime] = field(default_factory=dict)
+    erasures: dict[str, ErasureEntry] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
     seen: dict[tuple[str, int], datetime] = field(default_factory=dict)
     ended: dict[str, datetime] = field(default_factory=dict)
-    erasures: dict[str, ErasureEntry] = field(default_factory=dict)
 
     def snapshot(self) -> "_Tables":
         return _Tables(*(copy.copy(getattr(self, name)) for name in self.__slots__))
@@ -435,9 +435,8 @@ class MemoryLedger:
                 or any(name in json.dumps(reply) for name in named)
             }
             met, suspected = len(rows.exposures), len(rows.asides)
-            signed_in = {
-                key for key, session in rows.sessions.items() if scope.whole and session.pseudonym == scope.user
-            }
+            whole = scope.session is None and scope.since is None
+            signed_in = {key for key, session in rows.sessions.items() if session.pseudonym == scope.user and whole}
             rows.asides = [
                 aside
                 for aside in rows.asides
@@ -479,7 +478,10 @@ class MemoryLedger:
             **({"versions": (theirs, nothing)} if manifests else {}),
         }
         with self.transaction():
-            return {name: self._scrub(name, telling, theirs, keep) for name, (telling, keep) in policy.items()}
+            return {
+                name: self._scrub(name, telling, named if name == "corrections" else theirs, keep)
+                for name, (telling, keep) in policy.items()
+            }
 
     def _scrub(self, name: str, telling: Theirs, theirs: Theirs, keep: frozenset[str] | None) -> int:
         rows = getattr(self._rows, name)

@@ -35,6 +35,7 @@ ADDED = {
     *(
         "quote",
         "sentence",
+        "tokens",
         "answer",
         "offered",
         "suggestions",

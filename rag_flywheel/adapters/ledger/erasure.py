@@ -21,6 +21,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    true,
     type_coerce,
     union,
     union_all,
@@ -37,8 +38,6 @@ from rag_flywheel.ports.ledger import Erasure
 NAMING = (tables.replies, tables.notices, tables.retirements, tables.asides, tables.feedback)
 """Rows that are nothing without the record that they name."""
 JUDGED = tables.golden_cases
-QUOTING = (tables.interactions, tables.corrections)
-"""Rows of others: an answer that quotes an erased correction, a correction that points at one."""
 TYPED = frozenset({"question", "query"})  # by others, who may have asked the same
 HISTORY = (tables.decisions, tables.audit)
 OWN = ("settings", "erasures")
@@ -48,7 +47,7 @@ ROWS = 500  # read at a time
 class SqlErasure(InDatabase, Erasure):
     def erase(self, scope: Scope) -> dict[str, int]:
         """Feedback and corrections that others gave on the person's interactions go with those. Counts exposures too,
-        remembered replies (those that name an erased row, or were given to the person), and a whole person's sessions.
+        remembered replies (those that name an erased row, or were given to the person), and sessions of browsers.
         """
         asked, given, corrected = tables.interactions.c, tables.feedback.c, tables.corrections.c
         exposed, replies = tables.exposures.c, tables.replies.c
@@ -67,9 +66,9 @@ class SqlErasure(InDatabase, Erasure):
         )
         named = exists().where(cast(replies.reply, Text).contains('"' + names + '"'))
         to_them = and_(replies.key.contains(f":{scope.user}:"), _by(literal(scope.user), replies.at, scope))
-        signed_in = select(tables.sessions.c.digest).where(tables.sessions.c.pseudonym == scope.user)
-        if not scope.whole:
-            signed_in = signed_in.where(false())
+        whole = scope.session is None and scope.since is None
+        mine = and_(tables.sessions.c.pseudonym == scope.user, true() if whole else false())
+        signed_in = select(tables.sessions.c.digest).where(mine)
         used, ended = tables.session_uses, tables.session_ends
         # A row goes before the one it refers to, and a row that finds others after them.
         steps = {
@@ -82,7 +81,7 @@ class SqlErasure(InDatabase, Erasure):
             "interactions": delete(tables.interactions).where(asked.interaction_id.in_(theirs)),
             "session_uses": delete(used).where(used.c.digest.in_(signed_in)),
             "session_ends": delete(ended).where(ended.c.digest.in_(signed_in)),
-            "sessions": delete(tables.sessions).where(tables.sessions.c.digest.in_(signed_in)),
+            "sessions": delete(tables.sessions).where(mine),
         }
         with self._database.write() as connection:
             # On PostgreSQL others write meanwhile: who refers to these rows from now on waits, and finds them gone.
@@ -99,14 +98,15 @@ class SqlErasure(InDatabase, Erasure):
 
     def scrub(self, theirs: Theirs, *, manifests: bool) -> dict[str, int]:
         named = Theirs(names=theirs.names, wrote=lambda text: False)
-        rewritten = [(table, named, TYPED) for table in QUOTING]
-        rewritten += [(table, theirs, frozenset()) for table in (*HISTORY, *((tables.versions,) if manifests else ()))]
+        history = (*HISTORY, *((tables.versions,) if manifests else ()))
+        rewritten = [(tables.interactions, named, theirs), (tables.corrections, named, named)]
+        rewritten += [(table, theirs, theirs) for table in history]
         counts = {
             table.name: self._delete(table, telling)
             for table, telling in [*((table, named) for table in NAMING), (JUDGED, theirs)]
         }
-        for table, telling, keep in rewritten:
-            counts[table.name] = self._rewrite(table, telling, theirs, keep)
+        for table, telling, out in rewritten:
+            counts[table.name] = self._rewrite(table, telling, out, TYPED if telling is named else frozenset())
         return counts
 
     def _delete(self, table: Table, telling: Theirs) -> int:
