@@ -29,6 +29,8 @@ _FORGET = text("DELETE FROM rates WHERE minute < :minute - 1")
 class MemoryRates:
     """`Rates` of one process."""
 
+    in_memory = True
+
     def __init__(self) -> None:
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
 
@@ -44,6 +46,8 @@ class MemoryRates:
 
 class PostgresRates:
     """`Rates` of all processes with this database. The table is no part of the ledger: it may be lost at any time."""
+
+    in_memory = False
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

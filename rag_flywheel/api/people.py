@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AwareDatetime, JsonValue
+from pydantic import AwareDatetime, JsonValue, RootModel
 
 from rag_flywheel.api.guard import GuardedRoute
 from rag_flywheel.api.models import Body, Instant
@@ -27,6 +27,10 @@ OWN = "the person's own key"
 THEMSELF = "the person themself"
 
 
+class PersonData(RootModel[dict[str, JsonValue]]):
+    """All that is kept of a person, by what it is."""
+
+
 class ErasureReply(Body):
     """How far an erasure is."""
 
@@ -39,11 +43,11 @@ class ErasureReply(Body):
 
 
 @routes.get("/{user}/data")
-def data(user: User, state: Shared, asking: Asking) -> dict[str, JsonValue]:
+def data(user: User, state: Shared, asking: Asking) -> PersonData:
     """All that is kept of a person: questions and answers, signals, corrections with their reviews, consent."""
     _checked(user, asking)
     found: Mapping[str, JsonValue] = export(_scope(user, state.services.ledger), state.services.ledger)
-    return {**found, "user": user}
+    return PersonData({**found, "user": user})
 
 
 @routes.delete("/{user}/data")

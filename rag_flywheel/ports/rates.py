@@ -6,6 +6,8 @@ from typing import Protocol
 class Rates(Protocol):
     """Counts who comes, by a key such as `user:ada`, in all processes that share it. Safe under threads."""
 
+    in_memory: bool  # whether it counts at once, and never waits for a database
+
     def wait(self, key: str, *, per_minute: int) -> int:
         """Count once more. Seconds until that is allowed again, and 0 where it is allowed now.
 

@@ -166,12 +166,12 @@ def test_a_question_is_added_with_documents_and_spans(run: Run, made: Services) 
 
 def test_a_document_whose_name_has_colons_is_no_span(run: Run, made: Services, tmp_path: Path) -> None:
     text = "The document of a name with colons holds words enough to be kept."
-    (tmp_path / "docs" / "more.jsonl").write_text(json.dumps({"_id": "correction:7", "title": "", "text": text}))
-    assert run("golden", "add", "What of it?", "--evidence", "correction:7", "--json")[0] == 0
-    assert run("golden", "add", "What of that?", "--evidence", "correction:7:0:9", "--json")[0] == 0
+    (tmp_path / "docs" / "more.jsonl").write_text(json.dumps({"_id": "note:7", "title": "", "text": text}))
+    assert run("golden", "add", "What of it?", "--evidence", "note:7", "--json")[0] == 0
+    assert run("golden", "add", "What of that?", "--evidence", "note:7:0:9", "--json")[0] == 0
     whole, part = made.ledger.golden_cases()
-    assert (whole.documents, part.documents) == (("correction:7",), ())
-    assert (part.evidence[0].document_id, part.evidence[0].end) == ("correction:7", 9)
+    assert (whole.documents, part.documents) == (("note:7",), ())
+    assert (part.evidence[0].document_id, part.evidence[0].end) == ("note:7", 9)
 
 
 def test_a_question_that_nothing_answers_is_added_as_such(run: Run, made: Services) -> None:
