@@ -68,7 +68,7 @@ def feedback(body: FeedbackBody, state: Shared, asking: Asking, key: Key = None)
 
         return record
 
-    request = Once(key=key, scope=_scope("feedback", user, state), digest=_digest(body))
+    request = Once(key=key, route="feedback", user=_pseudonym(user, state), digest=_digest(body))
     return once(request, prepare, kind=FeedbackReply, state=state)
 
 
@@ -88,7 +88,7 @@ def correct(body: CorrectionBody, state: Shared, asking: Asking, key: Key = None
 
         return record
 
-    request = Once(key=key, scope=_scope("corrections", user, state), digest=_digest(body))
+    request = Once(key=key, route="corrections", user=_pseudonym(user, state), digest=_digest(body))
     return once(request, prepare, kind=CorrectionReceipt, state=state)
 
 
@@ -249,9 +249,8 @@ def _item(progress: review_case.Progress, look: review_case.Look, state: State) 
     return review_item(progress, asked, followed, look(progress.reviewed, progress.reviewed.answer))
 
 
-def _scope(route: str, user: str | None, state: State) -> str:
-    """Nobody is told what another person's key was answered with."""
-    return f"{route}:{pseudonym(user, state.services.ledger.salt()) or ''}"
+def _pseudonym(user: str | None, state: State) -> str | None:
+    return pseudonym(user, state.services.ledger.salt())
 
 
 def _digest(body: BaseModel) -> str:

@@ -42,7 +42,7 @@ class ErasureReply(Body):
     versions: list[VersionId]  # that hold something of theirs: barred, and deleted after the next good one
 
 
-@routes.get("/{user}/data")
+@routes.get("/{user:path}/data")
 def data(user: User, state: Shared, asking: Asking) -> PersonData:
     """All that is kept of a person: questions and answers, signals, corrections with their reviews, consent."""
     _checked(user, asking)
@@ -50,7 +50,7 @@ def data(user: User, state: Shared, asking: Asking) -> PersonData:
     return PersonData({**found, "user": user})
 
 
-@routes.delete("/{user}/data")
+@routes.delete("/{user:path}/data")
 def forget(
     user: User,
     state: Shared,

@@ -131,12 +131,18 @@ class Once:
     """A request that is to be done once, however often it comes: by its idempotency key, where it has one."""
 
     key: str | None
-    scope: str  # keys of one scope have nothing to do with those of another
+    route: str
+    user: str | None  # pseudonym: nobody is told what another person's key was answered with
     digest: str  # of the request's body
 
     @property
     def name(self) -> str:
-        return f"{self.scope}:{self.key}"
+        return f"{self.route}:{self.user or ''}:{self.key}"
+
+    @property
+    def old_name(self) -> str:
+        """As older releases named it, whoever sent it."""
+        return f"{self.route}:{self.key}"
 
 
 def once(
@@ -174,7 +180,8 @@ def once(
 def _remembered(request: Once, kind: type[Reply], ledger: Replies) -> Reply | None:
     known = ledger.remembered(request.name)
     if known is None:
-        return None
+        old = ledger.remembered(request.old_name)  # of whom is not known, but that they said the very same
+        return None if old is None or old[0] != request.digest else kind.model_validate(old[1])
     digest, reply = known
     if digest != request.digest:
         raise KeyReused("this Idempotency-Key came before with another request; use a new key for a new request")

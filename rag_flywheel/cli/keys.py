@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from rag_flywheel.cli import terminal
-from rag_flywheel.cli.invocation import Json, Url, invoked, segment, send, show
+from rag_flywheel.cli.invocation import Invocation, Json, Url, invoked, segment, send, show
+from rag_flywheel.errors import InvalidInput
 
 group = typer.Typer(help="API keys: who may do what.", no_args_is_help=True)
 Id = Annotated[str, typer.Argument(help="The key's id, which `keys list` prints.")]
@@ -29,7 +30,7 @@ def keys_create(
     url: Url = "",
 ) -> None:
     """Make a key. It is printed here, once: nobody can look it up later."""
-    invocation = invoked(context, json, url)
+    invocation = _of_the_deployment(context, json, url)
     body = {"name": name, "roles": role, "for_others": for_others, "groups": group, "days": days, "tenant": tenant}
     show(invocation, send(invocation, "POST", "/keys", body=body), _new)
 
@@ -37,7 +38,7 @@ def keys_create(
 @group.command("list", epilog="Example: rag-flywheel keys list")
 def keys_list(context: typer.Context, json: Json = False, url: Url = "") -> None:
     """All keys: whose they are, what they open, until when, and when they were used last."""
-    invocation = invoked(context, json, url)
+    invocation = _of_the_deployment(context, json, url)
     show(invocation, send(invocation, "GET", "/keys"), _table)
 
 
@@ -50,7 +51,7 @@ def keys_rotate(
     url: Url = "",
 ) -> None:
     """Make a new key like this one, which goes on opening for a while."""
-    invocation = invoked(context, json, url)
+    invocation = _of_the_deployment(context, json, url)
     body = {"overlap_hours": overlap_hours}
     show(invocation, send(invocation, "POST", f"/keys/{segment(id)}/rotate", body=body), _new)
 
@@ -58,8 +59,16 @@ def keys_rotate(
 @group.command("revoke", epilog="Example: rag-flywheel keys revoke 3f2a9c01b7d4")
 def keys_revoke(context: typer.Context, id: Id, json: Json = False, url: Url = "") -> None:
     """Let a key open nothing any more."""
-    invocation = invoked(context, json, url)
+    invocation = _of_the_deployment(context, json, url)
     show(invocation, send(invocation, "POST", f"/keys/{segment(id)}/revoke"), terminal.fields)
+
+
+def _of_the_deployment(context: typer.Context, json: bool, url: str) -> Invocation:
+    """Keys of all tenants are the deployment's. Raises InvalidInput where a tenant is named before the command."""
+    invocation = invoked(context, json, url)
+    if invocation.tenant:
+        raise InvalidInput("keys are kept by the deployment: say `keys create NAME --tenant TENANT`, without it before")
+    return invocation
 
 
 def _new(key: Mapping[str, Any]) -> None:

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
 from rag_flywheel.cli import terminal
-from rag_flywheel.cli.invocation import Json, Url, invoked, local_services, segment, send, show
+from rag_flywheel.cli.invocation import Json, Url, invoked, local_services, send, show
 from rag_flywheel.errors import InvalidInput
 
 commands = typer.Typer()
@@ -30,14 +31,14 @@ def forget(
     """Erase a person's data: at once what no version holds, the rest when the next reindex has made a good one."""
     invocation = invoked(context, json, url)
     params = {"dry_run": dry_run, "session_id": conversation, "since": since, "until": until}
-    show(invocation, send(invocation, "DELETE", f"/users/{segment(user)}/data", params=params), _progress)
+    show(invocation, send(invocation, "DELETE", f"/users/{quote(user, safe='')}/data", params=params), _progress)
 
 
 @group.command("export", epilog="Example: rag-flywheel people export ada")
 def people_export(context: typer.Context, user: User, json: Json = False, url: Url = "") -> None:
     """All that is kept of a person, as JSON: what they asked, said and corrected, and what they agreed to."""
     invocation = invoked(context, json, url)
-    show(invocation, send(invocation, "GET", f"/users/{segment(user)}/data"), terminal.document)
+    show(invocation, send(invocation, "GET", f"/users/{quote(user, safe='')}/data"), terminal.document)
 
 
 @receipt_group.command("list", epilog="Example: rag-flywheel receipt list")

@@ -1,6 +1,7 @@
 """A person's data over HTTP: shown to them and to admins, and erased."""
 
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
@@ -75,3 +76,13 @@ def test_one_conversation_or_one_span_of_time_is_erased_alone(made: Services) ->
     assert len(http.get("/users/ada/data", headers=ada).json()["interactions"]) == 1
     wrong = {"since": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"}
     assert http.delete("/users/ada/data", params=wrong, headers=ada).status_code == 422
+
+
+@pytest.mark.parametrize("name", ["https://id.example.org/a|ada", "unit/7", "Ada Lovelace", "ada@example.org", "50%"])
+def test_whatever_a_person_is_called_their_data_are_shown_and_erased(made: Services, name: str) -> None:
+    http = door(made)
+    http.post("/chat", json={"question": QUESTION, "user_id": name}).raise_for_status()
+    url = f"/users/{quote(name, safe='')}/data"
+    assert len(http.get(url).json()["interactions"]) == 1
+    assert http.delete(url).status_code in (200, 202)
+    assert http.get(url).json()["interactions"] == []

@@ -45,7 +45,10 @@ def test_explain_shows_people_the_ranking_and_prints_what_the_api_returns(run: R
     assert code == 0
     assert QUESTION in said
     assert f"version {asked['version']}, live" in said
-    assert "fusion: dense margin 7.00, sparse share 6.00, sentence margin 10.50; reranker: none" in said
+    assert (
+        "fusion: dense margin 7.00, sparse share 6.00, sentence margin 10.50, token margin 20.00; reranker: none"
+        in said
+    )
     assert "admission: no known question is used" in said
     assert "cited" in said
     assert "no known question is near the query" in said

@@ -30,3 +30,8 @@ def test_without_a_key_a_command_says_what_it_takes(run: Run, url: str, monkeypa
     monkeypatch.delenv(API_KEY)
     code, _, said = run("--url", url, "review", "list")
     assert (code, "say who you are" in said) == (9, True)
+
+
+def test_a_tenant_named_before_the_command_makes_no_key_that_the_server_does_not_know(run: Run, url: str) -> None:
+    code, _, said = run("--tenant", "acme", "--url", url, "keys", "create", "zoe", "--role", "asker")
+    assert (code, "keys are kept by the deployment" in said) == (2, True)
