@@ -63,6 +63,8 @@ def forget(
     """Erase a person's data: at once what no version holds, the rest when the next version is live."""
     services = state.services
     by, checked = _checked(user, asking)
+    if since is not None and since > services.now():
+        raise InvalidInput("nothing was kept yet from that moment on: `since` lies in the future")
     scope = _scope(user, services.ledger, session=session_id, since=since, until=until)
     if dry_run:
         seen = erasing.preview(scope, services)

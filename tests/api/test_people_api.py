@@ -86,3 +86,8 @@ def test_whatever_a_person_is_called_their_data_are_shown_and_erased(made: Servi
     assert len(http.get(url).json()["interactions"]) == 1
     assert http.delete(url).status_code in (200, 202)
     assert http.get(url).json()["interactions"] == []
+
+
+def test_an_erasure_from_a_moment_on_that_has_not_come_is_refused(made: Services) -> None:
+    reply = door(made).delete("/users/ada/data", params={"since": "2999-01-01T00:00:00Z"})
+    assert (reply.status_code, "lies in the future" in reply.json()["detail"]) == (422, True)

@@ -22,8 +22,15 @@ from rag_flywheel.cycle.reindex import reindex
 from tests.fakes.doors import key
 
 EXAMPLES = 25  # of each operation
-RULED = {"POST /feedback", "POST /corrections", "POST /golden", "POST /golden/import", "POST /keys"}
-"""What a schema cannot say is refused here too: a span that ends before it starts, a key that lasts for no time."""
+RULED = {
+    *("POST /feedback", "POST /corrections", "POST /golden", "POST /golden/import", "POST /keys"),
+    *("GET /login", "GET /login/callback", "POST /logout", "DELETE /users/{user}/data"),
+}
+"""What a schema cannot say is refused here too: a span that ends before it starts, a key that lasts for no time, and
+a sign-in where the settings name no provider.
+"""
+TOO_LONG = 414  # a refusal that schemathesis does not know as one
+TOLD = 2000  # characters of a failure
 SECONDS = 20  # for one request, on a busy machine
 PAGE = "# Rollback\n\nTo put the previous version back, run `rag-flywheel rollback`. It takes one second.\n"
 OTHER = "# Install\n\nTo install the service on Linux, run `pip install rag-flywheel` inside a virtual environment.\n"
@@ -76,12 +83,15 @@ def test_every_operation_does_what_the_document_says(real: Real, mode: Generatio
         @given(case=operation.as_strategy(generation_mode=mode))
         def obeys(case: schemathesis.Case) -> None:
             checks = but_for_taking if case.operation.label in RULED else every
-            case.call_and_validate(checks=checks, headers={**case.headers, **real.headers})
+            reply = case.call(headers={**case.headers, **real.headers})
+            refused = reply.status_code == TOO_LONG
+            told = [check for check in checks if not (refused and check.__name__ == "negative_data_rejection")]
+            case.validate_response(reply, checks=told)
 
         try:
             obeys()
         except (FailureGroup, Failure, AssertionError, DeadlineExceeded) as error:
-            failures.append(f"{operation.label}: {error} {getattr(error, 'exceptions', '')}")
+            failures.append(f"{operation.label}: {error} {getattr(error, 'exceptions', '')}"[:TOLD])
         except Unsatisfiable:  # nothing that it takes can be wrong
             assert mode is GenerationMode.NEGATIVE, operation.label
     assert not failures, "\n\n".join(failures)
