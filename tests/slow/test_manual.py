@@ -48,7 +48,7 @@ def test_the_full_cycle_turns_on_a_real_manual(project: Project) -> None:
             body = {"interaction_id": asked["interaction_id"], "answer": clusters[name][0]["answer"]}
             receipt = server.post("/corrections", body)
             server.accept(receipt["id"])
-        second = server.client.post("/reindex", timeout=3 * SECONDS).json()
+        second = server.client.post("/reindex", timeout=SECONDS).json()
         assert second["decision"] == "promoted", second["reasons"]
         after = [server.ask(clusters[name][1]["text"]) for name in fresh]
         right_before = sum(_is(reply, clusters[name][1]) for reply, name in zip(before, fresh, strict=True))

@@ -49,6 +49,7 @@ ROOM = 64_000_000  # bytes that have to be free before each write; a batch of AT
 class _Opened:
     shard: edge.EdgeShard
     vectors: frozenset[str]  # their names; versions of older releases have not all of them
+    apart: bool  # whether anything in it is not for everybody
 
 
 class EdgeIndex:
@@ -147,7 +148,7 @@ class EdgeIndex:
         tokens: Vectors | None = None,
     ) -> list[Candidate]:
         opened = self._opened(version)
-        wanted = _reach(groups)
+        wanted = _reach(groups) if opened.apart else None
         near = vector.tolist()
         words = self._sparse.query(text, languages)
         queries = {
@@ -277,7 +278,7 @@ class EdgeIndex:
             except Damaged:
                 self._existing(version)  # it may have been deleted just now, which is no damage
                 raise
-            opened = _Opened(shard=shard, vectors=_vectors(folder))
+            opened = _Opened(shard=shard, vectors=_vectors(folder), apart=_apart(shard, version))
             with self._guard:
                 self._shards[version] = opened
         return opened
@@ -314,6 +315,13 @@ def _config(dimension: int, token_dimension: int) -> edge.EdgeConfig:
         sparse_vectors={points.SPARSE: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)},
         wal_enabled=False,  # a version is written once; without the log, several processes may open it
     )
+
+
+def _apart(shard: edge.EdgeShard, version: VersionId) -> bool:
+    every = [edge.FieldCondition(key, match=edge.MatchAny([points.ALL])) for key in points.OPEN_TO_ALL]
+    opened = edge.Filter(must=[*every, edge.IsEmptyCondition(points.UNLESS)])
+    with _unreadable(version):
+        return shard.count(edge.CountRequest(filter=opened)) < shard.info().points_count
 
 
 def _reach(groups: Groups) -> edge.Filter:

@@ -132,6 +132,10 @@ def payload(chunk: Chunk) -> dict[str, str | list[str]]:
     }
 
 
+OPEN_TO_ALL = (GROUPS, ONLY)
+"""Where a point says ALL, and is empty under UNLESS, everybody finds it. A version of such points needs no filter."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
     """What somebody finds: points with one of the values under each of the `within`, and none of the `without`."""

@@ -14,6 +14,7 @@ import json
 import math
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from cachetools import LRUCache
 from qdrant_client import QdrantClient, models
@@ -41,6 +42,12 @@ def connect(url: str, *, api_key: str, timeout: float, prefix: str, titles: bool
     return QdrantIndex(client, prefix=prefix, titles=titles)
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    vectors: frozenset[str]  # their names; versions of older releases have not all of them
+    apart: bool  # whether anything in it is not for everybody
+
+
 class QdrantIndex:
     """A `PassageIndex` on a Qdrant server. Every method raises IndexUnavailable when the server does not answer.
 
@@ -60,8 +67,8 @@ class QdrantIndex:
         self._alias = f"{prefix}-live"
         self._sparse = Sparse(titles=titles)
         self._moving = threading.Lock()
-        self._guard = threading.Lock()  # of _names; held for a moment only
-        self._names: LRUCache[VersionId, frozenset[str]] = LRUCache(100)
+        self._guard = threading.Lock()  # of _known; held for a moment only
+        self._known: LRUCache[VersionId, _Known] = LRUCache(100)
 
     def build(
         self, version: VersionId, *, dimension: int, batches: Iterable[Sequence[Entry]], token_dimension: int = 0
@@ -147,7 +154,8 @@ class QdrantIndex:
         languages: Mapping[str, float] = ALL_ENGLISH,
         tokens: Vectors | None = None,
     ) -> list[Candidate]:
-        wanted = _reach(groups)
+        known = self._told(version)
+        wanted, vectors = _reach(groups) if known.apart else None, known.vectors
         words = self._sparse.query(text, languages)
         near = vector.tolist()
         queries: dict[str, list[float] | models.SparseVector] = {
@@ -156,7 +164,6 @@ class QdrantIndex:
             points.QUESTION: near,
             points.ANSWER: near,
         }
-        vectors = self._vectors(version)
         requests = {
             name: models.QueryRequest(query=query, using=name, limit=limit, filter=wanted, with_payload=[points.CHUNK])
             for name, query in queries.items()
@@ -229,16 +236,24 @@ class QdrantIndex:
                 self._client.update_vectors(collection, weights, wait=True)
         return count
 
-    def _vectors(self, version: VersionId) -> frozenset[str]:
-        """The names of its vectors: versions of older releases have not all. Asked once: a version never changes."""
+    def _told(self, version: VersionId) -> "_Known":
+        """Asked once: a version never changes."""
         with self._guard:
-            known = self._names.get(version)
+            known = self._known.get(version)
         if known is None:
+            collection = self._complete(version)
+            every = [
+                models.FieldCondition(key=key, match=models.MatchAny(any=[points.ALL])) for key in points.OPEN_TO_ALL
+            ]
+            empty = models.IsEmptyCondition(is_empty=models.PayloadField(key=points.UNLESS))
             with _translated(version):
-                vectors = self._client.get_collection(self._complete(version)).config.params.vectors
-            known = frozenset(vectors) if isinstance(vectors, dict) else frozenset()
+                vectors = self._client.get_collection(collection).config.params.vectors
+                stored = self._client.count(collection, exact=True).count
+                opened = self._client.count(collection, models.Filter(must=[*every, empty]), exact=True).count
+            names = frozenset(vectors) if isinstance(vectors, dict) else frozenset()
+            known = _Known(vectors=names, apart=opened < stored)
             with self._guard:
-                self._names[version] = known
+                self._known[version] = known
         return known
 
     def _scroll(
