@@ -51,6 +51,13 @@ class _Opened:
     vectors: frozenset[str]  # their names; versions of older releases have not all of them
     apart: bool  # whether anything in it is not for everybody
 
+    def ask(self, requests: Mapping[str, edge.QueryRequest], version: VersionId) -> dict[str, list[edge.ScoredPoint]]:
+        if not requests:
+            return {}
+        with _unreadable(version):
+            found = self.shard.query_batch(edge.QueryBatchRequest(list(requests.values())))
+        return dict(zip(requests, found, strict=True))
+
 
 class EdgeIndex:
     """A `PassageIndex` in a local folder, for any number of threads and processes.
@@ -174,19 +181,21 @@ class EdgeIndex:
                 requests[name] = edge.QueryRequest(
                     limit=2 * limit, query=queries[name], prefetches=both, filter=wanted, with_payload=[points.CHUNK]
                 )
-        parts = {points.SENTENCES: [near] if points.SENTENCES in opened.vectors else []}
-        parts[points.TOKENS] = points.of_tokens(tokens, opened.vectors)
-        for name, several in parts.items():
-            if several:
-                passages = [
-                    edge.Prefetch(limit=limit, query=queries[channel], filter=wanted)
-                    for channel in (points.DENSE, points.SPARSE)
-                ]
-                nearest = edge.Query.Nearest(several, using=name)
-                requests[name] = edge.QueryRequest(limit=2 * limit, query=nearest, prefetches=passages, filter=wanted)
-        with _unreadable(version):
-            found = opened.shard.query_batch(edge.QueryBatchRequest(list(requests.values())))
-        return points.candidates(dict(zip(requests, found, strict=True)), version, self._sparse.shared(text, languages))
+        found = opened.ask(requests, version)
+        passages = points.passages(found)
+        parts = {points.SENTENCES: [near], points.TOKENS: points.of_tokens(tokens, opened.vectors)}
+        among = edge.Filter(must=[edge.HasIdCondition(set(passages))])
+        found |= opened.ask(
+            {
+                name: edge.QueryRequest(
+                    limit=len(passages), query=edge.Query.Nearest(several, using=name), filter=among
+                )
+                for name, several in parts.items()
+                if passages and several and name in opened.vectors
+            },
+            version,
+        )
+        return points.candidates(found, version, self._sparse.shared(text, languages))
 
     def chunks(self, version: VersionId) -> Iterator[Chunk]:
         shard = self._opened(version).shard

@@ -178,6 +178,11 @@ def pieces(batches: Iterable[Sequence[Entry]]) -> Iterator[Sequence[Entry]]:
             yield batch[start:]
 
 
+def passages(found: Mapping[str, Sequence[Found]]) -> list[Any]:
+    """The ids of the passages that the channels found, each once: what their sentences and tokens are asked of."""
+    return list({point.id: None for channel in (DENSE, SPARSE) for point in found.get(channel, ())})
+
+
 def candidates(
     found: Mapping[str, Sequence[Found]], version: VersionId, shared_words: Callable[[str], float]
 ) -> list[Candidate]:

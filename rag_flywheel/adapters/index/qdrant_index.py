@@ -178,24 +178,19 @@ class QdrantIndex:
                 requests[name] = models.QueryRequest(
                     query=near, using=name, limit=2 * limit, prefetch=both, filter=wanted, with_payload=[points.CHUNK]
                 )
-        parts = {points.SENTENCES: [near] if points.SENTENCES in vectors else []}
-        parts[points.TOKENS] = points.of_tokens(tokens, vectors)
-        for name, several in parts.items():
-            if several:
-                requests[name] = models.QueryRequest(
-                    query=several,
-                    using=name,
-                    limit=2 * limit,
-                    prefetch=[
-                        models.Prefetch(query=queries[channel], using=channel, limit=limit, filter=wanted)
-                        for channel in (points.DENSE, points.SPARSE)
-                    ],
-                    filter=wanted,
-                )
-        with _translated(version):
-            found = self._client.query_batch_points(self._complete(version), list(requests.values()))
-        channels = {name: response.points for name, response in zip(requests, found, strict=True)}
-        return points.candidates(channels, version, self._sparse.shared(text, languages))
+        found = self._ask(version, requests)
+        passages = points.passages(found)
+        parts = {points.SENTENCES: [near], points.TOKENS: points.of_tokens(tokens, vectors)}
+        among = models.Filter(must=[models.HasIdCondition(has_id=passages)])
+        found |= self._ask(
+            version,
+            {
+                name: models.QueryRequest(query=several, using=name, limit=len(passages), filter=among)
+                for name, several in parts.items()
+                if passages and several and name in vectors
+            },
+        )
+        return points.candidates(found, version, self._sparse.shared(text, languages))
 
     def chunks(self, version: VersionId) -> Iterator[Chunk]:
         if version not in self.versions():
@@ -235,6 +230,15 @@ class QdrantIndex:
             with _translated(version):
                 self._client.update_vectors(collection, weights, wait=True)
         return count
+
+    def _ask(
+        self, version: VersionId, requests: Mapping[str, models.QueryRequest]
+    ) -> dict[str, list[models.ScoredPoint]]:
+        if not requests:
+            return {}
+        with _translated(version):
+            found = self._client.query_batch_points(self._complete(version), list(requests.values()))
+        return {name: response.points for name, response in zip(requests, found, strict=True)}
 
     def _told(self, version: VersionId) -> "_Known":
         """Asked once: a version never changes."""
