@@ -2,6 +2,7 @@
 
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from email import policy
 from email.message import EmailMessage
@@ -11,17 +12,23 @@ from pathlib import Path
 import webencodings
 
 from ingest.reading import formats
+from ingest.reading.formats.calendars import events
 from ingest.reading.formats.html import decode_html, from_html
 from ingest.reading.raw import Content, Unreadable, decode
 
-_STUB = 2  # times as many words as its plain text: then the HTML says what that does not
 _HEADERS = ("From", "To", "Cc", "Date")
+_REST = re.compile(rb"\r?\n\r?\n")  # begins what is below the headers
+_SUFFIXES = {"csv": ".csv", "tab-separated-values": ".tsv", "markdown": ".md", "x-rst": ".rst"}
+"""Of parts that are text of a kind and have no name of a file."""
+_WORD = re.compile(r"\w+")
+_TABLE = "\n| --- |"
+_SIGNATURE = re.compile(r"(?<=\S)\n-- ?$", re.MULTILINE)  # which Markdown would take for a heading's underline
 
 
 def read(path: Path) -> Content:
     """The message as Markdown: its text, or its HTML where it has no text. What it answers to stays quoted in it."""
     try:
-        message = BytesParser(policy=policy.default).parsebytes(path.read_bytes())
+        message = BytesParser(policy=policy.default).parsebytes(_with_utf8_headers(path.read_bytes()))
         if not isinstance(message, EmailMessage) or not message.keys():
             raise Unreadable("is no e-mail: it has no headers")
         contents = list(_contents(message))
@@ -49,56 +56,95 @@ def _parts(part: EmailMessage) -> Iterator[Content]:
                 yield Content(title="", text=f"Forwarded: {_header(child, 'Subject')}")
                 yield from _contents(child)
         elif kind == "multipart/alternative" and inner:
-            yield from _fullest(inner)
+            yield from _fullest([child for child in inner if not _is_calendar(child)])
+            for child in filter(_is_calendar, inner):
+                yield from _parts(child)
+        elif kind == "message/delivery-status":
+            heads = ["\n".join(f"{key}: {_header(child, key)}" for key in child) for child in inner]
+            yield Content(title="", text="\n\n".join(heads))
         else:
             for child in inner:
                 yield from _parts(child)
-    elif name := part.get_filename():
-        yield from _attached(" ".join(str(name).split()), part)
-    elif kind in ("text/plain", "text/html"):
-        payload = part.get_payload(decode=True)
-        text = _text(part, payload if isinstance(payload, bytes) else b"", html=kind == "text/html")
-        yield from_html(text) if kind == "text/html" else Content(title="", text=_unmarked(text))
+    elif name := " ".join(str(part.get_filename() or "").split()):
+        yield Content(title="", text=f"Attached: {name}")
+        if _is_calendar(part):
+            yield Content(title="", text=events(_text(part)))
+        else:
+            yield from _read_by_suffix(Path(name).suffix.lower(), part)
+    elif kind == "text/html":
+        yield from_html(_text(part))
+    elif _is_calendar(part):
+        yield Content(title="", text=events(_text(part)))
+    elif part.get_content_maintype() == "text":
+        suffix = _SUFFIXES.get(part.get_content_subtype(), "")
+        yield from _read_by_suffix(suffix, part) if suffix else [Content(title="", text=_unmarked(_text(part)))]
+    else:
+        yield Content(title="", text=f"Attached: {kind}")
+
+
+def _is_calendar(part: EmailMessage) -> bool:
+    """Whether it is an invitation, which stands beside the text, also as one of its alternatives."""
+    return part.get_content_type() == "text/calendar" or str(part.get_filename() or "").lower().endswith(".ics")
 
 
 def _fullest(alternatives: Sequence[EmailMessage]) -> Sequence[Content]:
-    """The plain text, or the last alternative where that says far more: then the plain one is a stub."""
+    """The plain text, or the last alternative where that says more, or the same with tables."""
+    if not alternatives:
+        return ()
     plain = next((part for part in alternatives if part.get_content_type() == "text/plain"), alternatives[-1])
-    short, full = list(_parts(plain)), list(_parts(alternatives[-1])) if plain is not alternatives[-1] else []
-    return full if _words(full) > _STUB * _words(short) else short
+    short = list(_parts(plain))
+    if plain is alternatives[-1]:
+        return short
+    full = list(_parts(alternatives[-1]))
+    words, others = _words(short), _words(full)
+    lost, gained = (words - others).total(), (others - words).total()
+    has_table = any(_TABLE in content.text for content in full)
+    return full if gained > lost or (has_table and not lost) else short
 
 
-def _words(contents: Sequence[Content]) -> int:
-    return sum(len(content.text.split()) for content in contents)
+def _words(contents: Sequence[Content]) -> Counter[str]:
+    return Counter(word for content in contents for word in _WORD.findall(content.text))
 
 
-def _attached(name: str, part: EmailMessage) -> Iterator[Content]:
-    """The name of the file, and what it says where it can be read."""
-    yield Content(title="", text=f"Attached: {name}")
+def _read_by_suffix(suffix: str, part: EmailMessage) -> Iterator[Content]:
+    """What it says, where a reader is for the suffix."""
     payload = part.get_payload(decode=True)
-    suffix = Path(name).suffix.lower()
     if suffix in formats.SUFFIXES and isinstance(payload, bytes):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"attached{suffix}"
             path.write_bytes(payload)
-            documents, _ = formats.read(name, path)
+            documents, _ = formats.read(suffix, path)
         yield from (Content(title="", text=document.text, removed=document.removed) for document in documents)
 
 
-def _text(part: EmailMessage, data: bytes, *, html: bool) -> str:
+def _with_utf8_headers(data: bytes) -> bytes:
+    """The message with headers in UTF-8: no standard lets bytes of an older code page stand there, but they do."""
+    below = _REST.search(data)
+    end = below.start() if below else len(data)
+    try:
+        data[:end].decode()
+    except UnicodeDecodeError:
+        return decode(data[:end]).encode() + data[end:]
+    return data
+
+
+def _text(part: EmailMessage) -> str:
     """The text in the character set that the message declares, unless it is UTF-8 throughout."""
+    payload = part.get_payload(decode=True)
+    data = payload if isinstance(payload, bytes) else b""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
         encoding = webencodings.lookup(str(part.get_param("charset") or ""))
     if encoding is not None and not encoding.name.startswith("utf-"):
         return webencodings.decode(data, encoding)[0]
-    return decode_html(data) if html else decode(data)
+    return decode_html(data) if part.get_content_type() == "text/html" else decode(data)
 
 
 def _unmarked(text: str) -> str:
     """Plain text whose lines are no headings."""
-    return re.sub(r"^( {0,3})(#{1,6}[ \t])", r"\1\\\2", text.replace("\r\n", "\n"), flags=re.MULTILINE)
+    text = _SIGNATURE.sub("\n\n-- ", text.replace("\r\n", "\n"))
+    return re.sub(r"^( {0,3})(#{1,6}[ \t])", r"\1\\\2", text, flags=re.MULTILINE)
 
 
 def _header(message: EmailMessage, name: str) -> str:

@@ -78,3 +78,81 @@ def test_a_character_set_that_lies_spoils_no_text(tmp_path: Path, charset: bytes
 def test_what_is_no_message_is_reported(tmp_path: Path) -> None:
     with pytest.raises(Unreadable, match="no e-mail"):
         read_bytes(tmp_path, b"\n\nJust text")
+
+
+def test_a_table_is_read_from_the_html_where_the_plain_text_says_no_more(tmp_path: Path) -> None:
+    message = EmailMessage()
+    message.set_content("Codes:\n\nCode\nMeaning\nE1\nhot\n")
+    html = "<p>Codes:</p><table><tr><th>Code<th>Meaning<tr><td>E1<td>hot</table>"
+    message.add_alternative(html, subtype="html")
+    assert read_bytes(tmp_path, message.as_bytes()).text == (
+        "Codes:\n\n| Code | Meaning |\n| --- | --- |\n| E1 | hot |\n"
+    )
+
+
+def test_the_plain_text_is_read_where_the_html_says_less(tmp_path: Path) -> None:
+    message = EmailMessage()
+    message.set_content("Shut valve 4, then call us.\n\n> How?\n")
+    message.add_alternative("<p>Shut valve 4.</p>", subtype="html")
+    assert read_bytes(tmp_path, message.as_bytes()).text == "Shut valve 4, then call us.\n\n> How?\n"
+
+
+_INVITATION = """BEGIN:VCALENDAR
+BEGIN:VTIMEZONE
+DTSTART:16010101T030000
+END:VTIMEZONE
+BEGIN:VEVENT
+SUMMARY:Pump maintenance
+DTSTART;TZID="Europe/Berlin":20240501T090000
+DTEND:20240501T080000Z
+LOCATION:Hall 3\\, gate B
+DESCRIPTION:Shut valve 4\\; then call
+  555-0100.\\nBring the key.
+BEGIN:VALARM
+DESCRIPTION:Reminder
+END:VALARM
+END:VEVENT
+END:VCALENDAR
+"""
+
+
+def test_an_invitation_says_what_when_and_where_beside_the_text_that_comes_with_it(tmp_path: Path) -> None:
+    said = (
+        "Pump maintenance\nStart: 2024-05-01 09:00 Europe/Berlin\nEnd: 2024-05-01 08:00 UTC\n"
+        "Place: Hall 3, gate B\nShut valve 4; then call 555-0100.\nBring the key.\n"
+    )
+    message = EmailMessage()
+    message.set_content("You are invited.")
+    message.add_alternative("<p>You are invited to <b>more words</b>.</p>", subtype="html")
+    message.add_alternative(_INVITATION, subtype="calendar")
+    assert read_bytes(tmp_path, message.as_bytes()).text == f"You are invited to **more words**.\n\n{said}"
+    alone = EmailMessage()
+    alone["Subject"] = "Meet"
+    alone.set_content(_INVITATION, subtype="calendar")
+    assert read_bytes(tmp_path, alone.as_bytes()).text == said
+
+
+def test_parts_that_have_no_name_are_read_by_their_kind_or_named_by_it(tmp_path: Path) -> None:
+    data = (
+        "Subject: x\nContent-Type: multipart/mixed; boundary=S\n\n"
+        "--S\nContent-Type: text/csv\n\ncode,meaning\nE1,hot\n"
+        "--S\nContent-Type: text/markdown\n\n# Reset\n"
+        "--S\nContent-Type: text/x-log\n\nE42 at 10:00\n"
+        "--S\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx\n\nStatus: 5.1.1\nAction: failed\n"
+        "--S\nContent-Type: application/json\n\n{}\n--S--\n"
+    )
+    assert read_bytes(tmp_path, data.encode()).text == (
+        "code: E1\nmeaning: hot\n\n# Reset\n\nE42 at 10:00\n\nReporting-MTA: dns; mx\n\n"
+        "Status: 5.1.1\nAction: failed\n\nAttached: application/json\n"
+    )
+
+
+def test_headers_in_an_older_code_page_are_read(tmp_path: Path) -> None:
+    content = read_bytes(tmp_path, "Subject: Größe\nFrom: Jörg <j@x.example>\n\nText".encode("latin-1"))
+    assert (content.title, content.text) == ("Größe", "From: Jörg <j@x.example>\n\nText\n")
+
+
+def test_a_signature_makes_no_heading_of_the_line_above(tmp_path: Path) -> None:
+    message = EmailMessage()
+    message.set_content("Thanks\n-- \nAda, 555-0100\n")
+    assert read_bytes(tmp_path, message.as_bytes()).text == "Thanks\n\n-- \nAda, 555-0100\n"
