@@ -6,13 +6,14 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingest.reading.formats import drawings
 from ingest.reading.formats.docx_styles import Numbering, Styles, attribute, child, descend, local
 from ingest.reading.formats.formulas import linear
-from ingest.reading.formats.marks import heading, plain, table
+from ingest.reading.formats.marks import heading, lowered, plain, raised, table
 from ingest.reading.formats.office import office_title, part, unreadable
 from ingest.reading.raw import Content, Removal
 
@@ -242,7 +243,27 @@ def _blocks_of_cell(cell: "_Element", reading: _Reading) -> list[str]:
 
 
 def _inline(node: "_Element", reading: _Reading) -> str:
-    return "".join(_said(inner, reading) for inner in node)
+    """What it says, with signs for what is raised, lowered or struck out: 10^-5, x_i, ~~gone~~."""
+    parts = [
+        (look, "".join(_said(inner, reading) for inner in nodes))
+        for look, nodes in groupby(node, key=reading.styles.look)
+    ]
+    said = ""
+    for place, (look, text) in enumerate(parts):
+        if look == "superscript":
+            text = raised(text)
+        elif look == "subscript":
+            text = lowered(text, said, parts[place + 1][1] if place + 1 < len(parts) else "")
+        elif look == "strike" and text.strip():
+            before, after = _edges(text)
+            text = f"{before}~~{text.strip()}~~{after}"
+        said += text
+    return said
+
+
+def _edges(text: str) -> tuple[str, str]:
+    """The white space around a text."""
+    return text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
 
 
 def _inline_of(node: "_Element | None", reading: _Reading) -> str:

@@ -81,6 +81,15 @@ class Styles:
         chain = self._chain(attribute(child(properties, "rStyle"), "val"))
         return any(_on(descend(style, "rPr", "vanish")) for style in chain)
 
+    def look(self, run: "_Element") -> str:
+        """How a run of text stands out: superscript, subscript or strike; empty where it does in no such way."""
+        properties = child(run, "rPr") if local(run) == "r" else None
+        if properties is None or self.hides(properties):
+            return ""
+        place = attribute(child(properties, "vertAlign"), "val")
+        struck = any(_on(child(properties, name)) for name in ("strike", "dstrike"))
+        return place if place in ("superscript", "subscript") else "strike" if struck else ""
+
     def _chain(self, name: str) -> list["_Element"]:
         """The style and those that it is based on."""
         chain: list[_Element] = []

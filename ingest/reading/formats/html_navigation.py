@@ -1,7 +1,7 @@
 """Menus of a page of HTML: what leads to other pages and says nothing itself."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -13,6 +13,10 @@ _NEIGHBOURS = frozenset(
 )
 _BLOCKS = frozenset(["table", "ul", "ol", "dl", "div", "p", "center", "section", "header", "footer", "aside"])
 _CONTENT = frozenset((*HEADINGS, "pre", "form", "main", "article", "body", "html"))
+_MAIN = "main, [role=main]"
+_ASIDE = "footer, aside, article, details, dialog, [role=contentinfo], [role=complementary], [role=dialog]"
+_OPERATING = "button, [role=menu], [role=menubar], [role=toolbar], [role=search], search, kbd"
+_SHORT = 400  # characters of what operates a page
 _LABEL = re.compile(r"[^\W\d_]+:|[\W_]+")  # `Next:`, and what divides links
 _LONGEST = 2000  # characters of a menu that is proven by its links
 _MOST = 5  # such menus at each end of a page
@@ -45,6 +49,47 @@ def take_menus(tree: LexborHTMLParser, title: str, beside: Mapping[str, str]) ->
     if ends[0] and ends[1] and ends[0].mem_id != ends[1].mem_id and _words(ends[0]) == _words(ends[1]):
         texts += [_taken(menu) for menu in ends if menu]
     return texts
+
+
+def take_controls(tree: LexborHTMLParser) -> list[str]:
+    """Removes what is there to operate the page, such as its settings and keys, and gives the texts.
+
+    That is a short block with buttons, menus or keys which stands outside of the page's main part, where the page
+    names one that holds most of its words: HTML defines it to be what the page itself is about. Feet and asides stay.
+    """
+    mains = outermost(tree.css(_MAIN), _MAIN)
+    if tree.body is None or len(mains) != 1 or 2 * len(_words(mains[0])) < len(_words(tree.body)):
+        return []
+    kept = {node.mem_id for node in tree.css(f"{_MAIN}, {_ASIDE}")}
+    inside = {node.mem_id for outer in tree.css(f"{_MAIN}, {_ASIDE}") for node in outer.css(_OPERATING)}
+    around = set(_above(mains[0]))
+    lengths: dict[int, int] = {}  # of blocks that are looked at for each control in them
+    judged: set[int] = set()
+    texts: list[str] = []
+    for control in tree.css(_OPERATING):
+        if control.mem_id in inside or control.mem_id in kept or control.parent is None:
+            continue
+        block = control
+        while (outer := block.parent) is not None and outer.mem_id not in around:
+            if lengths.setdefault(outer.mem_id, -1) < 0:
+                lengths[outer.mem_id] = len(outer.text())
+            if lengths[outer.mem_id] > _SHORT:
+                break
+            block = outer
+        if block.mem_id in judged:
+            continue
+        judged.add(block.mem_id)
+        if len(block.text()) <= _SHORT and block.css_first(_ASIDE) is None:
+            texts.append(_taken(block))
+    return texts
+
+
+def _above(node: LexborNode) -> Iterator[int]:
+    """The ids of the elements around it."""
+    outer = node.parent
+    while outer is not None:
+        yield outer.mem_id
+        outer = outer.parent
 
 
 def outermost(nodes: list[LexborNode], selector: str) -> list[LexborNode]:

@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from ingest.reading.formats.html_formulas import write_formulas
-from ingest.reading.formats.html_navigation import HEADINGS, neighbours, outermost, take_menus
+from ingest.reading.formats.html_lists import divide_lists
+from ingest.reading.formats.html_navigation import HEADINGS, neighbours, outermost, take_controls, take_menus
+from ingest.reading.formats.html_tables import line, prepare_tables
+from ingest.reading.formats.marks import lowered, raised
 from ingest.reading.raw import Removal
 
 _DEEPEST = 500  # levels that are left to become Markdown
 _SHOWN = 300  # characters of something removed: enough to know it by
 _LONGEST = 200  # characters of an address
 _NEAR = 3  # elements around a link
-_REPEATED = 200  # characters of a cell that stands again in each row that it spans
-_WIDEST = 100  # columns that one cell may span
 _BANNER = re.compile(
     r"(?i)(?:^|[\s_-])(?:cookies?|gdpr)[-_]?(?:banner|consent|notice|bar|popup|message|policy)(?:$|[\s_-])"
 )
@@ -26,7 +27,6 @@ _NUMBERED = (
 )
 _NUMBERS = re.compile(r"[\d\s]*\d[\d\s]*")
 _BLOCKS = ", ".join((*HEADINGS, "p", "div", "section", "table", "ul", "ol", "dl", "pre"))
-_PARTS = "caption, thead, tbody, tfoot, tr, td, th"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class Page:
 def prepare(html: str) -> Page:
     """The page with its title, and what of it a reader could see and is left out."""
     tree = LexborHTMLParser(html.replace("\0", ""))
-    title, beside = _line(tree.css_first("head > title")), neighbours(tree)
+    title, beside = line(tree.css_first("head > title")), neighbours(tree)
     language = _named(tree.css_first("html[lang], body[lang]"), "lang")
     _remove(tree.css("head, script, style, template, noscript, input[type=hidden]"))
     write_formulas(tree)
@@ -52,11 +52,13 @@ def prepare(html: str) -> Page:
         replace(_removal("line numbers", _line_numbers(tree)), lines=()),
         _removal("drawings with text", [node for node in tree.css("svg") if node.css_first("text")]),
         _removed("navigation", take_menus(tree, title, beside)),
+        _removed("controls of the page", take_controls(tree)),
         _removal("cookie banners", _banners(tree)),
         _removal("deleted text", tree.css("del")),
     ]
-    _remove(tree.css("svg"))
+    _drawings(tree)
     _controls(tree)
+    divide_lists(tree)
     _summaries(tree)
     _raised(tree)
     _lowered(tree)
@@ -64,11 +66,9 @@ def prepare(html: str) -> Page:
     removed.append(_removed(f"addresses longer than {_LONGEST} characters", _links(tree)))
     _labels(tree)
     _terms(tree)
-    title = title or _line(tree.css_first("h1"))
-    _layout_tables(tree)
-    for table in tree.css("table"):
-        _fill_spans(tree, table)
-        _join_heads(table)
+    _unmark(tree)
+    title = title or line(tree.css_first("h1"))
+    prepare_tables(tree)
     return Page(
         tree=tree, title=title, removed=tuple(removal for removal in removed if removal.count), language=language
     )
@@ -98,10 +98,6 @@ def _named(node: LexborNode | None, attribute: str) -> str:
     return "" if node is None else node.attributes.get(attribute) or ""
 
 
-def _line(node: LexborNode | None) -> str:
-    return " ".join(node.text(separator=" ").split()) if node is not None else ""
-
-
 def _remove(nodes: Iterable[LexborNode]) -> None:
     for node in nodes:
         node.decompose()
@@ -109,7 +105,7 @@ def _remove(nodes: Iterable[LexborNode]) -> None:
 
 def _removal(what: str, nodes: list[LexborNode]) -> Removal:
     """Removes the nodes; those without text leave nothing to report."""
-    texts = [_line(node) for node in nodes]
+    texts = [line(node) for node in nodes]
     _remove(nodes)
     return _removed(what, texts)
 
@@ -155,7 +151,7 @@ def _headings(tree: LexborHTMLParser) -> None:
         if node.tag not in HEADINGS and all(block.mem_id == node.mem_id for block in inside):
             level = node.attributes.get("aria-level") or ""
             heading = tree.create_node(f"h{level}" if level in tuple("123456") else "h2")
-            heading.insert_child(_line(node))
+            heading.insert_child(line(node))
             node.insert_before(heading)
             node.decompose()
 
@@ -163,7 +159,7 @@ def _headings(tree: LexborHTMLParser) -> None:
 def _labels(tree: LexborHTMLParser) -> None:
     """`Note`, `Warning` and such in bold, in one paragraph with what they are about."""
     for node in tree.css("p.admonition-title"):
-        text = _line(node)
+        text = line(node)
         label = tree.create_node("strong")
         label.insert_child(text if text.endswith((":", ".", "!", "?")) else f"{text}:")
         following = node.next
@@ -179,12 +175,21 @@ def _labels(tree: LexborHTMLParser) -> None:
 def _terms(tree: LexborHTMLParser) -> None:
     """The terms of a list of definitions in bold, unless they are code: Markdown has no such lists."""
     for node in tree.css("dt"):
-        text = _line(node)
-        marked = any(_line(part) == text for part in node.css("code, strong, b, kbd, samp"))
+        text = line(node)
+        marked = any(line(part) == text for part in node.css("code, strong, b, kbd, samp"))
         if text and not marked and not node.css_first(_BLOCKS):
             for part in node.css("em, i, var, strong, b"):
                 part.unwrap()
             node.inner_html = f"<strong>{node.inner_html}</strong>"
+
+
+def _unmark(tree: LexborHTMLParser) -> None:
+    """Emphasis in emphasis has no sign of its own, and what says what a picture shows in several blocks has none."""
+    for node in tree.css("em em, em i, i em, i i, strong strong, strong b, b strong, b b"):
+        node.unwrap()
+    for node in tree.css("figcaption"):
+        if node.css_first("p + p, p + div, ul, ol, pre, table"):
+            node.unwrap()
 
 
 def _controls(tree: LexborHTMLParser) -> None:
@@ -206,6 +211,15 @@ def _summaries(tree: LexborHTMLParser) -> None:
     for node in tree.css("summary"):
         if node.css_first(_BLOCKS):
             node.unwrap()
+
+
+def _drawings(tree: LexborHTMLParser) -> None:
+    """Drawings as what they are said to show, but for those that only adorn a link or a button."""
+    adorning = {node.mem_id for node in tree.css("a svg, button svg, summary svg, [aria-hidden=true] svg")}
+    for node in outermost(tree.css("svg"), "svg"):
+        adorns = node.mem_id in adorning or node.attributes.get("aria-hidden") == "true"
+        said = [] if adorns else [node.attributes.get("aria-label") or "", *map(line, node.css("title, desc"))]
+        node.replace_with(" ".join(dict.fromkeys(filter(None, said))))
 
 
 def _pictures(tree: LexborHTMLParser) -> None:
@@ -256,124 +270,19 @@ def is_needed(target: str, download: bool) -> bool:
 
 
 def _raised(tree: LexborHTMLParser) -> None:
-    """10<sup>-5</sup> as 10^-5, notes in brackets, and 1st, ® and such as they are."""
+    """10<sup>-5</sup> as 10^-5, and notes in brackets."""
     for node in tree.css("sup"):
         text = " ".join(node.text().split())
         linked = node.parent is not None and node.parent.tag == "a"
         if linked or node.css_first('a[href*="#"]'):
             node.replace_with(text if text.startswith(("[", "(")) else f"[{text}]" if text else "")
-        elif text in ("st", "nd", "rd", "th") or not re.search(r"[^\W_]|[-+]", text):
-            node.replace_with(text)
         else:
-            node.replace_with("^" + _grouped(text))
+            node.replace_with(raised(text))
 
 
 def _lowered(tree: LexborHTMLParser) -> None:
-    """H<sub>2</sub>O as H2O, and any other one with a sign: log_2 8, x_(i+1)."""
+    """H<sub>2</sub>O as H2O, and log<sub>2</sub> 8 as log_2 8."""
     for node in tree.css("sub"):
-        text = " ".join(node.text().split())
-        before = (node.prev.text() if node.prev is not None else "")[-1:]
-        after = (node.next.text() if node.next is not None else "")[:1]
-        if text.isdigit() and (before.isalpha() or before in ")]") and not after.isdigit():
-            node.replace_with(text)
-        elif text:
-            node.replace_with(f"_{_grouped(text)}{' ' if after.isalnum() else ''}")
-
-
-def _grouped(text: str) -> str:
-    return text if re.fullmatch(r"[-+−]?\w+(?:\.\d+)?", text) else f"({text})"
-
-
-# --- tables ---------------------------------------------------------------------------------------------------------
-
-
-def _layout_tables(tree: LexborHTMLParser) -> None:
-    """Tables whose cells hold what no cell of Markdown can (headings, code, tables) become those blocks, in order."""
-    layout = {table.mem_id: table for table in tree.css("table[role=presentation], table[role=none]")}
-    for block in tree.css(", ".join(f"table {name}" for name in ("table", "pre", *HEADINGS))):
-        if (table := _table_around(block)) is not None:
-            layout[table.mem_id] = table
-    parts = [part for part in tree.css(_PARTS) if (table := _table_around(part)) and table.mem_id in layout]
-    for part in [*parts, *layout.values()]:
-        part.insert_before(tree.create_node("div"))
-        part.insert_after(tree.create_node("div"))
-        part.unwrap()
-
-
-def _table_around(part: LexborNode) -> LexborNode | None:
-    node = part.parent
-    while node is not None and node.tag != "table":
-        node = node.parent
-    return node
-
-
-def _fill_spans(tree: LexborHTMLParser, table: LexborNode) -> None:
-    """Each row says what its cells are: one that spans rows or heads columns stands in all of them."""
-    for node in table.css("td br, th br, td li + li, th li + li, td p + p, th p + p"):
-        node.insert_before("; " if node.tag == "li" else " ")
-    if not table.css_first("[rowspan], [colspan]"):
-        return
-    rows = table.css("tr")
-    width = max(sum(min(_number(cell, "colspan"), _WIDEST) or 1 for cell in _cells(row)) for row in rows) if rows else 0
-    open_cells: dict[int, tuple[int, str]] = {}  # by column: in how many more rows, and what it says
-    for number, row in enumerate(rows):
-        column = 0
-        last: LexborNode | None = None
-        for cell in _cells(row):
-            while column in open_cells:
-                cell.insert_before(_cell(tree, _take(open_cells, column)))
-                column += 1
-            left = len(rows) - number
-            wide, high = min(_number(cell, "colspan"), _WIDEST) or 1, min(_number(cell, "rowspan") or left, left)
-            text = _line(cell)
-            text = text if len(text) <= _REPEATED else ""
-            last = cell
-            for name in ("colspan", "rowspan"):
-                if name in cell.attributes:
-                    del cell.attrs[name]
-            for offset in range(wide):
-                if offset:
-                    copy = _cell(tree, text if cell.tag == "th" else "")
-                    last.insert_after(copy)
-                    last = last.next or last
-                if high > 1 and column < width:  # no row is wider than one that has all of its cells
-                    open_cells[column] = (high - 1, text)
-                column += 1
-        while column in open_cells:
-            row.insert_child(_cell(tree, _take(open_cells, column)))
-            column += 1
-
-
-def _join_heads(table: LexborNode) -> None:
-    """One row of headers, which each part of a long table can repeat, of several: `Power Min | Power Max`."""
-    rows = [_cells(row) for row in table.css("thead tr")]
-    if len(rows) < 2 or len({len(row) for row in rows}) > 1:
-        return
-    for column in zip(*rows, strict=True):
-        texts = list(dict.fromkeys(filter(None, map(_line, column))))
-        for inside in list(column[0].iter(include_text=True)):
-            inside.decompose()
-        column[0].insert_child(" ".join(texts))
-    _remove(cells[0].parent for cells in rows[1:] if cells and cells[0].parent is not None)
-
-
-def _take(open_cells: dict[int, tuple[int, str]], column: int) -> str:
-    rows, text = open_cells.pop(column)
-    if rows > 1:
-        open_cells[column] = (rows - 1, text)
-    return text
-
-
-def _cell(tree: LexborHTMLParser, text: str) -> LexborNode:
-    cell = tree.create_node("td")
-    cell.insert_child(text)
-    return cell
-
-
-def _cells(row: LexborNode) -> list[LexborNode]:
-    return [cell for cell in row.iter() if cell.tag in ("td", "th")]
-
-
-def _number(cell: LexborNode, name: str) -> int:
-    value = (cell.attributes.get(name) or "1").strip()
-    return int(value[:6]) if value.isascii() and value.isdigit() else 1
+        before, after = (beside.text() if beside is not None else "" for beside in (node.prev, node.next))
+        if node.text().strip():
+            node.replace_with(lowered(node.text(), before, after))

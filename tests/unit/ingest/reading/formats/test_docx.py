@@ -246,3 +246,12 @@ def test_charts_and_diagrams_are_read_where_they_stand(path: Path) -> None:
             f"<R><Relationship Id='rId1' Type='{office}/chart' Target='charts/chart1.xml'/></R>",
         )
     assert docx.read(path).text.split("\n\n") == ["Sold", "|  | Boats |\n| --- | --- |\n| May | 3.5 |", "More"]
+
+
+def test_raised_lowered_and_struck_text_has_signs(path: Path) -> None:
+    high, low = '<w:vertAlign w:val="superscript"/>', '<w:vertAlign w:val="subscript"/>'
+    body = paragraph(
+        run("10") + run("-", high) + run("5", high) + run(" s, H") + run("2", low) + run("O, x") + run("i+1", low)
+        + run(", 1") + run("st", high) + run(" day, ") + run("20 €", "<w:strike/>") + run(" 15 €")
+    )  # fmt: skip
+    assert blocks(path, body) == ["10^-5 s, H2O, x_(i+1), 1st day, ~~20 €~~ 15 €"]

@@ -139,7 +139,7 @@ def test_rows_and_headings_that_cells_span_say_so_in_each_row() -> None:
     page = """<table><tr><th rowspan=2>Day<th colspan=2>Price<tr><th>Child<th>Adult
     <tr><td rowspan=2>Monday<td>4<td>9<tr><td>5<td>10<tr><td colspan=2>closed<td>-</table>"""
     assert lines(page) == [
-        "| Day | Price | Price |", "| --- | --- | --- |", "| Day | Child | Adult |",
+        "| Day | Price Child | Price Adult |", "| --- | --- | --- |",
         "| Monday | 4 | 9 |", "| Monday | 5 | 10 |", "| closed |  | - |",
     ]  # fmt: skip
 
@@ -315,3 +315,60 @@ def test_a_menu_of_pictures_is_navigation() -> None:
         "<table class=navigation><tr><td><a href=1><img alt=Prev></a><td><a href=2><img alt=Up></a><th>Manual</table>"
     )
     assert text(f"{page}<p>Turn it.") == "Turn it."
+
+
+def test_lists_keep_the_numbers_that_their_items_say_and_count_down_where_they_do() -> None:
+    page = "<ol start=4><li>Open<ol><li value=7>bolt</ol><li>Turn<li value=9>Close<li>Test</ol>"
+    assert lines(page) == ["4. Open", "7. bolt", "5. Turn", "9) Close", "10) Test"]
+    assert lines("<ol reversed><li>three<li>two<li>one</ol>") == ["3. three", "2) two", "1. one"]
+    assert lines("<ol><li value=x>one<li value=99999999999999>two</ol>") == ["1. one", "2. two"]
+
+
+def test_first_rows_of_headers_alone_are_one_also_without_a_head() -> None:
+    page = "<table><tr><th rowspan=2>Model<th colspan=2>Power<tr><th>Min<th>Max<tr><th>P1<td>1<td>5<tr><th>P2<td>2<td>6"
+    assert lines(page) == [
+        "| Model | Power Min | Power Max |",
+        "| --- | --- | --- |",
+        "| P1 | 1 | 5 |",
+        "| P2 | 2 | 6 |",
+    ]
+    assert len(lines("<table><tr><th>a<th>b<tr><th>c<th>d</table>")) == 3, "with nothing below, no row is lost"
+
+
+def test_drawings_say_what_they_show_unless_they_adorn_a_link() -> None:
+    drawing = "<svg><title>Flow</title><desc>Tank to pump</desc><path d='M0'/></svg>"
+    assert text(f"<p>See: {drawing}.</p>") == "See: Flow Tank to pump."
+    assert text(f"<p>See <button>Copy {drawing}</button><span aria-hidden=true>{drawing}</span>.</p>") == "See Copy ."
+
+
+BOOK = """<title>Book</title><body><div><h2>Keyboard shortcuts</h2><div><p>Press <kbd>S</kbd> to search</p></div></div>
+<div id=page>{above}<ul role=menu><li><button>Light</button><li><button>Rust</button></ul>
+<main><h1>Install</h1><p>Press <kbd>F1</kbd>, then <button>Start</button>. It takes a while, so wait for the green lamp.
+</p></main><footer><button>Top</button> Call 555-0100.</footer></div>"""
+
+
+def test_what_operates_the_page_goes_where_it_stands_outside_of_its_main_part() -> None:
+    content = from_html(BOOK.format(above=""))
+    assert [line for line in content.text.splitlines() if line] == [
+        "# Install",
+        "Press `F1`, then Start. It takes a while, so wait for the green lamp.",
+        "Top Call 555-0100.",
+    ]
+    [removal] = content.removed
+    assert (removal.what, removal.count) == ("controls of the page", 2)
+    assert removal.lines == ("Keyboard shortcuts Press S to search", "Light Rust")
+
+
+def test_pages_whose_main_part_is_not_most_of_them_keep_all_that_they_say() -> None:
+    assert "Light" in from_html(BOOK.format(above=f"<p>{'more words than in the main part ' * 20}</p>")).text
+    assert "Light" in from_html(BOOK.format(above="").replace("main>", "div>")).text
+
+
+def test_many_controls_outside_of_the_main_part_cost_no_more_than_their_number() -> None:
+    def seconds(count: int) -> float:
+        page = f"<main>{'<p>word word word' * count}</main><div>{'<button>a</button> b c' * count}</div>"
+        start = time.process_time()
+        from_html(page)
+        return time.process_time() - start
+
+    assert seconds(8000) < 8 * max(seconds(2000), 0.05)
