@@ -13,7 +13,7 @@ VALUES = 30  # in a block: a wider row comes as several blocks, each with the ro
 FEW = 10  # rows, at most, of what stands above a table
 SAMPLE = 200  # rows by which the columns' names are told from values
 
-_YEAR = re.compile(r"(?:19|20)\d\d")
+_YEAR = re.compile(r"(?:19|20)\d\d(?:[-/–]\d\d(?:\d\d)?)?")  # or 2023/24, or 2023-05
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -124,8 +124,15 @@ def _is_head(table: list[Row]) -> bool:
         return False
     if any(head[1:]) and all(not cell or _YEAR.fullmatch(cell) for cell in head[1:]):
         return not _is_value(head[0])
+    years = {
+        place
+        for place, cell in enumerate(head)
+        if _YEAR.fullmatch(cell) and not any(_YEAR.fullmatch(row[place]) for row in body if place < len(row))
+    }
+    if len(years) == 1 and not _names(table, years=False):
+        years = set()  # it may be any number
     return not any(
-        cell and (_is_value(cell) or any(cell == row[place] for row in body if place < len(row)))
+        cell and place not in years and (_is_value(cell) or any(cell == row[place] for row in body if place < len(row)))
         for place, cell in enumerate(head)
     )
 

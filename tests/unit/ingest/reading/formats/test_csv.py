@@ -144,3 +144,14 @@ def test_the_work_grows_with_the_text_alone(path: Path) -> None:
     for text in ('a,"b\n' * 20_000, "x,y,z\n" * 100_000, ",".join(map(str, range(50_000))), '"' * 200_000):
         assert read(path, text).text
     assert time.perf_counter() - started < 60
+
+
+def test_years_and_months_may_name_columns_among_words(path: Path) -> None:
+    assert blocks(path, "Region,2023,2024,Note\nNorth,5,6,new\nSouth,7,8,old\n")[0] == (
+        "Region: North\n2023: 5\n2024: 6\nNote: new"
+    )
+    assert blocks(path, "Region,2023/24,Share\nNorth,5,60%\nSouth,7,40%\n")[0] == (
+        "Region: North\n2023/24: 5\nShare: 60%"
+    )
+    assert blocks(path, "Pump,1999,new\nValve,2001,old\n")[0] == "column 1: Pump\ncolumn 2: 1999\ncolumn 3: new"
+    assert blocks(path, "Pump,1999,new\nValve,12,old\n")[0] == "column 1: Pump\ncolumn 2: 1999\ncolumn 3: new"
