@@ -40,6 +40,8 @@ _INLINE = (
     ("[", re.compile(r"menu:([^\s\[\]]{1,200})\[([^\]\n]*)\]"), r"\1 > \2"),
     ("[", re.compile(r"footnote(?:ref)?:[^\s\[\]]{0,200}\[([^\]\n]*)\]"), r" (\1)"),
     ("[", re.compile(r"(?:image|video|audio)::?[^\s\[\]]{1,500}\[(?:alt=)?\"?([^\],\"\n]*)[^\]\n]*\]"), r"\1"),
+    ("#", re.compile(r"(?:\[[.\w#-]{1,100}\])?##([^#\n]{1,500})##"), r"\1"),
+    ("#", re.compile(r"(?:\[[.\w-]{1,100}\]|(?<![\w#]))#(?=\S)([^#\n]{1,500})(?<=\S)#(?!\w)"), r"\1"),
     ("^", re.compile(r"\^([^\s^]{1,100})\^"), r"^\1"),
     ("~", re.compile(r"(?<=[A-Za-z)])~(\d{1,9})~"), r"\1"),
     ("~", re.compile(r"~([^\s~]{1,100})~"), r"_\1"),
@@ -111,7 +113,13 @@ def _translated(lines: list[str], state: _State) -> Iterator[str]:
 def _is_underlined(lines: list[str], below: int) -> bool:
     """Whether the line above the given one is a heading: alone, and about as long as the line of signs below it."""
     line, signs = lines[below - 1].rstrip(), lines[below].rstrip()
-    if len(signs) < 2 or signs[0] not in _UNDERLINES or signs.strip(signs[0]) or abs(len(signs) - len(line)) > 1:
+    if (
+        line.startswith(".")
+        or len(signs) < 2
+        or signs[0] not in _UNDERLINES
+        or signs.strip(signs[0])
+        or abs(len(signs) - len(line)) > 1
+    ):
         return False
     before = lines[below - 2].strip() if below > 1 else ""
     return bool(re.search(r"\w", line)) and (not before or before.startswith(("[", "//", ":")))

@@ -2,7 +2,8 @@
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 _CELL = re.compile(r"(?:^|(?<=[ \t]))(?:(\d{1,2})?(?:\.(\d{1,2}))?([+*]))?[<^>.]{0,4}[adehlmsv]?(?<!\\)[|!]")
 _COLUMNS = re.compile(r"(\d{1,2})\*")
@@ -19,7 +20,7 @@ def table(opening: str, lines: Sequence[str], attributes: Sequence[str]) -> Iter
         ]
     else:
         first = next((line for line in lines if line.strip()), "")
-        rows = _rows(list(_cells(lines)), _width(named) or sum(count for _, count in _cells([first])))
+        rows = _rows(_cells(lines), _width(named) or sum(cell.wide * cell.times for cell in _cells([first])))
     if not rows:
         return
     width = max(len(row) for row in rows)
@@ -36,27 +37,63 @@ def _width(named: str) -> int:
     return min(sum(int(repeated[1]) if (repeated := _COLUMNS.match(part.strip())) else 1 for part in parts), _WIDEST)
 
 
-def _cells(lines: Sequence[str]) -> Iterator[tuple[str, int]]:
-    """Each cell's text, with how many columns it spans or stands in. It may go on over several lines."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cell:
+    """A cell, with the columns and rows that it spans, and how often it stands there (`3*|`)."""
+
+    text: str
+    wide: int
+    high: int
+    times: int
+
+
+def _cells(lines: Sequence[str]) -> Iterator[_Cell]:
+    """The cells. One may go on over several lines."""
     parts: list[str] = []
-    count = 0
+    open_: re.Match[str] | None = None
     for line in lines:
         position = 0
         for mark in _CELL.finditer(line):
             parts.append(line[position : mark.start()])
-            if count:
-                yield " ".join(parts), count
-            parts, position = [], mark.end()
-            count = min(int(mark[1]), _WIDEST) if mark[1] else 1
+            if open_:
+                yield _cell(open_, parts)
+            parts, position, open_ = [], mark.end(), mark
         parts.append(line[position:])
-    if count:
-        yield " ".join(parts), count
+    if open_:
+        yield _cell(open_, parts)
 
 
-def _rows(cells: Sequence[tuple[str, int]], width: int) -> list[list[str]]:
+def _cell(mark: re.Match[str], parts: Sequence[str]) -> _Cell:
+    count, high = (min(int(number or 1), _WIDEST) for number in mark.group(1, 2))
+    repeated = mark[3] == "*"
+    return _Cell(
+        text=" ".join(parts),
+        wide=1 if repeated else count,
+        high=1 if repeated else high,
+        times=count if repeated else 1,
+    )
+
+
+def _rows(cells: Iterable[_Cell], width: int) -> list[list[str]]:
+    """The rows; a cell that spans several of them stands in each."""
     rows: list[list[str]] = []
-    for text, count in cells:
-        if not rows or len(rows[-1]) >= max(1, width):
-            rows.append([])
-        rows[-1] += [text, *[""] * (count - 1)]
+    below: dict[int, tuple[int, str]] = {}  # by column: in how many more rows, and what it says
+
+    def fill() -> None:
+        while (column := len(rows[-1])) in below:
+            left, text = below.pop(column)
+            if left > 1:
+                below[column] = (left - 1, text)
+            rows[-1].append(text)
+
+    for cell in cells:
+        for _ in range(cell.times):
+            while not rows or len(rows[-1]) >= max(1, width):
+                rows.append([])
+                fill()
+            for text in (cell.text, *[""] * (cell.wide - 1)):
+                if cell.high > 1:
+                    below[len(rows[-1])] = (cell.high - 1, text)
+                rows[-1].append(text)
+            fill()
     return rows

@@ -114,3 +114,26 @@ def test_text_that_is_all_beginnings_takes_no_longer_than_its_length_asks(source
 def test_who_is_quoted_stays() -> None:
     text = from_asciidoc("[quote, Ada, Letters]\n____\nIt weaves.\n____\n").text
     assert [line for line in text.split("\n") if line] == ["Ada, Letters:", "It weaves."]
+
+
+def test_cells_that_span_rows_stand_in_each_and_repeated_ones_in_each_column() -> None:
+    source = """|===
+|A |B |C
+
+.2+|down 2+|wide
+|x |y
+3*|same
+|==="""
+    assert [line for line in from_asciidoc(source).text.splitlines() if line] == [
+        "| A | B | C |", "| --- | --- | --- |", "| down | wide |  |", "| down | x | y |", "| same | same | same |",
+    ]  # fmt: skip
+
+
+def test_the_title_of_a_block_is_no_heading_however_long_the_line_below_is() -> None:
+    assert from_asciidoc("[%collapsible]\n.More\n====\nHidden.\n====").text.split() == ["**More**", "Hidden."]
+
+
+def test_marks_of_looks_go() -> None:
+    assert from_asciidoc("Use [.underline]#this#, a##b##c and #that# in C# or F#.").text == (
+        "Use this, abc and that in C# or F#."
+    )
