@@ -56,7 +56,7 @@ def _in_text(source: bytes, tags: Sequence[Piece], closed: frozenset[str]) -> It
         elif name in ("del", "s", "strike"):
             shown = "~~"
         else:
-            shown = _shown(tag)
+            shown = _apart(_shown(tag), source[piece.end : piece.end + 1].decode("latin-1"))
         yield piece.start, piece.end, shown.encode()
 
 
@@ -123,4 +123,9 @@ def _stripped(tag: re.Match[str]) -> str:
         return ""
     if tag[2].lower() == "summary":
         return "**\n\n" if tag[1] else "**"
-    return "\n" if tag[2].lower() == "br" else _shown(tag)
+    return "\n" if tag[2].lower() == "br" else _apart(_shown(tag), tag.string[tag.end() : tag.end() + 1])
+
+
+def _apart(shown: str, after: str) -> str:
+    """What a tag shows, apart from the words after it."""
+    return f"{shown} " if shown.endswith("**") and after.isalnum() else shown

@@ -29,10 +29,10 @@ def read(path: Path) -> Content:
         source = _text(cell.get("source") if "source" in cell else cell.get("input"))
         if cell.get("cell_type") == "code":
             printed = list(_outputs(cell))
-            cut += sum(len(text) > _MOST_OUTPUT for text in printed)
+            cut += sum(len(text) > _MOST_OUTPUT for text, _ in printed)
             parts += [
                 _fenced(source, code),
-                *(text if text.startswith("|") else _fenced(text[:_MOST_OUTPUT]) for text in printed),
+                *(text[:_MOST_OUTPUT] if shown else _fenced(text[:_MOST_OUTPUT]) for text, shown in printed),
             ]
         else:
             level = "#" * min(6, cell["level"]) + " " if isinstance(cell.get("level"), int) else ""
@@ -43,17 +43,21 @@ def read(path: Path) -> Content:
     return Content(title=title, text="\n\n".join(filter(None, parts)) + "\n", removed=removed)
 
 
-def _outputs(cell: dict[str, Any]) -> Iterator[str]:
-    """What the cell printed: tables as Markdown, other output as text. Pictures and errors' colours show nothing."""
+def _outputs(cell: dict[str, Any]) -> Iterator[tuple[str, bool]]:
+    """What the cell printed, and whether that is Markdown: tables and formulas are; pictures show nothing."""
     for output in _dicts(cell.get("outputs")):
         data = _dict(output.get("data"))
         html = _text(data.get("text/html"))
         if "<table" in html and len(html) < 1_000_000:
-            yield from_html(html).text.strip("\n")[:_MOST_OUTPUT]
-        elif text := _text(output.get("text")) or _text(data.get("text/markdown")) or _text(data.get("text/plain")):
-            yield text.strip("\n")
+            yield from_html(html).text.strip("\n"), True
+        elif text := _text(data.get("text/markdown")):
+            yield from_markdown(text).text.strip("\n"), True
+        elif text := _text(output.get("text")) or _text(data.get("text/plain")):
+            yield text.strip("\n"), False
+        elif text := _text(data.get("text/latex")):
+            yield text.strip("\n"), True
         elif output.get("output_type") in ("error", "pyerr"):
-            yield f"{_text(output.get('ename'))}: {_text(output.get('evalue'))}"
+            yield f"{_text(output.get('ename'))}: {_text(output.get('evalue'))}", False
 
 
 def _fenced(text: str, language: str = "") -> str:

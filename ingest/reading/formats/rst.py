@@ -71,10 +71,12 @@ _LEADS = {
     "seealso": "See also",
     "todo": "To do",
     "literalinclude": "Included file:",
+    "include": "Included file:",
 }
 
 
 _VERSIONS = ("versionadded", "versionchanged", "versionremoved", "deprecated")
+_REMARKS = (*_VERSIONS, "include", "literalinclude")
 _OPTIONS = ("type", "value", "default")  # that pages show
 _SIGNATURE = re.compile(r"[A-Z(.]")
 
@@ -117,6 +119,8 @@ def _clean(document: nodes.document) -> None:
             section.parent.remove(section)
     for problem in list(document.findall(nodes.problematic)):
         problem.parent.replace(problem, nodes.Text(problem.astext()))
+    for kind in list(document.findall(nodes.classifier)):
+        kind.insert(0, nodes.Text(": "))
     for quote in list(document.findall(nodes.block_quote)):
         if all(isinstance(child, nodes.bullet_list | nodes.enumerated_list) for child in quote):
             quote.parent.replace(quote, list(quote))  # a list that stands indented
@@ -139,7 +143,8 @@ def _register(text: str) -> None:
         elif name.lower() not in en.directives or name.lower() in (
             "class",
             "contents",
-        ):  # of Python, or for the style of what follows; a list of headings that are read themselves
+            "include",
+        ):  # of Python, or for the style of what follows; a list of headings that are read themselves; other files
             directives.register_directive(name.lower(), _Unknown)
     for name in {before or after for before, after in _ROLE.findall(text)}:
         if name.lower() not in en.roles:
@@ -165,12 +170,12 @@ class _Unknown(Directive):
     option_spec: ClassVar[Any] = _AnyOption()
 
     def run(self) -> list[nodes.Node]:
-        if self.name in _UNSEEN:
-            return []
+        if self.name in _UNSEEN or (self.name == "include" and self.arguments[:1] and self.arguments[0][0] == "<"):
+            return []  # what docutils itself brings holds no text
         body = nodes.container()
         if shown := self._shown():
             found, messages = self.state.inline_text(shown, self.lineno)
-            mark = nodes.emphasis if self.name in _VERSIONS else nodes.strong  # a remark, or what is described below
+            mark = nodes.emphasis if self.name in _REMARKS else nodes.strong  # a remark, or what is described below
             body += nodes.paragraph("", "", mark("", "", *found))
             body += messages
         for name in _OPTIONS:

@@ -100,7 +100,7 @@ def test_what_components_say_in_expressions_and_fields_stays() -> None:
 
 <ParamField path="user_id" type="string" required>The user.</ParamField>
 """
-    assert lines(source, mdx=True) == ["Is it waterproof at all?", "Only the lid.", "**user_id – string**The user."]
+    assert lines(source, mdx=True) == ["Is it waterproof at all?", "Only the lid.", "**user_id – string** The user."]
 
 
 def test_underlined_headings_become_headings_with_signs() -> None:

@@ -51,3 +51,12 @@ def test_what_is_no_notebook_is_reported(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.ipynb").write_text(text)
     with pytest.raises(Unreadable, match="no notebook"):
         read(tmp_path / "a.ipynb")
+
+
+def test_outputs_in_markdown_and_formulas_are_shown_as_such(tmp_path: Path) -> None:
+    outputs = [
+        {"output_type": "display_data", "data": {"text/markdown": ["**5 bar**"], "text/plain": "<Markdown>"}},
+        {"output_type": "display_data", "data": {"text/latex": "$x^2$", "application/json": {}}},
+    ]
+    content = notebook(tmp_path, {"cell_type": "code", "source": "show()", "outputs": outputs})
+    assert content.text == "```python\nshow()\n```\n\n**5 bar**\n\n$x^2$\n"

@@ -96,7 +96,7 @@ back
 """
     text = from_rst(source).text
     assert "System Message" not in text
-    for kept in ("Text *open", "include:: /etc/hostname", ":alt: The valve", "rates.csv", "indented", "back"):
+    for kept in ("Text *open", "Included file: /etc/hostname", ":alt: The valve", "rates.csv", "indented", "back"):
         assert kept in text
 
 
@@ -160,3 +160,14 @@ def test_a_list_of_the_headings_is_left_to_them() -> None:
         "## Start",
         "Press.",
     ]
+
+
+def test_a_term_stands_apart_from_its_kind_and_a_file_that_is_included_is_named() -> None:
+    assert lines("eggs : int\n   How many.") == ["**eggs: int**", "How many."]
+    assert lines("Intro.\n\n.. include:: common.txt\n   :start-after: x\n") == ["Intro.", "*Included file: common.txt*"]
+    assert lines(".. include:: <isonum.txt>\n\nText.") == ["Text."]
+    assert lines(".. deprecated:: 3.1\n   Use *foo*.") == ["*Deprecated since version 3.1: Use foo.*"]
+
+
+def test_what_stands_below_a_picture_may_be_several_paragraphs() -> None:
+    assert lines(".. figure:: a.png\n   :alt: A pump\n\n   Caption.\n\n   Legend.") == ["A pump", "Caption.", "Legend."]
