@@ -284,7 +284,9 @@ class _Tree:
             elif _FIELDS.fullmatch(text):  # a row of a table, one value a line
                 found += self._block_of(self._lines(block_start, sentences_end))
             elif text.strip():
-                found += self._block_of(_spans(tiles(text), block_start), prose=prose and not is_item(text))
+                whole = prose and not leads(text) and (is_term(text) or names(text))
+                sentences = _spans([text] if whole else tiles(text), block_start)
+                found += self._block_of(sentences, prose=prose and not is_item(text))
                 if leads(text) or (prose and names(text)):
                     last = self.leaves[-1] = replace(self.leaves[-1], leads=True)
                     self._lead = self._head(last.start, last.end, last.under)

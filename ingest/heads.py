@@ -153,6 +153,7 @@ def text_heads(text: str, start: int, end: int) -> Callable[[int], Head | None]:
     """
     starts: list[int] = []
     found: list[Head | None] = []
+    named: list[Head | None] = []  # what a line itself names, for what stands behind that in the line
     open_: list[tuple[int, Head | None]] = []
     for rows in _stretches(text, start, end):
         shown = [text[first : min(last, first + _LOOKED_AT)].expandtabs(_TAB).rstrip() for first, last in rows]
@@ -165,6 +166,7 @@ def text_heads(text: str, start: int, end: int) -> Callable[[int], Head | None]:
                 if not place:  # it divides what is above from what is below
                     starts.append(first)
                     found.append(None)
+                    named.append(None)
                 continue
             indent = _indent(line)
             level = min(indent, _indent(after)) if after and not place else indent
@@ -181,11 +183,15 @@ def text_heads(text: str, start: int, end: int) -> Callable[[int], Head | None]:
             names = ended and (room or deeper or _RULE.fullmatch(after) is not None) and not (goes_on and group is None)
             ended = room
             group = (begins, indent) if names and first + len(own) - begins <= _LONGEST else None
-            open_.append((level, head(begins, first + len(own), above) if group else above))
+            named.append(head(begins, first + len(own), above) if group else None)
+            open_.append((level, named[-1] or above))
 
     def under(at: int) -> Head | None:
         place = bisect_right(starts, at) - 1
-        return found[place] if place >= 0 else None
+        if place < 0:
+            return None
+        own = named[place]
+        return own if own is not None and own.end <= at else found[place]
 
     return under
 

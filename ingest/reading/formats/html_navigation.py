@@ -145,11 +145,16 @@ def _outermost_text(body: LexborNode, *, last: bool) -> LexborNode | None:
 
 
 def _leads_beside(node: LexborNode, beside: Mapping[str, str], titles: set[str]) -> bool:
-    """Whether its links lead to the page's neighbours, and what is no link names them or says which one it is."""
+    """Whether its links lead to the page's neighbours, or have a key to go there by, and what is no link names them or
+    says which one it is."""
     links = node.css("a[href]")
-    if not all(_is_neighbour(link) or (link.attributes.get("href") or "") in beside for link in links):
+    if not all(
+        _is_neighbour(link) or (link.attributes.get("href") or "") in beside or "accesskey" in link.attributes
+        for link in links
+    ):
         return False
-    return _says_only(node, links, titles)
+    named = {word.casefold() for link in links for word in (link.attributes.get("title") or "").split()}
+    return _says_only(node, links, titles | named)
 
 
 def _is_only_links(node: LexborNode) -> bool:

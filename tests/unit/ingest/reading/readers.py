@@ -5,6 +5,7 @@ import os
 import sys
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,13 @@ class Given:
 class Strict:
     def load_data(self, query: str) -> list[Page]:
         return [Page(query, id_="strict")]
+
+
+class Many:
+    """As many pages as one asks for, one at a time."""
+
+    def load_data(self, count: int) -> Iterator[Page]:
+        return (Page(f"Page {number}.", {"url": f"https://w/{number}"}) for number in range(count))
 
 
 class Broken:

@@ -189,6 +189,19 @@ def test_documents_that_hold_nothing_or_cannot_be_read_are_counted_and_the_other
     assert set(documents(settings)) == {"wiki/1"}
 
 
+def test_a_hundred_thousand_documents_are_fetched_and_endless_ones_end_at_the_time_limit(tmp_path: Path) -> None:
+    settings = config(tmp_path, {"reader": f"{READERS}:Many", "args": {"count": 100_000}})
+    assert fetch(settings) == ()
+    with connectors.fetched_file(settings.sources[0], settings).open() as file:
+        assert sum(1 for _ in file) == 100_000
+    endless = config(tmp_path, {"reader": f"{READERS}:Many", "args": {"count": 10**12}, "timeout": 3})
+    [failed] = fetch(endless)
+    assert failed.reason.startswith(
+        ("could not be fetched: it took longer than 3 seconds", "could not be fetched: it took more")
+    )
+    assert "UTC are kept" in failed.reason
+
+
 def test_signs_that_cannot_be_stored_do_no_harm(tmp_path: Path) -> None:
     settings = wiki(("Half \ud800 a pair.", {"title": "x" * 900}, "\ud800"), folder=tmp_path)
     assert fetch(settings) == ()

@@ -372,3 +372,13 @@ def test_many_controls_outside_of_the_main_part_cost_no_more_than_their_number()
         return time.process_time() - start
 
     assert seconds(8000) < 8 * max(seconds(2000), 0.05)
+
+
+def test_links_of_a_menu_that_have_a_key_may_lead_further_than_to_the_pages_beside() -> None:
+    menu = (
+        "<table><tr><th colspan=3>Reset<tr><td><a accesskey=u href=c.html title=Commands>Up</a><th>Commands"
+        "<td><a accesskey=n href=3.html>Next</a></table>"
+    )
+    head = '<title>Reset</title><link rel=next href=3.html title="Care">'
+    assert lines(f"{head}{menu}<h1>Reset</h1><p>Hold it.") == ["# Reset", "Hold it."]
+    assert "Read me" in text(f"{head}{menu.replace('Commands<td>', 'Read me<td>')}<h1>Reset</h1><p>Hold it.")
