@@ -327,7 +327,8 @@ class _Tree:
         )
         lines_inside = self._lines(self._text.rfind("\n", first, begin - 1) + 1 or first, last)
         heads = {finish: fence, **line_heads(self._text, lines_inside, fence), start: fence}
-        spans = [(start, begin), *self._lines(begin, finish), (finish, end)]
+        several = [(start, begin), *self._lines(begin, finish), (finish, end)]
+        spans = several if self._text[begin:last].strip() else [(start, end)]  # nothing but the fence is left
         return self._joined(self._stretched(spans, heads), framed=True)
 
     def _stretched(self, spans: Iterable[Span], heads: Mapping[int, Head | None]) -> list[Block]:

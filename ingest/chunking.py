@@ -17,7 +17,7 @@ from rag_flywheel.domain import Chunk, ChunkId, Document, DocumentId, Evidence
 from rag_flywheel.ports import TokenCounter
 from rag_flywheel.search.texts import path
 
-RULES = "5"  # raise it whenever the result of `chunk` could change: caches are keyed by it
+RULES = "6"  # raise it whenever the result of `chunk` could change: caches are keyed by it
 PLAIN = (".txt",)  # where a line that begins with # is no heading
 CHARACTERS = 8  # of a token, at most: a model may take a whole line of signs that it does not know for one
 FRAME = 0.5  # share of a chunk that a table's header or a fence may take that is repeated
@@ -29,7 +29,7 @@ LITTLE = 1 / 3  # of a chunk: too little room to begin a table or code in that i
 LOOKED_AT = 131_072  # characters of a text whose tokens are counted, at most
 
 
-SMALLER = (tiles.lines, tiles.tiles, tiles.words, tiles.signs)
+SMALLER = (tiles.lines, tiles.tiles, tiles.clauses, tiles.words, tiles.signs)
 """How a piece is cut that is too long, one way after the other."""
 
 
@@ -286,6 +286,9 @@ class _Packing:
         if len(spans) > 1:
             most = max(self._taken(leaf, span[1]) for leaf in range(first, last + 1))
             spans = list(_fitting(self._text, span, min(room, self._room - most), self._counter))
+            frame = frame_of(self._leaves[last].under)
+            if frame is not None and self._text[slice(*spans[-1])] == frame.tail.strip() and len(spans) > 1:
+                spans[-2:] = [(spans[-2][0], spans[-1][1])]  # what closes code takes the room of what closes its parts
         for start, end in spans:
             heads = self._heads(self._leaf_at(start), start)
             tail = self._tail(self._leaf_at(end - 1), end)

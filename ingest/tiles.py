@@ -15,6 +15,7 @@ _TILE = regex.compile(
     rf"|(?<=[{_UNSPACED}])\s+(?=[{_UNSPACED}])|\n\s*\n|\n(?=[ \t]*(?:[-*•|]|\d+[.)])[ \t])|\Z)",
     regex.DOTALL,
 )
+_CLAUSE = re.compile(r"[^,;{}()\[\]]*[,;{}()\[\]]+\s*|[^,;{}()\[\]]+")
 _WORD = re.compile(r"\S+\s*|\s+")
 _SIGNS = regex.compile(r"(?:\S\p{M}*){1,12}\s{0,40}|\s{1,100}")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
@@ -31,6 +32,11 @@ def tiles(text: str) -> list[str]:
 def lines(text: str) -> list[str]:
     """The lines with their ends."""
     return _LINE.findall(text)
+
+
+def clauses(text: str) -> list[str]:
+    """The text in pieces that end where a list or a bracket in it does, as in JSON, programs and long sentences."""
+    return _CLAUSE.findall(text)
 
 
 def words(text: str) -> list[str]:

@@ -604,3 +604,19 @@ def test_a_place_in_the_text_of_a_part_of_a_table_is_that_of_its_own_row() -> No
     span = piece.part(at, at + len(row))
     assert TABLE[span.start : span.end] == row
     assert piece.part(0, 3) == piece.span  # of the header, which stands elsewhere
+
+
+def test_a_title_in_bold_is_not_cut_after_its_number() -> None:
+    text = f"{'Some words that fill it. ' * 4}\n\n**Example 10.14. Excerpt of the zone.**\n\n```\nns IN A\n```\n"
+    assert all(piece.text.count("**") % 2 == 0 for piece in cut(text))
+    assert any("**Example 10.14. Excerpt of the zone.**\n\n```" in piece.text for piece in cut(text))
+
+
+def test_a_long_line_of_json_is_cut_between_its_members() -> None:
+    text = "```json\n{" + ",".join(f'"member_{number}":[{number},"words of it"]' for number in range(40)) + "}\n```\n"
+    pieces = cut(text)
+    assert len(pieces) > 4
+    for piece in pieces:
+        inside = piece.own.replace("```json", "").replace("```", "").strip()
+        assert inside.endswith((",", "}", "[", "]"))
+        assert inside.count('"') % 2 == 0
