@@ -15,7 +15,7 @@ _BLOCKS = frozenset(["table", "ul", "ol", "dl", "div", "p", "center", "section",
 _CONTENT = frozenset((*HEADINGS, "pre", "form", "main", "article", "body", "html"))
 _MAIN = "main, [role=main]"
 _ASIDE = "footer, aside, article, details, dialog, [role=contentinfo], [role=complementary], [role=dialog]"
-_OPERATING = "button, [role=menu], [role=menubar], [role=toolbar], [role=search], search, kbd"
+_OPERATING = "button, [role=menu], [role=menubar], [role=toolbar], [role=search], search, input[type=search], kbd"
 _SHORT = 400  # characters of what operates a page
 _LABEL = re.compile(r"[^\W\d_]+:|[\W_]+")  # `Next:`, and what divides links
 _LONGEST = 2000  # characters of a menu that is proven by its links
@@ -72,14 +72,14 @@ def take_controls(tree: LexborHTMLParser) -> list[str]:
         block = control
         while (outer := block.parent) is not None and outer.mem_id not in around:
             if lengths.setdefault(outer.mem_id, -1) < 0:
-                lengths[outer.mem_id] = len(outer.text())
+                lengths[outer.mem_id] = len(" ".join(_words(outer)))
             if lengths[outer.mem_id] > _SHORT:
                 break
             block = outer
         if block.mem_id in judged:
             continue
         judged.add(block.mem_id)
-        if len(block.text()) <= _SHORT and block.css_first(_ASIDE) is None:
+        if len(" ".join(_words(block))) <= _SHORT and block.css_first(_ASIDE) is None:
             texts.append(_taken(block))
     return texts
 

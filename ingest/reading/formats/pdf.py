@@ -5,17 +5,19 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingest.reading.formats.layout import Line, Rule, Word, in_words, lines, markdown, may_head
+from ingest.reading.formats.marks import lowered, raised
 from ingest.reading.formats.pdf_fonts import Fonts, without
 from ingest.reading.raw import PAGE_BREAK, Content, Removal, Unreadable
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfPage, PdfTextPage
 
+SMALLER = 0.85  # times as high as a word's first letter is one that may be raised or lowered
 HEADING = 1.15  # how many times as high as the body's letters those of a heading are
 MOST_SHAPES = 2_000  # of a page, that are looked at for rules, and five times as many of their parts: a map has more
 
@@ -165,10 +167,40 @@ def _placed(textpage: "PdfTextPage", letters: Sequence[str], start: int, end: in
         last = textpage.get_charbox(end - 1, loose=True)
         stop = end if _follows(first, last) else start + 1
         right = max(right, last[2]) if stop == end else right
-        while stop < end and _follows(first, box := textpage.get_charbox(stop, loose=True)):
-            stop, right = stop + 1, max(right, box[2])
-        yield Word(text=_text(letters[start:stop]), left=left, right=right, bottom=bottom, top=top)
+        text = _text(letters[start:stop])
+        if stop != end or _place(first, last):
+            places = [""] * (stop - start)
+            if stop == end:
+                places = [_place(first, textpage.get_charbox(place, loose=True)) for place in range(start, end)]
+            while stop < end and _follows(first, box := textpage.get_charbox(stop, loose=True)):
+                stop, right = stop + 1, max(right, box[2])
+                places.append(_place(first, box))
+            text = _marked(letters[start:stop], places)
+        yield Word(text=text, left=left, right=right, bottom=bottom, top=top)
         start = stop
+
+
+def _place(first: tuple[float, ...], box: tuple[float, ...]) -> str:
+    """Whether a letter is raised or lowered: smaller, and not on the line of the word's first one."""
+    height, own = first[3] - first[1], box[3] - box[1]
+    if own >= SMALLER * height:
+        return ""
+    above = (box[1] - first[1]) / height
+    return "raised" if above > 0.2 else "lowered" if above < -0.01 else ""  # letters of less height begin higher
+
+
+def _marked(letters: Sequence[str], places: Sequence[str]) -> str:
+    """The word's text, with signs for what is raised or lowered in it: 10^-5."""
+    text = ""
+    at = 0
+    for place, some in groupby(places):
+        end = at + len(list(some))
+        part = _text(letters[at:end])
+        after = letters[end] if end < len(letters) else ""
+        is_marked = place and any(map(str.isdigit, part))  # others may be a logo, or capitals of another size
+        text += part if not is_marked else raised(part) if place == "raised" else lowered(part, text, after)
+        at = end
+    return text
 
 
 def _follows(before: tuple[float, ...], box: tuple[float, ...]) -> bool:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -78,6 +79,8 @@ _LEADS = {
 _VERSIONS = ("versionadded", "versionchanged", "versionremoved", "deprecated")
 _REMARKS = (*_VERSIONS, "include", "literalinclude")
 _OPTIONS = ("type", "value", "default")  # that pages show
+_LABELS = ("seealso", "todo")
+_OPTION = re.compile(r"^[ \t]*:([\w-]+):[ \t]*(.*)$", re.MULTILINE)
 _SIGNATURE = re.compile(r"[A-Z(.]")
 
 
@@ -124,12 +127,23 @@ def _clean(document: nodes.document) -> None:
     for quote in list(document.findall(nodes.block_quote)):
         if all(isinstance(child, nodes.bullet_list | nodes.enumerated_list) for child in quote):
             quote.parent.replace(quote, list(quote))  # a list that stands indented
+    _drop_names_of_what_follows(document)
     for block in list(document.findall(nodes.literal_block)):
         language = next((name for name in block["classes"] if name != "code"), "")
         html = f'<pre><code class="language-{escape(language)}">{escape(block.astext())}</code></pre>'
         block.parent.replace(block, nodes.raw("", html, format="html"))
     for code in list(document.findall(nodes.literal)):
         code.parent.replace(code, nodes.raw("", f"<code>{escape(code.astext())}</code>", format="html"))
+
+
+def _drop_names_of_what_follows(document: nodes.document) -> None:
+    """Takes out what only gives the next section a name to refer to it by, which its heading says too."""
+    for parent in [document, *document.findall(nodes.section)]:
+        for before, section in list(pairwise(parent.children)):
+            last = before.children[-1] if isinstance(before, nodes.section) and before.children else before
+            is_name = isinstance(last, nodes.container) and isinstance(section, nodes.section)
+            if is_name and last.parent is not None and last.astext() == section[0].astext():
+                last.parent.remove(last)
 
 
 # --- what Sphinx adds -----------------------------------------------------------------------------------------------
@@ -172,6 +186,10 @@ class _Unknown(Directive):
     def run(self) -> list[nodes.Node]:
         if self.name in _UNSEEN or (self.name == "include" and self.arguments[:1] and self.arguments[0][0] == "<"):
             return []  # what docutils itself brings holds no text
+        if self.arguments and self.arguments[0].startswith(":"):  # options that are indented further than the rest
+            self.options.update(_OPTION.findall(self.arguments.pop()))
+        if self.name in _LABELS:
+            return self._labelled()
         body = nodes.container()
         if shown := self._shown():
             found, messages = self.state.inline_text(shown, self.lineno)
@@ -186,6 +204,15 @@ class _Unknown(Directive):
             body += nodes.bullet_list("", *(_entry(line) for line in self.content if line.strip()))
         else:
             self.state.nested_parse(self.content, self.content_offset, body, match_titles=True)
+        return [body]
+
+    def _labelled(self) -> list[nodes.Node]:
+        """A note with its label, which is about this and nothing that follows."""
+        body = nodes.admonition("", nodes.title("", _LEADS[self.name]))
+        if self.arguments:
+            found, messages = self.state.inline_text(" ".join(self.arguments), self.lineno)
+            body += [nodes.paragraph("", "", *found), *messages]
+        self.state.nested_parse(self.content, self.content_offset, body)
         return [body]
 
     def _shown(self) -> str:

@@ -343,6 +343,7 @@ def test_drawings_say_what_they_show_unless_they_adorn_a_link() -> None:
 
 BOOK = """<title>Book</title><body><div><h2>Keyboard shortcuts</h2><div><p>Press <kbd>S</kbd> to search</p></div></div>
 <div id=page>{above}<ul role=menu><li><button>Light</button><li><button>Rust</button></ul>
+<form><input type=search placeholder="Search this book"></form>
 <main><h1>Install</h1><p>Press <kbd>F1</kbd>, then <button>Start</button>. It takes a while, so wait for the green lamp.
 </p></main><footer><button>Top</button> Call 555-0100.</footer></div>"""
 

@@ -183,3 +183,13 @@ def test_leaders_are_cut_short_and_page_numbers_stay(path: Path) -> None:
     assert pdf.read(drawn(path, written(*lines))).text.split("\n") == [
         "Pitches ... 16", "Rests ... xi", "It ran: ........", "and so on...", "1.2.3.4",
     ]  # fmt: skip
+
+
+def test_raised_and_lowered_numbers_in_words_have_signs(path: Path) -> None:
+    said = (
+        "Wait 10<super>-5</super> s for H<sub>2</sub>O or x<sub>i+1</sub>, the 1<super>st</super> of L<super>A</super>."
+    )
+    SimpleDocTemplate(str(path)).build([Paragraph(said, getSampleStyleSheet()["Normal"])])
+    text = pdf.read(path).text
+    for word in ("10^-5", "H2", "x_(i+1)", "1st", "LA"):
+        assert word in text

@@ -171,3 +171,17 @@ def test_a_term_stands_apart_from_its_kind_and_a_file_that_is_included_is_named(
 
 def test_what_stands_below_a_picture_may_be_several_paragraphs() -> None:
     assert lines(".. figure:: a.png\n   :alt: A pump\n\n   Caption.\n\n   Legend.") == ["A pump", "Caption.", "Legend."]
+
+
+def test_what_one_should_see_too_is_labelled_in_its_own_paragraph() -> None:
+    assert lines(".. seealso::\n\n   The guide.\n\nMore.") == ["**See also:** The guide.", "More."]
+    assert lines(".. seealso:: The guide.\n\nMore.") == ["**See also:** The guide.", "More."]
+
+
+def test_options_that_are_indented_further_are_no_heading() -> None:
+    assert lines(".. change::\n    :tags: bug, sql\n    :tickets:\n\n  It is mended.") == ["It is mended."]
+
+
+def test_the_name_of_a_setting_above_its_own_heading_does_not_end_the_section_before() -> None:
+    source = "Top\n===\n\nOne\n---\n\nText.\n\n.. setting:: two\n\n``two``\n-------\n\nMore."
+    assert lines(source) == ["# Top", "## One", "Text.", "## `two`", "More."]
