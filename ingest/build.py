@@ -220,14 +220,16 @@ def entries(chunks: Sequence[Chunk], *, encoder: Encoder, titles: bool, on_step:
         passages = zip(*encoder.encode_documents_by_token(texts), strict=True)
         asked = [piece for piece in some if piece.by_question]
         # A known question's answer says more with the question that it answers.
-        answers = encoder.encode_documents([f"{piece.question}\n{piece.text}" for piece in asked])
+        answers = zip(
+            *encoder.encode_documents_by_token([f"{piece.question}\n{piece.text}" for piece in asked]), strict=True
+        )
         questions = encoder.encode_queries([piece.question for piece in asked if piece.question is not None])
         known = zip(answers, questions, strict=True)
         batch = []
         for piece, sentences in zip(some, _sentence_vectors(some, encoder, titles=titles), strict=True):
             if piece.by_question:
-                vector, question = next(known)
-                batch.append(Entry(chunk=piece, vector=vector, question_vector=question))
+                (vector, tokens), question = next(known)
+                batch.append(Entry(chunk=piece, vector=vector, question_vector=question, tokens=tokens))
             else:
                 vector, tokens = next(passages)
                 batch.append(Entry(chunk=piece, vector=vector, sentences=sentences, tokens=tokens))

@@ -19,6 +19,7 @@ from rag_flywheel.search.retrieval import search
 from rag_flywheel.search.versions import Searcher
 
 PASSAGE = 0.5  # weight of the best passage's cosine where many questions were asked
+TOKENS = 1.0  # weight of the lead token by token, there
 MANY = 100  # questions about something else that were asked, from which they alone decide
 SENTENCE = 0.8  # weight of the nearest sentence's cosine: these two are learned from rewordings in nine domains,
 ANSWER = 1.0  # which no version's own questions could teach (docs/measurements.md)
@@ -131,7 +132,7 @@ def _by_what_was_asked(asked: Sequence[_Found], gain: float, errors: Sequence[fl
 
     Answers are no second way here: with many known questions they were measured to take more than they give.
     """
-    weights = Admission(threshold=0.0, words=_words_weight(asked), passage=PASSAGE)
+    weights = Admission(threshold=0.0, words=_words_weight(asked), passage=PASSAGE, tokens=TOKENS)
     intrusions = sorted(found.intrusion(weights) for found in asked)
 
     def threshold(share: float) -> float:

@@ -178,5 +178,6 @@ def _admission_note(admissions: Sequence[Admission]) -> str:
     return (
         f"a known question is taken for a query that it fits better than {first.threshold:.3f}: cosine of the two "
         f"+ {first.words:.2f} x shared words + {first.answer:.2f} x the cosine of question and answer together "
-        f"- {first.sentence:.2f} x the nearest sentence's cosine"
+        f"- {first.sentence:.2f} x the nearest sentence's cosine - {first.passage:.2f} x the best passage's "
+        f"+ {first.tokens:.2f} x its lead over the passages token by token"
     )

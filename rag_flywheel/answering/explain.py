@@ -88,6 +88,7 @@ class JudgedQuestion:
     words: float  # Dice coefficient of their terms
     answer: float | None  # cosine of the query and the known question together with its answer, where that is known
     passage: float | None  # the best source passage's cosine, None where that is not known
+    lead: float | None  # token by token, over the passage that is nearest so; None as for the passage
     threshold: float | None  # of the fit, None where the version has learned none
     admitted: bool
     reason: str
@@ -320,6 +321,7 @@ def _question(
         words=scores.words or 0.0,
         answer=scores.answer,
         passage=best,
+        lead=fitting.lead,
         threshold=None if admission is None else admission.threshold,
         admitted=admitted,
         reason=reason,
@@ -340,6 +342,7 @@ def _recorded(ranking: Sequence[Shown], admission: Admission | None) -> list[Jud
             words=shown.scores.words or 0.0,
             answer=shown.scores.answer,
             passage=None,
+            lead=None,
             threshold=None if admission is None else admission.threshold,
             admitted=True,
             reason=_admitted(fit, admission, shown.rank),
@@ -368,10 +371,12 @@ def _kept_out(
         better = f"fits better ({other})" if other != has else f"fits as well ({other})"
         return f"it fits well enough ({has}), but another known question comes to the same answer and {better}"
     reasons = []
-    if not fitting.nearest and best is not None:
+    if best is not None and fitting.cosine <= best:
         passage, question = _apart(best, fitting.cosine)
         nearer = "nearer to the query ({}) than" if passage != question else "as near to the query ({}) as"
         reasons.append(f"a passage is {nearer.format(passage)} the known question ({question})")
+    elif not fitting.nearest:
+        reasons.append(f"a passage is nearer to the query token by token, by {-fitting.lead:.2f}")
     if fitting.fit <= admission.threshold:
         has, needs = _apart(fitting.fit, admission.threshold)
         reasons.append(f"it fits {has}, not above the {needs} that a known question needs")

@@ -61,6 +61,7 @@ class JudgedQuestionReply(Body):
     words: float
     answer: float | None
     passage: float | None
+    lead: float | None
     threshold: float | None
     admitted: bool
     reason: str
@@ -72,6 +73,7 @@ class AdmissionReply(Body):
     passage: float
     sentence: float
     answer: float
+    tokens: float
 
 
 class LearnedReply(Body):

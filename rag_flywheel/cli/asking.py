@@ -68,7 +68,7 @@ def _explanation(said: Mapping[str, Any]) -> None:
     weights = (f"{name.replace('_', ' ')} {weight:.2f}" for name, weight in learned["fusion"].items())
     needed = "no known question is used"
     if admission is not None:
-        signs = [("+", "words", "words"), ("+", "answer", "question and answer")]
+        signs = [("+", "words", "words"), ("+", "answer", "question and answer"), ("+", "tokens", "lead by tokens")]
         signs += [("-", "passage", "best passage"), ("-", "sentence", "nearest sentence")]
         weighed = [f" {sign} {admission[key]:.2f} x {name}" for sign, key, name in signs if admission[key]]
         above = f"cosine{''.join(weighed)} is above {admission['threshold']:.2f}"

@@ -16,7 +16,8 @@ class Scores:
     dense: float | None = None  # cosine of query and passage
     sparse: float | None = None  # BM25
     sentence: float | None = None  # best cosine of query and a sentence of the passage
-    tokens: float | None = None  # mean over the query's tokens of the best product with one of the passage
+    # Mean over the query's tokens of the best product with one of the passage, or of known question and answer.
+    tokens: float | None = None
     question: float | None = None  # cosine of query and known question
     words: float | None = None  # Dice coefficient of the terms of query and known question
     answer: float | None = None  # cosine of query and the known question together with its answer
@@ -52,7 +53,7 @@ class Passage:
 class Admission:
     """When a known question is taken for the query: nearer than any passage, and with a fit (`admission.fits`) above
     the threshold. The cosine of query and known question has weight 1. Versions of older releases have no weights for
-    answers and sentences.
+    answers, sentences and tokens.
     """
 
     threshold: float
@@ -60,6 +61,7 @@ class Admission:
     passage: float = 0.0  # weight of the best passage's cosine, which counts against the known question
     sentence: float = 0.0  # weight of the nearest sentence's cosine, which counts against it too
     answer: float = 0.0  # weight of the cosine of the query and the known question together with its answer
+    tokens: float = 0.0  # weight of how much nearer it is than any passage token by token, which may be below 0
     offered: float | None = None  # fit above which a corrected question is asked back for, where none is taken
 
 

@@ -75,16 +75,17 @@ class PassageIndex(Protocol):
         """The union of the best `limit` passages by dense cosine, the best `limit` by BM25, the best `limit` known
         questions by their cosine, and the best `limit` by the cosine of question and answer together, each with the
         chunk that answers it. Known questions carry both cosines, and the Dice coefficient of the query's and their
-        own terms, as BM25 sees them; passages carry none of these, and known questions no other score. Order: passages
-        by dense then sparse score, then known questions by that of the question.
+        own terms, as BM25 sees them; passages carry none of these, and known questions no other score but for tokens.
+        Order: passages by dense then sparse score, then known questions by that of the question.
 
         Nothing but what `Chunk.is_for` the `groups` is looked at, before anything is ranked or counted off: what
         others may read takes nobody's place. Of a version that an older release built, people find nothing, since
         nobody can tell what is for whom; it is `None` that finds all of it.
 
         `languages` are those of the version's passages, each with how likely the text is in it, relative to the
-        likeliest. `tokens` are the vectors of the query's tokens: with them passages carry the mean of each one's best
-        dot product, where the version holds any. Versions of older releases have no cosine of question and answer.
+        likeliest. `tokens` are the vectors of the query's tokens: with them both carry the mean of each one's best dot
+        product, where the version holds any. Versions of older releases have none of known questions, or no cosine of
+        question and answer.
         Raises NotFound if the version does not exist.
         """
 

@@ -1,7 +1,8 @@
 """When a known question is taken for the query, so that its answer stands first.
 
-It has to be nearer to the query than every passage, by itself or together with its answer, and fit it well enough: how
-well is enough, the threshold, is learned for each version by `ingest.learning.admission`.
+It has to be nearer to the query than every passage, by itself or together with its answer, and not much farther token
+by token, and fit it well enough: how well is enough, the threshold, is learned for each version by
+`ingest.learning.admission`.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,8 @@ from itertools import chain
 from rag_flywheel.domain import Admission, Candidate, Chunk, DocumentId, Evidence
 from rag_flywheel.domain.equivalence import same_question
 
+FARTHER = 0.03  # token by token, at most: question and answer are shorter than a passage, and match less by chance
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitting:
@@ -19,7 +22,8 @@ class Fitting:
     candidate: Candidate
     fit: float  # comparable within one version
     cosine: float  # of query and question, or of query and question with answer where that counts and is nearer
-    nearest: bool  # whether that is nearer to the query than every passage
+    lead: float  # over the passage that is nearest token by token; 0 where the tokens of either are not known
+    nearest: bool  # whether it is nearer to the query than every passage, and token by token at most FARTHER off
 
 
 def is_confirmed(chunk: Chunk, query: str) -> bool:
@@ -53,10 +57,11 @@ def fits(known: Sequence[Candidate], passages: Sequence[Candidate], admission: A
 
     Its cosine to the query, more for the words that they share and for an answer that speaks of what is asked, less for
     the cosines of the best passage and the nearest sentence: where a passage is near, a question has to be nearer
-    still. Without an admission the cosine alone decides the order.
+    still, as a whole and token by token. Without an admission the cosine alone decides the order.
     """
     nearest = best_cosine(passages)
     best = -1.0 if nearest is None else nearest
+    by_token = max((found.scores.tokens for found in passages if found.scores.tokens is not None), default=None)
     by = admission or Admission(threshold=0.0, words=0.0)
     against = by.passage * max(best, 0.0) + by.sentence * max(_best_sentence(passages), 0.0)
     fitting = []
@@ -64,8 +69,10 @@ def fits(known: Sequence[Candidate], passages: Sequence[Candidate], admission: A
         scores = candidate.scores
         question, answer = scores.question or 0.0, scores.answer or 0.0
         cosine = max(question, answer) if by.answer else question
-        fit = question + by.words * (scores.words or 0.0) + by.answer * answer - against
-        fitting.append(Fitting(candidate=candidate, fit=fit, cosine=cosine, nearest=cosine > best))
+        lead = 0.0 if scores.tokens is None or by_token is None else scores.tokens - by_token
+        fit = question + by.words * (scores.words or 0.0) + by.answer * answer + by.tokens * lead - against
+        near = cosine > best and lead > -FARTHER
+        fitting.append(Fitting(candidate=candidate, fit=fit, cosine=cosine, lead=lead, nearest=near))
     return sorted(fitting, key=lambda found: (-found.fit, found.candidate.chunk.chunk_id))
 
 

@@ -55,7 +55,7 @@ def test_an_explanation_has_exactly_the_promised_fields(http: TestClient) -> Non
     }
     assert (said["question"], said["version"], said["live"], said["repeated"]) == (QUESTION, "v1", True, True)
     assert said["learned"] == {
-        "admission": {"threshold": 0.5, "words": 0.5, "passage": 0.5, "sentence": 0.0, "answer": 0.0},
+        "admission": {"threshold": 0.5, "words": 0.5, "passage": 0.5, "sentence": 0.0, "answer": 0.0, "tokens": 0.0},
         "fusion": {DENSE: 2.0, SPARSE: 1.0},
         "reranker": None,
     }

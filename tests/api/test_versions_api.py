@@ -80,7 +80,9 @@ def test_a_difference_names_what_came_and_went(http: TestClient) -> None:
     assert there["counts"]["corrections"] == [0, 1]
     assert [learned["admission"] for learned in there["learned"]] == [
         None,
-        {"threshold": 0.8, "words": 0.5, "passage": 0.5, "sentence": 0.0, "answer": 0.0, "offered": None},
+        {"threshold": 0.8, "words": 0.5, "passage": 0.5}
+        | dict.fromkeys(("sentence", "answer", "tokens"), 0.0)
+        | {"offered": None},
     ]
     assert (there["sources"], there["settings"]) == ({"added": [], "removed": [], "changed": []}, [])
     assert (there["superseded"], back["superseded"]) == ({}, {})

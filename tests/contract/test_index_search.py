@@ -165,7 +165,7 @@ def test_a_passage_that_was_found_tells_how_near_the_nearest_of_its_sentences_is
     assert found["whole"].sentence == pytest.approx(float(whole.vector @ near), abs=1e-3)
 
 
-def test_a_passage_that_was_found_tells_how_near_its_tokens_are_to_those_of_the_query_on_average(
+def test_what_was_found_tells_how_near_its_tokens_are_to_those_of_the_query_on_average(
     index: PassageIndex,
 ) -> None:
     asked = ENCODER.encode_queries(["pump", "beeps"])
@@ -173,14 +173,18 @@ def test_a_passage_that_was_found_tells_how_near_its_tokens_are_to_those_of_the_
         replace(passage(name, text), tokens=ENCODER.encode_documents(text.split()))
         for name, text in (("all", "the pump beeps"), ("half", "the pump rests"))
     ]
-    known = correction("c1", "Why does the pump beep")
-    index.build(V1, dimension=64, token_dimension=64, batches=[[*entries, known, passage("none", "the pump")]])
+    known = replace(
+        correction("c1", "Why does the pump beep"), tokens=ENCODER.encode_documents(["the", "pump", "beeps"])
+    )
+    others = [known, correction("c2", "Why does it beep"), passage("none", "the pump")]
+    index.build(V1, dimension=64, token_dimension=64, batches=[[*entries, *others]])
     found = index.search(V1, text="pump", vector=asked[0], limit=5, groups=None, tokens=asked)
     told = {candidate.chunk.document_id: candidate.scores.tokens for candidate in found}
     rest = float((asked[1] @ ENCODER.encode_documents(["the", "pump", "rests"]).T).max())
     assert told["all"] == pytest.approx(1.0, abs=2e-3)
     assert told["half"] == pytest.approx((1.0 + rest) / 2, abs=2e-3)
-    assert told["none"] is told["correction:c1"] is None
+    assert told["correction:c1"] == pytest.approx(1.0, abs=2e-3)
+    assert told["none"] is told["correction:c2"] is None
 
 
 @pytest.mark.parametrize("tokens", [None, np.zeros((0, 64), dtype=np.float32)])

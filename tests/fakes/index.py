@@ -102,10 +102,10 @@ class MemoryIndex:
             if passage.chunk.chunk_id in dense or passage.chunk.chunk_id in sparse
         }
         late = {
-            passage.chunk.chunk_id: float((tokens @ passage.tokens.T).max(axis=1).mean())
-            for passage in passages
-            if tokens is not None and len(tokens) and passage.tokens is not None and len(passage.tokens)
-            if passage.chunk.chunk_id in sentence
+            entry.chunk.chunk_id: float((tokens @ entry.tokens.T).max(axis=1).mean())
+            for entry in entries
+            if tokens is not None and len(tokens) and entry.tokens is not None and len(entry.tokens)
+            if entry.chunk.chunk_id in sentence or entry.chunk.chunk_id in both
         }
         ranked = [*dense, *(key for key in sparse if key not in dense), *sorted(both, key=lambda key: -both[key][0])]
         return [

@@ -182,16 +182,14 @@ class EdgeIndex:
                     limit=2 * limit, query=queries[name], prefetches=both, filter=wanted, with_payload=[points.CHUNK]
                 )
         found = opened.ask(requests, version)
-        passages = points.passages(found)
+        ids = points.ids(found)
         parts = {points.SENTENCES: [near], points.TOKENS: points.of_tokens(tokens, opened.vectors)}
-        among = edge.Filter(must=[edge.HasIdCondition(set(passages))])
+        among = edge.Filter(must=[edge.HasIdCondition(set(ids))])
         found |= opened.ask(
             {
-                name: edge.QueryRequest(
-                    limit=len(passages), query=edge.Query.Nearest(several, using=name), filter=among
-                )
+                name: edge.QueryRequest(limit=len(ids), query=edge.Query.Nearest(several, using=name), filter=among)
                 for name, several in parts.items()
-                if passages and several and name in opened.vectors
+                if ids and several and name in opened.vectors
             },
             version,
         )

@@ -1,9 +1,10 @@
 """What the two Qdrant adapters share: names of versions, points, and three channels to one list of candidates.
 
 A point has only the vectors that its kind is searched by: `dense`, `sentences`, `tokens` and `bm25` for a passage,
-`question` and `answer` for a known question, which leads to a correction or to the passage that was confirmed to
-answer it. So no channel can return the other kind, neither the graphs nor the document frequencies of BM25 mix the two,
-and a search needs no filter for that. Sentences and tokens are no channels: they tell more of what the others found.
+`question`, `answer` and `tokens` for a known question, which leads to a correction or to the passage that was confirmed
+to answer it. So no channel can return the other kind, neither the graphs nor the document frequencies of BM25 mix the
+two, and a search needs no filter for that. Sentences and tokens are no channels: they tell more of what the others
+found.
 
 Who may find a point stands in its payload, indexed, and every part of a search is filtered by it in the store.
 """
@@ -27,7 +28,7 @@ SPARSE = "bm25"
 QUESTION = "question"
 ANSWER = "answer"  # of a known question together with its answer
 SENTENCES = "sentences"  # of a passage; the nearest of them counts, for passages that a channel found
-TOKENS = "tokens"  # of a passage, likewise: for each token of the query the nearest counts
+TOKENS = "tokens"  # of what a channel found, likewise: for each token of the query the nearest counts
 KIND = "kind"  # payload: PASSAGE or KNOWN, indexed
 PASSAGE = "passage"
 KNOWN = "known question"
@@ -109,10 +110,10 @@ def dense_vectors(entry: Entry, *, dimension: int) -> dict[str, list[float] | li
     for vector in (entry.vector, entry.question_vector, *(() if entry.sentences is None else entry.sentences)):
         if vector is not None and vector.shape != (dimension,):
             raise ValueError(f"chunk {entry.chunk.chunk_id} has a vector of shape {vector.shape}, not ({dimension},)")
-    if entry.question_vector is not None:
-        return {QUESTION: entry.question_vector.tolist(), ANSWER: entry.vector.tolist()}
     whole = entry.vector.tolist()
     tokens = {} if entry.tokens is None or not len(entry.tokens) else {TOKENS: entry.tokens.tolist()}
+    if entry.question_vector is not None:
+        return {QUESTION: entry.question_vector.tolist(), ANSWER: whole} | tokens
     return {DENSE: whole, SENTENCES: [whole] if entry.sentences is None else entry.sentences.tolist()} | tokens
 
 
@@ -178,9 +179,9 @@ def pieces(batches: Iterable[Sequence[Entry]]) -> Iterator[Sequence[Entry]]:
             yield batch[start:]
 
 
-def passages(found: Mapping[str, Sequence[Found]]) -> list[Any]:
-    """The ids of the passages that the channels found, each once: what their sentences and tokens are asked of."""
-    return list({point.id: None for channel in (DENSE, SPARSE) for point in found.get(channel, ())})
+def ids(found: Mapping[str, Sequence[Found]]) -> list[Any]:
+    """Those of the points that the channels found, each once: what their sentences and tokens are asked of."""
+    return list({point.id: None for channel in found.values() for point in channel})
 
 
 def candidates(

@@ -179,15 +179,15 @@ class QdrantIndex:
                     query=near, using=name, limit=2 * limit, prefetch=both, filter=wanted, with_payload=[points.CHUNK]
                 )
         found = self._ask(version, requests)
-        passages = points.passages(found)
+        ids = points.ids(found)
         parts = {points.SENTENCES: [near], points.TOKENS: points.of_tokens(tokens, vectors)}
-        among = models.Filter(must=[models.HasIdCondition(has_id=passages)])
+        among = models.Filter(must=[models.HasIdCondition(has_id=ids)])
         found |= self._ask(
             version,
             {
-                name: models.QueryRequest(query=several, using=name, limit=len(passages), filter=among)
+                name: models.QueryRequest(query=several, using=name, limit=len(ids), filter=among)
                 for name, several in parts.items()
-                if passages and several and name in vectors
+                if ids and several and name in vectors
             },
         )
         return points.candidates(found, version, self._sparse.shared(text, languages))

@@ -75,15 +75,15 @@ def test_explain_shows_people_by_what_a_known_question_is_answered(
         "v1",
         corrections={"theme": ("Is there a dark theme?", "No, there is none.")},
         confirmed={"past": (QUESTION, "rollback"), "again": ("Can the looks be changed?", "correction:theme")},
-        learned=LearnedRanking(admission=Admission(threshold=0.5, words=0.5, passage=0.5)),
+        learned=LearnedRanking(admission=Admission(threshold=0.5, words=0.5, passage=0.5, tokens=1.0)),
     )
     monkeypatch.setenv(API_KEY, api_key(made, "rita"))
     with serving(uvicorn.Server(uvicorn.Config(create_app(made), port=0, log_level="error"))) as url:
         asked = json.loads(run("--url", url, "ask", QUESTION, "--json")[1])
         out = run("--url", url, "explain", asked["interaction_id"])[1]
     ranking, known = out.split("Known questions near the query")
-    wanted = "a known question is used where cosine + 0.50 x words - 0.50 x best passage is above 0.50"
-    assert f"admission: {wanted}, and no passage is nearer" in ranking
+    fit = "cosine + 0.50 x words + 1.00 x lead by tokens - 0.50 x best passage"
+    assert f"admission: a known question is used where {fit} is above 0.50, and no passage is nearer" in ranking
     why = [line.split("│")[4].strip() for line in ranking.splitlines() if line.startswith("│")]
     assert "confirmed answer of interaction past" in " ".join(why)
     answered_by = [line.split("│")[1].strip() for line in known.splitlines() if line.startswith("│")]

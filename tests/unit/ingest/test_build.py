@@ -132,13 +132,15 @@ def test_a_passage_has_the_vectors_of_its_sentences_below_their_heading() -> Non
     assert np.allclose(entry.sentences[-2:], expected)
 
 
-def test_passages_have_the_vectors_of_their_tokens_and_known_questions_have_none() -> None:
+def test_passages_have_the_vectors_of_their_tokens_and_known_questions_those_of_their_answer_too() -> None:
     encoder, piece = HashingEncoder(by_token=True), chunk("d", "Some words of the source.")
     known = confirmed_chunk(piece, "What does it say?")
     [[itself, asked]] = build.entries([piece, known], encoder=encoder, titles=False, on_step=lambda done, total: None)
     assert itself.tokens is not None
     assert np.array_equal(itself.tokens, encoder.encode_documents(["Some", "words", "of", "the", "source."]))
-    assert asked.tokens is None
+    assert asked.tokens is not None
+    words = ["What", "does", "it", "say?", "Some", "words", "of", "the", "source."]
+    assert np.array_equal(asked.tokens, encoder.encode_documents(words))
 
 
 def test_the_sentences_of_a_very_long_table_share_vectors() -> None:

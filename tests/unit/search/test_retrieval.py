@@ -17,7 +17,7 @@ from rag_flywheel.domain import (
     VersionId,
 )
 from rag_flywheel.ports import Reranker
-from rag_flywheel.search.admission import fits, is_confirmed, is_known
+from rag_flywheel.search.admission import FARTHER, fits, is_confirmed, is_known
 from rag_flywheel.search.fusion import DENSE, KNOWN, RERANK, SPARSE
 from rag_flywheel.search.retrieval import OFFERED_AT_MOST, offered, rank, retrieve
 from rag_flywheel.search.versions import Searcher
@@ -32,6 +32,12 @@ def found(name: str, *, dense: float | None = None, sparse: float | None = None,
 
 def correction(name: str, cosine: float, words: float = 0.0) -> Candidate:
     return Candidate(chunk=correction_chunk(name, "q", f"answer {name}"), scores=Scores(question=cosine, words=words))
+
+
+def by_token(name: str, *, question: float, tokens: float | None) -> Candidate:
+    """A correction of which the tokens are known too."""
+    known = correction(name, question)
+    return replace(known, scores=replace(known.scores, tokens=tokens))
 
 
 def confirmed(name: str, cosine: float, *, by: str = "i1", question: str = "p", words: float = 0.0) -> Candidate:
@@ -108,6 +114,26 @@ def test_a_near_passage_keeps_out_a_correction_that_a_far_one_lets_in() -> None:
     for cosine, first in ((0.2, "correction:c"), (0.8, "a")):
         candidates = [found("a", dense=cosine), correction("c", 0.7)]
         assert documents(retrieve("q", searcher=searcher(candidates, learned)))[0] == first
+
+
+def test_a_correction_is_kept_out_where_a_passage_is_much_nearer_token_by_token() -> None:
+    def shown(correction: float | None, passage: float | None) -> list[str]:
+        known = by_token("near", question=0.9, tokens=correction)
+        source = Candidate(chunk=chunk("a", "text a"), scores=Scores(dense=0.5, tokens=passage))
+        return documents(retrieve("q", searcher=searcher([known, source], LearnedRanking(admission=above(0.5)))))
+
+    assert shown(0.5, 0.5 + FARTHER + 0.01) == ["a"]
+    assert shown(0.5, 0.5 + FARTHER - 0.01)[0] == shown(0.5, 0.4)[0] == "correction:near"
+    assert shown(None, 0.9)[0] == shown(0.1, None)[0] == "correction:near"  # as versions of older releases have them
+
+
+def test_the_lead_token_by_token_counts_by_its_weight() -> None:
+    known = [by_token("behind", question=0.8, tokens=0.3), by_token("ahead", question=0.7, tokens=0.6)]
+    source = Candidate(chunk=chunk("a", "text a"), scores=Scores(dense=0.1, tokens=0.4))
+    ahead, behind = fits(known, [source], replace(above(0.0), tokens=1.0))
+    assert ahead.candidate.chunk.document_id == "correction:ahead"
+    assert (ahead.lead, behind.lead) == pytest.approx((0.2, -0.1))
+    assert (ahead.fit, behind.fit) == pytest.approx((0.9, 0.7))
 
 
 @pytest.mark.parametrize("fusion", [{}, {DENSE: 9.0}])
