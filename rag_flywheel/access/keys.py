@@ -61,25 +61,12 @@ def may_manage(person: Person, tenant: str | None) -> bool:
 
 def create(wanted: Wanted, *, by: Person, ledger: KeyLedger, now: datetime) -> tuple[AccessKey, str]:
     """A new key, and the text that opens doors: it is told here and never again. Raises NotAllowed for the key of
-    another tenant than that of who makes it.
+    another tenant than that of who makes it, and Conflict for a name that another key has in other letters.
     """
     if not may_manage(by, wanted.tenant):
         raise NotAllowed("the keys of another tenant are not yours to make")
-    key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
-    key = AccessKey(
-        key_id=key_id,
-        digest=_digest(secret, ledger.salt()),
-        name=wanted.name,
-        roles=wanted.roles,
-        speaks_for_others=wanted.speaks_for_others,
-        groups=wanted.groups,
-        tenant=wanted.tenant,
-        created=now,
-        at=now,
-        expires=None if wanted.lasts is None else now + wanted.lasts,
-    )
-    _record(key, "create key", by=by, ledger=ledger)
-    return key, f"{PREFIX}{key_id}_{secret}"
+    _refuse_twin(wanted, ledger)
+    return _made(wanted, by=by, ledger=ledger, now=now)
 
 
 def rotate(key_id: str, *, overlap: timedelta, by: Person, ledger: KeyLedger, now: datetime) -> tuple[AccessKey, str]:
@@ -97,7 +84,7 @@ def rotate(key_id: str, *, overlap: timedelta, by: Person, ledger: KeyLedger, no
             tenant=old.tenant,
             lasts=lasts,
         )
-        made = create(wanted, by=by, ledger=ledger, now=now)
+        made = _made(wanted, by=by, ledger=ledger, now=now)
         ends = now + overlap if old.expires is None else min(old.expires, now + overlap)
         _record(replace(old, at=now, expires=ends), "replace key", by=by, ledger=ledger)
     return made
@@ -129,8 +116,34 @@ def holder(text: str, *, ledger: KeyLedger, now: datetime) -> Person:
     )
 
 
+def _refuse_twin(wanted: Wanted, ledger: KeyLedger) -> None:
+    """One person with two names would count as two where it takes two."""
+    for key, _ in ledger.access_keys():
+        if key.tenant == wanted.tenant and key.name != wanted.name and key.name.casefold() == wanted.name.casefold():
+            raise Conflict(f"there is a key of {key.name}: one who is the same has the same name, in the same letters")
+
+
+def _made(wanted: Wanted, *, by: Person, ledger: KeyLedger, now: datetime) -> tuple[AccessKey, str]:
+    key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    key = AccessKey(
+        key_id=key_id,
+        digest=_digest(secret, ledger.salt()),
+        name=wanted.name,
+        roles=wanted.roles,
+        speaks_for_others=wanted.speaks_for_others,
+        groups=wanted.groups,
+        tenant=wanted.tenant,
+        created=now,
+        at=now,
+        expires=None if wanted.lasts is None else now + wanted.lasts,
+    )
+    _record(key, "create key", by=by, ledger=ledger)
+    return key, f"{PREFIX}{key_id}_{secret}"
+
+
 def _standing(key_id: str, *, by: Person, ledger: KeyLedger, now: datetime) -> AccessKey:
-    key = ledger.key(key_id)
+    """The key, which nobody else changes before the transaction ends: one that was revoked stays so."""
+    key = ledger.claim_key(key_id)
     if key is None or not may_manage(by, key.tenant):
         raise NotFound(_NONE)
     if not key.holds(now):
