@@ -22,6 +22,8 @@ NAME = r"^[^\x00-\x20\x7f|][^\x00-\x1f\x7f|]{0,79}$"  # without what stands in t
 _KEY = re.compile(r"rf_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 READS_ALL = frozenset({Role.OPERATOR, Role.ADMIN})
 """Who builds the index and reads its reports reads every document."""
+CREATE, REPLACE, REVOKE = "create key", "replace key", "revoke key"
+"""How the audit log calls what is done to keys."""
 _NONE = "there is no such key"
 
 
@@ -86,7 +88,7 @@ def rotate(key_id: str, *, overlap: timedelta, by: Person, ledger: KeyLedger, no
         )
         made = _made(wanted, by=by, ledger=ledger, now=now)
         ends = now + overlap if old.expires is None else min(old.expires, now + overlap)
-        _record(replace(old, at=now, expires=ends), "replace key", by=by, ledger=ledger)
+        _record(replace(old, at=now, expires=ends), REPLACE, by=by, ledger=ledger)
     return made
 
 
@@ -94,7 +96,7 @@ def revoke(key_id: str, *, by: Person, ledger: KeyLedger, now: datetime) -> Acce
     """The key, which opens nothing from now on. Raises NotFound, and Conflict where it does not open anything now."""
     with ledger.transaction():
         key = replace(_standing(key_id, by=by, ledger=ledger, now=now), at=now, revoked=now)
-        _record(key, "revoke key", by=by, ledger=ledger)
+        _record(key, REVOKE, by=by, ledger=ledger)
     return key
 
 
@@ -137,7 +139,7 @@ def _made(wanted: Wanted, *, by: Person, ledger: KeyLedger, now: datetime) -> tu
         at=now,
         expires=None if wanted.lasts is None else now + wanted.lasts,
     )
-    _record(key, "create key", by=by, ledger=ledger)
+    _record(key, CREATE, by=by, ledger=ledger)
     return key, f"{PREFIX}{key_id}_{secret}"
 
 
@@ -151,18 +153,22 @@ def _standing(key_id: str, *, by: Person, ledger: KeyLedger, now: datetime) -> A
     return key
 
 
+def entry(key: AccessKey, action: str, *, by: Person) -> AuditEntry:
+    """What the audit log keeps of a change that left the key so."""
+    detail: dict[str, Json] = {
+        "name": key.name,
+        "roles": ", ".join(sorted(key.roles)),
+        "groups": [*key.groups],
+        "tenant": key.tenant,
+        "expires": None if key.expires is None else key.expires.isoformat(),
+    }
+    return AuditEntry(at=key.at, who=by.signed, action=action, subject=f"key {key.key_id}", detail=detail)
+
+
 def _record(key: AccessKey, action: str, *, by: Person, ledger: KeyLedger) -> None:
     with ledger.transaction():
         ledger.add_key(key)
-        detail: dict[str, Json] = {
-            "name": key.name,
-            "roles": ", ".join(sorted(key.roles)),
-            "groups": [*key.groups],
-            "expires": None if key.expires is None else key.expires.isoformat(),
-        }
-        ledger.add_audit(
-            AuditEntry(at=key.at, who=by.signed, action=action, subject=f"key {key.key_id}", detail=detail)
-        )
+        ledger.add_audit(entry(key, action, by=by))
 
 
 def _digest(secret: str, salt: bytes) -> str:
