@@ -49,7 +49,7 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
     """The parts, closed at the end of the block. Models load at first use. Raises ConfigError, LedgerUnavailable."""
     data = config.data
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"data_dir: {data} cannot be made ({error.strerror}); name a folder that can") from error
     with contextlib.ExitStack() as opened:

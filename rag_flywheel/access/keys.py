@@ -22,6 +22,8 @@ NAME = r"^[^\x00-\x20\x7f|][^\x00-\x1f\x7f|]{0,79}$"  # without what stands in t
 _KEY = re.compile(r"rf_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 READS_ALL = frozenset({Role.OPERATOR, Role.ADMIN})
 """Who builds the index and reads its reports reads every document."""
+CREATE, REPLACE, REVOKE = "create key", "replace key", "revoke key"
+"""How the audit log calls what is done to keys."""
 _NONE = "there is no such key"
 
 
@@ -61,25 +63,12 @@ def may_manage(person: Person, tenant: str | None) -> bool:
 
 def create(wanted: Wanted, *, by: Person, ledger: KeyLedger, now: datetime) -> tuple[AccessKey, str]:
     """A new key, and the text that opens doors: it is told here and never again. Raises NotAllowed for the key of
-    another tenant than that of who makes it.
+    another tenant than that of who makes it, and Conflict for a name that another key has in other letters.
     """
     if not may_manage(by, wanted.tenant):
         raise NotAllowed("the keys of another tenant are not yours to make")
-    key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
-    key = AccessKey(
-        key_id=key_id,
-        digest=_digest(secret, ledger.salt()),
-        name=wanted.name,
-        roles=wanted.roles,
-        speaks_for_others=wanted.speaks_for_others,
-        groups=wanted.groups,
-        tenant=wanted.tenant,
-        created=now,
-        at=now,
-        expires=None if wanted.lasts is None else now + wanted.lasts,
-    )
-    _record(key, "create key", by=by, ledger=ledger)
-    return key, f"{PREFIX}{key_id}_{secret}"
+    _refuse_twin(wanted, ledger)
+    return _made(wanted, by=by, ledger=ledger, now=now)
 
 
 def rotate(key_id: str, *, overlap: timedelta, by: Person, ledger: KeyLedger, now: datetime) -> tuple[AccessKey, str]:
@@ -97,9 +86,9 @@ def rotate(key_id: str, *, overlap: timedelta, by: Person, ledger: KeyLedger, no
             tenant=old.tenant,
             lasts=lasts,
         )
-        made = create(wanted, by=by, ledger=ledger, now=now)
+        made = _made(wanted, by=by, ledger=ledger, now=now)
         ends = now + overlap if old.expires is None else min(old.expires, now + overlap)
-        _record(replace(old, at=now, expires=ends), "replace key", by=by, ledger=ledger)
+        _record(replace(old, at=now, expires=ends), REPLACE, by=by, ledger=ledger)
     return made
 
 
@@ -107,7 +96,7 @@ def revoke(key_id: str, *, by: Person, ledger: KeyLedger, now: datetime) -> Acce
     """The key, which opens nothing from now on. Raises NotFound, and Conflict where it does not open anything now."""
     with ledger.transaction():
         key = replace(_standing(key_id, by=by, ledger=ledger, now=now), at=now, revoked=now)
-        _record(key, "revoke key", by=by, ledger=ledger)
+        _record(key, REVOKE, by=by, ledger=ledger)
     return key
 
 
@@ -129,8 +118,34 @@ def holder(text: str, *, ledger: KeyLedger, now: datetime) -> Person:
     )
 
 
+def _refuse_twin(wanted: Wanted, ledger: KeyLedger) -> None:
+    """One person with two names would count as two where it takes two."""
+    for key, _ in ledger.access_keys():
+        if key.tenant == wanted.tenant and key.name != wanted.name and key.name.casefold() == wanted.name.casefold():
+            raise Conflict(f"there is a key of {key.name}: one who is the same has the same name, in the same letters")
+
+
+def _made(wanted: Wanted, *, by: Person, ledger: KeyLedger, now: datetime) -> tuple[AccessKey, str]:
+    key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    key = AccessKey(
+        key_id=key_id,
+        digest=_digest(secret, ledger.salt()),
+        name=wanted.name,
+        roles=wanted.roles,
+        speaks_for_others=wanted.speaks_for_others,
+        groups=wanted.groups,
+        tenant=wanted.tenant,
+        created=now,
+        at=now,
+        expires=None if wanted.lasts is None else now + wanted.lasts,
+    )
+    _record(key, CREATE, by=by, ledger=ledger)
+    return key, f"{PREFIX}{key_id}_{secret}"
+
+
 def _standing(key_id: str, *, by: Person, ledger: KeyLedger, now: datetime) -> AccessKey:
-    key = ledger.key(key_id)
+    """The key, which nobody else changes before the transaction ends: one that was revoked stays so."""
+    key = ledger.claim_key(key_id)
     if key is None or not may_manage(by, key.tenant):
         raise NotFound(_NONE)
     if not key.holds(now):
@@ -138,18 +153,22 @@ def _standing(key_id: str, *, by: Person, ledger: KeyLedger, now: datetime) -> A
     return key
 
 
+def entry(key: AccessKey, action: str, *, by: Person) -> AuditEntry:
+    """What the audit log keeps of a change that left the key so."""
+    detail: dict[str, Json] = {
+        "name": key.name,
+        "roles": ", ".join(sorted(key.roles)),
+        "groups": [*key.groups],
+        "tenant": key.tenant,
+        "expires": None if key.expires is None else key.expires.isoformat(),
+    }
+    return AuditEntry(at=key.at, who=by.signed, action=action, subject=f"key {key.key_id}", detail=detail)
+
+
 def _record(key: AccessKey, action: str, *, by: Person, ledger: KeyLedger) -> None:
     with ledger.transaction():
         ledger.add_key(key)
-        detail: dict[str, Json] = {
-            "name": key.name,
-            "roles": ", ".join(sorted(key.roles)),
-            "groups": [*key.groups],
-            "expires": None if key.expires is None else key.expires.isoformat(),
-        }
-        ledger.add_audit(
-            AuditEntry(at=key.at, who=by.signed, action=action, subject=f"key {key.key_id}", detail=detail)
-        )
+        ledger.add_audit(entry(key, action, by=by))
 
 
 def _digest(secret: str, salt: bytes) -> str:

@@ -29,7 +29,7 @@ GET /users/{user}/data                      x      x         x         x
 DELETE /users/{user}/data                   x      x         x         x
 GET /openapi.json                           x      x         x         x
 GET /docs                                   x      x         x         x
-GET /redoc                                  x      x         x         x
+GET /docs/{part}                            x      x         x         x
 
 GET /review                                 -      x         -         x
 GET /review/{correction_id}                 -      x         -         x

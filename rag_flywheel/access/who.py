@@ -26,7 +26,7 @@ class Caller:
 
 def local(name: str) -> Person:
     """Whoever works with the files themselves, and can do everything anyway."""
-    return Person(name=name, roles=frozenset(Role), groups=None, speaks_for_others=True)
+    return Person(name=name, roles=frozenset(Role), groups=None, speaks_for_others=True, local=True)
 
 
 def has_key(caller: Caller) -> bool:
@@ -72,6 +72,15 @@ def asks_for(person: Person, named: str | None) -> str | None:
             "made with --for-others"
         )
     return person.name
+
+
+def hands_in(person: Person, user: str | None) -> str | None:
+    """Who answers for what is handed in as the user's, by what is known and not by what is said; None where that is
+    told by nothing but what somebody types who works with the files. `user` is what `asks_for` gave.
+    """
+    if person.local:
+        return None
+    return person.name or (None if person.speaks_for_others else user) or ANONYMOUS
 
 
 def asks_in(person: Person, named: Collection[str] | None) -> Groups:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel
 
-from rag_flywheel.access.who import asks_for, corrects_in, sees, sees_others
+from rag_flywheel.access.who import asks_for, corrects_in, hands_in, sees, sees_others
 from rag_flywheel.api.guard import GuardedRoute
 from rag_flywheel.api.models import (
     CorrectionBody,
@@ -224,6 +224,7 @@ def _corrected(
             supersedes=tuple(span.evidence() for span in body.supersedes),
             user=user,
             reader=state.chat.readers.reader(groups),
+            sender=hands_in(asking, user),
             feedback_id=None if feedback is None else feedback.feedback_id,
         ),
         ledger=services.ledger,

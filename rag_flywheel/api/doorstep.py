@@ -94,16 +94,15 @@ _REPORT = (
     .img_src("data:")
     .frame_ancestors("'none'")
 )
-_PAGES = "https://cdn.jsdelivr.net"  # where FastAPI's pages of the API have their scripts from
 _DOCS = (
     ContentSecurityPolicy()
     .default_src("'none'")
     .connect_src("'self'")
-    .script_src("'unsafe-inline'", _PAGES)
-    .style_src("'unsafe-inline'", _PAGES, "https://fonts.googleapis.com")
-    .font_src("https://fonts.gstatic.com")
-    .img_src("data:", "https://fastapi.tiangolo.com", "https://cdn.redoc.ly")
-    .worker_src("blob:")
+    .script_src("'self'")
+    .style_src("'self'", "'unsafe-inline'")
+    .img_src("data:")
+    .base_uri("'none'")
+    .form_action("'none'")
     .frame_ancestors("'none'")
 )
 
@@ -113,12 +112,12 @@ class _Headers:
 
     def __init__(self, app: ASGIApp) -> None:
         self._other = _secured(app, _NOTHING)
-        self._pages = {"/docs": _secured(app, _DOCS), "/redoc": _secured(app, _DOCS)}
+        self._docs = _secured(app, _DOCS)
         self._report = _secured(app, _REPORT)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
-        app = self._report if path.startswith("/reports/") else self._pages.get(path, self._other)
+        app = self._report if path.startswith("/reports/") else self._docs if path == "/docs" else self._other
         await app(scope, receive, send)
 
 

@@ -1,6 +1,7 @@
 """API keys: made, replaced and taken back by whoever says who may what."""
 
-from collections.abc import Callable, Container
+import logging
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -11,10 +12,12 @@ from pydantic import Field
 from rag_flywheel.access import keys
 from rag_flywheel.api.guard import Guard, GuardedRoute
 from rag_flywheel.api.models import Body, Readable
-from rag_flywheel.api.state import Asking
-from rag_flywheel.domain import AccessKey, Role
-from rag_flywheel.errors import InvalidInput
+from rag_flywheel.api.state import Asking, State
+from rag_flywheel.domain import AccessKey, Person, Role
+from rag_flywheel.errors import InvalidInput, LedgerUnavailable
+from rag_flywheel.ports import Operations
 
+logger = logging.getLogger("rag_flywheel.api")
 routes = APIRouter(prefix="/keys", tags=["access"], route_class=GuardedRoute)
 Days = Annotated[float, Field(gt=0, le=36_500)]
 
@@ -26,11 +29,26 @@ class Keeper:
     ledger: keys.KeyLedger
     now: Callable[[], datetime]
     tenants: Container[str | None]
+    own: Mapping[str | None, Operations]  # the ledgers of the tenants that are served here
+
+    def tell(self, action: str, key: AccessKey, *, by: Person) -> None:
+        """Also in the audit log of the tenant whose key it is, which its people read."""
+        if key.tenant is not None and key.tenant in self.own:
+            try:
+                self.own[key.tenant].add_audit(keys.entry(key, action, by=by))
+            except LedgerUnavailable:  # it is done, and a new key has to be told
+                logger.error("%s: %s is in the deployment's audit log alone", key.tenant, action)
 
 
 def _keeper(request: Request) -> Keeper:
     guard: Guard = request.app.state.guard
-    return Keeper(ledger=guard.services.ledger, now=guard.services.now, tenants={None, *guard.services.config.tenants})
+    served: Mapping[str | None, State] = request.app.state.of_tenant
+    return Keeper(
+        ledger=guard.services.ledger,
+        now=guard.services.now,
+        tenants={None, *guard.services.config.tenants},
+        own={name: state.services.ledger for name, state in served.items()},
+    )
 
 
 Root = Annotated[Keeper, Depends(_keeper)]
@@ -89,6 +107,7 @@ def create(body: KeyBody, root: Root, asking: Asking) -> NewKeyReply:
         lasts=None if body.days is None else timedelta(days=body.days),
     )
     made, text = keys.create(wanted, by=asking, ledger=root.ledger, now=root.now())
+    root.tell(keys.CREATE, made, by=asking)
     return NewKeyReply(**_fields(made, root, None), key=text)
 
 
@@ -97,13 +116,20 @@ def rotate(key_id: str, body: RotateBody, root: Root, asking: Asking) -> NewKeyR
     """A new key in the place of an old one, which goes on opening for a while."""
     overlap = timedelta(hours=body.overlap_hours)
     made, text = keys.rotate(key_id, overlap=overlap, by=asking, ledger=root.ledger, now=root.now())
+    root.tell(keys.CREATE, made, by=asking)
+    old = root.ledger.key(key_id)
+    assert old is not None
+    root.tell(keys.REPLACE, old, by=asking)
     return NewKeyReply(**_fields(made, root, None), key=text)
 
 
 @routes.post("/{key_id}/revoke")
 def revoke(key_id: str, root: Root, asking: Asking) -> KeyReply:
     """The key opens nothing from now on."""
-    return KeyReply(**_fields(keys.revoke(key_id, by=asking, ledger=root.ledger, now=root.now()), root, None))
+    key = keys.revoke(key_id, by=asking, ledger=root.ledger, now=root.now())
+    root.tell(keys.REVOKE, key, by=asking)
+    used = {known.key_id: at for known, at in root.ledger.access_keys()}
+    return KeyReply(**_fields(key, root, used[key_id]))
 
 
 def _fields(key: AccessKey, root: Keeper, used: datetime | None) -> dict[str, object]:

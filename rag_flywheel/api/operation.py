@@ -1,10 +1,10 @@
 """Whether the server answers, by which settings, and what can be asked of it."""
 
+from importlib import resources
 from typing import Literal
 
 from fastapi import APIRouter, Request
-from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from rag_flywheel.access import roles
 from rag_flywheel.api.guard import GuardedRoute
@@ -14,6 +14,24 @@ from rag_flywheel.config import Config, masked
 
 routes = APIRouter(route_class=GuardedRoute)
 OPENAPI = "/openapi.json"
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>rag-flywheel</title>
+<link rel="stylesheet" href="docs/swagger-ui.css">
+</head>
+<body>
+<div id="routes"></div>
+<script src="docs/swagger-ui-bundle.js"></script>
+<script src="docs/begin.js"></script>
+</body>
+</html>
+"""
+BEGIN = 'SwaggerUIBundle({url: "openapi.json", dom_id: "#routes", validatorUrl: null});\n'
+KINDS = {"css": "text/css", "js": "text/javascript"}
+Part = Literal["swagger-ui.css", "swagger-ui-bundle.js", "begin.js"]
 
 
 class HealthReply(Body):
@@ -44,12 +62,13 @@ def document(request: Request) -> JSONResponse:
 
 
 @routes.get("/docs", include_in_schema=False)
-def tried(request: Request) -> HTMLResponse:
+def tried() -> HTMLResponse:
     """The same as a page on which they can be tried."""
-    return get_swagger_ui_html(openapi_url=OPENAPI, title=request.app.title)
+    return HTMLResponse(PAGE)
 
 
-@routes.get("/redoc", include_in_schema=False)
-def read(request: Request) -> HTMLResponse:
-    """The same as a page to read."""
-    return get_redoc_html(openapi_url=OPENAPI, title=request.app.title)
+@routes.get("/docs/{part}", include_in_schema=False)
+def part_of_page(part: Part) -> Response:
+    """What the page consists of. All of it is ours to send: a script from elsewhere could do what its reader may."""
+    content = BEGIN if part == "begin.js" else (resources.files("fastapi_offline") / "static" / part).read_bytes()
+    return Response(content, media_type=KINDS[part.rpartition(".")[2]])

@@ -28,6 +28,8 @@ Found = TypeVar("Found")
 class MeReply(Body):
     name: str | None  # under which what one does is recorded; null: nobody said
     roles: list[Role]
+    groups: list[str] | None  # by which one reads what is not for all; null: everything
+    tenant: str | None
 
 
 @routes.get("/login", status_code=303, response_class=RedirectResponse)
@@ -86,7 +88,8 @@ async def logout(request: Request, state: Shared) -> RedirectResponse:
 @routes.get("/me")
 def me(asking: Asking) -> MeReply:
     """Who one is, and what one may do here."""
-    return MeReply(name=asking.name, roles=sorted(asking.roles))
+    groups = None if asking.groups is None else sorted(asking.groups)
+    return MeReply(name=asking.name, roles=sorted(asking.roles), groups=groups, tenant=asking.tenant)
 
 
 def _finish(

@@ -71,6 +71,7 @@ def root(
 def main() -> None:
     """The entry point: every expected failure becomes one message and its exit code."""
     _spare_the_processor()
+    os.umask(0o077)  # what people asked, and keys, are for nobody else on the machine to read
     sys.excepthook = _unforeseen
     try:
         code = app(standalone_mode=False)

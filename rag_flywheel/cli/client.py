@@ -4,15 +4,18 @@ Both ways a command sends the same requests and gets the same replies, so none w
 needs is imported where it is called, not where a server is.
 """
 
+import contextlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from rag_flywheel import errors
-from rag_flywheel.errors import Damaged, FlywheelError, Unavailable
+from rag_flywheel.errors import Damaged, FlywheelError, LedgerUnavailable, Unavailable
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from rag_flywheel.services import Services
 
 ERRORS: dict[str, type[FlywheelError]] = {
@@ -62,16 +65,20 @@ def _answered_here(request: httpx.Request, services: "Services", who: str) -> ht
     """The reply of the app in this process."""
     import asyncio
 
+    from rag_flywheel import wiring
     from rag_flywheel.access.who import local
     from rag_flywheel.api.app import create_app
 
-    async def answered() -> httpx.Response:
-        async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=create_app(services, local=local(who)))
-        ) as client:
+    async def answered(app: "FastAPI") -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app)) as client:
             return await client.send(request)
 
-    return asyncio.run(answered())
+    with contextlib.ExitStack() as opened:
+        tenants: Mapping[str, Services] = {}
+        if request.url.path.startswith("/keys") and request.method == "POST":  # which tenants are told of
+            with contextlib.suppress(LedgerUnavailable):  # a key can be revoked all the same
+                tenants = opened.enter_context(wiring.tenants(services.config, services.secrets))
+        return asyncio.run(answered(create_app(services, tenants=tenants, local=local(who))))
 
 
 def _error(reply: httpx.Response) -> FlywheelError:

@@ -105,7 +105,7 @@ def _first_half(stage: Stage, url: str) -> dict[str, Any]:
     asked = _ask(stage, url, ASKED)
     before = _ask(stage, url, REWORDED)
     stage.title("3. Correct the answer, and review the correction")
-    body = {"interaction_id": asked["interaction_id"], "answer": CORRECTION, "user_id": "demo-user"}
+    body = {"interaction_id": asked["interaction_id"], "answer": CORRECTION}
     receipt = client.call("POST", "/corrections", to=url, who="", body=body).json()
     stage.say(f"correction {receipt['id']}: {receipt['status']}")
     reviewer = stage.run("keys", "create", "demo-reviewer", "--role", "reviewer")["key"]

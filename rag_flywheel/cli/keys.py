@@ -78,16 +78,17 @@ def _new(key: Mapping[str, Any]) -> None:
 
 
 def _table(keys: Sequence[Mapping[str, Any]]) -> None:
-    columns = ("id", "name", "roles", "groups", "opens", "expires", "used")
+    columns = ("id", "name", "roles", "groups", "tenant", "opens", "expires", "used")
     rows = (
         [
             key["id"],
             key["name"],
             " ".join(key["roles"]) + (" for others" if key["for_others"] else ""),
             " ".join(key["groups"]),
+            key["tenant"] or "",
             "yes" if key["opens"] else "no",
-            key["expires"] or "",
-            key["used"] or "never",
+            (key["expires"] or "")[:16],
+            (key["used"] or "never")[:16],
         ]
         for key in keys
     )

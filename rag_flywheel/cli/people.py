@@ -79,12 +79,12 @@ def receipt_verify(
     """Whether a receipt is what was signed. Exit codes: 0 it is, 8 it is not."""
     from rag_flywheel.privacy import receipts
 
+    receipt = receipts.read(file)
     public = key or file.parent / receipts.PUBLIC_FILE
     try:
         text = public.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{public} cannot be read as a public key: name it with --key") from error
-    receipt = receipts.read(file)
     receipts.verify(receipt, text)
     show(
         invoked(context, json),

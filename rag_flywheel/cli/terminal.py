@@ -11,8 +11,11 @@ from rag_flywheel.domain import shown
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 BREAKS = "\n\t"
+READABLE = 24
+"""Characters of a line that can be read as a text."""
 NAMED = 5
 """Of a list of names, so many are shown."""
 
@@ -29,17 +32,37 @@ def line(text: str, *, style: str = "") -> None:
 
 
 def rows(title: str, columns: Sequence[str], cells: Iterable[Sequence[Any]], nothing: str) -> None:
-    """Print a table, or `nothing` where it has no rows."""
+    """Print a table, or a block for each row where that would be too narrow to read; `nothing` where there are none."""
     from rich.table import Table
     from rich.text import Text
 
+    out = console()
+    printed = [[Text("-" if cell is None else shown(str(cell), keep=BREAKS)) for cell in row] for row in cells]
+    if printed and not _fit(columns, printed, out.width):
+        out.print(title, style="italic")
+        for row in printed:
+            block = Table(show_header=False, box=None)
+            for name, cell in zip(columns, row, strict=True):
+                block.add_row(name, cell)
+            out.print()
+            out.print(block)
+        return
     table = Table(title=title)
     for number, name in enumerate(columns):
         # The first is what other commands want to be given, whole.
         table.add_column(name, no_wrap=number == 0, overflow="fold")
-    for row in cells:
-        table.add_row(*(Text("-" if cell is None else shown(str(cell), keep=BREAKS)) for cell in row))
-    console().print(table if table.row_count else nothing)
+    for row in printed:
+        table.add_row(*row)
+    out.print(table if printed else nothing)
+
+
+def _fit(columns: Sequence[str], cells: Sequence[Sequence["Text"]], width: int) -> bool:
+    """Whether all columns but the widest are as wide as what they hold, and that one is wide enough to be read."""
+    widths = [
+        max(len(name), *(max(map(len, str(row[number]).splitlines() or [""])) for row in cells))
+        for number, name in enumerate(columns)
+    ]
+    return sum(widths) - max(widths) + min(max(widths), READABLE) + 3 * len(columns) + 1 <= width
 
 
 def left_out(entries: Iterable[Mapping[str, Any]], *, verb: str) -> None:

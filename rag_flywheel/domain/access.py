@@ -31,6 +31,7 @@ class Person:
     groups: Groups = frozenset()  # that say which documents they may read
     speaks_for_others: bool = False  # may name whom it asks, rates and corrects for
     tenant: str | None = None  # None: the deployment's own documents and people
+    local: bool = False  # works with the files themselves, and types whatever name
 
     @property
     def signed(self) -> str:

@@ -87,6 +87,7 @@ class Correction:
     feedback_id: FeedbackId | None = None  # the `edited` feedback it came from
     guessed: bool = False  # whether the evidence was looked for, since nobody named any
     groups: tuple[str, ...] | None = None  # whose members may read it, see `readers`; none: all people; None: not known
+    sender: str | None = None  # pseudonym of who handed it in; ANONYMOUS: who did not say; None: not known
 
     def __post_init__(self) -> None:
         aware("submitted", self.submitted)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from rag_flywheel.domain import (
+    ANONYMOUS,
     NOBODY,
     Chunk,
     Correction,
@@ -45,7 +46,8 @@ class Submission:
     supersedes: tuple[Evidence, ...] = ()  # the spans that it makes untrue
     user: str | None = None  # as the caller names the person
     feedback_id: FeedbackId | None = None  # the `edited` feedback that it came with
-    reader: Reader = ANYBODY  # who hands it in
+    reader: Reader = ANYBODY  # what whoever hands it in may read
+    sender: str | None = None  # who hands it in, which may be another than the user; None: not known
 
 
 def prepare(
@@ -66,7 +68,7 @@ def prepare(
     were not kept, InvalidInput for an unusable answer, and what `quoted` raises, also of documents that they may not
     read.
     """
-    reader = submission.reader
+    reader, sender = submission.reader, submission.sender
     interaction = readable(submission.interaction_id, reader, ledger)
     if not interaction.question:
         raise Conflict(
@@ -89,6 +91,7 @@ def prepare(
         interaction_id=submission.interaction_id,
         submitted=at,
         user=pseudonym(submission.user, ledger.salt()),
+        sender=sender if sender == ANONYMOUS else pseudonym(sender, ledger.salt()),
         question=interaction.query,
         answer=text,
         evidence=spans,

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from rag_flywheel.domain import (
+    ANONYMOUS,
     SYSTEM,
     AuditEntry,
     CorrectionId,
@@ -60,7 +61,7 @@ class Ruling:
     answer: str | None = None  # the reviewer's wording, where it is better
     note: str | None = None
     seen: str | None = None  # what `seen` told of the correction that the reviewer looked at; None: not told
-    own: bool = False  # whether they may accept what they wrote themselves
+    own: bool = False  # whether they may accept what they wrote or handed in themselves
     reader: Reader = ANYBODY  # what the reviewer may read
 
 
@@ -93,20 +94,20 @@ def decide(
     A wording that `look` has reasons to look twice at is held until a second reviewer accepts it; None holds nothing.
     The audit names the corrections that the ruling supersedes, and those that have their place back.
 
-    Raises NotFound, also for one that is not for the reviewer; NotAllowed where its author accepts it; Conflict where
-    somebody else decided since `seen` or since this call began, or where the second reviewer is the first one;
-    InvalidInput for a reviewer who is nobody, for a wording that comes with another verdict than accept, and for
-    accepting without a note what a guardrail set aside.
+    Raises NotFound, also for one that is not for the reviewer; NotAllowed where its author accepts it, or who handed it
+    in; Conflict where somebody else decided since `seen` or since this call began, or where the second reviewer is the
+    first one; InvalidInput for a reviewer who is nobody, for a wording that comes with another verdict than accept, and
+    for accepting without a note what a guardrail set aside.
     """
     before = ledger.correction(correction_id)
     if not is_for(before, ruling.reader, ledger):
         raise no_correction(correction_id)
     if ruling.seen not in (None, seen(before)):
         raise _decided_meanwhile(before)
-    if ruling.verdict is Verdict.ACCEPT and not ruling.own and _wrote(ruling.reviewer, before, ledger):
+    if ruling.verdict is Verdict.ACCEPT and not ruling.own and _is_own(ruling.reviewer, before, ledger):
         raise NotAllowed(
-            "nobody accepts their own correction: another reviewer has to; where there is only one, set "
-            "access.own_reviews: true"
+            "nobody accepts their own correction, or one that they handed in or may have: another reviewer has to, who "
+            "says who they are; where there is only one, set access.own_reviews: true"
         )
     review = _reviewed(before, ruling, redactor=redactor, look=look, at=at, new_id=new_id)
     with ledger.transaction():
@@ -158,9 +159,12 @@ def waits(correction: ReviewedCorrection) -> bool:
     return correction.sent_back or correction.verdict_state in (CorrectionState.PENDING, CorrectionState.HELD)
 
 
-def _wrote(reviewer: str, correction: ReviewedCorrection, ledger: ReviewLedger) -> bool:
+def _is_own(reviewer: str, correction: ReviewedCorrection, ledger: ReviewLedger) -> bool:
+    """Whether they wrote it or handed it in; who does not say who they are may have, whatever it is."""
     names = {reviewer, reviewer.strip()}  # corrections have the name as it came
-    return correction.correction.user in {pseudonym(name, ledger.salt()) for name in names}
+    theirs = {pseudonym(name, ledger.salt()) for name in names}
+    of = correction.correction
+    return reviewer == ANONYMOUS or of.user in theirs or of.sender in theirs
 
 
 def _reviewed(

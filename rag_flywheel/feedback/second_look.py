@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rag_flywheel.domain import Correction, CorrectionState, ReviewedCorrection
+from rag_flywheel.domain import ANONYMOUS, Correction, CorrectionState, ReviewedCorrection
 from rag_flywheel.domain.echo import is_made_to_be_found
 from rag_flywheel.domain.equivalence import (
     NearIndex,
@@ -62,6 +62,7 @@ class ConcernKind(StrEnum):
     ECHO = "echo"  # of the question, to be found by it
     AUTHORS = "authors"  # several of one text
     NEW_AUTHOR = "new_author"  # who says otherwise than an official source
+    UNSIGNED = "unsigned"  # handed in as somebody's by who did not say who they are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +123,8 @@ def concerns(reviewed: ReviewedCorrection, answer: str, *, beside: Beside, peers
         and "It repeats its question, as texts do that are made to be found.",
         ConcernKind.AUTHORS: _authors(reviewed, answer, peers, beside.passages),
         ConcernKind.NEW_AUTHOR: _new_author(reviewed, answer, peers, beside),
+        ConcernKind.UNSIGNED: _is_unsigned(reviewed.correction)
+        and "Somebody who did not say who they are handed it in under another's name: it may be of anybody.",
     }
     return tuple(Concern(kind=kind, said=said) for kind, said in found.items() if said)
 
@@ -196,6 +199,10 @@ def _new_author(reviewed: ReviewedCorrection, answer: str, peers: Peers, beside:
     if not answered or bare or _holds(" ".join(beside.official), answer):
         return ""
     return "It would stand before an official source, and no correction of its author was accepted so far."
+
+
+def _is_unsigned(correction: Correction) -> bool:
+    return correction.sender == ANONYMOUS and correction.user is not None
 
 
 def _holds(text: str, answer: str) -> bool:

@@ -204,6 +204,9 @@ class Keys(Protocol):
     def key(self, key_id: str) -> AccessKey | None:
         """Its latest entry. Cheap enough to call for every request."""
 
+    def claim_key(self, key_id: str) -> AccessKey | None:
+        """As `key`, in a transaction: others who claim it wait until that ends, and then see what it wrote."""
+
     def access_keys(self) -> list[tuple[AccessKey, datetime | None]]:
         """The latest entry of each and when it was used last (the first time in that hour), in the order in which they
         were made.

@@ -20,7 +20,7 @@ from tests.fakes.doors import door, key, laptop, signed
 from tests.fakes.services import publish, services
 from tests.fakes.serving import served
 
-HIDDEN = ("GET /openapi.json", "GET /docs", "GET /redoc")  # routes that the OpenAPI document leaves out
+HIDDEN = ("GET /openapi.json", "GET /docs", "GET /docs/{part}")  # routes that the OpenAPI document leaves out
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,8 @@ def test_an_admin_makes_replaces_and_revokes_keys(made: Services) -> None:
     assert http.get("/audit", headers=bob).status_code == 401
     bob = {"Authorization": f"Bearer {again['key']}"}
     assert http.get("/audit", headers=bob).status_code == 200
-    assert http.post(f"/keys/{again['id']}/revoke").json()["opens"] is False
+    revoked = http.post(f"/keys/{again['id']}/revoke").json()
+    assert (revoked["opens"], revoked["used"] is None) == (False, False)
     assert http.get("/audit", headers=bob).status_code == 401
     listed = {entry["id"]: entry for entry in http.get("/keys").json()}
     assert (listed[again["id"]]["name"], listed[again["id"]]["roles"]) == ("bob", ["operator"])
@@ -376,3 +377,19 @@ def test_every_reply_tells_browsers_what_they_may_do_with_it(made: Services, pat
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
+
+
+def test_the_page_of_the_api_loads_nothing_from_elsewhere(made: Services) -> None:
+    http = door(made)
+    page = http.get("/docs")
+    loaded = re.findall(r'(?:src|href)="([^"]*)"', page.text)
+    assert loaded == ["docs/swagger-ui.css", "docs/swagger-ui-bundle.js", "docs/begin.js"]
+    for part in loaded:
+        reply = http.get(f"/{part}")
+        kind = "text/css" if part.endswith("css") else "text/javascript"
+        assert (reply.status_code, reply.headers["content-type"].partition(";")[0]) == (200, kind)
+    policy = page.headers["content-security-policy"]
+    assert "script-src 'self';" in policy
+    assert "http" not in policy
+    assert http.get("/docs/redoc.standalone.js").status_code == 422
+    assert http.get("/docs/..%2f__init__.py").status_code in (404, 422)

@@ -23,7 +23,7 @@ QUESTION = "How do I put the previous version back?"
 BETTER = "Run rag-flywheel rollback, then check the report."
 
 
-ALONE = "review: {second_reviewer: false}"
+ALONE = "review: {second_reviewer: false}\naccess: {own_reviews: true}"
 """The settings of a team with one reviewer: what is tested with them is not what is held."""
 
 

@@ -89,7 +89,8 @@ def test_who_signs_in_at_the_provider_is_known_here_by_what_it_calls_them(
     http = browser(made)
     back = signed_in(http, elsewhere, onward="/me?x=1")
     assert (back.status_code, back.headers["location"]) == (303, "/me?x=1")
-    assert http.get("/me").json() == {"name": f"{provider.issuer}|ada", "roles": ["asker"]}
+    told = {"name": f"{provider.issuer}|ada", "roles": ["asker"], "groups": [], "tenant": None}
+    assert http.get("/me").json() == told
     assert http.post("/chat", json={"question": "How do I roll back?"}, headers=PAGE).status_code == 200
     assert http.get("/review").status_code == 403
 
@@ -444,7 +445,8 @@ def behind(tmp_path: Path) -> Services:
 def test_a_proxy_that_the_settings_name_says_who_somebody_is(behind: Services) -> None:
     http = browser(behind)
     headers = {"X-Forwarded-User": "ada", "X-Forwarded-Groups": "editors, others", "X-Forwarded-For": "192.0.2.1"}
-    assert http.get("/me", headers=headers).json() == {"name": "proxy|ada", "roles": ["asker", "reviewer"]}
+    told = {"name": "proxy|ada", "roles": ["asker", "reviewer"], "groups": ["editors", "others"], "tenant": None}
+    assert http.get("/me", headers=headers).json() == told
     assert http.get("/review", headers=headers).status_code == 200
 
 

@@ -195,3 +195,20 @@ def test_a_command_works_on_the_tenant_that_it_names_and_no_variable_changes_tha
     assert settings_of(called).data == tmp_path / "acme"
     with pytest.raises(ConfigError, match="there are acme"):
         settings_of(replace(called, tenant="globex"))
+
+
+def test_what_is_done_to_a_tenants_keys_is_in_the_audit_log_of_the_tenant_and_in_no_others(
+    http: TestClient, root: Services
+) -> None:
+    acme, globex = key_of(http, root, "acme"), key_of(http, root, "globex")
+    made = http.post("/keys", json={"name": "zoe", "roles": ["asker"], "tenant": "acme"}, headers=key(root, "rita"))
+    again = http.post(f"/keys/{made.json()['id']}/rotate", json={}, headers=acme).json()
+    assert http.post(f"/keys/{again['id']}/revoke", headers=acme).json()["used"] is None
+    told = [(entry["who"], entry["action"], entry["subject"]) for entry in http.get("/audit", headers=acme).json()]
+    assert told[:4] == [
+        ("acme-admin", "revoke key", f"key {again['id']}"),
+        ("acme-admin", "replace key", f"key {made.json()['id']}"),
+        ("acme-admin", "create key", f"key {again['id']}"),
+        ("rita", "create key", f"key {made.json()['id']}"),
+    ]
+    assert "zoe" not in http.get("/audit", headers=globex).text

@@ -173,11 +173,12 @@ class Server:
 
     def accept(self, correction_id: str) -> None:
         """By one reviewer, and by a second one where it gives reason to look twice."""
-        decided = self.post(f"/review/{correction_id}", {"verdict": "accept"})
-        if decided["status"] == "held":
-            edsger = self.post("/keys", {"name": "edsger", "roles": ["reviewer"]})["key"]
-            decided = self.post(f"/review/{correction_id}", {"verdict": "accept"}, by=edsger)
-        assert decided["status"] == "accepted", decided
+        for name in ("grace", "edsger"):
+            reviewer = self.post("/keys", {"name": name, "roles": ["reviewer"]})["key"]
+            decided = self.post(f"/review/{correction_id}", {"verdict": "accept"}, by=reviewer)
+            if decided["status"] == "accepted":
+                return
+        raise AssertionError(decided)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -358,6 +358,9 @@ class MemoryLedger:
         with self._turn:
             return self._rows.keys.get(key_id)
 
+    def claim_key(self, key_id: str) -> AccessKey | None:
+        return self.key(key_id)  # a transaction keeps other threads out
+
     def access_keys(self) -> list[tuple[AccessKey, datetime | None]]:
         with self._turn:
             return [(key, self._rows.uses.get(key_id)) for key_id, key in self._rows.keys.items()]

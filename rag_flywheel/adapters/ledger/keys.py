@@ -22,6 +22,13 @@ class SqlKeys(InDatabase, Keys):
             found: AccessKey | None = connection.scalar(latest)
         return found
 
+    def claim_key(self, key_id: str) -> AccessKey | None:
+        # SQLite has one writer at a time, so there the transaction itself is the claim.
+        own = select(tables.access_keys.c.sequence).where(tables.access_keys.c.key_id == key_id)
+        with self._database.write() as connection:
+            connection.execute(own.with_for_update())
+        return self.key(key_id)
+
     def access_keys(self) -> list[tuple[AccessKey, datetime | None]]:
         rows, uses = tables.access_keys.c, tables.key_uses.c
         ends = select(func.max(rows.sequence).label("last"), func.min(rows.sequence).label("first"))

@@ -9,6 +9,7 @@ for the provider's list to say: `jku`, `jwk` and `x5u` in a token's header are n
 """
 
 import asyncio
+import base64
 import json
 import logging
 import threading
@@ -22,7 +23,7 @@ import httpx
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc import jwk, jws
-from joserfc.errors import JoseError
+from joserfc.errors import JoseError, UnsupportedAlgorithmError
 from joserfc.jwa import JWSAlgModel
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
@@ -34,6 +35,12 @@ TIMEOUT = 5.0  # seconds for one reply, whole; only the look-up of a name can ta
 MOST = 512 * 1024  # bytes of a reply
 TOKEN = 16 * 1024  # characters of a token
 KEYS = 50  # of the provider, at most
+ALGORITHMS = (
+    "none",
+    *(f"{kind}{bits}" for kind in ("HS", "RS", "PS", "ES") for bits in (256, 384, 512)),
+    "EdDSA",
+    "Ed25519",
+)
 RSA_BITS = range(2048, 8193)
 FRESH, AGE, AGAIN, RETRY = 600.0, 3600.0, 60.0, 10.0  # seconds
 _PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth")  # parts of a key that should not be there
@@ -75,6 +82,7 @@ class OpenIdProvider:
         self._turn = threading.Lock()  # of whoever asks the provider
         self._known: _Known | None = None
         self._asked: float | None = None
+        self._told_of: set[str] = set()
         self._trusted = httpx.create_ssl_context()  # takes some 20 ms, so once
 
     def signed(self, token: str) -> Signed:
@@ -87,12 +95,22 @@ class OpenIdProvider:
             if key is None or not jws.validate_compact(unchecked, key, registry=self._registry):
                 raise NotSignedIn(WRONG)
             claims = json.loads(unchecked.payload)
+        except UnsupportedAlgorithmError:
+            self._tell_of(_algorithm(token))
+            raise NotSignedIn(WRONG) from None
         except (JoseError, ValueError, TypeError, AttributeError, LookupError, RecursionError):
             raise NotSignedIn(WRONG) from None  # without its cause, which may quote the token
         kind = header.get("typ", "")
         if not isinstance(claims, dict) or not isinstance(kind, str):
             raise NotSignedIn(WRONG)
         return Signed(kind=kind.lower(), claims=claims)
+
+    def _tell_of(self, algorithm: str) -> None:
+        """Once for each: who sets the provider up has to know, and who sends tokens is not to fill the log."""
+        if algorithm not in self._told_of:
+            self._told_of.add(algorithm)
+            taken = ", ".join(self._client.algorithms)
+            logger.warning("a token is signed with %s, and access.oidc.algorithms takes %s", algorithm, taken)
 
     def sign_in_url(self, attempt: SignIn) -> str:
         return str(
@@ -230,6 +248,15 @@ def _keys(listed: object) -> Sequence[RSAKey | ECKey | OKPKey]:
         if not isinstance(key, OctKey) and (not isinstance(key, RSAKey) or key.raw_value.key_size in RSA_BITS):
             found.append(key)
     return found
+
+
+def _algorithm(token: str) -> str:
+    """Which one a token names, of those that have a name: the rest may be anything."""
+    try:
+        header = base64.urlsafe_b64decode(token.partition(".")[0] + "==")
+    except ValueError:
+        return "no algorithm"
+    return next((name for name in ALGORITHMS if f'"{name}"'.encode() in header), "another algorithm")
 
 
 def _fitting(

@@ -147,3 +147,11 @@ def test_a_tenants_admin_makes_and_revokes_the_keys_of_the_tenant_alone(ledger: 
     mine, text = create(replace(REVIEWER, tenant="acme"), by=admin, ledger=ledger, now=NOON)
     assert holder(text, ledger=ledger, now=NOON).tenant == "acme"
     assert revoke(mine.key_id, by=admin, ledger=ledger, now=NOON).revoked == NOON
+
+
+def test_a_name_in_other_letters_is_no_other_name_but_of_another_tenant(ledger: MemoryLedger) -> None:
+    create(REVIEWER, by=ROOT, ledger=ledger, now=NOON)
+    with pytest.raises(Conflict, match="key of ada"):
+        create(replace(REVIEWER, name="Ada"), by=ROOT, ledger=ledger, now=NOON)
+    create(replace(REVIEWER, name="Ada", tenant="acme"), by=ROOT, ledger=ledger, now=NOON)
+    create(REVIEWER, by=ROOT, ledger=ledger, now=NOON)

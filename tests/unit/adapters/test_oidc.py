@@ -252,6 +252,20 @@ def test_a_wrong_algorithm_is_refused_without_asking_the_provider(own_provider: 
         of(own_provider.issuer).signed(_none(own_provider))
 
 
+def test_a_token_of_another_algorithm_is_told_of_once_in_the_log_without_the_token(
+    own_provider: Provider, caplog: pytest.LogCaptureFixture
+) -> None:
+    known = of(own_provider.issuer, time.monotonic, "ES256")
+    tokens = [f"{encoded({'alg': algorithm})}.{encoded({'sub': 'ada'})}.MARK" for algorithm in ("RS512", "MARK")]
+    for token in tokens * 3:
+        with pytest.raises(NotSignedIn):
+            known.signed(token)
+    assert [record.getMessage() for record in caplog.records] == [
+        "a token is signed with RS512, and access.oidc.algorithms takes ES256",
+        "a token is signed with another algorithm, and access.oidc.algorithms takes ES256",
+    ]
+
+
 # --- servers that are no provider -----------------------------------------------------------------------------------
 
 

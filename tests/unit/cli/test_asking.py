@@ -83,12 +83,12 @@ def test_explain_shows_people_by_what_a_known_question_is_answered(
         out = run("--url", url, "explain", asked["interaction_id"])[1]
     ranking, known = out.split("Known questions near the query")
     fit = "cosine + 0.50 x words + 1.00 x lead by tokens - 0.50 x best passage"
-    assert f"admission: a known question is used where {fit} is above 0.50, and no passage is nearer" in ranking
-    why = [line.split("│")[4].strip() for line in ranking.splitlines() if line.startswith("│")]
-    assert "confirmed answer of interaction past" in " ".join(why)
-    answered_by = [line.split("│")[1].strip() for line in known.splitlines() if line.startswith("│")]
-    assert [cell for cell in answered_by if cell] == [
-        *("confirmed answer of interaction", "past"),
-        *("confirmed answer of interaction", "again", "correction", "theme"),
-        *("correction", "theme"),
+    wanted = f"a known question is used where {fit} is above 0.50"
+    assert f"admission: {wanted}, and no passage is nearer" in " ".join(ranking.split())
+    assert "confirmed answer of interaction past" in " ".join(ranking.split())
+    blocks = " ".join(known.split()).split("answered by ")[1:]
+    assert [block.partition(" known question ")[0] for block in blocks] == [
+        "confirmed answer of interaction past",
+        "confirmed answer of interaction again correction theme",
+        "correction theme",
     ]

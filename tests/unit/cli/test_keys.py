@@ -1,10 +1,15 @@
 """Keys: made, listed, replaced and revoked."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from rag_flywheel.cli.invocation import API_KEY
+from tests.paths import ROOT
 from tests.unit.cli.conftest import Run
 
 
@@ -35,3 +40,19 @@ def test_without_a_key_a_command_says_what_it_takes(run: Run, url: str, monkeypa
 def test_a_tenant_named_before_the_command_makes_no_key_that_the_server_does_not_know(run: Run, url: str) -> None:
     code, _, said = run("--tenant", "acme", "--url", url, "keys", "create", "zoe", "--role", "asker")
     assert (code, "keys are kept by the deployment" in said) == (2, True)
+
+
+def test_the_list_of_keys_says_whose_documents_each_opens(run: Run, url: str) -> None:
+    assert "tenant" in run("--url", url, "keys", "list")[1]
+
+
+def test_what_commands_write_nobody_else_on_the_machine_reads(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("tenants: {acme: acme.yaml}\n")
+    (tmp_path / "acme.yaml").write_text("data_dir: acme\n")
+    command = 'umask 000; exec "$0" -m rag_flywheel keys create ada --role asker --tenant acme'
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["sh", "-c", command, sys.executable], cwd=tmp_path, env=environ, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    written = [file for folder in ("data", "acme") for file in [tmp_path / folder, *(tmp_path / folder).rglob("*")]]
+    assert {"ledger.db", "data"} <= {file.name for file in written}
+    assert [file for file in written if file.stat().st_mode & 0o077] == []

@@ -13,3 +13,19 @@ def test_nothing_that_is_shown_controls_the_terminal(capsys: pytest.CaptureFixtu
     printed = capsys.readouterr().out
     assert "one\ntwo ab\\x1b[2J\\x07\\u202ecd" in printed
     assert not {"\x1b", "\x07", "\u202e"} & set(printed)
+
+
+COLUMNS = ("id", "name", "roles", "expires")
+ROW = ["3f2a9c01b7d4", "https://id.example.org/realms/acme|ada", "asker reviewer", "2026-12-31T00:00"]
+
+
+@pytest.mark.parametrize(("width", "block"), [(80, False), (60, True), (200, False)])
+def test_rows_that_fit_no_table_are_blocks_of_lines(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int, block: bool
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    terminal.rows("Keys", COLUMNS, [ROW, ROW], "nothing")
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= width
+    assert ("expires 2026-12-31T00:00" in " ".join(printed.split())) == block
+    assert printed.count("2026-12-31T00:00") == 2  # whole in either
