@@ -47,6 +47,22 @@ class Ingest(_Section):
         return self
 
 
+Consent = Literal["assumed", "required", "off"]
+
+
+def _as_written(value: object) -> object:
+    """YAML takes the word `off` for a no."""
+    return "off" if value is False else value
+
+
+def _days(value: object) -> object:
+    """None, in whatever form, is 0: without end."""
+    return 0 if value in (None, "none") else value
+
+
+Days = Annotated[int, BeforeValidator(_days), Field(ge=0, le=36_500)]
+
+
 class Privacy(_Section):
     redact: bool = True
     entities: tuple[str, ...] = (
@@ -64,7 +80,31 @@ class Privacy(_Section):
     )
     minimum_score: float = Field(0.5, ge=0, le=1)
     spacy_model: str = ""
-    consent: Literal["assumed", "required"] = "assumed"
+    consent: Annotated[Consent, BeforeValidator(_as_written)] = "assumed"  # a file has to say it: `loading`
+
+
+class PrivacyNotice(_Section):
+    """What people are told of who keeps their texts and why: it stands in their consent records."""
+
+    controller: str = ""
+    version: str = ""
+    url: str = ""
+
+
+class Retention(_Section):
+    """For how many days each kind of record is kept; 0: without end."""
+
+    interactions: Days = 0
+    feedback: Days = 0
+    corrections: Days = 0
+    exposures: Days = 0
+    reports: Days = 0
+    audit: Days = 0
+    sessions: Days = 90
+    replies: Days = 90
+    notices: Days = 0
+    receipts: Days = 0
+    caches: Days = 0
 
 
 class Embedder(_Section):
@@ -305,6 +345,8 @@ class Config(_Section):
     golden: str = ""
     ingest: Ingest = Ingest()
     privacy: Privacy = Privacy()
+    privacy_notice: PrivacyNotice = PrivacyNotice()
+    retention: Retention = Retention()
     embedder: Embedder = Embedder()
     reranker: Reranker = Reranker()
     retrieval: Retrieval = Retrieval()

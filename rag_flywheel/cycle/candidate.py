@@ -104,7 +104,9 @@ def prepare(
     return Ground(
         services=services,
         control=control,
-        inherited=None if control is None or erasing.bars(control, services) else control.learned,
+        inherited=None
+        if control is None or erasing.bars(control, services) or snapshot.is_outdated(control)
+        else control.learned,
         before=() if live is None else tuple(services.index.chunks(live)),
         corpus=corpus,
         detectors=findings.detectors(services),

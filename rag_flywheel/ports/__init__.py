@@ -7,6 +7,7 @@ from rag_flywheel.ports.cache import ANSWERS, Cache, answers_of
 from rag_flywheel.ports.index import ALL_ENGLISH, Entry, PassageIndex, Vectors
 from rag_flywheel.ports.ledger import (
     Asides,
+    Consents,
     Conversations,
     Corrections,
     Erasure,
@@ -31,6 +32,7 @@ __all__ = [
     "PLACEHOLDER",
     "Asides",
     "Cache",
+    "Consents",
     "Conversations",
     "Corrections",
     "Encoder",

@@ -37,6 +37,7 @@ from rag_flywheel.domain import (
     VersionRecord,
     VersionState,
 )
+from rag_flywheel.domain.consent import ConsentEvent
 from rag_flywheel.domain.erasures import ErasureEntry, Scope, Theirs
 
 
@@ -228,6 +229,20 @@ class Sessions(Protocol):
         """It opens nothing from now on; nothing changes where it had ended before."""
 
 
+class Consents(Protocol):
+    """What people agreed to and withdrew."""
+
+    def add_consent(self, event: ConsentEvent) -> None: ...
+
+    def consents(self, *, until: datetime | None = None) -> list[ConsentEvent]:
+        """Of everybody, oldest first, up to and including `until`."""
+
+    def consents_of(self, user: str | None, session: str | None) -> list[ConsentEvent]:
+        """What a person said, of whatever conversation; where nobody is named, what was said in the conversation.
+        Oldest first. Cheap enough to call for every question.
+        """
+
+
 class Replies(Protocol):
     """Replies that were given under an idempotency key."""
 
@@ -243,7 +258,8 @@ class Erasure(Protocol):
 
     def erase(self, scope: Scope) -> dict[str, int]:
         """Delete interactions, feedback and corrections (with reviews) in the scope, what others said on them, what
-        was set aside of them, and, of a whole person, their sessions, which end so; returns counts by table.
+        was set aside of them, and, of a whole person, their sessions, which end so, and what they said of consent;
+        returns counts by table.
         """
 
     def scrub(self, theirs: Theirs, *, manifests: bool) -> dict[str, int]:
@@ -282,6 +298,7 @@ class Ledger(
     Outbox,
     Keys,
     Sessions,
+    Consents,
     Replies,
     Erasure,
     Protocol,

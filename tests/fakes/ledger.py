@@ -42,6 +42,7 @@ from rag_flywheel.domain import (
     VersionRecord,
     VersionState,
 )
+from rag_flywheel.domain.consent import ConsentEvent
 from rag_flywheel.domain.erasures import ErasureEntry, Scope, Theirs, strings, without
 from rag_flywheel.errors import AlreadyRunning, Conflict, NotFound, no_correction, no_interaction
 
@@ -77,6 +78,7 @@ class _Tables:
     sessions: dict[str, Session] = field(default_factory=dict)
     seen: dict[tuple[str, int], datetime] = field(default_factory=dict)
     ended: dict[str, datetime] = field(default_factory=dict)
+    consents: dict[str, ConsentEvent] = field(default_factory=dict)
 
     def snapshot(self) -> "_Tables":
         return _Tables(*(copy.copy(getattr(self, name)) for name in self.__slots__))
@@ -388,6 +390,21 @@ class MemoryLedger:
         with self.transaction():
             self._rows.ended.setdefault(digest, at)
 
+    def add_consent(self, event: ConsentEvent) -> None:
+        with self.transaction():
+            _add(self._rows.consents, event.event_id, event)
+
+    def consents(self, *, until: datetime | None = None) -> list[ConsentEvent]:
+        with self._turn:
+            found = [event for event in self._rows.consents.values() if until is None or event.at <= until]
+        return sorted(found, key=lambda event: event.at)
+
+    def consents_of(self, user: str | None, session: str | None) -> list[ConsentEvent]:
+        if user is None and session is None:
+            return []
+        every = [event for event in self.consents() if event.user == user]
+        return every if user is not None else [event for event in every if event.session == session]
+
     def remembered(self, key: str) -> tuple[str, Json] | None:
         with self._turn:
             return self._rows.replies.get(key)
@@ -437,6 +454,7 @@ class MemoryLedger:
             met, suspected = len(rows.exposures), len(rows.asides)
             whole = scope.session is None and scope.since is None
             signed_in = {key for key, session in rows.sessions.items() if session.pseudonym == scope.user and whole}
+            agreed = {key for key, event in rows.consents.items() if whole and by(event.user, event.at)}
             rows.asides = [
                 aside
                 for aside in rows.asides
@@ -456,6 +474,7 @@ class MemoryLedger:
                 "feedback": _remove(rows.feedback, given),
                 "exposures": met - len(rows.exposures),
                 "interactions": _remove(rows.interactions, asked),
+                "consents": _remove(rows.consents, agreed),
                 "session_uses": _remove(rows.seen, {key for key in rows.seen if key[0] in signed_in}),
                 "session_ends": _remove(rows.ended, signed_in & rows.ended.keys()),
                 "sessions": _remove(rows.sessions, signed_in),
@@ -512,7 +531,8 @@ class MemoryLedger:
     def people(self) -> set[str]:
         with self._turn:
             rows = self._rows
-            said = (*rows.interactions.values(), *rows.feedback.values(), *rows.corrections.values())
+            left = (rows.interactions, rows.feedback, rows.corrections, rows.consents)
+            said = [row for table in left for row in table.values()]
             return {row.user for row in said if row.user is not None} | {met.unit for met in rows.exposures}
 
     def overwrite(self) -> None:

@@ -4,6 +4,7 @@ import contextlib
 from pathlib import Path
 
 from rag_flywheel.adapters.ledger.asides import SqlAsides
+from rag_flywheel.adapters.ledger.consents import SqlConsents
 from rag_flywheel.adapters.ledger.conversations import SqlConversations
 from rag_flywheel.adapters.ledger.corrections import SqlCorrections
 from rag_flywheel.adapters.ledger.database import Database
@@ -46,6 +47,7 @@ class SqlLedger(
     SqlOutbox,
     SqlKeys,
     SqlSessions,
+    SqlConsents,
     SqlReplies,
     SqlErasure,
     Ledger,

@@ -45,6 +45,7 @@ from rag_flywheel.domain import (
     Review,
     Session,
 )
+from rag_flywheel.domain.consent import ConsentEvent
 from rag_flywheel.domain.erasures import ErasureEntry
 from rag_flywheel.errors import Damaged
 
@@ -335,6 +336,18 @@ erasures = Table(
     Column("erasure_id", Text, nullable=False, index=True),  # once for each change of how far it is, until it is done
     Column("state", Text, nullable=False),
     Column("body", Value(ErasureEntry), nullable=False),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    _sequence(),
+    Column("event_id", Text, nullable=False, unique=True),
+    Column("at", Instant, nullable=False, index=True),
+    Column("pseudonym", Text, index=True),
+    Column("session", Text, index=True),
+    Column("state", Text, nullable=False),
+    Column("body", Value(ConsentEvent), nullable=False),
 )
 
 replies = Table(
