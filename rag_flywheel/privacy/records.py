@@ -42,8 +42,7 @@ def _record(events: Sequence[ConsentEvent], notice: PrivacyNotice) -> dict[str, 
         "pii_controller": notice.controller,
         "privacy_notice": {"version": notice.version, "url": notice.url},
         "purposes": [
-            {"purpose": purpose.value, "description": MEANT[purpose], "lawful_basis": "consent"}
-            for purpose in purposes
+            {"purpose": purpose.value, "description": MEANT[purpose], "lawful_basis": "consent"} for purpose in purposes
         ],
         "events": [_event(event) for event in events],
     }
