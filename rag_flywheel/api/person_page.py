@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from rag_flywheel.domain import Json, shown
-from rag_flywheel.privacy.retention import Kind
+from rag_flywheel.domain.retention import Kind
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }

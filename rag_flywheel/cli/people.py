@@ -35,6 +35,24 @@ def forget(
     show(invocation, send(invocation, "DELETE", f"/users/{quote(user, safe='')}/data", params=params), _progress)
 
 
+@commands.command(epilog="Example: rag-flywheel expire")
+def expire(context: typer.Context, json: Json = False) -> None:
+    """Delete what is older than `retention` in the settings allows, as each nightly run does. Local files only."""
+    from rag_flywheel.cycle import expiring
+    from rag_flywheel.cycle.reindex import LOCK
+
+    invocation = invoked(context, json)
+    with local_services(invocation) as services, services.ledger.lock(LOCK):
+        done = {kind.value: number for kind, number in expiring.expire(services).items()}
+    show(
+        invocation,
+        {"deleted": done},
+        lambda found: terminal.rows(
+            "Deleted", ("what", "how many"), found["deleted"].items(), "nothing was old enough"
+        ),
+    )
+
+
 @group.command("export", epilog="Example: rag-flywheel people export ada")
 def people_export(context: typer.Context, user: User, json: Json = False, url: Url = "") -> None:
     """All that is kept of a person, as JSON: what they asked, said and corrected, and what they agreed to."""

@@ -1,9 +1,10 @@
-"""What happened, append-only; `Erasure` is the one exception. A function takes the smallest port that it can use.
+"""What happened, append-only but for `Erasure` and `Expiry`. A function takes the smallest port that it can use.
 
 Every method raises LedgerUnavailable when the database does not answer.
 """
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -39,6 +40,7 @@ from rag_flywheel.domain import (
 )
 from rag_flywheel.domain.consent import ConsentEvent
 from rag_flywheel.domain.erasures import ErasureEntry, Scope, Theirs
+from rag_flywheel.domain.retention import Kind
 
 
 class Operations(Protocol):
@@ -287,6 +289,18 @@ class Erasure(Protocol):
         """Record that one is done, in the place of all its entries before."""
 
 
+class Expiry(Protocol):
+    """What goes when its time is over."""
+
+    def expire(self, kind: Kind, *, before: datetime, spare: AbstractSet[str] = frozenset()) -> Iterator[int]:
+        """Delete what is older, a few rows at a time, each time for good; yields how many were deleted.
+
+        Interactions go with what was said of them. One that a correction rests on stays, and so does what was said of
+        it. Corrections go that were not accepted, from the last decision on, but for those whose ids are in `spare`. Of
+        reports it is what decisions hold of them that goes, but for versions in `spare`.
+        """
+
+
 class Ledger(
     Operations,
     Conversations,
@@ -301,6 +315,7 @@ class Ledger(
     Consents,
     Replies,
     Erasure,
+    Expiry,
     Protocol,
 ):
     """All of it, in one database: what a transaction spans."""

@@ -17,9 +17,10 @@ from rag_flywheel.domain import (
     VersionState,
 )
 from rag_flywheel.domain.erasures import Scope
+from rag_flywheel.domain.retention import Kind
 from rag_flywheel.ports import Consents, Conversations, Corrections, Versions
 from rag_flywheel.privacy import records
-from rag_flywheel.privacy.retention import Kind, kept_until, period
+from rag_flywheel.privacy.retention import kept_until, period
 
 
 class PeopleLedger(Conversations, Corrections, Protocol):
@@ -106,7 +107,7 @@ def export(scope: Scope, ledger: ExportLedger, settings: Config) -> dict[str, Js
     kept, periods = belongings(scope, ledger), settings.retention
     live = [record for record in ledger.versions() if record.state is VersionState.LIVE]
     said = ledger.consents_of(scope.user, None)
-    corrected = {entry.correction.interaction_id for entry in kept.corrections}
+    corrected = {entry.correction.interaction_id for entry in ledger.corrections()}
     return {
         "person": scope.user,
         "consent": {
@@ -125,7 +126,9 @@ def export(scope: Scope, ledger: ExportLedger, settings: Config) -> dict[str, Js
                 "given": feedback.given.isoformat(),
                 "kind": feedback.kind.value,
                 "value": feedback.value,
-                "kept_until": _until(Kind.FEEDBACK, feedback.given, periods),
+                "kept_until": None
+                if feedback.interaction_id in corrected
+                else _until(Kind.FEEDBACK, feedback.given, periods),
             }
             for feedback in kept.feedback
             if feedback.user == scope.user
@@ -148,7 +151,7 @@ def _until(kind: Kind, since: datetime, settings: Retention) -> str | None:
 
 
 def _interaction(interaction: Interaction, settings: Retention, *, corrected: bool) -> dict[str, Json]:
-    """One that a correction rests on stays as long as that, so no day is named."""
+    """One that a correction rests on stays as long as that, as do signals on it, so no day is named."""
     purposes = interaction.purposes
     return {
         "id": interaction.interaction_id,

@@ -1,27 +1,9 @@
 """For how long each kind of record is kept. Pure."""
 
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from rag_flywheel.config import Retention
-
-
-class Kind(StrEnum):
-    """Records that go when their time is over, by the name of the setting, in the order in which they go: what refers
-    to another comes before it.
-    """
-
-    CORRECTIONS = "corrections"
-    FEEDBACK = "feedback"
-    EXPOSURES = "exposures"
-    INTERACTIONS = "interactions"
-    NOTICES = "notices"
-    REPLIES = "replies"
-    SESSIONS = "sessions"
-    AUDIT = "audit"
-    REPORTS = "reports"
-    RECEIPTS = "receipts"
-    CACHES = "caches"
+from rag_flywheel.domain.retention import Kind
 
 
 def period(kind: Kind, settings: Retention) -> timedelta | None:

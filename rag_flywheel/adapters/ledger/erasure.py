@@ -133,7 +133,7 @@ class SqlErasure(InDatabase, Erasure):
         ]
         if not changed:
             return 0
-        with self._database.write() as connection, _rewriting(connection):
+        with self._database.write() as connection, rewriting(connection):
             return sum(
                 connection.execute(update(table).where(key == at).values(body=literal(body, JSON()))).rowcount
                 for at, body in changed
@@ -214,7 +214,7 @@ def _key(table: Table) -> ColumnElement[object]:
 
 
 @contextlib.contextmanager
-def _rewriting(connection: Connection) -> Iterator[None]:
+def rewriting(connection: Connection) -> Iterator[None]:
     """Lets this transaction, and no other, update rows that stay."""
     connection.execute(insert(tables.settings).values(name="erasing", value="now"))
     yield

@@ -1,4 +1,4 @@
-"""The ledger in SQLite or PostgreSQL, through SQLAlchemy Core. Rows are appended, and deleted for erasures alone."""
+"""The ledger in SQLite or PostgreSQL, through SQLAlchemy Core. Rows are appended; erasure and retention delete some."""
 
 import contextlib
 from pathlib import Path
@@ -10,6 +10,7 @@ from rag_flywheel.adapters.ledger.corrections import SqlCorrections
 from rag_flywheel.adapters.ledger.database import Database
 from rag_flywheel.adapters.ledger.engine import migrate, open_engine
 from rag_flywheel.adapters.ledger.erasure import SqlErasure
+from rag_flywheel.adapters.ledger.expiry import SqlExpiry
 from rag_flywheel.adapters.ledger.golden_cases import SqlGoldenCases
 from rag_flywheel.adapters.ledger.keys import SqlKeys
 from rag_flywheel.adapters.ledger.operations import SqlOperations
@@ -50,6 +51,7 @@ class SqlLedger(
     SqlConsents,
     SqlReplies,
     SqlErasure,
+    SqlExpiry,
     Ledger,
 ):
     """A `Ledger` in a migrated database, safe under threads and processes."""

@@ -273,7 +273,7 @@ notices = Table(
     metadata,
     _sequence(),
     Column("notice_id", Text, nullable=False, unique=True),
-    Column("at", Instant, nullable=False),
+    Column("at", Instant, nullable=False, index=True),
     Column("kind", Text, nullable=False),
     Column("body", Value(Notice), nullable=False),
 )
@@ -356,7 +356,7 @@ replies = Table(
     Column("key", Text, primary_key=True),
     Column("digest", Text, nullable=False),
     Column("reply", JSON, nullable=False),
-    Column("at", Instant, nullable=False),
+    Column("at", Instant, nullable=False, index=True),
 )
 
 settings = Table(

@@ -1,4 +1,4 @@
-"""What people agreed to and withdrew."""
+"""What people agreed to and withdrew; and by time, what goes when its time is over."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -24,6 +24,8 @@ def upgrade() -> None:
     )
     for column in ("at", "pseudonym", "session"):
         op.create_index(f"ix_consents_{column}", "consents", [column])
+    for table in ("notices", "replies"):
+        op.create_index(f"ix_{table}_at", table, ["at"])
     if op.get_bind().dialect.name == "postgresql":  # whose function is there since 0001_ledger
         op.execute(
             "CREATE TRIGGER consents_append_only BEFORE UPDATE ON consents "
