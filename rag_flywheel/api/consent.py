@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from rag_flywheel.domain.consent import EVERY_PURPOSE, Purpose
 
@@ -46,3 +46,13 @@ Agreement = Annotated[
 """What texts may be used for; none of it: no; None: nothing is said."""
 WrittenAgreement = Annotated[frozenset[Purpose] | None, BeforeValidator(purposes, json_schema_input_type=str | None)]
 """The same where all values are texts."""
+
+
+def _checked(said: str) -> str:
+    purposes(said)
+    return said
+
+
+Word = Annotated[str, AfterValidator(_checked)]
+"""A text that `purposes` takes, as it is: FastAPI takes a header of the type of a set for one that may come several times.
+"""

@@ -16,7 +16,7 @@ from fastapi.responses import StreamingResponse
 
 from rag_flywheel.access.who import asks_for, asks_in
 from rag_flywheel.api.chat import STREAMED, streamed
-from rag_flywheel.api.consent import WrittenAgreement
+from rag_flywheel.api.consent import Word, purposes
 from rag_flywheel.api.endings import Ending, FinishReason, bounded
 from rag_flywheel.api.failures import failed
 from rag_flywheel.api.models import TEXT_AT_MOST, Body, chat_reply
@@ -40,7 +40,7 @@ from rag_flywheel.api.openai_models import (
 from rag_flywheel.api.reading import SparingRoute
 from rag_flywheel.api.state import Asking, Shared, State
 from rag_flywheel.domain import Interaction, InteractionId, Question, Turn
-from rag_flywheel.domain.consent import Means, Purpose
+from rag_flywheel.domain.consent import Means
 from rag_flywheel.errors import FlywheelError
 from rag_flywheel.privacy.consent import Said
 
@@ -50,7 +50,7 @@ HISTORY_AT_MOST = 100_000  # characters
 
 OpenWebUiUser = Annotated[str | None, Header(alias="X-OpenWebUI-User-Id", max_length=NAME_AT_MOST)]
 OpenWebUiChat = Annotated[str | None, Header(alias="X-OpenWebUI-Chat-Id", max_length=NAME_AT_MOST)]
-ConsentHeader = Annotated[WrittenAgreement, Header(alias="X-Rag-Flywheel-Consent")]
+ConsentHeader = Annotated[Word | None, Header(alias="X-Rag-Flywheel-Consent")]
 
 
 @routes.get("/models")
@@ -110,8 +110,9 @@ def completions(
     )
 
 
-def _said(body: CompletionBody, header: frozenset[Purpose] | None) -> Said | None:
+def _said(body: CompletionBody, word: str | None) -> Said | None:
     """What header and metadata say: where both say something, what both allow."""
+    header = purposes(word)
     written = None if body.metadata is None else body.metadata.consent
     if written is None:
         return None if header is None else Said(purposes=header, how=Means.HEADER)

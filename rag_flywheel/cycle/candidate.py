@@ -32,6 +32,7 @@ from rag_flywheel.domain import (
     Readership,
     VersionId,
 )
+from rag_flywheel.domain.consent import Purpose
 from rag_flywheel.errors import Damaged, InvalidInput
 from rag_flywheel.golden_set.anchoring import Anchored, Named, anchored
 from rag_flywheel.ports import Encoder
@@ -279,7 +280,7 @@ def _tune(manifest: Manifest, contents: _Contents, ground: Ground) -> Tuned:
         control=None,
         skipped=contents.skipped,
     )
-    asked = golden.in_use(cases, snapshot.retired)
+    asked = golden.in_use(cases, snapshot.retired.keys() | snapshot.private[Purpose.LEARN])
     lessons = candidate_cases.lessons(
         asked,
         corrections=corrections,

@@ -32,8 +32,10 @@ from rag_flywheel.domain import (
     questions_left_out,
 )
 from rag_flywheel.domain.consent import Purpose
+from rag_flywheel.domain.equivalence import same_question
 from rag_flywheel.feedback import implicit
 from rag_flywheel.feedback.intake import confirmed, meant
+from rag_flywheel.ports import Conversations
 from rag_flywheel.privacy.consent import Agreements, agreements
 from rag_flywheel.services import Services
 
@@ -61,6 +63,7 @@ class Snapshot:
     settings: Mapping[str, Json]
     consents: Agreements
     unheard: frozenset[str]  # ids of corrections and questions that may not be learned from
+    private: Mapping[Purpose, frozenset[str]]  # ids of judged questions in the words of those who do not agree to it
     withdrawn: datetime | None  # when somebody last withdrew what a version may have been made of
     inputs: str  # digest of all of the above but the instant and the consents
 
@@ -78,15 +81,19 @@ class Snapshot:
     def unasked(self) -> frozenset[str]:
         """Ids, as `golden.listed_as` gives them, of the cases of those who did not agree to be asked after."""
         confirmed = {f"confirmed:{asked.interaction_id}" for asked in self.confirmed if not self.may_ask(asked)}
-        return frozenset(confirmed) | {
-            str(entry.correction.document_id)
-            for entry in self.reviewed
-            if entry.verdict_state is CorrectionState.ACCEPTED
-            and not (
-                self.may_ask(self.corrected[entry.correction.interaction_id])
-                and self.consents.allow_from(Purpose.EVALUATE, entry.correction.user, at=entry.correction.submitted)
-            )
-        }
+        return (
+            self.private[Purpose.EVALUATE]
+            | confirmed
+            | {
+                str(entry.correction.document_id)
+                for entry in self.reviewed
+                if entry.verdict_state is CorrectionState.ACCEPTED
+                and not (
+                    self.may_ask(self.corrected[entry.correction.interaction_id])
+                    and self.consents.allow_from(Purpose.EVALUATE, entry.correction.user, at=entry.correction.submitted)
+                )
+            }
+        )
 
     def held(self, manifest: Manifest) -> list[ReviewedCorrection]:
         """The corrections that a version holds, as they were reviewed."""
@@ -105,6 +112,8 @@ def take_snapshot(services: Services, *, unfetched: Sequence[Skipped] = ()) -> S
     listing = list_files(config)
     people = _heard(cutoff, services)
     feedback, reviewed, consents = people.feedback, people.reviewed, people.consents
+    folder = golden.load_beir(config.resolve(config.golden)) if config.golden else []
+    judged = golden.collected(folder, ledger.golden_cases(until=cutoff))
     aside = ledger.asides(until=cutoff)
     out = questions_left_out(aside)
     chosen, standing = meant(feedback), accepted(reviewed)
@@ -115,7 +124,6 @@ def take_snapshot(services: Services, *, unfetched: Sequence[Skipped] = ()) -> S
         for name, correction in chosen.items()
         if document.provenance is not None and document.provenance.correction_id == correction
     ]
-    folder = golden.load_beir(config.resolve(config.golden)) if config.golden else []
     corrected = {name: people.origins[name] for name in _accepted_of(reviewed)}
     heard = [asked for asked in good if consents.allow(Purpose.LEARN, asked)]
     praised = [asked for asked in heard if asked.answered and asked.interaction_id not in out]
@@ -132,13 +140,14 @@ def take_snapshot(services: Services, *, unfetched: Sequence[Skipped] = ()) -> S
             corrected=corrected,
             confirmed=tuple(praised),
             weights=weights,
-            golden=tuple(golden.collected(folder, ledger.golden_cases(until=cutoff))),
+            golden=tuple(judged),
             retired={retirement.case_id: retirement for retirement in ledger.retirements(until=cutoff)},
             rulings={found.aside_id: found.state for found in aside if found.state in RULED},
             settings={name: getattr(config, name).model_dump(mode="json") for name in SHAPING},
             consents=consents,
             unheard=people.unheard
             | {asked.interaction_id for asked in good} - {asked.interaction_id for asked in heard},
+            private={use: _in_words_of(consents, use, judged, ledger) for use in (Purpose.LEARN, Purpose.EVALUATE)},
             withdrawn=people.withdrawn,
             inputs="",
         )
@@ -184,6 +193,15 @@ def _heard(cutoff: datetime, services: Services) -> _Heard:
         unheard=frozenset(unheard),
         withdrawn=max((at for at in ended if at is not None), default=None),
     )
+
+
+def _in_words_of(
+    consents: Agreements, purpose: Purpose, judged: Sequence[Case], ledger: Conversations
+) -> frozenset[str]:
+    """Of the judged questions, those that are in the very words of somebody who does not agree."""
+    theirs = (asked for user in consents.refusing(purpose) for asked in ledger.interactions_of(user))
+    words = {same_question(asked.query) for asked in theirs if not consents.allow(purpose, asked)}
+    return frozenset(case.case_id for case in judged if same_question(case.question) in words)
 
 
 def _accepted_of(reviewed: Sequence[ReviewedCorrection]) -> set[InteractionId]:
@@ -239,7 +257,7 @@ def _with_inputs(snapshot: Snapshot) -> Snapshot:
         [(span.document_id, span.start, span.end) for span in standing.hidden],
         sorted(interaction.interaction_id for interaction in snapshot.confirmed),
         sorted((name, weight) for name, weight in snapshot.weights.items() if name in labelled),
-        [golden.content(case) for case in snapshot.golden],
+        [golden.content(case) for case in snapshot.golden if case.case_id not in snapshot.private[Purpose.LEARN]],
         sorted(snapshot.retired),
         sorted(snapshot.rulings.items()),
         snapshot.settings,

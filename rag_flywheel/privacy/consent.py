@@ -104,6 +104,13 @@ class Agreements:
         """
         return self._stayed(purpose, self._of(user, None), None, at)
 
+    def refusing(self, purpose: Purpose) -> Iterator[str]:
+        """The people who said no to it at some time."""
+        for (user, _), events in self.events.items():
+            no = (event.state is ConsentState.WITHDRAWN and purpose in event.purposes for event in events)
+            if user is not None and any(no):
+                yield user
+
     def ended(self, user: str | None, session: str | None, *, at: datetime) -> datetime | None:
         """The last moment, after that one, at which the person withdrew that anything is learned from them."""
         withdrawn = (
