@@ -54,5 +54,4 @@ def _checked(said: str) -> str:
 
 
 Word = Annotated[str, AfterValidator(_checked)]
-"""A text that `purposes` takes, as it is: FastAPI takes a header of the type of a set for one that may come several times.
-"""
+"""A text that `purposes` takes, as it is: what FastAPI sees to be a set it takes for a header that may come twice."""

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, field_validator, model_validator
 
+from rag_flywheel.config.keeping import Consent, PrivacyNotice, Retention
 from rag_flywheel.config.source import CLASS, Source, as_source, refuse_secrets
 from rag_flywheel.domain import Role
 from rag_flywheel.domain.checks import is_private
@@ -47,22 +48,6 @@ class Ingest(_Section):
         return self
 
 
-Consent = Literal["assumed", "required", "off"]
-
-
-def _as_written(value: object) -> object:
-    """YAML takes the word `off` for a no."""
-    return "off" if value is False else value
-
-
-def _days(value: object) -> object:
-    """None, in whatever form, is 0: without end."""
-    return 0 if value in (None, "none") else value
-
-
-Days = Annotated[int, BeforeValidator(_days), Field(ge=0, le=36_500)]
-
-
 class Privacy(_Section):
     redact: bool = True
     entities: tuple[str, ...] = (
@@ -80,31 +65,7 @@ class Privacy(_Section):
     )
     minimum_score: float = Field(0.5, ge=0, le=1)
     spacy_model: str = ""
-    consent: Annotated[Consent, BeforeValidator(_as_written)] = "assumed"  # a file has to say it: `loading`
-
-
-class PrivacyNotice(_Section):
-    """What people are told of who keeps their texts and why: it stands in their consent records."""
-
-    controller: str = ""
-    version: str = ""
-    url: str = ""
-
-
-class Retention(_Section):
-    """For how many days each kind of record is kept; 0: without end."""
-
-    interactions: Days = 0
-    feedback: Days = 0
-    corrections: Days = 0
-    exposures: Days = 0
-    reports: Days = 0
-    audit: Days = 0
-    sessions: Days = 90
-    replies: Days = 90
-    notices: Days = 0
-    receipts: Days = 0
-    caches: Days = 0
+    consent: Consent = "assumed"  # a file has to say it: `loading`
 
 
 class Embedder(_Section):

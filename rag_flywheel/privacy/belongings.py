@@ -159,7 +159,7 @@ def _interaction(interaction: Interaction, settings: Retention, *, corrected: bo
         "session": interaction.session,
         "group": interaction.group,
         "consent": interaction.consent,
-        "purposes": None if purposes is None else sorted(purpose.value for purpose in purposes),
+        "purposes": None if purposes is None else [*sorted(purpose.value for purpose in purposes)],
         "agreed_by": None if interaction.agreed is None else interaction.agreed.value,
         "question": interaction.question,
         "searched_for": interaction.query,
