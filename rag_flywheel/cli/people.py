@@ -131,21 +131,20 @@ def _agreed(found: Mapping[str, Any]) -> None:
         ),
         "",
     )
-    columns = ("event_time", "event_state", "purposes", "collection_method", "entity")
-    terminal.rows(
-        "What was said",
-        ("of", *columns),
-        (
-            [record["conversation"] or "all", *(_word(event[name]) for name in columns)]
-            for record in found["records"]
-            for event in record["events"]
-        ),
-        "nothing was said",
-    )
+    columns = ("event_state", "purposes", "event_time", "collection_method", "entity")
+    for record in found["records"]:
+        terminal.rows(
+            "In one conversation" if record["conversation"] else "In all that they ask",
+            ("what", "for", "when", "how", "by"),
+            ([_word(event[name]) for name in columns] for event in record["events"]),
+            "",
+        )
+    if not found["records"]:
+        terminal.line("nothing was said")
 
 
 def _word(value: Any) -> str:
-    return ", ".join(value) if isinstance(value, list) else str(value)
+    return " ".join(value) if isinstance(value, list) else str(value)
 
 
 @receipt_group.command("list", epilog="Example: rag-flywheel receipt list")

@@ -30,4 +30,4 @@ def test_a_purpose_that_there_is_not_is_refused(run: Run, url: str) -> None:
 def test_a_command_deletes_what_is_too_old_and_says_what(run: Run, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("sources: []\nretention: {audit: 1}")
     assert json.loads(run("expire", "--json")[1]) == {"deleted": {}}
-    assert "nothing is so old" in run("expire")[1]
+    assert "nothing was old enough" in run("expire")[1]
