@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import html
+import json
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -188,6 +189,34 @@ def test_a_wrong_word_for_consent_is_refused_by_every_door(made: Services) -> No
     ]
     assert [reply.status_code // 100 for reply in replies] == [4, 4, 4]
     assert made.ledger.interactions(limit=9) == []
+
+
+def test_whoever_withdrew_all_hands_no_text_in_and_is_still_heard_without_words(made: Services) -> None:
+    http = door(made)
+    ada = key(made, "ada", Role.ASKER, for_others=False)
+    name = asked(http, ada)
+    http.put("/users/ada/consent", json={"purposes": {"answer": False}}, headers=ada)
+    comment = {"interaction_id": name, "kind": "comment", "value": "thank you"}
+    correction = {"interaction_id": name, "answer": "Run rag-flywheel rollback and wait."}
+    sent = (("/feedback", comment), ("/corrections", correction))
+    replies = [http.post(url, json=body, headers=ada) for url, body in sent]
+    assert [reply.status_code for reply in replies] == [409, 409]
+    thumb = {"interaction_id": name, "kind": "thumb", "value": "up"}
+    assert http.post("/feedback", json=thumb, headers=ada).status_code == 201
+    assert made.ledger.corrections() == []
+
+
+def test_where_consent_is_off_no_text_is_kept_of_anybody_whatever_they_say(tmp_path: Path) -> None:
+    made = services(tmp_path, text="privacy: {consent: off}")
+    publish(made, "v1")
+    http = door(made)
+    http.put("/users/ada/consent", json={"purposes": {"learn": True, "evaluate": True}})
+    reply = http.post("/chat", json={"question": QUESTION, "user_id": "ada", "consent": True}).json()
+    body = {"interaction_id": reply["interaction_id"], "answer": "Run rag-flywheel rollback.", "user_id": "ada"}
+    assert http.post("/corrections", json=body).status_code == 409
+    assert "rollback" in reply["answer"]
+    assert QUESTION not in json.dumps([row for _, row in made.ledger.records()])
+    assert {held["in_force"] for held in http.get("/users/ada/consent").json()["purposes"].values()} == {False}
 
 
 # --- the page -------------------------------------------------------------------------------------------------------

@@ -11,7 +11,6 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    Row,
     Table,
     Text,
     and_,
@@ -71,7 +70,7 @@ class SqlExpiry(InDatabase, Expiry):
     ) -> Iterator[int]:
         """Go through the old rows of a table once, oldest first, and end them batch by batch."""
         at, key = table.c[moment], _key(table)
-        last: Row[tuple[datetime, object]] | None = None
+        last: tuple[datetime, object] | None = None
         while True:
             wanted = select(at, key).where(at < before, *only).order_by(at, key).limit(BATCH)
             if last is not None:
@@ -80,7 +79,7 @@ class SqlExpiry(InDatabase, Expiry):
                 found = connection.execute(wanted).all()
             if not found:
                 return
-            last = found[-1]
+            last = (found[-1][0], found[-1][1])
             with self._database.write() as connection:
                 number = end(connection, [row[1] for row in found])
             yield number  # outside the transaction, which ends here
