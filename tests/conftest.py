@@ -1,7 +1,11 @@
 """Fixtures that several modules share, by the module that defines them; and the order of the tests."""
 
+import os
+
 import pytest
 
+os.environ.setdefault("RAG_FLYWHEEL_PRIVACY__CONSENT", "assumed")
+"""Settings have to say it, and most tests are not about it."""
 pytest_plugins = ["tests.postgres", "tests.qdrant", "tests.openid", "tests.cycle.pages"]
 
 

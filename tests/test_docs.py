@@ -298,7 +298,7 @@ def test_the_handbook_names_every_route() -> None:
     text = "\n".join(page.read_text(encoding="utf-8") for page in HANDBOOK)
     named = {
         (method, re.sub(r"\{\w+\}", "{}", route))
-        for method, route in re.findall(r"\b(GET|POST|DELETE) (/[\w/{}.-]*[\w}])", text)
+        for method, route in re.findall(r"\b(GET|POST|PUT|DELETE) (/[\w/{}.-]*[\w}])", text)
     }
     every = {(method, re.sub(r"\{\w+(:path)?\}", "{}", route)) for method, route in _routes()}
     assert every - named - {("GET", "/v1/models/{}")} == set()

@@ -27,6 +27,8 @@ GET /v1/models/{model}                      x      x         x         x
 GET /me                                     x      x         x         x
 GET /users/{user}/data                      x      x         x         x
 DELETE /users/{user}/data                   x      x         x         x
+GET /users/{user}/consent                   x      x         x         x
+PUT /users/{user}/consent                   x      x         x         x
 GET /openapi.json                           x      x         x         x
 GET /docs                                   x      x         x         x
 GET /docs/{part}                            x      x         x         x

@@ -1,7 +1,8 @@
 """Question to interaction: find the asker's version, retrieve, generate, record.
 
 Everybody is on the live version, but for those whom a canary or the hold-out puts on another. Only a person, or a
-session, that the caller names can be kept on one version, so nobody else takes part, and nobody who did not consent.
+session, that the caller names can be kept on one version, so nobody else takes part, and nobody who did not agree to
+be part of comparisons.
 
 A question is searched for as it was typed, and the asker is shown documents as they are. What is kept of both is
 masked, and so is what another service is asked: a language model (`MaskedGenerator`), a server that holds the index.
@@ -29,8 +30,10 @@ from rag_flywheel.domain import (
     Suggestion,
     VersionId,
 )
+from rag_flywheel.domain.consent import Purpose
 from rag_flywheel.errors import Damaged, FlywheelError, LanguageModelUnavailable, NotFound, NothingLive
 from rag_flywheel.ports import (
+    Consents,
     Conversations,
     Encoder,
     Generator,
@@ -41,6 +44,7 @@ from rag_flywheel.ports import (
     Rollouts,
     Versions,
 )
+from rag_flywheel.privacy.consent import NOTHING, Agreed, Said, agreed
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.rollout import canary, promotion
 from rag_flywheel.search.live_readers import LiveReaders
@@ -51,7 +55,7 @@ from rag_flywheel.services import Services
 RECORDED = 50  # passages of a ranking that the ledger keeps, for attribution and hard negatives
 
 
-class ChatLedger(Operations, Conversations, Versions, Rollouts, Protocol):
+class ChatLedger(Operations, Conversations, Consents, Versions, Rollouts, Protocol):
     """What an answer is recorded in, and what says who meets which version."""
 
 
@@ -120,7 +124,7 @@ class Chat:
         """The arm of the asker, the same for each of a person's questions while a step of a canary lasts."""
         salt = self.ledger.salt()
         unit = pseudonym(asked.user, salt) or pseudonym(asked.session, salt, of="session")
-        if unit is None or not asked.consent:
+        if unit is None or not asked.consent or Purpose.EVALUATE not in asked.purposes:
             return EVERYBODY
         under_way, holdout = promotion.running(self.ledger), self.ledger.holdout()
         sharing = None if under_way is None or under_way.shadow else under_way
@@ -240,9 +244,12 @@ class Chat:
         pieces = self.stream(question, interaction_id=interaction_id)
         return next(piece for piece in pieces if isinstance(piece, Interaction))
 
-    def consents(self, given: bool | None) -> bool:
-        """Whether texts may be kept, for what the caller said or did not say."""
-        return given if given is not None else self.privacy.consent == "assumed"
+    def agreed(self, said: Said | None, *, user: str | None, session: str | None) -> Agreed:
+        """What a question of this person may be kept and used for, where `said` came with it."""
+        salt = self.ledger.salt()
+        asker, conversation = pseudonym(user, salt), pseudonym(session, salt, of="session")
+        events = self.ledger.consents_of(asker, conversation)
+        return agreed(self.privacy.consent, said, events, session=conversation)
 
     def _interaction(
         self,
@@ -279,6 +286,8 @@ class Chat:
             groups=asked.groups,
             canary_id=place.canary_id,
             suggestions=tuple(_suggestions(found)),
+            purposes=asked.purposes if asked.consent else NOTHING,
+            agreed=asked.agreed,
         )
 
 

@@ -16,8 +16,10 @@ from rag_flywheel.api.guard import GuardedRoute
 from rag_flywheel.api.models import ChatBody, ChatReply, Delta, Failure, chat_reply
 from rag_flywheel.api.state import Asking, Shared, State
 from rag_flywheel.domain import FeedbackKind, Interaction, InteractionId, Question
+from rag_flywheel.domain.consent import Means
 from rag_flywheel.errors import FlywheelError
 from rag_flywheel.feedback import intake
+from rag_flywheel.privacy.consent import Said
 
 logger = logging.getLogger("rag_flywheel.api")
 
@@ -39,15 +41,20 @@ def chat(body: ChatBody, state: Shared, asking: Asking) -> ChatReply | Streaming
     With `stream`, Server-Sent Events: `delta` {"text"} as the answer comes, then `done` with the whole reply; a failure
     in between is an `error` event.
     """
+    user = asks_for(asking, body.user_id)
+    said = None if body.consent is None else Said(purposes=body.consent, how=Means.API)
+    agreed = state.chat.agreed(said, user=user, session=body.session_id)
     question = Question(
         text=body.question,
         asked=state.services.now(),
-        user=asks_for(asking, body.user_id),
+        user=user,
         groups=asks_in(asking, body.groups),
         group=body.user_group,
         session=body.session_id,
         history=tuple(turn.turn() for turn in body.history),
-        consent=state.chat.consents(body.consent),
+        consent=bool(agreed.purposes),
+        purposes=agreed.purposes,
+        agreed=agreed.how,
     )
     interaction_id = InteractionId(state.services.new_id())
     if not body.stream:

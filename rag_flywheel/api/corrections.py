@@ -36,11 +36,13 @@ from rag_flywheel.domain import (
     ReviewedCorrection,
     Verdict,
 )
-from rag_flywheel.errors import NotFound, no_correction
+from rag_flywheel.domain.consent import EVERY_PURPOSE, Means
+from rag_flywheel.errors import Conflict, NotFound, no_correction
 from rag_flywheel.feedback import corrections as correction_case
 from rag_flywheel.feedback import gaps as gap_case
 from rag_flywheel.feedback import intake as feedback_case
 from rag_flywheel.feedback import review as review_case
+from rag_flywheel.privacy.consent import Said
 from rag_flywheel.privacy.pseudonyms import pseudonym
 
 routes = APIRouter(route_class=GuardedRoute)
@@ -54,6 +56,8 @@ def feedback(body: FeedbackBody, state: Shared, asking: Asking, key: Key = None)
 
     user = asks_for(asking, body.user_id)
     own(body.interaction_id, asking, user, state)
+    if feedback_case.holds_text(body.kind, body.value):
+        _refuse_unkept(user, state)
 
     def prepare() -> Callable[[], FeedbackReply]:
         given = _given(body, user, asking, state)
@@ -78,6 +82,7 @@ def correct(body: CorrectionBody, state: Shared, asking: Asking, key: Key = None
 
     user = asks_for(asking, body.user_id)
     own(body.interaction_id, asking, user, state)
+    _refuse_unkept(user, state)
 
     def prepare() -> Callable[[], CorrectionReceipt]:
         correction = _corrected(body, user, asking, state, None)
@@ -187,6 +192,18 @@ def triage(state: Shared, asking: Asking, limit: Annotated[int, Query(ge=1, le=1
         suspect_reply(suspect)
         for suspect in gap_case.triage(ledger=state.services.ledger, limit=limit, reader=state.reader(asking))
     ]
+
+
+def _refuse_unkept(user: str | None, state: State) -> None:
+    """Raises Conflict where no text of theirs is kept, by the settings or by their own word. Whoever hands one in wants
+    it kept, so nothing else forbids it.
+    """
+    said = Said(purposes=EVERY_PURPOSE, how=Means.API)
+    if not state.chat.agreed(said, user=user, session=None).purposes:
+        raise Conflict(
+            "no text of this person is kept: `privacy.consent` is off, or they withdrew their consent; "
+            "`rag-flywheel consent show` tells"
+        )
 
 
 def _given(body: FeedbackBody, user: str | None, asking: Person, state: State) -> Feedback:

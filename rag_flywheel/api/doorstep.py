@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rag_flywheel.api.entrance import is_open
 from rag_flywheel.api.failures import reply_to
+from rag_flywheel.api.person_page import STYLE_DIGEST
 from rag_flywheel.errors import NotAllowed
 
 _PORT = re.compile(r":[0-9]{0,5}\Z", re.ASCII)
@@ -94,6 +95,14 @@ _REPORT = (
     .img_src("data:")
     .frame_ancestors("'none'")
 )
+_PERSON = (
+    ContentSecurityPolicy()
+    .default_src("'none'")
+    .style_src(STYLE_DIGEST)
+    .frame_ancestors("'none'")
+    .base_uri("'none'")
+    .form_action("'none'")
+)
 _DOCS = (
     ContentSecurityPolicy()
     .default_src("'none'")
@@ -114,10 +123,13 @@ class _Headers:
         self._other = _secured(app, _NOTHING)
         self._docs = _secured(app, _DOCS)
         self._report = _secured(app, _REPORT)
+        self._person = _secured(app, _PERSON)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
-        app = self._report if path.startswith("/reports/") else self._docs if path == "/docs" else self._other
+        app = self._docs if path == "/docs" else self._other
+        for start, page in (("/reports/", self._report), ("/users/", self._person)):
+            app = page if path.startswith(start) else app
         await app(scope, receive, send)
 
 

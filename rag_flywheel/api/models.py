@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from rag_flywheel.api.consent import Agreement
 from rag_flywheel.domain import (
     GROUP,
     Confidence,
@@ -96,7 +97,7 @@ class ChatBody(Body):
     groups: Readable = None  # that the person is in whom an application asks for, and that say what they may read
     session_id: Name | None = None
     history: Annotated[tuple[TurnBody, ...], Field(max_length=200), AfterValidator(_bounded)] = ()
-    consent: bool | None = None
+    consent: Agreement = None
     stream: bool = False
 
 

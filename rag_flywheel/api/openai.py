@@ -2,8 +2,9 @@
 
 The last user message is the question, and the newest turns before it are the history. System messages are for language
 models and are passed over. `user` names the asker, and `user_group` in `metadata` the group that the asker belongs to.
-`id` is the interaction's id, so that feedback and corrections can name it; citations and the version come in
-`rag_flywheel`, a field of our own that clients pass over.
+`consent` there, or the header X-Rag-Flywheel-Consent, says what the texts may be kept and used for. `id` is the
+interaction's id, so that feedback and corrections can name it; citations and the version come in `rag_flywheel`, a
+field of our own that clients pass over.
 """
 
 import json
@@ -15,6 +16,7 @@ from fastapi.responses import StreamingResponse
 
 from rag_flywheel.access.who import asks_for, asks_in
 from rag_flywheel.api.chat import STREAMED, streamed
+from rag_flywheel.api.consent import Word, purposes
 from rag_flywheel.api.endings import Ending, FinishReason, bounded
 from rag_flywheel.api.failures import failed
 from rag_flywheel.api.models import TEXT_AT_MOST, Body, chat_reply
@@ -38,7 +40,9 @@ from rag_flywheel.api.openai_models import (
 from rag_flywheel.api.reading import SparingRoute
 from rag_flywheel.api.state import Asking, Shared, State
 from rag_flywheel.domain import Interaction, InteractionId, Question, Turn
+from rag_flywheel.domain.consent import Means
 from rag_flywheel.errors import FlywheelError
+from rag_flywheel.privacy.consent import Said
 
 routes = APIRouter(prefix="/v1", tags=["OpenAI-compatible"], route_class=SparingRoute)
 TURNS_AT_MOST = 200  # of the history, as in `POST /chat`
@@ -46,6 +50,7 @@ HISTORY_AT_MOST = 100_000  # characters
 
 OpenWebUiUser = Annotated[str | None, Header(alias="X-OpenWebUI-User-Id", max_length=NAME_AT_MOST)]
 OpenWebUiChat = Annotated[str | None, Header(alias="X-OpenWebUI-Chat-Id", max_length=NAME_AT_MOST)]
+ConsentHeader = Annotated[Word | None, Header(alias="X-Rag-Flywheel-Consent")]
 
 
 @routes.get("/models")
@@ -62,21 +67,30 @@ def model(model: ModelName, state: Shared) -> ModelReply:
 
 @routes.post("/chat/completions", response_model=Completion, responses=STREAMED)
 def completions(
-    body: CompletionBody, state: Shared, asking: Asking, user: OpenWebUiUser = None, chat: OpenWebUiChat = None
+    body: CompletionBody,
+    state: Shared,
+    asking: Asking,
+    user: OpenWebUiUser = None,
+    chat: OpenWebUiChat = None,
+    consent: ConsentHeader = None,
 ) -> Completion | StreamingResponse:
     """Answer the last user message, whole or as a stream of chunks that ends with `data: [DONE]`.
 
     Open WebUI names the asker and the conversation in headers, where the body names nobody.
     """
+    asker = asks_for(asking, body.asker or user or None)
+    agreed = state.chat.agreed(_said(body, consent), user=asker, session=chat or None)
     question = Question(
         text=body.messages[question_at(body.messages)].text,
         asked=state.services.now(),
-        user=asks_for(asking, body.asker or user or None),
+        user=asker,
         group=None if body.metadata is None else body.metadata.user_group,
         groups=asks_in(asking, None if body.metadata is None else body.metadata.groups),
         session=chat or None,
         history=_history(body.messages[: question_at(body.messages)]),
-        consent=state.chat.consents(None),
+        consent=bool(agreed.purposes),
+        purposes=agreed.purposes,
+        agreed=agreed.how,
     )
     interaction_id = InteractionId(state.services.new_id())
     created = int(question.asked.timestamp())
@@ -94,6 +108,15 @@ def completions(
         usage=_usage(body, ending.text),
         rag_flywheel=_ours(interaction),
     )
+
+
+def _said(body: CompletionBody, word: str | None) -> Said | None:
+    """What header and metadata say: where both say something, what both allow."""
+    header = purposes(word)
+    written = None if body.metadata is None else body.metadata.consent
+    if written is None:
+        return None if header is None else Said(purposes=header, how=Means.HEADER)
+    return Said(purposes=written if header is None else written & header, how=Means.METADATA)
 
 
 def _model(state: State) -> ModelReply:

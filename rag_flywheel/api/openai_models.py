@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from rag_flywheel.api.consent import WrittenAgreement
 from rag_flywheel.api.endings import FinishReason
 from rag_flywheel.api.models import TEXT_AT_MOST, Body, CitationReply, Group, Readable
 from rag_flywheel.domain import Confidence
@@ -154,6 +155,7 @@ class Metadata(BaseModel):
 
     user_group: Group | None = None
     groups: Annotated[Readable, BeforeValidator(as_list)] = None
+    consent: WrittenAgreement = None
 
 
 class CompletionBody(BaseModel):

@@ -1,23 +1,26 @@
-"""What is kept of a person: shown to them, and erased."""
+"""What is kept of a person: shown to them, agreed to, and erased."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from fastapi import APIRouter, Path, Query
-from pydantic import AwareDatetime, JsonValue, RootModel
+from fastapi import APIRouter, Header, Path, Query
+from fastapi.responses import HTMLResponse
+from pydantic import AwareDatetime, Field, JsonValue, RootModel, model_validator
 
 from rag_flywheel.api.guard import GuardedRoute
-from rag_flywheel.api.models import Body, Instant
-from rag_flywheel.api.state import Asking, Shared
+from rag_flywheel.api.models import Body, Instant, Name
+from rag_flywheel.api.person_page import page, wants_page
+from rag_flywheel.api.state import Asking, Shared, State
 from rag_flywheel.cycle import erasing
 from rag_flywheel.cycle.erasing import Request
 from rag_flywheel.domain import Person, Role, VersionId
+from rag_flywheel.domain.consent import ConsentEvent, Means, Purpose
 from rag_flywheel.domain.erasures import Scope
 from rag_flywheel.errors import InvalidInput, NotFound
 from rag_flywheel.ports import Operations
 from rag_flywheel.privacy.belongings import export
 from rag_flywheel.privacy.pseudonyms import pseudonym
+from rag_flywheel.privacy.records import changes, records, standing
 
 routes = APIRouter(prefix="/users", tags=["people"], route_class=GuardedRoute)
 User = Annotated[str, Path(min_length=1, max_length=200)]
@@ -42,12 +45,87 @@ class ErasureReply(Body):
     versions: list[VersionId]  # that hold something of theirs: barred, and deleted after the next good one
 
 
-@routes.get("/{user:path}/data")
-def data(user: User, state: Shared, asking: Asking) -> PersonData:
-    """All that is kept of a person: questions and answers, signals, corrections with their reviews, consent."""
+class ConsentBody(Body):
+    """What a person says about some purposes: true: they agree, false: they do not."""
+
+    purposes: Annotated[dict[Purpose, bool], Field(min_length=1)]
+    session_id: Name | None = None  # of this conversation alone
+    notice: Annotated[str, Field(max_length=100)] = ""  # version of the text; empty: the settings'
+    how: Literal[Means.API, Means.PAGE, Means.COMMAND] = Means.API
+
+    @model_validator(mode="after")
+    def _can_be_meant(self) -> Self:
+        if self.purposes.get(Purpose.ANSWER) is False and any(self.purposes.values()):
+            raise ValueError("what is not kept cannot be used: without `answer` there is none of the others")
+        return self
+
+
+class PurposeReply(Body):
+    """A person's word on a purpose."""
+
+    said: bool | None  # null: nothing
+    in_force: bool  # whether a question asked now would be used for it
+
+
+class ConsentReply(Body):
+    """What a person agreed to, in all or in one conversation."""
+
+    user: str
+    setting: Literal["assumed", "required", "off"]
+    purposes: dict[Purpose, PurposeReply]
+    records: list[JsonValue]  # with fields after ISO/IEC TS 27560:2023
+
+
+PAGE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {"schema": {"type": "string"}}}}}
+
+
+@routes.get("/{user:path}/data", response_model=PersonData, responses=PAGE)
+def data(
+    user: User, state: Shared, asking: Asking, accept: Annotated[str, Header(max_length=1000)] = "*/*"
+) -> PersonData | HTMLResponse:
+    """All that is kept of a person: questions and answers, signals, corrections with their reviews, consent, and when
+    each goes. As JSON, or as a page for who wants `text/html`, as browsers do.
+    """
     _checked(user, asking)
-    found: Mapping[str, JsonValue] = export(_scope(user, state.services.ledger), state.services.ledger)
-    return PersonData({**found, "user": user})
+    services = state.services
+    found: dict[str, JsonValue] = export(_scope(user, services.ledger), services.ledger, services.config)
+    whole = {"user": user, **found}
+    vary = {"Vary": "Accept", "Cache-Control": "no-store"}
+    return HTMLResponse(page(whole), headers=vary) if wants_page(accept) else PersonData(whole)
+
+
+@routes.get("/{user:path}/consent")
+def consent(user: User, state: Shared, asking: Asking, session_id: Session = None) -> ConsentReply:
+    """What a person agreed to, and the records of it."""
+    _checked(user, asking)
+    return _consent(user, session_id, state)
+
+
+@routes.put("/{user:path}/consent")
+def agree(user: User, body: ConsentBody, state: Shared, asking: Asking) -> ConsentReply:
+    """Record what a person agrees to or withdraws. It counts for what they ask from now on, and what is withdrawn goes
+    out of every later version. What is their word already is not recorded again.
+    """
+    by, _ = _checked(user, asking)
+    services = state.services
+    scope = _scope(user, services.ledger, session=body.session_id)
+    with services.ledger.transaction():
+        known = services.ledger.consents_of(scope.user, None)
+        for said, purposes in changes(body.purposes, known, session=scope.session):
+            services.ledger.add_consent(
+                ConsentEvent(
+                    event_id=services.new_id(),
+                    at=services.now(),
+                    user=scope.user,
+                    session=scope.session,
+                    state=said,
+                    purposes=purposes,
+                    how=body.how,
+                    notice=body.notice or services.config.privacy_notice.version,
+                    said_by=by,
+                )
+            )
+    return _consent(user, body.session_id, state)
 
 
 @routes.delete("/{user:path}/data")
@@ -79,6 +157,21 @@ def forget(
         due=entry.due,
         records=dict(entry.before),
         versions=list(entry.barred),
+    )
+
+
+def _consent(user: str, session: str | None, state: State) -> ConsentReply:
+    services = state.services
+    scope = _scope(user, services.ledger, session=session)
+    events, policy = services.ledger.consents_of(scope.user, None), services.config.privacy.consent
+    shown = events if session is None else [event for event in events if event.session in (None, scope.session)]
+    return ConsentReply.model_validate(
+        {
+            "user": user,
+            "setting": policy,
+            "purposes": standing(events, policy, session=scope.session),
+            "records": records(shown, services.config.privacy_notice),
+        }
     )
 
 

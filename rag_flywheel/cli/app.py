@@ -49,6 +49,7 @@ app.add_typer(rollout.canary_group, name="canary")
 app.add_typer(rollout.holdout_group, name="holdout")
 app.add_typer(keys.group, name="keys")
 app.add_typer(people.group, name="people")
+app.add_typer(people.consent_group, name="consent")
 app.add_typer(people.receipt_group, name="receipt")
 app.add_typer(settings.group, name="config")
 for module in (loop, asking, feedback, rollout, versions, replay, people):

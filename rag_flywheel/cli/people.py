@@ -1,4 +1,4 @@
-"""Commands for what is kept of people: show it, erase it, and check the receipt."""
+"""Commands for what is kept of people: show it, what they agree to, erase it, and check the receipt."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,11 +8,12 @@ from urllib.parse import quote
 import typer
 
 from rag_flywheel.cli import terminal
-from rag_flywheel.cli.invocation import Json, Url, invoked, local_services, send, show
+from rag_flywheel.cli.invocation import Invocation, Json, Url, invoked, local_services, send, show
 from rag_flywheel.errors import InvalidInput
 
 commands = typer.Typer()
 group = typer.Typer(help="What is kept of a person.", no_args_is_help=True)
+consent_group = typer.Typer(help="What a person agrees to.", no_args_is_help=True)
 receipt_group = typer.Typer(help="Receipts of erasures.", no_args_is_help=True)
 User = Annotated[str, typer.Argument(help="Whose data: the name that they ask with.")]
 
@@ -34,11 +35,116 @@ def forget(
     show(invocation, send(invocation, "DELETE", f"/users/{quote(user, safe='')}/data", params=params), _progress)
 
 
+@commands.command(epilog="Example: rag-flywheel expire")
+def expire(context: typer.Context, json: Json = False) -> None:
+    """Delete what is older than `retention` in the settings allows, as each nightly run does. Local files only."""
+    from rag_flywheel.cycle import expiring
+    from rag_flywheel.cycle.reindex import LOCK
+
+    invocation = invoked(context, json)
+    with local_services(invocation) as services, services.ledger.lock(LOCK):
+        done = {kind.value: number for kind, number in expiring.expire(services).items()}
+    show(
+        invocation,
+        {"deleted": done},
+        lambda found: terminal.rows(
+            "Deleted", ("what", "how many"), found["deleted"].items(), "nothing was old enough"
+        ),
+    )
+
+
 @group.command("export", epilog="Example: rag-flywheel people export ada")
 def people_export(context: typer.Context, user: User, json: Json = False, url: Url = "") -> None:
     """All that is kept of a person, as JSON: what they asked, said and corrected, and what they agreed to."""
     invocation = invoked(context, json, url)
     show(invocation, send(invocation, "GET", f"/users/{quote(user, safe='')}/data"), terminal.document)
+
+
+PURPOSES = ("answer", "learn", "evaluate")
+Purposes = Annotated[
+    list[str] | None, typer.Option("--purpose", help=f"{', '.join(PURPOSES)}; several times, or all if not given.")
+]
+Conversation = Annotated[str | None, typer.Option(help="Of this session alone.")]
+Notice = Annotated[str, typer.Option(help="Version of the text that they had before them.")]
+
+
+@consent_group.command("show", epilog="Example: rag-flywheel consent show ada")
+def consent_show(
+    context: typer.Context, user: User, conversation: Conversation = None, json: Json = False, url: Url = ""
+) -> None:
+    """What a person agreed to, and when and how they said so."""
+    invocation = invoked(context, json, url)
+    params = {"session_id": conversation}
+    show(invocation, send(invocation, "GET", f"/users/{quote(user, safe='')}/consent", params=params), _agreed)
+
+
+@consent_group.command("give", epilog="Example: rag-flywheel consent give ada --purpose learn")
+def consent_give(
+    context: typer.Context,
+    user: User,
+    purpose: Purposes = None,
+    conversation: Conversation = None,
+    notice: Notice = "",
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """Record that a person agrees: it counts for what they ask from now on."""
+    _say(invoked(context, json, url), user, True, purpose, conversation, notice)
+
+
+@consent_group.command("withdraw", epilog="Example: rag-flywheel consent withdraw ada --purpose learn")
+def consent_withdraw(
+    context: typer.Context,
+    user: User,
+    purpose: Purposes = None,
+    conversation: Conversation = None,
+    notice: Notice = "",
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """Record that a person does not agree: every later version is made without what they said until now, too."""
+    _say(invoked(context, json, url), user, False, purpose, conversation, notice)
+
+
+def _say(
+    invocation: Invocation, user: str, word: bool, purposes: list[str] | None, conversation: str | None, notice: str
+) -> None:
+    wrong = sorted(set(purposes or ()) - set(PURPOSES))
+    if wrong:
+        raise InvalidInput(f"there is no purpose {', '.join(wrong)}; there are {', '.join(PURPOSES)}")
+    body = {
+        "purposes": dict.fromkeys(purposes or PURPOSES, word),
+        "session_id": conversation,
+        "notice": notice,
+        "how": "command",
+    }
+    show(invocation, send(invocation, "PUT", f"/users/{quote(user, safe='')}/consent", body=body), _agreed)
+
+
+def _agreed(found: Mapping[str, Any]) -> None:
+    terminal.rows(
+        f"Consent of {found['user']}; the setting is {found['setting']}",
+        ("purpose", "said", "in force"),
+        (
+            [name, {True: "yes", False: "no", None: ""}[held["said"]], "yes" if held["in_force"] else "no"]
+            for name, held in found["purposes"].items()
+        ),
+        "",
+    )
+    columns = ("event_state", "purposes", "event_time", "collection_method", "entity")
+    for record in found["records"]:
+        terminal.rows(
+            "In one conversation" if record["conversation"] else "In all that they ask",
+            ("what", "for", "when", "how", "by"),
+            ([_word(event[name]) for name in columns] for event in record["events"]),
+            "",
+        )
+    if not found["records"]:
+        terminal.line("nothing was said")
+
+
+def _word(value: Any) -> str:
+    return " ".join(value) if isinstance(value, list) else str(value)
 
 
 @receipt_group.command("list", epilog="Example: rag-flywheel receipt list")

@@ -1,5 +1,6 @@
 """config.yaml and the environment to one frozen value, read once at a door."""
 
+from rag_flywheel.config.keeping import PrivacyNotice, Retention
 from rag_flywheel.config.loading import (
     ENV_PREFIX,
     known_keys,
@@ -52,7 +53,9 @@ __all__ = [
     "Limits",
     "Oidc",
     "Privacy",
+    "PrivacyNotice",
     "Reranker",
+    "Retention",
     "Retrieval",
     "ReviewSection",
     "Secrets",

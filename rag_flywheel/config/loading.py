@@ -21,6 +21,7 @@ from rag_flywheel.config.urls import HIDDEN, masked_url, password_in
 from rag_flywheel.errors import ConfigError
 
 ENV_PREFIX = "RAG_FLYWHEEL_"
+CONSENT_VARIABLE = f"{ENV_PREFIX}PRIVACY__CONSENT"
 
 
 def load(file: Path, environ: Mapping[str, str] = os.environ) -> Config:
@@ -39,6 +40,7 @@ def load(file: Path, environ: Mapping[str, str] = os.environ) -> Config:
     if "file" in settings:
         raise ConfigError(f"{file}: unknown key `file`")
     _refuse_secrets(settings, file)
+    _refuse_silence(settings, file, environ)
     place = {"file": str(file.resolve())}
     # Strictly, as JSON: `port: "8000"` or `margin: true` is a slip. A variable of the environment can only be text.
     _validated(json.dumps({**settings, **place}, default=str), file=file, where="", strict=True)
@@ -102,6 +104,18 @@ def _refuse_secrets(settings: Mapping[str, Any], file: Path) -> None:
             raise ConfigError(
                 f"{file}: `{section}.url` holds a password; put the URL into the variable {variable} instead"
             )
+
+
+def _refuse_silence(settings: Mapping[str, Any], file: Path, environ: Mapping[str, str]) -> None:
+    """Whether people's texts are kept without their yes is for whoever runs this to say, and no default of ours."""
+    section = settings.get("privacy")
+    said = CONSENT_VARIABLE in environ or (isinstance(section, dict) and "consent" in section)
+    if not said and isinstance(section, dict | None):
+        raise ConfigError(
+            f"{file} has to say whether people's texts may be kept and learned from: `privacy.consent` is `required` "
+            "(only after a yes), `assumed` (unless they say no) or `off` (never, whatever they say); "
+            "docs/privacy.md tells what follows from each"
+        )
 
 
 def without_settings(environ: Mapping[str, str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, field_validator, model_validator
 
+from rag_flywheel.config.keeping import Consent, PrivacyNotice, Retention
 from rag_flywheel.config.source import CLASS, Source, as_source, refuse_secrets
 from rag_flywheel.domain import Role
 from rag_flywheel.domain.checks import is_private
@@ -64,7 +65,7 @@ class Privacy(_Section):
     )
     minimum_score: float = Field(0.5, ge=0, le=1)
     spacy_model: str = ""
-    consent: Literal["assumed", "required"] = "assumed"
+    consent: Consent = "assumed"  # a file has to say it: `loading`
 
 
 class Embedder(_Section):
@@ -305,6 +306,8 @@ class Config(_Section):
     golden: str = ""
     ingest: Ingest = Ingest()
     privacy: Privacy = Privacy()
+    privacy_notice: PrivacyNotice = PrivacyNotice()
+    retention: Retention = Retention()
     embedder: Embedder = Embedder()
     reranker: Reranker = Reranker()
     retrieval: Retrieval = Retrieval()

@@ -32,6 +32,7 @@ from rag_flywheel.domain import (
     Readership,
     VersionId,
 )
+from rag_flywheel.domain.consent import Purpose
 from rag_flywheel.errors import Damaged, InvalidInput
 from rag_flywheel.golden_set.anchoring import Anchored, Named, anchored
 from rag_flywheel.ports import Encoder
@@ -104,7 +105,9 @@ def prepare(
     return Ground(
         services=services,
         control=control,
-        inherited=None if control is None or erasing.bars(control, services) else control.learned,
+        inherited=None
+        if control is None or erasing.bars(control, services) or snapshot.is_outdated(control)
+        else control.learned,
         before=() if live is None else tuple(services.index.chunks(live)),
         corpus=corpus,
         detectors=findings.detectors(services),
@@ -277,7 +280,7 @@ def _tune(manifest: Manifest, contents: _Contents, ground: Ground) -> Tuned:
         control=None,
         skipped=contents.skipped,
     )
-    asked = golden.in_use(cases, snapshot.retired)
+    asked = golden.in_use(cases, snapshot.retired.keys() | snapshot.private[Purpose.LEARN])
     lessons = candidate_cases.lessons(
         asked,
         corrections=corrections,

@@ -50,6 +50,7 @@ def gather(built: Built, ground: Ground) -> GateQuestions:
     groups = breakdown.asker_groups(snapshot.confirmed, corrections, snapshot.corrected.__getitem__)
     cases = breakdown.with_parts(cases, [*built.chunks, *before], groups)
     epoch = splits.epoch(services.ledger.count_decisions(), settings)
+    cases = golden.in_use(cases, snapshot.unasked)
     cases = splits.seal(cases, seed=settings.seed, sealed=settings.sealed, epoch=epoch)
     shown = {chunk.document_id for chunk in built.chunks}
     held = {document.document_id for document in ground.corpus.documents} - built.findings.documents | shown

@@ -159,10 +159,14 @@ class GateRun:
     def _agreement(self, judge: Judge) -> agreement.Agreement | None:
         """Of judge and people, by the metric that most answers have a value of."""
         config, snapshot = self.ground.services.config, self.built.snapshot
-        reviewed = snapshot.held(self.built.manifest)
+        reviewed, unasked = snapshot.held(self.built.manifest), snapshot.unasked
         answers = agreement.recorded(
-            confirmed=snapshot.confirmed,
-            corrected=[(entry, snapshot.corrected[entry.correction.interaction_id]) for entry in reviewed],
+            confirmed=[asked for asked in snapshot.confirmed if snapshot.may_ask(asked)],
+            corrected=[
+                (entry, snapshot.corrected[entry.correction.interaction_id])
+                for entry in reviewed
+                if entry.correction.document_id not in unasked
+            ],
             cases=[*self.questions.open, *self.questions.sealed],
         )
         found = agreement.with_people(
@@ -239,7 +243,7 @@ def open_gate(built: Built, ground: Ground, known: ScoringRun | None) -> GateRun
         questions=asked,
         scoring=scoring,
         live=None if control is None else scoring.score(control, _before(built, asked.open), name=LIVE),
-        recent=_recent(asked, ledger, limit=config.gate.replayed),
+        recent=_recent(asked, built.snapshot, ledger, limit=config.gate.replayed),
         detectors=detectors,
         checks=checks,
     )
@@ -267,12 +271,12 @@ def _before(built: Built, cases: Sequence[Case]) -> list[Case]:
     return golden.as_before(cases, built.anchored.before, built.anchored.documents_before)
 
 
-def _recent(asked: GateQuestions, ledger: Conversations, *, limit: int) -> list[Interaction]:
-    """The newest real questions, but for sealed ones: of these the report may tell nothing."""
+def _recent(asked: GateQuestions, snapshot: Snapshot, ledger: Conversations, *, limit: int) -> list[Interaction]:
+    """The newest real questions that may be asked again, but for sealed ones: of these the report may tell nothing."""
     if not limit:
         return []
     sealed = {same_question(case.question) for case in asked.sealed}
-    lately = ledger.interactions(limit=RECENT * limit)
+    lately = filter(snapshot.may_ask, ledger.interactions(limit=RECENT * limit))
     return churn.recent(
         [interaction for interaction in lately if same_question(interaction.query) not in sealed], limit=limit
     )

@@ -354,10 +354,10 @@ def _plan(built: Built, ground: Ground) -> Plan:
         snapshot.held(built.manifest),
         control=ground.control,
         people=People(
-            interactions=services.ledger.interactions(limit=probing.ASKED),
+            interactions=[*filter(snapshot.may_ask, services.ledger.interactions(limit=probing.ASKED))],
             corrected=snapshot.corrected,
             judged=snapshot.golden,
-            retired=snapshot.retired,
+            retired=snapshot.retired.keys() | snapshot.unasked,
         ),
         making=Making(chunks=built.chunks, seed=_settings(ground).seed, rephrase=ground.rephrase),
     )

@@ -19,6 +19,7 @@ from rag_flywheel.domain import (
     CorrectionId,
     CorrectionState,
     Document,
+    Feedback,
     Interaction,
     InteractionId,
     Json,
@@ -30,8 +31,12 @@ from rag_flywheel.domain import (
     VersionState,
     questions_left_out,
 )
+from rag_flywheel.domain.consent import Purpose
+from rag_flywheel.domain.equivalence import same_question
 from rag_flywheel.feedback import implicit
 from rag_flywheel.feedback.intake import confirmed, meant
+from rag_flywheel.ports import Conversations
+from rag_flywheel.privacy.consent import Agreements, agreements
 from rag_flywheel.services import Services
 
 SHAPING = ("ingest", "privacy", "embedder", "reranker", "retrieval", "guardrails")
@@ -56,7 +61,39 @@ class Snapshot:
     retired: Mapping[str, Retirement]  # by the case's id
     rulings: Mapping[str, AsideState]  # by the id of what was set aside: released or dropped
     settings: Mapping[str, Json]
-    inputs: str  # digest of all of the above but the instant
+    consents: Agreements
+    unheard: frozenset[str]  # ids of corrections and questions that may not be learned from
+    private: Mapping[Purpose, frozenset[str]]  # ids of judged questions in the words of those who do not agree to it
+    withdrawn: datetime | None  # when somebody last withdrew what a version may have been made of
+    inputs: str  # digest of all of the above but the instant and the consents
+
+    def is_outdated(self, manifest: Manifest) -> bool:
+        """Whether a version may have learned what nothing may be learned from any more."""
+        return not self.unheard.isdisjoint((*manifest.corrections, *manifest.confirmed)) or (
+            self.withdrawn is not None and self.withdrawn > manifest.feedback_cutoff
+        )
+
+    def may_ask(self, asked: Interaction) -> bool:
+        """Whether versions may be asked the same."""
+        return self.consents.allow(Purpose.EVALUATE, asked)
+
+    @property
+    def unasked(self) -> frozenset[str]:
+        """Ids, as `golden.listed_as` gives them, of the cases of those who did not agree to be asked after."""
+        confirmed = {f"confirmed:{asked.interaction_id}" for asked in self.confirmed if not self.may_ask(asked)}
+        return (
+            self.private[Purpose.EVALUATE]
+            | confirmed
+            | {
+                str(entry.correction.document_id)
+                for entry in self.reviewed
+                if entry.verdict_state is CorrectionState.ACCEPTED
+                and not (
+                    self.may_ask(self.corrected[entry.correction.interaction_id])
+                    and self.consents.allow_from(Purpose.EVALUATE, entry.correction.user, at=entry.correction.submitted)
+                )
+            }
+        )
 
     def held(self, manifest: Manifest) -> list[ReviewedCorrection]:
         """The corrections that a version holds, as they were reviewed."""
@@ -73,8 +110,10 @@ def take_snapshot(services: Services, *, unfetched: Sequence[Skipped] = ()) -> S
     config, ledger = services.config, services.ledger
     cutoff = services.now()
     listing = list_files(config)
-    reviewed = ledger.corrections(until=cutoff)
-    feedback = ledger.feedback(until=cutoff)
+    people = _heard(cutoff, services)
+    feedback, reviewed, consents = people.feedback, people.reviewed, people.consents
+    folder = golden.load_beir(config.resolve(config.golden)) if config.golden else []
+    judged = golden.collected(folder, ledger.golden_cases(until=cutoff))
     aside = ledger.asides(until=cutoff)
     out = questions_left_out(aside)
     chosen, standing = meant(feedback), accepted(reviewed)
@@ -85,13 +124,9 @@ def take_snapshot(services: Services, *, unfetched: Sequence[Skipped] = ()) -> S
         for name, correction in chosen.items()
         if document.provenance is not None and document.provenance.correction_id == correction
     ]
-    folder = golden.load_beir(config.resolve(config.golden)) if config.golden else []
-    corrected = {
-        entry.correction.interaction_id: ledger.interaction(entry.correction.interaction_id)
-        for entry in reviewed
-        if entry.verdict_state is CorrectionState.ACCEPTED
-    }
-    praised = [asked for asked in good if asked.answered and asked.consent and asked.interaction_id not in out]
+    corrected = {name: people.origins[name] for name in _accepted_of(reviewed)}
+    heard = [asked for asked in good if consents.allow(Purpose.LEARN, asked)]
+    praised = [asked for asked in heard if asked.answered and asked.interaction_id not in out]
     labelled = corrected.keys() | {interaction.interaction_id for interaction in praised}
     weights = {name: weight for name, weight in implicit.weights(feedback).items() if name in labelled}
     return _with_inputs(
@@ -105,13 +140,73 @@ def take_snapshot(services: Services, *, unfetched: Sequence[Skipped] = ()) -> S
             corrected=corrected,
             confirmed=tuple(praised),
             weights=weights,
-            golden=tuple(golden.collected(folder, ledger.golden_cases(until=cutoff))),
+            golden=tuple(judged),
             retired={retirement.case_id: retirement for retirement in ledger.retirements(until=cutoff)},
             rulings={found.aside_id: found.state for found in aside if found.state in RULED},
             settings={name: getattr(config, name).model_dump(mode="json") for name in SHAPING},
+            consents=consents,
+            unheard=people.unheard
+            | {asked.interaction_id for asked in good} - {asked.interaction_id for asked in heard},
+            private={use: _in_words_of(consents, use, judged, ledger) for use in (Purpose.LEARN, Purpose.EVALUATE)},
+            withdrawn=people.withdrawn,
             inputs="",
         )
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Heard:
+    """What people said and may be learned from."""
+
+    feedback: Sequence[Feedback]
+    reviewed: Sequence[ReviewedCorrection]
+    origins: Mapping[InteractionId, Interaction]  # of all accepted corrections
+    consents: Agreements
+    unheard: frozenset[str]  # ids of the other accepted corrections
+    withdrawn: datetime | None  # the last withdrawal of somebody who had said something
+
+
+def _heard(cutoff: datetime, services: Services) -> _Heard:
+    """A correction is in the words of its author and of its asker, and needs the consent of both."""
+    ledger = services.ledger
+    consents = agreements(ledger.consents(until=cutoff), policy=services.config.privacy.consent)
+    told, every = ledger.feedback(until=cutoff), ledger.corrections(until=cutoff)
+    origins = {name: ledger.interaction(name) for name in _accepted_of(every)}
+    ended = [consents.ended(signal.user, None, at=signal.given) for signal in told]
+    unheard = set()
+    for entry in every:
+        of = entry.correction
+        asked = origins.get(of.interaction_id)
+        if entry.verdict_state is not CorrectionState.ACCEPTED or asked is None:
+            continue
+        ended += [
+            consents.ended(of.user, None, at=of.submitted),
+            consents.ended(asked.user, asked.session, at=asked.asked),
+        ]
+        if not consents.allow(Purpose.LEARN, asked) or not consents.allow_from(Purpose.LEARN, of.user, at=of.submitted):
+            unheard.add(of.correction_id)
+    return _Heard(
+        feedback=[signal for signal in told if consents.allow_from(Purpose.LEARN, signal.user, at=signal.given)],
+        reviewed=[entry for entry in every if entry.correction.correction_id not in unheard],
+        origins=origins,
+        consents=consents,
+        unheard=frozenset(unheard),
+        withdrawn=max((at for at in ended if at is not None), default=None),
+    )
+
+
+def _in_words_of(
+    consents: Agreements, purpose: Purpose, judged: Sequence[Case], ledger: Conversations
+) -> frozenset[str]:
+    """Of the judged questions, those that are in the very words of somebody who does not agree."""
+    theirs = (asked for user in consents.refusing(purpose) for asked in ledger.interactions_of(user))
+    words = {same_question(asked.query) for asked in theirs if not consents.allow(purpose, asked)}
+    return frozenset(case.case_id for case in judged if same_question(case.question) in words)
+
+
+def _accepted_of(reviewed: Sequence[ReviewedCorrection]) -> set[InteractionId]:
+    """What the accepted ones are corrections of."""
+    return {entry.correction.interaction_id for entry in reviewed if entry.verdict_state is CorrectionState.ACCEPTED}
 
 
 def _answered_by(correction: Document, asked: Interaction) -> Interaction:
@@ -162,7 +257,7 @@ def _with_inputs(snapshot: Snapshot) -> Snapshot:
         [(span.document_id, span.start, span.end) for span in standing.hidden],
         sorted(interaction.interaction_id for interaction in snapshot.confirmed),
         sorted((name, weight) for name, weight in snapshot.weights.items() if name in labelled),
-        [golden.content(case) for case in snapshot.golden],
+        [golden.content(case) for case in snapshot.golden if case.case_id not in snapshot.private[Purpose.LEARN]],
         sorted(snapshot.retired),
         sorted(snapshot.rulings.items()),
         snapshot.settings,
@@ -171,7 +266,11 @@ def _with_inputs(snapshot: Snapshot) -> Snapshot:
 
 
 def unchanged(snapshot: Snapshot, records: Sequence[VersionRecord], live: VersionId | None) -> str | None:
-    """Why there is nothing to do, or None. What was rolled back is not built again by itself."""
+    """Why there is nothing to do, or None. What was rolled back is not built again by itself, unless somebody has
+    withdrawn what is live.
+    """
+    if any(record.manifest.version_id == live and snapshot.is_outdated(record.manifest) for record in records):
+        return None
     same = [record for record in records if record.manifest.inputs == snapshot.inputs]
     if any(record.manifest.version_id == live for record in same):
         return f"nothing has changed since {live} was built"

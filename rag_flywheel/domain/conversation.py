@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 from rag_flywheel.domain.checks import aware, named
+from rag_flywheel.domain.consent import EVERY_PURPOSE, Means, Purpose
 from rag_flywheel.domain.documents import Evidence
 from rag_flywheel.domain.groups import Groups
 from rag_flywheel.domain.ids import CanaryId, ChunkId, CorrectionId, DocumentId, InteractionId, VersionId
@@ -29,7 +30,9 @@ class Question:
     user: str | None = None  # as the caller names the person; never stored as such
     session: str | None = None
     history: tuple[Turn, ...] = ()
-    consent: bool = True  # whether the texts may be kept and learned from
+    consent: bool = True  # whether the texts may be kept
+    purposes: frozenset[Purpose] = EVERY_PURPOSE  # what they may be used for, where they are kept
+    agreed: Means = Means.API  # how that was said
     group: str | None = None  # the group of people that the asker belongs to, as the application says; never a person
     groups: Groups = frozenset()  # that decide what the asker may read
 
@@ -124,6 +127,8 @@ class Interaction:
     confidence: Confidence | None = None  # as of the draft
     suggestions: tuple[Suggestion, ...] = ()  # best first
     groups: Groups = None  # that it was asked with
+    purposes: frozenset[Purpose] | None = None  # what the texts may be used for; None: all, where they are kept
+    agreed: Means | None = None  # how that was said; None: of a release that did not record it
 
     def __post_init__(self) -> None:
         aware("asked", self.asked)

@@ -47,6 +47,11 @@ class Signal:
     reader: Reader = ANYBODY  # who says so
 
 
+def holds_text(kind: str, value: Json) -> bool:
+    """Whether a signal is in a person's own words."""
+    return isinstance(value, str) and kind in _TEXTS | {FeedbackKind.MISSING_KNOWLEDGE}
+
+
 def prepare(
     signal: Signal,
     *,
@@ -63,7 +68,7 @@ def prepare(
     does not fit it, and Conflict for a text on an interaction without consent.
     """
     interaction, kind = readable(signal.interaction_id, signal.reader, ledger), checked_kind(signal.kind)
-    if isinstance(signal.value, str) and kind in _TEXTS | {FeedbackKind.MISSING_KNOWLEDGE} and not interaction.consent:
+    if holds_text(kind, signal.value) and not interaction.consent:
         raise Conflict(
             f"interaction {signal.interaction_id} was held without consent to keep texts, so {kind} cannot be kept"
         )

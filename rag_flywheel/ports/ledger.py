@@ -1,9 +1,10 @@
-"""What happened, append-only; `Erasure` is the one exception. A function takes the smallest port that it can use.
+"""What happened, append-only but for `Erasure` and `Expiry`. A function takes the smallest port that it can use.
 
 Every method raises LedgerUnavailable when the database does not answer.
 """
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -37,7 +38,9 @@ from rag_flywheel.domain import (
     VersionRecord,
     VersionState,
 )
+from rag_flywheel.domain.consent import ConsentEvent
 from rag_flywheel.domain.erasures import ErasureEntry, Scope, Theirs
+from rag_flywheel.domain.retention import Kind
 
 
 class Operations(Protocol):
@@ -231,6 +234,20 @@ class Sessions(Protocol):
         """It opens nothing from now on; nothing changes where it had ended before."""
 
 
+class Consents(Protocol):
+    """What people agreed to and withdrew."""
+
+    def add_consent(self, event: ConsentEvent) -> None: ...
+
+    def consents(self, *, until: datetime | None = None) -> list[ConsentEvent]:
+        """Of everybody, oldest first, up to and including `until`."""
+
+    def consents_of(self, user: str | None, session: str | None) -> list[ConsentEvent]:
+        """What a person said, of whatever conversation; where nobody is named, what was said in the conversation.
+        Oldest first. Cheap enough to call for every question.
+        """
+
+
 class Replies(Protocol):
     """Replies that were given under an idempotency key."""
 
@@ -246,7 +263,8 @@ class Erasure(Protocol):
 
     def erase(self, scope: Scope) -> dict[str, int]:
         """Delete interactions, feedback and corrections (with reviews) in the scope, what others said on them, what
-        was set aside of them, and, of a whole person, their sessions, which end so; returns counts by table.
+        was set aside of them, and, of a whole person, their sessions, which end so, and what they said of consent;
+        returns counts by table.
         """
 
     def scrub(self, theirs: Theirs, *, manifests: bool) -> dict[str, int]:
@@ -274,6 +292,18 @@ class Erasure(Protocol):
         """Record that one is done, in the place of all its entries before."""
 
 
+class Expiry(Protocol):
+    """What goes when its time is over."""
+
+    def expire(self, kind: Kind, *, before: datetime, spare: AbstractSet[str] = frozenset()) -> Iterator[int]:
+        """Delete what is older, a few rows at a time, each time for good; yields how many were deleted.
+
+        Interactions go with what was said of them. One that a correction rests on stays, and so does what was said of
+        it. Corrections go that were not accepted, from the last decision on, but for those whose ids are in `spare`. Of
+        reports it is what decisions hold of them that goes, but for versions in `spare`.
+        """
+
+
 class Ledger(
     Operations,
     Conversations,
@@ -285,8 +315,10 @@ class Ledger(
     Outbox,
     Keys,
     Sessions,
+    Consents,
     Replies,
     Erasure,
+    Expiry,
     Protocol,
 ):
     """All of it, in one database: what a transaction spans."""

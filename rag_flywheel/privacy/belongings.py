@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
+from rag_flywheel.config import Config, Retention
 from rag_flywheel.domain import (
     CorrectionState,
     Feedback,
@@ -15,15 +17,18 @@ from rag_flywheel.domain import (
     VersionState,
 )
 from rag_flywheel.domain.erasures import Scope
-from rag_flywheel.ports import Conversations, Corrections, Versions
+from rag_flywheel.domain.retention import Kind
+from rag_flywheel.ports import Consents, Conversations, Corrections, Versions
+from rag_flywheel.privacy import records
+from rag_flywheel.privacy.retention import kept_until, period
 
 
 class PeopleLedger(Conversations, Corrections, Protocol):
     """Where people leave something."""
 
 
-class ExportLedger(PeopleLedger, Versions, Protocol):
-    """The same, with the versions that hold it."""
+class ExportLedger(PeopleLedger, Consents, Versions, Protocol):
+    """The same, with what they agreed to, and the versions that hold it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,15 +100,25 @@ def belongings(scope: Scope, ledger: PeopleLedger) -> Belongings:
     )
 
 
-def export(scope: Scope, ledger: ExportLedger) -> dict[str, Json]:
-    """What is kept of a person, as JSON: what they asked and were told, what they said of it, what became of their
-    corrections, and what they agreed to. Signals and corrections of others are not theirs to read.
+def export(scope: Scope, ledger: ExportLedger, settings: Config) -> dict[str, Json]:
+    """What is kept of a person, as JSON: what they agreed to, what they asked and were told, what they said of it, what
+    became of their corrections, and when each goes. Signals and corrections of others are not theirs to read.
     """
-    kept = belongings(scope, ledger)
+    kept, periods = belongings(scope, ledger), settings.retention
     live = [record for record in ledger.versions() if record.state is VersionState.LIVE]
+    said = ledger.consents_of(scope.user, None)
+    corrected = {entry.correction.interaction_id for entry in ledger.corrections()}
     return {
         "person": scope.user,
-        "interactions": [_interaction(interaction) for interaction in kept.interactions],
+        "consent": {
+            "setting": settings.privacy.consent,
+            "purposes": records.standing(said, settings.privacy.consent, session=None),
+            "records": records.records(said, settings.privacy_notice),
+        },
+        "interactions": [
+            _interaction(interaction, periods, corrected=interaction.interaction_id in corrected)
+            for interaction in kept.interactions
+        ],
         "feedback": [
             {
                 "id": feedback.feedback_id,
@@ -111,33 +126,57 @@ def export(scope: Scope, ledger: ExportLedger) -> dict[str, Json]:
                 "given": feedback.given.isoformat(),
                 "kind": feedback.kind.value,
                 "value": feedback.value,
+                "kept_until": None
+                if feedback.interaction_id in corrected
+                else _until(Kind.FEEDBACK, feedback.given, periods),
             }
             for feedback in kept.feedback
             if feedback.user == scope.user
         ],
-        "corrections": [_correction(entry, live) for entry in kept.corrections if entry.correction.user == scope.user],
+        "corrections": [
+            _correction(entry, live, periods) for entry in kept.corrections if entry.correction.user == scope.user
+        ],
+        "retention": retention(periods),
     }
 
 
-def _interaction(interaction: Interaction) -> dict[str, Json]:
+def retention(settings: Retention) -> dict[str, Json]:
+    """Days for which each kind of record is kept; null: without end."""
+    return {kind.value: None if (kept := period(kind, settings)) is None else kept.days for kind in Kind}
+
+
+def _until(kind: Kind, since: datetime, settings: Retention) -> str | None:
+    end = kept_until(kind, since, settings)
+    return None if end is None else end.isoformat()
+
+
+def _interaction(interaction: Interaction, settings: Retention, *, corrected: bool) -> dict[str, Json]:
+    """One that a correction rests on stays as long as that, as do signals on it, so no day is named."""
+    purposes = interaction.purposes
     return {
         "id": interaction.interaction_id,
         "asked": interaction.asked.isoformat(),
         "session": interaction.session,
         "group": interaction.group,
         "consent": interaction.consent,
+        "purposes": None if purposes is None else [*sorted(purpose.value for purpose in purposes)],
+        "agreed_by": None if interaction.agreed is None else interaction.agreed.value,
         "question": interaction.question,
         "searched_for": interaction.query,
         "answer": interaction.answer,
         "answered": interaction.answered,
         "cited": [citation.document_id for citation in interaction.citations],
         "version": interaction.version_id,
+        "kept_until": None if corrected else _until(Kind.INTERACTIONS, interaction.asked, settings),
     }
 
 
-def _correction(entry: ReviewedCorrection, live: list[VersionRecord]) -> dict[str, Json]:
+def _correction(entry: ReviewedCorrection, live: list[VersionRecord], settings: Retention) -> dict[str, Json]:
+    """One that was accepted stays."""
     correction, review = entry.correction, entry.review
     holding = [record.manifest.version_id for record in live if correction.correction_id in record.manifest.corrections]
+    stays = bool(holding) or entry.verdict_state is CorrectionState.ACCEPTED
+    since = correction.submitted if review is None else review.reviewed
     return {
         "id": correction.correction_id,
         "interaction_id": correction.interaction_id,
@@ -148,4 +187,5 @@ def _correction(entry: ReviewedCorrection, live: list[VersionRecord]) -> dict[st
         "live_in": holding[0] if holding else None,
         "wording": entry.answer,
         "note": None if review is None else review.note,
+        "kept_until": None if stays else _until(Kind.CORRECTIONS, since, settings),
     }

@@ -14,7 +14,7 @@ from rag_flywheel.errors import ConfigError
 from rag_flywheel.services import Services
 from rag_flywheel.wiring import tenants
 from tests.fakes.doors import key
-from tests.fakes.services import publish, services
+from tests.fakes.services import ASSUMED, publish, services
 
 NAMES = ("acme", "globex")
 TENANTS = "tenants: {acme: acme.yaml, globex: globex.yaml}"
@@ -134,13 +134,13 @@ def test_a_key_of_a_tenant_that_is_not_served_opens_nothing(root: Services) -> N
 
 def config(folder: Path, **files: str) -> Path:
     for name, text in files.items():
-        (folder / f"{name}.yaml").write_text(text)
+        (folder / f"{name}.yaml").write_text(f"{text}\nprivacy: {{consent: assumed}}")
     return folder / "main.yaml"
 
 
 def test_tenants_are_opened_with_their_own_settings_whatever_the_environment_says(tmp_path: Path) -> None:
     file = config(tmp_path, main="tenants: {acme: acme.yaml}", acme="data_dir: acme\nsources: [acme-docs]")
-    settings = load(file, {"RAG_FLYWHEEL_DATA_DIR": str(tmp_path / "elsewhere")})
+    settings = load(file, {"RAG_FLYWHEEL_DATA_DIR": str(tmp_path / "elsewhere"), **ASSUMED})
     with tenants(settings, secrets({})) as opened:
         assert opened["acme"].config.data == tmp_path / "acme"
         assert (tmp_path / "acme" / "ledger.db").exists()
@@ -174,14 +174,14 @@ def test_tenants_that_would_share_anything_are_a_mistake_in_the_settings(
     tmp_path: Path, main: str, acme: str, shared: str
 ) -> None:
     file = config(tmp_path, main=f"{main}\ntenants: {{acme: acme.yaml}}", acme=acme)
-    with pytest.raises(ConfigError, match=f"share {shared}"), tenants(load(file, {}), secrets({})):
+    with pytest.raises(ConfigError, match=f"share {shared}"), tenants(load(file, ASSUMED), secrets({})):
         pass
 
 
 def test_a_tenant_without_a_file_of_settings_is_a_mistake(tmp_path: Path) -> None:
     with (
         pytest.raises(ConfigError, match="no config file"),
-        tenants(load(config(tmp_path, main="tenants: {acme: acme.yaml}"), {}), secrets({})),
+        tenants(load(config(tmp_path, main="tenants: {acme: acme.yaml}"), ASSUMED), secrets({})),
     ):
         pass
 

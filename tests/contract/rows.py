@@ -44,6 +44,7 @@ from rag_flywheel.domain import (
     Verdict,
     VersionId,
 )
+from rag_flywheel.domain.consent import EVERY_PURPOSE, ConsentEvent, ConsentState, Means, Purpose
 from rag_flywheel.domain.erasures import ErasureEntry, ErasureState, Scope
 
 NOON = datetime(2026, 3, 29, 12, 0, tzinfo=UTC)
@@ -264,4 +265,26 @@ def a_session(digest: str = "5e", *, user: str = "a1") -> Session:
         groups=("cn=finance,dc=example", "staff"),
         pseudonym=user,
         opened=NOON,
+    )
+
+
+def a_consent(
+    name: str = "e1",
+    *,
+    user: str | None = "ann",
+    session: str | None = None,
+    at: datetime = NOON,
+    given: bool = False,
+    purposes: frozenset[Purpose] = EVERY_PURPOSE,
+) -> ConsentEvent:
+    return ConsentEvent(
+        event_id=name,
+        at=at,
+        user=user,
+        session=session,
+        state=ConsentState.GIVEN if given else ConsentState.WITHDRAWN,
+        purposes=purposes,
+        how=Means.API,
+        notice="2026-05",
+        said_by="the person themself",
     )

@@ -12,6 +12,7 @@ from rag_flywheel.domain.erasures import ERASED, ErasureState, Scope, Theirs
 from rag_flywheel.ports import Ledger
 from tests.contract.rows import (
     NOON,
+    a_consent,
     a_correction,
     a_decision,
     a_delivery,
@@ -59,6 +60,7 @@ def test_erasing_a_person_removes_all_of_theirs_and_what_others_said_on_it_and_c
         ledger.open_session(a_session(digest, user=user))
         ledger.session_seen(digest, at=NOON)
         ledger.end_session(digest, at=NOON)
+        ledger.add_consent(a_consent(f"{user} says", user=user))
 
     counts = ledger.erase(Scope(user="ann"))
 
@@ -70,6 +72,7 @@ def test_erasing_a_person_removes_all_of_theirs_and_what_others_said_on_it_and_c
         "asides": 2,
         "exposures": 3,
         "replies": 1,
+        "consents": 1,
         "sessions": 1,
         "session_uses": 1,
         "session_ends": 1,
@@ -82,6 +85,7 @@ def test_erasing_a_person_removes_all_of_theirs_and_what_others_said_on_it_and_c
     assert left.review == a_review("r3", of="bob-corrects")
     assert [aside.suspicion.item for aside in ledger.asides()] == ["bobs", "bob-corrects", "anns"]
     assert ledger.remembered("anns-key") is None
+    assert [event.user for event in ledger.consents()] == ["bob"]
     assert ledger.session("anns") is None
     assert ledger.session("bobs") is not None
     assert ledger.remembered("bobs-key") is not None

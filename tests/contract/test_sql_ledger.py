@@ -28,6 +28,7 @@ from rag_flywheel.domain.erasures import Scope
 from rag_flywheel.errors import AlreadyRunning, Damaged, InvalidInput, NotFound
 from tests.contract.rows import (
     NOON,
+    a_consent,
     a_correction,
     a_decision,
     a_delivery,
@@ -99,6 +100,7 @@ def fill(ledger: SqlLedger) -> None:
     ledger.end_session("5e", at=NOON)
     ledger.remember("key", digest="d", reply={}, at=NOON)
     ledger.add_erasure(an_erasure())
+    ledger.add_consent(a_consent())
 
 
 # --- the schema -----------------------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ import json
 import secrets
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -38,11 +39,14 @@ from rag_flywheel.domain import (
     ReviewedCorrection,
     Session,
     SessionNow,
+    Verdict,
     VersionId,
     VersionRecord,
     VersionState,
 )
+from rag_flywheel.domain.consent import ConsentEvent
 from rag_flywheel.domain.erasures import ErasureEntry, Scope, Theirs, strings, without
+from rag_flywheel.domain.retention import Kind
 from rag_flywheel.errors import AlreadyRunning, Conflict, NotFound, no_correction, no_interaction
 
 K = TypeVar("K")
@@ -71,12 +75,14 @@ class _Tables:
     deliveries: list[Delivery] = field(default_factory=list)
     audit: list[AuditEntry] = field(default_factory=list)
     replies: dict[str, tuple[str, Json]] = field(default_factory=dict)
+    replied: dict[str, datetime] = field(default_factory=dict)
     keys: dict[str, AccessKey] = field(default_factory=dict)
     uses: dict[str, datetime] = field(default_factory=dict)
     erasures: dict[str, ErasureEntry] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
     seen: dict[tuple[str, int], datetime] = field(default_factory=dict)
     ended: dict[str, datetime] = field(default_factory=dict)
+    consents: dict[str, ConsentEvent] = field(default_factory=dict)
 
     def snapshot(self) -> "_Tables":
         return _Tables(*(copy.copy(getattr(self, name)) for name in self.__slots__))
@@ -391,6 +397,21 @@ class MemoryLedger:
         with self.transaction():
             self._rows.ended.setdefault(digest, at)
 
+    def add_consent(self, event: ConsentEvent) -> None:
+        with self.transaction():
+            _add(self._rows.consents, event.event_id, event)
+
+    def consents(self, *, until: datetime | None = None) -> list[ConsentEvent]:
+        with self._turn:
+            found = [event for event in self._rows.consents.values() if until is None or event.at <= until]
+        return sorted(found, key=lambda event: event.at)
+
+    def consents_of(self, user: str | None, session: str | None) -> list[ConsentEvent]:
+        if user is None and session is None:
+            return []
+        every = [event for event in self.consents() if event.user == user]
+        return every if user is not None else [event for event in every if event.session == session]
+
     def remembered(self, key: str) -> tuple[str, Json] | None:
         with self._turn:
             return self._rows.replies.get(key)
@@ -399,6 +420,7 @@ class MemoryLedger:
         with self._turn:
             new = key not in self._rows.replies
             self._rows.replies.setdefault(key, (digest, reply))
+            self._rows.replied.setdefault(key, at)
             return new
 
     def interactions_of(self, user: str) -> list[Interaction]:
@@ -440,6 +462,7 @@ class MemoryLedger:
             met, suspected = len(rows.exposures), len(rows.asides)
             whole = scope.session is None and scope.since is None
             signed_in = {key for key, session in rows.sessions.items() if session.pseudonym == scope.user and whole}
+            agreed = {key for key, event in rows.consents.items() if whole and by(event.user, event.at)}
             rows.asides = [
                 aside
                 for aside in rows.asides
@@ -459,6 +482,7 @@ class MemoryLedger:
                 "feedback": _remove(rows.feedback, given),
                 "exposures": met - len(rows.exposures),
                 "interactions": _remove(rows.interactions, asked),
+                "consents": _remove(rows.consents, agreed),
                 "session_uses": _remove(rows.seen, {key for key in rows.seen if key[0] in signed_in}),
                 "session_ends": _remove(rows.ended, signed_in & rows.ended.keys()),
                 "sessions": _remove(rows.sessions, signed_in),
@@ -507,7 +531,7 @@ class MemoryLedger:
         with self._turn:
             for slot in _Tables.__slots__:
                 rows = getattr(self._rows, slot)
-                if slot in ("states", "erasures"):
+                if slot in ("states", "erasures", "replied"):
                     continue
                 for key, row in rows.items() if isinstance(rows, dict) else enumerate(rows):
                     yield slot, {"key": str(key), "body": _plain(row)}
@@ -515,7 +539,8 @@ class MemoryLedger:
     def people(self) -> set[str]:
         with self._turn:
             rows = self._rows
-            said = (*rows.interactions.values(), *rows.feedback.values(), *rows.corrections.values())
+            left = (rows.interactions, rows.feedback, rows.corrections, rows.consents)
+            said = [row for table in left for row in table.values()]
             return {row.user for row in said if row.user is not None} | {met.unit for met in rows.exposures}
 
     def overwrite(self) -> None:
@@ -531,6 +556,69 @@ class MemoryLedger:
 
     def close_erasure(self, entry: ErasureEntry) -> None:
         self.add_erasure(entry)
+
+    def expire(self, kind: Kind, *, before: datetime, spare: AbstractSet[str] = frozenset()) -> Iterator[int]:
+        with self.transaction():
+            number = self._expired(kind, before, spare)
+        yield number
+
+    def _expired(self, kind: Kind, before: datetime, spare: AbstractSet[str]) -> int:
+        rows = self._rows
+        corrected = {correction.interaction_id for correction in rows.corrections.values()}
+        if kind is Kind.INTERACTIONS:
+            gone = {key for key, asked in rows.interactions.items() if asked.asked < before and key not in corrected}
+            _remove(rows.feedback, {key for key, said in rows.feedback.items() if said.interaction_id in gone})
+            rows.exposures = [met for met in rows.exposures if met.interaction_id not in gone]
+            self._leave_aside_only(ItemKind.QUESTION, gone)
+            return _remove(rows.interactions, gone)
+        if kind is Kind.FEEDBACK:
+            said = rows.feedback.items()
+            return _remove(
+                rows.feedback,
+                {key for key, each in said if each.given < before and each.interaction_id not in corrected},
+            )
+        if kind is Kind.CORRECTIONS:
+            return self._expired_corrections(before, spare)
+        if kind is Kind.REPORTS:
+            old = [of for of in rows.decisions if of.decided < before and of.version_id not in spare and of.report]
+            rows.decisions = [replace(of, report={}) if of in old else of for of in rows.decisions]
+            return len(old)
+        if kind is Kind.SESSIONS:
+            now = {key: self.session(key) for key in rows.sessions}
+            gone_sessions = {key for key, found in now.items() if found is not None and found.seen < before}
+            _remove(rows.seen, {key for key in rows.seen if key[0] in gone_sessions})
+            _remove(rows.ended, gone_sessions & rows.ended.keys())
+            return _remove(rows.sessions, gone_sessions)
+        if kind is Kind.NOTICES:
+            names = {key for key, notice in rows.notices.items() if notice.at < before}
+            rows.deliveries = [tried for tried in rows.deliveries if tried.notice_id not in names]
+            return _remove(rows.notices, names)
+        if kind is Kind.REPLIES:
+            return _remove(rows.replies, {key for key in rows.replies if rows.replied[key] < before})
+        of_kind = {Kind.EXPOSURES: "exposures", Kind.AUDIT: "audit"}[kind]
+        kept = [row for row in getattr(rows, of_kind) if row.at >= before]
+        number = len(getattr(rows, of_kind)) - len(kept)
+        setattr(rows, of_kind, kept)
+        return number
+
+    def _leave_aside_only(self, kind: ItemKind, gone: AbstractSet[str]) -> None:
+        """What is not about these items."""
+        self._rows.asides = [
+            each for each in self._rows.asides if each.suspicion.kind is not kind or each.suspicion.item not in gone
+        ]
+
+    def _expired_corrections(self, before: datetime, spare: AbstractSet[str]) -> int:
+        rows = self._rows
+        over = {
+            entry.correction.correction_id
+            for entry in self.corrections()
+            if entry.correction.correction_id not in spare
+            and (entry.correction.submitted if entry.review is None else entry.review.reviewed) < before
+            and (entry.review is None or entry.review.verdict is not Verdict.ACCEPT)
+        }
+        self._leave_aside_only(ItemKind.CORRECTION, over)
+        _remove(rows.reviews, {key for key, review in rows.reviews.items() if review.correction_id in over})
+        return _remove(rows.corrections, over)
 
     def close(self) -> None:
         """Nothing to release; what was kept is gone with the object."""

@@ -21,6 +21,8 @@ from tests.fakes.redactor import FakeRedactor
 from tests.fakes.samples import NOON, chunk, confirmed_chunk, correction_chunk, decision, manifest
 
 DIMENSION = 512
+ASSUMED = {"RAG_FLYWHEEL_PRIVACY__CONSENT": "assumed"}
+"""For settings that are not about consent, which have to say something of it."""
 WITHOUT_MEANING = {"RAG_FLYWHEEL_GUARDRAILS__UNSAFE_THRESHOLD": "0.99"}
 """A hashing encoder knows no meaning: what is unsafe cannot be told by it, and chance must not refuse."""
 
@@ -45,7 +47,7 @@ def services(
     encoder = HashingEncoder(DIMENSION)
     seconds, numbers = itertools.count(), itertools.count(1)
     return Services(
-        config=config.load(file, WITHOUT_MEANING),
+        config=config.load(file, WITHOUT_MEANING if "consent:" in text else WITHOUT_MEANING | ASSUMED),
         secrets=config.secrets({}),
         ledger=ledger or MemoryLedger(),
         index=MemoryIndex(),

@@ -20,6 +20,7 @@ from rag_flywheel import config, wiring
 from rag_flywheel.api.app import create_app
 from rag_flywheel.cycle.reindex import reindex
 from tests.fakes.doors import key
+from tests.fakes.services import ASSUMED
 
 EXAMPLES = 25  # of each operation
 RULED = {
@@ -59,7 +60,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
     (folder / "docs" / "rollback.md").write_text(PAGE, encoding="utf-8")
     (folder / "docs" / "install.md").write_text(OTHER, encoding="utf-8")
     (folder / "config.yaml").write_text(SETTINGS, encoding="utf-8")
-    with wiring.services(config.load(folder / "config.yaml", {}), config.secrets({})) as services:
+    with wiring.services(config.load(folder / "config.yaml", ASSUMED), config.secrets({})) as services:
         reindex(services, force=False, steps=lambda *_: None)
         assert services.index.live() is not None
         headers = key(services, "ada")

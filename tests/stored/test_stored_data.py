@@ -27,6 +27,7 @@ from rag_flywheel.search.retrieval import retrieve
 from rag_flywheel.services import Services
 from rag_flywheel.wiring import services
 from tests.fakes.doors import door
+from tests.fakes.services import ASSUMED
 
 HERE = Path(__file__).parent
 CUT = {"interleaved", "team"}
@@ -50,6 +51,7 @@ ADDED = {
     *("confidence", "refusal"),
     *("language", "languages"),
     *("groups", "only", "unless", "guessed", "readership"),
+    *("purposes", "agreed"),
 }
 """Fields that the older release did not have: of spans that people named, of scores, of manifests, of reviews, of
 answers, of chunks, and of whom all that is for.
@@ -77,7 +79,7 @@ def restore(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """For tests that change nothing which another one reads."""
-    with services(load(restore(tmp_path_factory.mktemp("stored")), environ={}), Secrets()) as opened:
+    with services(load(restore(tmp_path_factory.mktemp("stored")), environ=ASSUMED), Secrets()) as opened:
         yield opened
 
 
@@ -184,7 +186,7 @@ def test_a_request_sent_again_with_its_key_gets_the_reply_that_the_older_release
 
 def test_erasing_a_person_finds_all_that_the_older_release_stored_of_them(tmp_path: Path) -> None:
     expected = json.loads(unpacked("expected.json"))["erased"]
-    with services(load(restore(tmp_path), environ={}), Secrets()) as opened:
+    with services(load(restore(tmp_path), environ=ASSUMED), Secrets()) as opened:
         assert opened.ledger.erase(Scope(user=expected["user"])) == expected["counts"] | dict.fromkeys(
             ("asides", "sessions", "session_uses", "session_ends"), 0
         )

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from rag_flywheel import config
 from rag_flywheel.config import Source
 from rag_flywheel.errors import ConfigError
+from tests.fakes.services import ASSUMED
 from tests.paths import ROOT
 
 
@@ -20,17 +21,17 @@ def write(folder: Path, text: str) -> Path:
 
 def refused(folder: Path, text: str, environ: dict[str, str] | None = None) -> str:
     with pytest.raises(ConfigError) as caught:
-        config.load(write(folder, text), environ or {})
+        config.load(write(folder, text), (environ or {}) | ASSUMED)
     return str(caught.value)
 
 
 def test_an_empty_file_gives_the_defaults(tmp_path: Path) -> None:
-    loaded = config.load(write(tmp_path, ""), {})
+    loaded = config.load(write(tmp_path, ""), ASSUMED)
     assert (loaded.ingest.chunk_tokens, loaded.sources, loaded.ledger.url) == (0, (Source(path="docs"),), "")
 
 
 def test_the_config_of_the_project_says_every_default(tmp_path: Path) -> None:
-    shipped, defaults = config.load(ROOT / "config.yaml", {}), config.load(write(tmp_path, ""), {})
+    shipped, defaults = config.load(ROOT / "config.yaml", ASSUMED), config.load(write(tmp_path, ""), ASSUMED)
     assert shipped.model_dump(exclude={"file", "golden"}) == defaults.model_dump(exclude={"file", "golden"})
 
 
@@ -83,7 +84,7 @@ def test_a_value_of_the_wrong_type_or_range_is_refused_by_name(tmp_path: Path, t
 
 
 def test_whole_numbers_do_for_numbers(tmp_path: Path) -> None:
-    assert config.load(write(tmp_path, "ledger: {timeout: 5}"), {}).ledger.timeout == 5.0
+    assert config.load(write(tmp_path, "ledger: {timeout: 5}"), ASSUMED).ledger.timeout == 5.0
 
 
 def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
@@ -93,7 +94,7 @@ def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
 
 def test_a_missing_file_says_how_to_name_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--config"):
-        config.load(tmp_path / "none.yaml", {})
+        config.load(tmp_path / "none.yaml", ASSUMED)
 
 
 @pytest.mark.parametrize("text", ["a: [", "- docs\n- more", "just words", "\x00"])
@@ -105,12 +106,15 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_bytes(b"\xff\xfe\xfa")
     with pytest.raises(ConfigError, match="cannot be read as YAML"):
-        config.load(file, {})
+        config.load(file, ASSUMED)
 
 
 def test_the_key_that_the_code_sets_itself_is_no_setting(tmp_path: Path) -> None:
     assert "unknown key `file`" in refused(tmp_path, "file: /etc/passwd")
-    assert config.load(write(tmp_path, ""), {"RAG_FLYWHEEL_FILE": "/etc/passwd"}).file == tmp_path / "config.yaml"
+    assert (
+        config.load(write(tmp_path, ""), {"RAG_FLYWHEEL_FILE": "/etc/passwd", **ASSUMED}).file
+        == tmp_path / "config.yaml"
+    )
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
@@ -120,6 +124,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         "RAG_FLYWHEEL_API__PORT": "2",
         "RAG_FLYWHEEL_SOURCES": '["manuals/*.pdf", "docs"]',
         "RAG_FLYWHEEL_PRIVACY__REDACT": "false",
+        **ASSUMED,
         "RAG_FLYWHEEL_RERANKER__LEARNING_RATE": "5e-5",
         "RAG_FLYWHEEL_GATE": '{"margin": 0.5}',
     }
@@ -141,7 +146,7 @@ def test_a_variable_with_a_wrong_value_or_name_is_refused(tmp_path: Path) -> Non
 
 
 def test_a_text_may_start_with_a_bracket(tmp_path: Path) -> None:
-    assert config.load(write(tmp_path, ""), {"RAG_FLYWHEEL_API__HOST": "[::1]"}).api.host == "[::1]"
+    assert config.load(write(tmp_path, ""), {"RAG_FLYWHEEL_API__HOST": "[::1]", **ASSUMED}).api.host == "[::1]"
 
 
 @pytest.mark.parametrize("section", ["ledger", "index"])
@@ -157,14 +162,14 @@ def test_a_password_in_the_wrong_place_is_not_repeated(tmp_path: Path) -> None:
 
 def test_a_password_in_the_environment_is_taken_and_not_shown(tmp_path: Path) -> None:
     url = "postgresql+psycopg://ada:hunter2@db:5432/flywheel"
-    loaded = config.load(write(tmp_path, ""), {"RAG_FLYWHEEL_LEDGER__URL": url})
+    loaded = config.load(write(tmp_path, ""), {"RAG_FLYWHEEL_LEDGER__URL": url, **ASSUMED})
     assert loaded.ledger.url == url
     assert config.shown(loaded)["ledger"]["url"] == "postgresql+psycopg://***@db:5432/flywheel"
 
 
 def test_what_is_shown_is_json_and_holds_no_secret(tmp_path: Path) -> None:
     environ = {"RAG_FLYWHEEL_LLM_API_KEY": "sk-hush", "RAG_FLYWHEEL_QDRANT_API_KEY": "qd-hush"}
-    text = json.dumps(config.shown(config.load(write(tmp_path, ""), environ)))
+    text = json.dumps(config.shown(config.load(write(tmp_path, ""), environ | ASSUMED)))
     assert "hush" not in text
     assert str(tmp_path) not in text
 
@@ -200,7 +205,7 @@ def test_variables_that_look_like_settings_and_are_none_are_found() -> None:
 
 
 def test_the_value_is_frozen(tmp_path: Path) -> None:
-    loaded = config.load(write(tmp_path, ""), {})
+    loaded = config.load(write(tmp_path, ""), ASSUMED)
     with pytest.raises(ValidationError, match="frozen"):
         loaded.golden = "other"
     with pytest.raises(ValidationError, match="frozen"):
@@ -210,7 +215,7 @@ def test_the_value_is_frozen(tmp_path: Path) -> None:
 def test_relative_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = write(tmp_path, "data_dir: store")
     monkeypatch.chdir("/")
-    loaded = config.load(file, {})
+    loaded = config.load(file, ASSUMED)
     assert loaded.data == tmp_path / "store"
     assert loaded.resolve("/etc/x") == Path("/etc/x")
 
@@ -240,7 +245,7 @@ def test_a_source_that_makes_no_sense_is_refused_with_what_is_wrong(tmp_path: Pa
 
 def test_two_readers_need_names_of_their_own(tmp_path: Path) -> None:
     assert "give each its own `name`" in refused(tmp_path, "sources: [{reader: 'a:Wiki'}, {reader: 'b:wiki'}]")
-    named = config.load(write(tmp_path, "sources: [{reader: 'a:Wiki'}, {reader: 'b:Wiki', name: tickets}]"), {})
+    named = config.load(write(tmp_path, "sources: [{reader: 'a:Wiki'}, {reader: 'b:Wiki', name: tickets}]"), ASSUMED)
     assert [source.label for source in named.sources] == ["Wiki", "tickets"]
 
 
@@ -264,7 +269,7 @@ def test_a_secret_among_the_arguments_of_a_reader_is_refused_and_not_repeated(tm
 
 def test_a_secret_is_named_by_a_variable(tmp_path: Path) -> None:
     args = {"token": "${TOKEN}", "url": "https://u:${PASSWORD}@wiki", "max_tokens": 5, "space_key": "DOC"}
-    loaded = config.load(write(tmp_path, json.dumps({"sources": [{"reader": "a:B", "args": args}]})), {})
+    loaded = config.load(write(tmp_path, json.dumps({"sources": [{"reader": "a:B", "args": args}]})), ASSUMED)
     assert loaded.sources[0].args == args
 
 
@@ -272,7 +277,39 @@ def test_a_file_is_official_where_no_source_of_the_public_may_hold_it(tmp_path: 
     sources = """
         sources: [docs, {path: wiki/**/*.md, trust: public}, {reader: 'a:Tickets', trust: public}, {reader: 'a:Pages'}]
     """
-    loaded = config.load(write(tmp_path, sources.strip()), {})
+    loaded = config.load(write(tmp_path, sources.strip()), ASSUMED)
     names = ["docs/a/b.md", "wiki/a/b.md", "connectors/Tickets.jsonl", "connectors/Pages.jsonl", "elsewhere.md"]
     assert [loaded.is_official(name) for name in names] == [True, False, False, True, False]
-    assert config.load(write(tmp_path, "sources: [docs]"), {}).is_official("elsewhere.md")
+    assert config.load(write(tmp_path, "sources: [docs]"), ASSUMED).is_official("elsewhere.md")
+
+
+# --- what has to be said --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["", "sources: [docs]", "privacy:", "privacy: {redact: false}"])
+def test_a_file_that_does_not_say_whether_texts_may_be_kept_is_refused_and_told_what_it_can_say(
+    tmp_path: Path, text: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.load(write(tmp_path, text), {})
+    told = str(caught.value)
+    assert [word for word in ("privacy.consent", "`required`", "`assumed`", "`off`") if word not in told] == []
+
+
+@pytest.mark.parametrize("written", ["off", "'off'", "assumed", "required"])
+def test_each_word_for_consent_is_read_as_it_is_written(tmp_path: Path, written: str) -> None:
+    loaded = config.load(write(tmp_path, f"privacy: {{consent: {written}}}"), {})
+    assert loaded.privacy.consent == written.strip("'"), "YAML takes a bare `off` for a no"
+    assert config.load(write(tmp_path, ""), {"RAG_FLYWHEEL_PRIVACY__CONSENT": written.strip("'")}).privacy.consent
+
+
+def test_no_other_word_for_consent_is_taken(tmp_path: Path) -> None:
+    assert "`privacy.consent`" in refused(tmp_path, "privacy: {consent: on}", {})
+    assert "`privacy.consent`" in refused(tmp_path, "privacy: {consent: maybe}", {})
+
+
+def test_a_period_without_end_may_be_written_as_none_or_nothing(tmp_path: Path) -> None:
+    loaded = config.load(write(tmp_path, "retention: {sessions: none, replies: null, interactions: 30}"), ASSUMED)
+    kept = loaded.retention
+    assert (kept.sessions, kept.replies, kept.interactions) == (0, 0, 30)
+    assert "`retention.audit`" in refused(tmp_path, "retention: {audit: -1}")

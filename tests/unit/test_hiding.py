@@ -13,6 +13,7 @@ import pytest
 from rag_flywheel import config
 from rag_flywheel.config.hiding import Hidden, hidden, known_secrets
 from rag_flywheel.config.urls import masked_url, secrets_in
+from tests.fakes.services import ASSUMED
 from tests.paths import ROOT
 
 URLS = [
@@ -52,7 +53,7 @@ def test_every_url_and_every_named_secret_of_the_settings_is_masked(tmp_path: Pa
         "RAG_FLYWHEEL_LEDGER__URL": "postgresql://a:MARK@h/db?password=MARK",
         "RAG_FLYWHEEL_INDEX__URL": "http://MARK:MARK@h?x=MARK",
     }
-    loaded = config.load(tmp_path / "config.yaml", environ)
+    loaded = config.load(tmp_path / "config.yaml", environ | ASSUMED)
     assert "MARK" in loaded.model_dump_json()
     for shown in (json.dumps(config.shown(loaded)), config.masked(loaded).model_dump_json()):
         assert "MARK" not in shown.replace("${MARK_NAME}", "")

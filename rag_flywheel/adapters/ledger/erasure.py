@@ -69,6 +69,9 @@ class SqlErasure(InDatabase, Erasure):
         whole = scope.session is None and scope.since is None
         mine = and_(tables.sessions.c.pseudonym == scope.user, true() if whole else false())
         signed_in = select(tables.sessions.c.digest).where(mine)
+        agreed = tables.consents.c
+        # Of a part, their word stays: without a no that was in it, the rest would be learned from.
+        of_consents = and_(_by(agreed.pseudonym, agreed.at, scope), true() if whole else false())
         used, ended = tables.session_uses, tables.session_ends
         # A row goes before the one it refers to, and a row that finds others after them.
         steps = {
@@ -79,6 +82,7 @@ class SqlErasure(InDatabase, Erasure):
             "feedback": delete(tables.feedback).where(of_feedback),
             "exposures": delete(tables.exposures).where(of_exposures),
             "interactions": delete(tables.interactions).where(asked.interaction_id.in_(theirs)),
+            "consents": delete(tables.consents).where(of_consents),
             "session_uses": delete(used).where(used.c.digest.in_(signed_in)),
             "session_ends": delete(ended).where(ended.c.digest.in_(signed_in)),
             "sessions": delete(tables.sessions).where(mine),
@@ -129,7 +133,7 @@ class SqlErasure(InDatabase, Erasure):
         ]
         if not changed:
             return 0
-        with self._database.write() as connection, _rewriting(connection):
+        with self._database.write() as connection, rewriting(connection):
             return sum(
                 connection.execute(update(table).where(key == at).values(body=literal(body, JSON()))).rowcount
                 for at, body in changed
@@ -152,7 +156,8 @@ class SqlErasure(InDatabase, Erasure):
                     yield name, row
 
     def people(self) -> set[str]:
-        known = [table.c.pseudonym for table in (tables.interactions, tables.feedback, tables.corrections)]
+        rows = (tables.interactions, tables.feedback, tables.corrections, tables.consents)
+        known = [table.c.pseudonym for table in rows]
         found = union(*(select(column) for column in (*known, tables.exposures.c.unit)))
         with self._database.read() as connection:
             return {name for name in connection.scalars(found) if name is not None}
@@ -209,7 +214,7 @@ def _key(table: Table) -> ColumnElement[object]:
 
 
 @contextlib.contextmanager
-def _rewriting(connection: Connection) -> Iterator[None]:
+def rewriting(connection: Connection) -> Iterator[None]:
     """Lets this transaction, and no other, update rows that stay."""
     connection.execute(insert(tables.settings).values(name="erasing", value="now"))
     yield

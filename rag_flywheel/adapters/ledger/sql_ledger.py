@@ -1,14 +1,16 @@
-"""The ledger in SQLite or PostgreSQL, through SQLAlchemy Core. Rows are appended, and deleted for erasures alone."""
+"""The ledger in SQLite or PostgreSQL, through SQLAlchemy Core. Rows are appended; erasure and retention delete some."""
 
 import contextlib
 from pathlib import Path
 
 from rag_flywheel.adapters.ledger.asides import SqlAsides
+from rag_flywheel.adapters.ledger.consents import SqlConsents
 from rag_flywheel.adapters.ledger.conversations import SqlConversations
 from rag_flywheel.adapters.ledger.corrections import SqlCorrections
 from rag_flywheel.adapters.ledger.database import Database
 from rag_flywheel.adapters.ledger.engine import migrate, open_engine
 from rag_flywheel.adapters.ledger.erasure import SqlErasure
+from rag_flywheel.adapters.ledger.expiry import SqlExpiry
 from rag_flywheel.adapters.ledger.golden_cases import SqlGoldenCases
 from rag_flywheel.adapters.ledger.keys import SqlKeys
 from rag_flywheel.adapters.ledger.operations import SqlOperations
@@ -46,8 +48,10 @@ class SqlLedger(
     SqlOutbox,
     SqlKeys,
     SqlSessions,
+    SqlConsents,
     SqlReplies,
     SqlErasure,
+    SqlExpiry,
     Ledger,
 ):
     """A `Ledger` in a migrated database, safe under threads and processes."""

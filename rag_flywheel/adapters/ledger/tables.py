@@ -45,6 +45,7 @@ from rag_flywheel.domain import (
     Review,
     Session,
 )
+from rag_flywheel.domain.consent import ConsentEvent
 from rag_flywheel.domain.erasures import ErasureEntry
 from rag_flywheel.errors import Damaged
 
@@ -272,7 +273,7 @@ notices = Table(
     metadata,
     _sequence(),
     Column("notice_id", Text, nullable=False, unique=True),
-    Column("at", Instant, nullable=False),
+    Column("at", Instant, nullable=False, index=True),
     Column("kind", Text, nullable=False),
     Column("body", Value(Notice), nullable=False),
 )
@@ -337,13 +338,25 @@ erasures = Table(
     Column("body", Value(ErasureEntry), nullable=False),
 )
 
+consents = Table(
+    "consents",
+    metadata,
+    _sequence(),
+    Column("event_id", Text, nullable=False, unique=True),
+    Column("at", Instant, nullable=False, index=True),
+    Column("pseudonym", Text, index=True),
+    Column("session", Text, index=True),
+    Column("state", Text, nullable=False),
+    Column("body", Value(ConsentEvent), nullable=False),
+)
+
 replies = Table(
     "replies",
     metadata,
     Column("key", Text, primary_key=True),
     Column("digest", Text, nullable=False),
     Column("reply", JSON, nullable=False),
-    Column("at", Instant, nullable=False),
+    Column("at", Instant, nullable=False, index=True),
 )
 
 settings = Table(

@@ -12,6 +12,7 @@ from rag_flywheel.domain import Confidence, Draft, Passage, Searched, VersionId
 from rag_flywheel.wiring import services
 from tests.fakes.openai_server import OpenAIServer, Received
 from tests.fakes.rankings import MemoryCache
+from tests.fakes.services import ASSUMED
 from tests.unit.adapters.language_models import HISTORY, PASSAGES, QUESTION, Models
 
 V1, V2 = VersionId("v1"), VersionId("v2")
@@ -132,7 +133,7 @@ def test_answers_are_kept_where_the_settings_say_so(
             "privacy: {redact: false}\n"
             f"generator: {{{setting}kind: openai_like, model: test-model, url: '{server.url}'}}"
         )
-        with services(load(file, {}), Secrets()) as made:
+        with services(load(file, ASSUMED), Secrets()) as made:
             for _ in range(2):
                 list(made.generator.answer(QUESTION, PASSAGES, searched=searched(V1)))
         assert len(server.requests) == asked

@@ -10,6 +10,7 @@ from rag_flywheel.errors import LanguageModelUnavailable
 from rag_flywheel.wiring import services
 from tests.fakes.rankings import MemoryCache
 from tests.fakes.rephraser import ScriptedRephraser
+from tests.fakes.services import ASSUMED
 
 WORDINGS = {"How?": ["In what way?", "By which means?"]}
 
@@ -53,5 +54,5 @@ def test_there_is_a_rephraser_where_a_language_model_is_configured(tmp_path: Pat
     file.write_text(
         f"generator: {{kind: {kind}, model: small, url: 'http://127.0.0.1:9/v1'}}\nprivacy: {{redact: false}}"
     )
-    with services(load(file, {}), secrets({})) as made:
+    with services(load(file, ASSUMED), secrets({})) as made:
         assert (None if made.rephraser is None else made.rephraser.name) == name

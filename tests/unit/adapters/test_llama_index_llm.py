@@ -18,6 +18,7 @@ from rag_flywheel.config import Secrets, load
 from rag_flywheel.domain import Draft
 from rag_flywheel.errors import ConfigError, LanguageModelUnavailable
 from rag_flywheel.wiring import services
+from tests.fakes.services import ASSUMED
 from tests.unit.adapters.language_models import HISTORY, PASSAGES, QUESTION, ask
 
 MOCK = "llama_index.core.llms:MockLLM"
@@ -173,7 +174,7 @@ def test_the_settings_name_the_class_and_a_variable_stands_for_a_secret(
         "privacy: {redact: false}\n"
         f"generator: {{kind: llama_index, llm: {{class: {__name__}:Scripted, args: {{script: '${{MY_KEY}}'}}}}}}"
     )
-    with services(load(file, {}), Secrets()) as made:
+    with services(load(file, ASSUMED), Secrets()) as made:
         assert isinstance(made.generator, MaskedGenerator)
         assert made.generator.name == "llama_index:Scripted"
         *_, draft = made.generator.answer(QUESTION, PASSAGES)
@@ -184,7 +185,7 @@ def test_the_settings_name_the_class_and_a_variable_stands_for_a_secret(
 def test_a_variable_that_is_not_set_is_named(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text(f"generator: {{kind: llama_index, llm: {{class: {MOCK}, args: {{a: '${{NO_SUCH_KEY_HERE}}'}}}}}}")
-    with pytest.raises(ConfigError, match="NO_SUCH_KEY_HERE"), services(load(file, {}), Secrets()):
+    with pytest.raises(ConfigError, match="NO_SUCH_KEY_HERE"), services(load(file, ASSUMED), Secrets()):
         pass
 
 
@@ -202,12 +203,12 @@ def test_settings_that_name_no_class_or_hold_a_secret_are_refused(tmp_path: Path
     file = tmp_path / "config.yaml"
     file.write_text(f"generator: {{kind: llama_index, llm: {llm}}}")
     with pytest.raises(ConfigError, match=message) as caught:
-        load(file, {})
+        load(file, ASSUMED)
     assert "sk-secret" not in str(caught.value)
 
 
 def test_a_kind_without_its_class_says_what_is_missing(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text("generator: {kind: llama_index}")
-    with pytest.raises(ConfigError, match=r"needs generator\.llm"), services(load(file, {}), Secrets()):
+    with pytest.raises(ConfigError, match=r"needs generator\.llm"), services(load(file, ASSUMED), Secrets()):
         pass

@@ -9,6 +9,7 @@ from rag_flywheel.domain import Turn
 from rag_flywheel.wiring import services
 from tests.fakes.asking import Retelling
 from tests.fakes.redactor import FakeRedactor
+from tests.fakes.services import ASSUMED
 
 MASKS: tuple[Literal["dangerous"], Literal["nothing"]] = ("dangerous", "nothing")
 
@@ -32,7 +33,7 @@ def test_a_question_that_stands_alone_stays_as_it_was_typed() -> None:
 def test_a_language_model_that_is_configured_is_told_masked_questions(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text("generator: {kind: openai_like, model: small, url: 'http://127.0.0.1:9/v1'}")
-    with services(load(file, {}), secrets({})) as made:
+    with services(load(file, ASSUMED), secrets({})) as made:
         assert isinstance(made.generator, MaskedGenerator)
         assert made.generator.name == "openai_like:small"
 
@@ -40,7 +41,7 @@ def test_a_language_model_that_is_configured_is_told_masked_questions(tmp_path: 
 def test_documents_are_masked_as_their_source_says(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text("")
-    with services(load(file, {}), secrets({})) as made:
+    with services(load(file, ASSUMED), secrets({})) as made:
         dangerous, nothing = (made.document_redactor(Source(path="a", mask=mask)).name for mask in MASKS)
         names = [
             made.document_redactor(source).name
@@ -57,5 +58,5 @@ def test_documents_are_masked_as_their_source_says(tmp_path: Path) -> None:
 def test_where_masking_is_off_no_source_is_masked(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text("privacy: {redact: false}")
-    with services(load(file, {}), secrets({})) as made:
+    with services(load(file, ASSUMED), secrets({})) as made:
         assert made.document_redactor(Source(path="a", mask="full")).name == made.redactor.name == "none"

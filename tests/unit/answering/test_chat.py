@@ -14,6 +14,7 @@ from rag_flywheel.domain import (
     Turn,
     VersionId,
 )
+from rag_flywheel.domain.consent import EVERY_PURPOSE, Means
 from rag_flywheel.errors import (
     Damaged,
     LanguageModelUnavailable,
@@ -21,6 +22,7 @@ from rag_flywheel.errors import (
     NothingLive,
 )
 from rag_flywheel.ports import Encoder, Vectors
+from rag_flywheel.privacy.consent import NOTHING, Said
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.search.fusion import RERANK
 from rag_flywheel.search.versions import OpenVersions, Searcher
@@ -154,14 +156,17 @@ def test_without_consent_numbers_are_kept_and_texts_are_not(made: Services) -> N
         ("assumed", False, False),
         ("required", None, False),
         ("required", True, True),
+        ("off", None, False),
+        ("off", True, False),
     ],
 )
-def test_the_policy_decides_only_what_the_caller_did_not_say(
+def test_the_policy_decides_what_the_caller_did_not_say_and_off_decides_all(
     tmp_path: Path, policy: str, given: bool | None, kept: bool
 ) -> None:
     asking = chat(services(tmp_path, text=f"privacy: {{consent: {policy}}}"))
     assert asking.privacy == Privacy(consent=policy)  # type: ignore[arg-type]
-    assert asking.consents(given) is kept
+    said = None if given is None else Said(purposes=EVERY_PURPOSE if given else NOTHING, how=Means.API)
+    assert bool(asking.agreed(said, user=None, session=None).purposes) is kept
 
 
 def test_a_follow_up_is_searched_for_as_a_standalone_query(tmp_path: Path) -> None:

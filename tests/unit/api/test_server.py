@@ -17,7 +17,7 @@ from rag_flywheel import config
 from rag_flywheel.api import server
 from rag_flywheel.api.server import Patient, served, warm
 from rag_flywheel.errors import Conflict
-from tests.fakes.services import publish, services
+from tests.fakes.services import ASSUMED, publish, services
 
 
 @contextlib.contextmanager
@@ -107,7 +107,7 @@ def test_a_port_that_is_taken_is_a_conflict_that_says_what_to_do(tmp_path: Path)
     (tmp_path / "config.yaml").write_text("")
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(Conflict, match="choose another"):
         server.run(
-            config.load(tmp_path / "config.yaml", {}),
+            config.load(tmp_path / "config.yaml", ASSUMED),
             config.secrets({}),
             host="127.0.0.1",
             port=taken.getsockname()[1],

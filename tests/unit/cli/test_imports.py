@@ -15,7 +15,7 @@ from rag_flywheel.cycle.snapshot import take_snapshot
 from rag_flywheel.domain import VersionId
 from rag_flywheel.rollout.promotion import act_of, promote
 from tests.fakes.samples import decision, manifest
-from tests.fakes.services import build
+from tests.fakes.services import ASSUMED, build
 
 HEAVY = {
     *("fastapi", "starlette", "uvicorn", "sqlalchemy", "alembic", "qdrant_edge", "qdrant_client", "llama_index"),
@@ -102,7 +102,7 @@ def test_a_reindex_that_finds_nothing_changed_imports_nothing_that_building_a_ve
     file = tmp_path / "config.yaml"
     file.write_text("sources: [page.md]")
     (tmp_path / "page.md").write_text("# Reset\n\nHold the button for ten seconds.\n")
-    with wiring.services(config.load(file, {}), config.secrets({})) as made:
+    with wiring.services(config.load(file, ASSUMED), config.secrets({})) as made:
         build(made.index, "v1")
         made.ledger.add_version(replace(manifest("v1"), inputs=take_snapshot(made).inputs))
         made.ledger.add_decision(decision("v1"))

@@ -13,6 +13,7 @@ import pytest
 from ingest.reading.raw import RawDocument, Skipped
 from ingest.reading.sources import NAMED, Listing, SourceFile, fingerprint, list_files, read, unique
 from rag_flywheel.config import Config, Source, load
+from tests.fakes.services import ASSUMED
 
 Write = Callable[[str, str | bytes], Path]
 
@@ -412,7 +413,7 @@ def test_a_file_whose_name_turns_text_round_or_imitates_our_ids_is_passed_over(t
     (tmp_path / "config.yaml").write_text("sources: ['*.md']\n", encoding="utf-8")
     (tmp_path / name).write_text("# Title\n\nSome text.\n", encoding="utf-8")
     (tmp_path / "good.md").write_text("# Title\n\nSome text.\n", encoding="utf-8")
-    listing = list_files(load(tmp_path / "config.yaml", {}))
+    listing = list_files(load(tmp_path / "config.yaml", ASSUMED))
     assert [file.name for file in listing.files] == ["good.md"]
     [skipped] = listing.skipped
     assert skipped.name.isprintable()

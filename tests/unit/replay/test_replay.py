@@ -20,7 +20,7 @@ from rag_flywheel.replay.replay import Playground
 from rag_flywheel.replay.simulation import METHODS
 from rag_flywheel.services import Services
 from tests.fakes import beir
-from tests.fakes.services import WITHOUT_MEANING, services
+from tests.fakes.services import ASSUMED, WITHOUT_MEANING, services
 from tests.paths import ROOT
 
 SETTINGS = "gate: {minimum_cases: 1, resamples: 100}\nreranker: {minimum_groups: 100}\n"
@@ -73,7 +73,7 @@ def play(
         methods=methods,
         seeds=range(seeds),
         playground=Playground(
-            config=config.load(file, WITHOUT_MEANING),
+            config=config.load(file, WITHOUT_MEANING | ASSUMED),
             secrets=config.secrets({}),
             work=data.parent / "work",
             opened=workshop.open,
@@ -247,7 +247,7 @@ def test_two_runs_of_one_replay_in_one_folder_do_not_meet(data: Path, workshop: 
             methods=METHODS,
             seeds=[0],
             playground=Playground(
-                config=config.load(data.parent / "config.yaml", {}),
+                config=config.load(data.parent / "config.yaml", ASSUMED),
                 secrets=config.secrets({}),
                 work=data.parent / "work",
                 opened=busy,
