@@ -175,7 +175,12 @@ def gaps(
     services = state.services
     near = services.config.generator.on_topic
     found = gap_case.gaps(
-        ledger=services.ledger, near=near, off_topic=off_topic, limit=limit, reader=state.reader(asking)
+        ledger=services.ledger,
+        near=near,
+        off_topic=off_topic,
+        limit=limit,
+        reader=state.reader(asking),
+        but=state.sensitive().hidden,
     )
     return [gap_reply(gap) for gap in found]
 
@@ -183,10 +188,10 @@ def gaps(
 @routes.get("/triage", tags=["feedback"])
 def triage(state: Shared, asking: Asking, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[SuspectReply]:
     """Questions whose answers people turned away from without a word, the most suspicious first."""
-    return [
-        suspect_reply(suspect)
-        for suspect in gap_case.triage(ledger=state.services.ledger, limit=limit, reader=state.reader(asking))
-    ]
+    found = gap_case.triage(
+        ledger=state.services.ledger, limit=limit, reader=state.reader(asking), but=state.sensitive().hidden
+    )
+    return [suspect_reply(suspect) for suspect in found]
 
 
 def _given(body: FeedbackBody, user: str | None, asking: Person, state: State) -> Feedback:

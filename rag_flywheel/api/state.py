@@ -21,6 +21,7 @@ from rag_flywheel.feedback.quoting import quoted
 from rag_flywheel.feedback.review import Look
 from rag_flywheel.ports import Operations, Replies
 from rag_flywheel.privacy.pseudonyms import pseudonym
+from rag_flywheel.privacy.sensitive import Sensitive, sensitive
 from rag_flywheel.search.texts import document_texts
 from rag_flywheel.services import Services
 
@@ -59,6 +60,10 @@ class State:
         their eyes.
         """
         return looker(ledger=self.services.ledger, live=self._live_passages(), reader=reader)
+
+    def sensitive(self) -> Sensitive:
+        """What of all that is recorded is told with noise alone."""
+        return sensitive(self.services.config, lambda: self._live_passages().chunks.values())
 
     def refuse_part(self, asking: Person) -> None:
         """Raises NotAllowed for what speaks of all documents, where some of them are not for who asks."""

@@ -38,6 +38,7 @@ from rag_flywheel.domain import (
     VersionState,
 )
 from rag_flywheel.domain.erasures import ErasureEntry, Scope, Theirs
+from rag_flywheel.domain.releases import Release
 
 
 class Operations(Protocol):
@@ -238,6 +239,19 @@ class Replies(Protocol):
         """Remember a reply; False when the key was already there, and then nothing changes."""
 
 
+class Releases(Protocol):
+    """What was published of sensitive counts, and so what is spent."""
+
+    def releases(self, *, month: str | None = None) -> list[Release]:
+        """Oldest first: of all months, or about one."""
+
+    def spend(self, release: Release, *, epsilon: float, delta: float) -> Release:
+        """Record it where all releases about its month cost this much at most with it; of those who come at once one
+        waits for the other. Where the same measure of that month was released already, it is that which comes back,
+        and nothing is spent. Raises BudgetSpent.
+        """
+
+
 class Erasure(Protocol):
     """Forgetting a person."""
 
@@ -283,6 +297,7 @@ class Ledger(
     Keys,
     Sessions,
     Replies,
+    Releases,
     Erasure,
     Protocol,
 ):

@@ -45,6 +45,7 @@ from rag_flywheel.domain import (
     VersionId,
 )
 from rag_flywheel.domain.erasures import ErasureEntry, ErasureState, Scope
+from rag_flywheel.domain.releases import Cell, Measure, Release
 
 NOON = datetime(2026, 3, 29, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -264,4 +265,18 @@ def a_session(digest: str = "5e", *, user: str = "a1") -> Session:
         groups=("cn=finance,dc=example", "staff"),
         pseudonym=user,
         opened=NOON,
+    )
+
+
+def a_release(measure: Measure = Measure.GAPS, *, month: str = "2026-03", epsilon: float = 1.0) -> Release:
+    return Release(
+        measure=measure,
+        month=month,
+        at=NOON,
+        who="olga",
+        epsilon=epsilon,
+        delta=1e-6,
+        per_person=2,
+        within=12,
+        cells=(Cell(name="how is it cleaned", count=40), Cell(name="others", count=None)),
     )

@@ -38,6 +38,7 @@ from tests.contract.rows import (
     a_key,
     a_manifest,
     a_notice,
+    a_release,
     a_retirement,
     a_review,
     a_session,
@@ -99,6 +100,7 @@ def fill(ledger: SqlLedger) -> None:
     ledger.end_session("5e", at=NOON)
     ledger.remember("key", digest="d", reply={}, at=NOON)
     ledger.add_erasure(an_erasure())
+    ledger.spend(a_release(), epsilon=1, delta=1)
 
 
 # --- the schema -----------------------------------------------------------------------------------------------------

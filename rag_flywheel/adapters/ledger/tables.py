@@ -46,6 +46,7 @@ from rag_flywheel.domain import (
     Session,
 )
 from rag_flywheel.domain.erasures import ErasureEntry
+from rag_flywheel.domain.releases import Release
 from rag_flywheel.errors import Damaged
 
 
@@ -335,6 +336,17 @@ erasures = Table(
     Column("erasure_id", Text, nullable=False, index=True),  # once for each change of how far it is, until it is done
     Column("state", Text, nullable=False),
     Column("body", Value(ErasureEntry), nullable=False),
+)
+
+releases = Table(
+    "releases",
+    metadata,
+    _sequence(),
+    Column("month", Text, nullable=False),
+    Column("measure", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("body", Value(Release), nullable=False),
+    Index(None, "month", "measure", unique=True),
 )
 
 replies = Table(
