@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query
@@ -99,7 +99,9 @@ def correction(correction_id: str, state: Shared, asking: Asking) -> CorrectionR
     with contextlib.suppress(NotFound):  # told in the same words as what is somebody else's
         progress = _progress(CorrectionId(correction_id), asking, state)
         if sees(asking, theirs=progress.reviewed.correction.user == author):
-            return correction_reply(progress, known=asking.name is not None or sees_others(asking))
+            known, reviewed = asking.name is not None or sees_others(asking), progress.reviewed
+            waits_for = state.waits_for([reviewed]).get(reviewed.correction.correction_id)
+            return correction_reply(progress, known=known, waits_for=waits_for)
     raise no_correction(correction_id)
 
 
@@ -129,14 +131,14 @@ def queue(
         limit=limit,
         reader=state.reader(asking),
     )
-    look = state.look(state.reader(asking))
-    return [_item(progress, look, state) for progress in found]
+    return _items(found, asking, state)
 
 
 @routes.get("/review/{correction_id}", tags=["review"])
 def item(correction_id: str, state: Shared, asking: Asking) -> ReviewItem:
     """One correction as a reviewer sees it."""
-    return _item(_progress(CorrectionId(correction_id), asking, state), state.look(state.reader(asking)), state)
+    [found] = _items([_progress(CorrectionId(correction_id), asking, state)], asking, state)
+    return found
 
 
 @routes.post("/review/{correction_id}", tags=["review"])
@@ -164,7 +166,8 @@ def decide(correction_id: str, body: ReviewBody, state: Shared, asking: Asking) 
         at=services.now(),
         new_id=services.new_id,
     )
-    return _item(_progress(CorrectionId(correction_id), asking, state), state.look(state.reader(asking)), state)
+    [found] = _items([_progress(CorrectionId(correction_id), asking, state)], asking, state)
+    return found
 
 
 @routes.get("/gaps", tags=["feedback"])
@@ -247,11 +250,21 @@ def _progress(correction_id: CorrectionId, asking: Person, state: State) -> revi
     )
 
 
-def _item(progress: review_case.Progress, look: review_case.Look, state: State) -> ReviewItem:
+def _items(found: Sequence[review_case.Progress], asking: Person, state: State) -> list[ReviewItem]:
     ledger, live = state.services.ledger, state.services.index.live()
-    asked = ledger.interaction(progress.reviewed.correction.interaction_id)
+    look = state.look(state.reader(asking))
     followed = () if live is None else ledger.version(live).manifest.followed
-    return review_item(progress, asked, followed, look(progress.reviewed, progress.reviewed.answer))
+    waits_for = state.waits_for([progress.reviewed for progress in found])
+    return [
+        review_item(
+            progress,
+            ledger.interaction(progress.reviewed.correction.interaction_id),
+            followed,
+            look(progress.reviewed, progress.reviewed.answer),
+            waits_for=waits_for.get(progress.reviewed.correction.correction_id),
+        )
+        for progress in found
+    ]
 
 
 def _pseudonym(user: str | None, state: State) -> str | None:

@@ -32,6 +32,8 @@ from rag_flywheel.domain import (
 )
 from rag_flywheel.feedback import implicit
 from rag_flywheel.feedback.intake import confirmed, meant
+from rag_flywheel.feedback.supporters import Unsupported, unsupported
+from rag_flywheel.privacy.sensitive import sensitive
 from rag_flywheel.services import Services
 
 SHAPING = ("ingest", "privacy", "embedder", "reranker", "retrieval", "guardrails")
@@ -74,6 +76,8 @@ def take_snapshot(services: Services, *, unfetched: Sequence[Skipped] = ()) -> S
     cutoff = services.now()
     listing = list_files(config)
     reviewed = ledger.corrections(until=cutoff)
+    waiting = _unsupported(reviewed, (), services)
+    reviewed = [entry for entry in reviewed if entry.correction.correction_id not in waiting.corrections]
     feedback = ledger.feedback(until=cutoff)
     aside = ledger.asides(until=cutoff)
     out = questions_left_out(aside)
@@ -92,6 +96,8 @@ def take_snapshot(services: Services, *, unfetched: Sequence[Skipped] = ()) -> S
         if entry.verdict_state is CorrectionState.ACCEPTED
     }
     praised = [asked for asked in good if asked.answered and asked.consent and asked.interaction_id not in out]
+    few = _unsupported((), praised, services).questions
+    praised = [asked for asked in praised if asked.interaction_id not in few]
     labelled = corrected.keys() | {interaction.interaction_id for interaction in praised}
     weights = {name: weight for name, weight in implicit.weights(feedback).items() if name in labelled}
     return _with_inputs(
@@ -111,6 +117,21 @@ def take_snapshot(services: Services, *, unfetched: Sequence[Skipped] = ()) -> S
             settings={name: getattr(config, name).model_dump(mode="json") for name in SHAPING},
             inputs="",
         )
+    )
+
+
+def _unsupported(
+    reviewed: Sequence[ReviewedCorrection], questions: Sequence[Interaction], services: Services
+) -> Unsupported:
+    """What of it is sensitive and too few people stand behind."""
+    index = services.index
+    live = index.live()
+    return unsupported(
+        [entry for entry in reviewed if entry.verdict_state is CorrectionState.ACCEPTED],
+        questions,
+        ledger=services.ledger,
+        sensitive=sensitive(services.config, lambda: () if live is None else index.chunks(live)),
+        needed=services.config.privacy.supporters,
     )
 
 
