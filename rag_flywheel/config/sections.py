@@ -191,6 +191,7 @@ class Guardrails(_Section):
     maximum_aside: float = Field(0.2, ge=0, le=1)
     unsafe_threshold: float = Field(0.5, gt=0, lt=1)
     canaries: str = ""
+    model_probes: int = Field(20, ge=0, le=200)
 
 
 class ReviewSection(_Section):

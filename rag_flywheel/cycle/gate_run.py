@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from eval import comparison, gate
-from eval.guardrails import drift, invariants, origin
+from eval.guardrails import drift, invariants, origin, recall
 from eval.guardrails.checks import Check
 from eval.questions import golden
 from eval.questions.golden import Case
@@ -207,6 +207,9 @@ def open_gate(built: Built, ground: Ground, known: ScoringRun | None) -> GateRun
         planted_strings=ground.detectors.planted_strings,
         rate=ground.detectors.rate,
         seed=config.gate.seed,
+        masked=ground.detectors.masked,
+        probes=recall.NUMBER if config.generator.kind == "extractive" else limits.model_probes,
+        drawn_by=f"{config.gate.seed}|{built.manifest.version_id}",
     )
     ground.steps("checking the guardrails", 0, 1)
     version = built.manifest.version_id

@@ -28,6 +28,7 @@ from rag_flywheel.feedback.attribution import attribute
 from rag_flywheel.feedback.intake import checked_text, readable
 from rag_flywheel.feedback.quoting import unknown_document
 from rag_flywheel.ports import Conversations, Operations, Redactor
+from rag_flywheel.privacy.masking_out import taken_out
 from rag_flywheel.privacy.pseudonyms import pseudonym
 
 
@@ -73,7 +74,8 @@ def prepare(
             f"interaction {submission.interaction_id} was held without consent to keep its texts, so it cannot be "
             "corrected: ask again with consent, then correct that"
         )
-    text = redactor.redact(checked_text(submission.answer, "the corrected answer")).text
+    typed = checked_text(submission.answer, "the corrected answer")
+    text = redactor.redact(typed).text
     then = {shown.document_id: shown.groups for shown in interaction.ranking}
     for span in (*submission.supersedes, *submission.evidence):
         if not reader.reads(span.document_id, then.get(span.document_id)):
@@ -91,6 +93,7 @@ def prepare(
         user=pseudonym(submission.user, ledger.salt()),
         question=interaction.query,
         answer=text,
+        masked=taken_out(typed, text, ledger.salt()),
         evidence=spans,
         supersedes=replaced,
         stage=attribute(interaction.ranking, spans, shown=interaction.shown),

@@ -130,6 +130,7 @@ def _interaction(interaction: Interaction) -> dict[str, Json]:
         "searched_for": interaction.query,
         "answer": interaction.answer,
         "answered": interaction.answered,
+        "digests_of_masked_values": len(interaction.masked),
         "cited": [citation.document_id for citation in interaction.citations],
         "version": interaction.version_id,
     }
