@@ -18,6 +18,7 @@ class Sensitive:
     """
 
     anything: bool  # whether the settings mark anything
+    by_source: bool  # whether they mark a source
     groups: frozenset[str]
     file_is: Callable[[str], bool]  # of a file by its name, as `Config.is_sensitive` tells
     files: Mapping[DocumentId, str]  # the file of each document of the live version
@@ -38,10 +39,10 @@ class Sensitive:
 
     def _about(self, names: Iterable[DocumentId]) -> bool:
         documents = self._documents(names)
-        return any(map(self._document, documents)) if documents else self._document(DocumentId(""))
+        return any(map(self._document, documents)) if documents else self.by_source
 
     def _document(self, name: DocumentId) -> bool:
-        return self.file_is(self.files.get(name, name))
+        return self.file_is(self.files[name]) if name in self.files else self.by_source
 
     @staticmethod
     def _documents(names: Iterable[DocumentId]) -> list[DocumentId]:
@@ -52,6 +53,7 @@ def sensitive(config: Config, chunks: Callable[[], Iterable[Chunk]]) -> Sensitiv
     """By the settings; `chunks` are the live version's, and read only where the settings mark a source."""
     by_source = any(source.sensitive for source in config.sources)
     return Sensitive(
+        by_source=by_source,
         anything=by_source or bool(config.privacy.sensitive_groups),
         groups=frozenset(config.privacy.sensitive_groups),
         file_is=config.is_sensitive,

@@ -23,9 +23,10 @@ from tests.fakes.samples import NOON, correction, interaction, review, shown, sp
 QUESTION = "How do I roll back?"
 WARD = Sensitive(
     anything=True,
+    by_source=True,
     groups=frozenset({"patients"}),
-    file_is=lambda name: name not in ("manual.md", "guide"),
-    files={DocumentId("ward"): "ward.md", DocumentId("manual"): "manual.md"},
+    file_is=lambda name: name == "ward.md",
+    files={DocumentId("ward"): "ward.md", DocumentId("manual"): "manual.md", DocumentId("guide"): "manual.md"},
 )
 
 
