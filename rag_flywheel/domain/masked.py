@@ -26,7 +26,7 @@ class MaskedOut:
 
     def held(self, text: str) -> set[str]:
         """The digests of those that stand in a text, each from the beginning of a word to the end of one."""
-        return self.digests.intersection(digests(text, self.key)) if self.digests else set()
+        return set(self.digests.intersection(digests(text, self.key))) if self.digests else set()
 
 
 def digest(value: str, key: bytes) -> str | None:

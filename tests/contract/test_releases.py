@@ -38,7 +38,7 @@ def test_what_a_month_does_not_allow_is_refused_and_leaves_nothing(
 
 
 def test_releases_at_once_never_spend_more_than_there_is(ledger: Ledger) -> None:
-    together = threading.Barrier(len(Measure))
+    together = threading.Barrier(len(Measure), timeout=60)
 
     def release(measure: Measure) -> bool:
         together.wait()
