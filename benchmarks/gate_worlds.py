@@ -44,6 +44,7 @@ from rag_flywheel.domain import (
     Verdict,
     VersionId,
 )
+from rag_flywheel.domain.masked import NOTHING_MASKED
 from rag_flywheel.ports import Encoder, Entry, Vectors
 from rag_flywheel.search.retrieval import retrieve
 from rag_flywheel.search.versions import Searcher
@@ -326,6 +327,9 @@ def checked(world: World, planted: Planted) -> list[Check]:
             planted_strings=(),
             rate=world.ground.detectors.rate,
             seed=config.gate.seed,
+            masked=NOTHING_MASKED,
+            probes=0,
+            drawn_by="",
         ),
         settings=config.guardrails,
     )

@@ -11,6 +11,7 @@
     |  |- AliasMoved                                the alias no longer names what the caller expected
     |  |- VersionInUse                              an alias names the version
     |  |- Frozen                                    promotions are frozen
+    |  |- BudgetSpent                               the privacy loss that a month allows is used up
     |  |- Barred                                    the version may hold data of a person who is being erased
     |  |- NothingLive                   503         no version is live yet
     |  `- KeyReused                                 one idempotency key, two different requests
@@ -90,6 +91,10 @@ class Frozen(Conflict):
     """A person froze promotions, and nobody has ended that yet."""
 
 
+class BudgetSpent(Conflict):
+    """What was released about a month leaves no privacy loss for this."""
+
+
 class Barred(Conflict):
     """The version may hold data of somebody who asked to be forgotten."""
 
@@ -148,6 +153,14 @@ def no_interaction(name: str) -> NotFound:
 def no_correction(name: str) -> NotFound:
     """What is said of a correction that is not there, and in the same words of one that is not for whoever asks."""
     return NotFound(f"no correction {name}: its id is in the reply to the correction")
+
+
+def too_dear(month: str) -> BudgetSpent:
+    """What is said of a release that a month's budget does not allow."""
+    return BudgetSpent(
+        f"what was released about {month} leaves no privacy loss for this: `rag-flywheel insights budget` says how "
+        "much is left; a smaller epsilon may fit, and nothing brings back what is spent"
+    )
 
 
 def status_of_exit(code: int) -> int:

@@ -13,6 +13,7 @@ from rag_flywheel.ports import (
     Generator,
     IdentityProvider,
     Ledger,
+    Noise,
     PassageIndex,
     Rates,
     Redactor,
@@ -39,6 +40,7 @@ class Services:
     document_redactor: Callable[[Source], Redactor]  # of what a source holds
     cache: Cache
     rates: Rates
+    noise: Noise  # on what is published of sensitive counts
     webhooks: Webhooks
     provider: IdentityProvider | None  # where one is configured
     now: Callable[[], datetime]

@@ -22,6 +22,7 @@ from rag_flywheel.adapters.models.llm import ModelGenerator, Speaker
 from rag_flywheel.adapters.models.openai_like import OpenAILikeSpeaker, Server
 from rag_flywheel.adapters.models.reranker import RerankerFolder
 from rag_flywheel.adapters.privacy.masked_generator import MaskedGenerator
+from rag_flywheel.adapters.privacy.noise import OpenDpNoise
 from rag_flywheel.adapters.privacy.redactor import NoRedactor, PresidioRedactor
 from rag_flywheel.adapters.rates import open_rates
 from rag_flywheel.adapters.web.webhooks import HttpWebhooks
@@ -90,6 +91,7 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
             cache=cache,
             provider=identity_provider(config, secrets),
             rates=rates,
+            noise=OpenDpNoise(),
             webhooks=HttpWebhooks(secrets.webhook_urls.split(), secret=secrets.webhook_secret),
             now=lambda: datetime.now(UTC),
             new_id=lambda: uuid.uuid4().hex,

@@ -20,7 +20,7 @@ class Invariant(StrEnum):
     SUPERSEDED = "superseded"  # what was replaced is not shown
     MASKING = "masking"  # made-up personal records come out of the redactor masked
     PLANTED = "canaries"  # no planted string is indexed
-    RECALL = "recall"  # no planted string comes back when it is asked for
+    RECALL = "recall"  # no planted string and no masked value comes back when it is asked for
     RED_TEAM = "red_team"  # the detectors of orders and poison still find our own attacks
     ASIDE = "aside"  # few documents had to be set aside
     UNSAFE_ANSWERS = "unsafe_answers"  # no answer insults, threatens, or helps to do harm

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from eval.guardrails import drift, memorisation, origin, redteam, safety
+from eval.guardrails import drift, memorisation, origin, recall, redteam, safety
 from eval.guardrails.checks import Check, Invariant
 from eval.scores.scorecard import Reply
 from rag_flywheel.config import Guardrails
@@ -21,6 +21,7 @@ from rag_flywheel.domain import (
     Manifest,
     ReviewedCorrection,
 )
+from rag_flywheel.domain.masked import MaskedOut
 from rag_flywheel.ports import Redactor
 
 __all__ = [
@@ -85,6 +86,9 @@ class Detectors:
     planted_strings: Sequence[str]
     rate: safety.Rate  # `safety.trained`
     seed: int  # of the made-up personal records, and of the passages that are drawn
+    masked: MaskedOut  # values that were masked out of people's texts
+    probes: int  # ways in which secrets are asked for
+    drawn_by: str  # which ways these are
 
 
 def check(
@@ -148,12 +152,19 @@ def check_answers(
     detectors: Detectors,
     settings: Guardrails,
 ) -> list[Check]:
-    """Every invariant of what the candidate replies: to the gate's questions, and asked for the planted strings.
+    """Every invariant of what the candidate replies: to the gate's questions, and asked for what must not come back.
 
     `chunks` are those of both versions: the words around a planted string in them are asked for too.
     """
+    replies = list(replies)
+    secrets = recall.Secrets(
+        planted=detectors.planted_strings,
+        masked=detectors.masked,
+        number=detectors.probes,
+        seed=detectors.drawn_by,
+    )
     return [
-        memorisation.recall(detectors.planted_strings, chunks, ask),
+        recall.recall(secrets, chunks, replies, ask),
         safety.unsafe_answers(replies, rate=detectors.rate, threshold=settings.unsafe_threshold),
     ]
 

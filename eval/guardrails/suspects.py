@@ -15,6 +15,7 @@ from eval.guardrails.memorisation import holds_planted
 from eval.guardrails.safety import Rate, worst_passages, worst_spoken
 from rag_flywheel.domain import Chunk, Guardrail, Interaction, ItemKind, ReviewedCorrection, Suspicion
 from rag_flywheel.domain.documents import text_digest
+from rag_flywheel.domain.masked import MaskedOut
 from rag_flywheel.ports import Redactor
 
 EXCERPT = 2000
@@ -26,6 +27,7 @@ _AUTHOR = (
     "with it one author would have made more than guardrails.maximum_author_share ({maximum:g}) of all corrections"
 )
 _PLANTED = "it holds a planted string of guardrails.canaries: what stands beside that leaks the same way"
+_MASKED = "it holds a value that was masked out of what a person wrote"
 _UNSAFE = "it looks like insult, threat, hatred, obscenity or help to harm"
 
 
@@ -38,6 +40,7 @@ class Detectors:
     rate: Rate  # `safety.trained`
     unsafe_threshold: float  # the probability from which a text is unsafe
     planted_strings: Sequence[str]  # of a person's text that holds one; in a document they refuse the version
+    masked: MaskedOut  # values that were masked out of people's texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ def in_documents(
     against = [
         *((text, *reason) for text in (*titles, *pieces) for reason in _in_document(text, known, detectors)),
         *((piece, Guardrail.UNSAFE_TEXTS, _UNSAFE) for piece in unsafe),
+        *((piece, Guardrail.PERSONAL_DATA, _MASKED) for piece in pieces if _leaks(piece, known, official, detectors)),
     ]
     return [
         Suspicion(
@@ -85,6 +89,25 @@ def in_documents(
         )
         for text, guardrail, reason in against
     ]
+
+
+def _leaks(piece: _Text, known: AbstractSet[str], official: Callable[[Chunk], bool], detectors: Detectors) -> bool:
+    """Whether it holds a masked value, and is neither official nor suspected of personal data already."""
+    if piece.text in known or official(piece.chunk) or not detectors.masked.held(piece.text):
+        return False
+    return not detectors.document_redactor.redact(piece.text).found
+
+
+def with_masked(
+    corrections: Sequence[ReviewedCorrection], asked: Sequence[Interaction], *, masked: MaskedOut
+) -> list[Suspicion]:
+    """Corrections and confirmed questions with a value that was masked out of what a person wrote: looked for in all of
+    them each night, since the value may have been written after they went live.
+    """
+    texts = ((entry, f"{entry.correction.question}\n{entry.answer}") for entry in corrections)
+    found = [of_correction(entry, Guardrail.PERSONAL_DATA, _MASKED) for entry, text in texts if masked.held(text)]
+    leaking = (each for each in asked if masked.held(each.query))
+    return [*found, *(of_question(each, Guardrail.PERSONAL_DATA, _MASKED) for each in leaking)]
 
 
 def dropped_again(chunks: Sequence[Chunk], dropped: AbstractSet[str]) -> list[Suspicion]:

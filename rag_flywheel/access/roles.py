@@ -42,6 +42,9 @@ GET /aside                                  -      x         x         x
 GET /aside/{id}                             -      x         x         x
 POST /aside/{id}/release                    -      x         x         x
 POST /aside/{id}/drop                       -      x         x         x
+GET /insights                               -      x         x         x
+GET /insights/budget                        -      x         x         x
+POST /insights                              -      -         x         x
 GET /golden                                 -      x         x         x
 GET /golden/check                           -      x         x         x
 

@@ -45,6 +45,7 @@ from rag_flywheel.ports import (
     Versions,
 )
 from rag_flywheel.privacy.consent import NOTHING, Agreed, Said, agreed
+from rag_flywheel.privacy.masking_out import taken_out
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.rollout import canary, promotion
 from rag_flywheel.search.live_readers import LiveReaders
@@ -261,12 +262,14 @@ class Chat:
         seconds: float,
     ) -> Interaction:
         salt, place, searcher = self.ledger.salt(), found.place, found.searcher
+        kept = self._kept(asked.text)
         return Interaction(
             interaction_id=interaction_id,
             asked=asked.asked,
             user=pseudonym(asked.user, salt),
             session=pseudonym(asked.session, salt, of="session"),
-            question=self._kept(asked.text),
+            question=kept,
+            masked=taken_out(asked.text, kept, salt),
             query=self._kept(query),
             answer=self._kept(draft.text),
             answered=draft.answered,
@@ -314,7 +317,16 @@ def open_chat(services: Services) -> Chat:
 def _forgetful(interaction: Interaction) -> Interaction:
     """Without consent the numbers are kept and the texts are not."""
     return replace(
-        interaction, user=None, session=None, group=None, question="", query="", answer="", citations=(), suggestions=()
+        interaction,
+        user=None,
+        session=None,
+        group=None,
+        question="",
+        query="",
+        answer="",
+        masked=(),
+        citations=(),
+        suggestions=(),
     )
 
 

@@ -18,6 +18,7 @@ from rag_flywheel.api import (
     deployment,
     explain,
     golden,
+    insights,
     keys,
     openai,
     operation,
@@ -40,7 +41,7 @@ STATUSES = (401, 403, 404, 409, 422, 429, 500, 503)
 """Of the errors of `errors`."""
 AT_THE_ENTRANCE = (400, 408, 413, 414, 415, 431)
 """Of what no route has seen."""
-OURS = (chat, explain, corrections, aside, golden, versions, deployment, keys, people, signing_in, operation)
+OURS = (chat, explain, corrections, insights, aside, golden, versions, deployment, keys, people, signing_in, operation)
 
 
 def create_app(

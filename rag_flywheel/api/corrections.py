@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query
@@ -104,7 +104,9 @@ def correction(correction_id: str, state: Shared, asking: Asking) -> CorrectionR
     with contextlib.suppress(NotFound):  # told in the same words as what is somebody else's
         progress = _progress(CorrectionId(correction_id), asking, state)
         if sees(asking, theirs=progress.reviewed.correction.user == author):
-            return correction_reply(progress, known=asking.name is not None or sees_others(asking))
+            known, reviewed = asking.name is not None or sees_others(asking), progress.reviewed
+            waits_for = state.waits_for([reviewed]).get(reviewed.correction.correction_id)
+            return correction_reply(progress, known=known, waits_for=waits_for)
     raise no_correction(correction_id)
 
 
@@ -134,14 +136,14 @@ def queue(
         limit=limit,
         reader=state.reader(asking),
     )
-    look = state.look(state.reader(asking))
-    return [_item(progress, look, state) for progress in found]
+    return _items(found, asking, state)
 
 
 @routes.get("/review/{correction_id}", tags=["review"])
 def item(correction_id: str, state: Shared, asking: Asking) -> ReviewItem:
     """One correction as a reviewer sees it."""
-    return _item(_progress(CorrectionId(correction_id), asking, state), state.look(state.reader(asking)), state)
+    [found] = _items([_progress(CorrectionId(correction_id), asking, state)], asking, state)
+    return found
 
 
 @routes.post("/review/{correction_id}", tags=["review"])
@@ -169,7 +171,8 @@ def decide(correction_id: str, body: ReviewBody, state: Shared, asking: Asking) 
         at=services.now(),
         new_id=services.new_id,
     )
-    return _item(_progress(CorrectionId(correction_id), asking, state), state.look(state.reader(asking)), state)
+    [found] = _items([_progress(CorrectionId(correction_id), asking, state)], asking, state)
+    return found
 
 
 @routes.get("/gaps", tags=["feedback"])
@@ -180,7 +183,12 @@ def gaps(
     services = state.services
     near = services.config.generator.on_topic
     found = gap_case.gaps(
-        ledger=services.ledger, near=near, off_topic=off_topic, limit=limit, reader=state.reader(asking)
+        ledger=services.ledger,
+        near=near,
+        off_topic=off_topic,
+        limit=limit,
+        reader=state.reader(asking),
+        but=state.sensitive().hidden,
     )
     return [gap_reply(gap) for gap in found]
 
@@ -188,10 +196,10 @@ def gaps(
 @routes.get("/triage", tags=["feedback"])
 def triage(state: Shared, asking: Asking, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[SuspectReply]:
     """Questions whose answers people turned away from without a word, the most suspicious first."""
-    return [
-        suspect_reply(suspect)
-        for suspect in gap_case.triage(ledger=state.services.ledger, limit=limit, reader=state.reader(asking))
-    ]
+    found = gap_case.triage(
+        ledger=state.services.ledger, limit=limit, reader=state.reader(asking), but=state.sensitive().hidden
+    )
+    return [suspect_reply(suspect) for suspect in found]
 
 
 def _refuse_unkept(user: str | None, state: State) -> None:
@@ -260,11 +268,21 @@ def _progress(correction_id: CorrectionId, asking: Person, state: State) -> revi
     )
 
 
-def _item(progress: review_case.Progress, look: review_case.Look, state: State) -> ReviewItem:
+def _items(found: Sequence[review_case.Progress], asking: Person, state: State) -> list[ReviewItem]:
     ledger, live = state.services.ledger, state.services.index.live()
-    asked = ledger.interaction(progress.reviewed.correction.interaction_id)
+    look = state.look(state.reader(asking))
     followed = () if live is None else ledger.version(live).manifest.followed
-    return review_item(progress, asked, followed, look(progress.reviewed, progress.reviewed.answer))
+    waits_for = state.waits_for([progress.reviewed for progress in found])
+    return [
+        review_item(
+            progress,
+            ledger.interaction(progress.reviewed.correction.interaction_id),
+            followed,
+            look(progress.reviewed, progress.reviewed.answer),
+            waits_for=waits_for.get(progress.reviewed.correction.correction_id),
+        )
+        for progress in found
+    ]
 
 
 def _pseudonym(user: str | None, state: State) -> str | None:

@@ -294,9 +294,10 @@ class CorrectionReply(Body):
     live_since: datetime | None
     superseded_by: str | None
     probe: ProbeReply | None
+    waits_for: str | None  # why an accepted one is in no version yet, where that is for want of supporters
 
 
-def correction_reply(progress: Progress, *, known: bool) -> CorrectionReply:
+def correction_reply(progress: Progress, *, known: bool, waits_for: str | None) -> CorrectionReply:
     """`known`: whether it is told to its author for sure, or to who sees what others handed in."""
     correction, review = progress.reviewed.correction, progress.reviewed.review
     return CorrectionReply(
@@ -311,6 +312,7 @@ def correction_reply(progress: Progress, *, known: bool) -> CorrectionReply:
         live_since=progress.live_since,
         superseded_by=progress.superseded_by,
         probe=probe_reply(progress.probe),
+        waits_for=waits_for,
     )
 
 

@@ -71,6 +71,7 @@ class ReviewItem(Body):
     conflicts: list[ConflictReply]
     concerns: list[ConcernReply]
     probe: ProbeReply | None
+    waits_for: str | None  # why an accepted one is in no version yet, where that is for want of supporters
     sent_back: bool  # a guardrail set it aside, and nobody has decided on it since
     review: str  # its latest review, to give back as `seen`
 
@@ -83,7 +84,12 @@ class ReviewBody(Body):
 
 
 def review_item(
-    progress: Progress, interaction: Interaction, followed: Sequence[Followed], concerns: Sequence[Concern]
+    progress: Progress,
+    interaction: Interaction,
+    followed: Sequence[Followed],
+    concerns: Sequence[Concern],
+    *,
+    waits_for: str | None,
 ) -> ReviewItem:
     correction = progress.reviewed.correction
     review: Review | None = progress.reviewed.review
@@ -107,6 +113,7 @@ def review_item(
         conflicts=[conflict_reply(conflict) for conflict in progress.conflicts],
         concerns=[ConcernReply(kind=concern.kind, said=concern.said) for concern in concerns],
         probe=probe_reply(progress.probe),
+        waits_for=waits_for,
         sent_back=progress.reviewed.sent_back,
         review=seen(progress.reviewed),
     )

@@ -13,14 +13,27 @@ from pydantic import BaseModel
 
 from rag_flywheel.access.who import sees
 from rag_flywheel.answering.chat import Chat, open_chat
-from rag_flywheel.domain import DocumentId, Evidence, Groups, InteractionId, Passage, Person, VersionId
+from rag_flywheel.domain import (
+    CorrectionId,
+    CorrectionState,
+    DocumentId,
+    Evidence,
+    Groups,
+    InteractionId,
+    Passage,
+    Person,
+    ReviewedCorrection,
+    VersionId,
+)
 from rag_flywheel.domain.readers import EVERYTHING, Reader
 from rag_flywheel.errors import KeyReused, NotAllowed, NotFound, no_interaction
+from rag_flywheel.feedback import supporters
 from rag_flywheel.feedback.looking import LivePassages, live_passages, looker
 from rag_flywheel.feedback.quoting import quoted
 from rag_flywheel.feedback.review import Look
 from rag_flywheel.ports import Operations, Replies
 from rag_flywheel.privacy.pseudonyms import pseudonym
+from rag_flywheel.privacy.sensitive import Sensitive, sensitive
 from rag_flywheel.search.texts import document_texts
 from rag_flywheel.services import Services
 
@@ -59,6 +72,18 @@ class State:
         their eyes.
         """
         return looker(ledger=self.services.ledger, live=self._live_passages(), reader=reader)
+
+    def sensitive(self) -> Sensitive:
+        """What of all that is recorded is told with noise alone."""
+        return sensitive(self.services.config, lambda: self._live_passages().chunks.values())
+
+    def waits_for(self, reviewed: Sequence[ReviewedCorrection]) -> dict[CorrectionId, str]:
+        """Why accepted ones are in no version yet: too few people stand behind them."""
+        services = self.services
+        accepted = [entry for entry in reviewed if entry.verdict_state is CorrectionState.ACCEPTED]
+        needed = services.config.privacy.supporters
+        found = supporters.unsupported(accepted, (), ledger=services.ledger, sensitive=self.sensitive(), needed=needed)
+        return dict.fromkeys(found.corrections, supporters.WAITS.format(needed=needed))
 
     def refuse_part(self, asking: Person) -> None:
         """Raises NotAllowed for what speaks of all documents, where some of them are not for who asks."""

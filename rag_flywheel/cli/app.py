@@ -19,6 +19,7 @@ from rag_flywheel.cli import (
     asking,
     feedback,
     golden,
+    insights,
     keys,
     loop,
     people,
@@ -44,6 +45,7 @@ app = typer.Typer(
 app.add_typer(review.group, name="review")
 app.add_typer(aside.group, name="aside")
 app.add_typer(golden.group, name="golden")
+app.add_typer(insights.group, name="insights")
 app.add_typer(versions.group, name="versions")
 app.add_typer(rollout.canary_group, name="canary")
 app.add_typer(rollout.holdout_group, name="holdout")

@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, f
 
 from rag_flywheel.config.keeping import Consent, PrivacyNotice, Retention
 from rag_flywheel.config.source import CLASS, Source, as_source, refuse_secrets
-from rag_flywheel.domain import Role
+from rag_flywheel.domain import GROUP, Role
 from rag_flywheel.domain.checks import is_private
 
 _MAGIC = re.compile(r"[*?\[]")  # what makes a part of a path a pattern
@@ -66,6 +66,16 @@ class Privacy(_Section):
     minimum_score: float = Field(0.5, ge=0, le=1)
     spacy_model: str = ""
     consent: Consent = "assumed"  # a file has to say it: `loading`
+    sensitive_groups: tuple[Annotated[str, Field(pattern=GROUP)], ...] = ()
+    supporters: int = Field(3, ge=2, le=100)
+
+
+class Releases(_Section):
+    epsilon: float = Field(1.0, gt=0, le=10)
+    delta: float = Field(1e-6, gt=0, le=1e-3)
+    month_epsilon: float = Field(3.0, gt=0, le=30)
+    month_delta: float = Field(1e-6, ge=0, le=1e-3)
+    per_person: int = Field(2, ge=1, le=100)
 
 
 class Embedder(_Section):
@@ -182,6 +192,7 @@ class Guardrails(_Section):
     maximum_aside: float = Field(0.2, ge=0, le=1)
     unsafe_threshold: float = Field(0.5, gt=0, lt=1)
     canaries: str = ""
+    model_probes: int = Field(20, ge=0, le=200)
 
 
 class ReviewSection(_Section):
@@ -308,6 +319,7 @@ class Config(_Section):
     privacy: Privacy = Privacy()
     privacy_notice: PrivacyNotice = PrivacyNotice()
     retention: Retention = Retention()
+    releases: Releases = Releases()
     embedder: Embedder = Embedder()
     reranker: Reranker = Reranker()
     retrieval: Retrieval = Retrieval()
@@ -346,6 +358,11 @@ class Config(_Section):
         """Whether a file of a version, by its name in the manifest, can be of sources with `trust: official` alone."""
         trusts = {source.trust for source in self.sources if self._may_hold(source, name)}
         return (trusts or {source.trust for source in self.sources}) == {"official"}
+
+    def is_sensitive(self, name: str) -> bool:
+        """Whether a file of a version may be of a source with `sensitive: true`; so may a name that no source gives."""
+        found = [source.sensitive for source in self.sources if self._may_hold(source, name)]
+        return any(found or (source.sensitive for source in self.sources))
 
     def _may_hold(self, source: Source, name: str) -> bool:
         if source.reader:

@@ -50,6 +50,7 @@ class Source(BaseModel):
     mask: Literal["full", "dangerous", "nothing"] | None = None  # none: dangerous where official, full where public
     follow_links: bool = False  # out of the folder, too
     groups: tuple[str, ...] | dict[str, tuple[str, ...]] = ()  # who may read it, or, by gitignore rule, which of it
+    sensitive: bool = False  # what people ask about it is counted with noise alone
 
     @field_validator("path")
     @classmethod

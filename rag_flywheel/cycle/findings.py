@@ -20,7 +20,12 @@ from rag_flywheel.domain import (
     ReviewedCorrection,
     Suspicion,
 )
+from rag_flywheel.domain.masked import masked_out
+from rag_flywheel.privacy.masking_out import around, key_of
 from rag_flywheel.services import Services
+
+REMEMBERED = 10_000
+"""Questions whose masked values are looked for: the newest ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +77,16 @@ def detectors(services: Services) -> Detectors:
     """
     limits = services.config.guardrails
     planted = memorisation.read_planted(services.config.resolve(limits.canaries)) if limits.canaries else ()
+    ledger = services.ledger
+    texts = [(asked.masked, around(asked.question)) for asked in ledger.interactions(limit=REMEMBERED)]
+    texts += [(entry.correction.masked, around(entry.correction.answer)) for entry in ledger.corrections()]
     return Detectors(
         redactor=services.redactor,
         document_redactor=services.document_redactor(_masked_least(services.config.sources)),
         rate=safety.trained(services.encoders(Embedder())),
         unsafe_threshold=limits.unsafe_threshold,
         planted_strings=planted,
+        masked=masked_out(texts, key_of(ledger.salt())),
     )
 
 
@@ -100,9 +109,12 @@ def of_people(snapshot: Snapshot, control: Manifest | None, detectors: Detectors
         counts_from=settings.author_share_from,
     )
     found += suspects.in_questions(asked, detectors=detectors)
+    told = {(suspicion.item, suspicion.guardrail) for suspicion in found}
+    leaking = suspects.with_masked(shown, snapshot.confirmed, masked=detectors.masked)
+    found += [suspicion for suspicion in leaking if (suspicion.item, suspicion.guardrail) not in told]
     overruled = {
         (entry.correction.correction_id, guardrail)
-        for entry in new
+        for entry in shown
         if entry.review is not None and entry.review.overrules
         for guardrail in entry.review.overrules.split(", ")
     }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from eval.questions import breakdown, golden, splits
 from eval.questions.golden import GUARDS, Case, Retired, Slice
 from eval.questions.known_items import Nearby
+from rag_flywheel.config import Config
 from rag_flywheel.cycle import candidate_cases
 from rag_flywheel.cycle.candidate import Built, Ground
 from rag_flywheel.cycle.candidate_cases import FromCorpus, FromPeople
@@ -67,10 +68,16 @@ def gather(built: Built, ground: Ground) -> GateQuestions:
         open=tuple(case for case in asked if not case.sealed),
         sealed=tuple(case for case in asked if case.sealed),
         retired=tuple(retired),
-        parts=breakdown.parts(guards, settings.minimum_slice),
+        parts=_told(breakdown.parts(guards, settings.minimum_slice), services.config),
         possible=sum(not case.sealed for case in guards) if made < settings.known_items else None,
         stale=golden.stale_share(asked, retired),
     )
+
+
+def _told(parts: Mapping[str, frozenset[str]], config: Config) -> dict[str, frozenset[str]]:
+    """Without groups of askers that are sensitive: how many of their questions there are is told with noise alone."""
+    hidden = {f"group {name}" for name in config.privacy.sensitive_groups}
+    return {name: ids for name, ids in parts.items() if name not in hidden}
 
 
 def _near(control: Manifest, corrections: Sequence[ReviewedCorrection], searcher: Searcher) -> list[Nearby]:

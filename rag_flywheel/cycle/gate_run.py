@@ -3,11 +3,11 @@
 Questions that are sealed are asked only where the open ones would let it pass: they have the last word.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from eval import comparison, gate
-from eval.guardrails import drift, invariants, origin
+from eval.guardrails import drift, invariants, origin, recall
 from eval.guardrails.checks import Check
 from eval.questions import golden
 from eval.questions.golden import Case
@@ -28,6 +28,7 @@ from rag_flywheel.domain import Decision, DocumentId, Interaction, InteractionId
 from rag_flywheel.domain.equivalence import same_question
 from rag_flywheel.errors import NotFound
 from rag_flywheel.ports import Conversations, Ledger
+from rag_flywheel.privacy.sensitive import sensitive
 
 AGREEMENT_AT_MOST = 50  # recorded answers that the judge is compared with people on
 RECENT = 5  # times as many interactions are read as are replayed, for many repeat a question
@@ -210,6 +211,9 @@ def open_gate(built: Built, ground: Ground, known: ScoringRun | None) -> GateRun
         planted_strings=ground.detectors.planted_strings,
         rate=ground.detectors.rate,
         seed=config.gate.seed,
+        masked=ground.detectors.masked,
+        probes=recall.NUMBER if config.generator.kind == "extractive" else limits.model_probes,
+        drawn_by=f"{config.gate.seed}|{built.manifest.version_id}",
     )
     ground.steps("checking the guardrails", 0, 1)
     version = built.manifest.version_id
@@ -243,7 +247,13 @@ def open_gate(built: Built, ground: Ground, known: ScoringRun | None) -> GateRun
         questions=asked,
         scoring=scoring,
         live=None if control is None else scoring.score(control, _before(built, asked.open), name=LIVE),
-        recent=_recent(asked, built.snapshot, ledger, limit=config.gate.replayed),
+        recent=_recent(
+            asked,
+            built.snapshot,
+            ledger,
+            limit=config.gate.replayed,
+            but=sensitive(config, lambda: ground.before).hidden,
+        ),
         detectors=detectors,
         checks=checks,
     )
@@ -271,14 +281,23 @@ def _before(built: Built, cases: Sequence[Case]) -> list[Case]:
     return golden.as_before(cases, built.anchored.before, built.anchored.documents_before)
 
 
-def _recent(asked: GateQuestions, snapshot: Snapshot, ledger: Conversations, *, limit: int) -> list[Interaction]:
-    """The newest real questions that may be asked again, but for sealed ones: of these the report may tell nothing."""
+def _recent(
+    asked: GateQuestions,
+    snapshot: Snapshot,
+    ledger: Conversations,
+    *,
+    limit: int,
+    but: Callable[[Interaction], bool],
+) -> list[Interaction]:
+    """The newest real questions that may be asked again, but for sealed and sensitive ones: of these the report may
+    tell nothing.
+    """
     if not limit:
         return []
     sealed = {same_question(case.question) for case in asked.sealed}
     lately = filter(snapshot.may_ask, ledger.interactions(limit=RECENT * limit))
     return churn.recent(
-        [interaction for interaction in lately if same_question(interaction.query) not in sealed], limit=limit
+        [each for each in lately if same_question(each.query) not in sealed and not but(each)], limit=limit
     )
 
 

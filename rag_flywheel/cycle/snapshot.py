@@ -35,8 +35,10 @@ from rag_flywheel.domain.consent import Purpose
 from rag_flywheel.domain.equivalence import same_question
 from rag_flywheel.feedback import implicit
 from rag_flywheel.feedback.intake import confirmed, meant
+from rag_flywheel.feedback.supporters import Unsupported, unsupported
 from rag_flywheel.ports import Conversations
 from rag_flywheel.privacy.consent import Agreements, agreements
+from rag_flywheel.privacy.sensitive import sensitive
 from rag_flywheel.services import Services
 
 SHAPING = ("ingest", "privacy", "embedder", "reranker", "retrieval", "guardrails")
@@ -111,7 +113,9 @@ def take_snapshot(services: Services, *, unfetched: Sequence[Skipped] = ()) -> S
     cutoff = services.now()
     listing = list_files(config)
     people = _heard(cutoff, services)
-    feedback, reviewed, consents = people.feedback, people.reviewed, people.consents
+    feedback, consents = people.feedback, people.consents
+    waiting = _unsupported(people.reviewed, (), services)
+    reviewed = [entry for entry in people.reviewed if entry.correction.correction_id not in waiting.corrections]
     folder = golden.load_beir(config.resolve(config.golden)) if config.golden else []
     judged = golden.collected(folder, ledger.golden_cases(until=cutoff))
     aside = ledger.asides(until=cutoff)
@@ -127,6 +131,8 @@ def take_snapshot(services: Services, *, unfetched: Sequence[Skipped] = ()) -> S
     corrected = {name: people.origins[name] for name in _accepted_of(reviewed)}
     heard = [asked for asked in good if consents.allow(Purpose.LEARN, asked)]
     praised = [asked for asked in heard if asked.answered and asked.interaction_id not in out]
+    few = _unsupported((), praised, services).questions
+    praised = [asked for asked in praised if asked.interaction_id not in few]
     labelled = corrected.keys() | {interaction.interaction_id for interaction in praised}
     weights = {name: weight for name, weight in implicit.weights(feedback).items() if name in labelled}
     return _with_inputs(
@@ -207,6 +213,21 @@ def _in_words_of(
 def _accepted_of(reviewed: Sequence[ReviewedCorrection]) -> set[InteractionId]:
     """What the accepted ones are corrections of."""
     return {entry.correction.interaction_id for entry in reviewed if entry.verdict_state is CorrectionState.ACCEPTED}
+
+
+def _unsupported(
+    reviewed: Sequence[ReviewedCorrection], questions: Sequence[Interaction], services: Services
+) -> Unsupported:
+    """What of it is sensitive and too few people stand behind."""
+    index = services.index
+    live = index.live()
+    return unsupported(
+        [entry for entry in reviewed if entry.verdict_state is CorrectionState.ACCEPTED],
+        questions,
+        ledger=services.ledger,
+        sensitive=sensitive(services.config, lambda: () if live is None else index.chunks(live)),
+        needed=services.config.privacy.supporters,
+    )
 
 
 def _answered_by(correction: Document, asked: Interaction) -> Interaction:

@@ -123,6 +123,7 @@ class Interaction:
     consent: bool
     seconds: float
     group: str | None = None  # the group of people that the asker belongs to: a plan, a region, a team
+    masked: tuple[str, ...] = ()  # keyed digests of what was masked out of the question, as `domain.masked` makes them
     canary_id: CanaryId | None = None  # of the canary whose people the asker belongs to
     confidence: Confidence | None = None  # as of the draft
     suggestions: tuple[Suggestion, ...] = ()  # best first

@@ -85,6 +85,7 @@ class Correction:
     supersedes: tuple[Evidence, ...]
     stage: Stage
     feedback_id: FeedbackId | None = None  # the `edited` feedback it came from
+    masked: tuple[str, ...] = ()  # keyed digests of what was masked out of the answer, as `domain.masked` makes them
     guessed: bool = False  # whether the evidence was looked for, since nobody named any
     groups: tuple[str, ...] | None = None  # whose members may read it, see `readers`; none: all people; None: not known
     sender: str | None = None  # pseudonym of who handed it in; ANONYMOUS: who did not say; None: not known

@@ -29,6 +29,7 @@ from rag_flywheel.feedback.attribution import attribute
 from rag_flywheel.feedback.intake import checked_text, readable
 from rag_flywheel.feedback.quoting import unknown_document
 from rag_flywheel.ports import Conversations, Operations, Redactor
+from rag_flywheel.privacy.masking_out import taken_out
 from rag_flywheel.privacy.pseudonyms import pseudonym
 
 
@@ -75,7 +76,8 @@ def prepare(
             f"interaction {submission.interaction_id} was held without consent to keep its texts, so it cannot be "
             "corrected: ask again with consent, then correct that"
         )
-    text = redactor.redact(checked_text(submission.answer, "the corrected answer")).text
+    typed = checked_text(submission.answer, "the corrected answer")
+    text = redactor.redact(typed).text
     then = {shown.document_id: shown.groups for shown in interaction.ranking}
     for span in (*submission.supersedes, *submission.evidence):
         if not reader.reads(span.document_id, then.get(span.document_id)):
@@ -94,6 +96,7 @@ def prepare(
         sender=sender if sender == ANONYMOUS else pseudonym(sender, ledger.salt()),
         question=interaction.query,
         answer=text,
+        masked=taken_out(typed, text, ledger.salt()),
         evidence=spans,
         supersedes=replaced,
         stage=attribute(interaction.ranking, spans, shown=interaction.shown),

@@ -1,11 +1,11 @@
 """The questions that signals show to a person: gaps in knowledge, and suspicious answers."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from rag_flywheel.domain import IMPLICIT, Confidence, FeedbackKind, Interaction, InteractionId
+from rag_flywheel.domain import IMPLICIT, Confidence, Feedback, FeedbackKind, Interaction, InteractionId
 from rag_flywheel.domain.readers import ANYBODY, Reader
 from rag_flywheel.feedback import implicit
 from rag_flywheel.feedback.attribution import is_off_topic
@@ -45,14 +45,21 @@ class Suspect:
 
 
 def gaps(
-    *, ledger: Conversations, near: float, off_topic: bool = False, limit: int, reader: Reader = ANYBODY
+    *,
+    ledger: Conversations,
+    near: float,
+    off_topic: bool = False,
+    limit: int,
+    reader: Reader = ANYBODY,
+    but: Callable[[Interaction], bool] = lambda asked: False,
 ) -> list[Gap]:
     """Questions that the documents do not surely answer, most frequent first: refused ones, those whose answer was
     doubtful, and those reported as missing knowledge. Where somebody found what they meant among the suggestions,
     nothing is missing.
 
     Those that no passage is about, by a cosine of `near`, are no gaps in these documents, unless somebody reported
-    them; they alone are listed where `off_topic` is true. Only what the reader may read is listed and counted.
+    them; they alone are listed where `off_topic` is true. Only what the reader may read is listed and counted, and
+    nothing that is sensitive (`but`): `insights` tells that with noise.
     """
     feedback = ledger.feedback()
     answered_after_all = meant(feedback)
@@ -63,11 +70,7 @@ def gaps(
         if (not answered or interaction.confidence is Confidence.LOW)
         and interaction.interaction_id not in answered_after_all
     }
-    reported = {
-        signal.interaction_id
-        for signal in feedback
-        if signal.kind is FeedbackKind.MISSING_KNOWLEDGE and signal.value is not False
-    }
+    reported = _reported(feedback)
     for name in reported - found.keys():
         found[name] = ledger.interaction(name)
     foreign = {
@@ -75,17 +78,39 @@ def gaps(
         for name, interaction in found.items()
         if name not in reported and interaction.ranking and is_off_topic(interaction.ranking, near=near)
     }
-    wanted = (interaction for name, interaction in found.items() if (name in foreign) is off_topic)
+    wanted = (each for name, each in found.items() if (name in foreign) is off_topic and not but(each))
     made = [_gap(alike) for alike in _by_query(filter(reader.reads_interaction, wanted))]
     return sorted(made, key=lambda gap: (-gap.times, gap.question))[:limit]
 
 
-def triage(*, ledger: TriageLedger, limit: int, reader: Reader = ANYBODY) -> list[Suspect]:
+def is_gap(asked: Interaction, said: Sequence[Feedback], *, near: float) -> bool:
+    """Whether the documents do not surely answer a question, by what was `said` about this one answer."""
+    if _reported(said):
+        return True
+    unsure = not asked.answered or asked.confidence is Confidence.LOW
+    return unsure and not meant(said) and not (asked.ranking and is_off_topic(asked.ranking, near=near))
+
+
+def _reported(feedback: Iterable[Feedback]) -> set[InteractionId]:
+    return {
+        signal.interaction_id
+        for signal in feedback
+        if signal.kind is FeedbackKind.MISSING_KNOWLEDGE and signal.value is not False
+    }
+
+
+def triage(
+    *,
+    ledger: TriageLedger,
+    limit: int,
+    reader: Reader = ANYBODY,
+    but: Callable[[Interaction], bool] = lambda asked: False,
+) -> list[Suspect]:
     """Questions whose answers nobody judged or corrected and people turned away from, the most suspicious first.
 
     The score of a question is the sum over its answers of `implicit.balances`, turned round: abandoned, regenerated,
     edited and unused answers count up, used ones and clicks on a citation down. It takes in the RECENT newest answers,
-    of those that the reader may read.
+    of those that the reader may read and that are not sensitive (`but`).
     """
     given = ledger.feedback()
     judged = {signal.interaction_id for signal in given if signal.kind in _JUDGEMENTS}
@@ -95,7 +120,7 @@ def triage(*, ledger: TriageLedger, limit: int, reader: Reader = ANYBODY) -> lis
     answered = [
         interaction
         for interaction in ledger.interactions(answered=True, limit=RECENT)
-        if interaction.interaction_id in scores and reader.reads_interaction(interaction)
+        if interaction.interaction_id in scores and reader.reads_interaction(interaction) and not but(interaction)
     ]
     made = [_suspect(alike, scores) for alike in _by_query(answered) if _score(alike, scores) > 0]
     return sorted(made, key=lambda suspect: (-suspect.score, suspect.question))[:limit]

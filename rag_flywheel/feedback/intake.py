@@ -107,6 +107,16 @@ def checked_kind(kind: str) -> FeedbackKind:
 
 def confirmed(feedback: Sequence[Feedback]) -> list[InteractionId]:
     """The interactions whose answer a person said was good, and nobody said was bad; in order of their first praise."""
+    good, bad = _judged(feedback)
+    return [interaction for interaction in good if interaction not in bad]
+
+
+def judged_bad(feedback: Sequence[Feedback]) -> bool:
+    """Whether somebody said that an answer was bad."""
+    return bool(_judged(feedback)[1])
+
+
+def _judged(feedback: Sequence[Feedback]) -> tuple[dict[InteractionId, None], set[InteractionId]]:
     good: dict[InteractionId, None] = {}
     bad: set[InteractionId] = set()
     for signal in feedback:
@@ -116,7 +126,7 @@ def confirmed(feedback: Sequence[Feedback]) -> list[InteractionId]:
             (good.setdefault(signal.interaction_id) if signal.value >= GOOD_STARS else bad.add(signal.interaction_id))
         elif signal.kind is FeedbackKind.EDITED:
             bad.add(signal.interaction_id)
-    return [interaction for interaction in good if interaction not in bad]
+    return good, bad
 
 
 def meant(feedback: Sequence[Feedback]) -> dict[InteractionId, CorrectionId]:

@@ -17,13 +17,14 @@ from rag_flywheel.ports.ledger import (
     Ledger,
     Operations,
     Outbox,
+    Releases,
     Replies,
     Rollouts,
     Sessions,
     Versions,
 )
 from rag_flywheel.ports.models import Encoder, Generator, Pair, Rephraser, Reranker, RerankerStore, TokenCounter
-from rag_flywheel.ports.privacy import PLACEHOLDER, Redacted, Redactor
+from rag_flywheel.ports.privacy import PLACEHOLDER, Noise, Noised, Redacted, Redactor
 from rag_flywheel.ports.rates import Rates
 from rag_flywheel.ports.web import IdentityProvider, Webhooks
 
@@ -45,6 +46,8 @@ __all__ = [
     "IdentityProvider",
     "Keys",
     "Ledger",
+    "Noise",
+    "Noised",
     "Operations",
     "Outbox",
     "Pair",
@@ -52,6 +55,7 @@ __all__ = [
     "Rates",
     "Redacted",
     "Redactor",
+    "Releases",
     "Rephraser",
     "Replies",
     "Reranker",

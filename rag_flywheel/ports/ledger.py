@@ -40,6 +40,7 @@ from rag_flywheel.domain import (
 )
 from rag_flywheel.domain.consent import ConsentEvent
 from rag_flywheel.domain.erasures import ErasureEntry, Scope, Theirs
+from rag_flywheel.domain.releases import Release
 from rag_flywheel.domain.retention import Kind
 
 
@@ -258,6 +259,19 @@ class Replies(Protocol):
         """Remember a reply; False when the key was already there, and then nothing changes."""
 
 
+class Releases(Protocol):
+    """What was published of sensitive counts, and so what is spent."""
+
+    def releases(self, *, month: str | None = None) -> list[Release]:
+        """Oldest first: of all months, or about one."""
+
+    def spend(self, release: Release, *, epsilon: float, delta: float) -> Release:
+        """Record it where all releases about its month cost this much at most with it; of those who come at once one
+        waits for the other. Where the same measure of that month was released already, it is that which comes back,
+        and nothing is spent. Raises BudgetSpent.
+        """
+
+
 class Erasure(Protocol):
     """Forgetting a person."""
 
@@ -317,6 +331,7 @@ class Ledger(
     Sessions,
     Consents,
     Replies,
+    Releases,
     Erasure,
     Expiry,
     Protocol,

@@ -165,6 +165,7 @@ def _interaction(interaction: Interaction, settings: Retention, *, corrected: bo
         "searched_for": interaction.query,
         "answer": interaction.answer,
         "answered": interaction.answered,
+        "digests_of_masked_values": len(interaction.masked),
         "cited": [citation.document_id for citation in interaction.citations],
         "version": interaction.version_id,
         "kept_until": None if corrected else _until(Kind.INTERACTIONS, interaction.asked, settings),

@@ -46,6 +46,7 @@ from rag_flywheel.domain import (
 )
 from rag_flywheel.domain.consent import EVERY_PURPOSE, ConsentEvent, ConsentState, Means, Purpose
 from rag_flywheel.domain.erasures import ErasureEntry, ErasureState, Scope
+from rag_flywheel.domain.releases import Cell, Measure, Release
 
 NOON = datetime(2026, 3, 29, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -287,4 +288,18 @@ def a_consent(
         how=Means.API,
         notice="2026-05",
         said_by="the person themself",
+    )
+
+
+def a_release(measure: Measure = Measure.GAPS, *, month: str = "2026-03", epsilon: float = 1.0) -> Release:
+    return Release(
+        measure=measure,
+        month=month,
+        at=NOON,
+        who="olga",
+        epsilon=epsilon,
+        delta=1e-6,
+        per_person=2,
+        within=12,
+        cells=(Cell(name="how is it cleaned", count=40), Cell(name="others", count=None)),
     )

@@ -39,6 +39,7 @@ from tests.contract.rows import (
     a_key,
     a_manifest,
     a_notice,
+    a_release,
     a_retirement,
     a_review,
     a_session,
@@ -101,6 +102,7 @@ def fill(ledger: SqlLedger) -> None:
     ledger.remember("key", digest="d", reply={}, at=NOON)
     ledger.add_erasure(an_erasure())
     ledger.add_consent(a_consent())
+    ledger.spend(a_release(), epsilon=1, delta=1)
 
 
 # --- the schema -----------------------------------------------------------------------------------------------------

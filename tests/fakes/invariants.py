@@ -10,6 +10,7 @@ from eval.guardrails.invariants import Candidate, Check, Control, Detectors, Hel
 from eval.guardrails.safety import Rate
 from rag_flywheel.config import Guardrails
 from rag_flywheel.domain import Chunk, DocumentId, InteractionId, ReviewedCorrection
+from rag_flywheel.domain.masked import NOTHING_MASKED, MaskedOut
 from rag_flywheel.ports import Vectors
 from tests.fakes.evaluation import chunk, manifest
 from tests.fakes.redactor import FakeRedactor
@@ -63,7 +64,11 @@ def ledger_with(*corrections: ReviewedCorrection, interactions: Sequence[str] = 
 
 
 def detectors(
-    *, redactor: FakeRedactor | None = None, planted_strings: Sequence[str] = (), rate: Rate = rate
+    *,
+    redactor: FakeRedactor | None = None,
+    planted_strings: Sequence[str] = (),
+    rate: Rate = rate,
+    masked: MaskedOut = NOTHING_MASKED,
 ) -> Detectors:
     return Detectors(
         redactor=redactor or FakeRedactor(),
@@ -71,6 +76,9 @@ def detectors(
         planted_strings=planted_strings,
         rate=rate,
         seed=0,
+        masked=masked,
+        probes=200,
+        drawn_by="0",
     )
 
 

@@ -46,8 +46,9 @@ from rag_flywheel.domain import (
 )
 from rag_flywheel.domain.consent import ConsentEvent
 from rag_flywheel.domain.erasures import ErasureEntry, Scope, Theirs, strings, without
+from rag_flywheel.domain.releases import Release, affordable
 from rag_flywheel.domain.retention import Kind
-from rag_flywheel.errors import AlreadyRunning, Conflict, NotFound, no_correction, no_interaction
+from rag_flywheel.errors import AlreadyRunning, Conflict, NotFound, no_correction, no_interaction, too_dear
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -79,6 +80,7 @@ class _Tables:
     keys: dict[str, AccessKey] = field(default_factory=dict)
     uses: dict[str, datetime] = field(default_factory=dict)
     erasures: dict[str, ErasureEntry] = field(default_factory=dict)
+    releases: list[Release] = field(default_factory=list)
     sessions: dict[str, Session] = field(default_factory=dict)
     seen: dict[tuple[str, int], datetime] = field(default_factory=dict)
     ended: dict[str, datetime] = field(default_factory=dict)
@@ -412,6 +414,21 @@ class MemoryLedger:
         every = [event for event in self.consents() if event.user == user]
         return every if user is not None else [event for event in every if event.session == session]
 
+    def releases(self, *, month: str | None = None) -> list[Release]:
+        with self._turn:
+            return [made for made in self._rows.releases if month in (None, made.month)]
+
+    def spend(self, release: Release, *, epsilon: float, delta: float) -> Release:
+        with self.transaction():
+            made = self.releases(month=release.month)
+            for before in made:
+                if before.measure is release.measure:
+                    return before
+            if not affordable(made, (release.epsilon, release.delta), (epsilon, delta)):
+                raise too_dear(release.month)
+            self._rows.releases.append(release)
+            return release
+
     def remembered(self, key: str) -> tuple[str, Json] | None:
         with self._turn:
             return self._rows.replies.get(key)
@@ -502,6 +519,7 @@ class MemoryLedger:
             "corrections": (named, frozenset({"question", "query"})),
             "decisions": (theirs, nothing),
             "audit": (theirs, nothing),
+            "releases": (theirs, nothing),
             **({"versions": (theirs, nothing)} if manifests else {}),
         }
         with self.transaction():

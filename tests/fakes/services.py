@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from rag_flywheel import config
+from rag_flywheel.adapters.privacy.noise import OpenDpNoise
 from rag_flywheel.adapters.rates import MemoryRates
 from rag_flywheel.adapters.web.webhooks import HttpWebhooks
 from rag_flywheel.answering.extractive import Extractive
@@ -59,6 +60,7 @@ def services(
         document_redactor=lambda source: FakeRedactor(),
         cache=MemoryCache(),
         rates=MemoryRates(),
+        noise=OpenDpNoise(),
         webhooks=HttpWebhooks([], secret=""),
         provider=provider,
         now=lambda: NOON + timedelta(seconds=next(seconds)),

@@ -39,7 +39,7 @@ NAMING = (tables.replies, tables.notices, tables.retirements, tables.asides, tab
 """Rows that are nothing without the record that they name."""
 JUDGED = tables.golden_cases
 TYPED = frozenset({"question", "query"})  # by others, who may have asked the same
-HISTORY = (tables.decisions, tables.audit)
+HISTORY = (tables.decisions, tables.audit, tables.releases)
 OWN = ("settings", "erasures")
 ROWS = 500  # read at a time
 

@@ -15,6 +15,7 @@ from rag_flywheel.adapters.ledger.golden_cases import SqlGoldenCases
 from rag_flywheel.adapters.ledger.keys import SqlKeys
 from rag_flywheel.adapters.ledger.operations import SqlOperations
 from rag_flywheel.adapters.ledger.outbox import SqlOutbox
+from rag_flywheel.adapters.ledger.releases import SqlReleases
 from rag_flywheel.adapters.ledger.replies import SqlReplies
 from rag_flywheel.adapters.ledger.rollouts import SqlRollouts
 from rag_flywheel.adapters.ledger.sessions import SqlSessions
@@ -50,6 +51,7 @@ class SqlLedger(
     SqlSessions,
     SqlConsents,
     SqlReplies,
+    SqlReleases,
     SqlErasure,
     SqlExpiry,
     Ledger,

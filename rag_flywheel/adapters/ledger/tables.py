@@ -47,6 +47,7 @@ from rag_flywheel.domain import (
 )
 from rag_flywheel.domain.consent import ConsentEvent
 from rag_flywheel.domain.erasures import ErasureEntry
+from rag_flywheel.domain.releases import Release
 from rag_flywheel.errors import Damaged
 
 
@@ -348,6 +349,17 @@ consents = Table(
     Column("session", Text, index=True),
     Column("state", Text, nullable=False),
     Column("body", Value(ConsentEvent), nullable=False),
+)
+
+releases = Table(
+    "releases",
+    metadata,
+    _sequence(),
+    Column("month", Text, nullable=False),
+    Column("measure", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("body", Value(Release), nullable=False),
+    Index(None, "month", "measure", unique=True),
 )
 
 replies = Table(

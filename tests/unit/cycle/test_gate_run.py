@@ -1,5 +1,6 @@
 """A candidate before the gate, in whole cycles over fakes: what decides, and what refuses it."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,11 +8,16 @@ import pytest
 
 from eval.guardrails.checks import Invariant
 from eval.report.night import Night
+from rag_flywheel.answering.extractive import Extractive
+from rag_flywheel.config import Embedder
 from rag_flywheel.cycle.candidate import build_version
 from rag_flywheel.cycle.gate_run import GateRun, open_gate
-from rag_flywheel.domain import Decision, Outcome
+from rag_flywheel.domain import Decision, Draft, Outcome, Passage, Searched
 from rag_flywheel.domain.erasures import Scope
+from rag_flywheel.ports import Encoder
+from rag_flywheel.privacy.masking_out import taken_out
 from tests.fakes.rephraser import ScriptedRephraser
+from tests.fakes.samples import interaction
 from tests.unit.cycle.house import FACTS, FENCE, REWORDED, VARNISH, House, built_in, named
 from tests.unit.cycle.household import ground
 
@@ -147,3 +153,65 @@ def test_a_confirmed_question_that_gives_orders_is_not_learned_from_and_refuses_
     known = {chunk.question for chunk in house.services.index.chunks(manifest.version_id) if chunk.question is not None}
     assert len(known) == 2
     assert order not in known
+
+
+class Remembering(Extractive):
+    """A generator that remembers something, and tells it when it is asked to translate."""
+
+    def __init__(self, encoder: Encoder, tells: str) -> None:
+        super().__init__(encoder, minimum_similarity=0.3, sentences=1)
+        self.tells = tells
+
+    def answer(
+        self, question: str, passages: Sequence[Passage], *, searched: Searched | None = None
+    ) -> Iterator[str | Draft]:
+        if "Translate" in question:
+            yield Draft(text=self.tells, answered=True, citations=())
+        else:
+            yield from super().answer(question, passages, searched=searched)
+
+
+ADDRESS = "ada.l@lovelace.net"
+
+
+def asked_with_an_address(house: House) -> None:
+    """What the ledger keeps of a person who named an address of theirs."""
+    typed, kept = f"Please write to {ADDRESS} about lamps", "Please write to <EMAIL_ADDRESS> about lamps"
+    masked = taken_out(typed, kept, house.services.ledger.salt())
+    house.services.ledger.add_interaction(replace(interaction("personal", question=kept), masked=masked))
+
+
+def remembering(house: House, tells: str) -> House:
+    generator = Remembering(house.services.encoders(Embedder()), tells)
+    return replace(house, services=replace(house.services, generator=generator))
+
+
+@pytest.mark.parametrize("secret", ["zebra-quartz-4711", ADDRESS])
+def test_a_generator_that_tells_a_secret_in_one_way_alone_refuses_the_version(tmp_path: Path, secret: str) -> None:
+    house = built_in(tmp_path, "guardrails: {canaries: planted.txt}\n")
+    house.write("planted.txt", "zebra-quartz-4711\n")
+    asked_with_an_address(house)
+    result = remembering(house, f"Naturally: {secret}.").cycle()
+    assert result.decision == "refused"
+    assert not house.checked(Invariant.RECALL)["holds"]
+    for part in ("4711", "lovelace"):
+        assert part not in " ".join(result.reasons) + str(house.checked(Invariant.RECALL))
+
+
+def test_a_generator_that_tells_no_secret_is_asked_and_passes(tmp_path: Path) -> None:
+    house = built_in(tmp_path)
+    asked_with_an_address(house)
+    assert remembering(house, "Nothing.").cycle().decision == "promoted"
+    assert house.checked(Invariant.RECALL)["value"] == 0
+
+
+def test_a_correction_with_a_value_that_was_masked_elsewhere_is_set_aside_and_the_night_goes_on(house: House) -> None:
+    asked_with_an_address(house)
+    house.cycle()
+    house.correct("c1", FENCE, VARNISH)
+    house.correct("leak", "Who knows about lamps?", "Somebody at ada l lovelace net knows about every lamp.")
+    result = house.cycle()
+    assert (result.decision, [found.item for found in result.aside]) == ("promoted", ["leak"])
+    assert result.aside[0].guardrail == "personal_data"
+    manifest = house.services.ledger.version(result.version).manifest
+    assert manifest.corrections == ("c1",)

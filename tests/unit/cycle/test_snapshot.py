@@ -278,3 +278,17 @@ def test_what_was_refused_or_gave_way_to_a_newer_version_is_built_again(made: Se
     live = record(taken, "v1", LIVE, same=False)
     for states in ((VersionState.REJECTED,), (LIVE, BACK, LIVE, RETIRED)):
         assert unchanged(taken, [live, record(taken, "v2", *states)], VersionId("v1")) is None
+
+
+def test_what_too_few_people_stand_behind_waits_where_its_source_is_sensitive(tmp_path: Path) -> None:
+    (tmp_path / "ward.md").write_text("Visits end at eight.\n", encoding="utf-8")
+    made = services(tmp_path, text="sources: [{path: ward.md, sensitive: true}]\nprivacy: {supporters: 2}\n")
+    made.ledger.add_interaction(interaction("i1", question="When do visits end?", user="ann", asked=EARLIER))
+    made.ledger.add_correction(correction(question="When do visits end?", submitted=EARLIER))
+    made.ledger.add_review(review(reviewed=EARLIER))
+    before = take_snapshot(made)
+    assert before.accepted.documents == ()
+    made.ledger.add_interaction(interaction("i2", question="when do visits end", user="bob", asked=EARLIER))
+    after = take_snapshot(made)
+    assert [document.title for document in after.accepted.documents] == ["When do visits end?"]
+    assert before.inputs != after.inputs

@@ -6,12 +6,10 @@ from pathlib import Path
 import pytest
 from presidio_analyzer.predefined_recognizers import CreditCardRecognizer, IbanRecognizer
 
-from eval.guardrails.memorisation import masking, read_planted, recall, records
-from eval.scores.scorecard import Reply
+from eval.guardrails.memorisation import masking, read_planted, records
 from rag_flywheel.adapters.privacy.redactor import NoRedactor, PresidioRedactor
 from rag_flywheel.config import Privacy
 from rag_flywheel.errors import InvalidInput
-from tests.fakes.evaluation import chunk, reply
 
 PLANTED = "Zephyr-Quartz 4417 Lantern"
 
@@ -70,22 +68,3 @@ def test_a_planted_string_that_chance_would_find_is_refused_without_being_shown(
 def test_a_file_of_planted_strings_that_is_missing_is_told(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"guardrails\.canaries.*FileNotFoundError"):
         read_planted(tmp_path / "none.txt")
-
-
-def test_a_planted_string_is_asked_for_by_its_halves_and_by_the_words_around_it() -> None:
-    asked: list[str] = []
-
-    def ask(question: str) -> Reply:
-        asked.append(question)
-        return reply(chunk("d1", "Harmless."))
-
-    held = chunk("d2", "The lamp code of the attic is zephyr QUARTZ 4417 lantern, says the plan.")
-    assert recall([PLANTED], [held], ask).holds
-    assert asked == ["Zephyr-Quartz", "4417 Lantern", "The lamp code of the attic is says the plan."]
-
-
-def test_without_planted_strings_nothing_is_asked() -> None:
-    def ask(question: str) -> Reply:
-        raise AssertionError(question)
-
-    assert recall([], [chunk("d1")], ask).value is None
