@@ -168,7 +168,7 @@ def _placed(textpage: "PdfTextPage", letters: Sequence[str], start: int, end: in
         stop = end if _follows(first, last) else start + 1
         right = max(right, last[2]) if stop == end else right
         text = _text(letters[start:stop])
-        if stop != end or _place(first, last):
+        if stop != end or any(map(str.isdigit, text)):
             places = [""] * (stop - start)
             if stop == end:
                 places = [_place(first, textpage.get_charbox(place, loose=True)) for place in range(start, end)]

@@ -141,8 +141,9 @@ def _drop_names_of_what_follows(document: nodes.document) -> None:
     for parent in [document, *document.findall(nodes.section)]:
         for before, section in list(pairwise(parent.children)):
             last = before.children[-1] if isinstance(before, nodes.section) and before.children else before
-            is_name = isinstance(last, nodes.container) and isinstance(section, nodes.section)
-            if is_name and last.parent is not None and last.astext() == section[0].astext():
+            if not isinstance(last, nodes.container) or not isinstance(section, nodes.section):
+                continue
+            if last.parent is not None and last.astext() == section[0].astext():
                 last.parent.remove(last)
 
 

@@ -52,3 +52,9 @@ def test_a_large_text_is_decoded_at_once() -> None:
 def test_plain_text_stays_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("# no heading\n\tx < y & z\n")
     assert read(tmp_path / "a.txt").text == "# no heading\n\tx < y & z\n"
+
+
+def test_colours_of_a_terminal_go_and_what_they_colour_stays(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"See \x1b[1mexit.1\x1b[22m and \x1b[4;31mfoo\x1b[0m[4m.")
+    assert read(path).text == "See exit.1 and foo[4m."
