@@ -17,7 +17,7 @@ from pathlib import Path
 from jinja2 import TemplateError
 
 from eval.report import report
-from rag_flywheel.cycle import traces_left
+from rag_flywheel.cycle import looking_again, traces_left
 from rag_flywheel.domain import AuditEntry, Json, Manifest, VersionId
 from rag_flywheel.domain.erasures import ErasureEntry, ErasureState, Scope
 from rag_flywheel.errors import AlreadyRunning
@@ -86,14 +86,15 @@ def forget(request: Request, services: Services) -> ErasureEntry:
 
 def settle(services: Services) -> list[str]:
     """Under the reindex lock, before a snapshot is taken: erase again what a backup brought back, sweep for every
-    erasure that is under way, and end those that can end. Returns what was done, in words.
+    erasure that is under way, end those that can end, and look again for what was erased a while ago. Returns what was
+    done, in words.
     """
     done = _honour_list(services)
     for entry in under_way(services.ledger):
         swept = _sweep(entry, services)
         if swept.state is ErasureState.ASKED:
             services.ledger.add_erasure(replace(swept, state=ErasureState.SWEPT, swept=services.now()))
-    return done + complete(services)
+    return done + complete(services) + looking_again.look(services, folder(services))
 
 
 def complete(services: Services) -> list[str]:
@@ -277,13 +278,13 @@ def _completed(entry: ErasureEntry, services: Services) -> str | None:
     at = services.now()
     receipt = _receipt(replace(entry, done=done), after, at, services)
     receipts.write(receipt, folder(services), secret=services.secrets.receipt_key)
+    looking_again.promise(entry.erasure_id, _traces(entry, services), at, folder(services))
     nothing = frozenset[str]()
     closed = replace(entry, at=at, state=ErasureState.DONE, scope=None, names=nothing, digests=nothing, done=done)
     with ledger.transaction():
         ledger.close_erasure(closed)
         _note("erase", closed, services)
     ledger.overwrite()
-    _key_file(entry.erasure_id, services).unlink(missing_ok=True)
     return f"ended the erasure {entry.erasure_id}: its receipt is in {folder(services)}"
 
 
@@ -309,6 +310,7 @@ def _receipt(entry: ErasureEntry, after: dict[str, int], at: datetime, services:
         "received": entry.received.isoformat(),
         "due": entry.due.isoformat(),
         "done": at.isoformat(),
+        "looked_for_again": (at + looking_again.LATER).isoformat(),
         "covers": {
             "conversation": None if scope.session is None else subject(scope.session, services.ledger.salt()),
             "since": None if scope.since is None else scope.since.isoformat(),
@@ -370,4 +372,4 @@ def _list(services: Services) -> Path:
 
 
 def _key_file(name: str, services: Services) -> Path:
-    return folder(services) / "keys" / f"{name}.key"
+    return looking_again.key_file(name, folder(services))

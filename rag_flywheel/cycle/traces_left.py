@@ -2,7 +2,7 @@
 
 import html
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from rag_flywheel.domain import Chunk, Json, VersionId
@@ -21,12 +21,7 @@ REPORTS = "reports"
 
 def others_texts(names: frozenset[str], services: Services) -> Iterator[str]:
     """All that is not one person's: what others typed, and the passages that are live."""
-    for table, row in services.ledger.records():
-        body = row.get("body")
-        if table in TYPED and isinstance(body, dict):
-            own, fields = TYPED[table]
-            if body.get(own) not in names:
-                yield from (text for field in fields if isinstance(text := body.get(field), str))
+    yield from typed(lambda name: name in names, services)
     live = services.index.live()
     theirs = Traces(names=names, digests=frozenset(), key=b"").theirs()
     for chunk in () if live is None else services.index.chunks(live):
@@ -38,16 +33,29 @@ def others_texts(names: frozenset[str], services: Services) -> Iterator[str]:
             yield chunk.text  # of a document, that a question of theirs finds
 
 
-def count(scope: Scope, traces: Traces, services: Services) -> dict[str, int]:
-    """How many records of each surface are about them, but for caches, which cannot be searched."""
+def typed(theirs: Callable[[str], bool], services: Services) -> Iterator[str]:
+    """What was typed, but for records of which the id is theirs."""
+    for table, row in services.ledger.records():
+        body = row.get("body")
+        if table in TYPED and isinstance(body, dict):
+            own, fields = TYPED[table]
+            if not theirs(str(body.get(own))):
+                yield from (text for field in fields if isinstance(text := body.get(field), str))
+
+
+def count(scope: Scope | None, traces: Traces, services: Services) -> dict[str, int]:
+    """How many records of each surface are about them, but for caches, which cannot be searched. Without a scope what
+    people met is searched by the ids of questions alone.
+    """
     theirs, found = traces.theirs(), Counter[str]()
     for table, row in services.ledger.records():
         found[table] += _tells(table, row, theirs)
-    found["exposures"] += sum(
-        exposure.unit == scope.user and scope.session is None and scope.holds(exposure.at)
-        for exposure in services.ledger.exposures()
-        if not theirs.names(exposure.interaction_id or "")
-    )
+    if scope is not None:
+        found["exposures"] += sum(
+            exposure.unit == scope.user and scope.session is None and scope.holds(exposure.at)
+            for exposure in services.ledger.exposures()
+            if not theirs.names(exposure.interaction_id or "")
+        )
     for version in services.index.versions():
         found["index"] += sum(
             _names(chunk, theirs) or theirs.wrote(chunk.text) or theirs.wrote(chunk.question or "")

@@ -25,16 +25,20 @@ class Traces:
     names: frozenset[str]
     digests: frozenset[str]
     key: bytes
+    sealed: bool = False  # whether the names are keyed digests, too
 
     def theirs(self) -> Theirs:
         return Theirs(names=self._names, wrote=self._wrote)
 
+    def seal(self) -> "Traces":
+        """The same, in a form that names nothing without the key."""
+        sealed = frozenset(_digest([name], self.key) for name in self.names)
+        return Traces(names=sealed, digests=self.digests, key=self.key, sealed=True)
+
     def _names(self, text: str) -> bool:
-        return (
-            text in self.names
-            or any(part in self.names for part in re.split("[:#]", text))
-            or any(token in self.names for token in _ID.findall(text))
-        )
+        candidates = itertools.chain([text], re.split("[:#]", text), _ID.findall(text))
+        known = (_digest([name], self.key) for name in candidates) if self.sealed else candidates
+        return any(name in self.names for name in known)
 
     def _wrote(self, text: str) -> bool:
         return bool(self.digests) and any(digest in self.digests for digest in digests_of(text, self.key))

@@ -259,7 +259,6 @@ def test_each_receipt_proves_what_was_found_and_names_the_one_before(town: Town)
         with pytest.raises(Damaged):
             receipts.verify({**receipt, "asked_by": "somebody"}, public)
     assert [receipt["before"] is None for receipt in found].count(True) == 1
-    assert not list((town.folder / "data/receipts/keys").iterdir())
     assert (town.folder / "data/receipts/signing.key").stat().st_mode & 0o777 == 0o600
 
 
@@ -352,6 +351,63 @@ def test_a_restored_ledger_does_not_bring_anybody_back(town: Town) -> None:
     assert [asked.interaction_id for asked in town.services.ledger.interactions_of(town.scope(name).user)] == [
         later.interaction_id
     ]
+
+
+def later(town: Town, days: int) -> Town:
+    now = town.services.now
+    return replace(town, services=replace(town.services, now=lambda: now() + timedelta(days=days)))
+
+
+def test_a_week_later_a_second_look_is_signed_and_then_the_key_is_destroyed(town: Town) -> None:
+    name, kept = FORGOTTEN[0], town.folder / "data/receipts"
+    town.forget(name)
+    town.night()
+    town.night()
+    [first] = town.receipts()
+    later(town, 6).night()
+    assert (len(town.receipts()), len(list((kept / "keys").iterdir()))) == (1, 1)
+    later(town, 8).night()
+    [again] = [receipts.read(file) for file in town.receipts() if file != first]
+    receipts.verify(again, (kept / "public.key").read_text())
+    assert again["again"] == receipts.read(first)["id"]
+    assert (again["verdict"], again["surfaces"]) == ("erased", [])
+    assert not [file for part in ("keys", "watched") for file in (kept / part).iterdir()]
+
+
+def test_the_second_look_finds_what_came_back_by_id_and_by_words(town: Town) -> None:
+    name = FORGOTTEN[0]
+    town.forget(name)
+    town.night()
+    town.night()
+    town.services.ledger.add_audit(
+        AuditEntry(at=EARLIER, who="rita", action="note", subject=ident("aaaa", name), detail={})
+    )
+    quote(town, f"Where did {name} put the ladder of {name}?")
+    others = interaction("eeee000000000000", question=f"Where did {PEOPLE[0]} put the ladder of somebody else then?")
+    town.services.ledger.add_interaction(others)
+    later(town, 8).night()
+    [again] = [read for file in town.receipts() if "again" in (read := receipts.read(file))]
+    assert again["verdict"] == "residual"
+    found = {surface["surface"]: surface["after"] for surface in again["surfaces"]}  # type: ignore[union-attr, index, call-overload]
+    assert found == {"audit": 1, "reports": 1}
+
+
+def test_a_second_look_that_cannot_be_made_is_told_and_ends_no_night(town: Town) -> None:
+    kept = town.folder / "data/receipts"
+    for name in FORGOTTEN[:2]:
+        town.forget(name)
+    town.night()
+    town.night()
+    broken, other = sorted((kept / "watched").iterdir())
+    broken.write_text("{")
+    (kept / "keys" / f"{other.stem}.key").unlink()
+    with town.services.ledger.lock("reindex"):
+        told = erasing.settle(later(town, 8).services)
+    assert sorted(word.partition(":")[0].split(" erased")[0] for word in told) == [
+        f"{broken} does not say what to look for again",
+        f"cannot look again for what {other.stem}",
+    ]
+    assert len(town.receipts()) == 2
 
 
 def test_a_night_that_began_before_the_request_brings_nobody_back(town: Town) -> None:
