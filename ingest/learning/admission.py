@@ -130,17 +130,19 @@ def calibrate(
 def _by_what_was_asked(asked: Sequence[_Found], gain: float, errors: Sequence[float]) -> list[Admission]:
     """Split conformal calibration alone; each threshold half-way between the quantile and the next better fit.
 
-    Answers are no second way here: with many known questions they were measured to take more than they give.
+    Answers are no second way here: with many known questions they were measured to take more than they give. What is
+    only asked back for need not be nearer than the passages, so there every fit counts.
     """
     weights = Admission(threshold=0.0, words=_words_weight(asked), passage=PASSAGE, tokens=TOKENS)
     intrusions = sorted(found.intrusion(weights) for found in asked)
+    best = sorted(found.fits(weights)[0] for found in asked)
 
-    def threshold(share: float) -> float:
-        place = min(math.ceil((len(asked) + 1) * (1.0 - share)), len(asked))
-        return (intrusions[place - 1] + intrusions[min(place, len(asked) - 1)]) / 2.0
+    def threshold(fits: Sequence[float], share: float) -> float:
+        place = min(math.ceil((len(fits) + 1) * (1.0 - share)), len(fits))
+        return (fits[place - 1] + fits[min(place, len(fits) - 1)]) / 2.0
 
-    offered = threshold(min(OFFERED * errors[0] * gain, HALF))
-    rising = accumulate((threshold(error * gain) for error in errors), max)  # a smaller error never admits more
+    offered = threshold(best, min(OFFERED * errors[0] * gain, HALF))
+    rising = accumulate((threshold(intrusions, error * gain) for error in errors), max)  # a smaller error: never more
     return [replace(weights, threshold=value, offered=offered) for value in rising]
 
 

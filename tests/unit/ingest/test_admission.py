@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ingest.learning.admission import ANSWER, DOUBT, MANY, SAY, SENTENCE, WHOLE_FROM, WORDS, calibrate
+from ingest.learning.admission import ANSWER, DOUBT, MANY, PASSAGE, SAY, SENTENCE, WHOLE_FROM, WORDS, calibrate
 from ingest.learning.pairs import Lesson
 from rag_flywheel.domain import Admission, Candidate, DocumentId, Evidence, LearnedRanking, Scores, VersionId
 from rag_flywheel.search.versions import Searcher
@@ -382,6 +382,15 @@ def test_what_is_asked_back_for_is_further_off_than_what_is_taken_and_nearer_tha
     assert taken.offered is not None
     assert float(np.mean(fits > taken.offered)) == pytest.approx(0.2, rel=0.1)
     assert cautious.offered == taken.offered < taken.threshold < cautious.threshold
+
+
+def test_where_a_passage_is_nearer_no_more_is_asked_back_for() -> None:
+    others, far = asked(0.3 + crowd())
+    near = {question: [*known, passage(0.99)] for question, known in far.items()}
+    first, second = (learned([OWN], others, ITSELF | found, error=0.02) for found in (far, near))
+    assert first is not None
+    assert second is not None
+    assert first.offered == pytest.approx((second.offered or 0.0) + PASSAGE * 0.99)
 
 
 def test_without_known_questions_no_error_has_an_admission() -> None:
