@@ -33,7 +33,7 @@ def http(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
         ("/chat", {"question": "x", "text": SENT}, "text: is no field of this request"),
         ("/chat", {}, "question: is missing"),
         ("/chat", [SENT], "body: found a list of 1, expected an object"),
-        ("/v1/chat/completions", {"model": "m"}, "messages: is missing"),
+        ("/v1/chat/completions", {"model": "rag-flywheel"}, "messages: is missing"),
     ],
 )
 def test_a_mistake_is_told_by_what_was_found_and_what_was_expected(
