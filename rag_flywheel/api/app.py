@@ -68,6 +68,7 @@ def create_app(
         title="rag-flywheel",
         version=version("rag-flywheel"),
         summary="Answers from your documents that get better with every reviewed correction.",
+        redirect_slashes=False,  # a path has one form; a redirect would tell who may not come in which there are
         openapi_url=None,  # `operation` serves it and its pages, to those who may call anything
         dependencies=[Depends(HTTPBearer(auto_error=False, description="An API key: `rag-flywheel keys create`."))],
     )

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 
+from rag_flywheel.api.mistakes import in_words
 from rag_flywheel.api.models import Body, Failure
 from rag_flywheel.config.hiding import hidden, known_secrets
 from rag_flywheel.errors import FlywheelError, TooMany
@@ -116,7 +117,7 @@ def _wrong_request(request: Request, error: Exception) -> JSONResponse:
     if _is_openais(request.url.path):
         return _refused(mistakes[0])
     told = [
-        f"{'.'.join(str(place) for place in mistake['loc'][1:])[:PLACE] or 'body'}: {mistake['msg']}"
+        f"{'.'.join(str(place) for place in mistake['loc'][1:])[:PLACE] or 'body'}: {in_words(mistake)}"
         for mistake in mistakes[:MISTAKES]
     ]
     more = [f"and {len(mistakes) - MISTAKES} more"] if len(mistakes) > MISTAKES else []
@@ -130,7 +131,7 @@ def _refused(mistake: Mapping[str, Any]) -> JSONResponse:
         return _reply(400, _openai(400, NO_JSON, None, None))
     code = CODES.get(kind) or ("invalid_type" if kind.endswith("_type") else "invalid_value")
     param = "".join(f"[{name}]" if isinstance(name, int) else f".{name}" for name in place).removeprefix(".")[:PLACE]
-    told = f"{param or 'body'}: {mistake['msg']}"
+    told = f"{param or 'body'}: {in_words(mistake)}"
     status = 404 if kind == "model_not_found" else 400
     return _reply(status, _openai(status, told, code, param or None))
 

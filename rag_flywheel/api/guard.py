@@ -130,7 +130,10 @@ def _address_key(request: Request) -> str:
 
 
 def _caller(request: Request) -> who.Caller:
-    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+    said = request.headers.getlist("authorization")
+    if len(said) > 1:  # which of them a proxy before us went by is not known
+        raise NotSignedIn("the header Authorization comes twice: send one")
+    scheme, _, credentials = "".join(said).partition(" ")
     return who.Caller(
         address=None if request.client is None else request.client.host,
         # A proxy without any such header may still speak HTTP/1.0, as nginx did for long; browsers and programs do not.

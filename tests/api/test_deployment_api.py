@@ -100,7 +100,7 @@ def test_a_freeze_forbids_promotions_until_it_ends(http: TestClient) -> None:
 
 def test_what_a_freeze_needs_to_know_is_asked_for(http: TestClient) -> None:
     refused = http.post("/freeze", json={}, headers=signed(http, "grace"))
-    assert (refused.status_code, refused.json()["detail"]) == (422, "frozen: Field required")
+    assert (refused.status_code, refused.json()["detail"]) == (422, "frozen: is missing; put it in")
 
 
 # --- the hold-out ---------------------------------------------------------------------------------------------------
