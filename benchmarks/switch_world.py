@@ -52,6 +52,7 @@ MACHINES = (
 VERSIONS = {edition: VersionId(f"v-{edition}") for edition in EDITIONS}
 SHARES = (0.1, 0.25, 0.5)
 SETTINGS = """
+privacy: {consent: assumed}
 sources: []
 golden: ""
 canary:

@@ -18,7 +18,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 WORDS = 12  # in a document: what matters is how many there are
-SETTINGS = "sources: [{source}]\ngate: {{known_items: 0}}\nguardrails: {{maximum_stale: 1.0}}\n"
+SETTINGS = (
+    "sources: [{source}]\nprivacy: {{consent: assumed}}\ngate: {{known_items: 0}}\nguardrails: {{maximum_stale: 1.0}}\n"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
