@@ -55,6 +55,7 @@ class Privacy(_Section):
         "CRYPTO",
         "MEDICAL_LICENSE",
         "PERSON",
+        "STREET_ADDRESS",
         "ID_NUMBER",
         "SECRET",
     )

@@ -13,6 +13,7 @@ from presidio_analyzer.predefined_recognizers import CryptoRecognizer
 from rag_flywheel.adapters.privacy import contacts, credentials, identifiers
 from rag_flywheel.adapters.privacy.names import names
 from rag_flywheel.adapters.privacy.spans import Finder
+from rag_flywheel.adapters.privacy.tagger import people, street_addresses
 
 FULL: Mapping[str, Sequence[Finder]] = {
     "EMAIL_ADDRESS": (contacts.email_addresses,),
@@ -24,7 +25,8 @@ FULL: Mapping[str, Sequence[Finder]] = {
     "MEDICAL_LICENSE": (identifiers.medical_licences,),
     "ID_NUMBER": (identifiers.national_ids, identifiers.ids_called_so),
     "SECRET": (credentials.tokens, credentials.drawn_keys, credentials.secrets_given),
-    "PERSON": (names,),
+    "PERSON": (names, people),
+    "STREET_ADDRESS": (street_addresses,),
 }
 """What people say is masked wherever it may be about them."""
 
