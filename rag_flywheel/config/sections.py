@@ -60,6 +60,7 @@ class Privacy(_Section):
         "SECRET",
     )
     minimum_score: float = Field(0.5, ge=0, le=1)
+    tagger: bool = True
     spacy_model: str = ""
     consent: Literal["assumed", "required"] = "assumed"
 

@@ -1,8 +1,8 @@
 """People's names and street addresses by what the bundled encoder makes of them: a small head on its third layer.
 
 A word is judged by the mean of its pieces' states and by its letters and those of its neighbours: the encoder does not
-see capitals. `tagger.onnx` is the lower half of the bundled graph without weights; `tagger.npz` the head, 30,000 numbers.
-Both are written by `python benchmarks/tagging.py`.
+see capitals. `tagger.onnx` is the lower half of the bundled graph without weights, `tagger.npz` the head of 30,000
+numbers. Both are written by `python benchmarks/tagging.py`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,15 +20,18 @@ GRAPH = Path(__file__).with_name("tagger.onnx")
 HEAD = Path(__file__).with_name("tagger.npz")
 LAYERS = 3
 WIDTH = 384
+SEEN = WIDTH + 5 * 16
 THRESHOLD = 0.5  # probability that a word belongs to either, from which it does
 NEIGHBOUR = 0.12  # the same for a word beside one that does
 WINDOW, STEP = 250, 200  # tokens at a time, so that a text of any length takes time in proportion
 WORD = regex.compile(r"<[A-Z][A-Z_]{0,40}>(*SKIP)(*FAIL)|[^\W_]+(?:['’-][^\W_]+)*+")  # not within a placeholder
+TWO_LETTERS = regex.compile(r"[^\W\d_]{2}")
 ADDRESS_WORD = regex.compile(r"[^\W\d_]{3}")
 
 Numbers = npt.NDArray[np.float32]
 Kind = int
 PERSON, ADDRESS = 1, 2
+ENTITIES = {PERSON: "PERSON", ADDRESS: "STREET_ADDRESS"}
 
 
 class Judged(NamedTuple):
@@ -38,36 +41,48 @@ class Judged(NamedTuple):
     probabilities: Numbers
 
 
+class Head(NamedTuple):
+    """Two layers, the first with GELU between."""
+
+    into: Numbers
+    into_bias: Numbers
+    out: Numbers
+    out_bias: Numbers
+
+
 class _Model(NamedTuple):
     tokenizer: Any
     session: Any
-    head: Sequence[Numbers]
 
 
-def people(text: str) -> Iterator[Span]:
-    """Names of persons, wherever they stand."""
-    yield from _spans(text, PERSON)
+def tagged(text: str, head: Head | None = None) -> Iterator[tuple[str, Span]]:
+    """Names of persons wherever they stand, and addresses with a number, to the town where that follows at once.
+
+    Without a head of its own it is the one that is stored.
+    """
+    if TWO_LETTERS.search(text) is None:  # nobody is called so, and the model takes its time
+        return
+    judged = _judged(text, head or _stored())
+    kinds = _kinds(text, judged)
+    for kind, entity in ENTITIES.items():
+        for start, end in _joined(
+            text, [word for word, of in zip(judged.words, kinds, strict=True) if of == kind], kind
+        ):
+            if _holds(text[start:end], kind):
+                yield entity, Span(start, end, LIKELY)
 
 
-def street_addresses(text: str) -> Iterator[Span]:
-    """Addresses with a number, from the house to the town where that follows at once."""
-    yield from _spans(text, ADDRESS)
-
-
-def _spans(text: str, kind: Kind) -> Iterator[Span]:
-    judged = _judged(text)
+def _joined(text: str, words: Sequence[tuple[int, int]], kind: Kind) -> Iterator[tuple[int, int]]:
     start = end = -1
-    for (first, last), of in zip(judged.words, _kinds(text, judged), strict=True):
-        if of != kind:
-            continue
-        if start >= 0 and _joins(text[end:first], kind):
-            end = last
-            continue
-        if start >= 0 and _holds(text[start:end], kind):
-            yield Span(start, end, LIKELY)
-        start, end = first, last
-    if start >= 0 and _holds(text[start:end], kind):
-        yield Span(start, end, LIKELY)
+    for first, last in words:
+        if start < 0:
+            start = first
+        elif not _joins(text[end:first], kind):
+            yield start, end
+            start = first
+        end = last
+    if start >= 0:
+        yield start, end
 
 
 def _kinds(text: str, judged: Judged) -> Sequence[Kind]:
@@ -100,17 +115,18 @@ def _holds(found: str, kind: Kind) -> bool:
     return any(map(str.isdigit, found)) and ADDRESS_WORD.search(found) is not None
 
 
-def _judged(text: str) -> Judged:
+def _judged(text: str, head: Head) -> Judged:
     words = [match.span() for match in WORD.finditer(text)]
     if not words:
         return Judged([], np.zeros((0, 3), np.float32))
-    model = _loaded()
-    seen = np.concatenate([states(model.tokenizer, model.session, text, words), _beside(shapes(text, words))], axis=1)
-    into, into_bias, out, out_bias = model.head
-    inner = seen @ into + into_bias
-    logits = _gelu(inner) @ out + out_bias
+    logits = _gelu(seen(text, words) @ head.into + head.into_bias) @ head.out + head.out_bias
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     return Judged(words, odds / odds.sum(axis=1, keepdims=True))
+
+
+def seen(text: str, words: Sequence[tuple[int, int]]) -> Numbers:
+    """What the head sees of each word, (words, SEEN)."""
+    return np.concatenate([_states(text, words), _beside(_shapes(text, words))], axis=1)
 
 
 def _gelu(values: Numbers) -> Numbers:
@@ -118,8 +134,9 @@ def _gelu(values: Numbers) -> Numbers:
     return np.asarray(0.5 * values * (1 + np.tanh(0.7978845608 * (values + 0.044715 * values**3))), np.float32)
 
 
-def states(tokenizer: Any, session: Any, text: str, words: Sequence[tuple[int, int]]) -> Numbers:
+def _states(text: str, words: Sequence[tuple[int, int]]) -> Numbers:
     """For each word the mean of its pieces' states, (words, 384)."""
+    tokenizer, session = _loaded()
     encoding = tokenizer.encode(text, add_special_tokens=False)
     first, last = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
     sums = np.zeros((len(words), WIDTH), np.float32)
@@ -141,7 +158,7 @@ def states(tokenizer: Any, session: Any, text: str, words: Sequence[tuple[int, i
     return sums / np.maximum(counts, 1)
 
 
-def shapes(text: str, words: Sequence[tuple[int, int]]) -> Numbers:
+def _shapes(text: str, words: Sequence[tuple[int, int]]) -> Numbers:
     """What a word's letters and the signs around it are like, (words, 16) of 0 and 1."""
     return np.array([_shape(text, start, end) for start, end in words], dtype=np.float32)
 
@@ -183,9 +200,13 @@ def _loaded() -> _Model:
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
+    return _Model(tokenizer, _session(folder / "model.safetensors"))
+
+
+@cache
+def _stored() -> Head:
     with np.load(HEAD) as stored:
-        head = [stored[name].astype(np.float32) for name in ("into", "into_bias", "out", "out_bias")]
-    return _Model(tokenizer, _session(folder / "model.safetensors"), head)
+        return Head(*(stored[name].astype(np.float32) for name in Head._fields))
 
 
 def _session(weights: Path) -> Any:
