@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rag_flywheel.adapters.privacy.credentials import private_keys
 from rag_flywheel.adapters.privacy.importing import importing_without
-from rag_flywheel.adapters.privacy.spans import plain
+from rag_flywheel.adapters.privacy.spans import GUESSED, plain
 from rag_flywheel.errors import ConfigError
 from rag_flywheel.ports import PLACEHOLDER, Redacted
 
@@ -107,7 +107,12 @@ class PresidioRedactor:
         results = analyzer.analyze(text, language=LANGUAGE, entities=self._sought, score_threshold=self._minimum_score)
         placeholders = [match.span() for match in PLACEHOLDER.finditer(text)]
         first = bisect_left(places, len(before))
-        own = [result for result in results if result.start >= first and not _touches(result, placeholders)]
+        known = [*placeholders, *((result.start, result.end) for result in results if result.score > GUESSED)]
+        own = [
+            result
+            for result in results
+            if result.start >= first and not _touches(result, placeholders if result.score > GUESSED else known)
+        ]
         return [
             (places[start] - len(before), places[end - 1] + 1 - len(before), of) for start, end, of in _disjoint(own)
         ]

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import regex
 
-from rag_flywheel.adapters.privacy.spans import LIKELY, Span
+from rag_flywheel.adapters.privacy.names import OTHER_WORDS
+from rag_flywheel.adapters.privacy.spans import GUESSED, Span
 
 GRAPH = Path(__file__).with_name("tagger.onnx")
 HEAD = Path(__file__).with_name("tagger.npz")
@@ -24,9 +25,11 @@ SEEN = WIDTH + 5 * 16
 THRESHOLD = 0.5  # probability that a word belongs to either, from which it does
 NEIGHBOUR = 0.12  # the same for a word beside one that does
 WINDOW, STEP = 250, 200  # tokens at a time, so that a text of any length takes time in proportion
-WORD = regex.compile(r"<[A-Z][A-Z_]{0,40}>(*SKIP)(*FAIL)|[^\W_]+(?:['’-][^\W_]+)*+")  # not within a placeholder
+WORD = regex.compile(  # not within a placeholder or an e-mail address
+    r"(?:<[A-Z][A-Z_]{0,40}>|[\w.+-]{1,64}+@[\w.-]{0,255}+|['’]s\b)(*SKIP)(*FAIL)|[^\W_]+(?:['’-](?!s\b)[^\W_]+)*+"
+)
+OTHER = frozenset(OTHER_WORDS.casefold().split())
 TWO_LETTERS = regex.compile(r"[^\W\d_]{2}")
-ADDRESS_WORD = regex.compile(r"[^\W\d_]{3}")
 
 Numbers = npt.NDArray[np.float32]
 Kind = int
@@ -68,8 +71,8 @@ def tagged(text: str, head: Head | None = None) -> Iterator[tuple[str, Span]]:
         for start, end in _joined(
             text, [word for word, of in zip(judged.words, kinds, strict=True) if of == kind], kind
         ):
-            if _holds(text[start:end], kind):
-                yield entity, Span(start, end, LIKELY)
+            if _holds(text, text[start:end], kind):
+                yield entity, Span(start, end, GUESSED)
 
 
 def _joined(text: str, words: Sequence[tuple[int, int]], kind: Kind) -> Iterator[tuple[int, int]]:
@@ -108,11 +111,19 @@ def _joins(gap: str, kind: Kind) -> bool:
     return not (gap.strip(" .") if kind == PERSON else any(map(str.isalnum, gap)))
 
 
-def _holds(found: str, kind: Kind) -> bool:
-    """Whether a name has a letter, and an address a number and a word."""
+def _holds(text: str, found: str, kind: Kind) -> bool:
+    """Whether a name is more than a word of manuals, and an address has a number and a word.
+
+    A word in capitals alone is an abbreviation, unless the whole text is in capitals.
+    """
+    words = [word for word in regex.split(r"[\W\d_]+", found) if word]
+    if len(words) <= 1 and found.isupper() and not text.isupper():
+        return False
     if kind == PERSON:
-        return any(map(str.isalpha, found))
-    return any(map(str.isdigit, found)) and ADDRESS_WORD.search(found) is not None
+        return any(word.casefold() not in OTHER for word in words)
+    long = [word for word in words if len(word) > 2]
+    written = len(long) > 1 or text.isupper() or not all(map(str.isupper, long))
+    return any(map(str.isdigit, found)) and bool(long) and written
 
 
 def _judged(text: str, head: Head) -> Judged:
