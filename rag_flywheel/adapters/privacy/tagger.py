@@ -166,7 +166,7 @@ def _states(text: str, words: Sequence[tuple[int, int]]) -> Numbers:
             if word < len(words) and words[word][0] < end:
                 sums[word] += of_tokens[0, place - low + 1]
                 counts[word] += 1
-    return sums / np.maximum(counts, 1)
+    return np.asarray(sums / np.maximum(counts, 1), np.float32)
 
 
 def _shapes(text: str, words: Sequence[tuple[int, int]]) -> Numbers:
