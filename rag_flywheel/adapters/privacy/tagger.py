@@ -63,7 +63,9 @@ def tagged(text: str, head: Head | None = None) -> Iterator[tuple[str, Span]]:
 
     Without a head of its own it is the one that is stored.
     """
-    if TWO_LETTERS.search(text) is None:  # nobody is called so, and the model takes its time
+    if not any(
+        TWO_LETTERS.search(word.group()) for word in WORD.finditer(text)
+    ):  # nobody is called so, and the model takes its time
         return
     judged = _judged(text, head or _stored())
     kinds = _kinds(text, judged)
