@@ -59,10 +59,12 @@ class Privacy(_Section):
         "CRYPTO",
         "MEDICAL_LICENSE",
         "PERSON",
+        "STREET_ADDRESS",
         "ID_NUMBER",
         "SECRET",
     )
     minimum_score: float = Field(0.5, ge=0, le=1)
+    tagger: bool = True
     spacy_model: str = ""
     consent: Literal["assumed", "required"] = "assumed"
 
