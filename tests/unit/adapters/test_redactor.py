@@ -172,9 +172,9 @@ def test_several_threads_share_one_redactor() -> None:
 
 @pytest.mark.parametrize("piece", ["Ann Lee ", "Dear ", "1.", "a@", "+1 ", "password ", "O'", "12-", "<", "fe80:"])
 def test_a_hostile_text_is_masked_in_time(redactor: PresidioRedactor, piece: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     redactor.redact(piece * (20_000 // len(piece)))
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_masking_opens_no_connection_and_warns_of_nothing() -> None:
