@@ -22,7 +22,8 @@ LEARNED = Path(__file__).with_name("tagger.npz")
 LAYERS = 3
 WIDTH = 384
 MARKS = 16
-THRESHOLD = 0.5  # probability that a word belongs to either, from which it does
+THRESHOLD = 0.6  # probability that a word belongs to either, from which it does
+SMALL = 0.75  # the same for a word in small letters, which is seldom a name
 NEIGHBOUR = 0.12  # the same for a word beside one that does
 WINDOW, STEP = 160, 120  # tokens at a time, so that a text of any length takes time in proportion
 WORD = regex.compile(  # not within a placeholder or an e-mail address
@@ -78,7 +79,10 @@ def _joined(text: str, words: Sequence[tuple[int, int]], kind: Kind) -> Iterator
 
 def _kinds(text: str, words: Sequence[tuple[int, int]], rows: Numbers) -> Sequence[Kind]:
     """Words that are sure, their neighbours that may well be, and where else a person is called by the same word."""
-    kinds = [int(1 + row[1:].argmax()) if row[1] + row[2] >= THRESHOLD else 0 for row in rows]
+    least = [SMALL if text[start:end].islower() else THRESHOLD for start, end in words]
+    kinds = [
+        int(1 + row[1:].argmax()) if row[1] + row[2] >= enough else 0 for row, enough in zip(rows, least, strict=True)
+    ]
     for step, places in ((1, range(1, len(words))), (-1, range(len(words) - 2, -1, -1))):
         for place in places:
             kind = kinds[place - step]
