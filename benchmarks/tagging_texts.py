@@ -102,7 +102,8 @@ def _address(make: Callable[[str], str], chance: random.Random) -> str:
     swapped = f"{make('building_number')} {make('street_name')}"
     street = chance.choice((street, street, street, swapped)).replace("\n", ", ")
     whole = make("address")
-    forms = (street, street, f"{street}{gap}{city}", f"{street}{gap}{postcode} {city}", f"{street}, {city} {postcode}")
+    forms: tuple[str, ...] = (street, street, f"{street}{gap}{city}", f"{street}{gap}{postcode} {city}")
+    forms += (f"{street}, {city} {postcode}",)
     forms += (f"{within}, {street}", f"{street} {within}{gap}{city}", f"{number}{letter} {street}", whole)
     forms += (whole.replace("\n", ", "), whole.replace("\n", gap), f"{street}{gap}{city}{gap}{postcode}")
     forms += (f"{make('postcode')} {street} {within}{gap}{city.upper()}{gap}{postcode}",)
