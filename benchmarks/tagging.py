@@ -127,9 +127,10 @@ def net(weights: dict[str, Any]) -> Any:
             states = states + weights["embeddings.token_type_embeddings.weight"][0]
             states = norm(states + self.marks(marks), "embeddings.LayerNorm")
             hidden = ((1 - mask) * -1e9)[:, None, None, :].expand(size[0], 1, size[1], size[1])
-            for number, (query, key, value, joined, up, down) in enumerate(self.layers):
+            layers: Any = self.layers
+            for number, (query, key, value, joined, up, down) in enumerate(layers):
                 heads = [part(states).view(*size, 12, 32).transpose(1, 2) for part in (query, key, value)]
-                seen = functional.scaled_dot_product_attention(*heads, attn_mask=hidden)
+                seen = functional.scaled_dot_product_attention(heads[0], heads[1], heads[2], attn_mask=hidden)
                 within = f"encoder.layer.{number}"
                 seen = joined(seen.transpose(1, 2).reshape(*size, tagger.WIDTH))
                 states = norm(states + seen, f"{within}.attention.output.LayerNorm")
