@@ -88,10 +88,12 @@ class Visit:
         self.http = httpx.Client(base_url=url, timeout=120, headers={"Authorization": f"Bearer {key}"})
         self.refusals: dict[str, bytes] = {}
 
-    def send(self, path: str, body: Any, person: Person, *, fails: bool = False, **headers: str) -> Any:
+    def send(self, path: str, body: Any, person: Person, *, fails: bool = False, key: str = "") -> Any:
         agent = f"Browser of {person.name} <{person.mail}>"
         reply = self.http.post(
-            path, json=body, headers={"User-Agent": agent, "X-Forwarded-User": person.name} | headers
+            path,
+            json=body,
+            headers={"User-Agent": agent, "X-Forwarded-User": person.name} | ({"Idempotency-Key": key} if key else {}),
         )
         if fails:
             assert reply.status_code >= 400, f"{path}: {reply.status_code}"
@@ -111,25 +113,29 @@ def visits(visit: Visit) -> list[str]:
     for person in PEOPLE[:10]:
         name = visit.asks(person, person.says(ASKED), history=[{"role": "user", "content": person.says("Hello.")}])
         common = {"interaction_id": name, "user_id": person.name}
-        for kind in ("comment", "issue", "missing_knowledge"):
+        for kind in ("comment",) if person is not PEOPLE[0] else ("comment", "issue", "missing_knowledge"):
             visit.send("/feedback", {**common, "kind": kind, "value": person.says("It is wrong.")}, person)
         relevance = {"document_id": person.mail, "relevant": False}
         visit.send("/feedback", {**common, "kind": "passage_relevance", "value": relevance}, person)
+        if person is not PEOPLE[0]:
+            continue
         visit.send("/feedback", {**common, "kind": "thumb", "value": person.mail}, person, fails=True)
         visit.send("/feedback", {**common, "kind": person.mail, "value": True}, person, fails=True)
         visit.send("/feedback", {**common, "kind": "meant", "value": person.mail}, person, fails=True)
         visit.send("/feedback", {**common, "interaction_id": person.mail, "kind": "thumb"}, person, fails=True)
     for person in PEOPLE[10:20]:
         name = visit.asks(person, person.says(ASKED))
-        body = {
+        handed: dict[str, Any] = {
             "interaction_id": name,
             "answer": person.says("It contains R290, which is propane."),
             "user_id": person.name,
         }
-        corrections.append(str(visit.send("/corrections", body, person, **{"Idempotency-Key": person.mail})["id"]))
+        corrections.append(str(visit.send("/corrections", handed, person, key=person.mail)["id"]))
+        if person is not PEOPLE[10]:
+            continue
         spans = [{"document_id": person.mail, "start": 0, "end": 9}]
-        visit.send("/corrections", {**body, "evidence": spans}, person, fails=True)
-        visit.send("/corrections", {**body, person.mail: person.name}, person, fails=True)
+        visit.send("/corrections", {**handed, "evidence": spans}, person, fails=True)
+        visit.send("/corrections", {**handed, person.mail: person.name}, person, fails=True)
         note = {"verdict": person.mail, "note": person.says("No.")}
         visit.send(f"/review/{corrections[-1]}", note, person, fails=True)
         visit.send(f"/review/{person.mail}", {"verdict": "accept"}, person, fails=True)
@@ -140,16 +146,17 @@ def visits(visit: Visit) -> list[str]:
             {"role": "assistant", "content": f"Hello {person.first} {person.last}."},
             {"role": "user", "content": person.says(ASKED)},
         ]
-        body = {"model": "rag-flywheel", "messages": messages, "user": person.name}
+        body: dict[str, Any] = {"model": "rag-flywheel", "messages": messages, "user": person.name}
         visit.send("/v1/chat/completions", {**body, "metadata": {"asked_by": person.name, "mail": person.mail}}, person)
+        question = {"question": person.says("How is the filter cleaned?"), "documents": ["pages/pump.md"]}
+        case = {"id": person.mail, **question, "question": person.says("How loud is the pump at night?")}
+        visit.send("/golden/import", {"cases": [case]}, person)
+        if person is not PEOPLE[20]:
+            continue
         visit.send("/v1/chat/completions", {**body, "metadata": {"user_group": person.name}}, person, fails=True)
         visit.send("/v1/chat/completions", {**body, "model": person.mail}, person, fails=True)
         visit.send(f"/{person.mail}/{person.name}", body, person, fails=True)
         visit.send("/golden", {"question": person.says(ASKED), "documents": [person.mail]}, person, fails=True)
-        question = {"question": person.says("How is the filter cleaned?"), "documents": ["pages/pump.md"]}
-        visit.send("/golden", question, person)
-        case = {"id": person.mail, **question, "question": person.says("How loud is the pump at night?")}
-        visit.send("/golden/import", {"cases": [case]}, person)
     return corrections
 
 
@@ -178,17 +185,18 @@ def test_nothing_of_thirty_people_is_left_in_what_is_written_or_sent(settled: Pr
         try:
             url = "http://" + re.split("http://", command.out.readline())[1].strip()
             visit = Visit(url, key)
-            corrections = visits(visit)
-            for correction, person in zip(corrections, PEOPLE[10:], strict=False):
-                ruling = {
-                    "verdict": "reject" if correction != corrections[0] else "accept",
-                    "note": person.says("Why?"),
+            with visit.http:
+                corrections = visits(visit)
+                for correction, person in zip(corrections, PEOPLE[10:], strict=False):
+                    ruling = {
+                        "verdict": "reject" if correction != corrections[0] else "accept",
+                        "note": person.says("Why?"),
+                    }
+                    visit.send(f"/review/{correction}", ruling, person)
+                shown = {
+                    f"GET {path}": visit.http.get(path).content
+                    for path in ("/gaps", "/golden", "/review", "/audit", "/metrics")
                 }
-                visit.send(f"/review/{correction}", ruling, person)
-            shown = {
-                f"GET {path}": visit.http.get(path).content
-                for path in ("/gaps", "/golden", "/review", "/audit", "/metrics")
-            }
         finally:
             command.process.terminate()
             _, out, err = command.ended()
