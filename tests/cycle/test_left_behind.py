@@ -1,5 +1,6 @@
 """Thirty made-up people in all that the service takes, and none of them in anything that it writes or sends."""
 
+import contextlib
 import json
 import re
 import sqlite3
@@ -77,7 +78,7 @@ def left(project: Project, *, apart: str) -> Iterator[tuple[str, bytes]]:
         if file.is_file() and not name.startswith(apart):
             yield name, file.read_bytes()
             if file.suffix == ".db":
-                with sqlite3.connect(file) as database:
+                with contextlib.closing(sqlite3.connect(file)) as database:
                     yield f"{name}, dumped", "\n".join(database.iterdump()).encode()
 
 
