@@ -241,4 +241,6 @@ def _redactor(config: Config, policy: Literal["full", "dangerous", "nothing"]) -
     settings = config.privacy
     if policy == "nothing" or not settings.redact:
         return NoRedactor()
-    return PresidioRedactor(settings.entities, settings.minimum_score, settings.spacy_model, policy=policy)
+    return PresidioRedactor(
+        settings.entities, settings.minimum_score, settings.spacy_model, policy=policy, tagger=settings.tagger
+    )

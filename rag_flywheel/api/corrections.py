@@ -72,7 +72,7 @@ def feedback(body: FeedbackBody, state: Shared, asking: Asking, key: Key = None)
 
         return record
 
-    request = Once(key=key, route="feedback", user=_pseudonym(user, state), digest=_digest(body))
+    request = _once(key, "feedback", user, body, state)
     return once(request, prepare, kind=FeedbackReply, state=state)
 
 
@@ -93,7 +93,7 @@ def correct(body: CorrectionBody, state: Shared, asking: Asking, key: Key = None
 
         return record
 
-    request = Once(key=key, route="corrections", user=_pseudonym(user, state), digest=_digest(body))
+    request = _once(key, "corrections", user, body, state)
     return once(request, prepare, kind=CorrectionReceipt, state=state)
 
 
@@ -289,5 +289,7 @@ def _pseudonym(user: str | None, state: State) -> str | None:
     return pseudonym(user, state.services.ledger.salt())
 
 
-def _digest(body: BaseModel) -> str:
-    return hashlib.sha256(body.model_dump_json().encode()).hexdigest()
+def _once(key: str | None, route: str, user: str | None, body: BaseModel, state: State) -> Once:
+    digest = hashlib.sha256(body.model_dump_json().encode()).hexdigest()
+    kept = pseudonym(key, state.services.ledger.salt(), of="key")
+    return Once(key=key, kept=kept, route=route, user=_pseudonym(user, state), digest=digest)

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Match
 
 from rag_flywheel.api.mistakes import in_words
 from rag_flywheel.api.models import Body, Failure
+from rag_flywheel.api.state import State
 from rag_flywheel.config.hiding import hidden, known_secrets
 from rag_flywheel.errors import FlywheelError, TooMany
 
@@ -39,6 +40,7 @@ OPENAIS = {
 """What OpenAI calls a request that no route has seen, by its status."""
 OURS = {404: "NotFound", 429: "TooMany", 500: "FlywheelError"}
 """What we call it; all others are inputs that cannot be used."""
+QUOTING = (404, 409, 422)  # whose messages may repeat what was sent
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 MISTAKES = 20  # that a reply tells, at most
 PLACE = 200  # characters of where a mistake is
@@ -96,6 +98,8 @@ def refusal(
 def _our_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, FlywheelError)
     status, kind, detail = error.http_status, type(error).__name__, told(error)
+    if status in QUOTING:
+        detail = _masked(detail, request)
     if status >= 500:
         logger.error("%s %s: %s", request.method, _route(request), kind)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None  # RFC 9110, 11.6.1
@@ -104,6 +108,12 @@ def _our_error(request: Request, error: Exception) -> JSONResponse:
     if _is_openais(request.url.path):
         return _reply(400 if status == 422 else status, _openai(status, detail, kind, None), headers)
     return _reply(status, Failure(error=kind, detail=detail), headers)
+
+
+def _masked(detail: str, request: Request) -> str:
+    """A name that a message repeats, such as that of an interaction that is not there, may be an e-mail address."""
+    some: State = next(iter(request.app.state.of_tenant.values()))
+    return some.services.redactor.redact(detail).text
 
 
 def _route(request: Request) -> str:
@@ -115,23 +125,24 @@ def _wrong_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     mistakes = error.errors()
     if _is_openais(request.url.path):
-        return _refused(mistakes[0])
+        return _refused(mistakes[0], request)
     told = [
         f"{'.'.join(str(place) for place in mistake['loc'][1:])[:PLACE] or 'body'}: {in_words(mistake)}"
         for mistake in mistakes[:MISTAKES]
     ]
     more = [f"and {len(mistakes) - MISTAKES} more"] if len(mistakes) > MISTAKES else []
-    return _reply(422, Failure(error="InvalidInput", detail="; ".join([*told, *more])))
+    return _reply(422, Failure(error="InvalidInput", detail=_masked("; ".join([*told, *more]), request)))
 
 
-def _refused(mistake: Mapping[str, Any]) -> JSONResponse:
+def _refused(mistake: Mapping[str, Any], request: Request) -> JSONResponse:
     """One mistake, as OpenAI tells the first one that it finds."""
     kind, (_, *place) = mistake["type"], mistake["loc"]
     if kind == "json_invalid":
         return _reply(400, _openai(400, NO_JSON, None, None))
     code = CODES.get(kind) or ("invalid_type" if kind.endswith("_type") else "invalid_value")
     param = "".join(f"[{name}]" if isinstance(name, int) else f".{name}" for name in place).removeprefix(".")[:PLACE]
-    told = f"{param or 'body'}: {in_words(mistake)}"
+    param = _masked(param, request)
+    told = _masked(f"{param or 'body'}: {in_words(mistake)}", request)
     status = 404 if kind == "model_not_found" else 400
     return _reply(status, _openai(status, told, code, param or None))
 

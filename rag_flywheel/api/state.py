@@ -156,12 +156,18 @@ class Once:
     """A request that is to be done once, however often it comes: by its idempotency key, where it has one."""
 
     key: str | None
+    kept: str | None  # what is stored of the key, which may be anything that a client makes up
     route: str
     user: str | None  # pseudonym: nobody is told what another person's key was answered with
     digest: str  # of the request's body
 
     @property
     def name(self) -> str:
+        return f"{self.route}:{self.user or ''}:{self.kept}"
+
+    @property
+    def former_name(self) -> str:
+        """As the release before named it."""
         return f"{self.route}:{self.user or ''}:{self.key}"
 
     @property
@@ -203,7 +209,7 @@ def once(
 
 
 def _remembered(request: Once, kind: type[Reply], ledger: Replies) -> Reply | None:
-    known = ledger.remembered(request.name)
+    known = ledger.remembered(request.name) or ledger.remembered(request.former_name)
     if known is None:
         old = ledger.remembered(request.old_name)  # of whom is not known, but that they said the very same
         return None if old is None or old[0] != request.digest else kind.model_validate(old[1])

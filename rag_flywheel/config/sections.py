@@ -60,10 +60,12 @@ class Privacy(_Section):
         "CRYPTO",
         "MEDICAL_LICENSE",
         "PERSON",
+        "STREET_ADDRESS",
         "ID_NUMBER",
         "SECRET",
     )
     minimum_score: float = Field(0.5, ge=0, le=1)
+    tagger: bool = True
     spacy_model: str = ""
     consent: Consent = "assumed"  # a file has to say it: `loading`
     sensitive_groups: tuple[Annotated[str, Field(pattern=GROUP)], ...] = ()

@@ -17,6 +17,7 @@ from rag_flywheel.errors import Conflict, InvalidInput, NotFound
 from rag_flywheel.feedback.intake import checked_text
 from rag_flywheel.golden_set.listing import folder_cases, held_documents, judged_cases, read_corpus, reads_case
 from rag_flywheel.ports import Redactor
+from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.search.texts import document_texts
 from rag_flywheel.services import Services
 
@@ -87,7 +88,7 @@ def import_cases(cases: Sequence[Case], *, who: str, services: Services) -> Addi
     found: Counter[str] = Counter()
     for case in cases:
         masked_case, kinds = masked(case, services.redactor)
-        clean.append(masked_case)
+        clean.append(replace(masked_case, case_id=_kept_id(case.case_id, services)))
         found.update(kinds)
     return _record(clean, found, origin="imported", who=who, services=services)
 
@@ -151,6 +152,13 @@ def masked(case: Case, redactor: Redactor) -> tuple[Case, Counter[str]]:
         cluster, found = named.text, found + Counter(named.found)
     clean = replace(case, question=question.text, answer=None if answer is None else answer.text, cluster=cluster)
     return clean, found
+
+
+def _kept_id(case_id: str, services: Services) -> str:
+    """The id as it is, or a stand-in where there is personal data in it: the same one whenever it is imported again."""
+    if not services.redactor.redact(case_id).found:
+        return case_id
+    return f"golden:{pseudonym(case_id, services.ledger.salt(), of='case')}"
 
 
 def _record(

@@ -411,6 +411,15 @@ def keyed(http: TestClient, path: str, body: dict[str, Any], key: str = "k1") ->
     return reply.status_code, reply.json()
 
 
+def test_a_refusal_repeats_no_address_that_was_sent(kept: Services) -> None:
+    http = door(kept)
+    for body in ({"interaction_id": "ann@mailbox.org", "kind": "thumb", "value": "up"}, {"ann@mailbox.org": 1}):
+        reply = http.post("/feedback", json=body)
+        assert reply.status_code in (404, 422)
+        assert "<EMAIL_ADDRESS>" in reply.text
+        assert "mailbox" not in reply.text
+
+
 def test_a_repeated_request_gets_the_same_reply_and_is_recorded_once(kept: Services) -> None:
     http = door(kept)
     body = {"interaction_id": asked(http), "answer": BETTER}

@@ -129,6 +129,14 @@ def test_what_cannot_be_used_is_refused_with_a_message(
     assert made.ledger.golden_cases() == []
 
 
+def test_an_id_that_is_an_address_is_not_kept_and_is_known_again(http: TestClient, made: Services) -> None:
+    cases = [{"id": f"{name}@mailbox.org", "question": f"How, {name}?", "documents": ["a.md"]} for name in ("a", "b")]
+    first, second = (http.post("/golden/import", json={"cases": cases}).json() for _ in range(2))
+    assert len(set(first["added"])) == 2
+    assert second["skipped"] == first["added"]
+    assert not any("mailbox" in case.case_id for case in made.ledger.golden_cases())
+
+
 def test_an_import_with_one_conflict_keeps_nothing(http: TestClient, made: Services) -> None:
     case = {"id": "q1", "question": "How?", "documents": ["a.md"]}
     http.post("/golden/import", json={"cases": [case]})

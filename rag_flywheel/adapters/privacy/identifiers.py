@@ -200,7 +200,7 @@ _CALLED_ID = regex.compile(
     r"|taxpayer id|tin|itin|ein|pan|aadhaa?r|voter id|national id|patient|mrn|medical record|medical file"
     r"|insurance(?: policy)?|policy|(?:employee|member|staff|student|customer|client|user) id|(?<!\w )id(?= number)"
     r"|dl|nhs)\b((?:[ \t]?(?:card|id|identification|numbers?|no\.?|num|code|details)){0,3}"
-    r"[ \t]?(?:is|was|ending (?:in|with))?[ \t]?[:=#]?[ \t]?[\"'`“‘(#*]{0,3})(?<!\w)"
+    r"[ \t]?(?:is|was|like|ending (?:in|with))?[ \t]?[:=#]?[ \t]?[\"'`“‘(#*]{0,3})(?<!\w)"
     r"((?=(?:[A-Z-]{0,12}\d){4}|(?=[A-Z\d-]{8})(?:[A-Z-]{0,12}\d){2})[A-Z\d](?:[A-Z\d-]|[ ](?=\d{3,})){3,24})\b",
     regex.IGNORECASE,
 )

@@ -13,7 +13,7 @@ _PART = r"\p{Lu}(?:\p{Ll}|['’](?=\p{L}{2})|-(?=\p{Lu})|(?<=['’\-]|Mc|Mac|De|
 _INITIAL = r"\p{Lu}\.?"
 _PARTICLE = r"(?:van|von|der|den|de|da|di|del|della|dos|du|la|le|al|el|bin|ibn|ter|ten)"
 # Words that begin a sentence, name a thing of manuals, or answer to a greeting: no part of a person's name.
-_OTHER_WORDS = """
+OTHER_WORDS = """
     A An And All Anyone Are Best But Can Could Do Does Everybody Everyone Folks For From Good Guys Here How I If In
     Is It Its Madam My No Not Of Ok Okay On Or Please Sir Sirs So Some Sorry Team Thank Thanks That The Their There
     These They This Those To Valued We What When Where Which Who Why With Would World Yes You Your Alexa Bixby
@@ -26,7 +26,7 @@ _OTHER_WORDS = """
     Protection Records Relations Report Rights Satisfaction Screen Security Service Services Settings Setup Side
     Smart Software Sound Store Story Support System Systems Television Terms Tools Training University
 """
-_NOT_A_PART = rf"(?:{'|'.join(_OTHER_WORDS.split())})(?!\p{{L}})"
+_NOT_A_PART = rf"(?:{'|'.join(OTHER_WORDS.split())})(?!\p{{L}})"
 _WORD = rf"(?!{_NOT_A_PART}){_PART}"
 _REST = rf"(?:[ \t](?:{_INITIAL}(?!\p{{L}})|(?:{_PARTICLE}[ \t]){{0,3}}{_WORD}))"
 NAME = rf"{_WORD}{_REST}{{0,3}}(?<=\p{{Ll}})(?!\p{{L}})"

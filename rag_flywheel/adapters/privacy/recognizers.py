@@ -13,6 +13,7 @@ from presidio_analyzer.predefined_recognizers import CryptoRecognizer
 from rag_flywheel.adapters.privacy import contacts, credentials, identifiers
 from rag_flywheel.adapters.privacy.names import names
 from rag_flywheel.adapters.privacy.spans import Finder
+from rag_flywheel.adapters.privacy.tagger import ENTITIES, tagged
 
 FULL: Mapping[str, Sequence[Finder]] = {
     "EMAIL_ADDRESS": (contacts.email_addresses,),
@@ -55,6 +56,25 @@ class Found(LocalRecognizer):
         return [
             RecognizerResult(entity_type=self._entity, start=span.start, end=span.end, score=span.score)
             for span in self._find(text)
+        ]
+
+
+class Tagged(LocalRecognizer):
+    """The tagger as Presidio asks it: once for both of its entities."""
+
+    def __init__(self) -> None:
+        super().__init__(supported_entities=list(ENTITIES.values()), name="tagger")
+
+    def load(self) -> None:
+        """Loaded at the first text."""
+
+    def analyze(
+        self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts | None = None
+    ) -> list[RecognizerResult]:
+        return [
+            RecognizerResult(entity_type=entity, start=span.start, end=span.end, score=span.score)
+            for entity, span in tagged(text)
+            if entity in entities
         ]
 
 

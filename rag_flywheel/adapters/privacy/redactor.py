@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rag_flywheel.adapters.privacy.credentials import private_keys
 from rag_flywheel.adapters.privacy.importing import importing_without
-from rag_flywheel.adapters.privacy.spans import plain
+from rag_flywheel.adapters.privacy.spans import GUESSED, plain
 from rag_flywheel.errors import ConfigError
 from rag_flywheel.ports import PLACEHOLDER, Redacted
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine, RecognizerResult
     from presidio_analyzer.nlp_engine import NlpEngine
 
-RULES = "3"  # raise it whenever a pattern changes: caches are keyed by the redactor's name
+RULES = "5"  # raise it whenever a pattern changes: caches are keyed by the redactor's name
 LANGUAGE = "en"
 SECRET = "SECRET"  # noqa: S105  # a kind of personal data
 PIECE = 1000  # characters
@@ -48,25 +48,33 @@ class PresidioRedactor:
 
     The policy `full` is for what people say; `dangerous` masks of the entities only what does harm wherever it stands
     (see `recognizers.DANGEROUS`), for documents that are meant to be read. `spacy_model` names an installed spaCy model
-    that finds names anywhere; with an empty one a name is found only where its surroundings say that it is one ("my
-    name is", "Dear", a signature). Presidio is loaded at the first text, in about five seconds where transformers is
-    installed. Raises ConfigError for an entity that nobody recognises or a model that is not installed.
+    that finds names too. Without `tagger` and a model a name is found only where its surroundings say that it is one
+    ("my name is", "Dear", a signature), and no street address is. Presidio is loaded at the first text, in about five
+    seconds where transformers is installed. Raises ConfigError for an entity that nobody recognises or a model that
+    is not installed.
     """
 
     def __init__(
-        self, entities: Sequence[str], minimum_score: float, spacy_model: str, *, policy: Policy = "full"
+        self,
+        entities: Sequence[str],
+        minimum_score: float,
+        spacy_model: str,
+        *,
+        policy: Policy = "full",
+        tagger: bool = True,
     ) -> None:
         self._entities = sorted(set(entities))
         self._minimum_score = minimum_score
         self._spacy_model = spacy_model if policy == "full" else ""
         self._policy: Policy = policy
+        self._tagger = tagger and policy == "full"
         self._lock = threading.Lock()
         self._engine: AnalyzerEngine | None = None
         self._sought: list[str] = []  # the entities that the policy masks, known when the engine is loaded
 
     @property
     def name(self) -> str:
-        settings = repr((self._entities, self._minimum_score, self._spacy_model))
+        settings = repr((self._entities, self._minimum_score, self._spacy_model, self._tagger))
         return f"presidio-{RULES}-{self._policy}-{hashlib.sha256(settings.encode()).hexdigest()[:12]}"
 
     def redact(self, text: str) -> Redacted:
@@ -99,7 +107,12 @@ class PresidioRedactor:
         results = analyzer.analyze(text, language=LANGUAGE, entities=self._sought, score_threshold=self._minimum_score)
         placeholders = [match.span() for match in PLACEHOLDER.finditer(text)]
         first = bisect_left(places, len(before))
-        own = [result for result in results if result.start >= first and not _touches(result, placeholders)]
+        known = [*placeholders, *((result.start, result.end) for result in results if result.score > GUESSED)]
+        own = [
+            result
+            for result in results
+            if result.start >= first and not _touches(result, placeholders if result.score > GUESSED else known)
+        ]
         return [
             (places[start] - len(before), places[end - 1] + 1 - len(before), of) for start, end, of in _disjoint(own)
         ]
@@ -107,7 +120,7 @@ class PresidioRedactor:
     def _analyzer(self) -> "AnalyzerEngine":
         with self._lock:
             if self._engine is None:
-                self._engine, self._sought = _load(self._entities, self._spacy_model, self._policy)
+                self._engine, self._sought = _load(self._entities, self._spacy_model, self._policy, tagger=self._tagger)
             return self._engine
 
 
@@ -149,7 +162,9 @@ def _disjoint(results: Sequence["RecognizerResult"]) -> list[tuple[int, int, str
     return [(start, end, best.entity_type) for start, end, best in joined]
 
 
-def _load(entities: Sequence[str], spacy_model: str, policy: Policy) -> "tuple[AnalyzerEngine, list[str]]":
+def _load(
+    entities: Sequence[str], spacy_model: str, policy: Policy, *, tagger: bool
+) -> "tuple[AnalyzerEngine, list[str]]":
     """The engine, and those of the entities that the policy masks."""
     # Not before the first text: even without what it can do without, importing Presidio takes a second.
     with importing_without(*(() if spacy_model else ("torch", "transformers"))):
@@ -157,12 +172,16 @@ def _load(entities: Sequence[str], spacy_model: str, policy: Policy) -> "tuple[A
         from presidio_analyzer.nlp_engine import NoOpNlpEngine
         from presidio_analyzer.predefined_recognizers import SpacyRecognizer
 
-    from rag_flywheel.adapters.privacy.recognizers import DANGEROUS, FULL, recognizers
+    from rag_flywheel.adapters.privacy.recognizers import DANGEROUS, FULL, Tagged, recognizers
 
     registry = RecognizerRegistry(list(recognizers(FULL)), supported_languages=[LANGUAGE])
     if spacy_model:
         registry.add_recognizer(SpacyRecognizer(supported_language=LANGUAGE))
-    known = {entity for recognizer in registry.recognizers for entity in recognizer.supported_entities}
+    if tagger:
+        registry.add_recognizer(Tagged())
+    known = {"STREET_ADDRESS"} | {
+        entity for recognizer in registry.recognizers for entity in recognizer.supported_entities
+    }
     for entity in entities:
         if entity not in known:
             near = get_close_matches(entity, sorted(known), n=1, cutoff=0.5)

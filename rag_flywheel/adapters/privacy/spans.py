@@ -9,6 +9,7 @@ import regex
 
 SURE = 0.85
 LIKELY = 0.6
+GUESSED = 0.55  # by a model, which gives way to what a pattern knows
 
 
 class Span(NamedTuple):

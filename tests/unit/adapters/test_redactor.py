@@ -150,7 +150,7 @@ def test_a_folder_that_holds_no_spacy_model_is_refused(tmp_path: Path) -> None:
         PresidioRedactor(["PERSON"], 0.5, str(tmp_path)).redact("x")
 
 
-def test_a_spacy_model_finds_names_that_patterns_do_not(tmp_path: Path, redactor: PresidioRedactor) -> None:
+def test_a_spacy_model_finds_names_that_patterns_do_not(tmp_path: Path) -> None:
     import spacy
 
     language = spacy.blank("en")
@@ -160,7 +160,7 @@ def test_a_spacy_model_finds_names_that_patterns_do_not(tmp_path: Path, redactor
     with_model = PresidioRedactor(["PERSON", "EMAIL_ADDRESS"], 0.5, str(tmp_path / "model"))
     text = "It was Grace Hopper who wrote it to a@acme.com."
     assert with_model.redact(text).text == "It was <PERSON> who wrote it to <EMAIL_ADDRESS>."
-    assert "Grace Hopper" in redactor.redact(text).text
+    assert "Grace Hopper" in PresidioRedactor(["PERSON", "EMAIL_ADDRESS"], 0.5, "", tagger=False).redact(text).text
 
 
 def test_several_threads_share_one_redactor() -> None:
@@ -172,9 +172,9 @@ def test_several_threads_share_one_redactor() -> None:
 
 @pytest.mark.parametrize("piece", ["Ann Lee ", "Dear ", "1.", "a@", "+1 ", "password ", "O'", "12-", "<", "fe80:"])
 def test_a_hostile_text_is_masked_in_time(redactor: PresidioRedactor, piece: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     redactor.redact(piece * (20_000 // len(piece)))
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_masking_opens_no_connection_and_warns_of_nothing() -> None:
