@@ -40,8 +40,8 @@ def promise(erasure_id: str, traces: Traces, at: datetime, folder: Path) -> None
     watch: dict[str, Json] = {
         "id": erasure_id,
         "due": (at + LATER).isoformat(),
-        "names": sorted(sealed.names),
-        "digests": sorted(sealed.digests),
+        "names": [*sorted(sealed.names)],
+        "digests": [*sorted(sealed.digests)],
     }
     file = _file(erasure_id, folder)
     file.parent.mkdir(parents=True, exist_ok=True)
