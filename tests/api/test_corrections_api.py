@@ -261,7 +261,7 @@ def test_what_gives_reason_to_look_twice_takes_two_reviewers(two: TestClient) ->
     assert [item["id"] for item in two.get("/review", params={"status": "held"}).json()] == [name]
     assert two.get("/review", params={"status": "pending"}).json() == []
     assert two.get(f"/corrections/{name}").json()["status"] == "held"
-    again = two.post(f"/review/{name}", json={"verdict": "accept"}, headers=signed(two, "Grace"))
+    again = two.post(f"/review/{name}", json={"verdict": "accept"}, headers=signed(two, "grace"))
     assert (again.status_code, again.json()["error"]) == (409, "Conflict")
     assert "grace accepted it already" in again.json()["detail"]
     assert (

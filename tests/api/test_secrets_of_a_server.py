@@ -62,6 +62,7 @@ sources:
 generator: {{kind: openai_like, model: m, url: '{url}/v1?key=MARK-query', retries: 0}}
 access:
   oidc: {{issuer: '{url}', client_id: rag, audience: rag}}
+privacy: {{consent: assumed}}
 """
 ASKED = "How do I put the previous version back?"
 TOKEN = "eyJhbGciOiJSUzUxMiIsImtpZCI6Im0ifQ.eyJpc3MiOiJNQVJLIn0.MARKMARKMARK"

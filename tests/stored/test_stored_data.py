@@ -46,6 +46,8 @@ ADDED = {
         "repeated",
         "tail",
         "guardrail",
+        "masked",
+        "sender",
         "overrules",
     ),
     *("confidence", "refusal"),

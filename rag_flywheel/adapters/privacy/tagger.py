@@ -24,12 +24,14 @@ WIDTH = 384
 MARKS = 16
 THRESHOLD = 0.6  # probability that a word belongs to either, from which it does
 SMALL = 0.75  # the same for a word in small letters, which is seldom a name
-NEIGHBOUR = 0.12  # the same for a word beside one that does
+LONE = 0.9  # the same for a word that is a whole name by itself: such are words that the encoder does not know, too
+NEIGHBOUR = 0.2  # the same for a word beside one that does
 WINDOW, STEP = 160, 120  # tokens at a time, so that a text of any length takes time in proportion
 WORD = regex.compile(  # not within a placeholder or an e-mail address
     r"(?:<[A-Z][A-Z_]{0,40}>|[\w.+-]{1,64}+@[\w.-]{0,255}+|['’]s\b)(*SKIP)(*FAIL)|[^\W_]+(?:['’-](?!s\b)[^\W_]+)*+"
 )
 OTHER = frozenset(OTHER_WORDS.casefold().split())
+NUMBER = regex.compile(r"(?<![\w.])\d")  # of a house, and not of a version
 TWO_LETTERS = regex.compile(r"[^\W\d_]{2}")
 
 Numbers = npt.NDArray[np.float32]
@@ -57,10 +59,12 @@ def tagged(text: str) -> Iterator[tuple[str, Span]]:
 def spans(text: str, words: Sequence[tuple[int, int]], of_words: Numbers) -> Iterator[tuple[str, Span]]:
     """What the words' probabilities, (words, 3), make of the text."""
     kinds = _kinds(text, words, of_words)
+    sure = {text[start:end].casefold() for (start, end), row in zip(words, of_words, strict=True) if row[PERSON] > LONE}
     for kind, entity in ENTITIES.items():
         own = [word for word, of in zip(words, kinds, strict=True) if of == kind]
         for start, end in _joined(text, own, kind):
-            if _holds(text, text[start:end], kind):
+            alone = kind == PERSON and text[start:end].casefold() not in sure and (start, end) in words
+            if not alone and _holds(text, text[start:end], kind):
                 yield entity, Span(start, end, GUESSED)
 
 
@@ -114,7 +118,7 @@ def _holds(text: str, found: str, kind: Kind) -> bool:
         return any(word.casefold() not in OTHER for word in words)
     long = [word for word in words if len(word) > 2]
     written = len(long) > 1 or text.isupper() or not all(map(str.isupper, long))
-    return any(map(str.isdigit, found)) and bool(long) and written
+    return NUMBER.search(found) is not None and bool(long) and written
 
 
 def probabilities(text: str, words: Sequence[tuple[int, int]]) -> Numbers:

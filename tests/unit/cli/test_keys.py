@@ -48,7 +48,7 @@ def test_the_list_of_keys_says_whose_documents_each_opens(run: Run, url: str) ->
 
 def test_what_commands_write_nobody_else_on_the_machine_reads(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("tenants: {acme: acme.yaml}\n")
-    (tmp_path / "acme.yaml").write_text("data_dir: acme\n")
+    (tmp_path / "acme.yaml").write_text("data_dir: acme\nprivacy: {consent: assumed}\n")
     command = 'umask 000; exec "$0" -m rag_flywheel keys create ada --role asker --tenant acme'
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(["sh", "-c", command, sys.executable], cwd=tmp_path, env=environ, capture_output=True)

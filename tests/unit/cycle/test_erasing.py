@@ -5,7 +5,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,35 +17,24 @@ from rag_flywheel.adapters.ledger.engine import sqlite_url
 from rag_flywheel.adapters.ledger.sql_ledger import open_ledger
 from rag_flywheel.adapters.models.cached_encoder import CachedEncoder
 from rag_flywheel.cycle import erasing, traces_left
-from rag_flywheel.cycle.erasing import Request
 from rag_flywheel.cycle.reindex import reindex
 from rag_flywheel.cycle.result import CycleDecision
 from rag_flywheel.domain import (
-    Arm,
     AuditEntry,
     CorrectionId,
-    DocumentId,
-    Exposure,
-    Feedback,
-    FeedbackId,
-    FeedbackKind,
-    GoldenCase,
-    InteractionId,
-    Notice,
     VersionId,
 )
-from rag_flywheel.domain.erasures import ErasureState, Scope
+from rag_flywheel.domain.erasures import ErasureState
 from rag_flywheel.errors import Barred, Damaged, NotFound
 from rag_flywheel.privacy import receipts
 from rag_flywheel.privacy.belongings import belongings
-from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.rollout import promotion
 from rag_flywheel.rollout.promotion import act_of
 from rag_flywheel.services import Services
 from tests.fakes.encoder import HashingEncoder
-from tests.fakes.samples import correction, interaction, review
-from tests.unit.cycle.house import EARLIER, FACTS, built_in
-from tests.unit.cycle.household import quiet
+from tests.fakes.samples import interaction
+from tests.unit.cycle.house import EARLIER, built_in
+from tests.unit.cycle.town import Town, leave_all, record_id
 
 SETTINGS = """
 golden: ''
@@ -58,99 +47,12 @@ PEOPLE = tuple(f"kumquat{number:02}" for number in range(20))
 FORGOTTEN = PEOPLE[3:6]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Town:
-    """Twenty people who left all that they can leave."""
-
-    services: Services
-    folder: Path
-
-    def scope(self, name: str) -> Scope:
-        return Scope(user=pseudonym(name, self.services.ledger.salt()) or "")
-
-    def forget(self, name: str) -> ErasureState:
-        request = Request(scope=self.scope(name), asked_by="root", checked="an admin's key")
-        return erasing.forget(request, self.services).state
-
-    def night(self) -> CycleDecision:
-        return reindex(self.services, force=False, steps=quiet).decision
-
-    def receipts(self) -> list[Path]:
-        return sorted((self.folder / "data/receipts").glob("erasure-*.json"))
-
-    def files_with(self, text: str) -> list[str]:
-        files = [file for file in (self.folder / "data").rglob("*") if file.is_file()]
-        return [str(file) for file in files if text.encode() in file.read_bytes()]
-
-    def rows_with(self, text: str) -> list[str]:
-        rows = [table for table, row in self.services.ledger.records() if text in json.dumps(row)]
-        kept = self.services.index.versions()
-        return rows + [str(chunk) for name in kept for chunk in self.services.index.chunks(name) if text in repr(chunk)]
-
-
 def ident(kind: str, name: str) -> str:
-    """As long as real ids are."""
-    return f"{kind}0000000000000000{PEOPLE.index(name):02}"
+    return record_id(kind, PEOPLE.index(name))
 
 
 def leave_everything(name: str, services: Services) -> None:
-    """A question, a comment, an accepted correction, a praised answer, a judged question, and all that names them."""
-    ledger, user = services.ledger, pseudonym(name, services.ledger.salt())
-    asked, corrected, praised = ident("aaaa", name), ident("cccc", name), ident("bbbb", name)
-    question = f"Where did {name} put the ladder of {name}?"
-    answer = f"The ladder of {name} leans behind the shed that {name} painted."
-    ledger.add_interaction(replace(interaction(asked, question=question, asked=EARLIER, user=user), session="s"))
-    ledger.add_correction(
-        replace(correction(corrected, of=asked, question=question, answer=answer, submitted=EARLIER), user=user)
-    )
-    ledger.add_review(review(corrected, reviewed=EARLIER))
-    page = list(FACTS)[PEOPLE.index(name) % len(FACTS)]
-    text = FACTS[page][1]
-    cited = replace(interaction("x", question="x").citations[0], document_id=DocumentId(f"{page}.md"), text=text)
-    cited = replace(cited, start=0, end=len(text))
-    again = interaction(praised, question=f"Tell {name} about {FACTS[page][0]}", asked=EARLIER, user=user, answer=text)
-    ledger.add_interaction(replace(again, citations=(cited,)))
-    for of, kind, value in ((praised, "thumb", "up"), (asked, "comment", f"{name} would like to know soon")):
-        ledger.add_feedback(
-            Feedback(
-                feedback_id=FeedbackId(f"dddd{of}"),
-                interaction_id=InteractionId(of),
-                given=EARLIER,
-                user=user,
-                kind=FeedbackKind(kind),
-                value=value,
-            )
-        )
-    ledger.add_exposure(
-        Exposure(
-            at=EARLIER,
-            unit=user or "",
-            arm=Arm.CONTROL,
-            canary_id=None,
-            step=0,
-            interaction_id=InteractionId(asked),
-            answered=True,
-            failed=False,
-            seconds=0.1,
-        )
-    )
-    ledger.add_golden_case(
-        GoldenCase(
-            case_id=f"golden:{PEOPLE.index(name)}",
-            added=EARLIER,
-            who="rita",
-            origin="added",
-            question=question,
-            cluster=question.casefold(),
-            answer=None,
-            documents=(DocumentId(f"{page}.md"),),
-            evidence=(),
-            answerable=True,
-        )
-    )
-    ledger.remember(f"POST /chat:{user}:k", digest="d", reply={"id": asked}, at=EARLIER)
-    ledger.add_notice(Notice(notice_id=f"n{name[-2:]}", at=EARLIER, kind="review", data={"subject": corrected}))
-    ledger.add_audit(AuditEntry(at=EARLIER, who="rita", action="review", subject=corrected, detail={}))
+    leave_all(name, PEOPLE.index(name), services)
 
 
 def settled(folder: Path, people: Sequence[str] = PEOPLE) -> Services:
