@@ -167,7 +167,9 @@ def settled(project: Project) -> Project:
     for number, person in enumerate(PEOPLE[:3]):
         tip = person.says("The pump of our house hums at night, and a rubber mat under it helped.")
         project.write(f"forum/{number}.md", f"# {person.name}\n\n{tip}\n")
-    project.write("config.yaml", "sources: [pages, {path: forum, trust: public}]\ngolden: ''\naccess: {own_reviews: true}\n")
+    project.write(
+        "config.yaml", "sources: [pages, {path: forum, trust: public}]\ngolden: ''\naccess: {own_reviews: true}\n"
+    )
     return project
 
 

@@ -277,7 +277,9 @@ def test_a_file_is_sensitive_where_a_sensitive_source_may_hold_it(tmp_path: Path
     loaded = config.load(write(tmp_path, "sources: ['*', {path: ward, sensitive: true}, {path: 'x/*.md'}]"), ASSUMED)
     names = ["ward/a.md", "ward", "docs/a.md", "x/a.md", "warden.md"]
     assert [loaded.is_sensitive(name) for name in names] == [True, True, False, False, False]
-    assert config.load(write(tmp_path, "sources: [{path: ward, sensitive: true}]"), ASSUMED).is_sensitive("elsewhere.md")
+    assert config.load(write(tmp_path, "sources: [{path: ward, sensitive: true}]"), ASSUMED).is_sensitive(
+        "elsewhere.md"
+    )
 
 
 def test_a_file_is_official_where_no_source_of_the_public_may_hold_it(tmp_path: Path) -> None:
