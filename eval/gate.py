@@ -75,6 +75,9 @@ class Ruling:
     checks: tuple[Check, ...]  # the invariants, also those that hold
 
 
+MUST_GO = "The live version holds what must not be kept, and this one is not shown to be worse."
+
+
 def check_metrics(settings: Gate) -> None:
     """Raises ConfigError where the settings name a metric that there is not: its guard would never be tested."""
     for key in ("guarded_metrics", "target_metrics"):
@@ -102,11 +105,13 @@ def decide(
     possible: int | None,
     confidence: float,
     settings: Gate,
+    must_go: bool = False,
 ) -> Ruling:
     """The outcome and its reasons. `confidence` is that of the comparisons' intervals.
 
-    `first`: there is no control. `possible`: how many guard questions there are where no more could be made from the
-    corpus (then they are enough however few they are), else None.
+    `first`: there is no control. `must_go`: the control holds what must not be kept, so doubts do not keep it.
+    `possible`: how many guard questions there are where no more could be made from the corpus (then they are enough
+    however few they are), else None.
     """
     tested = tuple(_tested(comparisons, settings))
     better = any(result.finding is Finding.BETTER for result in tested)
@@ -138,6 +143,11 @@ def decide(
         if result.finding is Finding.UNCLEAR
     ]
     doubts = [*_too_few(comparisons, settings.minimum_cases, possible), *_unscored(comparisons, settings), *unclear]
+    if doubts and must_go:
+        return ruling(
+            Outcome.PASSED,
+            [*doubts, "The live version holds what must not be kept, and this one is not shown to be worse."],
+        )
     if doubts:
         return ruling(Outcome.UNDECIDED, [*doubts, "No decision keeps the live version."])
     return ruling(Outcome.PASSED, _merits(comparisons, tested, better))

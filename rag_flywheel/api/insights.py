@@ -14,13 +14,14 @@ from rag_flywheel.feedback import insights
 from rag_flywheel.privacy import releases
 from rag_flywheel.privacy.releases import Asked
 
+MONTH = r"^20[0-9]{2}-(0[1-9]|1[0-2])$"
 routes = APIRouter(prefix="/insights", tags=["insights"], route_class=GuardedRoute)
-Month = Annotated[str | None, Query(pattern=r"^[0-9]{4}-[0-9]{2}$", description="Such as 2026-11, in UTC.")]
+Month = Annotated[str | None, Query(pattern=MONTH, description="Such as 2026-11, in UTC.")]
 
 
 class InsightBody(Body):
     measure: Measure
-    month: str | None = Field(None, pattern=r"^[0-9]{4}-[0-9]{2}$")  # null: the last one that is over
+    month: str | None = Field(None, pattern=MONTH)  # null: the last one that is over
     epsilon: float | None = Field(None, gt=0, le=10)  # null: as releases.epsilon says
     dry_run: bool = False  # say what it would cost, and release nothing
 

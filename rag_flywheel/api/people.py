@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from fastapi import APIRouter, Header, Path, Query
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import HTMLResponse
 from pydantic import AwareDatetime, Field, JsonValue, RootModel, model_validator
+from starlette.requests import HTTPConnection
 
 from rag_flywheel.api.guard import GuardedRoute
 from rag_flywheel.api.models import Body, Instant, Name
@@ -80,9 +81,7 @@ PAGE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {"schema
 
 
 @routes.get("/{user:path}/data", response_model=PersonData, responses=PAGE)
-def data(
-    user: User, state: Shared, asking: Asking, accept: Annotated[str, Header(max_length=1000)] = "*/*"
-) -> PersonData | HTMLResponse:
+def data(user: User, state: Shared, asking: Asking, came: HTTPConnection) -> PersonData | HTMLResponse:
     """All that is kept of a person: questions and answers, signals, corrections with their reviews, consent, and when
     each goes. As JSON, or as a page for who wants `text/html`, as browsers do.
     """
@@ -90,6 +89,7 @@ def data(
     services = state.services
     found: dict[str, JsonValue] = export(_scope(user, services.ledger), services.ledger, services.config)
     whole = {"user": user, **found}
+    accept = came.headers.get("accept", "*/*")
     vary = {"Vary": "Accept", "Cache-Control": "no-store"}
     return HTMLResponse(page(whole), headers=vary) if wants_page(accept) else PersonData(whole)
 

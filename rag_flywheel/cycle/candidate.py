@@ -52,6 +52,7 @@ class Ground:
     detectors: Detectors
     rephrase: Rephrase | None
     steps: Steps
+    must_go: bool = False  # whether the live version holds what somebody asked to be forgotten, or takes back
     inherited: LearnedRanking | None = None  # of the live version; None: none, or it may not be learned from
 
 
@@ -102,12 +103,12 @@ def prepare(
         on_step=lambda done, total: steps("reading files (kB)", done, total),
     )
     control = None if live is None else services.ledger.version(live).manifest
+    must_go = control is not None and (erasing.bars(control, services) or snapshot.is_outdated(control))
     return Ground(
         services=services,
         control=control,
-        inherited=None
-        if control is None or erasing.bars(control, services) or snapshot.is_outdated(control)
-        else control.learned,
+        must_go=must_go,
+        inherited=None if control is None or must_go else control.learned,
         before=() if live is None else tuple(services.index.chunks(live)),
         corpus=corpus,
         detectors=findings.detectors(services),

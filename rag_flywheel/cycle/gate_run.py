@@ -139,6 +139,7 @@ class GateRun:
             compared,
             [*self.checks, *self._answered(manifest, mine), gap],
             first=live is None,
+            must_go=self.ground.must_go,
             possible=self.questions.possible,
             confidence=confidence,
             settings=config.gate,

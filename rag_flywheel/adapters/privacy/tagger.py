@@ -64,8 +64,15 @@ def spans(text: str, words: Sequence[tuple[int, int]], of_words: Numbers) -> Ite
         own = [word for word, of in zip(words, kinds, strict=True) if of == kind]
         for start, end in _joined(text, own, kind):
             alone = kind == PERSON and text[start:end].casefold() not in sure and (start, end) in words
-            if not alone and _holds(text, text[start:end], kind):
+            small = kind == ADDRESS and text[start:end].islower() and not _is_sure(words, of_words, start, end)
+            if not alone and not small and _holds(text, text[start:end], kind):
                 yield entity, Span(start, end, GUESSED)
+
+
+def _is_sure(words: Sequence[tuple[int, int]], of_words: Numbers, start: int, end: int) -> bool:
+    """Whether each word of an address is surely one of an address: a part and its number have small letters, too."""
+    rows = (row for (first, last), row in zip(words, of_words, strict=True) if first >= start and last <= end)
+    return all(row[ADDRESS] >= SMALL for row in rows)
 
 
 def _joined(text: str, words: Sequence[tuple[int, int]], kind: Kind) -> Iterator[tuple[int, int]]:

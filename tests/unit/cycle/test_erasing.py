@@ -186,6 +186,19 @@ def test_a_version_that_holds_theirs_answers_until_the_next_and_can_never_come_b
     assert services.index.versions() == [services.index.live()]
 
 
+def test_a_doubt_of_the_gate_does_not_keep_a_version_that_holds_theirs(tmp_path: Path) -> None:
+    town = Town(services=settled(tmp_path), folder=tmp_path)
+    town.night()
+    first, name = town.services.index.live(), PEOPLE[12]  # without whom one question of forty is answered worse
+    town.forget(name)
+    decided = reindex(town.services, force=False, steps=lambda stage, done, total: None)
+    assert (decided.decision, decided.version == first) == (CycleDecision.PROMOTED, False)
+    assert any("is not ruled out" in reason for reason in decided.reasons)
+    assert any("holds what must not be kept" in reason for reason in decided.reasons)
+    town.night()
+    assert (town.rows_with(name), town.files_with(name)) == ([], [])
+
+
 def test_who_left_nothing_in_any_version_is_forgotten_at_once(town: Town) -> None:
     services = town.services
     live = services.index.live()

@@ -92,6 +92,22 @@ def test_a_first_version_passes_with_nothing_to_compare_it_with() -> None:
     assert {result.finding for result in told.tested} == {Finding.NOT_TESTED}
 
 
+def test_doubts_do_not_keep_a_live_version_that_must_go_and_harm_does() -> None:
+    for hits, kept, gone in (
+        (pairs(100, lost=14, won=14), Outcome.UNDECIDED, Outcome.PASSED),
+        (pairs(100, lost=30), Outcome.REFUSED, Outcome.REFUSED),
+        (pairs(100), Outcome.PASSED, Outcome.PASSED),
+    ):
+        comparisons = compared({Slice.GOLDEN: hits})
+        told = [
+            decide(
+                comparisons, [], first=False, possible=None, confidence=0.95, settings=Gate(), must_go=must_go
+            ).outcome
+            for must_go in (False, True)
+        ]
+        assert told == [kept, gone]
+
+
 # --- better, or not worse -------------------------------------------------------------------------------------------
 
 
