@@ -46,10 +46,19 @@ class ErasureReply(Body):
     versions: list[VersionId]  # that hold something of theirs: barred, and deleted after the next good one
 
 
+UNUSABLE: dict[str, JsonValue] = {  # what is not kept cannot be used
+    "not": {
+        "required": ["answer"],
+        "properties": {"answer": {"const": False}},
+        "anyOf": [{"required": [use], "properties": {use: {"const": True}}} for use in ("learn", "evaluate")],
+    }
+}
+
+
 class ConsentBody(Body):
     """What a person says about some purposes: true: they agree, false: they do not."""
 
-    purposes: Annotated[dict[Purpose, bool], Field(min_length=1)]
+    purposes: Annotated[dict[Purpose, bool], Field(min_length=1, json_schema_extra=UNUSABLE)]
     session_id: Name | None = None  # of this conversation alone
     notice: Annotated[str, Field(max_length=100)] = ""  # version of the text; empty: the settings'
     how: Literal[Means.API, Means.PAGE, Means.COMMAND] = Means.API

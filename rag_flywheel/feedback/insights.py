@@ -11,7 +11,7 @@ from typing import Protocol
 from rag_flywheel.domain import Feedback, Interaction, InteractionId
 from rag_flywheel.domain.equivalence import same_question
 from rag_flywheel.domain.releases import Measure, Release, month_of
-from rag_flywheel.errors import Conflict, InvalidInput
+from rag_flywheel.errors import Conflict
 from rag_flywheel.feedback.gaps import is_gap
 from rag_flywheel.feedback.intake import confirmed, judged_bad
 from rag_flywheel.ports import Conversations
@@ -31,8 +31,8 @@ class InsightLedger(Conversations, ReleaseLedger, Protocol):
 
 
 def ask(asked: Asked, services: Services, sensitive: Sensitive) -> Release:
-    """The release, made now or before. Raises BudgetSpent, InvalidInput where nothing is marked as sensitive, and
-    Conflict where there is more to count than can be.
+    """The release, made now or before. Raises BudgetSpent, and Conflict where nothing is marked as sensitive, the
+    month has not begun, or there is more to count than can be.
     """
     refuse_unmarked(sensitive)
     ledger, config = services.ledger, services.config
@@ -53,9 +53,9 @@ def ask(asked: Asked, services: Services, sensitive: Sensitive) -> Release:
 
 
 def refuse_unmarked(sensitive: Sensitive) -> None:
-    """Raises InvalidInput."""
+    """Raises Conflict."""
     if not sensitive.anything:
-        raise InvalidInput(
+        raise Conflict(
             "nothing is marked as sensitive: say `sensitive: true` of a source, or name groups of askers in "
             "privacy.sensitive_groups"
         )

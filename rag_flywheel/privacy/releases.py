@@ -16,7 +16,7 @@ from typing import Protocol
 from rag_flywheel.config import Releases as Settings
 from rag_flywheel.domain import AuditEntry, InteractionId
 from rag_flywheel.domain.releases import Cell, Measure, Release, affordable, month_of, spent
-from rag_flywheel.errors import InvalidInput, too_dear
+from rag_flywheel.errors import Conflict, InvalidInput, too_dear
 from rag_flywheel.ports import Noise, Operations, Releases
 
 SURE = math.log(20)  # scales of a Laplace distribution within which 95 of 100 draws are
@@ -47,7 +47,7 @@ class Asked:
 
     def __post_init__(self) -> None:
         if checked_month(self.month)[0] > self.at:
-            raise InvalidInput(f"{self.month} has not begun")
+            raise Conflict(f"{self.month} has not begun")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

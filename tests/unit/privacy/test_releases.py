@@ -11,7 +11,7 @@ from rag_flywheel.adapters.privacy.noise import OpenDpNoise
 from rag_flywheel.config import Releases
 from rag_flywheel.domain import InteractionId
 from rag_flywheel.domain.releases import Measure, Release
-from rag_flywheel.errors import BudgetSpent, InvalidInput
+from rag_flywheel.errors import BudgetSpent, Conflict, InvalidInput
 from rag_flywheel.ports import Noise, Noised
 from rag_flywheel.privacy.releases import Asked, Contribution, budget, counts, price, release
 from tests.fakes.ledger import MemoryLedger
@@ -91,7 +91,7 @@ def test_what_is_no_month_is_refused(month: str) -> None:
 
 
 def test_a_month_that_has_not_begun_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="has not begun"):
+    with pytest.raises(Conflict, match="has not begun"):
         asked(month="2027-01")
 
 
