@@ -14,9 +14,9 @@ from pathlib import Path
 
 from rag_flywheel.cycle import traces_left
 from rag_flywheel.domain import Json
-from rag_flywheel.domain.erasures import Proof
+from rag_flywheel.domain.erasures import ErasureState, Proof
+from rag_flywheel.errors import Damaged
 from rag_flywheel.privacy import receipts
-from rag_flywheel.privacy.erasure import under_way
 from rag_flywheel.privacy.traces import KEY_BYTES, Traces, digests_of
 from rag_flywheel.services import Services
 
@@ -70,10 +70,14 @@ def key_file(erasure_id: str, folder: Path) -> Path:
 
 
 def _looked(watch: Watch, services: Services, folder: Path) -> str:
-    if not key_file(watch.erasure_id, folder).exists():
+    file = key_file(watch.erasure_id, folder)
+    try:
+        key = receipts.made_once(file, KEY_BYTES) if file.exists() else None
+    except Damaged:
+        key = None
+    if key is None:
         _file(watch.erasure_id, folder).unlink(missing_ok=True)
         return f"cannot look again for what {watch.erasure_id} erased: the key of its traces is gone"
-    key = receipts.made_once(key_file(watch.erasure_id, folder), KEY_BYTES)
     theirs = Traces(names=watch.names, digests=frozenset(), key=key, sealed=True).theirs()
     # What others typed since in the same words is theirs, and so is what new documents say.
     new = itertools.chain(traces_left.typed(theirs.names, services), _documents(services))
@@ -120,10 +124,12 @@ def _read(file: Path) -> Watch:
 
 
 def _destroy_keys(services: Services, folder: Path) -> None:
-    """All that no erasure and no look needs any more, also those that a process that died had left."""
-    needed = {entry.erasure_id for entry in under_way(services.ledger)}
+    """Those of erasures that are done and looked after, also where a process died before it did so. One that the ledger
+    does not know of may be that of a request which is just being recorded.
+    """
+    done = {entry.erasure_id for entry in services.ledger.erasures() if entry.state is ErasureState.DONE}
     for key in (folder / "keys").glob("*.key"):
-        if key.stem not in needed and not _file(key.stem, folder).exists():
+        if key.stem in done and not _file(key.stem, folder).exists():
             key.unlink()
 
 

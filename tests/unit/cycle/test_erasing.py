@@ -307,22 +307,31 @@ def test_the_second_look_finds_what_came_back_by_id_and_by_words(town: Town) -> 
     assert found == {"audit": 1, "reports": 1}
 
 
+def test_the_key_of_a_request_that_is_just_being_recorded_is_not_destroyed(town: Town) -> None:
+    key = town.folder / "data/receipts/keys/new.key"
+    key.parent.mkdir(parents=True)
+    key.write_text("00" * 32)
+    town.night()
+    assert key.exists()
+
+
 def test_a_second_look_that_cannot_be_made_is_told_and_ends_no_night(town: Town) -> None:
     kept = town.folder / "data/receipts"
-    for name in FORGOTTEN[:2]:
+    for name in FORGOTTEN:
         town.forget(name)
     town.night()
     town.night()
-    broken, other = sorted((kept / "watched").iterdir())
+    broken, other, third = sorted((kept / "watched").iterdir())
     broken.write_text("{")
     (kept / "keys" / f"{other.stem}.key").unlink()
+    (kept / "keys" / f"{third.stem}.key").write_text("no key")
     with town.services.ledger.lock("reindex"):
         told = erasing.settle(later(town, 8).services)
     assert sorted(word.partition(":")[0].split(" erased")[0] for word in told) == [
         f"{broken} does not say what to look for again",
-        f"cannot look again for what {other.stem}",
+        *(f"cannot look again for what {watched.stem}" for watched in (other, third)),
     ]
-    assert len(town.receipts()) == 2
+    assert len(town.receipts()) == 3
 
 
 def test_a_night_that_began_before_the_request_brings_nobody_back(town: Town) -> None:
