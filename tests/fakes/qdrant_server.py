@@ -9,6 +9,7 @@ adapter sends is known; whatever else comes in is answered 404. `hold` makes sea
 """
 
 import contextlib
+import copy
 import threading
 import time
 import warnings
@@ -23,6 +24,7 @@ from fastapi.responses import JSONResponse
 from qdrant_client import QdrantClient, models
 
 COLLECTION = "/collections/{name}"
+KEPT = ("collections", "aliases")  # what the local mode of qdrant-client holds
 
 
 class QdrantServer:
@@ -39,6 +41,16 @@ class QdrantServer:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
+
+    def kept(self) -> object:
+        """All collections with their aliases as they are now, for `put_back`: a snapshot of the whole store."""
+        return copy.deepcopy([getattr(self._store._client, name) for name in KEPT])
+
+    def put_back(self, kept: object) -> None:
+        """The store as it was when `kept` was taken."""
+        assert isinstance(kept, list)
+        for name, value in zip(KEPT, kept, strict=True):
+            setattr(self._store._client, name, value)
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
