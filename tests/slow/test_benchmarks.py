@@ -1,6 +1,7 @@
 """The gate's benchmarks on small numbers, over fakes: that they measure what they say."""
 
 import importlib
+import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -104,3 +105,15 @@ def test_the_next_night_scores_the_new_version_alone(scripts: tuple[ModuleType, 
     assert counted["answering with the live"] == counted["answering with the candidate"] == 10 * 3
     assert counted["scoring the live"] == 10 * 2  # the kept scores are those of the second night
     assert set(result.next.parts) >= {"live", "candidate", "comparing"}
+
+
+@pytest.mark.parametrize("store", ["embedded", "servers"])
+def test_of_people_who_are_forgotten_while_others_ask_nothing_is_left(
+    store: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    monkeypatch.setattr("sys.argv", ["erasure.py", "--people", "20", "--erased", "2", "--store", store])
+    assert importlib.import_module("erasure").main() == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["traces_before"] > 20
+    assert (found["left"], found["brought_back"], found["lost"], found["second_looks"]) == (0, 0, 0, 2)
