@@ -135,7 +135,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name, stores[wanted.store](Path(name)) as (opened, backup):
         found = _measured(Path(name), people, chosen, opened, backup)
     print(json.dumps({**vars(wanted), **found}, indent=2))
-    return 0 if found["left"] == found["brought_back"] == found["lost"] == found["unsigned"] == 0 else 1
+    return 1 if found["left"] or found["brought_back"] or found["lost"] or found["unsigned"] else 0
 
 
 def _measured(
@@ -163,7 +163,7 @@ def _measured(
                 for number in chosen
                 for trace in (people[number], town.scope(people[number]).user, *(record_id(k, number) for k in KINDS))
             ]
-            there = _left(town, traces)
+            there = len(_left(town, traces))
         restore = backup()
         with opened() as (ledger, index):
             town = Town(services=replace(base, ledger=ledger, index=index), folder=folder)
@@ -259,15 +259,17 @@ def _until_done(town: Town) -> int:
     return NIGHTS
 
 
-def _left(town: Town, traces: Sequence[str]) -> int:
-    """Rows, passages and files with any of the traces."""
+def _left(town: Town, traces: Sequence[str]) -> list[str]:
+    """Where any of the traces stands: tables, versions and files, once for each row, passage and file."""
     ledger, index = town.services.ledger, town.services.index
-    rows = (json.dumps(row) for _, row in ledger.records())
-    passages = (repr(chunk) for version in index.versions() for chunk in index.chunks(version))
-    texts = sum(any(trace in text for trace in traces) for held in (rows, passages) for text in held)
+    rows = ((table, json.dumps(row)) for table, row in ledger.records())
+    passages = ((version, repr(chunk)) for version in index.versions() for chunk in index.chunks(version))
+    found = [place for place, text in (*rows, *passages) if any(trace in text for trace in traces)]
     sought = [trace.encode() for trace in traces]
-    files = (file.read_bytes() for file in (town.folder / "data").rglob("*") if file.is_file())
-    return texts + sum(any(trace in content for trace in sought) for content in files)
+    for file in (town.folder / "data").rglob("*"):
+        if file.is_file() and any(trace in file.read_bytes() for trace in sought):
+            found.append(str(file.relative_to(town.folder)))
+    return found
 
 
 def _verdicts(file: Path, folder: Path) -> list[str]:

@@ -53,6 +53,8 @@ class SqliteCache:
         with self._lock, self._translated():
             with self._connection:
                 self._connection.execute(f"DELETE FROM cache WHERE {begins}{kept}", values)  # noqa: S608  # likewise
+            if not prefix:
+                self._connection.execute("VACUUM")  # entries that moved have left copies in the free room of pages
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the log holds what was deleted
 
     def close(self) -> None:

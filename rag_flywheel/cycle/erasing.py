@@ -20,7 +20,7 @@ from eval.report import report
 from rag_flywheel.cycle import looking_again, traces_left
 from rag_flywheel.domain import AuditEntry, Json, Manifest, VersionId
 from rag_flywheel.domain.erasures import ErasureEntry, ErasureState, Scope
-from rag_flywheel.errors import AlreadyRunning
+from rag_flywheel.errors import AlreadyRunning, DiskUnavailable, LedgerUnavailable
 from rag_flywheel.privacy import receipts
 from rag_flywheel.privacy.belongings import Belongings, belongings
 from rag_flywheel.privacy.erasure import Suppressed, is_barred, proof, subject, suppress, suppressed, under_way
@@ -102,7 +102,17 @@ def complete(services: Services) -> list[str]:
     is left. Returns what was done, in words.
     """
     swept = [entry for entry in under_way(services.ledger) if entry.state is ErasureState.SWEPT]
-    return [told for entry in swept if (told := _completed(entry, services)) is not None]
+    done = [told for entry in swept if (told := _completed(entry, services)) is not None]
+    return done + _write_anew(services) if done else []
+
+
+def _write_anew(services: Services) -> list[str]:
+    """The receipts are signed by now; what is said where the file cannot be written anew."""
+    try:
+        services.ledger.write_anew()
+    except (LedgerUnavailable, DiskUnavailable) as error:
+        return [f"ids may stay in free room of the ledger's file until the next erasure ends: {error}"]
+    return []
 
 
 def resume(services: Services) -> list[str]:

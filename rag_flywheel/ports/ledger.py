@@ -296,6 +296,11 @@ class Erasure(Protocol):
     def overwrite(self) -> None:
         """Leave nothing of deleted rows in the database's files, as far as it can be told to do so now."""
 
+    def write_anew(self) -> None:
+        """The same, also in the free room of pages: others wait to write while a file is written anew, and there has to
+        be room for a second one. Raises LedgerUnavailable and DiskUnavailable.
+        """
+
     def add_erasure(self, entry: ErasureEntry) -> None:
         """Record a request to be forgotten, or how far it is."""
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import multiprocessing
+import random
 import socket
 import time
 import traceback
@@ -48,7 +49,7 @@ from tests.contract.rows import (
     an_erasure,
     an_interaction,
 )
-from tests.fakes.samples import canary, exposure
+from tests.fakes.samples import canary, exposure, interaction
 
 PROCESSES = multiprocessing.get_context("forkserver")  # they import this module once
 PROCESSES.set_forkserver_preload([__name__])
@@ -395,3 +396,20 @@ def test_an_erased_text_is_in_no_file_of_the_ledger_once_it_is_closed(tmp_path: 
     ledger.erase(Scope(user="ann"))
     ledger.close()
     assert not [file for file in tmp_path.iterdir() if b"xyzzy" in file.read_bytes()]
+
+
+def test_a_file_that_is_written_anew_holds_no_id_of_what_was_erased(tmp_path: Path) -> None:
+    file, ids = tmp_path / "ledger.db", []
+    ledger = open_ledger(sqlite_url(file), timeout=10, lock_folder=tmp_path)
+    numbers = list(range(1500))
+    random.Random(1).shuffle(numbers)
+    for number in numbers:  # in no order, so that pages are divided and entries move
+        name = f"{number * 2654435761 % 2**32:08x}{number:024x}"
+        user = "ann" if number % 7 else "bob"
+        ledger.add_interaction(interaction(name, question="Where is the ladder?", user=user))
+        ids += [name] if user == "bob" else []
+    ledger.erase(Scope(user="bob"))
+    ledger.write_anew()
+    ledger.close()
+    content = file.read_bytes()
+    assert [name for name in ids if name.encode() in content] == []

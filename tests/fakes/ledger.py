@@ -561,6 +561,9 @@ class MemoryLedger:
             said = [row for table in left for row in table.values()]
             return {row.user for row in said if row.user is not None} | {met.unit for met in rows.exposures}
 
+    def write_anew(self) -> None:
+        """There is no file."""
+
     def overwrite(self) -> None:
         """What is deleted is gone."""
 

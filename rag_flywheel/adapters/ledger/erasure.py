@@ -171,6 +171,15 @@ class SqlErasure(InDatabase, Erasure):
             for name in tables.metadata.tables:
                 connection.execute(text(f"VACUUM {name}"))
 
+    def write_anew(self) -> None:
+        """Where SQLite moves entries from page to page, copies of them stay in the free room of pages, which
+        `secure_delete` does not reach: ids of erased records were found there.
+        """
+        if is_sqlite(self._database.url):
+            with self._database.alone() as connection:
+                connection.execute(text("VACUUM"))
+        self.overwrite()
+
     def add_erasure(self, entry: ErasureEntry) -> None:
         self._database.append(tables.erasures, _row(entry), what=f"erasure {entry.erasure_id}")
 
