@@ -1,5 +1,6 @@
 """Where a person's records, and words that only they used, are found: looked for, and not believed."""
 
+import contextlib
 import html
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from rag_flywheel.domain import Chunk, Json, VersionId
 from rag_flywheel.domain.erasures import ErasureEntry, Scope, Theirs, strings
+from rag_flywheel.errors import NotFound
 from rag_flywheel.privacy.traces import Traces
 from rag_flywheel.services import Services
 
@@ -57,10 +59,11 @@ def count(scope: Scope | None, traces: Traces, services: Services) -> dict[str, 
             if not theirs.names(exposure.interaction_id or "")
         )
     for version in services.index.versions():
-        found["index"] += sum(
-            _names(chunk, theirs) or theirs.wrote(chunk.text) or theirs.wrote(chunk.question or "")
-            for chunk in services.index.chunks(version)
-        )
+        with contextlib.suppress(NotFound):  # a night has deleted it just now
+            found["index"] += sum(
+                _names(chunk, theirs) or theirs.wrote(chunk.text) or theirs.wrote(chunk.question or "")
+                for chunk in services.index.chunks(version)
+            )
     found[REPORTS] += len(reports_about(theirs, services))
     return {surface: number for surface, number in sorted(found.items()) if number}
 

@@ -32,6 +32,7 @@ from rag_flywheel.rollout import promotion
 from rag_flywheel.rollout.promotion import act_of
 from rag_flywheel.services import Services
 from tests.fakes.encoder import HashingEncoder
+from tests.fakes.index import MemoryIndex
 from tests.fakes.samples import interaction
 from tests.unit.cycle.house import EARLIER, built_in
 from tests.unit.cycle.town import Town, leave_all, record_id
@@ -351,6 +352,20 @@ def test_a_night_that_began_before_the_request_brings_nobody_back(town: Town) ->
     town.night()
     assert [entry.state for entry in services.ledger.erasures()] == [ErasureState.DONE]
     assert (town.rows_with(name), town.files_with(name)) == ([], [])
+
+
+class Listing(MemoryIndex):
+    """It lists one version more than there is, as where a night deletes one just now."""
+
+    def versions(self) -> list[VersionId]:
+        return [*super().versions(), VersionId("v-gone")]
+
+
+def test_a_version_that_a_night_deletes_meanwhile_stops_no_request(tmp_path: Path) -> None:
+    made = replace(built_in(tmp_path, SETTINGS).services, index=Listing())
+    leave_everything(PEOPLE[0], made)
+    town = Town(services=made, folder=tmp_path)
+    assert erasing.preview(town.scope(PEOPLE[0]), made).records["interactions"] == 2
 
 
 def test_what_is_looked_for_is_found_where_it_is_left(town: Town) -> None:
