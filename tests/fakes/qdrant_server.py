@@ -145,7 +145,7 @@ class QdrantServer:
                     scroll_filter=body.filter,
                     limit=body.limit or 10,
                     offset=body.offset,
-                    with_payload=body.with_payload,
+                    with_payload=True if body.with_payload is None else body.with_payload,
                 )
                 return models.ScrollResult(points=records, next_page_offset=following)
 

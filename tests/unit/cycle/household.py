@@ -97,6 +97,7 @@ def cycle(made: Services) -> tuple[Manifest, list[Chunk]]:
     """The version that a whole cycle makes live, with its known questions."""
     result = reindex(made, force=False, steps=quiet)
     assert result.decision == "promoted", result.reasons
+    assert result.version is not None
     manifest = made.ledger.version(result.version).manifest
     return manifest, [chunk for chunk in made.index.chunks(manifest.version_id) if chunk.confirmed is not None]
 
