@@ -20,6 +20,7 @@ POST /chat                                  x      x         x         x
 POST /feedback                              x      x         x         x
 POST /corrections                           x      x         x         x
 GET /corrections/{correction_id}            x      x         x         x
+POST /search                                x      x         x         x
 GET /interactions/{interaction_id}/explain  x      x         x         x
 POST /v1/chat/completions                   x      x         x         x
 GET /v1/models                              x      x         x         x
