@@ -111,6 +111,8 @@ def find(query: str, *, chat: Chat, version: VersionId | None, limit: int, group
 
     Raises NothingLive, NotFound when the version is not kept, IndexUnavailable, and Damaged.
     """
+    if version is not None:
+        chat.ledger.version(version)  # one that nobody knows is the caller's mistake, and no damage
     searcher, ranking = chat.search(query, groups=groups, on=version)
     record = _version(searcher.version, chat.ledger)
     ranking = _ranking_as_seen(ranking, chat.readers.reader(groups))

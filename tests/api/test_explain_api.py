@@ -139,7 +139,9 @@ def test_an_asker_searches_the_live_version_alone_and_is_not_told_what_others_as
     made = services(tmp_path)
     publish(made, "v1", confirmed={"past": (CONFIRMED, "backup")})
     publish(made, "v2")
-    ada, rita = (door(made, name, role, for_others=False) for name, role in (("ada", Role.ASKER), ("rita", Role.REVIEWER)))
+    ada, rita = (
+        door(made, name, role, for_others=False) for name, role in (("ada", Role.ASKER), ("rita", Role.REVIEWER))
+    )
     older = {"question": CONFIRMED, "version": "v1"}
     assert rita.post("/search", json=older).json()["questions"][0]["question"] == CONFIRMED
     assert rita.post("/search", json=older | {"version": "v0"}).status_code == 404
