@@ -53,6 +53,8 @@ GET /golden/check                           -      x         x         x
 POST /golden                                -      -         x         x
 POST /golden/import                         -      -         x         x
 POST /golden/retire                         -      -         x         x
+GET /compare                                -      x         x         x
+POST /compare                               -      x         x         x
 GET /versions                               -      x         x         x
 GET /versions/{version}                     -      x         x         x
 GET /versions/{version}/diff/{other}        -      x         x         x

@@ -1,5 +1,5 @@
 """All pages, for the app to serve."""
 
-from rag_flywheel.web import assets, home, sign_in
+from rag_flywheel.web import aside, assets, compare, home, rollout, sign_in, versions
 
-PAGES = (assets, sign_in, home)
+PAGES = (assets, sign_in, home, versions, rollout, aside, compare)
