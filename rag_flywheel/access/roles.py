@@ -13,6 +13,9 @@ SIGNING_IN = frozenset({"GET /login", "GET /login/callback", "GET /sign-in", "PO
 EVERYBODY = frozenset({"GET /health", "GET /static/{name}", *SIGNING_IN})
 """Answered without asking who asks: those, what watches over the server, and what all pages consist of."""
 
+CARRYING = frozenset({"POST /mcp"})
+"""By which a program sends requests to other routes in one: those take their turns, and it takes none beside them."""
+
 _TABLE = """
 route                                       asker  reviewer  operator  admin
 
@@ -23,6 +26,7 @@ POST /corrections                           x      x         x         x
 GET /corrections/{correction_id}            x      x         x         x
 POST /search                                x      x         x         x
 GET /interactions/{interaction_id}/explain  x      x         x         x
+POST /mcp                                   x      x         x         x
 POST /v1/chat/completions                   x      x         x         x
 GET /v1/models                              x      x         x         x
 GET /v1/models/{model}                      x      x         x         x

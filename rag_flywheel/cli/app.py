@@ -22,6 +22,7 @@ from rag_flywheel.cli import (
     insights,
     keys,
     loop,
+    mcp,
     people,
     replay,
     review,
@@ -54,7 +55,7 @@ app.add_typer(people.group, name="people")
 app.add_typer(people.consent_group, name="consent")
 app.add_typer(people.receipt_group, name="receipt")
 app.add_typer(settings.group, name="config")
-for module in (loop, asking, feedback, rollout, versions, replay, people):
+for module in (loop, asking, feedback, rollout, versions, replay, people, mcp):
     app.add_typer(module.commands)
 
 
