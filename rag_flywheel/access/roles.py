@@ -20,6 +20,19 @@ _TABLE = """
 route                                       asker  reviewer  operator  admin
 
 GET /                                       x      x         x         x
+POST /ask                                   x      x         x         x
+GET /answers/{interaction_id}               x      x         x         x
+POST /answers/{interaction_id}/feedback     x      x         x         x
+GET /answers/{interaction_id}/correct       x      x         x         x
+POST /answers/{interaction_id}/correct      x      x         x         x
+POST /preview                               x      x         x         x
+GET /documents/{document_id}                x      x         x         x
+GET /my-corrections                         x      x         x         x
+GET /conversations                          x      x         x         x
+GET /conversations/{session}                x      x         x         x
+POST /conversations/{session}/delete        x      x         x         x
+GET /consent                                x      x         x         x
+POST /consent                               x      x         x         x
 POST /chat                                  x      x         x         x
 POST /feedback                              x      x         x         x
 POST /corrections                           x      x         x         x

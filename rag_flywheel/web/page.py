@@ -4,6 +4,7 @@ import functools
 import typing
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +15,7 @@ import jinja2
 from fastapi import HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
+from markupsafe import Markup
 from pydantic import ValidationError
 from starlette.routing import Match
 from starlette.types import Scope
@@ -45,7 +47,12 @@ class Place:
         return self.row.partition(" ")[2]
 
 
-PLACES = (Place(label="Ask", row="GET /"), Place(label="Versions", row="GET /versions"))
+PLACES = (
+    Place(label="Ask", row="GET /"),
+    Place(label="Conversations", row="GET /conversations"),
+    Place(label="My corrections", row="GET /my-corrections"),
+    Place(label="Versions", row="GET /versions"),
+)
 """In the order in which they are shown."""
 
 
@@ -120,12 +127,21 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.globals["static"] = assets.url
+    made.filters["moment"] = _moment
     made.globals["phrase"] = lambda status: HTTPStatus(status).phrase
     return made
 
 
+def _moment(at: datetime) -> Markup:
+    """A moment as people read it, and as machines do."""
+    utc = at.astimezone(UTC)
+    return Markup('<time datetime="{}">{:%Y-%m-%d %H:%M} UTC</time>').format(utc.isoformat(), utc)
+
+
 class Form(Body):
-    """What a form sends. A field of several values is a tuple; of another one the last value counts."""
+    """What a form sends. A field of several values is a tuple, and of any other the last value counts; empty ones are
+    left out.
+    """
 
 
 Sent = TypeVar("Sent", bound=Form)
@@ -147,9 +163,11 @@ def posted(kind: type[Sent]) -> Callable[[Request], Coroutine[Any, Any, Sent]]:
             sent = parse_qs((await request.body()).decode(), keep_blank_values=True, max_num_fields=FIELDS)
         except ValueError:
             raise HTTPException(422, f"the form could not be read, or has more than {FIELDS} fields") from None
-        given = {name: values if name in several else values[-1] for name, values in sent.items()}
+        said = {name: [value for value in values if value != ""] for name, values in sent.items()}
         try:
-            return kind.model_validate({name: value for name, value in given.items() if value not in ("", [""])})
+            return kind.model_validate(
+                {name: values if name in several else values[-1] for name, values in said.items() if values}
+            )
         except ValidationError as error:
             mistakes = error.errors(include_input=False)
         raise RequestValidationError([{**mistake, "loc": ("body", *mistake["loc"])} for mistake in mistakes])

@@ -61,7 +61,7 @@ def test_the_browser_holds_no_key_and_scripts_do_not_see_what_it_holds(made: Ser
     [held] = reply.headers.get_list("set-cookie")
     assert {"HttpOnly", "Path=/", "SameSite=lax"} <= set(held.split("; "))
     assert text not in held
-    assert text.split("_")[2] not in held
+    assert text.split("_", 2)[2] not in held
 
 
 def test_a_session_ends_with_its_key(made: Services) -> None:
@@ -122,6 +122,12 @@ def test_nobody_signs_in_where_what_the_browser_holds_would_go_in_clear(tmp_path
     assert "Secure" in held
 
 
+def test_where_people_have_accounts_the_page_leads_to_their_provider(tmp_path: Path) -> None:
+    oidc = "{issuer: 'https://id.example.org', client_id: rag}"
+    made = services(tmp_path, text=f"access: {{oidc: {oidc}}}")
+    assert 'href="/login?next=/conversations"' in browser(made).get("/conversations", headers=BROWSER).text
+
+
 # --- forms ----------------------------------------------------------------------------------------------------------
 
 
@@ -166,9 +172,9 @@ def test_json_is_no_form(made: Services) -> None:
 
 
 def test_who_has_to_sign_in_gets_the_page_for_it_and_comes_back(made: Services) -> None:
-    reply = browser(made).get("/audit", headers=BROWSER)
+    reply = browser(made).get("/audit?limit=5", headers=BROWSER)
     assert (reply.status_code, reply.headers["content-type"]) == (401, "text/html; charset=utf-8")
-    assert 'name="next" value="/audit"' in reply.text
+    assert 'name="next" value="/audit?limit=5"' in reply.text
     assert browser(made).get("/audit").json()["error"] == "NotSignedIn"
 
 
