@@ -19,6 +19,7 @@ from rag_flywheel.cli import (
     asking,
     feedback,
     golden,
+    init,
     insights,
     keys,
     loop,
@@ -54,7 +55,7 @@ app.add_typer(people.group, name="people")
 app.add_typer(people.consent_group, name="consent")
 app.add_typer(people.receipt_group, name="receipt")
 app.add_typer(settings.group, name="config")
-for module in (loop, asking, feedback, rollout, versions, replay, people):
+for module in (init, loop, asking, feedback, rollout, versions, replay, people):
     app.add_typer(module.commands)
 
 
