@@ -28,8 +28,8 @@ class Answers:
 
 def written(answers: Answers) -> str:
     """The file's text. What stands in it behind `# ` is accepted too once that is taken away."""
-    parts = (_head(), _documents(answers), _privacy(answers), _generator(answers), _doors(answers))
-    parts += (_access(answers), _review(answers))
+    sections = (_documents, _privacy, _generator, _doors, _access, _review)
+    parts = [_head(), *(section(answers) for section in sections)]
     return "\n".join("".join(f"{line}\n" for line in part) for part in parts if part)
 
 
