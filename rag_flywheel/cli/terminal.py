@@ -74,14 +74,18 @@ def _block(out: "Console", named: Sequence[tuple[str, "Text"]]) -> None:
 
 def _fit(columns: Sequence[str], cells: Sequence[Sequence["Text"]], width: int) -> bool:
     """Whether all columns are as wide as what they hold, but for the widest after the first, and that is wide enough to
-    be read.
+    be read, and to break no word.
     """
-    widths = [
-        max(len(name), *(max(map(len, str(row[number]).splitlines() or [""])) for row in cells))
-        for number, name in enumerate(columns)
-    ]
-    widest = max(widths[1:], default=0)
-    return sum(widths) - widest + min(widest, READABLE) + 3 * len(columns) + 1 <= width
+    widths, words = (
+        [
+            max(len(name), *(max(map(len, parts(str(row[number]))), default=0) for row in cells))
+            for number, name in enumerate(columns)
+        ]
+        for parts in (str.splitlines, str.split)
+    )
+    widest = max(range(1, len(columns)), key=widths.__getitem__, default=0)
+    narrowest = max(min(widths[widest], READABLE), words[widest])
+    return sum(widths) - widths[widest] + narrowest + 3 * len(columns) + 1 <= width
 
 
 def left_out(entries: Iterable[Mapping[str, Any]], *, verb: str) -> None:

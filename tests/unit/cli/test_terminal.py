@@ -19,7 +19,7 @@ COLUMNS = ("id", "name", "roles", "expires")
 ROW = ["3f2a9c01b7d4", "https://id.example.org/realms/acme|ada", "asker reviewer", "2026-12-31T00:00"]
 
 
-@pytest.mark.parametrize(("width", "block"), [(80, False), (60, True), (200, False)])
+@pytest.mark.parametrize(("width", "block"), [(96, False), (80, True), (60, True), (200, False)])
 def test_rows_that_fit_no_table_are_blocks_of_lines(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int, block: bool
 ) -> None:
