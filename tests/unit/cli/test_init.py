@@ -2,11 +2,6 @@
 
 import json
 import os
-import pty
-import select
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,8 +9,7 @@ import yaml
 
 from rag_flywheel import config
 from tests.fakes.openai_server import Fail, OpenAIServer
-from tests.paths import ROOT
-from tests.unit.cli.conftest import Run
+from tests.unit.cli.conftest import Run, typed_at_terminal
 
 READY = ("init", "--yes", "--consent", "required")
 
@@ -143,7 +137,7 @@ def test_a_model_without_a_name_and_a_url_with_a_password_are_refused(
 
 def test_whoever_sits_at_a_terminal_is_asked_until_the_answers_are_of_use(tmp_path: Path, docs: Path) -> None:
     typed = ["nowhere", "docs", "", "perhaps", "2", "", "1"]
-    said = _typed(["init"], typed, tmp_path)
+    said = typed_at_terminal(["init"], typed, tmp_path)
     assert "nowhere is neither a file nor a folder" in said
     assert "docs: files that can be read: 1 .md; 1 passed over" in said
     assert "one of required, assumed, off, or its number" in said
@@ -157,37 +151,5 @@ def test_whoever_sits_at_a_terminal_is_asked_until_the_answers_are_of_use(tmp_pa
 
 
 def test_whoever_gives_up_leaves_nothing_behind(tmp_path: Path, docs: Path) -> None:
-    assert "interrupted" in _typed(["init"], ["docs", "\x03"], tmp_path)
+    assert "interrupted" in typed_at_terminal(["init"], ["docs", "\x03"], tmp_path)
     assert os.listdir(tmp_path) == ["docs"]
-
-
-def _typed(words: list[str], lines: list[str], folder: Path) -> str:
-    """What the program says at a terminal where somebody types these lines, each when it is asked for."""
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-P", "-m", "rag_flywheel", *words]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
-    process = subprocess.Popen(
-        command, cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
-    )
-    os.close(theirs)
-    said, left, until = "", list(lines), time.monotonic() + 60
-    try:
-        while time.monotonic() < until:
-            if not select.select([ours], [], [], 0.5)[0]:
-                continue
-            try:
-                got = os.read(ours, 4096).decode()
-            except OSError:  # the program has ended, and its side is closed
-                break
-            said += got
-            if left and said.endswith(": "):
-                line = left.pop(0)
-                if line == "\x03":
-                    process.send_signal(2)
-                else:
-                    os.write(ours, f"{line}\n".encode())
-    finally:
-        process.kill()
-        process.wait(10)
-        os.close(ours)
-    return said.replace("\r\n", "\n")
