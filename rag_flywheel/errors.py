@@ -24,7 +24,8 @@
     `- Damaged                          500     8   stored data is not what we wrote
 
 A message says what was found, what was expected and what to do. It never holds the text of a question, an answer or a
-correction. A refused or undecided gate is a result, not an error (exit codes REFUSED and UNDECIDED).
+correction. A refused or undecided gate is a result, not an error (exit codes REFUSED and UNDECIDED), and so is what
+`doctor` finds (SICK).
 
 What the system says of a full, read-only or failing disk is translated here, since whatever writes can meet it.
 """
@@ -38,6 +39,7 @@ from pathlib import Path
 DONE = 0
 REFUSED = 3
 UNDECIDED = 4
+SICK = 10
 INTERRUPTED = 130
 
 

@@ -1,6 +1,6 @@
 """The command line. Exit codes: 0 done, 1 unexpected, 2 wrong input or settings, 3 refused by the gate, 4 undecided,
 5 not found, 6 conflict (locked, moved, nothing live), 7 a service is down, 8 damaged data, 9 not allowed,
-130 interrupted.
+10 the doctor found something wrong, 130 interrupted.
 """
 
 import gc
@@ -17,8 +17,10 @@ import typer
 from rag_flywheel.cli import (
     aside,
     asking,
+    doctor,
     feedback,
     golden,
+    init,
     insights,
     keys,
     loop,
@@ -55,7 +57,7 @@ app.add_typer(people.group, name="people")
 app.add_typer(people.consent_group, name="consent")
 app.add_typer(people.receipt_group, name="receipt")
 app.add_typer(settings.group, name="config")
-for module in (loop, asking, feedback, rollout, versions, replay, people, mcp):
+for module in (init, doctor, loop, asking, feedback, rollout, versions, replay, people, mcp):
     app.add_typer(module.commands)
 
 

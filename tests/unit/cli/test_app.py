@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from rag_flywheel.cli import app
 from rag_flywheel.cli.invocation import segment
 from rag_flywheel.errors import InvalidInput
+from tests.paths import ROOT
 from tests.unit.cli.conftest import Run
 
 NOBODY = "http://127.0.0.1:9"  # the discard port, where no server listens
@@ -63,6 +64,16 @@ def test_without_a_command_the_help_is_shown(run: Run) -> None:
     code, out, err = run()
     assert code in (0, 2)
     assert "reindex" in out + err
+
+
+def test_the_shell_is_told_which_commands_begin_so(tmp_path: Path) -> None:
+    program = tmp_path / "rag-flywheel"
+    program.write_text("from rag_flywheel.cli.app import main\nmain()\n")
+    asked = {"_RAG_FLYWHEEL_COMPLETE": "complete_bash", "COMP_WORDS": "rag-flywheel re", "COMP_CWORD": "1"}
+    command = [sys.executable, str(program)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **asked}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert ended.stdout.split() == ["review", "receipt", "reindex", "report", "replay"]
 
 
 def test_the_module_runs_as_the_command(tmp_path: Path) -> None:
