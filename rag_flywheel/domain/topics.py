@@ -38,6 +38,15 @@ class AnswerState(StrEnum):
     REFUSED = "refused"
 
 
+class Trend(StrEnum):
+    """How often a topic was asked in the last seven days, beside the seven before them."""
+
+    NEW = "new"  # never before
+    RISING = "rising"  # more often, by more than chance makes likely
+    STEADY = "steady"
+    FALLING = "falling"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicRuling:
     """What somebody decided on a topic. The latest one counts."""
