@@ -10,6 +10,8 @@ import numpy as np
 from rag_flywheel.ports import PLACEHOLDER, Encoder, Vectors
 
 NAMED_BY = 3  # words, at most
+ASKING = frozenset({"did", "do", "does", "doing", "don", "doesn", "didn", "way", "use", "used", "using"})
+"""Words that questions are asked with, besides the English stop words of scikit-learn."""
 _WORD = re.compile(r"[^\W\d_][\w'’-]+")  # of two letters or more
 
 
@@ -66,7 +68,8 @@ def names(groups: Sequence[Sequence[str]]) -> list[str]:
     """
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-    words = [[_words(text) - ENGLISH_STOP_WORDS for text in texts] for texts in groups]
+    common = ENGLISH_STOP_WORDS | ASKING
+    words = [[_words(text) - common for text in texts] for texts in groups]
     spread = Counter(word for texts in words for text in texts for word in text)
     number = sum(map(len, groups))
     made = []
