@@ -127,7 +127,9 @@ def gaps(
 @routes.get("/export", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
 def export(state: Shared, asking: Asking, wanted: Wanted = None, off_topic: bool = False) -> Response:
     """The same, all of them, as a table (CSV, RFC 4180)."""
-    return Response(_table(_wanted(state, asking, wanted, off_topic=off_topic)), media_type="text/csv; charset=utf-8")
+    table = _table(_wanted(state, asking, wanted, off_topic=off_topic))
+    named = {"Content-Disposition": 'attachment; filename="gaps.csv"'}
+    return Response(table, media_type="text/csv; charset=utf-8", headers=named)
 
 
 @routes.get("/{topic}")

@@ -45,7 +45,7 @@ class Place:
         return self.row.partition(" ")[2]
 
 
-PLACES = (Place(label="Ask", row="GET /"),)
+PLACES = (Place(label="Ask", row="GET /"), Place(label="Gaps", row="GET /gaps"))
 """In the order in which they are shown."""
 
 

@@ -1,5 +1,5 @@
 """All pages, for the app to serve."""
 
-from rag_flywheel.web import assets, home, sign_in
+from rag_flywheel.web import assets, gaps, home, sign_in
 
-PAGES = (assets, sign_in, home)
+PAGES = (assets, sign_in, home, gaps)
