@@ -206,6 +206,7 @@ def _topics(state: State, asking: Person) -> list[Topic]:
         reader=reader,
         but=state.sensitive().hidden,
         also=frozenset(name for ruling in rulings for name in ruling.members),
+        recent=state.recent,
     )
     standing = Standing(
         rulings=rulings,

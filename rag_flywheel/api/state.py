@@ -31,6 +31,7 @@ from rag_flywheel.errors import KeyReused, NotAllowed, NotFound, no_interaction
 from rag_flywheel.feedback import clusters, supporters
 from rag_flywheel.feedback.looking import LivePassages, live_passages, looker
 from rag_flywheel.feedback.quoting import quoted
+from rag_flywheel.feedback.recent import RecentQuestions
 from rag_flywheel.feedback.review import Look
 from rag_flywheel.ports import Operations, Replies
 from rag_flywheel.privacy.pseudonyms import pseudonym
@@ -49,6 +50,7 @@ class State:
     texts_of: LRUCache[VersionId, Mapping[DocumentId, str]] = field(default_factory=lambda: LRUCache(2))
     live_of: LRUCache[VersionId, LivePassages] = field(default_factory=lambda: LRUCache(1))
     alike_of: LRUCache[str, Sequence[Sequence[int]]] = field(default_factory=lambda: LRUCache(20))
+    recent: RecentQuestions = field(default_factory=RecentQuestions)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def find(self, text: str, groups: Groups) -> Sequence[Passage]:

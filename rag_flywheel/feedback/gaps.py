@@ -9,7 +9,6 @@ from typing import Protocol
 
 from rag_flywheel.domain import (
     IMPLICIT,
-    Confidence,
     CorrectionState,
     Feedback,
     FeedbackKind,
@@ -24,11 +23,11 @@ from rag_flywheel.errors import NotFound
 from rag_flywheel.feedback import implicit
 from rag_flywheel.feedback.attribution import is_off_topic
 from rag_flywheel.feedback.intake import bad_answers, meant
+from rag_flywheel.feedback.recent import RECENT, RecentQuestions, answer_state, is_unsure
 from rag_flywheel.ports import Conversations, Corrections
 
 REFUSED = (CorrectionState.REJECTED, CorrectionState.QUARANTINED)
 """What became of corrections that answer nothing."""
-RECENT = 10_000  # interactions, the newest ones, that gaps and suspects are looked for in
 _JUDGEMENTS = set(FeedbackKind) - IMPLICIT - {FeedbackKind.COMMENT}
 
 
@@ -68,6 +67,7 @@ def gaps(
     reader: Reader = ANYBODY,
     but: Callable[[Interaction], bool] = lambda asked: False,
     also: AbstractSet[InteractionId] = frozenset(),
+    recent: RecentQuestions | None = None,
 ) -> list[Gap]:
     """Questions that the documents do not surely answer, the newest first: refused ones, those whose answer was
     doubtful, those reported as missing knowledge; and those whose answer was called bad. Where somebody found what they
@@ -76,16 +76,12 @@ def gaps(
     Those that no passage is about, by a cosine of `near`, are no gaps in these documents, unless somebody reported
     them: their kind is `OFF_TOPIC`. Only what the reader may read is listed, nothing that is
     sensitive (`but`): `insights` tells that with noise; and nothing of which the text was not kept. It takes in the
-    RECENT newest questions, and those `also` named.
+    RECENT newest questions, and those `also` named. What `recent` remembers is not read again.
     """
     feedback = ledger.feedback()
     reported, bad, after_all = _reported(feedback), bad_answers(feedback), meant(feedback)
-    found = {
-        interaction.interaction_id: interaction
-        for answered in (False, True)
-        for interaction in ledger.interactions(answered=answered, limit=RECENT)
-        if _is_unsure(interaction) and interaction.interaction_id not in after_all
-    }
+    unsure = (recent or RecentQuestions()).unsure(ledger)
+    found = {name: asked for name, asked in unsure.items() if name not in after_all}
     for name in (reported | bad | also) - found.keys():
         with contextlib.suppress(NotFound):  # it was deleted just now
             found[name] = ledger.interaction(name)
@@ -108,18 +104,7 @@ def is_gap(asked: Interaction, said: Sequence[Feedback], *, near: float) -> bool
     """Whether the documents do not surely answer a question, by what was `said` about this one answer."""
     if _reported(said):
         return True
-    return _is_unsure(asked) and not meant(said) and not _is_foreign(asked, False, near)
-
-
-def answer_state(*, answered: bool, confidence: Confidence | None) -> AnswerState:
-    """How surely a question was answered; a generator that tells no confidence is taken to be sure."""
-    if not answered:
-        return AnswerState.REFUSED
-    return AnswerState.DOUBTFUL if confidence is Confidence.LOW else AnswerState.SURE
-
-
-def _is_unsure(asked: Interaction) -> bool:
-    return answer_state(answered=asked.answered, confidence=asked.confidence) is not AnswerState.SURE
+    return is_unsure(asked) and not meant(said) and not _is_foreign(asked, False, near)
 
 
 def _is_foreign(asked: Interaction, reported: bool, near: float) -> bool:
@@ -136,7 +121,7 @@ def _stages(feedback: Iterable[Feedback], corrections: Iterable[ReviewedCorrecti
 def _kind(asked: Interaction, stage: Stage | None) -> TopicKind:
     if stage in (Stage.NOT_RETRIEVED, Stage.MIS_RANKED):
         return TopicKind.NOT_FOUND
-    if stage is Stage.MIS_GENERATED or (stage is None and not _is_unsure(asked)):
+    if stage is Stage.MIS_GENERATED or (stage is None and not is_unsure(asked)):
         return TopicKind.BAD_ANSWER
     return TopicKind.MISSING
 

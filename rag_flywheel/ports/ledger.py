@@ -76,6 +76,9 @@ class Conversations(Protocol):
     ) -> list[Interaction]:
         """Newest first."""
 
+    def interaction_ids(self, *, answered: bool, limit: int) -> list[InteractionId]:
+        """Newest first. Cheap enough to call for every page."""
+
     def interactions_of(self, user: str) -> list[Interaction]:
         """All of one pseudonym, oldest first."""
 

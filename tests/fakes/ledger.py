@@ -442,6 +442,9 @@ class MemoryLedger:
             self._rows.replied.setdefault(key, at)
             return new
 
+    def interaction_ids(self, *, answered: bool, limit: int) -> list[InteractionId]:
+        return [asked.interaction_id for asked in self.interactions(answered=answered, limit=limit)]
+
     def interactions_of(self, user: str) -> list[Interaction]:
         with self._turn:
             found = [interaction for interaction in self._rows.interactions.values() if interaction.user == user]
