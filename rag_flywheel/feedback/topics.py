@@ -4,8 +4,9 @@ All of it is made anew from what is recorded and what the reader may read. A top
 it by its questions: a ruling belongs to the topic that holds most of those that it was about.
 """
 
+import itertools
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -161,18 +162,28 @@ def _decided(found: Sequence[Cluster], standing: Standing) -> list[_Decided]:
 
 def _ids(found: Sequence[Cluster], decided: Sequence[_Decided], salt: bytes) -> list[str]:
     """That of the latest ruling; else, and where another topic has that, one that its oldest question gives."""
-    ids: list[str | None] = [None] * len(found)
+    ids: dict[int, str] = {}
+    taken = set[str]()
     latest = [(before.ruling.at, number) for number, before in enumerate(decided) if before.ruling is not None]
     for _, number in sorted(latest, reverse=True):
         ruling = decided[number].ruling
-        if ruling is not None and ruling.topic_id not in ids:
+        if ruling is not None and ruling.topic_id not in taken:
             ids[number] = ruling.topic_id
+            taken.add(ruling.topic_id)
     for number, cluster in enumerate(found):
-        for gap in reversed(cluster.gaps):
-            if ids[number] is None:
-                name = (pseudonym(gap.asked.interaction_id, salt, of="topic") or "")[:_ID]
-                ids[number] = name if name not in ids else None
-    return [name or "" for name in ids]
+        if number not in ids:
+            ids[number] = next(name for name in _names(cluster, salt) if name not in taken)
+            taken.add(ids[number])
+    return [ids[number] for number in range(len(found))]
+
+
+def _names(cluster: Cluster, salt: bytes) -> Iterator[str]:
+    """By its questions, the oldest first; then as many more as anybody wants."""
+    oldest = [gap.asked.interaction_id for gap in reversed(cluster.gaps)]
+    for name in itertools.chain(oldest, (f"{oldest[0]}:{number}" for number in itertools.count())):
+        made = pseudonym(name, salt, of="topic")
+        if made is not None:
+            yield made[:_ID]
 
 
 def _topic(

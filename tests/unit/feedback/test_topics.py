@@ -168,6 +168,15 @@ def test_a_topic_that_falls_apart_leaves_its_id_and_state_to_the_part_with_most_
     assert exporting.topic_id != printing.topic_id
 
 
+def test_a_question_that_leaves_its_topic_does_not_take_the_id_along_that_it_gave_to_it() -> None:
+    [before] = found(ask("i1", "export"), ask("i2", "export", day=1), ask("i3", "export", day=1))
+    whole = ruling(TopicState.DISMISSED, "i1", "i2", "i3", topic=before.topic_id)
+    exporting, printing = found(ask("i1", "print"), ask("i2", "export"), ask("i3", "export"), rulings=[whole])
+    assert {exporting.question, printing.question} == {"export", "print"}
+    ids = {topic.question: topic.topic_id for topic in (exporting, printing)}
+    assert ids["export"] == before.topic_id != ids["print"]
+
+
 def test_of_topics_that_grow_together_what_was_decided_last_counts() -> None:
     rulings = [
         ruling(TopicState.DISMISSED, "i1", name="r1", topic="aa"),
