@@ -157,6 +157,11 @@ def no_correction(name: str) -> NotFound:
     return NotFound(f"no correction {name}: its id is in the reply to the correction")
 
 
+def no_topic(name: str) -> NotFound:
+    """What is said of a topic that is not there, or not any more, and of one that is not for whoever asks."""
+    return NotFound(f"no topic {name}: `rag-flywheel gaps list` has those of now, by their ids")
+
+
 def too_dear(month: str) -> BudgetSpent:
     """What is said of a release that a month's budget does not allow."""
     return BudgetSpent(

@@ -120,7 +120,13 @@ def test_a_command_that_is_shown_is_one_that_typer_takes(path: Path, arguments: 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["reindx"], ["reindex", "--fast"], ["serve", "--port", "many"], ["versions", "show"], ["gaps", "--limit", "0"]],
+    [
+        ["reindx"],
+        ["reindex", "--fast"],
+        ["serve", "--port", "many"],
+        ["versions", "show"],
+        ["gaps", "list", "--limit", "0"],
+    ],
     ids=" ".join,
 )
 def test_a_wrong_command_would_be_noticed(arguments: list[str]) -> None:

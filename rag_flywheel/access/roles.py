@@ -56,6 +56,11 @@ GET /review                                 -      x         -         x
 GET /review/{correction_id}                 -      x         -         x
 POST /review/{correction_id}                -      x         -         x
 GET /gaps                                   -      x         x         x
+GET /gaps/export                            -      x         x         x
+GET /gaps/{topic}                           -      x         x         x
+POST /gaps/{topic}/ruling                   -      x         x         x
+POST /gaps/{topic}/answer                   -      x         x         x
+POST /gaps/{topic}/check                    -      x         x         x
 GET /triage                                 -      x         x         x
 GET /aside                                  -      x         x         x
 GET /aside/{id}                             -      x         x         x

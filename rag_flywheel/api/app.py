@@ -17,6 +17,7 @@ from rag_flywheel.api import (
     corrections,
     deployment,
     explain,
+    gaps,
     golden,
     insights,
     keys,
@@ -45,19 +46,8 @@ STATUSES = (401, 403, 404, 409, 422, 429, 500, 503)
 AT_THE_ENTRANCE = (400, 408, 413, 414, 415, 431)
 """Of what no route has seen."""
 OURS = (
-    chat,
-    explain,
-    corrections,
-    insights,
-    aside,
-    golden,
-    versions,
-    deployment,
-    keys,
-    people,
-    signing_in,
-    operation,
-    mcp,
+    *(chat, explain, corrections, gaps, insights, aside, golden, versions, deployment),
+    *(keys, people, signing_in, operation, mcp),
 )
 
 

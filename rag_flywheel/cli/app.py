@@ -19,6 +19,7 @@ from rag_flywheel.cli import (
     asking,
     doctor,
     feedback,
+    gaps,
     golden,
     init,
     insights,
@@ -46,6 +47,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(review.group, name="review")
+app.add_typer(gaps.group, name="gaps")
 app.add_typer(aside.group, name="aside")
 app.add_typer(golden.group, name="golden")
 app.add_typer(insights.group, name="insights")

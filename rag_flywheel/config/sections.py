@@ -198,6 +198,7 @@ class Guardrails(_Section):
 
 
 class ReviewSection(_Section):
+    alike: float = Field(0.75, gt=0, lt=1)
     second_reviewer: bool = True
 
 

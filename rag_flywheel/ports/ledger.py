@@ -42,6 +42,7 @@ from rag_flywheel.domain.consent import ConsentEvent
 from rag_flywheel.domain.erasures import ErasureEntry, Scope, Theirs
 from rag_flywheel.domain.releases import Release
 from rag_flywheel.domain.retention import Kind
+from rag_flywheel.domain.topics import TopicRuling
 
 
 class Operations(Protocol):
@@ -74,6 +75,9 @@ class Conversations(Protocol):
         self, *, since: datetime | None = None, answered: bool | None = None, limit: int
     ) -> list[Interaction]:
         """Newest first."""
+
+    def interaction_ids(self, *, answered: bool, limit: int) -> list[InteractionId]:
+        """Newest first. Cheap enough to call for every page."""
 
     def interactions_of(self, user: str) -> list[Interaction]:
         """All of one pseudonym, oldest first."""
@@ -272,6 +276,16 @@ class Releases(Protocol):
         """
 
 
+class Topics(Protocol):
+    """What people decided on topics of questions."""
+
+    def add_topic_ruling(self, ruling: TopicRuling) -> None:
+        """Raises NotFound where a question that it is about is gone."""
+
+    def topic_rulings(self) -> list[TopicRuling]:
+        """Oldest first, of those questions that are kept; a ruling goes with the last of them."""
+
+
 class Erasure(Protocol):
     """Forgetting a person."""
 
@@ -337,6 +351,7 @@ class Ledger(
     Consents,
     Replies,
     Releases,
+    Topics,
     Erasure,
     Expiry,
     Protocol,

@@ -9,6 +9,7 @@ from rag_flywheel.web import (
     consent,
     conversations,
     documents,
+    gaps,
     my_corrections,
     rollout,
     sign_in,
@@ -18,6 +19,7 @@ from rag_flywheel.web import (
 PAGES = (
     assets,
     sign_in,
+    gaps,
     chat,
     answers,
     documents,

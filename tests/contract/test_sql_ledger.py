@@ -44,6 +44,7 @@ from tests.contract.rows import (
     a_retirement,
     a_review,
     a_session,
+    a_topic_ruling,
     an_aside,
     an_entry,
     an_erasure,
@@ -83,6 +84,7 @@ def fill(ledger: SqlLedger) -> None:
     ledger.add_feedback(a_feedback())
     ledger.add_correction(a_correction())
     ledger.add_review(a_review())
+    ledger.add_topic_ruling(a_topic_ruling())
     ledger.add_version(a_manifest())
     ledger.add_decision(a_decision())
     ledger.add_golden_case(a_golden_case())

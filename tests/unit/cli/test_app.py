@@ -42,12 +42,11 @@ def test_the_promised_commands_are_there() -> None:
         "promote",
         "rollback",
         "report",
-        "gaps",
         "triage",
         "demo",
     ]
     groups = [("versions", "list"), ("versions", "show"), ("versions", "diff"), ("config", "check"), ("config", "show")]
-    reviews = [("review", "list"), ("review", "decide")]
+    reviews = [("review", "list"), ("review", "decide"), ("gaps", "list"), ("gaps", "dismiss"), ("gaps", "check")]
     assert {*((name,) for name in promised), *groups, *reviews} <= set(COMMANDS)
 
 
@@ -89,7 +88,7 @@ def test_the_module_runs_as_the_command(tmp_path: Path) -> None:
         ("dance",),
         ("ask",),
         ("ask", "x", "--loudly"),
-        ("gaps", "--limit", "0"),
+        ("gaps", "list", "--limit", "0"),
         ("review", "decide", "c1"),
         ("correct", "i1", "--answer", "a", "--evidence", "guide"),
         ("correct", "i1", "--answer", "a", "--evidence", "guide:a:b"),
@@ -101,7 +100,7 @@ def test_wrong_usage_is_exit_code_2_and_one_json_document(run: Run, arguments: t
     assert json.loads(out)["error"] == "InvalidInput"
 
 
-@pytest.mark.parametrize("arguments", [("gaps",), ("ask", "x"), ("versions", "list"), ("report",)])
+@pytest.mark.parametrize("arguments", [("gaps", "list"), ("ask", "x"), ("versions", "list"), ("report",)])
 def test_a_server_that_is_not_there_is_exit_code_7(run: Run, arguments: tuple[str, ...]) -> None:
     code, out, _ = run("--json", *arguments, "--url", NOBODY)
     assert code == 7
@@ -112,7 +111,7 @@ def test_a_server_that_is_not_there_is_exit_code_7(run: Run, arguments: tuple[st
 
 @pytest.mark.parametrize("address", ["localhost:8000", "ftp://localhost", "http://[::1", "nonsense"])
 def test_what_is_no_url_is_exit_code_2(run: Run, address: str) -> None:
-    code, out, _ = run("--json", "gaps", "--url", address)
+    code, out, _ = run("--json", "gaps", "list", "--url", address)
     assert code == 2
     assert "--url" in json.loads(out)["detail"]
 
@@ -127,7 +126,7 @@ class OtherServer(http.server.BaseHTTPRequestHandler):
         """Quiet."""
 
 
-@pytest.mark.parametrize("arguments", [("gaps",), ("review", "list")])
+@pytest.mark.parametrize("arguments", [("gaps", "list"), ("review", "list")])
 def test_a_server_of_another_kind_is_exit_code_8(run: Run, arguments: tuple[str, ...]) -> None:
     with http.server.HTTPServer(("127.0.0.1", 0), OtherServer) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
