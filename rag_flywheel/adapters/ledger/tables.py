@@ -48,6 +48,7 @@ from rag_flywheel.domain import (
 from rag_flywheel.domain.consent import ConsentEvent
 from rag_flywheel.domain.erasures import ErasureEntry
 from rag_flywheel.domain.releases import Release
+from rag_flywheel.domain.reviewing import Assignment, SecondReview
 from rag_flywheel.errors import Damaged
 
 
@@ -158,6 +159,28 @@ reviews = Table(
     Column("correction_id", Text, ForeignKey("corrections.correction_id"), nullable=False, index=True),
     Column("reviewed", Instant, nullable=False),
     Column("body", Value(Review), nullable=False),
+    Column("undoes", Text),
+)
+
+assignments = Table(
+    "assignments",
+    metadata,
+    _sequence(),
+    Column("correction_id", Text, ForeignKey("corrections.correction_id"), nullable=False, index=True),
+    Column("reviewer", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("body", Value(Assignment), nullable=False),
+)
+
+second_reviews = Table(
+    "second_reviews",
+    metadata,
+    _sequence(),
+    Column("second_id", Text, nullable=False, unique=True),
+    Column("correction_id", Text, ForeignKey("corrections.correction_id"), nullable=False, index=True),
+    Column("reviewed", Instant, nullable=False),
+    Column("body", Value(SecondReview), nullable=False),
 )
 
 versions = Table(
