@@ -23,6 +23,7 @@ from rag_flywheel.api import (
     openai,
     operation,
     people,
+    review,
     signing_in,
     versions,
 )
@@ -41,7 +42,21 @@ STATUSES = (401, 403, 404, 409, 422, 429, 500, 503)
 """Of the errors of `errors`."""
 AT_THE_ENTRANCE = (400, 408, 413, 414, 415, 431)
 """Of what no route has seen."""
-OURS = (chat, explain, corrections, insights, aside, golden, versions, deployment, keys, people, signing_in, operation)
+OURS = (
+    chat,
+    explain,
+    corrections,
+    review,
+    insights,
+    aside,
+    golden,
+    versions,
+    deployment,
+    keys,
+    people,
+    signing_in,
+    operation,
+)
 
 
 def create_app(

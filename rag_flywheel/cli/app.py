@@ -24,7 +24,7 @@ from rag_flywheel.cli import (
     loop,
     people,
     replay,
-    review,
+    review_work,
     rollout,
     settings,
     terminal,
@@ -42,7 +42,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(review.group, name="review")
+app.add_typer(review_work.group, name="review")
 app.add_typer(aside.group, name="aside")
 app.add_typer(golden.group, name="golden")
 app.add_typer(insights.group, name="insights")

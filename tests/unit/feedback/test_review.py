@@ -1,7 +1,7 @@
 """How a correction gets its status: ruled on, listed, and followed until it is live."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,16 +21,14 @@ from rag_flywheel.domain import (
 )
 from rag_flywheel.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from rag_flywheel.feedback.review import (
-    CONFLICTS_AT_MOST,
     NO_REVIEW,
     Look,
     Ruling,
     decide,
-    progress,
-    queue,
     send_back,
     waits,
 )
+from rag_flywheel.feedback.review_queue import SHOWN_WITH, Progress, Selection, progress, queue
 from rag_flywheel.feedback.second_look import Concern, ConcernKind
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.redactor import FakeRedactor
@@ -79,14 +77,19 @@ def rule(
 def listed(
     ledger: MemoryLedger, state: CorrectionState | None, *, conflicting: bool = False, limit: int = 100
 ) -> list[str]:
-    found = queue(
-        ledger=ledger,
-        live=None,
-        wanted=lambda reviewed: state in (None, reviewed.verdict_state),
-        conflicting=conflicting,
-        limit=limit,
+    found = queued(
+        ledger,
+        Selection(
+            wanted=lambda reviewed: state in (None, reviewed.verdict_state), conflicting=conflicting, limit=limit
+        ),
     )
     return [shown.reviewed.correction.correction_id for shown in found]
+
+
+def queued(
+    ledger: MemoryLedger, chosen: Selection, *, people: Mapping[str, int] | None = None, now: datetime = NOON
+) -> list[Progress]:
+    return queue(chosen, ledger=ledger, live=None, people=people or {}, now=now)
 
 
 # --- decide ---------------------------------------------------------------------------------------------------------
@@ -250,7 +253,7 @@ def returned(ledger: MemoryLedger) -> MemoryLedger:
 
 
 def test_one_that_was_sent_back_waits_for_a_decision_before_all_others(returned: MemoryLedger) -> None:
-    found = queue(ledger=returned, live=None, wanted=waits, conflicting=False, limit=9)
+    found = queued(returned, Selection(wanted=waits, limit=9))
     assert [entry.reviewed.correction.correction_id for entry in found] == ["c2", "c1"]
     assert found[0].state is CorrectionState.QUARANTINED
     assert found[0].reviewed.answer == "In other words."
@@ -421,10 +424,10 @@ def test_answers_to_nearly_the_same_question_both_stay_until_one_is_rejected(con
 
 
 def test_a_flood_of_answers_to_one_question_shows_a_few_with_each(ledger: MemoryLedger) -> None:
-    for at in range(CONFLICTS_AT_MOST + 5):
+    for at in range(SHOWN_WITH + 5):
         ledger.add_correction(correction(f"c{at}", answer=f"{at}"))
-    found = queue(ledger=ledger, live=None, wanted=lambda reviewed: True, conflicting=True, limit=100)
-    assert [len(entry.conflicts) for entry in found] == [CONFLICTS_AT_MOST] * (CONFLICTS_AT_MOST + 5)
+    found = queued(ledger, Selection(wanted=lambda reviewed: True, conflicting=True, limit=100))
+    assert [len(entry.conflicts) for entry in found] == [SHOWN_WITH] * (SHOWN_WITH + 5)
 
 
 # --- progress -------------------------------------------------------------------------------------------------------
