@@ -108,5 +108,5 @@ def _of_reviewer(
         second=sum(each.reviewer == name for each in seconds),
         agreed=sum(each.agrees for each in compared),
         compared=len(compared),
-        hours=median(took) if took else None,
+        hours=round(median(took), 1) if took else None,
     )
