@@ -121,7 +121,8 @@ def test_a_second_reviewer_is_compared_with_the_first(
     monkeypatch.setenv(API_KEY, api_key(made, "grace"))
     run("--url", url, "review", "decide", drawn, "--verdict", "reject")
     monkeypatch.setenv(API_KEY, api_key(made, "hedy"))
-    assert drawn in run("--url", url, "review", "second")[1]
+    waiting = json.loads(run("--url", url, "--json", "review", "second")[1])
+    assert f"id          {waiting[0]['id']}" in run("--url", url, "review", "second")[1]
     given = json.loads(run("--url", url, "--json", "review", "second", drawn, "--verdict", "reject")[1])
     assert given["agrees"]
     out = run("--url", url, "review", "agreement")[1]
