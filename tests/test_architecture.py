@@ -32,7 +32,8 @@ MAY_IMPORT = {
     "eval": (*PORTS, "search"),
     "adapters": (*FOUNDATION, "ports"),
     "wiring": (*PORTS, "services", "adapters", "answering"),
-    "api": (*DOORS, "eval"),
+    "api": (*DOORS, "eval", "web"),
+    "web": (*DOORS, "eval", "api"),
     "cli": (*DOORS, "api", "eval"),
     "__main__": ("cli",),
     **{

@@ -33,6 +33,7 @@ from rag_flywheel.errors import FlywheelError
 from rag_flywheel.feedback.second_look import ConcernKind
 from rag_flywheel.golden_set.health import Fault
 from rag_flywheel.golden_set.listing import Origin, State
+from rag_flywheel.web import pages
 from tests.paths import ROOT
 
 PROGRAM = "rag-flywheel"
@@ -243,7 +244,7 @@ def test_an_error_named_in_a_page_exists(path: Path) -> None:
 
 
 def _api() -> list[APIRoute]:
-    every = [route for router in (*OURS, openai) for route in router.routes.routes]
+    every = [route for router in (*OURS, openai, *pages.PAGES) for route in router.routes.routes]
     return [route for route in every if isinstance(route, APIRoute)]
 
 
@@ -298,7 +299,7 @@ def test_the_handbook_names_every_route() -> None:
     text = "\n".join(page.read_text(encoding="utf-8") for page in HANDBOOK)
     named = {
         (method, re.sub(r"\{\w+\}", "{}", route))
-        for method, route in re.findall(r"\b(GET|POST|PUT|DELETE) (/[\w/{}.-]*[\w}])", text)
+        for method, route in re.findall(r"\b(GET|POST|PUT|DELETE) (/(?:[\w/{}.-]*[\w}])?)", text)
     }
     every = {(method, re.sub(r"\{\w+(:path)?\}", "{}", route)) for method, route in _routes()}
     assert every - named - {("GET", "/v1/models/{}")} == set()

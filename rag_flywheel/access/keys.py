@@ -108,6 +108,23 @@ def holder(text: str, *, ledger: KeyLedger, now: datetime) -> Person:
         raise NotSignedIn("this API key opens nothing: it is wrong, expired or revoked")
     if not key.holds(now):
         raise NotSignedIn("this API key opens nothing: it is wrong, expired or revoked")
+    return _used(key, ledger=ledger, now=now)
+
+
+def id_of(text: str) -> str:
+    """The public part of a key that `holder` knows."""
+    return text.split("_")[1]
+
+
+def with_session(key_id: str, *, ledger: KeyLedger, now: datetime) -> Person | None:
+    """Who is signed in with a key, as it is now, and for nobody but themself; None where it opens nothing any more."""
+    key = ledger.key(key_id)
+    if key is None or not key.holds(now):
+        return None
+    return replace(_used(key, ledger=ledger, now=now), speaks_for_others=False)
+
+
+def _used(key: AccessKey, *, ledger: KeyLedger, now: datetime) -> Person:
     ledger.key_used(key.key_id, at=now)
     return Person(
         name=key.name,

@@ -8,14 +8,28 @@ from collections.abc import Iterable, Mapping
 
 from rag_flywheel.domain import Role
 
-SIGNING_IN = frozenset({"GET /login", "GET /login/callback", "POST /logout"})
+SIGNING_IN = frozenset({"GET /login", "GET /login/callback", "GET /sign-in", "POST /sign-in", "POST /logout"})
 """By which people begin and end to say who they are."""
-EVERYBODY = frozenset({"GET /health", *SIGNING_IN})
-"""Answered without asking who asks: those, and what watches over the server."""
+EVERYBODY = frozenset({"GET /health", "GET /static/{name}", *SIGNING_IN})
+"""Answered without asking who asks: those, what watches over the server, and what all pages consist of."""
 
 _TABLE = """
 route                                       asker  reviewer  operator  admin
 
+GET /                                       x      x         x         x
+POST /ask                                   x      x         x         x
+GET /answers/{interaction_id}               x      x         x         x
+POST /answers/{interaction_id}/feedback     x      x         x         x
+GET /answers/{interaction_id}/correct       x      x         x         x
+POST /answers/{interaction_id}/correct      x      x         x         x
+POST /preview                               x      x         x         x
+GET /documents/{document_id}                x      x         x         x
+GET /my-corrections                         x      x         x         x
+GET /conversations                          x      x         x         x
+GET /conversations/{session}                x      x         x         x
+POST /conversations/{session}/delete        x      x         x         x
+GET /consent                                x      x         x         x
+POST /consent                               x      x         x         x
 POST /chat                                  x      x         x         x
 POST /feedback                              x      x         x         x
 POST /corrections                           x      x         x         x

@@ -1,4 +1,4 @@
-"""People who sign in with a browser: what it holds meanwhile, and afterwards.
+"""People who sign in with a browser, at an identity provider or with a key: what it holds meanwhile, and afterwards.
 
 While somebody signs in, nothing is kept here: the browser holds random bits, the time and where it goes on, and what
 goes to the provider (`state`, `nonce`, the verifier of PKCE) is a keyed hash of these, so that it fits no other browser
@@ -13,11 +13,12 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from rag_flywheel.access import keys
 from rag_flywheel.access.tokens import MARK, read_by
 from rag_flywheel.config import Access
 from rag_flywheel.domain import Person, Session, SignIn
 from rag_flywheel.errors import InvalidInput, NotSignedIn
-from rag_flywheel.ports import Operations, Sessions
+from rag_flywheel.ports import Keys, Operations, Sessions
 from rag_flywheel.privacy.pseudonyms import pseudonym
 
 SIGN_IN = timedelta(minutes=10)  # from /login to the provider and back
@@ -29,8 +30,8 @@ _SESSION = re.compile(r"[A-Za-z0-9_-]{43}")
 _AGAIN = "this sign-in is not the one that began in this browser, or took too long: begin again at /login"
 
 
-class SessionLedger(Sessions, Operations, Protocol):
-    """Where sessions are kept, beside the deployment's secret."""
+class SessionLedger(Sessions, Keys, Operations, Protocol):
+    """Where sessions are kept, beside keys and the deployment's secret."""
 
 
 def begin(onward: str, *, redirect: str, salt: bytes, now: datetime) -> tuple[str, SignIn]:
@@ -38,11 +39,16 @@ def begin(onward: str, *, redirect: str, salt: bytes, now: datetime) -> tuple[st
 
     Raises InvalidInput where that is no path of this server.
     """
-    if _OWN.fullmatch(onward) is None:
-        raise InvalidInput("next is a path of this server, such as /docs")
-    place = base64.urlsafe_b64encode(onward.encode()).decode().rstrip("=")
+    place = base64.urlsafe_b64encode(own_path(onward).encode()).decode().rstrip("=")
     held = f"{secrets.token_urlsafe(32)}.{int(now.timestamp())}.{place}"
     return held, _sign_in(held, redirect, salt)
+
+
+def own_path(onward: str) -> str:
+    """The path. Raises InvalidInput where it is none of this server."""
+    if _OWN.fullmatch(onward) is None:
+        raise InvalidInput("next is a path of this server, such as /docs")
+    return onward
 
 
 def resume(held: str, state: str, *, redirect: str, salt: bytes, now: datetime) -> tuple[SignIn, str]:
@@ -58,7 +64,13 @@ def resume(held: str, state: str, *, redirect: str, salt: bytes, now: datetime) 
     return attempt, base64.urlsafe_b64decode(parts[2] + "=" * (-len(parts[2]) % 4)).decode()
 
 
-def open_session(person: Person, *, ledger: SessionLedger, now: datetime) -> str:
+def open_with_key(text: str, *, ledger: SessionLedger, now: datetime) -> str:
+    """What the browser of a key's holder is to hold from now on. Raises NotSignedIn for a key that opens nothing."""
+    person = keys.holder(text, ledger=ledger, now=now)
+    return open_session(person, ledger=ledger, now=now, key_id=keys.id_of(text))
+
+
+def open_session(person: Person, *, ledger: SessionLedger, now: datetime, key_id: str | None = None) -> str:
     """What the browser is to hold from now on: always something new, so that nobody can have set it before."""
     text, salt = secrets.token_urlsafe(32), ledger.salt()
     found = pseudonym(person.name, salt)
@@ -72,6 +84,7 @@ def open_session(person: Person, *, ledger: SessionLedger, now: datetime) -> str
             groups=tuple(sorted(person.groups or ())),
             pseudonym=found,
             opened=now,
+            key_id=key_id,
         )
     )
     return text
@@ -86,7 +99,9 @@ def holder(text: str, *, settings: Access, ledger: SessionLedger, now: datetime)
     if found is None or found.ended is not None:
         return None
     session = found.session
-    if not session.name.startswith(f"{settings.oidc.issuer}{MARK}"):  # whose word no longer counts here
+    if session.key_id is None and not session.name.startswith(
+        f"{settings.oidc.issuer}{MARK}"
+    ):  # whose word no longer counts here
         return None
     if now >= session.opened + timedelta(hours=settings.session_hours):
         return None
@@ -94,6 +109,8 @@ def holder(text: str, *, settings: Access, ledger: SessionLedger, now: datetime)
         return None
     if now.timestamp() // QUARTER != found.seen.timestamp() // QUARTER:
         ledger.session_seen(digest, at=now)
+    if session.key_id is not None:
+        return keys.with_session(session.key_id, ledger=ledger, now=now)
     return Person(name=session.name, roles=session.roles, groups=read_by(session.roles, session.groups))
 
 

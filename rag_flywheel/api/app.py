@@ -1,4 +1,4 @@
-"""The HTTP API: one FastAPI app over the services."""
+"""The HTTP API and the pages: one FastAPI app over the services."""
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
@@ -37,6 +37,8 @@ from rag_flywheel.api.peer import Behind
 from rag_flywheel.api.state import make_state
 from rag_flywheel.domain import Person
 from rag_flywheel.services import Services
+from rag_flywheel.web.failures import answer_as_pages
+from rag_flywheel.web.pages import PAGES
 
 STATUSES = (401, 403, 404, 409, 422, 429, 500, 503)
 """Of the errors of `errors`."""
@@ -99,6 +101,7 @@ def create_app(
         allowance=Allowance(settings=config.limits, rates=services.rates, lookups=lookups),
     )
     answer_failures(app)
+    answer_as_pages(app)
     app.add_middleware(Entrance, most=config.api.body_mb * 1_000_000, limits=config.limits)
     if local is None:
         app.add_middleware(Doorstep, hosts=config.access.hosts, origins=config.api.cors_origins)
@@ -106,11 +109,13 @@ def create_app(
         app.add_middleware(FromPages, origins=config.api.cors_origins)
     security_headers(app)
     app.add_middleware(Behind, proxies=config.access.proxies)
+    for pages in PAGES:  # before the rest: one that stands beside a route of the API leaves programs to it
+        app.include_router(pages.routes)
     failures = _failures()
     for doors in OURS:
         app.include_router(doors.routes, responses=failures)
     app.include_router(openai.routes, responses={status: {"model": CompletionFailure} for status in ("4XX", "5XX")})
-    refuse_unguarded([*(doors.routes for doors in OURS), openai.routes])
+    refuse_unguarded([*(doors.routes for doors in (*OURS, *PAGES)), openai.routes])
     return app
 
 

@@ -15,7 +15,7 @@ from rag_flywheel.api.failures import told
 from rag_flywheel.api.guard import GuardedRoute
 from rag_flywheel.api.models import ChatBody, ChatReply, Delta, Failure, chat_reply
 from rag_flywheel.api.state import Asking, Shared, State
-from rag_flywheel.domain import FeedbackKind, Interaction, InteractionId, Question
+from rag_flywheel.domain import FeedbackKind, Interaction, InteractionId, Person, Question
 from rag_flywheel.domain.consent import Means
 from rag_flywheel.errors import FlywheelError
 from rag_flywheel.feedback import intake
@@ -41,10 +41,19 @@ def chat(body: ChatBody, state: Shared, asking: Asking) -> ChatReply | Streaming
     With `stream`, Server-Sent Events: `delta` {"text"} as the answer comes, then `done` with the whole reply; a failure
     in between is an `error` event.
     """
+    question = asked(body, state, asking)
+    interaction_id = InteractionId(state.services.new_id())
+    if not body.stream:
+        return chat_reply(state.chat.answer(question, interaction_id=interaction_id))
+    return streamed(state, question, interaction_id, _events)
+
+
+def asked(body: ChatBody, state: State, asking: Person) -> Question:
+    """The question, in whose name it is asked, as somebody in which groups, and what it may be kept and used for."""
     user = asks_for(asking, body.user_id)
     said = None if body.consent is None else Said(purposes=body.consent, how=Means.API)
     agreed = state.chat.agreed(said, user=user, session=body.session_id)
-    question = Question(
+    return Question(
         text=body.question,
         asked=state.services.now(),
         user=user,
@@ -56,10 +65,6 @@ def chat(body: ChatBody, state: Shared, asking: Asking) -> ChatReply | Streaming
         purposes=agreed.purposes,
         agreed=agreed.how,
     )
-    interaction_id = InteractionId(state.services.new_id())
-    if not body.stream:
-        return chat_reply(state.chat.answer(question, interaction_id=interaction_id))
-    return streamed(state, question, interaction_id, _events)
 
 
 def streamed(

@@ -2,8 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Mapping, Sequence
 
 from fastapi import FastAPI, Request
 from secure import (
@@ -15,9 +14,8 @@ from secure import (
     XContentTypeOptions,
     XFrameOptions,
 )
-from secure.middleware import SecureASGIMiddleware
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rag_flywheel.api.entrance import is_open
 from rag_flywheel.api.failures import reply_to
@@ -71,6 +69,14 @@ def is_foreign(headers: Headers) -> bool:
     return site not in ("same-origin", "none")
 
 
+def is_ours(headers: Headers) -> bool:
+    """Whether a page of this server sent the request, by the browser's own word: who says nothing is no browser."""
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if site is None:
+        return origin is not None and origin.partition("://")[2] == headers.get("host", "")
+    return site == "same-origin"
+
+
 def is_called(host: str, names: Sequence[str]) -> bool:
     """Whether a `Host` is one of the names (`*.` before one for any below it, `*` for all), this machine, or an
     address: nobody can let an address point elsewhere.
@@ -87,62 +93,78 @@ def is_called(host: str, names: Sequence[str]) -> bool:
     return True
 
 
-_NOTHING = ContentSecurityPolicy().default_src("'none'").frame_ancestors("'none'").base_uri("'none'")
-_REPORT = (
-    ContentSecurityPolicy()
-    .default_src("'none'")
-    .style_src("'unsafe-inline'")
+PAGE = "rag_flywheel.page"  # in a scope: that the reply is a page of ours, which may load what is ours
+_SELF = "'self'"
+_NONE = "'none'"
+
+
+def _secured(policy: ContentSecurityPolicy, referrer: ReferrerPolicy) -> Mapping[str, str]:
+    return Secure(
+        csp=policy,
+        coop=CrossOriginOpenerPolicy().same_origin(),
+        permissions=PermissionsPolicy().geolocation().microphone().camera(),
+        referrer=referrer,
+        xcto=XContentTypeOptions().nosniff(),
+        xfo=XFrameOptions().deny(),
+    ).headers
+
+
+def _silent(policy: ContentSecurityPolicy) -> Mapping[str, str]:
+    return _secured(policy, ReferrerPolicy().no_referrer())
+
+
+def _nothing() -> ContentSecurityPolicy:
+    return ContentSecurityPolicy().default_src(_NONE).frame_ancestors(_NONE)
+
+
+_OTHER = _silent(_nothing().base_uri(_NONE))
+_REPORT = _silent(_nothing().style_src("'unsafe-inline'").img_src("data:"))
+_PERSON = _silent(_nothing().style_src(STYLE_DIGEST).base_uri(_NONE).form_action(_NONE))
+_DOCS = _silent(
+    _nothing()
+    .connect_src(_SELF)
+    .script_src(_SELF)
+    .style_src(_SELF, "'unsafe-inline'")
     .img_src("data:")
-    .frame_ancestors("'none'")
+    .base_uri(_NONE)
+    .form_action(_NONE)
 )
-_PERSON = (
-    ContentSecurityPolicy()
-    .default_src("'none'")
-    .style_src(STYLE_DIGEST)
-    .frame_ancestors("'none'")
-    .base_uri("'none'")
-    .form_action("'none'")
-)
-_DOCS = (
-    ContentSecurityPolicy()
-    .default_src("'none'")
-    .connect_src("'self'")
-    .script_src("'self'")
-    .style_src("'self'", "'unsafe-inline'")
-    .img_src("data:")
-    .base_uri("'none'")
-    .form_action("'none'")
-    .frame_ancestors("'none'")
+_PAGE = _secured(
+    _nothing()
+    .script_src(_SELF)
+    .style_src(_SELF)
+    .connect_src(_SELF)
+    .img_src(_SELF, "data:")
+    .form_action(_SELF)
+    .base_uri(_NONE),
+    ReferrerPolicy().same_origin(),  # with none at all, browsers say `Origin: null` of our own forms (Fetch Standard)
 )
 
 
 class _Headers:
-    """The app, whose replies say what a browser may do with them: nothing, but with the few pages there are."""
+    """The app, whose replies say what a browser may do with them: nothing, but with the pages there are."""
 
     def __init__(self, app: ASGIApp) -> None:
-        self._other = _secured(app, _NOTHING)
-        self._docs = _secured(app, _DOCS)
-        self._report = _secured(app, _REPORT)
-        self._person = _secured(app, _PERSON)
+        self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "")
-        app = self._docs if path == "/docs" else self._other
-        for start, page in (("/reports/", self._report), ("/users/", self._person)):
-            app = page if path.startswith(start) else app
-        await app(scope, receive, send)
+        async def policed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(_policy(scope))
+            await send(message)
+
+        await self._app(scope, receive, policed)
 
 
-def _secured(app: ASGIApp, policy: ContentSecurityPolicy) -> ASGIApp:
-    headers = Secure(
-        csp=policy,
-        coop=CrossOriginOpenerPolicy().same_origin(),
-        permissions=PermissionsPolicy().geolocation().microphone().camera(),
-        referrer=ReferrerPolicy().no_referrer(),
-        xcto=XContentTypeOptions().nosniff(),
-        xfo=XFrameOptions().deny(),
-    )
-    return cast(ASGIApp, SecureASGIMiddleware(app, secure=headers))
+def _policy(scope: Scope) -> Mapping[str, str]:
+    path = scope.get("path", "")
+    if scope.get(PAGE):
+        return _PAGE
+    if path == "/docs":
+        return _DOCS
+    if path.startswith("/reports/"):
+        return _REPORT
+    return _PERSON if path.startswith("/users/") else _OTHER
 
 
 def security_headers(app: FastAPI) -> None:

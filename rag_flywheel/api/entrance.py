@@ -19,10 +19,12 @@ FROM_PAGES = ("/chat", "/feedback", "/corrections")
 WHOLE_BODIES = ("/v1/", "/golden/import")
 """What takes conversations and sets; what a person types elsewhere is small."""
 TYPED = 1_000_000  # bytes of a body elsewhere
+TAKES_FORM = "rag_flywheel.takes_form"  # in a scope: that the route reads a form of a page, and no JSON
 UNTIL_SENT = "rag_flywheel.until_sent"  # in a scope: what is held until the reply is sent, as an exit stack
 URL = 8_192  # bytes of a path with its query
 PASSED_OVER = 8  # times the limit that is read of a body that is too large, so that its sender reads the refusal
 _HALF = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")  # a surrogate, as UTF-8 would have it
+_FORM = re.compile(r"application/x-www-form-urlencoded\s*(?:;|$)", re.IGNORECASE)
 _JSON = re.compile(r"application/(?:[\w.!#$&^-]+\+)?json\s*(?:;|$)", re.IGNORECASE)
 
 
@@ -71,7 +73,8 @@ class Entrance:
         except TimeoutError:
             raise _cut_off(408, f"the body did not come within {self._limits.body_seconds:g} seconds") from None
         if message.get("body"):
-            _check_body(message["body"], headers.get("content-type", ""), path)
+            check = _check_form if scope.get(TAKES_FORM) else _check_body
+            check(message["body"], headers.get("content-type", ""), path)
         return message
 
 
@@ -120,6 +123,13 @@ def _check_body(body: bytes, content_type: str, path: str) -> None:
     if too_nested(body):
         told = "the body holds too many lists and objects, or too many within each other"
         raise HTTPException(400 if path.startswith("/v1/") else 422, told)
+
+
+def _check_form(body: bytes, content_type: str, path: str) -> None:
+    if not _FORM.match(content_type):
+        raise HTTPException(415, "a form of a page should come here, as application/x-www-form-urlencoded")
+    if not is_utf8_unquoted(body):
+        raise HTTPException(422, "the form holds bytes that are no text in UTF-8, such as half a character")
 
 
 async def _read(receive: Receive, announced: str, most: int, limits: Limits) -> Message:

@@ -96,7 +96,7 @@ def data(user: User, state: Shared, asking: Asking, came: HTTPConnection) -> Per
     """
     _checked(user, asking)
     services = state.services
-    found: dict[str, JsonValue] = export(_scope(user, services.ledger), services.ledger, services.config)
+    found: dict[str, JsonValue] = export(scope_of(user, services.ledger), services.ledger, services.config)
     whole = {"user": user, **found}
     accept = came.headers.get("accept", "*/*")
     vary = {"Vary": "Accept", "Cache-Control": "no-store"}
@@ -116,8 +116,13 @@ def agree(user: User, body: ConsentBody, state: Shared, asking: Asking) -> Conse
     out of every later version. What is their word already is not recorded again.
     """
     by, _ = _checked(user, asking)
+    record_consent(scope_of(user, state.services.ledger, session=body.session_id), body, by=by, state=state)
+    return _consent(user, body.session_id, state)
+
+
+def record_consent(scope: Scope, body: ConsentBody, *, by: str, state: State) -> None:
+    """Record what a person says, as far as it is not their word already; `by`: who sent it, for the records."""
     services = state.services
-    scope = _scope(user, services.ledger, session=body.session_id)
     with services.ledger.transaction():
         known = services.ledger.consents_of(scope.user, None)
         for said, purposes in changes(body.purposes, known, session=scope.session):
@@ -134,7 +139,6 @@ def agree(user: User, body: ConsentBody, state: Shared, asking: Asking) -> Conse
                     said_by=by,
                 )
             )
-    return _consent(user, body.session_id, state)
 
 
 @routes.delete("/{user:path}/data")
@@ -152,7 +156,7 @@ def forget(
     by, checked = _checked(user, asking)
     if since is not None and since > services.now():
         raise InvalidInput("nothing was kept yet from that moment on: `since` lies in the future")
-    scope = _scope(user, services.ledger, session=session_id, since=since, until=until)
+    scope = scope_of(user, services.ledger, session=session_id, since=since, until=until)
     if dry_run:
         seen = erasing.preview(scope, services)
         return ErasureReply(
@@ -171,7 +175,7 @@ def forget(
 
 def _consent(user: str, session: str | None, state: State) -> ConsentReply:
     services = state.services
-    scope = _scope(user, services.ledger, session=session)
+    scope = scope_of(user, services.ledger, session=session)
     events, policy = services.ledger.consents_of(scope.user, None), services.config.privacy.consent
     shown = events if session is None else [event for event in events if event.session in (None, scope.session)]
     return ConsentReply.model_validate(
@@ -193,7 +197,7 @@ def _checked(user: str, asking: Person) -> tuple[str, str]:
     raise NotFound("there is nobody of this name whose data are yours to see or to erase")
 
 
-def _scope(
+def scope_of(
     user: str,
     ledger: Operations,
     *,
@@ -201,6 +205,7 @@ def _scope(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Scope:
+    """Which records are meant: a person's, of one conversation, of a span of time. Raises InvalidInput."""
     salt = ledger.salt()
     known = pseudonym(user, salt)
     assert known is not None

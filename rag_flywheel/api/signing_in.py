@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 
 import anyio.to_thread
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import RedirectResponse
+from fastapi.responses import RedirectResponse, Response
 
 from rag_flywheel.access import sessions, tokens
 from rag_flywheel.api.guard import Guard, GuardedRoute, session_cookie
@@ -47,7 +47,7 @@ async def login(
 
     held, there = await _asking(request, begin)
     gone = RedirectResponse(there, 303)
-    _hold(gone, _attempt_cookie(request), held, seconds=sessions.SIGN_IN.total_seconds(), request=request)
+    hold(gone, _attempt_cookie(request), held, seconds=sessions.SIGN_IN.total_seconds(), request=request)
     return gone
 
 
@@ -65,8 +65,8 @@ async def callback(
     text, onward = await _asking(request, finish)
     back = RedirectResponse(onward, 303)
     seconds = services.config.access.session_hours * 3600
-    _hold(back, session_cookie(https=is_https(request)), text, seconds=seconds, request=request)
-    _hold(back, _attempt_cookie(request), "", seconds=0, request=request)
+    hold(back, session_cookie(https=is_https(request)), text, seconds=seconds, request=request)
+    hold(back, _attempt_cookie(request), "", seconds=0, request=request)
     return back
 
 
@@ -75,13 +75,13 @@ async def logout(request: Request, state: Shared) -> RedirectResponse:
     """End the session, here from the next request on, and at the identity provider where it says how."""
     services, provider = state.services, state.services.provider
     guard: Guard = request.app.state.guard
-    await anyio.to_thread.run_sync(functools.partial(_end, request, services), limiter=guard.lookups)
+    await anyio.to_thread.run_sync(functools.partial(end_session, request, services), limiter=guard.lookups)
     onward = None
     if provider is not None and services.config.access.oidc.client_id:
         with contextlib.suppress(Unavailable):  # the session has ended here, and that is to be told
             onward = await _asking(request, provider.sign_out_url)
-    left = RedirectResponse(onward or "/health", 303)
-    _hold(left, session_cookie(https=is_https(request)), "", seconds=0, request=request)
+    left = RedirectResponse(onward or "/sign-in", 303)
+    hold(left, session_cookie(https=is_https(request)), "", seconds=0, request=request)
     return left
 
 
@@ -103,11 +103,12 @@ def _finish(
         raise NotSignedIn("the identity provider has signed nobody in: begin again at /login")
     signed = provider.signed(provider.redeem(code, attempt))
     person = tokens.identified(signed, nonce=attempt.nonce, settings=settings, now=services.now())
-    _end(request, services)
+    end_session(request, services)
     return sessions.open_session(person, ledger=ledger, now=now), onward
 
 
-def _end(request: Request, services: Services) -> None:
+def end_session(request: Request, services: Services) -> None:
+    """What the browser holds opens nothing from now on."""
     text = request.cookies.get(session_cookie(https=is_https(request)))
     if text is not None:
         sessions.end(text, ledger=services.ledger, now=services.now())
@@ -123,19 +124,24 @@ def _callback(request: Request) -> str:
     """The URL to which the provider sends browsers back; it has to know it. By the name that the browser used, which
     the doorstep has checked.
     """
+    refuse_in_clear(request)
+    return f"{request.url.scheme}://{request.url.netloc}/login/callback"
+
+
+def refuse_in_clear(request: Request) -> None:
+    """Raises NotAllowed where what a browser is to hold would go over the network in clear."""
     if not is_https(request) and not is_this_machine(request.url.hostname or ""):
         raise NotAllowed(
             "sign in over https: what the browser is to hold would be read on the way. Where a proxy ends TLS, name it "
             "in access.proxies"
         )
-    return f"{request.url.scheme}://{request.url.netloc}/login/callback"
 
 
 def _attempt_cookie(request: Request) -> str:
     return "__Host-rag-sign-in" if is_https(request) else "rag-sign-in"
 
 
-def _hold(reply: RedirectResponse, name: str, value: str, *, seconds: float, request: Request) -> None:
+def hold(reply: Response, name: str, value: str, *, seconds: float, request: Request) -> None:
     """Let the browser hold it, out of reach of scripts, and send it back with nothing that other sites send."""
     reply.set_cookie(
         name, value, max_age=int(seconds), path="/", secure=is_https(request), httponly=True, samesite="lax"

@@ -67,7 +67,7 @@ class State:
         if not spans:
             return ()
         live = self.chat.searcher().version
-        return quoted(spans, versions=[live] if seen is None else [seen, live], texts=self._texts)
+        return quoted(spans, versions=[live] if seen is None else [seen, live], texts=self.texts)
 
     def reader(self, asking: Person) -> Reader:
         """What of all that is recorded they may read."""
@@ -130,7 +130,8 @@ class State:
                 self.live_of[live] = live_passages(index.chunks(live), is_official)
             return self.live_of[live]
 
-    def _texts(self, version: VersionId) -> Mapping[DocumentId, str]:
+    def texts(self, version: VersionId) -> Mapping[DocumentId, str]:
+        """Of a version's documents, whoever may read them; none where it is not kept."""
         with self.lock:
             if version not in self.texts_of:
                 kept = version in self.services.index.versions()

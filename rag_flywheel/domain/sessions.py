@@ -19,6 +19,7 @@ class Session:
     groups: tuple[str, ...]  # sorted
     pseudonym: str  # of the name, by which the session is found when the person is erased
     opened: datetime
+    key_id: str | None = None  # of the key that it was opened with, and ends with; None: at an identity provider
 
     def __post_init__(self) -> None:
         aware("opened", self.opened)

@@ -16,6 +16,7 @@ from rag_flywheel.api.app import create_app
 from rag_flywheel.api.guard import GuardedRoute, refuse_unguarded
 from rag_flywheel.domain import Role
 from rag_flywheel.services import Services
+from rag_flywheel.web.pages import PAGES
 from tests.fakes.doors import door, key, laptop, signed
 from tests.fakes.services import publish, services
 from tests.fakes.serving import served
@@ -32,7 +33,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Services:
 
 def routes(made: Services) -> list[str]:
     paths = door(made).get("/openapi.json").json()["paths"]
-    return [f"{method.upper()} {path}" for path, methods in paths.items() for method in methods] + list(HIDDEN)
+    served = [f"{method.upper()} {path}" for path, methods in paths.items() for method in methods]
+    return list(dict.fromkeys([*served, *HIDDEN, *page_rows()]))
+
+
+def page_rows() -> list[str]:
+    every = [route for pages in PAGES for route in pages.routes.routes]
+    return [row for route in every if isinstance(route, GuardedRoute) for row in route.rows]
 
 
 def call(http: TestClient, route: str, headers: dict[str, str]) -> tuple[int, str]:

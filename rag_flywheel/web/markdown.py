@@ -1,0 +1,55 @@
+"""Texts in Markdown as HTML: without any HTML of their own, without pictures, and with markers that lead to sources."""
+
+import functools
+import re
+from collections.abc import Mapping
+from html import escape
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from markupsafe import Markup
+
+from rag_flywheel.domain.markers import NUMBERS
+
+_MARKER = re.compile(rf"\[({NUMBERS})\]")
+_BEFORE = re.compile(rf"\s*\[{NUMBERS}\]")
+
+
+def rendered(text: str, sources: Mapping[int, str] | None = None) -> Markup:
+    """The HTML of a text. `sources` are URLs by the numbers of its markers."""
+    parser = _parser()
+    tokens = parser.parse(text)
+    for token in tokens:
+        if token.type == "inline" and token.children is not None and sources:
+            token.children = [piece for child in token.children for piece in _led(child, sources)]
+    return Markup(parser.renderer.render(tokens, parser.options, {}))  # noqa: S704  # what it made, of escaped texts
+
+
+def without_markers(text: str) -> str:
+    """The text, as somebody would write it who cites nothing."""
+    return _BEFORE.sub("", text)
+
+
+def _led(token: Token, sources: Mapping[int, str]) -> list[Token]:
+    """A text with its markers as links; anything else as it is."""
+    if token.type != "text":
+        return [token]
+    pieces, at = [], 0
+    for found in _MARKER.finditer(token.content):
+        before = token.content[at : found.start()]
+        joined = re.sub(r" $", "\N{NO-BREAK SPACE}", before)  # a number alone on a line says nothing
+        pieces.append(Token("text", "", 0, content=joined))
+        numbers = [int(number) for number in found[1].split(",")]
+        pieces += [_link(number, sources[number]) for number in numbers if number in sources]
+        at = found.end()
+    return [*pieces, Token("text", "", 0, content=token.content[at:])]
+
+
+def _link(number: int, url: str) -> Token:
+    link = f'<a class="cite" href="{escape(url)}" aria-label="Source {number}">{number}</a>'
+    return Token("html_inline", "", 0, content=link)
+
+
+@functools.cache
+def _parser() -> MarkdownIt:
+    return MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
