@@ -54,7 +54,20 @@ GET /docs/{part}                            x      x         x         x
 
 GET /review                                 -      x         -         x
 GET /review/{correction_id}                 -      x         -         x
+GET /review.csv                             -      x         -         x
+POST /review                                -      x         -         x
+POST /review/next                           -      x         -         x
+GET /review/progress                        -      x         -         x
+GET /review/agreement                       -      x         -         x
+GET /review/second                          -      x         -         x
+POST /review/second/{correction_id}         -      x         -         x
 POST /review/{correction_id}                -      x         -         x
+GET /review/{correction_id}/touches         -      x         -         x
+POST /review/{correction_id}/undo           -      x         -         x
+POST /review/{correction_id}/take           -      x         -         x
+POST /review/{correction_id}/leave          -      x         -         x
+POST /review/{correction_id}/skip           -      x         -         x
+POST /review/{correction_id}/assign         -      x         -         x
 GET /gaps                                   -      x         x         x
 GET /gaps/export                            -      x         x         x
 GET /gaps/{topic}                           -      x         x         x

@@ -1,9 +1,9 @@
-"""Feedback, corrections, their review, and suspicious answers. Gaps are in `gaps`."""
+"""Feedback, corrections, and suspicious answers. Reviews are in `review`, gaps in `gaps`."""
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Sequence
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel
@@ -21,7 +21,6 @@ from rag_flywheel.api.models import (
     feedback_reply,
     suspect_reply,
 )
-from rag_flywheel.api.review_models import ReviewBody, ReviewItem, review_item
 from rag_flywheel.api.state import Asking, Once, Shared, State, once, own
 from rag_flywheel.domain import (
     Correction,
@@ -31,20 +30,17 @@ from rag_flywheel.domain import (
     FeedbackKind,
     InteractionId,
     Person,
-    ReviewedCorrection,
-    Verdict,
 )
 from rag_flywheel.domain.consent import EVERY_PURPOSE, Means
 from rag_flywheel.errors import Conflict, NotFound, no_correction
 from rag_flywheel.feedback import corrections as correction_case
 from rag_flywheel.feedback import gaps as gap_case
 from rag_flywheel.feedback import intake as feedback_case
-from rag_flywheel.feedback import review as review_case
+from rag_flywheel.feedback import review_queue
 from rag_flywheel.privacy.consent import Said
 from rag_flywheel.privacy.pseudonyms import pseudonym
 
 routes = APIRouter(route_class=GuardedRoute)
-Verdicted = Literal["pending", "held", "accepted", "rejected", "quarantined"]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
 
 
@@ -106,71 +102,6 @@ def correction(correction_id: str, state: Shared, asking: Asking) -> CorrectionR
             waits_for = state.waits_for([reviewed]).get(reviewed.correction.correction_id)
             return correction_reply(progress, known=known, waits_for=waits_for)
     raise no_correction(correction_id)
-
-
-@routes.get("/review", tags=["review"])
-def queue(
-    state: Shared,
-    asking: Asking,
-    status: Annotated[Verdicted | None, Query()] = None,
-    conflicts: bool = False,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-) -> list[ReviewItem]:
-    """The corrections in a state by their latest verdict. If none is named, those that wait for a decision (pending,
-    held for a second reviewer, or sent back by a guardrail), and with `conflicts` those in any state that another one
-    contradicts. What was sent back comes first, then conflicts, then the oldest.
-    """
-
-    def wanted(reviewed: ReviewedCorrection) -> bool:
-        if status is None:
-            return conflicts or review_case.waits(reviewed)
-        return reviewed.verdict_state == status
-
-    found = review_case.queue(
-        ledger=state.services.ledger,
-        live=state.services.index.live(),
-        wanted=wanted,
-        conflicting=conflicts,
-        limit=limit,
-        reader=state.reader(asking),
-    )
-    return _items(found, asking, state)
-
-
-@routes.get("/review/{correction_id}", tags=["review"])
-def item(correction_id: str, state: Shared, asking: Asking) -> ReviewItem:
-    """One correction as a reviewer sees it."""
-    [found] = _items([_progress(CorrectionId(correction_id), asking, state)], asking, state)
-    return found
-
-
-@routes.post("/review/{correction_id}", tags=["review"])
-def decide(correction_id: str, body: ReviewBody, state: Shared, asking: Asking) -> ReviewItem:
-    """Accept (in other words, if need be), reject or quarantine. The latest verdict counts.
-
-    What gives reason to look twice is `held` until a second reviewer accepts it. With `seen`, the `review` of the item
-    that was looked at, a verdict is refused where somebody else decided meanwhile.
-    """
-    services, look = state.services, state.look()
-    review_case.decide(
-        CorrectionId(correction_id),
-        review_case.Ruling(
-            verdict=Verdict(body.verdict),
-            reviewer=asking.signed,
-            answer=body.answer,
-            note=body.note,
-            seen=body.seen,
-            own=services.config.access.own_reviews,
-            reader=state.reader(asking),
-        ),
-        ledger=services.ledger,
-        redactor=services.redactor,
-        look=look if services.config.review.second_reviewer else None,
-        at=services.now(),
-        new_id=services.new_id,
-    )
-    [found] = _items([_progress(CorrectionId(correction_id), asking, state)], asking, state)
-    return found
 
 
 @routes.get("/triage", tags=["feedback"])
@@ -242,28 +173,11 @@ def corrected(
     )
 
 
-def _progress(correction_id: CorrectionId, asking: Person, state: State) -> review_case.Progress:
+def _progress(correction_id: CorrectionId, asking: Person, state: State) -> review_queue.Progress:
     services = state.services
-    return review_case.progress(
+    return review_queue.progress(
         correction_id, ledger=services.ledger, live=services.index.live(), reader=state.reader(asking)
     )
-
-
-def _items(found: Sequence[review_case.Progress], asking: Person, state: State) -> list[ReviewItem]:
-    ledger, live = state.services.ledger, state.services.index.live()
-    look = state.look(state.reader(asking))
-    followed = () if live is None else ledger.version(live).manifest.followed
-    waits_for = state.waits_for([progress.reviewed for progress in found])
-    return [
-        review_item(
-            progress,
-            ledger.interaction(progress.reviewed.correction.interaction_id),
-            followed,
-            look(progress.reviewed, progress.reviewed.answer),
-            waits_for=waits_for.get(progress.reviewed.correction.correction_id),
-        )
-        for progress in found
-    ]
 
 
 def _pseudonym(user: str | None, state: State) -> str | None:

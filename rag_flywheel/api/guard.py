@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 from fastapi import APIRouter, Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from rag_flywheel.access import keys, proxied, roles, sessions, tokens, who
@@ -98,7 +99,7 @@ class GuardedRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle, rows = super().get_route_handler(), self.rows
-        named = {parameter.alias for parameter in self.dependant.query_params}
+        named = _named(self.dependant)
 
         async def guarded(request: Request) -> Response:
             guard: Guard = request.app.state.guard
@@ -114,6 +115,12 @@ class GuardedRoute(APIRoute):
             return await handle(request)
 
         return guarded
+
+
+def _named(dependant: Dependant) -> set[str]:
+    """The query parameters that a route takes, by itself and by what it depends on."""
+    own = {parameter.alias for parameter in dependant.query_params}
+    return own.union(*map(_named, dependant.dependencies))
 
 
 def refuse_unguarded(routers: Iterable[APIRouter]) -> None:

@@ -34,7 +34,7 @@ from rag_flywheel.domain import (
 from rag_flywheel.domain.groups import group_names
 from rag_flywheel.domain.probes import Found, Probe
 from rag_flywheel.feedback.gaps import Suspect
-from rag_flywheel.feedback.review import Progress
+from rag_flywheel.feedback.review_queue import Progress
 from rag_flywheel.rollout.promotion import Switch
 
 TEXT_AT_MOST = 20_000  # characters

@@ -3,12 +3,12 @@
 import contextlib
 import hashlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Protocol, TypeVar
 
-from cachetools import LRUCache
+from cachetools import LRUCache, TTLCache
 from fastapi import Depends, Request
 from pydantic import BaseModel
 
@@ -20,6 +20,7 @@ from rag_flywheel.domain import (
     DocumentId,
     Evidence,
     Groups,
+    Interaction,
     InteractionId,
     Passage,
     Person,
@@ -28,16 +29,19 @@ from rag_flywheel.domain import (
 )
 from rag_flywheel.domain.readers import EVERYTHING, Reader
 from rag_flywheel.errors import KeyReused, NotAllowed, NotFound, no_interaction
-from rag_flywheel.feedback import clusters, supporters
+from rag_flywheel.feedback import clusters, review_queue, supporters
 from rag_flywheel.feedback.looking import LivePassages, live_passages, looker
 from rag_flywheel.feedback.quoting import quoted
 from rag_flywheel.feedback.recent import RecentQuestions
 from rag_flywheel.feedback.review import Look
-from rag_flywheel.ports import Operations, Replies
+from rag_flywheel.ports import Operations, Replies, Vectors
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.privacy.sensitive import Sensitive, sensitive
 from rag_flywheel.search.texts import document_texts
 from rag_flywheel.services import Services
+
+COUNTED_FOR = 60.0
+"""Seconds for which it is known how many people asked what."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,8 @@ class State:
     live_of: LRUCache[VersionId, LivePassages] = field(default_factory=lambda: LRUCache(1))
     alike_of: LRUCache[str, Sequence[Sequence[int]]] = field(default_factory=lambda: LRUCache(20))
     recent: RecentQuestions = field(default_factory=RecentQuestions)
+    people_of: TTLCache[Groups, Mapping[str, int]] = field(default_factory=lambda: TTLCache(8, COUNTED_FOR))
+    vectors: LRUCache[bytes, Vectors] = field(default_factory=lambda: LRUCache(2_000))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def find(self, text: str, groups: Groups) -> Sequence[Passage]:
@@ -75,7 +81,7 @@ class State:
         """Who looks twice at what reviewers are to decide on, beside the live version; for what a reader is shown, with
         their eyes.
         """
-        return looker(ledger=self.services.ledger, live=self._live_passages(), reader=reader)
+        return looker(ledger=self.services.ledger, live=self.live_passages(), reader=reader)
 
     def holds(self, document: DocumentId, asking: Person) -> bool:
         """Whether the live version holds a document that they may read."""
@@ -84,7 +90,7 @@ class State:
 
     def sensitive(self) -> Sensitive:
         """What of all that is recorded is told with noise alone."""
-        return sensitive(self.services.config, lambda: self._live_passages().chunks.values())
+        return sensitive(self.services.config, lambda: self.live_passages().chunks.values())
 
     def waits_for(self, reviewed: Sequence[ReviewedCorrection]) -> dict[CorrectionId, str]:
         """Why accepted ones are in no version yet: too few people stand behind them."""
@@ -93,6 +99,30 @@ class State:
         needed = services.config.privacy.supporters
         found = supporters.unsupported(accepted, (), ledger=services.ledger, sensitive=self.sensitive(), needed=needed)
         return dict.fromkeys(found.corrections, supporters.WAITS.format(needed=needed))
+
+    def people(self, asking: Person) -> Mapping[str, int]:
+        """How many people asked each question lately, by its normalised text; counted anew after a while."""
+        with self.lock:
+            known = self.people_of.get(asking.groups)
+        if known is None:
+            known = review_queue.askers(self._recent(asking))
+            with self.lock:
+                self.people_of[asking.groups] = known
+        return known
+
+    def asked(self, asking: Person) -> Iterator[str]:
+        """Judged questions and what people asked lately, newest first; of what they may read."""
+        ledger, reader = self.services.ledger, self.reader(asking)
+        retired = {retirement.case_id for retirement in ledger.retirements()}
+        for case in ledger.golden_cases():
+            if case.case_id not in retired and all(map(reader.reads, case.documents)):
+                yield case.question
+        yield from (asked.query for asked in self._recent(asking) if asked.consent)
+
+    def _recent(self, asking: Person) -> list[Interaction]:
+        reader, hidden = self.reader(asking), self.sensitive().hidden
+        found = self.services.ledger.interactions(limit=review_queue.ASKED)
+        return [asked for asked in found if reader.reads_interaction(asked) and not hidden(asked)]
 
     def refuse_part(self, asking: Person) -> None:
         """Raises NotAllowed for what speaks of all documents, where some of them are not for who asks."""
@@ -113,7 +143,7 @@ class State:
                 self.alike_of[digest] = known
         return known
 
-    def _live_passages(self) -> LivePassages:
+    def live_passages(self) -> LivePassages:
         index, is_official = self.services.index, self.services.config.is_official
         live = index.live()
         if live is None:

@@ -28,7 +28,7 @@ from rag_flywheel.cli import (
     mcp,
     people,
     replay,
-    review,
+    review_work,
     rollout,
     settings,
     terminal,
@@ -46,7 +46,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(review.group, name="review")
+app.add_typer(review_work.group, name="review")
 app.add_typer(gaps.group, name="gaps")
 app.add_typer(aside.group, name="aside")
 app.add_typer(golden.group, name="golden")

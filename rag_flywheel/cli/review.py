@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from rag_flywheel.cli import terminal
-from rag_flywheel.cli.invocation import Json, Url, invoked, segment, send, show
+from rag_flywheel.cli.invocation import Json, Url, invoked, reply_to, segment, send, show
 from rag_flywheel.errors import InvalidInput
 
 group = typer.Typer(help="Look at corrections and decide on them.", no_args_is_help=True)
@@ -23,16 +23,40 @@ def review_list(
     conflicts: Annotated[
         bool, typer.Option("--conflicts", help="Only those that another correction contradicts, in any state.")
     ] = False,
+    stage: Annotated[
+        str | None, typer.Option(help="Where the answer failed: missing, not_retrieved, mis_ranked or mis_generated.")
+    ] = None,
+    concern: Annotated[str | None, typer.Option(help="With this reason to look twice, such as number.")] = None,
+    document: Annotated[str | None, typer.Option(help="That name a span of this document.")] = None,
+    reviewer: Annotated[str | None, typer.Option(help="That this reviewer decided on last.")] = None,
+    in_hand: Annotated[str | None, typer.Option(help="Of whom it is in hand: me, others or nobody.")] = None,
+    since: Annotated[str | None, typer.Option(help="Handed in from then on, such as 2026-05-01T12:00:00Z.")] = None,
+    until: Annotated[str | None, typer.Option(help="Handed in up to then.")] = None,
+    order: Annotated[str, typer.Option(help="worth, oldest or newest first.")] = "worth",
     limit: Annotated[int, typer.Option(help="Corrections at most.", min=1, max=1000)] = 100,
+    csv: Annotated[bool, typer.Option("--csv", help="Print a table for a spreadsheet instead.")] = False,
     json: Json = False,
     url: Url = "",
 ) -> None:
-    """The corrections that wait for a decision: those that a guardrail sent back first, then those in conflict with
-    another one, then the oldest.
-    """
+    """The corrections that wait for a decision, those that a verdict is worth most on first."""
     invocation = invoked(context, json, url)
-    params = {"status": status, "conflicts": conflicts, "limit": limit}
-    show(invocation, send(invocation, "GET", "/review", params=params), _review_table)
+    said = {
+        "status": status,
+        "stage": stage,
+        "concern": concern,
+        "document": document,
+        "reviewer": reviewer,
+        "in_hand": in_hand,
+        "since": since,
+        "until": until,
+        "order": order,
+        "limit": limit,
+    }
+    params = {name: value for name, value in said.items() if value is not None} | {"conflicts": conflicts}
+    if csv:
+        terminal.whole(reply_to(invocation, "GET", "/review.csv", params=params).text)
+        return
+    show(invocation, send(invocation, "GET", "/review", params=params), review_table)
 
 
 @group.command("show", epilog="Example: rag-flywheel review show ID")
@@ -44,13 +68,13 @@ def review_show(
 ) -> None:
     """One correction beside what was answered, what contradicts it, and what to look at twice."""
     invocation = invoked(context, json, url)
-    show(invocation, send(invocation, "GET", f"/review/{segment(id)}"), _review_item)
+    show(invocation, send(invocation, "GET", f"/review/{segment(id)}"), review_item)
 
 
 @group.command("decide", epilog="Example: rag-flywheel review decide ID --verdict accept")
 def review_decide(
     context: typer.Context,
-    id: Annotated[str, typer.Argument(help="The correction's id.")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="The correction's id, or those of several.")],
     verdict: Annotated[str, typer.Option(help="accept, reject or quarantine.")],
     answer: Annotated[str | None, typer.Option(help="Accept it in these words instead.")] = None,
     note: Annotated[str | None, typer.Option(help="Why; its author sees it.")] = None,
@@ -68,8 +92,14 @@ def review_decide(
     What gives reason to look twice is held until a second reviewer accepts it.
     """
     invocation = invoked(context, json, url)
+    if len(ids) > 1:
+        if answer is not None or seen is not None:
+            raise InvalidInput("a wording and what was seen are of one correction: give one id, or leave them out")
+        several = {"ids": ids, "verdict": verdict, "note": note}
+        show(invocation, send(invocation, "POST", "/review", body=several, who=reviewer), _decided)
+        return
     body = {"verdict": verdict, "answer": answer, "note": note, "seen": seen}
-    show(invocation, send(invocation, "POST", f"/review/{segment(id)}", body=body, who=reviewer), _review_item)
+    show(invocation, send(invocation, "POST", f"/review/{segment(ids[0])}", body=body, who=reviewer), review_item)
 
 
 @group.command("start", epilog="Example: rag-flywheel review start")
@@ -104,7 +134,12 @@ def review_start(
     terminal.line(f"\ndecided: {counted or 'nothing'}" if items else "no correction is in this state")
 
 
-def _review_table(corrections: Sequence[Mapping[str, Any]]) -> None:
+def _decided(replies: Sequence[Mapping[str, Any]]) -> None:
+    rows = ([reply["id"], reply["status"], reply["detail"]] for reply in replies)
+    terminal.rows("Decided", ("id", "status", "why not"), rows, "nothing was decided")
+
+
+def review_table(corrections: Sequence[Mapping[str, Any]]) -> None:
     columns = ("id", "status", "stage", "question", "was answered", "correction")
     rows = (
         [correction[name] for name in ("id", "status", "stage", "question", "answered", "answer")]
@@ -115,8 +150,13 @@ def _review_table(corrections: Sequence[Mapping[str, Any]]) -> None:
         _remarks(correction)
 
 
-def _review_item(correction: Mapping[str, Any]) -> None:
-    terminal.fields({name: value for name, value in correction.items() if name not in ("conflicts", "concerns")})
+def review_item(correction: Mapping[str, Any]) -> None:
+    apart = ("conflicts", "alike", "concerns", "ranking")
+    terminal.fields({name: value for name, value in correction.items() if name not in apart})
+    for found in correction.get("ranking", ()):
+        place = f"{found['document_id']}:{found['start']}:{found['end']}"
+        marks = [name for name in ("shown", "evidence", "superseded") if found[name]]
+        terminal.line(f"  {found['rank']}. {place} {found['score']:.3f} {', '.join(marks)}", style="dim")
     _remarks(correction)
 
 
@@ -128,6 +168,12 @@ def _remarks(correction: Mapping[str, Any]) -> None:
         terminal.line(
             f"{correction['id']} is held: {correction['reviewer']} accepted it, and it waits for a second reviewer"
         )
+    if correction["in_hand_of"] is not None:
+        terminal.line(
+            f"{correction['id']} is in hand of {correction['in_hand_of']} until {correction['in_hand_until']}"
+        )
+    for other in correction["alike"]:
+        terminal.line(f"{correction['id']} says the same as {other['id']} ({other['status']}): {other['question']}")
     for other in correction["conflicts"]:
         same = "the very same question: the one accepted last supersedes the other"
         near = f"nearly the same question: both stay until one is rejected: {other['question']}"

@@ -31,6 +31,11 @@ def line(text: str, *, style: str = "") -> None:
     console().print(shown(text, keep=BREAKS), markup=False, style=style, soft_wrap=True)
 
 
+def whole(text: str) -> None:
+    """Print what a program reads, as it is."""
+    print(text, end="")  # noqa: T201  # no line is folded
+
+
 def rows(title: str, columns: Sequence[str], cells: Iterable[Sequence[Any]], nothing: str) -> None:
     """Print a table, or a block for each row where that would be too narrow to read; `nothing` where there are none."""
     from rich.table import Table

@@ -30,6 +30,7 @@ from rag_flywheel.domain.readers import ANYBODY, EVERYTHING, Reader
 from rag_flywheel.errors import Conflict, InvalidInput, NotFound
 from rag_flywheel.feedback import review
 from rag_flywheel.feedback.review import Look
+from rag_flywheel.feedback.reviewers import is_for
 from rag_flywheel.services import Services
 
 
@@ -185,7 +186,7 @@ def _is_for(
     try:
         if suspicion.kind is ItemKind.QUESTION:
             return reader.reads_interaction(services.ledger.interaction(InteractionId(suspicion.item)))
-        return entry is not None and review.is_for(entry, reader, services.ledger)
+        return entry is not None and is_for(entry, reader, services.ledger)
     except NotFound:
         return False
 

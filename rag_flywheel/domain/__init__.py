@@ -21,6 +21,7 @@ from rag_flywheel.domain.feedback import (
     ReviewedCorrection,
     Stage,
     Verdict,
+    standing,
 )
 from rag_flywheel.domain.golden import GoldenCase, Retirement
 from rag_flywheel.domain.groups import NOBODY, OPERATORS, Groups, Readership
@@ -122,5 +123,6 @@ __all__ = [
     "VersionState",
     "questions_left_out",
     "shown",
+    "standing",
     "wrong_name",
 ]

@@ -1,5 +1,6 @@
 """Signals about answers, corrections with their states, and reviews."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -105,6 +106,7 @@ class Verdict(StrEnum):
     REJECT = "reject"
     QUARANTINE = "quarantine"
     HOLD = "hold"  # accepted by one reviewer where it takes two; recorded, never asked for
+    UNDO = "undo"  # takes back the review that `undoes` names; recorded, never what stands
 
 
 class CorrectionState(StrEnum):
@@ -135,14 +137,26 @@ class Review:
     note: str | None
     guardrail: str | None = None  # what set this wording aside, where the verdict sends it back; several by ", "
     overrules: str | None = None  # what may not set it aside again, since a person accepted it; several by ", "
+    undoes: str | None = None  # the review that its reviewer takes back: as if neither had been
 
     def __post_init__(self) -> None:
         aware("reviewed", self.reviewed)
+        if (self.undoes is None) == (self.verdict is Verdict.UNDO):
+            raise ValueError(
+                f"review {self.review_id}: an undo names the review that it takes back, and nothing else does"
+            )
+
+
+def standing(reviews: Iterable[Review]) -> list[Review]:
+    """Those that nobody took back, in their order."""
+    made = list(reviews)
+    undone = {review.undoes for review in made}
+    return [review for review in made if review.undoes is None and review.review_id not in undone]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewedCorrection:
-    """A correction with its latest review, None while it is pending."""
+    """A correction with the latest review that nobody took back, None while it is pending."""
 
     correction: Correction
     review: Review | None

@@ -66,6 +66,18 @@ def disagreements(correction_id: CorrectionId, known: Standing) -> Iterator[Disa
                     yield Disagreement(other=other, same_question=same_question(other.correction.question) == question)
 
 
+def agreements(correction_id: CorrectionId, known: Standing) -> Iterator[ReviewedCorrection]:
+    """The other standing corrections that say the same to the very question, or nearly the same one, lazily."""
+    reviewed = known.corrections.get(correction_id)
+    if reviewed is None:
+        return
+    text = normalised(reviewed.correction.question)
+    for wording in itertools.chain([text], near_texts(text, known.near)):
+        for answer, names in known.asked[wording].items():
+            if agree(reviewed.answer, answer):
+                yield from (known.corrections[name] for name in names if name != correction_id)
+
+
 def _stands(reviewed: ReviewedCorrection, replaced_by: Mapping[CorrectionId, CorrectionId]) -> bool:
     return reviewed.correction.correction_id not in replaced_by and reviewed.verdict_state in (
         CorrectionState.PENDING,

@@ -22,7 +22,7 @@ from rag_flywheel.domain import (
     questions_left_out,
 )
 from rag_flywheel.domain.readers import ANYBODY, Reader
-from rag_flywheel.feedback import review
+from rag_flywheel.feedback import reviewers
 from rag_flywheel.feedback.intake import confirmed
 from rag_flywheel.golden_set.anchoring import Anchored, Named, anchored
 from rag_flywheel.ports import Ledger
@@ -81,7 +81,7 @@ def overview(services: Services, reader: Reader = ANYBODY) -> list[JudgedQuestio
         case = question.case
         if question.origin is Origin.CORRECTION:
             made = [corrections[name] for name in case.documents if name in corrections]
-            return bool(made) and all(review.is_for(entry, reader, services.ledger) for entry in made)
+            return bool(made) and all(reviewers.is_for(entry, reader, services.ledger) for entry in made)
         if question.origin is Origin.CONFIRMED:
             name = InteractionId(case.case_id.removeprefix("confirmed:"))
             return reader.reads_interaction(services.ledger.interaction(name))

@@ -89,6 +89,9 @@ class PassageIndex(Protocol):
         Raises NotFound if the version does not exist.
         """
 
+    def shared_terms(self, text: str, question: str, *, languages: Mapping[str, float] = ALL_ENGLISH) -> float:
+        """The Dice coefficient that `search` for the text gives a known question, in a version of these languages."""
+
     def chunks(self, version: VersionId) -> Iterator[Chunk]:
         """Every chunk of the version, in any order. Raises NotFound when the version does not exist."""
 

@@ -42,6 +42,7 @@ from rag_flywheel.domain.consent import ConsentEvent
 from rag_flywheel.domain.erasures import ErasureEntry, Scope, Theirs
 from rag_flywheel.domain.releases import Release
 from rag_flywheel.domain.retention import Kind
+from rag_flywheel.domain.reviewing import Assignment, SecondReview
 from rag_flywheel.domain.topics import TopicRuling
 
 
@@ -95,21 +96,36 @@ class Conversations(Protocol):
 
 
 class Corrections(Protocol):
-    """Better answers and their reviews."""
+    """Better answers, their reviews, and how reviewers share the work."""
 
     def add_correction(self, correction: Correction) -> None: ...
 
     def correction(self, correction_id: CorrectionId) -> ReviewedCorrection:
-        """With its latest review. Raises NotFound."""
+        """With the latest review that nobody took back. Raises NotFound."""
 
     def claim(self, correction_id: CorrectionId) -> ReviewedCorrection:
         """As `correction`, in a transaction: others who claim it wait until that ends, and then see what it wrote."""
 
     def corrections(self, *, until: datetime | None = None) -> list[ReviewedCorrection]:
-        """Oldest first, each with the latest review up to and including `until`, else None."""
+        """Oldest first, each with the latest review that nobody took back, up to and including `until`, else None."""
 
     def add_review(self, review: Review) -> None:
         """Raises NotFound when there is no such correction."""
+
+    def reviews(self, *, since: datetime | None = None) -> list[Review]:
+        """Those that nobody took back, oldest first."""
+
+    def add_assignment(self, assignment: Assignment) -> None:
+        """Raises NotFound when there is no such correction."""
+
+    def assignments(self) -> list[Assignment]:
+        """The latest one of each correction and reviewer, the oldest of these first."""
+
+    def add_second_review(self, second: SecondReview) -> None:
+        """Raises NotFound when there is no such correction."""
+
+    def second_reviews(self) -> list[SecondReview]:
+        """Oldest first."""
 
 
 class Versions(Protocol):

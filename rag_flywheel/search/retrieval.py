@@ -56,7 +56,17 @@ def rank(
     `without` names the known questions' chunks, by chunk and query, that are to count as not known: `is_confirmed`
     tells what a confirmation does for other wordings of its question, and `is_known` what all that is known does.
     """
-    found = search(query, vector, searcher=searcher)
+    return ranked(query, search(query, vector, searcher=searcher), searcher=searcher, without=without)
+
+
+def ranked(
+    query: str,
+    found: Sequence[Candidate],
+    *,
+    searcher: Searcher,
+    without: Callable[[Chunk, str], bool] | None = None,
+) -> Ranking:
+    """`rank` of what a search found."""
     if without is not None:
         found = [candidate for candidate in found if not without(candidate.chunk, query)]
     by_question = [candidate for candidate in found if candidate.chunk.by_question]

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from rag_flywheel.api.state import Asking, Shared
 from rag_flywheel.domain import CorrectionId, CorrectionState
 from rag_flywheel.domain.probes import Found
-from rag_flywheel.feedback import review
+from rag_flywheel.feedback import review_queue
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.web.markdown import rendered
 from rag_flywheel.web.page import PageRoute, page
@@ -62,21 +62,24 @@ def show(request: Request, state: Shared, asking: Asking) -> Response:
     """The newest first: waiting, accepted, live since which version, and whether it is found."""
     services = state.services
     who = pseudonym(user_of(request, asking), services.ledger.salt())
-    found = review.queue(
+    found = review_queue.queue(
+        review_queue.Selection(
+            wanted=lambda reviewed: who is not None and reviewed.correction.user == who,
+            order=review_queue.Order.NEWEST,
+            limit=10_000,
+        ),
         ledger=services.ledger,
         live=services.index.live(),
-        wanted=lambda reviewed: who is not None and reviewed.correction.user == who,
-        conflicting=False,
-        limit=10_000,
+        people={},
+        now=services.now(),
         reader=state.reader(asking),
     )
-    found.sort(key=lambda each: each.reviewed.correction.submitted, reverse=True)
     waits = state.waits_for([each.reviewed for each in found[:SHOWN]])
     mine = [_mine(each, waits.get(each.reviewed.correction.correction_id)) for each in found[:SHOWN]]
     return page(request, "my_corrections.html.jinja", {"corrections": mine, "more": len(found) - SHOWN})
 
 
-def _mine(progress: review.Progress, waits_for: str | None) -> Mine:
+def _mine(progress: review_queue.Progress, waits_for: str | None) -> Mine:
     correction, last = progress.reviewed.correction, progress.reviewed.review
     look, state, meaning = STATES[progress.state]
     probe = progress.probe

@@ -51,6 +51,7 @@ PLACES = (
     Place(label="Ask", row="GET /"),
     Place(label="Conversations", row="GET /conversations"),
     Place(label="My corrections", row="GET /my-corrections"),
+    Place(label="Review", row="GET /review"),
     Place(label="Gaps", row="GET /gaps"),
     Place(label="Versions", row="GET /versions"),
 )

@@ -185,7 +185,14 @@ def test_a_correction_is_followed_until_it_is_live(http: TestClient, made: Servi
 def test_a_reviewer_sees_the_correction_beside_what_was_answered(http: TestClient) -> None:
     name = corrected(http)
     [item] = http.get("/review").json()
-    assert item == http.get(f"/review/{name}").json()
+    alone = http.get(f"/review/{name}").json()
+    assert item == {key: alone[key] for key in item}
+    assert next((found["rank"], found["document_id"], found["shown"]) for found in alone["ranking"]) == (
+        1,
+        "rollback",
+        True,
+    )
+    assert "run rag-flywheel rollback" in alone["ranking"][0]["text"]
     assert (item["question"], item["answer"], item["status"]) == (QUESTION, BETTER, "pending")
     assert "run rag-flywheel rollback" in item["answered"]
 
@@ -239,7 +246,8 @@ def two(tmp_path: Path) -> TestClient:
 def test_a_reviewer_sees_what_to_look_at_twice_before_deciding(two: TestClient) -> None:
     name = corrected(two, answer=ODD)
     [item] = two.get("/review").json()
-    assert item == two.get(f"/review/{name}").json()
+    alone = two.get(f"/review/{name}").json()
+    assert item == {key: alone[key] for key in item}
     assert [concern["kind"] for concern in item["concerns"]] == ["secrets", "new_author"]
     assert "password" in item["concerns"][0]["said"]
 

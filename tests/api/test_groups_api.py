@@ -21,6 +21,7 @@ ASKED = "What is the code of the vault?"
 LISTS = (
     "review?status=accepted",
     "review",
+    "review/second?limit=100",
     "gaps",
     "gaps?off_topic=true",
     "gaps?state=addressed",
@@ -63,7 +64,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     (folder / "docs" / "open.md").write_text("The canteen opens at noon and serves soup on Mondays.\n")
     rules = ", ".join(f'"{team}/": [{team}]' for team in TEAMS)
     settings = f"sources: [{{path: docs, groups: {{{rules}}}}}]\ngolden: ''\ngate: {{minimum_cases: 1}}\n"
-    made = services(folder, text=settings + "guardrails: {author_share_from: 1000}\n")
+    made = services(folder, text=settings + "guardrails: {author_share_from: 1000}\nreview: {second_share: 1.0}\n")
     assert reindex(made, force=False, steps=quiet).decision == "promoted"
     house = House(made)
     for number, team in enumerate(TEAMS):
@@ -106,9 +107,19 @@ def test_no_list_tells_a_reviewer_of_other_groups_by_text_or_by_count(house: Hou
         assert len(reply.json()) <= 3  # their own correction, their own question
 
 
+def test_what_is_counted_of_reviews_is_what_the_reviewer_may_read(house: House) -> None:
+    for team in ("team1", "others"):
+        told = house.http.get("/review/progress?days=3650", headers=house.key(team, Role.REVIEWER)).json()
+        assert told["handed_in"] == (team != "others")
+        assert len(told["reviewers"]) == (team != "others")
+        table = house.http.get("/review.csv?status=accepted", headers=house.key(team, Role.REVIEWER)).text
+        assert leaked(table, team) == set()
+
+
 def test_those_who_read_all_see_all(house: House) -> None:
     admin = house.key("others", Role.ADMIN)
-    assert len(leaked(house.http.get("/review?status=accepted", headers=admin).text, "none")) == 10
+    accepted = house.http.get("/review?status=accepted", headers=admin).json()
+    assert len(leaked("".join(item["answer"] for item in accepted), "none")) == 10
     topics = [
         topic for path in ("gaps", "gaps?off_topic=true") for topic in house.http.get(f"/{path}", headers=admin).json()
     ]
@@ -133,6 +144,10 @@ def test_what_is_not_for_somebody_is_not_there_for_them(house: House) -> None:
         ("GET", f"/corrections/{corrected}", None),
         ("GET", f"/review/{corrected}", None),
         ("POST", f"/review/{corrected}", {"verdict": "reject"}),
+        ("GET", f"/review/{corrected}/touches", None),
+        *(("POST", f"/review/{corrected}/{act}", None) for act in ("undo", "take", "leave", "skip")),
+        ("POST", f"/review/{corrected}/assign", {"reviewer": "grace"}),
+        ("POST", f"/review/second/{corrected}", {"verdict": "reject"}),
         ("POST", "/feedback", {"interaction_id": asked, "kind": "thumb", "value": "up"}),
         ("POST", "/corrections", {"interaction_id": asked, "answer": "No."}),
     ):

@@ -47,6 +47,7 @@ from rag_flywheel.domain import (
 from rag_flywheel.domain.consent import EVERY_PURPOSE, ConsentEvent, ConsentState, Means, Purpose
 from rag_flywheel.domain.erasures import ErasureEntry, ErasureState, Scope
 from rag_flywheel.domain.releases import Cell, Measure, Release
+from rag_flywheel.domain.reviewing import Assignment, AssignmentState, SecondReview
 from rag_flywheel.domain.topics import TopicRuling, TopicState
 
 NOON = datetime(2026, 3, 29, 12, 0, tzinfo=UTC)
@@ -130,6 +131,42 @@ def a_review(
         verdict=verdict,
         answer=None,
         note="checked",
+    )
+
+
+def an_undo(name: str = "r2", *, of: str = "r1", reviewed: datetime = NOON) -> Review:
+    return replace(a_review(name, reviewed=reviewed, verdict=Verdict.REJECT), verdict=Verdict.UNDO, undoes=of)
+
+
+def an_assignment(
+    of: str = "k1",
+    *,
+    reviewer: str = "rita",
+    state: AssignmentState = AssignmentState.TAKEN,
+    at: datetime = NOON,
+) -> Assignment:
+    held = state in (AssignmentState.TAKEN, AssignmentState.ASSIGNED)
+    return Assignment(
+        correction_id=CorrectionId(of),
+        reviewer=reviewer,
+        by="rita",
+        at=at,
+        state=state,
+        until=at + timedelta(minutes=15) if held else None,
+    )
+
+
+def a_second_review(name: str = "s1", *, of: str = "k1", reviewed: datetime = NOON) -> SecondReview:
+    return SecondReview(
+        second_id=name,
+        correction_id=CorrectionId(of),
+        reviewed=reviewed,
+        reviewer="hedy",
+        verdict=Verdict.REJECT,
+        note="the manual says otherwise",
+        first="r1",
+        first_reviewer="rita",
+        first_verdict=Verdict.ACCEPT,
     )
 
 

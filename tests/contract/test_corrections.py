@@ -10,9 +10,19 @@ from rag_flywheel.domain import (
     CorrectionId,
     Verdict,
 )
+from rag_flywheel.domain.reviewing import AssignmentState
 from rag_flywheel.errors import NotFound
 from rag_flywheel.ports import Ledger
-from tests.contract.rows import NOON, SECOND, a_correction, a_review, an_interaction
+from tests.contract.rows import (
+    NOON,
+    SECOND,
+    a_correction,
+    a_review,
+    a_second_review,
+    an_assignment,
+    an_interaction,
+    an_undo,
+)
 
 
 def test_a_correction_comes_back_with_its_evidence_and_without_a_review(ledger: Ledger) -> None:
@@ -99,3 +109,58 @@ def test_what_a_review_overrules_is_kept(ledger: Ledger) -> None:
     for review in (sent_back, overruling):
         ledger.add_review(review)
         assert ledger.correction(CorrectionId("k1")).review == review
+
+
+def test_a_review_that_was_taken_back_counts_up_to_then_and_the_one_before_it_from_then_on(ledger: Ledger) -> None:
+    ledger.add_interaction(an_interaction())
+    ledger.add_correction(a_correction())
+    held = a_review("r1", reviewed=NOON, verdict=Verdict.HOLD)
+    accepted = a_review("r2", reviewed=NOON + SECOND)
+    for review in (held, accepted, an_undo("r3", of="r2", reviewed=NOON + 2 * SECOND)):
+        ledger.add_review(review)
+    assert ledger.correction(CorrectionId("k1")).review == held
+    assert [entry.review for entry in ledger.corrections(until=NOON + SECOND)] == [accepted]
+    assert ledger.reviews() == [held]
+    ledger.add_review(an_undo("r4", of="r1", reviewed=NOON + 2 * SECOND))
+    assert [entry.review for entry in ledger.corrections()] == [None]
+    assert [entry.review for entry in ledger.corrections(until=NOON + SECOND)] == [accepted]
+    assert ledger.reviews() == []
+
+
+def test_the_reviews_of_all_corrections_come_oldest_first_from_an_instant_on(ledger: Ledger) -> None:
+    ledger.add_interaction(an_interaction())
+    ledger.add_correction(a_correction("k1"))
+    ledger.add_correction(a_correction("k2"))
+    late, early = a_review("r1", of="k1", reviewed=NOON + SECOND), a_review("r2", of="k2")
+    for review in (late, early):
+        ledger.add_review(review)
+    assert ledger.reviews() == [early, late]
+    assert ledger.reviews(since=NOON + SECOND) == [late]
+
+
+def test_of_a_correction_and_a_reviewer_the_assignment_that_was_recorded_last_counts(ledger: Ledger) -> None:
+    ledger.add_interaction(an_interaction())
+    ledger.add_correction(a_correction())
+    taken, other = an_assignment(), an_assignment(reviewer="hedy", state=AssignmentState.SKIPPED)
+    for assignment in (taken, other):
+        ledger.add_assignment(assignment)
+    assert ledger.assignments() == [taken, other]
+    left = an_assignment(state=AssignmentState.LEFT)
+    ledger.add_assignment(left)
+    assert ledger.assignments() == [other, left]
+
+
+def test_second_reviews_come_back_oldest_first(ledger: Ledger) -> None:
+    ledger.add_interaction(an_interaction())
+    ledger.add_correction(a_correction())
+    late, early = a_second_review("s1", reviewed=NOON + SECOND), a_second_review("s2")
+    for second in (late, early):
+        ledger.add_second_review(second)
+    assert ledger.second_reviews() == [early, late]
+
+
+def test_an_assignment_or_a_second_review_of_something_unknown_is_not_found(ledger: Ledger) -> None:
+    with pytest.raises(NotFound, match="k1"):
+        ledger.add_assignment(an_assignment())
+    with pytest.raises(NotFound, match="k1"):
+        ledger.add_second_review(a_second_review())

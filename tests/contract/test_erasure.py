@@ -22,9 +22,11 @@ from tests.contract.rows import (
     a_notice,
     a_retirement,
     a_review,
+    a_second_review,
     a_session,
     a_topic_ruling,
     an_aside,
+    an_assignment,
     an_entry,
     an_erasure,
     an_interaction,
@@ -45,6 +47,8 @@ def test_erasing_a_person_removes_all_of_theirs_and_what_others_said_on_it_and_c
     ledger.add_correction(a_correction("bob-corrects", of="bobs", user="bob"))
     for number, of in enumerate(["ann-corrects", "ann-corrects", "bob-corrects-ann", "bob-corrects"]):
         ledger.add_review(a_review(f"r{number}", of=of))
+        ledger.add_assignment(an_assignment(of))
+        ledger.add_second_review(a_second_review(f"s{number}", of=of))
     for unit, met in (("ann", "bobs"), ("ann", None), ("a session", "anns"), ("bob", "bobs"), ("bob", None)):
         ledger.add_exposure(exposure(unit, of=met))
     for item, kind in (
@@ -72,6 +76,8 @@ def test_erasing_a_person_removes_all_of_theirs_and_what_others_said_on_it_and_c
         "feedback": 2,
         "corrections": 2,
         "reviews": 3,
+        "assignments": 3,
+        "second_reviews": 3,
         "asides": 2,
         "exposures": 3,
         "replies": 1,
@@ -89,6 +95,8 @@ def test_erasing_a_person_removes_all_of_theirs_and_what_others_said_on_it_and_c
     [left] = ledger.corrections()
     assert left.correction.correction_id == "bob-corrects"
     assert left.review == a_review("r3", of="bob-corrects")
+    assert ledger.assignments() == [an_assignment("bob-corrects")]
+    assert ledger.second_reviews() == [a_second_review("s3", of="bob-corrects")]
     assert [aside.suspicion.item for aside in ledger.asides()] == ["bobs", "bob-corrects", "anns"]
     assert ledger.remembered("anns-key") is None
     assert [event.user for event in ledger.consents()] == ["bob"]

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from rag_flywheel.domain import InteractionId, ItemKind, Verdict
+from rag_flywheel.domain import CorrectionId, InteractionId, ItemKind, Verdict
 from rag_flywheel.domain.retention import IN_LEDGER, Kind
 from rag_flywheel.ports import Ledger
 from tests.contract.rows import (
@@ -17,10 +17,13 @@ from tests.contract.rows import (
     a_manifest,
     a_notice,
     a_review,
+    a_second_review,
     a_session,
     an_aside,
+    an_assignment,
     an_entry,
     an_interaction,
+    an_undo,
 )
 from tests.fakes.samples import exposure
 
@@ -66,15 +69,32 @@ def test_a_correction_goes_unless_it_was_accepted_or_decided_on_lately_or_is_spa
         "held": [(OLD, Verdict.HOLD)],
         "pending": [],
         "spared": [],
+        "accepted, which was taken back": [(OLD, Verdict.ACCEPT)],
+        "accepted, which was taken back lately": [(OLD, Verdict.ACCEPT)],
     }
+    undone = {"accepted, which was taken back": OLD, "accepted, which was taken back lately": NEW}
     for name, verdicts in reviews.items():
         ledger.add_correction(a_correction(name, submitted=OLD))
         ledger.add_aside(an_aside(name, kind=ItemKind.CORRECTION))
         for number, (at, verdict) in enumerate(verdicts):
             ledger.add_review(a_review(f"{name} {number}", of=name, reviewed=at, verdict=verdict))
-    assert expired(ledger, Kind.CORRECTIONS, "spared") == 3
+        ledger.add_assignment(an_assignment(name))
+        ledger.add_second_review(a_second_review(name, of=name))
+        if name in undone:
+            ledger.add_review(
+                replace(an_undo(f"{name} 1", of=f"{name} 0", reviewed=undone[name]), correction_id=CorrectionId(name))
+            )
+    assert expired(ledger, Kind.CORRECTIONS, "spared") == 4
     left = {entry.correction.correction_id for entry in ledger.corrections()}
-    assert left == {"accepted", "accepted late", "rejected lately", "spared"}
+    assert left == {
+        "accepted",
+        "accepted late",
+        "rejected lately",
+        "spared",
+        "accepted, which was taken back lately",
+    }
+    assert {held.correction_id for held in ledger.assignments()} == left
+    assert {second.correction_id for second in ledger.second_reviews()} == left
     assert {aside.suspicion.item for aside in ledger.asides()} == left
 
 

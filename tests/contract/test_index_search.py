@@ -67,6 +67,14 @@ def test_a_correction_says_what_share_of_its_questions_words_the_query_has(index
         assert {candidate.scores.words for candidate in passages} == {None}
 
 
+def test_what_a_known_question_shares_with_a_query_is_told_of_any_question(index: PassageIndex) -> None:
+    build(index)
+    for query in ("how do I reset my pump", "pump", "what is this"):
+        for found in search(index, query)[1]:
+            assert found.chunk.question is not None
+            assert index.shared_terms(query, found.chunk.question) == pytest.approx(found.scores.words)
+
+
 def test_a_correction_is_found_by_its_question_alone_and_a_passage_never_by_a_question(index: PassageIndex) -> None:
     words = "unmistakable zygote"
     build(index, entries=[*ENTRIES, correction("c3", "Something else", answer=words), passage("p", words)])

@@ -43,9 +43,11 @@ from tests.contract.rows import (
     a_release,
     a_retirement,
     a_review,
+    a_second_review,
     a_session,
     a_topic_ruling,
     an_aside,
+    an_assignment,
     an_entry,
     an_erasure,
     an_interaction,
@@ -85,6 +87,8 @@ def fill(ledger: SqlLedger) -> None:
     ledger.add_correction(a_correction())
     ledger.add_review(a_review())
     ledger.add_topic_ruling(a_topic_ruling())
+    ledger.add_assignment(an_assignment())
+    ledger.add_second_review(a_second_review())
     ledger.add_version(a_manifest())
     ledger.add_decision(a_decision())
     ledger.add_golden_case(a_golden_case())

@@ -124,6 +124,9 @@ class MemoryIndex:
             for key in ranked
         ]
 
+    def shared_terms(self, text: str, question: str, *, languages: Mapping[str, float] = ALL_ENGLISH) -> float:
+        return _dice(text, question)
+
     def chunks(self, version: VersionId) -> Iterator[Chunk]:
         return iter([entry.chunk for entry in self._entries(version)])
 

@@ -43,11 +43,13 @@ from rag_flywheel.domain import (
     VersionId,
     VersionRecord,
     VersionState,
+    standing,
 )
 from rag_flywheel.domain.consent import ConsentEvent
 from rag_flywheel.domain.erasures import ErasureEntry, Scope, Theirs, strings, without
 from rag_flywheel.domain.releases import Release, affordable
 from rag_flywheel.domain.retention import Kind
+from rag_flywheel.domain.reviewing import Assignment, SecondReview
 from rag_flywheel.domain.topics import TopicRuling
 from rag_flywheel.errors import AlreadyRunning, Conflict, NotFound, no_correction, no_interaction, too_dear
 
@@ -87,6 +89,8 @@ class _Tables:
     seen: dict[tuple[str, int], datetime] = field(default_factory=dict)
     ended: dict[str, datetime] = field(default_factory=dict)
     consents: dict[str, ConsentEvent] = field(default_factory=dict)
+    assignments: list[Assignment] = field(default_factory=list)
+    second_reviews: dict[str, SecondReview] = field(default_factory=dict)
 
     def snapshot(self) -> "_Tables":
         return _Tables(*(copy.copy(getattr(self, name)) for name in self.__slots__))
@@ -193,11 +197,11 @@ class MemoryLedger:
             ]
 
     def _reviewed(self, correction: Correction, until: datetime | None) -> ReviewedCorrection:
-        reviews = [
+        reviews = standing(
             review
             for review in reversed(self._rows.reviews.values())
             if review.correction_id == correction.correction_id and (until is None or review.reviewed <= until)
-        ]
+        )
         # Of equal ones the first, which was appended last.
         latest = max(reviews, key=lambda review: review.reviewed, default=None)
         return ReviewedCorrection(correction=correction, review=latest)
@@ -206,6 +210,31 @@ class MemoryLedger:
         with self._turn:
             _get(self._rows.corrections, review.correction_id)
             _add(self._rows.reviews, review.review_id, review)
+
+    def reviews(self, *, since: datetime | None = None) -> list[Review]:
+        with self._turn:
+            found = [each for each in standing(self._rows.reviews.values()) if since is None or each.reviewed >= since]
+        return sorted(found, key=lambda review: review.reviewed)
+
+    def add_assignment(self, assignment: Assignment) -> None:
+        with self._turn:
+            _get(self._rows.corrections, assignment.correction_id)
+            self._rows.assignments.append(assignment)
+
+    def assignments(self) -> list[Assignment]:
+        with self._turn:
+            rows = list(enumerate(self._rows.assignments))
+        latest = {(row.correction_id, row.reviewer): (place, row) for place, row in rows}
+        return [row for _, row in sorted(latest.values(), key=lambda pair: pair[0])]
+
+    def add_second_review(self, second: SecondReview) -> None:
+        with self._turn:
+            _get(self._rows.corrections, second.correction_id)
+            _add(self._rows.second_reviews, second.second_id, second)
+
+    def second_reviews(self) -> list[SecondReview]:
+        with self._turn:
+            return sorted(self._rows.second_reviews.values(), key=lambda second: second.reviewed)
 
     def add_version(self, manifest: Manifest) -> None:
         with self._turn:
@@ -503,6 +532,8 @@ class MemoryLedger:
                 "topic_rulings": rulings - len(rows.topic_rulings),
                 "replies": _remove(rows.replies, replies),
                 "asides": suspected - len(rows.asides),
+                "assignments": self._leave_assigned_only(corrected),
+                "second_reviews": self._leave_compared_only(corrected),
                 "reviews": _remove(rows.reviews, reviews),
                 "corrections": _remove(rows.corrections, corrected),
                 "feedback": _remove(rows.feedback, given),
@@ -662,16 +693,28 @@ class MemoryLedger:
             each for each in self._rows.asides if each.suspicion.kind is not kind or each.suspicion.item not in gone
         ]
 
+    def _leave_assigned_only(self, gone: AbstractSet[str]) -> int:
+        before = len(self._rows.assignments)
+        self._rows.assignments = [each for each in self._rows.assignments if each.correction_id not in gone]
+        return before - len(self._rows.assignments)
+
+    def _leave_compared_only(self, gone: AbstractSet[str]) -> int:
+        rows = self._rows.second_reviews
+        return _remove(rows, {key for key, second in rows.items() if second.correction_id in gone})
+
     def _expired_corrections(self, before: datetime, spare: AbstractSet[str]) -> int:
         rows = self._rows
+        decided = {review.correction_id for review in rows.reviews.values() if review.reviewed >= before}
         over = {
             entry.correction.correction_id
             for entry in self.corrections()
-            if entry.correction.correction_id not in spare
-            and (entry.correction.submitted if entry.review is None else entry.review.reviewed) < before
+            if entry.correction.correction_id not in spare | decided
+            and entry.correction.submitted < before
             and (entry.review is None or entry.review.verdict is not Verdict.ACCEPT)
         }
         self._leave_aside_only(ItemKind.CORRECTION, over)
+        self._leave_assigned_only(over)
+        self._leave_compared_only(over)
         _remove(rows.reviews, {key for key, review in rows.reviews.items() if review.correction_id in over})
         return _remove(rows.corrections, over)
 

@@ -195,6 +195,9 @@ class EdgeIndex:
         )
         return points.candidates(found, version, self._sparse.shared(text, languages))
 
+    def shared_terms(self, text: str, question: str, *, languages: Mapping[str, float] = ALL_ENGLISH) -> float:
+        return self._sparse.shared(text, languages)(question)
+
     def chunks(self, version: VersionId) -> Iterator[Chunk]:
         shard = self._opened(version).shard
         return (points.chunk_of(record.payload, version) for some in _scroll(shard, version) for record in some)

@@ -192,6 +192,9 @@ class QdrantIndex:
         )
         return points.candidates(found, version, self._sparse.shared(text, languages))
 
+    def shared_terms(self, text: str, question: str, *, languages: Mapping[str, float] = ALL_ENGLISH) -> float:
+        return self._sparse.shared(text, languages)(question)
+
     def chunks(self, version: VersionId) -> Iterator[Chunk]:
         if version not in self.versions():
             raise _missing(version)

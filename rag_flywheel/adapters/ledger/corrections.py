@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, select
 
 from rag_flywheel.adapters.ledger import tables
 from rag_flywheel.adapters.ledger.database import InDatabase
 from rag_flywheel.domain import Correction, CorrectionId, Review, ReviewedCorrection
+from rag_flywheel.domain.reviewing import Assignment, SecondReview
 from rag_flywheel.errors import no_correction
 from rag_flywheel.ports.ledger import Corrections
 
@@ -54,20 +55,68 @@ class SqlCorrections(InDatabase, Corrections):
                 "correction_id": review.correction_id,
                 "reviewed": review.reviewed,
                 "body": review,
+                "undoes": review.undoes,
             },
             what=f"review {review.review_id}",
             parent=f"correction {review.correction_id}",
         )
 
+    def reviews(self, *, since: datetime | None = None) -> list[Review]:
+        rows = tables.reviews.c
+        wanted = select(rows.body).where(*_stands()).order_by(rows.reviewed, rows.sequence)
+        if since is not None:
+            wanted = wanted.where(rows.reviewed >= since)
+        with self._database.read() as connection:
+            return list(connection.scalars(wanted))
+
+    def add_assignment(self, assignment: Assignment) -> None:
+        self._database.append(
+            tables.assignments,
+            {
+                "correction_id": assignment.correction_id,
+                "reviewer": assignment.reviewer,
+                "at": assignment.at,
+                "state": assignment.state,
+                "body": assignment,
+            },
+            what="assignment",
+            parent=f"correction {assignment.correction_id}",
+        )
+
+    def assignments(self) -> list[Assignment]:
+        rows = tables.assignments.c
+        last = select(func.max(rows.sequence)).group_by(rows.correction_id, rows.reviewer)
+        wanted = select(rows.body).where(rows.sequence.in_(last)).order_by(rows.sequence)
+        with self._database.read() as connection:
+            return list(connection.scalars(wanted))
+
+    def add_second_review(self, second: SecondReview) -> None:
+        self._database.append(
+            tables.second_reviews,
+            {
+                "second_id": second.second_id,
+                "correction_id": second.correction_id,
+                "reviewed": second.reviewed,
+                "body": second,
+            },
+            what=f"second review {second.second_id}",
+            parent=f"correction {second.correction_id}",
+        )
+
+    def second_reviews(self) -> list[SecondReview]:
+        rows = tables.second_reviews.c
+        with self._database.read() as connection:
+            return list(connection.scalars(select(rows.body).order_by(rows.reviewed, rows.sequence)))
+
 
 def _reviewed(
     *, until: datetime | None = None, correction_id: CorrectionId | None = None
 ) -> Select[Correction, Review]:
-    """Corrections, oldest first, each with its latest review; both up to and including `until`."""
+    """Corrections, oldest first, each with the latest review that stands; both up to and including `until`."""
     rows, reviews = tables.corrections.c, tables.reviews.c
     newest_first = (reviews.reviewed.desc(), reviews.sequence.desc())
     place = func.row_number().over(partition_by=reviews.correction_id, order_by=newest_first).label("place")
-    ranked = select(reviews.correction_id, reviews.body, place)
+    ranked = select(reviews.correction_id, reviews.body, place).where(*_stands(until))
     wanted = select(rows.body.label("correction")).order_by(rows.submitted, rows.sequence)
     if until is not None:
         ranked = ranked.where(reviews.reviewed <= until)
@@ -79,3 +128,12 @@ def _reviewed(
     return wanted.add_columns(latest.c.body.label("review")).outerjoin_from(
         tables.corrections, latest, and_(latest.c.correction_id == rows.correction_id, latest.c.place == 1)
     )
+
+
+def _stands(until: datetime | None = None) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Of a review: nobody took it back up to then, and it is none by which another one was taken back."""
+    later = tables.reviews.alias().c
+    undone = select(later.undoes).where(later.undoes.is_not(None))
+    if until is not None:
+        undone = undone.where(later.reviewed <= until)
+    return tables.reviews.c.review_id.not_in(undone), tables.reviews.c.undoes.is_(None)

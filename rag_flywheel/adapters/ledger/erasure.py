@@ -79,6 +79,10 @@ class SqlErasure(InDatabase, Erasure):
         steps = {
             "replies": delete(tables.replies).where(or_(named, to_them)),
             "asides": delete(tables.asides).where(of_asides),
+            "assignments": delete(tables.assignments).where(tables.assignments.c.correction_id.in_(corrections)),
+            "second_reviews": delete(tables.second_reviews).where(
+                tables.second_reviews.c.correction_id.in_(corrections)
+            ),
             "reviews": delete(tables.reviews).where(tables.reviews.c.correction_id.in_(corrections)),
             "corrections": delete(tables.corrections).where(of_corrections),
             "feedback": delete(tables.feedback).where(of_feedback),

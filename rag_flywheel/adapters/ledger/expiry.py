@@ -29,7 +29,7 @@ from rag_flywheel.adapters.ledger import tables
 from rag_flywheel.adapters.ledger.database import InDatabase
 from rag_flywheel.adapters.ledger.erasure import rewriting
 from rag_flywheel.adapters.ledger.topics import of_nothing
-from rag_flywheel.domain import ItemKind, Review, Session, Verdict
+from rag_flywheel.domain import ItemKind, Review, Session, Verdict, standing
 from rag_flywheel.domain.retention import Kind
 from rag_flywheel.ports.ledger import Expiry
 
@@ -147,21 +147,18 @@ def _corrections(before: datetime, spare: AbstractSet[str]) -> Callable[[Connect
         claimed = select(rows.correction_id).where(rows.sequence.in_(keys)).with_for_update()
         names = set(connection.scalars(claimed)) - spare
         decided = select(reviews.body).where(reviews.correction_id.in_(names))
-        latest: dict[str, Review] = {
-            review.correction_id: review
-            for review in connection.scalars(decided.order_by(reviews.reviewed, reviews.sequence))
-        }
-        gone = [name for name in names if name not in latest or _is_over(latest[name], before)]
+        made: list[Review] = list(connection.scalars(decided.order_by(reviews.reviewed, reviews.sequence)))
+        kept = {review.correction_id for review in made if review.reviewed >= before}
+        latest = {review.correction_id: review for review in standing(made)}
+        kept |= {name for name, review in latest.items() if review.verdict is Verdict.ACCEPT}
+        gone = names - kept
         of_them = and_(aside.kind == ItemKind.CORRECTION, aside.item.in_(gone))
         connection.execute(delete(tables.asides).where(of_them))
-        connection.execute(delete(tables.reviews).where(reviews.correction_id.in_(gone)))
+        for table in (tables.assignments, tables.second_reviews, tables.reviews):
+            connection.execute(delete(table).where(table.c.correction_id.in_(gone)))
         return connection.execute(delete(tables.corrections).where(rows.correction_id.in_(gone))).rowcount
 
     return end
-
-
-def _is_over(review: Review, before: datetime) -> bool:
-    return review.verdict is not Verdict.ACCEPT and review.reviewed < before
 
 
 def _notices(connection: Connection, keys: list[object]) -> int:

@@ -5,17 +5,11 @@ foreign keys, erasure and an analyst's SQL need. They are written together once 
 apart. A table without a `body` holds the whole value in its columns.
 """
 
-from datetime import UTC, datetime
-from typing import Any
-
-from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
     Column,
-    DateTime,
-    Dialect,
     Double,
     ForeignKey,
     Index,
@@ -23,10 +17,9 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
-    TypeDecorator,
 )
 
-from rag_flywheel.adapters.ledger.forms import present
+from rag_flywheel.adapters.ledger.column_types import Instant, Value
 from rag_flywheel.domain import (
     AccessKey,
     Aside,
@@ -48,57 +41,8 @@ from rag_flywheel.domain import (
 from rag_flywheel.domain.consent import ConsentEvent
 from rag_flywheel.domain.erasures import ErasureEntry
 from rag_flywheel.domain.releases import Release
+from rag_flywheel.domain.reviewing import Assignment, SecondReview
 from rag_flywheel.domain.topics import TopicRuling
-from rag_flywheel.errors import Damaged
-
-
-class Instant(TypeDecorator[datetime]):
-    """A timezone-aware instant, kept in UTC: SQLite compares text, and text in one zone orders by time."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class Value(TypeDecorator[Any]):
-    """A frozen dataclass of the domain as JSON. Reading checks it; raises Damaged when it is not what was written.
-
-    Rows are never rewritten: `forms` brings those of an older form to the present one, a field that is added to the
-    domain later needs a default for the rows before it, and one that is no longer in the domain is passed over.
-    JSON rather than JSONB on PostgreSQL: it keeps the text as it was given, so numbers, the order of keys and the
-    character NUL come back the same on both databases.
-    """
-
-    impl = JSON
-    cache_ok = True
-
-    def __init__(self, kind: type) -> None:
-        super().__init__()
-        self.kind = kind
-        self._adapter: TypeAdapter[Any] = TypeAdapter(kind)
-
-    def process_bind_param(self, value: object, dialect: Dialect) -> Any:
-        return self._adapter.dump_python(value, mode="json")
-
-    def process_result_value(self, value: object, dialect: Dialect) -> Any:
-        if value is None:  # an outer join that found no row
-            return None
-        try:
-            return self._adapter.validate_python(present(self.kind, value))
-        except ValidationError as error:
-            wrong = ", ".join(".".join(map(str, found["loc"])) or "all of it" for found in error.errors())
-            # Without its cause: pydantic's message quotes what it found, and that can be a person's text.
-            raise Damaged(
-                f"a stored {self.kind.__name__} is not what was written (wrong: {wrong}): restore the ledger from a "
-                "backup"
-            ) from None
 
 
 def _sequence() -> Column[int]:
@@ -159,6 +103,28 @@ reviews = Table(
     Column("correction_id", Text, ForeignKey("corrections.correction_id"), nullable=False, index=True),
     Column("reviewed", Instant, nullable=False),
     Column("body", Value(Review), nullable=False),
+    Column("undoes", Text),
+)
+
+assignments = Table(
+    "assignments",
+    metadata,
+    _sequence(),
+    Column("correction_id", Text, ForeignKey("corrections.correction_id"), nullable=False, index=True),
+    Column("reviewer", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("body", Value(Assignment), nullable=False),
+)
+
+second_reviews = Table(
+    "second_reviews",
+    metadata,
+    _sequence(),
+    Column("second_id", Text, nullable=False, unique=True),
+    Column("correction_id", Text, ForeignKey("corrections.correction_id"), nullable=False, index=True),
+    Column("reviewed", Instant, nullable=False),
+    Column("body", Value(SecondReview), nullable=False),
 )
 
 versions = Table(

@@ -27,7 +27,7 @@ from rag_flywheel.domain import (
 )
 from rag_flywheel.domain.readers import EVERYTHING, Reader
 from rag_flywheel.errors import InvalidInput, NotFound
-from rag_flywheel.feedback import corrections, gaps, intake, review
+from rag_flywheel.feedback import corrections, gaps, intake, review, review_queue
 from rag_flywheel.feedback.quoting import quoted
 from rag_flywheel.golden_set import changes, listing
 from rag_flywheel.golden_set.changes import NewQuestion
@@ -132,14 +132,14 @@ class World:
             )
         )
 
-    def queue(self, groups: Groups) -> list[review.Progress]:
+    def queue(self, groups: Groups) -> list[review_queue.Progress]:
         made = self.services
-        return review.queue(
+        return review_queue.queue(
+            review_queue.Selection(wanted=lambda reviewed: True, limit=1000),
             ledger=made.ledger,
             live=made.index.live(),
-            wanted=lambda reviewed: True,
-            conflicting=False,
-            limit=1000,
+            people={},
+            now=made.now(),
             reader=self.reader(groups),
         )
 

@@ -1,7 +1,7 @@
 """How a correction gets its status: ruled on, listed, and followed until it is live."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,18 +19,19 @@ from rag_flywheel.domain import (
     VersionId,
     VersionState,
 )
+from rag_flywheel.domain.readers import ANYBODY
 from rag_flywheel.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from rag_flywheel.feedback.assigning import take
 from rag_flywheel.feedback.review import (
-    CONFLICTS_AT_MOST,
     NO_REVIEW,
     Look,
     Ruling,
     decide,
-    progress,
-    queue,
     send_back,
+    undo,
     waits,
 )
+from rag_flywheel.feedback.review_queue import SHOWN_WITH, Order, Progress, Selection, askers, progress, queue, worth
 from rag_flywheel.feedback.second_look import Concern, ConcernKind
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.redactor import FakeRedactor
@@ -79,14 +80,19 @@ def rule(
 def listed(
     ledger: MemoryLedger, state: CorrectionState | None, *, conflicting: bool = False, limit: int = 100
 ) -> list[str]:
-    found = queue(
-        ledger=ledger,
-        live=None,
-        wanted=lambda reviewed: state in (None, reviewed.verdict_state),
-        conflicting=conflicting,
-        limit=limit,
+    found = queued(
+        ledger,
+        Selection(
+            wanted=lambda reviewed: state in (None, reviewed.verdict_state), conflicting=conflicting, limit=limit
+        ),
     )
     return [shown.reviewed.correction.correction_id for shown in found]
+
+
+def queued(
+    ledger: MemoryLedger, chosen: Selection, *, people: Mapping[str, int] | None = None, now: datetime = NOON
+) -> list[Progress]:
+    return queue(chosen, ledger=ledger, live=None, people=people or {}, now=now)
 
 
 # --- decide ---------------------------------------------------------------------------------------------------------
@@ -250,7 +256,7 @@ def returned(ledger: MemoryLedger) -> MemoryLedger:
 
 
 def test_one_that_was_sent_back_waits_for_a_decision_before_all_others(returned: MemoryLedger) -> None:
-    found = queue(ledger=returned, live=None, wanted=waits, conflicting=False, limit=9)
+    found = queued(returned, Selection(wanted=waits, limit=9))
     assert [entry.reviewed.correction.correction_id for entry in found] == ["c2", "c1"]
     assert found[0].state is CorrectionState.QUARANTINED
     assert found[0].reviewed.answer == "In other words."
@@ -421,10 +427,138 @@ def test_answers_to_nearly_the_same_question_both_stay_until_one_is_rejected(con
 
 
 def test_a_flood_of_answers_to_one_question_shows_a_few_with_each(ledger: MemoryLedger) -> None:
-    for at in range(CONFLICTS_AT_MOST + 5):
+    for at in range(SHOWN_WITH + 5):
         ledger.add_correction(correction(f"c{at}", answer=f"{at}"))
-    found = queue(ledger=ledger, live=None, wanted=lambda reviewed: True, conflicting=True, limit=100)
-    assert [len(entry.conflicts) for entry in found] == [CONFLICTS_AT_MOST] * (CONFLICTS_AT_MOST + 5)
+    found = queued(ledger, Selection(wanted=lambda reviewed: True, conflicting=True, limit=100))
+    assert [len(entry.conflicts) for entry in found] == [SHOWN_WITH] * (SHOWN_WITH + 5)
+
+
+def odd_to_look_at(reviewed: ReviewedCorrection, answer: str) -> list[Concern]:
+    return [Concern(kind=ConcernKind.LINKS, said="links")]
+
+
+# --- take back ------------------------------------------------------------------------------------------------------
+
+
+def take_back(ledger: MemoryLedger, *, who: str = "grace", at: datetime = NOON + timedelta(hours=2)) -> str:
+    numbers = itertools.count(len(ledger.audit(limit=100)))
+    found = undo(
+        CorrectionId("c1"),
+        reviewer=who,
+        reader=ANYBODY,
+        ledger=ledger,
+        at=at,
+        new_id=lambda: f"u{next(numbers)}",
+    )
+    return str(found.verdict_state)
+
+
+def test_a_verdict_that_is_taken_back_leaves_the_correction_as_it_was(ledger: MemoryLedger) -> None:
+    ledger.add_correction(correction("c1"))
+    rule(ledger, answer="In other words.")
+    assert take_back(ledger) == "pending"
+    assert ledger.correction(CorrectionId("c1")).answer == "Run rag-flywheel rollback."
+    entry = ledger.audit(limit=1)[0]
+    assert (entry.who, entry.action, entry.detail["was"]) == ("grace", "review: undo", "accept")
+    rule(ledger, Verdict.REJECT, seen=NO_REVIEW)
+    rule(ledger, at=NOON + timedelta(hours=3))
+    assert take_back(ledger, at=NOON + timedelta(hours=4)) == "rejected"
+    assert take_back(ledger, at=NOON + timedelta(hours=4)) == "pending"
+
+
+def test_the_second_of_two_reviewers_takes_back_and_the_first_ones_word_stands(ledger: MemoryLedger) -> None:
+    ledger.add_correction(correction("c1"))
+    rule(ledger, look=odd_to_look_at)
+    rule(ledger, look=odd_to_look_at, reviewer="hedy")
+    assert take_back(ledger, who=" Hedy") == "held"
+    with pytest.raises(Conflict, match="grace accepted it already"):
+        rule(ledger, look=odd_to_look_at)
+
+
+def test_an_undo_says_what_it_takes_out_of_the_way_and_what_has_its_place_back(ledger: MemoryLedger) -> None:
+    ledger.add_correction(correction("c0"))
+    rule(ledger, of="c0", at=NOON)
+    ledger.add_correction(correction("c1"))
+    rule(ledger)
+    take_back(ledger)
+    assert ledger.audit(limit=1)[0].detail["restores"] == ["c0"]
+
+
+def test_nobody_takes_back_what_another_decided_or_what_nobody_did(ledger: MemoryLedger) -> None:
+    ledger.add_correction(correction("c1"))
+    with pytest.raises(Conflict, match="nothing to take back"):
+        take_back(ledger)
+    rule(ledger)
+    with pytest.raises(NotAllowed, match="grace decided on it"):
+        take_back(ledger, who="hedy")
+
+
+def test_what_a_night_has_used_is_not_taken_back_but_decided_on_anew(ledger: MemoryLedger) -> None:
+    ledger.add_correction(correction("c1"))
+    rule(ledger, at=NOON + timedelta(hours=1))
+    ledger.add_version(manifest("v1", cutoff=NOON + timedelta(minutes=59)))
+    ledger.add_version(manifest("v2", cutoff=NOON + timedelta(hours=1)))
+    with pytest.raises(Conflict, match="version v2 was built by what was decided up to then: decide on it anew"):
+        take_back(ledger)
+    assert ledger.correction(CorrectionId("c1")).verdict_state is CorrectionState.ACCEPTED
+
+
+# --- in hand --------------------------------------------------------------------------------------------------------
+
+
+def test_nobody_decides_on_what_another_has_in_hand_and_deciding_puts_it_back(ledger: MemoryLedger) -> None:
+    ledger.add_correction(correction("c1"))
+    now, minutes = NOON + timedelta(hours=1), timedelta(minutes=15)
+    take(CorrectionId("c1"), reviewer="hedy", reader=ANYBODY, ledger=ledger, at=now, lasting=minutes)
+    with pytest.raises(Conflict, match="hedy has it in hand"):
+        rule(ledger)
+    rule(ledger, reviewer="hedy", look=odd_to_look_at)
+    assert (
+        rule(ledger, look=odd_to_look_at).verdict_state is CorrectionState.ACCEPTED
+    )  # the second one does not have to wait
+
+
+# --- the queue ------------------------------------------------------------------------------------------------------
+
+
+def test_the_queue_goes_by_what_a_verdict_is_worth(ledger: MemoryLedger) -> None:
+    for number, name in enumerate(["plain", "asked", "held", "old", "back"]):
+        before = timedelta(weeks=5) if name == "old" else timedelta(0)
+        ledger.add_correction(correction(name, question=f"Question {number}?", submitted=NOON - before))
+    ledger.add_review(review("held", Verdict.HOLD))
+    ledger.add_review(review("back", Verdict.QUARANTINE, guardrail="poison"))
+    people = {"question 1": 15}
+    by_worth = queued(ledger, Selection(wanted=waits, limit=9), people=people)
+    assert [entry.reviewed.correction.correction_id for entry in by_worth] == ["back", "old", "asked", "held", "plain"]
+    later = worth(by_worth[-1].reviewed, in_conflict=True, people=people, now=NOON + timedelta(weeks=1.5))
+    assert later.score == 4 + 1.5
+
+
+@pytest.mark.parametrize(("order", "expected"), [(Order.OLDEST, ["c1", "c2"]), (Order.NEWEST, ["c2", "c1"])])
+def test_the_queue_goes_by_time_where_that_is_asked_for(
+    ledger: MemoryLedger, order: Order, expected: list[str]
+) -> None:
+    ledger.add_correction(correction("c1"))
+    ledger.add_correction(correction("c2", question="What else?", submitted=NOON + timedelta(minutes=1)))
+    found = queued(ledger, Selection(wanted=waits, order=order, limit=9), people={"how do i roll back": 99})
+    assert [entry.reviewed.correction.correction_id for entry in found] == expected
+
+
+def test_people_who_asked_the_same_are_counted_once_each(ledger: MemoryLedger) -> None:
+    asked = [("ada", "How?"), ("ada", "how"), ("bob", "HOW!"), (None, "how?"), (None, "how?"), ("ada", "Why?")]
+    made = [interaction(f"a{at}", question=text, user=user) for at, (user, text) in enumerate(asked)]
+    assert askers(made) == {"how": 4, "why": 1}
+
+
+def test_those_who_say_the_same_are_shown_together(ledger: MemoryLedger) -> None:
+    ledger.add_correction(correction("c1"))
+    ledger.add_correction(
+        correction("c2", question="How do I roll back, please?", answer="Run rag-flywheel rollback now.")
+    )
+    ledger.add_correction(correction("c3", answer="Nobody knows that."))
+    [first, *_] = queued(ledger, Selection(wanted=waits, order=Order.OLDEST, limit=9))
+    assert [other.correction.correction_id for other in first.alike] == ["c2"]
+    assert [found.other.correction.correction_id for found in first.conflicts] == ["c3"]
 
 
 # --- progress -------------------------------------------------------------------------------------------------------

@@ -1,0 +1,201 @@
+"""Corrections as reviewers see them: in which order, and what became of each until it is live or superseded."""
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from math import log2
+from typing import Protocol
+
+from rag_flywheel.domain import (
+    CorrectionId,
+    CorrectionState,
+    Interaction,
+    ReviewedCorrection,
+    VersionId,
+    VersionRecord,
+    probes,
+    supersession,
+)
+from rag_flywheel.domain.equivalence import normalised
+from rag_flywheel.domain.probes import Probe
+from rag_flywheel.domain.readers import ANYBODY, Reader
+from rag_flywheel.errors import no_correction
+from rag_flywheel.feedback import conflicts
+from rag_flywheel.feedback.conflicts import Disagreement, Standing
+from rag_flywheel.feedback.reviewers import is_for
+from rag_flywheel.ports import Conversations, Corrections, Versions
+
+SHOWN_WITH = 20
+"""Corrections that contradict one, or say the same, shown with it at most: a flood must not flood the queue."""
+
+ASKED = 2_000
+"""Questions that are looked through for how many people asked the same: the newest ones."""
+
+PROBED = 10
+
+
+class ProgressLedger(Conversations, Corrections, Versions, Protocol):
+    """Corrections with what they are of, and the versions that hold them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What became of a correction."""
+
+    reviewed: ReviewedCorrection
+    state: CorrectionState
+    version: VersionId | None  # the first version in which it went live
+    live_since: datetime | None
+    superseded_by: CorrectionId | None  # the accepted correction that took its place
+    replaced: tuple[CorrectionId, ...]  # the accepted corrections whose place it took, the latest first
+    conflicts: tuple[Disagreement, ...]  # the standing corrections that contradict it, at most SHOWN_WITH
+    alike: tuple[ReviewedCorrection, ...]  # those that say the same to the same question, or nearly, at most SHOWN_WITH
+    probe: Probe | None  # the latest one in the reports on the newest PROBED versions
+
+
+class Order(StrEnum):
+    WORTH = "worth"
+    OLDEST = "oldest"
+    NEWEST = "newest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which corrections are listed, in which order."""
+
+    wanted: Callable[[ReviewedCorrection], bool]
+    conflicting: bool = False  # only those in conflict
+    order: Order = Order.WORTH
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worth:
+    """Why a correction stands where it stands in the queue."""
+
+    sent_back: bool  # a guardrail left it out of a version, which goes on without it
+    in_conflict: bool
+    held: bool  # one verdict is all that it waits for
+    people: int  # who asked the very question lately
+    waiting: timedelta  # since it was handed in
+
+    @property
+    def score(self) -> float:
+        """Weeks of waiting, and what counts as so many: nothing waits for ever behind what is more urgent."""
+        weeks = self.waiting / timedelta(weeks=1)
+        return 8 * self.sent_back + 4 * self.in_conflict + 2 * self.held + log2(1 + self.people) + weeks
+
+
+def queue(
+    chosen: Selection,
+    *,
+    ledger: ProgressLedger,
+    live: VersionId | None,
+    people: Mapping[str, int],
+    now: datetime,
+    reader: Reader = ANYBODY,
+) -> list[Progress]:
+    """The selected corrections that are for the reader, in their order; of others nothing is told.
+
+    `people`: how many asked each question, by its normalised text.
+    """
+    known = _known(ledger, live, reader)
+    names = [name for name, reviewed in known.reviewed.items() if chosen.wanted(reviewed)]
+    in_conflict = {name for name in names if any(True for _ in conflicts.disagreements(name, known.standing))}
+    names = [name for name in names if name in in_conflict or not chosen.conflicting]
+    if chosen.order is Order.NEWEST:
+        names.reverse()
+    if chosen.order is Order.WORTH:
+        worths = {
+            name: worth(known.reviewed[name], in_conflict=name in in_conflict, people=people, now=now).score
+            for name in names
+        }
+        names.sort(key=lambda name: -worths[name])
+    shown = (name for name in names if is_for(known.reviewed[name], reader, ledger))
+    return [_progress(name, known) for name in itertools.islice(shown, chosen.limit)]
+
+
+def worth(reviewed: ReviewedCorrection, *, in_conflict: bool, people: Mapping[str, int], now: datetime) -> Worth:
+    """What a verdict on it is worth now."""
+    return Worth(
+        sent_back=reviewed.sent_back,
+        in_conflict=in_conflict,
+        held=reviewed.verdict_state is CorrectionState.HELD,
+        people=people.get(normalised(reviewed.correction.question), 0),
+        waiting=max(now - reviewed.correction.submitted, timedelta(0)),
+    )
+
+
+def askers(interactions: Iterable[Interaction]) -> dict[str, int]:
+    """How many people asked each question, by its normalised text; who named nobody is one for each question."""
+    asked: dict[str, set[str]] = {}
+    for interaction in interactions:
+        if interaction.query:
+            who = interaction.user or f"nobody: {interaction.session or interaction.interaction_id}"
+            asked.setdefault(normalised(interaction.query), set()).add(who)
+    return {question: len(people) for question, people in asked.items()}
+
+
+def progress(
+    correction_id: CorrectionId, *, ledger: ProgressLedger, live: VersionId | None, reader: Reader = ANYBODY
+) -> Progress:
+    """What became of a correction, up to the version in which it went live. Raises NotFound, also for one that is not
+    for the reader.
+    """
+    known = _known(ledger, live, reader)
+    if correction_id not in known.reviewed or not is_for(known.reviewed[correction_id], reader, ledger):
+        raise no_correction(correction_id)
+    return _progress(correction_id, known)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What the ledger says of all corrections, read once for any number of them."""
+
+    reviewed: Mapping[CorrectionId, ReviewedCorrection]  # oldest first
+    standing: Standing
+    live: frozenset[CorrectionId]  # those that the live version holds
+    first: Mapping[CorrectionId, VersionRecord]  # the first version in which each went live
+    probes: Mapping[CorrectionId, Probe]
+
+
+def _known(ledger: ProgressLedger, live: VersionId | None, reader: Reader) -> _Known:
+    corrections = [entry for entry in ledger.corrections() if reader.reads_correction(entry.correction)]
+    records = ledger.versions()
+    first: dict[CorrectionId, VersionRecord] = {}
+    for record in records:
+        if record.went_live is not None:
+            for name in record.manifest.corrections:
+                first.setdefault(name, record)
+    held = (record.manifest.corrections for record in records if record.manifest.version_id == live)
+    decisions = [ledger.decision(record.manifest.version_id) for record in records[-PROBED:]]
+    return _Known(
+        reviewed={reviewed.correction.correction_id: reviewed for reviewed in corrections},
+        standing=conflicts.survey(corrections),
+        live=frozenset(itertools.chain.from_iterable(held)),
+        first=first,
+        probes=probes.latest(decision.report for decision in decisions if decision is not None),
+    )
+
+
+def _progress(name: CorrectionId, known: _Known) -> Progress:
+    reviewed, first = known.reviewed[name], known.first.get(name)
+    by = known.standing.replaced.get(name)
+    state = reviewed.verdict_state
+    if state is CorrectionState.ACCEPTED and name in known.live:
+        state = CorrectionState.LIVE  # until the next version, also where its place is taken
+    elif by is not None:
+        state = CorrectionState.SUPERSEDED
+    return Progress(
+        reviewed=reviewed,
+        state=state,
+        version=None if first is None else first.manifest.version_id,
+        live_since=None if first is None else first.went_live,
+        superseded_by=by,
+        replaced=supersession.predecessors(name, known.standing.replaced),
+        conflicts=tuple(itertools.islice(conflicts.disagreements(name, known.standing), SHOWN_WITH)),
+        alike=tuple(itertools.islice(conflicts.agreements(name, known.standing), SHOWN_WITH)),
+        probe=known.probes.get(name),
+    )
