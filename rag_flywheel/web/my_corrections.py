@@ -62,15 +62,8 @@ def show(request: Request, state: Shared, asking: Asking) -> Response:
     """The newest first: waiting, accepted, live since which version, and whether it is found."""
     services = state.services
     who = pseudonym(user_of(request, asking), services.ledger.salt())
-    found = review.queue(
-        ledger=services.ledger,
-        live=services.index.live(),
-        wanted=lambda reviewed: who is not None and reviewed.correction.user == who,
-        conflicting=False,
-        limit=10_000,
-        reader=state.reader(asking),
-    )
-    found.sort(key=lambda each: each.reviewed.correction.submitted, reverse=True)
+    live, reader = services.index.live(), state.reader(asking)
+    found = [] if who is None else review.of_author(who, ledger=services.ledger, live=live, reader=reader)
     waits = state.waits_for([each.reviewed for each in found[:SHOWN]])
     mine = [_mine(each, waits.get(each.reviewed.correction.correction_id)) for each in found[:SHOWN]]
     return page(request, "my_corrections.html.jinja", {"corrections": mine, "more": len(found) - SHOWN})
