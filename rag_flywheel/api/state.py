@@ -86,7 +86,7 @@ class State:
     def holds(self, document: DocumentId, asking: Person) -> bool:
         """Whether the live version holds a document that they may read."""
         live = self.services.index.live()
-        return live is not None and document in self._texts(live) and self.reader(asking).reads(document)
+        return live is not None and document in self.texts(live) and self.reader(asking).reads(document)
 
     def sensitive(self) -> Sensitive:
         """What of all that is recorded is told with noise alone."""
