@@ -13,6 +13,7 @@ from ingest.heads import (
     head,
     is_drawn,
     is_item,
+    is_label,
     is_term,
     leads,
     line_heads,
@@ -24,6 +25,7 @@ from ingest.reading.raw import PAGE_BREAK
 from ingest.tiles import lines, tiles
 
 _FIELDS = re.compile(r"(?:[^\n:]{1,100}:(?:[ \t][^\n]*)?(?:\n|\Z)){2,}")  # `column: value` lines
+_ENTRY = re.compile(r" \.\.\.(?: \.)* (?:\d+|[ivxlc]+)$", re.MULTILINE)
 _FENCE = re.compile(r"(?P<marks>`{3,}|~{3,})[^\n]*")
 _OVER_PAGES = re.compile(rf"(?<=[^\W\d_]|,)\n+{PAGE_BREAK}\n+(?=[^\W\d_])")  # within a sentence, if it is no capital
 _EMPTY = re.compile(rf"\n(?:[ \t{PAGE_BREAK}]*\n)+")
@@ -190,7 +192,7 @@ class _Tree:
             goes_on = is_code and node.kind == "paragraph" and self._text[begin : begin + 1].islower()
             is_code = node.kind in ("fence", "code_block")
             lead, self._lead = self._lead, None
-            if lead is not None and not self._is_led(lead, begin, node):
+            if lead is not None and not self._is_led(lead, begin, node, by_term=lead is term):
                 lead = None
             under = self._under
             self._under = lead or under
@@ -217,17 +219,18 @@ class _Tree:
         """The nodes with whether each is a term, and the last one below its heading: nothing says where that ends."""
         found: list[tuple[_Node, bool, bool]] = []
         is_last = True
-        for node in reversed(nodes):
-            defines = node.kind == "paragraph" and is_term(self._text[node.start : node.end])
+        for place in range(len(nodes) - 1, -1, -1):
+            node = nodes[place]
+            labelled = place > 0 and is_label(self._text[nodes[place - 1].start : nodes[place - 1].end])
+            defines = node.kind == "paragraph" and not labelled and is_term(self._text[node.start : node.end])
             found.append((node, defines, is_last))
             is_last = bool(node.level) or (is_last and not defines)
         return found[::-1]
 
-    def _is_led(self, lead: Head, start: int, node: _Node) -> bool:
+    def _is_led(self, lead: Head, start: int, node: _Node, *, by_term: bool) -> bool:
         """Whether a block is what a line above leads to: a name leads to a list, a table or code."""
         if node.kind == "paragraph" and not _TABLE.search(self._text, start, node.end):
-            text = self._text[lead.start : lead.end]
-            return leads(text) or is_term(text)
+            return by_term or leads(self._text[lead.start : lead.end])
         return not node.level
 
     def _head(self, start: int, end: int, above: Head | None) -> Head:
@@ -281,6 +284,8 @@ class _Tree:
                 spans = list(_spans(rows, block_start))
                 heads = line_heads(self._text, spans, self._above(block_start))
                 found += self._stretched(between_rules(self._text, spans), heads)
+            elif len(ends := [entry.end() + 1 for entry in _ENTRY.finditer(text)]) > max(1, 0.4 * text.count("\n")):
+                found += self._block_of(_between([0, *ends, len(text)], block_start))  # entries of a table of contents
             elif _FIELDS.fullmatch(text):  # a row of a table, one value a line
                 found += self._block_of(self._lines(block_start, sentences_end))
             elif text.strip():
@@ -370,6 +375,10 @@ class _Tree:
 
     def _lines(self, start: int, end: int) -> list[Span]:
         return list(_spans(lines(self._text[start:end]), start))
+
+
+def _between(edges: Sequence[int], start: int) -> list[Span]:
+    return [(start + first, start + last) for first, last in pairwise(edges) if first < last]
 
 
 def _spans(pieces: Iterable[str], start: int) -> list[Span]:

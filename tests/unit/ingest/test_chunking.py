@@ -309,12 +309,54 @@ def test_a_piece_within_an_item_begins_with_the_first_sentence_of_the_item_and_t
     assert under(chunks, "Paragraph 10") == "The options are:\n\n- `--all` takes all.\n"
 
 
-def test_a_piece_of_code_begins_with_the_lines_that_it_is_indented_under() -> None:
+def test_a_piece_of_code_begins_with_the_lines_that_it_is_indented_under_and_says_where_some_are_left_out() -> None:
     steps = "\n".join(f"        step_{number} = self.run({number})" for number in range(40))
     code = f"import os\n\nclass Pump:\n    def start(self):\n        pass\n\n    def stop(self):\n{steps}"
     chunks = standing(f"Like this:\n\n```python\n{code}\n```\n\nDone.")
-    assert under(chunks, "step_30") == "Like this:\n\n```python\nclass Pump:\n    def stop(self):\n"
-    assert under(standing(f"```c\nint main()\n{{\n{steps}\n}}\n```"), "step_30") == "```c\nint main()\n{\n"
+    assert under(chunks, "step_30") == (
+        "Like this:\n\n```python\nclass Pump:\n    ...\n    def stop(self):\n        ...\n"
+    )
+    assert under(standing(f"```c\nint main()\n{{\n{steps}\n}}\n```"), "step_30") == "```c\nint main()\n{\n        ...\n"
+
+
+def test_a_line_of_code_that_stands_right_above_a_piece_is_repeated_without_a_gap() -> None:
+    comment = "    # " + "It tells what the first step does, and why that is so. " * 4
+    chunks = standing(f"```py\n{'x = 1' + chr(10)}def run():\n{comment}\n    step = 1\n{comment}\n    end = 2\n```")
+    lead = under(chunks, "end = 2")
+    assert lead in ("```py\ndef run():\n    ...\n", "```py\n")
+    first = next(piece for piece in chunks if "step = 1" in piece.own)
+    assert first.own.startswith(("x = 1", "def run", "```")) or "..." in first.text[: first.lead]
+
+
+def test_a_piece_shares_whole_paragraphs_with_the_one_before_and_not_the_end_of_one() -> None:
+    paragraph = "The pump {0} has its own valve. It is opened by hand, once. Then it runs for an hour or two."
+    text = "\n\n".join(paragraph.format(number) for number in range(12))
+    starts = [piece.text.split(".")[0] for piece in cut(text, settings=MIDDLE)]
+    assert len(starts) > 3
+    assert all(start.startswith("The pump") for start in starts)
+
+
+def test_what_stands_below_a_label_is_no_term() -> None:
+    parts = "".join(f"**Input:**\n\n`size = {number}`\n\n**Output:**\n\n`done`\n\n" for number in range(9))
+    chunks = standing(f"`pump/run`\n\nIt runs the pump.\n\n{parts}`pump/stop`\n\nIt stops it.")
+    assert under(chunks, "size = 8") == "`pump/run`\n\n"
+
+
+def test_entries_of_a_table_of_contents_stay_whole() -> None:
+    entries = "\n".join(
+        f"3.{number} What is it? Why is it so old? And for\nwhom? ... {number + 8}" for number in range(30)
+    )
+    chunks = cut(entries, settings=MIDDLE)
+    assert len(chunks) > 3
+    assert all(piece.text.startswith("3.") and piece.text[-1].isdigit() for piece in chunks)
+
+
+def test_an_abbreviation_ends_no_sentence() -> None:
+    assert tiles("It runs in 64 bit, ie. MinGW 64. See Fig. A, cf. Dr. No. It ends.") == [
+        "It runs in 64 bit, ie. MinGW 64. ",
+        "See Fig. A, cf. Dr. No. ",
+        "It ends.",
+    ]
 
 
 def test_a_piece_of_a_listing_begins_with_the_command_and_the_header() -> None:
@@ -323,8 +365,8 @@ def test_a_piece_of_a_listing_begins_with_the_command_and_the_header() -> None:
         f"$ pump ls\npassword:\nid     date         path\n---------------------\n{rows}\n\n30 runs\n$ pump stop\nok"
     )
     chunks = standing(f"```\n{listing}\n```")
-    assert under(chunks, "20ab") == "```\n$ pump ls\nid     date         path\n"
-    assert under(standing(f"```\n$ old\n$ new\n{rows}\n```"), "20ab") == "```\n$ new\n"
+    assert under(chunks, "20ab") == "```\n$ pump ls\n...\nid     date         path\n"
+    assert under(standing(f"```\n$ old\n$ new\n{rows}\n```"), "20ab") == "```\n$ new\n...\n"
 
 
 @pytest.mark.parametrize("term", ["`--progress`", "**-p** *number*, `--pages`", "`-a`\n\n`--all`"])
