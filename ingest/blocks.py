@@ -329,6 +329,7 @@ class _Tree:
             is_frame=True,
             tail="\n" + opening["marks"],
             until=start + len(self._text[start:end].rstrip()),
+            is_code=True,
         )
         lines_inside = self._lines(self._text.rfind("\n", first, begin - 1) + 1 or first, last)
         heads = {finish: fence, **line_heads(self._text, lines_inside, fence), start: fence}

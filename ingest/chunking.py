@@ -196,7 +196,7 @@ class _Packing:
 
     def _put(self, block: Block) -> None:
         cost = self._cost[block.last] - self._cost[block.first]
-        needed = cost + len(self._tail(block.last - 1, self._leaves[block.last - 1].end))
+        needed = cost + _signs(self._tail(block.last - 1, self._leaves[block.last - 1].end))
         if needed > self._left and not self._bare and not (block.parts and self._only_leads(block)):
             start = self._with_lead(block)
             if needed + self._cost[block.first] - self._cost[start] <= self._room - self._taken(start):
@@ -269,7 +269,7 @@ class _Packing:
         """The piece is whole. A leaf too long for it is its last."""
         first, last = self._first, self._next - 1
         span = self._leaves[first].start, self._leaves[last].end
-        room = self._room - max(self._taken(first), len(self._tail(last, span[1])))
+        room = self._room - max(self._taken(first), _signs(self._tail(last, span[1])))
         spans = list(fitting(self._text, span, room, self._counter))
         if len(spans) > 1:
             most = max(self._taken(leaf, span[1]) for leaf in range(first, last + 1))
@@ -304,7 +304,7 @@ class _Packing:
         frame = frame_of(under)
         found: list[Head] = []
         if frame is not None and frame.end <= start:
-            if self._cost_of(frame) + len(frame.tail) > FRAME * self._room:
+            if self._cost_of(frame) + _signs(frame.tail + GAP) > FRAME * self._room:
                 return []
             found.append(frame)
         left = HEADS * self._room
@@ -320,7 +320,7 @@ class _Packing:
     def _taken(self, leaf: int, start: int | None = None) -> int:
         """Tokens of what a piece that starts there repeats around its text."""
         heads = self._heads(leaf, self._leaves[leaf].start if start is None else start)
-        return sum(self._cost_of(head) + len(head.tail) for head in heads)  # whose signs are a token each, at most
+        return sum(self._cost_of(head) + _signs(GAP + head.tail if head.tail else "") for head in heads)
 
     def _cost_of(self, head: Head) -> int:
         span = head.start, head.end
@@ -329,6 +329,14 @@ class _Packing:
         return self._tokens[span] + (len(GAP) if head.is_code else 0)  # whose signs are a token each, at most
 
     def _tail(self, leaf: int, end: int) -> str:
-        """What closes a piece that ends there."""
+        """What closes a piece that ends there, and says that code is left out below it."""
         frame = frame_of(self._leaves[leaf].under)
-        return frame.tail if frame is not None and frame.start < end < frame.until else ""
+        if frame is None or not frame.start < end < frame.until:
+            return ""
+        goes_on = frame.tail and self._text[end : frame.until].strip() != frame.tail.strip()
+        return f"\n{GAP}{frame.tail}" if goes_on else frame.tail
+
+
+def _signs(tail: str) -> int:
+    """The tokens of what closes a piece: each sign is one, at most."""
+    return len("".join(tail.split()))

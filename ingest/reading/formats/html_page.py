@@ -176,6 +176,8 @@ def _terms(tree: LexborHTMLParser) -> None:
     """The terms of a list of definitions in bold, unless they are code: Markdown has no such lists."""
     for node in tree.css("dt"):
         text = line(node)
+        if "\n" in node.text() and not node.css_first(_BLOCKS):
+            node.inner_html = " ".join((node.inner_html or "").split())
         marked = any(line(part) == text for part in node.css("code, strong, b, kbd, samp"))
         if text and not marked and not node.css_first(_BLOCKS):
             for part in node.css("em, i, var, strong, b"):
@@ -184,7 +186,10 @@ def _terms(tree: LexborHTMLParser) -> None:
 
 
 def _unmark(tree: LexborHTMLParser) -> None:
-    """Emphasis in emphasis has no sign of its own, and what says what a picture shows in several blocks has none."""
+    """Emphasis in emphasis has no sign of its own, nor has what says what a picture shows in several blocks, and what
+    only sets letters divides no words."""
+    for node in tree.css("font"):
+        node.unwrap()
     for node in tree.css("em em, em i, i em, i i, strong strong, strong b, b strong, b b"):
         node.unwrap()
     for node in tree.css("figcaption"):

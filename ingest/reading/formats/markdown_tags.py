@@ -39,7 +39,13 @@ def edits(source: bytes, pieces: Sequence[Piece]) -> Iterator[Edit]:
 
 def _in_text(source: bytes, tags: Sequence[Piece], closed: frozenset[str]) -> Iterator[Edit]:
     links: list[str] = []
+    empty: set[int] = set()  # where links start and end that show nothing
+    for start, end in _empty_links(source, tags):
+        empty |= {start, end}
     for piece in tags:
+        if piece.start in empty:
+            yield piece.start, piece.end, b""
+            continue
         tag = _TAG.fullmatch(piece.text)
         if tag is None or not tag[2] or not _is_markup(tag, closed):
             if tag is None or not tag[2]:  # a comment or a processing instruction
@@ -58,6 +64,24 @@ def _in_text(source: bytes, tags: Sequence[Piece], closed: frozenset[str]) -> It
         else:
             shown = _apart(_shown(tag), source[piece.end : piece.end + 1].decode("latin-1"))
         yield piece.start, piece.end, shown.encode()
+
+
+def _empty_links(source: bytes, tags: Sequence[Piece]) -> Iterator[tuple[int, int]]:
+    """Links that hold nothing but pictures without words, by where their two tags begin."""
+    first: Piece | None = None
+    at = 0
+    for piece in tags:
+        tag = _TAG.fullmatch(piece.text)
+        name = tag[2].lower() if tag and tag[2] else ""
+        blank = first is not None and not source[at : piece.start].strip()
+        if tag and name == "a" and not tag[1]:
+            first = piece
+        elif name == "a" and blank and first is not None:
+            yield first.start, piece.start
+            first = None
+        elif not blank or tag is None or _shown(tag):
+            first = None
+        at = piece.end
 
 
 def _blocks(source: bytes, blocks: Sequence[Piece], closed: frozenset[str]) -> Iterator[Edit]:

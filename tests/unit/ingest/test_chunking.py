@@ -314,18 +314,18 @@ def test_a_piece_of_code_begins_with_the_lines_that_it_is_indented_under_and_say
     code = f"import os\n\nclass Pump:\n    def start(self):\n        pass\n\n    def stop(self):\n{steps}"
     chunks = standing(f"Like this:\n\n```python\n{code}\n```\n\nDone.")
     assert under(chunks, "step_30") == (
-        "Like this:\n\n```python\nclass Pump:\n    ...\n    def stop(self):\n        ...\n"
+        "Like this:\n\n```python\n...\nclass Pump:\n    ...\n    def stop(self):\n        ...\n"
     )
     assert under(standing(f"```c\nint main()\n{{\n{steps}\n}}\n```"), "step_30") == "```c\nint main()\n{\n        ...\n"
 
 
-def test_a_line_of_code_that_stands_right_above_a_piece_is_repeated_without_a_gap() -> None:
-    comment = "    # " + "It tells what the first step does, and why that is so. " * 4
-    chunks = standing(f"```py\n{'x = 1' + chr(10)}def run():\n{comment}\n    step = 1\n{comment}\n    end = 2\n```")
-    lead = under(chunks, "end = 2")
-    assert lead in ("```py\ndef run():\n    ...\n", "```py\n")
-    first = next(piece for piece in chunks if "step = 1" in piece.own)
-    assert first.own.startswith(("x = 1", "def run", "```")) or "..." in first.text[: first.lead]
+def test_a_piece_of_code_says_where_it_goes_on_and_ends_without_a_sign_where_it_is_whole() -> None:
+    code = "\n".join(f"step_{number} = self.run({number})" for number in range(40))
+    chunks = standing(f"```py\n{code}\n```\n\nDone.")
+    assert len(chunks) > 2
+    assert [piece.text.startswith("```py\n...\nstep_") for piece in chunks] == [False] + [True] * (len(chunks) - 1)
+    assert [piece.text.endswith("\n...\n```") for piece in chunks] == [True] * (len(chunks) - 1) + [False]
+    assert chunks[-1].text.endswith("step_39 = self.run(39)\n```\n\nDone.")
 
 
 def test_a_piece_shares_whole_paragraphs_with_the_one_before_and_not_the_end_of_one() -> None:
@@ -366,7 +366,7 @@ def test_a_piece_of_a_listing_begins_with_the_command_and_the_header() -> None:
     )
     chunks = standing(f"```\n{listing}\n```")
     assert under(chunks, "20ab") == "```\n$ pump ls\n...\nid     date         path\n"
-    assert under(standing(f"```\n$ old\n$ new\n{rows}\n```"), "20ab") == "```\n$ new\n...\n"
+    assert under(standing(f"```\n$ old\n$ new\n{rows}\n```"), "20ab") == "```\n...\n$ new\n...\n"
 
 
 @pytest.mark.parametrize("term", ["`--progress`", "**-p** *number*, `--pages`", "`-a`\n\n`--all`"])

@@ -424,3 +424,11 @@ def test_links_of_a_menu_that_have_a_key_may_lead_further_than_to_the_pages_besi
     head = '<title>Reset</title><link rel=next href=3.html title="Care">'
     assert lines(f"{head}{menu}<h1>Reset</h1><p>Hold it.") == ["# Reset", "Hold it."]
     assert "Read me" in text(f"{head}{menu.replace('Commands<td>', 'Read me<td>')}<h1>Reset</h1><p>Hold it.")
+
+
+def test_a_term_over_several_lines_is_one_and_what_sets_letters_divides_no_words() -> None:
+    assert lines("<dl><dt><a name=j>json\n</a>,<dt>json0<dd>They show the graph.</dl>")[0] == "**json ,**"
+    assert (
+        text("<p><font>Of <b>files</b>.\n\n</font>\nIf the\n<b>option</b> is set")
+        == "Of **files**. If the **option** is set"
+    )
