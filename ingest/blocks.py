@@ -14,6 +14,7 @@ from ingest.heads import (
     is_drawn,
     is_item,
     is_label,
+    is_program,
     is_term,
     leads,
     line_heads,
@@ -25,7 +26,7 @@ from ingest.reading.raw import PAGE_BREAK
 from ingest.tiles import lines, tiles
 
 _FIELDS = re.compile(r"(?:[^\n:]{1,100}:(?:[ \t][^\n]*)?(?:\n|\Z)){2,}")  # `column: value` lines
-_ENTRY = re.compile(r" \.\.\.(?: \.)* (?:\d+|[ivxlc]+)$", re.MULTILINE)
+_ENTRY = re.compile(r" \.\.\.(?: \.)* (?:\d+|[ivxlc]+)(?:\n|\Z)")  # the end of one of a table of contents
 _FENCE = re.compile(r"(?P<marks>`{3,}|~{3,})[^\n]*")
 _OVER_PAGES = re.compile(rf"(?<=[^\W\d_]|,)\n+{PAGE_BREAK}\n+(?=[^\W\d_])")  # within a sentence, if it is no capital
 _EMPTY = re.compile(rf"\n(?:[ \t{PAGE_BREAK}]*\n)+")
@@ -280,12 +281,14 @@ class _Tree:
             table = _TABLE.search(self._text, block_start, block_end)
             sentences_end = table.start() if table else block_end
             text = self._text[block_start:sentences_end]
-            if self._above is not None and is_drawn(rows := lines(text)):
+            if self._above is not None and (is_drawn(rows := lines(text)) or is_program(rows)):
                 spans = list(_spans(rows, block_start))
                 heads = line_heads(self._text, spans, self._above(block_start))
                 found += self._stretched(between_rules(self._text, spans), heads)
-            elif len(ends := [entry.end() + 1 for entry in _ENTRY.finditer(text)]) > max(1, 0.4 * text.count("\n")):
-                found += self._block_of(_between([0, *ends, len(text)], block_start))  # entries of a table of contents
+            elif len(ends := [entry.end() for entry in _ENTRY.finditer(text)]) > max(1, 0.4 * text.count("\n")):
+                found += self._block_of(
+                    [(block_start + a, block_start + b) for a, b in pairwise([0, *ends])]
+                )  # contents
             elif _FIELDS.fullmatch(text):  # a row of a table, one value a line
                 found += self._block_of(self._lines(block_start, sentences_end))
             elif text.strip():
@@ -376,10 +379,6 @@ class _Tree:
 
     def _lines(self, start: int, end: int) -> list[Span]:
         return list(_spans(lines(self._text[start:end]), start))
-
-
-def _between(edges: Sequence[int], start: int) -> list[Span]:
-    return [(start + first, start + last) for first, last in pairwise(edges) if first < last]
 
 
 def _spans(pieces: Iterable[str], start: int) -> list[Span]:

@@ -28,6 +28,8 @@ GAP = "..."
 _TAB = 8
 _LONGEST = 200  # characters of lines that name what is indented below them
 _HIGHEST = 12  # lines of a row of a drawn table
+_PROGRAM, _MOST = 8, 0.8  # lines of a program, at least, and the share of those that end as such
+_CLOSED = re.compile(r"[>{};(\[\])]\s*\Z")
 _BRIEF = 80  # characters of a line of code that are enough to know it by
 _LOOKED_AT = 1000  # characters of a line, for its indent and its width
 
@@ -147,6 +149,11 @@ def _brief(line: str) -> int:
 def is_drawn(rows: Sequence[str]) -> bool:
     """Whether the lines are a table that is drawn with signs, but for a title."""
     return len(rows) > 2 and all(_DRAWN.search(row) for row in rows[1:])
+
+
+def is_program(rows: Sequence[str]) -> bool:
+    """Whether most lines of a plain text end as those of programs and of XML do."""
+    return len(rows) >= _PROGRAM and sum(_CLOSED.search(row) is not None for row in rows) >= _MOST * len(rows)
 
 
 def between_rules(text: str, rows: Sequence[Span]) -> list[Span]:

@@ -347,6 +347,8 @@ def test_entries_of_a_table_of_contents_stay_whole() -> None:
         f"3.{number} What is it? Why is it so old? And for\nwhom? ... {number + 8}" for number in range(30)
     )
     chunks = cut(entries, settings=MIDDLE)
+    assert_exact(entries, chunks)
+    assert_exact(f"{entries}\nThat is all.", cut(f"{entries}\nThat is all.", settings=MIDDLE))
     assert len(chunks) > 3
     assert all(piece.text.startswith("3.") and piece.text[-1].isdigit() for piece in chunks)
 
@@ -390,6 +392,14 @@ def test_a_piece_of_a_plain_text_begins_with_the_lines_that_it_is_indented_under
     assert under(chunks, "Paragraph 10") == "OPTIONS\n       -b, --both\n"
     wrapped = "It tells of words that go on to the next line, and there\nthey end.\n"
     assert under(standing(f"{wrapped}\n{body}", "a.txt"), "Paragraph 10") == ""
+
+
+def test_a_piece_of_xml_in_a_plain_text_begins_with_the_elements_that_it_stands_in() -> None:
+    points = "\n".join(
+        f'      <point number="{number}">\n        <to>{number}</to>\n      </point>' for number in range(20)
+    )
+    chunks = standing(f"<map>\n  <way>\n    <points>\n{points}\n    </points>\n  </way>\n</map>", "a.txt")
+    assert "<points>\n      ...\n" in under(chunks, 'number="15"')
 
 
 def test_a_piece_of_a_drawn_table_begins_with_its_header() -> None:
