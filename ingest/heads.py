@@ -74,6 +74,12 @@ def names(text: str) -> bool:
     return _NAMES.fullmatch(text) is not None
 
 
+def stays_open(text: str) -> bool:
+    """Whether a paragraph ends within a sentence, which code or a list below it goes on."""
+    last = text.rstrip()[-1:]
+    return last == "," or last.islower()
+
+
 def is_item(text: str) -> bool:
     """Whether a paragraph of a plain text is an item of a list."""
     return _ITEM.match(text) is not None

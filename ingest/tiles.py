@@ -1,6 +1,8 @@
 """A text in smaller pieces, which joined are the text again: sentences, lines, words, signs."""
 
 import re
+from collections.abc import Iterable
+from itertools import pairwise
 
 import regex
 
@@ -52,3 +54,11 @@ def words(text: str) -> list[str]:
 def signs(text: str) -> list[str]:
     """The text in pieces of a few characters, none parted from its accents."""
     return [found[0] for found in _SIGNS.finditer(text)]
+
+
+def placed(pieces: Iterable[str], start: int) -> list[tuple[int, int]]:
+    """Where the pieces stand that follow each other from `start` on."""
+    edges = [start]
+    for piece in pieces:
+        edges.append(edges[-1] + len(piece))
+    return list(pairwise(edges))

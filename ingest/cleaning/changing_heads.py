@@ -74,6 +74,8 @@ def _take(
             page.allowance -= size
             page.lines[place] = None
             taken.append(line.text[:200])
+        elif line.text.startswith("#"):  # it heads nothing
+            page.lines[place] = line.text.lstrip("# ")
         seen.update(_parts(line.text))
         page.first, page.last = (place + 1, page.last) if top else (page.first, place)
         passed += 1

@@ -24,6 +24,7 @@ _STRUCTURES = re.compile(
 )
 """Blocks that only a parser of HTML reads rightly. Between other tags the text is Markdown."""
 _TAG = re.compile(r"<!--.*?(?:-->|\Z)|<(/?)([a-zA-Z][\w.:-]*)((?:\s+[^<>]*)?)>", re.DOTALL)
+_SHORTCODE = re.compile(r"\{\{[<%]\s*/?[\w-]+(?:\s[^{}]*)?[>%]\}\}")
 _SHOWN = ("title", "label", "header", "heading", "summary", "caption", "alt", "description")
 _FIELD = ("path", "query", "body", "header", "name", "type", "default", "label", "title")  # of a parameter of an API
 _ATTRIBUTE = re.compile(r"""([\w-]+)\s*=\s*(?:\{\s*)?(?:"([^"]*)"|'([^']*)'|`([^`]*)`|([^\s"'{}`<>]+))""")
@@ -87,7 +88,7 @@ def _empty_links(source: bytes, tags: Sequence[Piece]) -> Iterator[tuple[int, in
 def _blocks(source: bytes, blocks: Sequence[Piece], closed: frozenset[str]) -> Iterator[Edit]:
     """Tables, lists and such become Markdown; of other blocks only the tags go, for what they hold is Markdown."""
     for block in blocks:
-        text = _TAG.sub(lambda tag: _as_html(tag, closed), block.text)
+        text = _TAG.sub(lambda tag: _as_html(tag, closed), _SHORTCODE.sub("", block.text))
         text = from_html(text).text if _STRUCTURES.search(text) else _TAG.sub(_stripped, text)
         line = source.rfind(b"\n", 0, block.start) + 1
         inside = re.sub(rb"[^>\s]", b" ", source[line : block.start])

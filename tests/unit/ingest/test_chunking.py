@@ -249,6 +249,18 @@ def test_what_leads_to_a_block_is_in_one_chunk_with_it(lead: str) -> None:
             assert all(lead in piece.text for piece in chunks if first in piece.text)
 
 
+@pytest.mark.parametrize(
+    "lead",
+    ["A good choice for it is", "The mean is just such a function,", "| no_wait | Default: unset |\n| --- | --- |"],
+)
+def test_what_ends_open_or_is_a_row_alone_is_in_one_chunk_with_what_goes_on_below(lead: str) -> None:
+    for block in ("```\nrun --all\n```", "It waits for it."):
+        for before in range(1, 12):
+            words = "Some words before it are here. " * before
+            chunks = cut(f"# Pump\n\n{words}\n\n{lead}\n\n{block}\n\nThe end.", settings=MIDDLE)
+            assert lead in next(piece.text for piece in chunks if block in piece.text)
+
+
 def test_code_that_must_be_cut_does_not_begin_in_the_last_lines_of_a_chunk() -> None:
     code = "\n".join(f"step_{number} = run({number})" for number in range(40))
     for before in range(1, 12):

@@ -108,6 +108,12 @@ def test_heads_without_numbers_go_where_most_pages_repeat_them_and_the_chapter_i
     assert text.count(BODY) == 12
 
 
+def test_a_head_in_bigger_letters_that_stays_where_it_stands_first_is_no_heading() -> None:
+    text, _ = without_furniture(book(lambda page: f"# Pumps\n{BODY}\n###### All rights reserved: Pumps | {page}", 8))
+    assert text.count("All rights") == 1
+    assert "###### All" not in text
+
+
 @pytest.mark.parametrize("title", ["{}   {}", "{} | {}"])
 def test_numbered_titles_of_pages_stay_though_a_table_of_contents_names_them(title: str) -> None:
     names = ("Start", "Filling", "Heat", "Noise", "Leaks", "Dirt", "Rust", "Ends")

@@ -348,3 +348,10 @@ def test_badges_and_links_that_show_nothing_go_and_other_pictures_stay() -> None
     )
     assert " ".join(content.text.split()).startswith("# Pump ![Logo](logo.png) It pumps, [Map](https://b.example.org).")
     assert [(removal.what, removal.count) for removal in content.removed] == [("badges", 2)]
+
+
+def test_shortcodes_in_blocks_of_html_go() -> None:
+    source = (
+        '<div class="row">\n  {{< placeholder width="20" text=" " >}}\n  Hello.\n</div>\n{{< /example >}}\n\nAfter it.'
+    )
+    assert from_markdown(source).text.split() == ["Hello.", "After", "it."]
