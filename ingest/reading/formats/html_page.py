@@ -48,6 +48,7 @@ def prepare(html: str) -> Page:
     _remove(tree.css("head, script, style, template, noscript, input[type=hidden]"))
     write_formulas(tree)
     _headings(tree)
+    _programs(tree)
     removed = [
         replace(_removal("line numbers", _line_numbers(tree)), lines=()),
         _removal("drawings with text", [node for node in tree.css("svg") if node.css_first("text")]),
@@ -153,6 +154,17 @@ def _headings(tree: LexborHTMLParser) -> None:
             heading = tree.create_node(f"h{level}" if level in tuple("123456") else "h2")
             heading.insert_child(line(node))
             node.insert_before(heading)
+            node.decompose()
+
+
+def _programs(tree: LexborHTMLParser) -> None:
+    """Programs of which each line is a block of its own, as Doxygen writes them, as code."""
+    for node in tree.css("div.fragment"):
+        rows = node.css("div.line")
+        if rows and line(node) == " ".join(filter(None, map(line, rows))):
+            code = tree.create_node("pre")
+            code.insert_child("\n".join(row.text().rstrip() for row in rows))
+            node.insert_before(code)
             node.decompose()
 
 

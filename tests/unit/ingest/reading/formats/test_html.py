@@ -432,3 +432,11 @@ def test_a_term_over_several_lines_is_one_and_what_sets_letters_divides_no_words
         text("<p><font>Of <b>files</b>.\n\n</font>\nIf the\n<b>option</b> is set")
         == "Of **files**. If the **option** is set"
     )
+
+
+def test_a_program_whose_lines_are_blocks_is_code() -> None:
+    page = (
+        "<div class=fragment><div class=line><span>if</span> (x &lt; 0) {</div><div class=line>    go();</div>"
+        "<div class=line>}</div></div><!-- end --><p>It goes."
+    )
+    assert from_html(page).text == "```\nif (x < 0) {\n    go();\n}\n```\n\nIt goes.\n"
