@@ -70,6 +70,7 @@ class Privacy(_Section):
     consent: Consent = "assumed"  # a file has to say it: `loading`
     sensitive_groups: tuple[Annotated[str, Field(pattern=GROUP)], ...] = ()
     supporters: int = Field(3, ge=2, le=100)
+    key_file: str = ""
 
 
 class Releases(_Section):
@@ -393,4 +394,5 @@ class Secrets(BaseModel):
     webhook_secret: str = Field("", repr=False)
     oidc_client_secret: str = Field("", repr=False)
     receipt_key: str = Field("", repr=False)  # 32 bytes, hexadecimal, that sign receipts; empty: a file of data_dir
+    pseudonym_keys: str = Field("", repr=False)  # separated by spaces, instead of `privacy.key_file`
     api_key: str = Field("", repr=False)  # of commands, for the server that --url names

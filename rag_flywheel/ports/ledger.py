@@ -50,7 +50,7 @@ class Operations(Protocol):
     """Locks, transactions, the deployment's secret key, and the audit log."""
 
     def salt(self) -> bytes:
-        """The secret key of this deployment's pseudonyms: made once, then always the same."""
+        """The secret key of this deployment's pseudonyms: made once, then always the same, and kept elsewhere."""
 
     def lock(self, name: str) -> AbstractContextManager[None]:
         """Hold a named lock across processes; it is let go when the process dies. Raises AlreadyRunning if held."""
@@ -344,6 +344,21 @@ class Erasure(Protocol):
         """Record that one is done, in the place of all its entries before."""
 
 
+class Rekeying(Protocol):
+    """A new key for the pseudonyms as they are stored. What is told of people, and asked for, stays the same."""
+
+    def rekey(self) -> Iterator[int]:
+        """Store all pseudonyms under a new key, or go on where that was broken off, while others read and write; yields
+        how many rows were stored anew, a few at a time. One at a time: the caller holds a lock. Raises WrongKey where
+        the keys cannot be changed from here.
+        """
+
+    def drop_keys(self) -> int:
+        """Drop the keys under which nothing is stored any more, once a new one has been given to all rows; returns how
+        many. A backup of before cannot be read without them.
+        """
+
+
 class Expiry(Protocol):
     """What goes when its time is over."""
 
@@ -372,6 +387,7 @@ class Ledger(
     Releases,
     Topics,
     Erasure,
+    Rekeying,
     Expiry,
     Protocol,
 ):

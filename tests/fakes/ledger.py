@@ -102,6 +102,7 @@ class MemoryLedger:
     def __init__(self) -> None:
         self._rows = _Tables()
         self._salt = secrets.token_bytes(32)
+        self._keys = 0  # beside the salt
         self._turn = threading.RLock()
         self._held: set[str] = set()
 
@@ -621,6 +622,28 @@ class MemoryLedger:
 
     def close_erasure(self, entry: ErasureEntry) -> None:
         self.add_erasure(entry)
+
+    def rekey(self) -> Iterator[int]:
+        """What is in memory is not stored, so there is only to say how many rows have a pseudonym."""
+        with self._turn:
+            rows = self._rows
+            said = (
+                rows.interactions,
+                rows.feedback,
+                rows.corrections,
+                rows.sessions,
+                rows.consents,
+                rows.replies,
+                rows.erasures,
+            )
+            self._keys += 1
+            number = sum(map(len, said)) + len(rows.exposures)
+        yield number
+
+    def drop_keys(self) -> int:
+        with self._turn:
+            dropped, self._keys = max(0, self._keys - 1), min(self._keys, 1)
+            return dropped
 
     def expire(self, kind: Kind, *, before: datetime, spare: AbstractSet[str] = frozenset()) -> Iterator[int]:
         with self.transaction():

@@ -54,9 +54,9 @@ class SqlConversations(InDatabase, Conversations):
 
     def interactions_of(self, user: str) -> list[Interaction]:
         rows = tables.interactions.c
-        wanted = select(rows.body).where(rows.pseudonym == user).order_by(rows.asked, rows.sequence)
-        with self._database.read() as connection:
-            return list(connection.scalars(wanted))
+        wanted = select(rows.body).order_by(rows.asked, rows.sequence)
+        found = self._database.find(lambda: wanted.where(self._database.is_one(rows.pseudonym, user)))
+        return [row.body for row in found]
 
     def add_feedback(self, feedback: Feedback) -> None:
         self._database.append(

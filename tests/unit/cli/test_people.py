@@ -27,6 +27,19 @@ def test_a_purpose_that_there_is_not_is_refused(run: Run, url: str) -> None:
     assert (code, "there are answer, learn, evaluate" in said) == (2, True)
 
 
+def test_pseudonyms_get_a_new_key_and_old_keys_are_dropped(run: Run, tmp_path: Path) -> None:
+    """The file is where the settings say."""
+    (tmp_path / "config.yaml").write_text("sources: []\nprivacy: {consent: assumed, key_file: apart/people.key}")
+    assert json.loads(run("people", "rekey", "--json")[1]) == {"rows": 0}
+    assert "0 rows are stored under a new key" in run("people", "rekey")[1]
+    assert json.loads(run("people", "drop-keys", "--json")[1]) == {"keys": 1}
+    assert "0 keys were dropped" in run("people", "drop-keys")[1]
+    lines = (tmp_path / "apart" / "people.key").read_text().splitlines()
+    words = [line for line in lines if not line.startswith("#")]
+    assert [len(word) for word in words] == [64, 1, 64]
+    assert not (tmp_path / "data" / "keys").exists()
+
+
 def test_a_command_deletes_what_is_too_old_and_says_what(run: Run, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("sources: []\nretention: {audit: 1}")
     assert json.loads(run("expire", "--json")[1]) == {"deleted": {}}

@@ -33,6 +33,7 @@ from rag_flywheel.feedback.review import (
 )
 from rag_flywheel.feedback.review_queue import SHOWN_WITH, Order, Progress, Selection, askers, progress, queue, worth
 from rag_flywheel.feedback.second_look import Concern, ConcernKind
+from tests.fakes.keys import keys_in
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.redactor import FakeRedactor
 from tests.fakes.samples import (
@@ -325,7 +326,9 @@ def test_a_verdict_on_what_somebody_decided_meanwhile_is_refused_with_their_name
 
 
 def test_of_reviewers_who_decide_at_the_same_time_one_does(tmp_path: Path) -> None:
-    ledger = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", timeout=30, lock_folder=tmp_path)
+    ledger = open_ledger(
+        f"sqlite:///{tmp_path / 'ledger.db'}", timeout=30, lock_folder=tmp_path, keys=keys_in(tmp_path)
+    )
     together = Barrier(4)
 
     def wait(reviewed: ReviewedCorrection, answer: str) -> Sequence[Concern]:
