@@ -43,6 +43,7 @@ from rag_flywheel.feedback import gaps as gap_case
 from rag_flywheel.feedback import intake as feedback_case
 from rag_flywheel.feedback import review as review_case
 from rag_flywheel.privacy.consent import Said
+from rag_flywheel.privacy.numbering import masking
 from rag_flywheel.privacy.pseudonyms import pseudonym
 
 routes = APIRouter(route_class=GuardedRoute)
@@ -166,7 +167,7 @@ def decide(correction_id: str, body: ReviewBody, state: Shared, asking: Asking) 
             reader=state.reader(asking),
         ),
         ledger=services.ledger,
-        redactor=services.redactor,
+        masking=masking(services),
         look=look if services.config.review.second_reviewer else None,
         at=services.now(),
         new_id=services.new_id,
@@ -225,7 +226,7 @@ def _given(body: FeedbackBody, user: str | None, asking: Person, state: State) -
             reader=state.reader(asking),
         ),
         ledger=services.ledger,
-        redactor=services.redactor,
+        masking=masking(services),
         minimum_similarity=services.config.generator.minimum_similarity,
         at=services.now(),
         new_id=services.new_id,
@@ -253,7 +254,7 @@ def _corrected(
             feedback_id=None if feedback is None else feedback.feedback_id,
         ),
         ledger=services.ledger,
-        redactor=services.redactor,
+        masking=masking(services),
         find=lambda text: state.find(text, groups),
         quoted=state.quoted,
         at=services.now(),

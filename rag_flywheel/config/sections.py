@@ -67,6 +67,7 @@ class Privacy(_Section):
     minimum_score: float = Field(0.5, ge=0, le=1)
     tagger: bool = True
     spacy_model: str = ""
+    numbered: bool = True
     consent: Consent = "assumed"  # a file has to say it: `loading`
     sensitive_groups: tuple[Annotated[str, Field(pattern=GROUP)], ...] = ()
     supporters: int = Field(3, ge=2, le=100)

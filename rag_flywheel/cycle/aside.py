@@ -30,6 +30,7 @@ from rag_flywheel.domain.readers import ANYBODY, EVERYTHING, Reader
 from rag_flywheel.errors import Conflict, InvalidInput, NotFound
 from rag_flywheel.feedback import review
 from rag_flywheel.feedback.review import Look
+from rag_flywheel.privacy.numbering import masking
 from rag_flywheel.services import Services
 
 
@@ -269,7 +270,7 @@ def _review(
             reader=EVERYTHING,  # it was found for them
         ),
         ledger=services.ledger,
-        redactor=services.redactor,
+        masking=masking(services),
         look=look,
         at=services.now(),
         new_id=services.new_id,
