@@ -44,6 +44,13 @@ MASKED = {
     "api_key=abc123def456": "api_key=<SECRET>",
     "Passport number XG9382049 expired.": "Passport number <ID_NUMBER> expired.",
     "driver's license D245-938-19-203": "driver's license <ID_NUMBER>",
+    "Sort code 20-41-15 or sort code: 20 41 15": "Sort code <ID_NUMBER> or sort code: <ID_NUMBER>",
+    "BSB 062-000, CLABE 032180000118359719": "BSB <ID_NUMBER>, CLABE <ID_NUMBER>",
+    "His IFSC code is HDFC0000123.": "His IFSC code is <ID_NUMBER>.",
+    "The ABA number of our bank: 021000021": "The ABA number of our bank: <ID_NUMBER>",
+    "routing number for the wire transfer CH29309...": "routing number for the wire transfer <ID_NUMBER>...",
+    "an account that is mine, ending in *456": "an account that is mine, ending in <ID_NUMBER>",
+    "stored under ID number 24681357K": "stored under ID number <ID_NUMBER>",
 }
 
 
@@ -90,6 +97,8 @@ ORDINARY = [
     "The default password is admin123. Enter the password and press OK.",
     "Number 4111 1111 1111 1112 fails its check digit; so does DE00 3704 0044 0532 0130 00.",
     "Serial AB1234563 is no licence.",
+    "The transit took 20 41 15 seconds; a route to 123456789 is none, nor is part ID number 24681357.",
+    "Sort codes by 12-34 and account for it, ending in 10 days. The BSB socket 062 is free.",
     "Super Bowl 50 was won by the Denver Broncos; Newton developed calculus.",
 ]
 
