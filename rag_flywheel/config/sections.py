@@ -68,9 +68,17 @@ class Privacy(_Section):
     tagger: bool = True
     spacy_model: str = ""
     numbered: bool = True
+    reversible: bool = False
+    reveal_key_file: str = ""
     consent: Consent = "assumed"  # a file has to say it: `loading`
     sensitive_groups: tuple[Annotated[str, Field(pattern=GROUP)], ...] = ()
     supporters: int = Field(3, ge=2, le=100)
+
+    @model_validator(mode="after")
+    def _numbers_lead_back(self) -> Self:
+        if self.reversible and not self.numbered:
+            raise ValueError("reversible needs numbered: without numbers nobody can tell which <PERSON> is whom")
+        return self
 
 
 class Releases(_Section):
@@ -390,4 +398,5 @@ class Secrets(BaseModel):
     webhook_secret: str = Field("", repr=False)
     oidc_client_secret: str = Field("", repr=False)
     receipt_key: str = Field("", repr=False)  # 32 bytes, hexadecimal, that sign receipts; empty: a file of data_dir
+    reveal_key: str = Field("", repr=False)  # 32 bytes, hexadecimal, the newest first where there are several
     api_key: str = Field("", repr=False)  # of commands, for the server that --url names

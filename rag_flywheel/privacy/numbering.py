@@ -18,6 +18,7 @@ from typing import Protocol
 from rag_flywheel.domain import Interaction, InteractionId, StandIn
 from rag_flywheel.domain.stand_ins import stand_ins
 from rag_flywheel.ports import Conversations, Mask, Operations, Redacted, Redactor
+from rag_flywheel.privacy.sealing import sealing
 from rag_flywheel.services import Services
 
 IN_PARTS = ("PERSON", "STREET_ADDRESS")
@@ -158,9 +159,10 @@ class Plain:
 
 
 def masking(services: Services) -> Masking:
-    """As the settings say."""
-    settings = services.config.privacy
+    """As the settings say. Raises ConfigError where a way back is wanted and its key is missing or none."""
+    settings, keys = services.config.privacy, sealing(services.config, services.secrets)
     return Masking(
         redactor=services.redactor,
         numbered=settings.numbered and settings.redact,
+        seal=None if keys is None else keys.seal,
     )
