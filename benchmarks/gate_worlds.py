@@ -46,7 +46,6 @@ from rag_flywheel.domain import (
 )
 from rag_flywheel.domain.masked import NOTHING_MASKED
 from rag_flywheel.ports import Encoder, Entry, Vectors
-from rag_flywheel.privacy.numbering import masking
 from rag_flywheel.search.retrieval import retrieve
 from rag_flywheel.search.versions import Searcher
 from rag_flywheel.services import Services
@@ -323,7 +322,7 @@ def checked(world: World, planted: Planted) -> list[Check]:
         ),
         stale=golden.stale_share(kept, gone),
         detectors=invariants.Detectors(
-            masking=masking(services),
+            redactor=services.redactor,
             entities=config.privacy.entities if config.privacy.redact else (),
             planted_strings=(),
             rate=world.ground.detectors.rate,

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from eval.guardrails.suspects import of_correction
 from rag_flywheel.adapters.privacy.masked_generator import MaskedGenerator
 from rag_flywheel.cycle.snapshot import take_snapshot
-from rag_flywheel.domain import CorrectionId, Interaction, InteractionId, Turn, Verdict
+from rag_flywheel.domain import CorrectionId, Guardrail, Interaction, InteractionId, Turn, Verdict
 from rag_flywheel.feedback import corrections, intake, review
 from rag_flywheel.privacy.numbering import masking
 from rag_flywheel.services import Services
@@ -111,6 +112,16 @@ def test_what_enters_an_index_has_no_numbers_of_a_conversation(made: Services) -
         "Is <EMAIL_ADDRESS> in?": "<EMAIL_ADDRESS> is in.",
         "May <EMAIL_ADDRESS_A> pay for <EMAIL_ADDRESS_B>?": "<EMAIL_ADDRESS_B> pays, <EMAIL_ADDRESS_A> does not.",
     }
+
+
+def test_a_correction_that_a_night_sets_aside_is_known_again_by_its_words(made: Services) -> None:
+    ask(made, "i1", f"Is {ADA} in?")
+    ask(made, "i2", f"May {BOB} pay for {EVE}?")
+    name = correct(made, "i2", f"{EVE} pays, {BOB} does not.")
+    accept(made, name)
+    [night] = take_snapshot(made).reviewed
+    found = [of_correction(entry, Guardrail.POISON, "").digest for entry in (made.ledger.correction(name), night)]
+    assert found[0] == found[1]
 
 
 def test_without_consent_nothing_of_a_name_is_kept(made: Services) -> None:
