@@ -74,12 +74,6 @@ class Privacy(_Section):
     sensitive_groups: tuple[Annotated[str, Field(pattern=GROUP)], ...] = ()
     supporters: int = Field(3, ge=2, le=100)
 
-    @model_validator(mode="after")
-    def _numbers_lead_back(self) -> Self:
-        if self.reversible and not self.numbered:
-            raise ValueError("reversible needs numbered: without numbers nobody can tell which <PERSON> is whom")
-        return self
-
 
 class Releases(_Section):
     epsilon: float = Field(1.0, gt=0, le=10)

@@ -50,10 +50,17 @@ class Sealing:
 
 
 def sealing(config: Config, secrets: Secrets) -> Sealing | None:
-    """As the settings say; None where they want no way back. Raises ConfigError for a key that is missing or none."""
+    """As the settings say; None where they want no way back. Raises ConfigError for a key that is missing or none, and
+    where there are no numbers to go back from.
+    """
     settings = config.privacy
     if not settings.reversible or not settings.redact:
         return None
+    if not settings.numbered:
+        raise ConfigError(
+            "privacy.reversible is on and privacy.numbered is off: without numbers nobody can tell which <PERSON> is "
+            "whom; set privacy.numbered: true"
+        )
     written, where = secrets.reveal_key, _VARIABLE
     if not written and settings.reveal_key_file:
         file = config.resolve(settings.reveal_key_file)

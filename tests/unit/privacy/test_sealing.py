@@ -68,5 +68,5 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_by_default_there_is_no_way_back_and_none_without_numbers() -> None:
     assert sealing(Config(file=Path("config.yaml"), privacy=Privacy()), Secrets(reveal_key=OLD)) is None
     assert opened(OLD, redact=False) is None
-    with pytest.raises(ValueError, match="reversible needs numbered"):
+    with pytest.raises(ConfigError, match=r"privacy\.numbered is off"):
         opened(OLD, numbered=False)
