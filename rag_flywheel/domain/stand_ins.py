@@ -5,7 +5,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 _NUMBERED = re.compile(r"<([A-Z][A-Z_]{0,40})_([1-9]\d{0,3})>")
-_TOLD_APART = re.compile(r"<([A-Z][A-Z_]{0,40})_(?:[1-9]\d{0,3}|[A-Z]{1,2})>")
+TOLD_APART = re.compile(r"<([A-Z][A-Z_]{0,40})(_(?:[1-9]\d{0,3}|[A-Z]{1,2}))>")
+"""Any of both; the second group is what tells it apart from others of its kind."""
 _LETTERS = 26
 
 
@@ -29,7 +30,7 @@ def stand_ins(text: str) -> list[tuple[str, int]]:
 
 def unnumbered(text: str) -> str:
     """The text with every stand-in without its number or letter, as in <PERSON>."""
-    return _TOLD_APART.sub(r"<\1>", text) if "<" in text else text
+    return TOLD_APART.sub(r"<\1>", text) if "<" in text else text
 
 
 def lettered(*texts: str) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ _CALLED_SO = regex.compile(
     r"|sms|whatsapp|reach(?:ed)?|landline|voicemail|hotline|contact|answer(?:s|ing)? at|registered"
     r"|(?:my|his|her|their|our|your|the|this|that|new|old|['’]s) number"
     r"|(?:desk|office|home|work)(?= ?(?:[:=]|at\b|on\b|number)))\b"
-    r"[^\n\d<>]{0,25}\n?[^\n\d<>]{0,6}(?:<PHONE_NUMBER(?:_\w{1,4})?>[ ,;/]{0,3}(?:or|and)?[ ])?$",
+    r"[^\n\d<>]{0,25}\n?[^\n\d<>]{0,6}(?:<PHONE_NUMBER>[ ,;/]{0,3}(?:or|and)?[ ])?$",
     regex.IGNORECASE,
 )
 _CALLED_SO_AT_ONCE = regex.compile(

@@ -99,7 +99,7 @@ _QUOTED = regex.compile(
     regex.IGNORECASE,
 )
 _BESIDE = regex.compile(
-    r"(?:\b(?:passwords?|passphrase)|(?:@[\w.-]{3,60}|<EMAIL_ADDRESS(?:_\w{1,4})?>)['’]?[ \t]/)[ \t]"
+    r"(?:\b(?:passwords?|passphrase)|(?:@[\w.-]{3,60}|<EMAIL_ADDRESS>)['’]?[ \t]/)[ \t]"
     r"([^\s<>\"'`/]{7,60})(?<![.,;:)])",
     regex.IGNORECASE,
 )

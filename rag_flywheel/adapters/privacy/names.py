@@ -44,7 +44,7 @@ _OWNED = (
     r"ssn|social security|e-?mail|phone|mobile number|cell|(?:home |billing )?address|passport|driver|(?:bank )?account"
     r"|credit card|debit card|password|login|credentials|tax id|tin|pan|aadhaa?r|date of birth|dob"
 )
-_IDENTIFIER = r"<(?:US_SSN|CREDIT_CARD|IBAN_CODE|ID_NUMBER|MEDICAL_LICENSE)(?:_\w{1,4})?>"
+_IDENTIFIER = "<(?:US_SSN|CREDIT_CARD|IBAN_CODE|ID_NUMBER|MEDICAL_LICENSE)>"
 _END_OF_FIELD = r"[ \t]{0,5}(?:[,;(<|]|$)"
 _LINE = r"^[ \t>*\-]{0,12}"
 
@@ -107,7 +107,7 @@ _FINDERS = (
         FULL_NAME,
     ),
     _named(  # mailbox
-        "", FULL_NAME, r"[ \t]{0,5}[<(\[][ \t]{0,5}(?:mailto:)?(?:[\w.+-]{1,64}@|<EMAIL_ADDRESS(?:_\w{1,4})?>)"
+        "", FULL_NAME, r"[ \t]{0,5}[<(\[][ \t]{0,5}(?:mailto:)?(?:[\w.+-]{1,64}@|<EMAIL_ADDRESS>)"
     ),
     # Masking goes on until nothing is found, so the next two see what earlier rounds have masked.
     _named(  # after an identifier

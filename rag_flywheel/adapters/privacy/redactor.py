@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from rag_flywheel.adapters.privacy.credentials import private_keys
 from rag_flywheel.adapters.privacy.importing import importing_without
 from rag_flywheel.adapters.privacy.spans import GUESSED, plain
+from rag_flywheel.domain.stand_ins import TOLD_APART
 from rag_flywheel.errors import ConfigError
 from rag_flywheel.ports import PLACEHOLDER, Mask, Redacted
 
@@ -105,7 +106,8 @@ class PresidioRedactor:
         return piece
 
     def _spans(self, before: str, piece: str, analyzer: "AnalyzerEngine") -> list[tuple[int, int, str]]:
-        text, places = plain(before + piece)
+        # Masks are read without numbers, so that a text with them is found to hold what it holds without.
+        text, places = _unnumbered(*plain(before + piece))
         results = analyzer.analyze(text, language=LANGUAGE, entities=self._sought, score_threshold=self._minimum_score)
         placeholders = [match.span() for match in PLACEHOLDER.finditer(text)]
         first = bisect_left(places, len(before))
@@ -146,6 +148,15 @@ def _masked(text: Redacted, spans: Sequence[tuple[int, int, str]]) -> Redacted:
         masks.append(Mask(kind=mask.kind, start=len(done), end=len(done) + len(mask.kind) + 2, value=mask.value))
         done, at = f"{done}<{mask.kind}>", mask.end
     return Redacted(text=done + text.text[at:], masks=tuple(masks))
+
+
+def _unnumbered(text: str, places: Sequence[int]) -> tuple[str, Sequence[int]]:
+    """The text without what tells masks apart, and where each of its characters stands."""
+    gone = {at for match in TOLD_APART.finditer(text) for at in range(*match.span(2))}
+    if not gone:
+        return text, places
+    kept = [at for at in range(len(text)) if at not in gone]
+    return "".join(text[at] for at in kept), [places[at] for at in kept]
 
 
 def _moved(mask: Mask, by: int) -> Mask:

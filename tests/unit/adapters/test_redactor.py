@@ -114,6 +114,29 @@ def test_masking_a_masked_text_changes_nothing(redactor: PresidioRedactor) -> No
         assert redactor.redact(once) == Redacted(text=once)
 
 
+def test_masking_a_text_with_numbered_masks_finds_what_it_finds_without_numbers(redactor: PresidioRedactor) -> None:
+    for text in [*MASKED, *NAMES, "\n".join(NAMES)]:
+        once = redactor.redact(text).text
+        for numbered in (once.replace(">", "_12>"), once.replace(">", "_A>")):
+            assert redactor.redact(numbered) == Redacted(text=numbered)
+    assert redactor.redact("From: Ann Lee <EMAIL_ADDRESS_3>").text == redactor.redact(
+        "From: Ann Lee <EMAIL_ADDRESS>"
+    ).text.replace("ADDRESS>", "ADDRESS_3>")
+
+
+def test_what_was_masked_is_told_with_its_place(redactor: PresidioRedactor) -> None:
+    masked = redactor.redact("Dear Ann,\nwrite to a@acme.com or <PERSON_2> at b@acme.com.\nRegards,\nBob Ross")
+    assert [(masked.text[mask.start : mask.end], mask.value) for mask in masked.masks] == [
+        ("<PERSON>", "Ann"),
+        ("<EMAIL_ADDRESS>", "a@acme.com"),
+        ("<EMAIL_ADDRESS>", "b@acme.com"),
+        ("<PERSON>", "Bob Ross"),
+    ]
+    long = redactor.redact("\n".join(f"Line {number}: write to a{number}@acme.com now." for number in range(200)))
+    assert [mask.value for mask in long.masks] == [f"a{number}@acme.com" for number in range(200)]
+    assert {long.text[mask.start : mask.end] for mask in long.masks} == {"<EMAIL_ADDRESS>"}
+
+
 def test_a_placeholder_that_was_there_before_stays_as_it_is(redactor: PresidioRedactor) -> None:
     text = "Dear <PERSON>, password: <SECRET>, write to <EMAIL_ADDRESS> or call <PHONE_NUMBER>."
     assert redactor.redact(text) == Redacted(text=text)
