@@ -45,13 +45,16 @@ class Numbering:
         self._words: dict[Label, set[str]] = defaultdict(set)
         self._forms: dict[Label, dict[str, None]] = defaultdict(dict)  # as they were said here
         self._said: dict[tuple[str, frozenset[str]], int] = {}
+        self._found: dict[str, Redacted] = {}
         self._turn = threading.Lock()
         for each in known:
             self._learn(each.kind, each.number, frozenset(each.words))
 
     def redact(self, text: str) -> Redacted:
         """The text with personal data masked as <KIND_NUMBER>. What has a number already keeps it."""
-        masked = self._redactor.redact(text)
+        masked = self._found.get(text)
+        if masked is None:  # a question is masked to be kept, as what was searched for, and for each that is told it
+            masked = self._found[text] = self._redactor.redact(text)
         with self._turn:
             for kind, number in stand_ins(masked.text):  # that somebody typed: nothing else may have that number
                 self._learn(kind, number, frozenset())

@@ -13,6 +13,7 @@ from rag_flywheel.feedback import corrections, intake, review
 from rag_flywheel.privacy.numbering import masking
 from rag_flywheel.services import Services
 from tests.fakes.asking import Retelling, chat, question
+from tests.fakes.redactor import FakeRedactor
 from tests.fakes.services import publish, services
 
 ADA, BOB, EVE = "ada@acme.com", "bob@acme.com", "eve@acme.com"
@@ -100,6 +101,15 @@ def test_without_a_session_the_turns_that_are_sent_along_make_the_conversation(
     ask(made, "i1", f"And {BOB}, as {ADA}?", f"May {ADA} pay?", session=None)
     assert below.rewritten == [("And <EMAIL_ADDRESS_2>, as <EMAIL_ADDRESS_1>?", ["May <EMAIL_ADDRESS_1> pay?"])]
     assert made.ledger.interaction(InteractionId("i1")).question == "And <EMAIL_ADDRESS_2>, as <EMAIL_ADDRESS_1>?"
+
+
+def test_a_question_is_masked_once_however_often_it_is_kept_and_told(made: Services, below: Retelling) -> None:
+    text = f"May {ADA} pay?"
+    ask(made, "i1", text)
+    redactor = made.redactor
+    assert isinstance(redactor, FakeRedactor)
+    assert redactor.texts.count(text) == 1
+    assert below.asked[0][0] == made.ledger.interaction(InteractionId("i1")).query == "May <EMAIL_ADDRESS_1> pay?"
 
 
 def test_what_enters_an_index_has_no_numbers_of_a_conversation(made: Services) -> None:
