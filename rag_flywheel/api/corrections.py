@@ -38,6 +38,7 @@ from rag_flywheel.feedback import gaps as gap_case
 from rag_flywheel.feedback import intake as feedback_case
 from rag_flywheel.feedback import review_queue
 from rag_flywheel.privacy.consent import Said
+from rag_flywheel.privacy.numbering import masking
 from rag_flywheel.privacy.pseudonyms import pseudonym
 
 routes = APIRouter(route_class=GuardedRoute)
@@ -136,7 +137,7 @@ def _given(body: FeedbackBody, user: str | None, asking: Person, state: State) -
             reader=state.reader(asking),
         ),
         ledger=services.ledger,
-        redactor=services.redactor,
+        masking=masking(services),
         minimum_similarity=services.config.generator.minimum_similarity,
         at=services.now(),
         new_id=services.new_id,
@@ -165,7 +166,7 @@ def corrected(
             feedback_id=None if feedback is None else feedback.feedback_id,
         ),
         ledger=services.ledger,
-        redactor=services.redactor,
+        masking=masking(services),
         find=lambda text: state.find(text, groups),
         quoted=state.quoted,
         at=services.now(),

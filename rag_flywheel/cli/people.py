@@ -84,6 +84,25 @@ def people_drop_keys(context: typer.Context, json: Json = False) -> None:
     show(invocation, {"keys": keys}, lambda found: terminal.line(f"{found['keys']} keys were dropped"))
 
 
+@group.command("reveal", epilog='Example: rag-flywheel people reveal 3f2a --why "the court asks"')
+def people_reveal(
+    context: typer.Context,
+    interaction: Annotated[str, typer.Argument(help="The interaction's id.")],
+    why: Annotated[str, typer.Option(help="For the audit log.")],
+    json: Json = False,
+) -> None:
+    """What was masked in an interaction and in what was said of it, with the key of `privacy.reversible`. Local files
+    only.
+    """
+    from rag_flywheel.domain import InteractionId
+    from rag_flywheel.privacy.sealing import reveal
+
+    invocation = invoked(context, json)
+    with local_services(invocation) as services:
+        found = reveal(InteractionId(interaction), who=login(), why=why, services=services)
+    show(invocation, found, terminal.document)
+
+
 PURPOSES = ("answer", "learn", "evaluate")
 Purposes = Annotated[
     list[str] | None, typer.Option("--purpose", help=f"{', '.join(PURPOSES)}; several times, or all if not given.")

@@ -26,7 +26,7 @@ from rag_flywheel.ports.ledger import (
     Versions,
 )
 from rag_flywheel.ports.models import Encoder, Generator, Pair, Rephraser, Reranker, RerankerStore, TokenCounter
-from rag_flywheel.ports.privacy import PLACEHOLDER, Noise, Noised, Redacted, Redactor
+from rag_flywheel.ports.privacy import PLACEHOLDER, Mask, Noise, Noised, Redacted, Redactor
 from rag_flywheel.ports.rates import Rates
 from rag_flywheel.ports.web import IdentityProvider, Webhooks
 
@@ -48,6 +48,7 @@ __all__ = [
     "IdentityProvider",
     "Keys",
     "Ledger",
+    "Mask",
     "Noise",
     "Noised",
     "Operations",

@@ -34,6 +34,7 @@ from rag_flywheel.domain import (
     ReviewedCorrection,
     Session,
     SessionNow,
+    StandIn,
     VersionId,
     VersionRecord,
     VersionState,
@@ -82,6 +83,11 @@ class Conversations(Protocol):
 
     def interactions_of(self, user: str) -> list[Interaction]:
         """All of one pseudonym, oldest first."""
+
+    def stand_ins(self, session: str | None, interaction_id: InteractionId) -> list[StandIn]:
+        """Of all that was said in the conversation of a session (its pseudonym), of an interaction that belongs to
+        none, and of both: in questions, answers, feedback, corrections and reviews.
+        """
 
     def add_feedback(self, feedback: Feedback) -> None: ...
 

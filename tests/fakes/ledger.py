@@ -39,6 +39,7 @@ from rag_flywheel.domain import (
     ReviewedCorrection,
     Session,
     SessionNow,
+    StandIn,
     Verdict,
     VersionId,
     VersionRecord,
@@ -477,6 +478,22 @@ class MemoryLedger:
 
     def interaction_ids(self, *, answered: bool, limit: int) -> list[InteractionId]:
         return [asked.interaction_id for asked in self.interactions(answered=answered, limit=limit)]
+
+    def stand_ins(self, session: str | None, interaction_id: InteractionId) -> list[StandIn]:
+        with self._turn:
+            asked = {
+                name
+                for name, interaction in self._rows.interactions.items()
+                if name == interaction_id or (session is not None and interaction.session == session)
+            }
+            corrected = {of.correction_id for of in self._rows.corrections.values() if of.interaction_id in asked}
+            records = [
+                *(self._rows.interactions[name] for name in asked),
+                *(each for each in self._rows.feedback.values() if each.interaction_id in asked),
+                *(self._rows.corrections[name] for name in corrected),
+                *(each for each in self._rows.reviews.values() if each.correction_id in corrected),
+            ]
+            return [stand_in for record in records for stand_in in record.stand_ins]
 
     def interactions_of(self, user: str) -> list[Interaction]:
         with self._turn:

@@ -7,6 +7,7 @@ from pathlib import Path
 from eval.questions.golden import Slice
 from rag_flywheel.cycle.scoring_run import AHEAD, ScoringRun
 from rag_flywheel.domain import Admission, Draft, LearnedRanking, Passage, Searched, VersionId
+from rag_flywheel.ports import Redactor
 from rag_flywheel.services import Services
 from tests.fakes.evaluation import case
 from tests.fakes.samples import span
@@ -21,6 +22,9 @@ class Noting:
     def __init__(self) -> None:
         self.prepared: list[int] = []
         self.asked: list[str] = []
+
+    def masked_by(self, redactor: Redactor) -> "Noting":
+        return self
 
     def rewrite(self, question: str, history: Sequence[object]) -> str:
         return question

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0012_rekeying"
-down_revision = "0015_reviewing"
+revision = "0014_rekeying"
+down_revision = "0013_reviewing"
 branch_labels = None
 depends_on = None
 
