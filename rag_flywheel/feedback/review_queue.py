@@ -1,8 +1,8 @@
 """Corrections as reviewers see them: in which order, and what became of each until it is live or superseded."""
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from math import log2
@@ -101,7 +101,7 @@ def queue(
 
     `people`: how many asked each question, by its normalised text.
     """
-    known = _known(ledger, live, reader)
+    known = _surveyed(ledger, live, reader)
     names = [name for name, reviewed in known.reviewed.items() if chosen.wanted(reviewed)]
     in_conflict = {name for name in names if any(True for _ in conflicts.disagreements(name, known.standing))}
     names = [name for name in names if name in in_conflict or not chosen.conflicting]
@@ -144,15 +144,29 @@ def progress(
     """What became of a correction, up to the version in which it went live. Raises NotFound, also for one that is not
     for the reader.
     """
-    known = _known(ledger, live, reader)
+    known = _surveyed(ledger, live, reader)
     if correction_id not in known.reviewed or not is_for(known.reviewed[correction_id], reader, ledger):
         raise no_correction(correction_id)
     return _progress(correction_id, known)
 
 
+def of_author(user: str, *, ledger: ProgressLedger, live: VersionId | None, reader: Reader = ANYBODY) -> list[Progress]:
+    """What became of all that one pseudonym handed in, the newest first; what contradicts it is not looked for.
+
+    All corrections are read only where one of theirs is accepted and not live: another may have its place.
+    """
+    own = [entry for entry in ledger.corrections_of(user) if is_for(entry, reader, ledger)]
+    known = _known(ledger, live, own, conflicts.survey(()))
+    away = [entry for entry in own if entry.verdict_state is CorrectionState.ACCEPTED]
+    if any(entry.correction.correction_id not in known.live for entry in away):
+        every = [entry for entry in ledger.corrections() if reader.reads_correction(entry.correction)]
+        known = replace(known, standing=replace(known.standing, replaced=supersession.replaced(every)))
+    return [_progress(entry.correction.correction_id, known) for entry in reversed(own)]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
-    """What the ledger says of all corrections, read once for any number of them."""
+    """What the ledger says of corrections, read once for any number of them."""
 
     reviewed: Mapping[CorrectionId, ReviewedCorrection]  # oldest first
     standing: Standing
@@ -161,8 +175,14 @@ class _Known:
     probes: Mapping[CorrectionId, Probe]
 
 
-def _known(ledger: ProgressLedger, live: VersionId | None, reader: Reader) -> _Known:
+def _surveyed(ledger: ProgressLedger, live: VersionId | None, reader: Reader) -> _Known:
     corrections = [entry for entry in ledger.corrections() if reader.reads_correction(entry.correction)]
+    return _known(ledger, live, corrections, conflicts.survey(corrections))
+
+
+def _known(
+    ledger: ProgressLedger, live: VersionId | None, corrections: Sequence[ReviewedCorrection], standing: Standing
+) -> _Known:
     records = ledger.versions()
     first: dict[CorrectionId, VersionRecord] = {}
     for record in records:
@@ -173,7 +193,7 @@ def _known(ledger: ProgressLedger, live: VersionId | None, reader: Reader) -> _K
     decisions = [ledger.decision(record.manifest.version_id) for record in records[-PROBED:]]
     return _Known(
         reviewed={reviewed.correction.correction_id: reviewed for reviewed in corrections},
-        standing=conflicts.survey(corrections),
+        standing=standing,
         live=frozenset(itertools.chain.from_iterable(held)),
         first=first,
         probes=probes.latest(decision.report for decision in decisions if decision is not None),

@@ -24,6 +24,7 @@ Send = Callable[[Call, str, str, Mapping[str, Any]], Awaitable[Any]]
 JSON of the reply. Raises ToolError.
 """
 Reply = dict[str, Any]
+Tool = Callable[..., Awaitable[Reply]]
 
 INSTRUCTIONS = """Answers from an organisation's own documents, which get better with every reviewed correction.
 Use `ask` for an answer with citations, and `search` for passages alone. Where the person you work for says that an
@@ -40,10 +41,10 @@ def make_server(send: Send) -> MCPServer[Any]:
         name="rag-flywheel", version=version("rag-flywheel"), instructions=INSTRUCTIONS, log_level="ERROR"
     )
     tools = Tools(send=send)
-    for tool in (tools.search, tools.correction, tools.gaps):
-        server.add_tool(tool, annotations=LOOKS)
-    for tool in (tools.ask, tools.correct):
-        server.add_tool(tool, annotations=ADDS)
+    looking: tuple[Tool, ...] = (tools.search, tools.correction, tools.gaps)
+    adding: tuple[Tool, ...] = (tools.ask, tools.correct)
+    for tool in (*looking, *adding):
+        server.add_tool(tool, annotations=LOOKS if tool in looking else ADDS)
     return server
 
 

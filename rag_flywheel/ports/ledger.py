@@ -114,6 +114,9 @@ class Corrections(Protocol):
     def corrections(self, *, until: datetime | None = None) -> list[ReviewedCorrection]:
         """Oldest first, each with the latest review that nobody took back, up to and including `until`, else None."""
 
+    def corrections_of(self, user: str) -> list[ReviewedCorrection]:
+        """All of one pseudonym, oldest first, each with its latest review."""
+
     def add_review(self, review: Review) -> None:
         """Raises NotFound when there is no such correction."""
 

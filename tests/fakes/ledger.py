@@ -196,6 +196,9 @@ class MemoryLedger:
                 if until is None or correction.submitted <= until
             ]
 
+    def corrections_of(self, user: str) -> list[ReviewedCorrection]:
+        return [entry for entry in self.corrections() if entry.correction.user == user]
+
     def _reviewed(self, correction: Correction, until: datetime | None) -> ReviewedCorrection:
         reviews = standing(
             review

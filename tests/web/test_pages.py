@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from starlette.routing import Match
 
 from rag_flywheel.access import keys
 from rag_flywheel.access.who import local
@@ -14,6 +15,7 @@ from rag_flywheel.api.app import create_app
 from rag_flywheel.domain import Role
 from rag_flywheel.services import Services
 from rag_flywheel.web import assets
+from rag_flywheel.web.page import TwinRoute
 from tests.fakes.doors import key, laptop
 from tests.fakes.samples import NOON
 from tests.fakes.services import publish, services
@@ -166,6 +168,30 @@ def test_a_form_is_bounded_before_anything_is_made_of_it(made: Services, body: s
 
 def test_json_is_no_form(made: Services) -> None:
     assert browser(made).post("/sign-in", json={"key": "x"}, headers=OURS).status_code == 415
+
+
+# --- beside the API -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "value", "page"),
+    [
+        ("GET", "accept", BROWSER["Accept"], True),
+        ("GET", "accept", "*/*", False),
+        ("GET", "accept", "application/json", False),
+        ("GET", "accept", "text/html;q=0.1, application/json", False),
+        ("POST", "content-type", "application/x-www-form-urlencoded", True),
+        ("POST", "content-type", "application/x-www-form-urlencoded; charset=utf-8", True),
+        ("POST", "content-type", "application/json", False),
+    ],
+)
+def test_a_page_at_the_path_of_a_route_leaves_programs_to_it(method: str, name: str, value: str, page: bool) -> None:
+    def nothing() -> None:
+        """Never called."""
+
+    scope = {"type": "http", "method": method, "path": "/gaps", "headers": [(name.encode(), value.encode())]}
+    route = TwinRoute("/gaps", nothing, methods=["GET", "POST"])
+    assert (route.matches(scope)[0] is Match.FULL) == page
 
 
 # --- what goes wrong ------------------------------------------------------------------------------------------------
