@@ -14,14 +14,13 @@ from rag_flywheel.api.corrections import corrected, refuse_unkept
 from rag_flywheel.api.guard import GuardedRoute
 from rag_flywheel.api.models import Body, CorrectionBody, CorrectionReceipt, EvidenceBody, Instant, Name, Text
 from rag_flywheel.api.state import Asking, Shared, State
+from rag_flywheel.api.topics import topics
 from rag_flywheel.domain import CorrectionState, DocumentId, InteractionId, Person
 from rag_flywheel.domain.topics import AnswerState, TopicKind, TopicState, Trend
 from rag_flywheel.errors import InvalidInput, no_topic
-from rag_flywheel.feedback import gaps as gap_case
 from rag_flywheel.feedback import topic_rulings
-from rag_flywheel.feedback import topics as topic_case
 from rag_flywheel.feedback.quoting import unknown_document
-from rag_flywheel.feedback.topics import Standing, Topic
+from rag_flywheel.feedback.topics import Topic
 
 routes = APIRouter(prefix="/gaps", tags=["gaps"], route_class=GuardedRoute)
 NAMED_AT_MOST = 1000  # interactions of a topic
@@ -181,7 +180,7 @@ def check(topic: str, state: Shared, asking: Asking) -> CheckReply:
 
 def find(topic: str, state: State, asking: Person) -> Topic:
     """The topic, of what who asks may read. Raises NotFound."""
-    found = next((each for each in _topics(state, asking) if each.topic_id == topic), None)
+    found = next((each for each in topics(state, asking) if each.topic_id == topic), None)
     if found is None:
         raise no_topic(topic)
     return found
@@ -191,33 +190,9 @@ def _wanted(state: State, asking: Person, wanted: TopicState | None, *, off_topi
     states = (TopicState.OPEN, TopicState.BACK) if wanted is None else (wanted,)
     return [
         topic
-        for topic in _topics(state, asking)
+        for topic in topics(state, asking)
         if topic.state in states and (topic.kind is TopicKind.OFF_TOPIC) is off_topic
     ]
-
-
-def _topics(state: State, asking: Person) -> list[Topic]:
-    """What is off topic is not put together with anything else."""
-    services, reader = state.services, state.reader(asking)
-    ledger, rulings = services.ledger, services.ledger.topic_rulings()
-    found = gap_case.gaps(
-        ledger=ledger,
-        near=services.config.generator.on_topic,
-        reader=reader,
-        but=state.sensitive().hidden,
-        also=frozenset(name for ruling in rulings for name in ruling.members),
-        recent=state.recent,
-    )
-    standing = Standing(
-        rulings=rulings,
-        corrections=[entry for entry in ledger.corrections() if reader.reads_correction(entry.correction)],
-        held={record.manifest.version_id: frozenset(record.manifest.corrections) for record in ledger.versions()},
-        live=services.index.live(),
-        salt=ledger.salt(),
-    )
-    parts = [[gap for gap in found if (gap.kind is TopicKind.OFF_TOPIC) is part] for part in (False, True)]
-    clusters = [cluster for part in parts for cluster in topic_case.clustered(part, state.alike)]
-    return topic_case.topics(clusters, standing, at=services.now())
 
 
 def _most_typical(topic: Topic) -> InteractionId:
@@ -275,12 +250,12 @@ def _checked(replayed: Replayed) -> CheckReply:
     )
 
 
-def _table(topics: Sequence[Topic]) -> str:
+def _table(found: Sequence[Topic]) -> str:
     columns = ("id", "state", "kind", "questions", "people", "first", "last", "trend", "name", "question")
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow((*columns, "finding", "recommendation", "decided_by", "why", "document"))
-    for topic in topics:
+    for topic in found:
         ruling = topic.ruling
         decided = ("", "", "") if ruling is None else (ruling.who, ruling.why, ruling.document_id or "")
         writer.writerow(

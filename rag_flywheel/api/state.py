@@ -54,6 +54,7 @@ class State:
     texts_of: LRUCache[VersionId, Mapping[DocumentId, str]] = field(default_factory=lambda: LRUCache(2))
     live_of: LRUCache[VersionId, LivePassages] = field(default_factory=lambda: LRUCache(1))
     alike_of: LRUCache[str, Sequence[Sequence[int]]] = field(default_factory=lambda: LRUCache(20))
+    topics_of: LRUCache[tuple[VersionId | None, Groups], object] = field(default_factory=lambda: LRUCache(20))
     recent: RecentQuestions = field(default_factory=RecentQuestions)
     people_of: TTLCache[Groups, Mapping[str, int]] = field(default_factory=lambda: TTLCache(8, COUNTED_FOR))
     vectors: LRUCache[bytes, Vectors] = field(default_factory=lambda: LRUCache(2_000))

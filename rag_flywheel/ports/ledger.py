@@ -59,6 +59,11 @@ class Operations(Protocol):
     def transaction(self) -> AbstractContextManager[None]:
         """Writes of this thread inside the block are all kept or none. Blocks may nest; the outermost one commits."""
 
+    def marks(self) -> dict[str, tuple[int, int]]:
+        """The last number that a row got and how many there are, of each table that lists for people rest on: what is
+        made of them stays as it is while the marks do. Cheap enough to call for every page.
+        """
+
     def add_audit(self, entry: AuditEntry) -> None: ...
 
     def audit(self, *, limit: int) -> list[AuditEntry]:

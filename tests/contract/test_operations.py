@@ -1,6 +1,7 @@
 """What `Operations` promises."""
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -8,18 +9,23 @@ import pytest
 from rag_flywheel.domain import (
     InteractionId,
 )
+from rag_flywheel.domain.erasures import Scope
 from rag_flywheel.errors import AlreadyRunning, NotFound
 from rag_flywheel.ports import Ledger
 from tests.contract.rows import (
     NOON,
     SECOND,
+    a_correction,
     a_delivery,
     a_feedback,
     a_freeze,
     a_holdout,
+    a_manifest,
     a_notice,
     a_review,
+    a_topic_ruling,
     an_entry,
+    an_erasure,
     an_interaction,
 )
 from tests.contract.running import failing
@@ -122,3 +128,25 @@ def test_what_is_recorded_of_a_deployment_is_kept_together_or_not_at_all(ledger:
     assert (ledger.exposures(), ledger.canaries()) == ([exposure()], [canary()])
     assert ledger.undelivered("crm", attempts=9) == [(a_notice(), (a_delivery(),))]
     assert (ledger.canary(), ledger.holdout(), ledger.freeze()) == (canary(), a_holdout(), a_freeze())
+
+
+def test_marks_change_with_every_row_that_comes_or_goes_and_with_nothing_else(ledger: Ledger) -> None:
+    ledger.add_interaction(an_interaction())
+    seen = [ledger.marks()]
+    ledger.add_audit(an_entry())
+    assert ledger.marks() == seen[0]
+    steps: list[Callable[[], object]] = [
+        lambda: ledger.add_interaction(an_interaction("i2", user="bob")),
+        lambda: ledger.add_feedback(a_feedback()),
+        lambda: ledger.add_correction(a_correction()),
+        lambda: ledger.add_review(a_review()),
+        lambda: ledger.add_version(a_manifest()),
+        lambda: ledger.add_topic_ruling(a_topic_ruling()),
+        lambda: ledger.add_erasure(an_erasure()),
+        lambda: ledger.erase(Scope(user="bob")),
+    ]
+    for step in steps:
+        step()
+        assert ledger.marks() not in seen
+        seen.append(ledger.marks())
+    assert seen[-1]["interactions"][1] == 1

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from rag_flywheel.adapters.ledger import tables
 from rag_flywheel.adapters.ledger.database import Database, InDatabase
@@ -13,6 +13,11 @@ from rag_flywheel.adapters.ledger.engine import is_sqlite
 from rag_flywheel.adapters.ledger.locks import advisory_lock, file_lock
 from rag_flywheel.domain import AuditEntry
 from rag_flywheel.ports.ledger import Operations
+
+MARKED = (
+    *(tables.interactions, tables.feedback, tables.corrections, tables.reviews, tables.versions),
+    *(tables.topic_rulings, tables.topic_members, tables.erasures),
+)
 
 
 class SqlOperations(InDatabase, Operations):
@@ -37,6 +42,16 @@ class SqlOperations(InDatabase, Operations):
     def transaction(self) -> Iterator[None]:
         with self._database.write():
             yield
+
+    def marks(self) -> dict[str, tuple[int, int]]:
+        with self._database.read() as connection:
+            return {
+                table.name: (last or 0, count)
+                for table in MARKED
+                for last, count in connection.execute(
+                    select(func.max(table.c.sequence), func.count()).select_from(table)
+                )
+            }
 
     def add_audit(self, entry: AuditEntry) -> None:
         self._database.append(tables.audit, {"at": entry.at, "body": entry}, what="audit entry")
