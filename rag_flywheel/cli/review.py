@@ -40,8 +40,16 @@ def review_list(
     """The corrections that wait for a decision, those that a verdict is worth most on first."""
     invocation = invoked(context, json, url)
     said = {
-        **{"status": status, "stage": stage, "concern": concern, "document": document, "reviewer": reviewer},
-        **{"in_hand": in_hand, "since": since, "until": until, "order": order, "limit": limit},
+        "status": status,
+        "stage": stage,
+        "concern": concern,
+        "document": document,
+        "reviewer": reviewer,
+        "in_hand": in_hand,
+        "since": since,
+        "until": until,
+        "order": order,
+        "limit": limit,
     }
     params = {name: value for name, value in said.items() if value is not None} | {"conflicts": conflicts}
     if csv:

@@ -60,7 +60,7 @@ class Mine:
 @routes.get("/my-corrections")
 def show(request: Request, state: Shared, asking: Asking) -> Response:
     """The newest first: waiting, accepted, live since which version, and whether it is found."""
-    services = state.services
+    services, reader = state.services, state.reader(asking)
     who = pseudonym(user_of(request, asking), services.ledger.salt())
     found = review_queue.queue(
         review_queue.Selection(
@@ -68,11 +68,11 @@ def show(request: Request, state: Shared, asking: Asking) -> Response:
             order=review_queue.Order.NEWEST,
             limit=10_000,
         ),
+        known=state.known(reader),
         ledger=services.ledger,
-        live=services.index.live(),
         people={},
         now=services.now(),
-        reader=state.reader(asking),
+        reader=reader,
     )
     waits = state.waits_for([each.reviewed for each in found[:SHOWN]])
     mine = [_mine(each, waits.get(each.reviewed.correction.correction_id)) for each in found[:SHOWN]]
