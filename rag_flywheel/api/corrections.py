@@ -175,10 +175,8 @@ def corrected(
 
 
 def _progress(correction_id: CorrectionId, asking: Person, state: State) -> review_queue.Progress:
-    services = state.services
-    return review_queue.progress(
-        correction_id, ledger=services.ledger, live=services.index.live(), reader=state.reader(asking)
-    )
+    reader = state.reader(asking)
+    return review_queue.progress(correction_id, known=state.known(reader), ledger=state.services.ledger, reader=reader)
 
 
 def _pseudonym(user: str | None, state: State) -> str | None:

@@ -91,8 +91,8 @@ def chosen(filters: Filters, asking: Person, state: State) -> list[review_queue.
 
     return review_queue.queue(
         review_queue.Selection(wanted=wanted, conflicting=filters.conflicts, order=filters.order, limit=filters.limit),
+        known=state.known(reader),
         ledger=services.ledger,
-        live=services.index.live(),
         people=state.people(asking),
         now=now,
         reader=reader,

@@ -141,6 +141,11 @@ class Corrections(Protocol):
     def second_reviews(self) -> list[SecondReview]:
         """Oldest first."""
 
+    def corrections_mark(self) -> str:
+        """Another one once anything is added or gone of corrections, reviews, versions, decisions or erasures: what is
+        made of those can be kept until then. Cheap enough to call for every request.
+        """
+
 
 class Versions(Protocol):
     """Index versions with their states, and the gate's decisions on them."""

@@ -241,6 +241,12 @@ class MemoryLedger:
         with self._turn:
             return sorted(self._rows.second_reviews.values(), key=lambda second: second.reviewed)
 
+    def corrections_mark(self) -> str:
+        with self._turn:
+            rows = self._rows
+            kept = (*rows.corrections, *rows.reviews)
+            return f"{kept} {len(rows.states)} {len(rows.decisions)} {[*rows.erasures.values()]}"
+
     def add_version(self, manifest: Manifest) -> None:
         with self._turn:
             _add(self._rows.versions, manifest.version_id, manifest)

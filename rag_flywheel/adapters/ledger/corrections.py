@@ -116,6 +116,17 @@ class SqlCorrections(InDatabase, Corrections):
         with self._database.read() as connection:
             return list(connection.scalars(select(rows.body).order_by(rows.reviewed, rows.sequence)))
 
+    def corrections_mark(self) -> str:
+        # A row that another transaction adds with a lower number later is counted.
+        watched = (tables.corrections, tables.reviews, tables.version_states, tables.decisions, tables.erasures)
+        ends = [
+            select(told).select_from(table).scalar_subquery()
+            for table in watched
+            for told in (func.count(), func.max(table.c.sequence))
+        ]
+        with self._database.read() as connection:
+            return " ".join(map(str, connection.execute(select(*ends)).one()))
+
 
 def _reviewed(
     *, until: datetime | None = None, correction_id: CorrectionId | None = None, by: ColumnElement[bool] | None = None

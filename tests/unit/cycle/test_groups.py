@@ -137,8 +137,8 @@ class World:
         made = self.services
         return review_queue.queue(
             review_queue.Selection(wanted=lambda reviewed: True, limit=1000),
+            known=review_queue.survey(ledger=made.ledger, live=made.index.live(), reader=self.reader(groups)),
             ledger=made.ledger,
-            live=made.index.live(),
             people={},
             now=made.now(),
             reader=self.reader(groups),

@@ -31,7 +31,8 @@ from rag_flywheel.feedback.review import (
     undo,
     waits,
 )
-from rag_flywheel.feedback.review_queue import SHOWN_WITH, Order, Progress, Selection, askers, progress, queue, worth
+from rag_flywheel.feedback.review_queue import SHOWN_WITH, Order, Progress, Selection, askers, queue, survey, worth
+from rag_flywheel.feedback.review_queue import progress as progress_of
 from rag_flywheel.feedback.second_look import Concern, ConcernKind
 from rag_flywheel.privacy.numbering import Masking
 from tests.fakes.keys import keys_in
@@ -94,7 +95,11 @@ def listed(
 def queued(
     ledger: MemoryLedger, chosen: Selection, *, people: Mapping[str, int] | None = None, now: datetime = NOON
 ) -> list[Progress]:
-    return queue(chosen, ledger=ledger, live=None, people=people or {}, now=now)
+    return queue(chosen, known=survey(ledger=ledger, live=None), ledger=ledger, people=people or {}, now=now)
+
+
+def progress(name: CorrectionId, *, ledger: MemoryLedger, live: VersionId | None) -> Progress:
+    return progress_of(name, known=survey(ledger=ledger, live=live), ledger=ledger)
 
 
 # --- decide ---------------------------------------------------------------------------------------------------------
