@@ -61,7 +61,8 @@ def take_menus(tree: LexborHTMLParser, title: str, beside: Mapping[str, str]) ->
 
 def _marked(tree: LexborHTMLParser) -> Iterator[LexborNode]:
     """The outermost blocks that the page calls menus, or sidebars with one, most of whose words are links."""
-    found = [node for node in tree.css(_MARKED) if _is_menu(node) and _is_mostly_links(node)]
+    titles = len(tree.css("h1"))
+    found = [node for node in tree.css(_MARKED) if _is_menu(node, titles) and _is_mostly_links(node)]
     inside: set[int] = set()
     for node in found:  # as they stand in the page, the outer ones first
         if node.mem_id not in inside:
@@ -69,16 +70,19 @@ def _marked(tree: LexborHTMLParser) -> Iterator[LexborNode]:
             yield node
 
 
-def _is_menu(node: LexborNode) -> bool:
+def _is_menu(node: LexborNode, titles: int) -> bool:
+    """Whether the page calls it so, and it holds neither the main part nor all of the page's titles."""
     if node.tag == "nav" or node.attributes.get("role") == "navigation":
         return True
-    if node.tag in ("html", "body", "main", "article") or node.css_first(f"{_MAIN}, article, h1"):
+    if node.tag in ("html", "body", "main", "article") or node.css_first(f"{_MAIN}, article"):
+        return False
+    if 0 < titles == len(node.css("h1")):
         return False
     names = f"{node.attributes.get('id') or ''} {node.attributes.get('class') or ''}".split()
     if any(map(_MENU.fullmatch, names)):
         return True
     inner = (menu for menu in node.css(_MARKED) if menu.mem_id != node.mem_id)
-    return any(map(_SIDEBAR.fullmatch, names)) and any(map(_is_menu, inner))
+    return any(map(_SIDEBAR.fullmatch, names)) and any(_is_menu(menu, titles) for menu in inner)
 
 
 def _around_main(tree: LexborHTMLParser) -> list[LexborNode]:

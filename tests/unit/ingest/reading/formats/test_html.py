@@ -137,6 +137,7 @@ def test_links_to_the_pages_beside_stay_in_what_says_more(kept: str) -> None:
         "<div class=header><p>Next: <a href='#s3' accesskey=n rel=next>Care</a>, Previous: <a href='#s1' rel=prev>Start"
         "</a>, Up: <a href='#top' rel=up>Pump</a> &nbsp; [<a href='#toc' rel=contents>Contents</a>]</p></div>",
         "<div id=navigation><h2>Modules</h2><ul><li><a href=a.html>Valve</a><li><a href=b.html>Hose</a></ul></div>",
+        "<div id=navigation><h1>Pump</h1><ul><li><a href=a.html>Valve</a><li><a href=b.html>Hose</a></ul></div>",
         "<div class='site global-nav'><a href=i.html>Home</a> | <a href=t.html>Index</a></div>",
         "<div id=sidebar><div role=navigation><a href=1.html>Next</a></div><h3>Last update:</h3><p>Nov 11</div>",
     ],
