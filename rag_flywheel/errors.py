@@ -24,7 +24,8 @@
     `- Damaged                          500     8   stored data is not what we wrote
 
 A message says what was found, what was expected and what to do. It never holds the text of a question, an answer or a
-correction. A refused or undecided gate is a result, not an error (exit codes REFUSED and UNDECIDED).
+correction. A refused or undecided gate is a result, not an error (exit codes REFUSED and UNDECIDED), and so is what
+`doctor` finds (SICK).
 
 What the system says of a full, read-only or failing disk is translated here, since whatever writes can meet it.
 """
@@ -38,6 +39,7 @@ from pathlib import Path
 DONE = 0
 REFUSED = 3
 UNDECIDED = 4
+SICK = 10
 INTERRUPTED = 130
 
 
@@ -153,6 +155,11 @@ def no_interaction(name: str) -> NotFound:
 def no_correction(name: str) -> NotFound:
     """What is said of a correction that is not there, and in the same words of one that is not for whoever asks."""
     return NotFound(f"no correction {name}: its id is in the reply to the correction")
+
+
+def no_topic(name: str) -> NotFound:
+    """What is said of a topic that is not there, or not any more, and of one that is not for whoever asks."""
+    return NotFound(f"no topic {name}: `rag-flywheel gaps list` has those of now, by their ids")
 
 
 def too_dear(month: str) -> BudgetSpent:

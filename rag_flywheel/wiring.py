@@ -7,12 +7,15 @@ import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Literal
 
 from rag_flywheel.adapters.cache import ForgivingCache, SqliteCache
 from rag_flywheel.adapters.index.edge_index import EdgeIndex
 from rag_flywheel.adapters.ledger.engine import sqlite_url
+from rag_flywheel.adapters.ledger.locks import Noted, noted
 from rag_flywheel.adapters.ledger.sql_ledger import open_ledger
+from rag_flywheel.adapters.ledger.standing import Standing, standing
 from rag_flywheel.adapters.models.cached_encoder import CachedEncoder
 from rag_flywheel.adapters.models.cached_generator import CachedGenerator
 from rag_flywheel.adapters.models.cached_rephraser import CachedRephraser
@@ -54,11 +57,7 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
     except OSError as error:
         raise ConfigError(f"data_dir: {data} cannot be made ({error.strerror}); name a folder that can") from error
     with contextlib.ExitStack() as opened:
-        ledger = open_ledger(
-            config.ledger.url or sqlite_url(data / "ledger.db"),
-            timeout=config.ledger.timeout,
-            lock_folder=data / "locks",
-        )
+        ledger = open_ledger(_ledger_url(config), timeout=config.ledger.timeout, lock_folder=_locks(config))
         opened.callback(ledger.close)
         index = _index(config, secrets)
         opened.callback(index.close)
@@ -67,8 +66,8 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
         rates = open_rates(config.ledger.url, timeout=config.ledger.timeout)
         opened.callback(rates.close)
         encoders = functools.cache(functools.partial(_encoder, cache=cache))
-        redactor = _redactor(config, "full")
-        document_redactors = functools.cache(functools.partial(_redactor, config))
+        redactor = redactor_of(config)
+        document_redactors = functools.cache(functools.partial(redactor_of, config))
         model = _language_model(config, secrets, encoders)
         yield Services(
             config=config,
@@ -124,6 +123,24 @@ def _refuse_shared(settings: Mapping[str, Config]) -> None:
             raise ConfigError(f"{name} and {other_name} would share {' and '.join(shared)}: give each its own")
 
 
+def ledger_standing(config: Config) -> Standing:
+    """How the ledger stands; nothing is made and nothing migrated. Raises ConfigError, LedgerUnavailable, Damaged."""
+    return standing(_ledger_url(config), timeout=config.ledger.timeout)
+
+
+def noted_locks(config: Config) -> list[Noted]:
+    """The locks in files whose holders have said who they are."""
+    return noted(_locks(config))
+
+
+def _ledger_url(config: Config) -> str:
+    return config.ledger.url or sqlite_url(config.data / "ledger.db")
+
+
+def _locks(config: Config) -> Path:
+    return config.data / "locks"
+
+
 def _index(config: Config, secrets: Secrets) -> PassageIndex:
     settings, titles = config.index, config.ingest.embed_titles
     if not settings.url:
@@ -159,32 +176,36 @@ def identity_provider(config: Config, secrets: Secrets) -> IdentityProvider | No
     )
 
 
-def _encoder(settings: Embedder, *, cache: Cache) -> Encoder:
-    encoder = SentenceEncoder(
+def encoder(settings: Embedder) -> Encoder:
+    """The model itself, which remembers nothing. It loads at first use."""
+    return SentenceEncoder(
         settings.model,
         batch=settings.batch,
         query_prefix=settings.query_prefix,
         document_prefix=settings.document_prefix,
     )
-    return CachedEncoder(encoder, model=settings.model_dump_json(exclude={"batch"}), cache=cache)
+
+
+def _encoder(settings: Embedder, *, cache: Cache) -> Encoder:
+    return CachedEncoder(encoder(settings), model=settings.model_dump_json(exclude={"batch"}), cache=cache)
 
 
 def _extractive(config: Config, encoders: Callable[[Embedder], Encoder]) -> Generator:
     settings = config.generator
-    encoder = encoders(config.embedder)
+    model = encoders(config.embedder)
     return Extractive(
-        encoder,
+        model,
         minimum_similarity=settings.minimum_similarity,
         sentences=settings.sentences,
         rule=answerable.Rule(weights=answerable.shipped(), refused=settings.wrong_refusals, doubted=settings.doubted)
-        if _is_bundled(encoder)
+        if is_bundled(model)
         else None,
     )
 
 
-def _is_bundled(encoder: Encoder) -> bool:
+def is_bundled(model: Encoder) -> bool:
     """Whether its cosines are those that weights and bounds were fitted to."""
-    return encoder.name.removeprefix("sentence-transformers/") == BUNDLED
+    return model.name.removeprefix("sentence-transformers/") == BUNDLED
 
 
 def _language_model(config: Config, secrets: Secrets, encoders: Callable[[Embedder], Encoder]) -> ModelGenerator | None:
@@ -192,14 +213,14 @@ def _language_model(config: Config, secrets: Secrets, encoders: Callable[[Embedd
     settings = config.generator
     if settings.kind == "extractive":
         return None
-    encoder = encoders(config.embedder)
-    near = nearness(encoder) if _is_bundled(encoder) else None
+    model = encoders(config.embedder)
+    near = nearness(model) if is_bundled(model) else None
     return ModelGenerator(
         _speaker(settings, secrets),
         context_window=settings.context_window,
         max_tokens=settings.max_tokens,
         check=None if settings.unsupported == "keep" else checking(cut=settings.unsupported == "cut", near=near),
-        fallback=rewriter(encoder),
+        fallback=rewriter(model),
     )
 
 
@@ -237,7 +258,8 @@ def _speaker(settings: GeneratorSection, secrets: Secrets) -> Speaker:
     return OpenAILikeSpeaker(server)
 
 
-def _redactor(config: Config, policy: Literal["full", "dangerous", "nothing"]) -> Redactor:
+def redactor_of(config: Config, policy: Literal["full", "dangerous", "nothing"] = "full") -> Redactor:
+    """What masks personal data. Its models load at first use."""
     settings = config.privacy
     if policy == "nothing" or not settings.redact:
         return NoRedactor()

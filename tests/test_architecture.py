@@ -32,9 +32,10 @@ MAY_IMPORT = {
     "eval": (*PORTS, "search"),
     "adapters": (*FOUNDATION, "ports"),
     "wiring": (*PORTS, "services", "adapters", "answering"),
-    "api": (*DOORS, "eval", "web"),
+    "mcp": (),
+    "api": (*DOORS, "eval", "web", "mcp"),
     "web": (*DOORS, "eval", "api"),
-    "cli": (*DOORS, "api", "eval"),
+    "cli": (*DOORS, "api", "eval", "mcp"),
     "__main__": ("cli",),
     **{
         name: (*PORTS, *PACKAGES[:at], *(("services",) if name != "search" else ()))

@@ -27,6 +27,8 @@ from rag_flywheel.access.roles import ROLES
 from rag_flywheel.api import openai
 from rag_flywheel.api.app import OURS
 from rag_flywheel.cli import app
+from rag_flywheel.cli.checkup.every import EVERY
+from rag_flywheel.cli.checkup.finding import Level
 from rag_flywheel.config import Config, Gate, Privacy, Secrets, Source, known_keys
 from rag_flywheel.domain import CorrectionState, FeedbackKind, Guardrail, Outcome, Role, Stage, VersionState
 from rag_flywheel.errors import FlywheelError
@@ -118,7 +120,13 @@ def test_a_command_that_is_shown_is_one_that_typer_takes(path: Path, arguments: 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["reindx"], ["reindex", "--fast"], ["serve", "--port", "many"], ["versions", "show"], ["gaps", "--limit", "0"]],
+    [
+        ["reindx"],
+        ["reindex", "--fast"],
+        ["serve", "--port", "many"],
+        ["versions", "show"],
+        ["gaps", "list", "--limit", "0"],
+    ],
     ids=" ".join,
 )
 def test_a_wrong_command_would_be_noticed(arguments: list[str]) -> None:
@@ -342,6 +350,10 @@ def test_the_handbook_says_which_role_may_call_which_route() -> None:
 
 def test_the_handbook_has_a_row_for_each_guarded_metric() -> None:
     assert set(Gate().guarded_metrics) - {row[0] for row in _rows(_page("gate.md"))} == set()
+
+
+def test_the_handbook_has_a_row_for_each_check_of_the_doctor() -> None:
+    assert {"settings", *EVERY, *Level} - {row[0] for row in _rows(_page("doctor.md"))} == set()
 
 
 def test_the_handbook_has_a_row_for_each_metric_of_a_judge() -> None:

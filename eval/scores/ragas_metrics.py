@@ -146,6 +146,13 @@ def _context_metrics() -> list[_Metric]:
     from ragas.dataset_schema import SingleTurnSample
     from ragas.metrics._context_precision import IDBasedContextPrecision, NonLLMContextPrecisionWithReference
     from ragas.metrics._context_recall import IDBasedContextRecall, NonLLMContextRecall
+    from ragas.metrics._string import NonLLMStringSimilarity
+
+    class Likeness(NonLLMStringSimilarity):  # type: ignore[misc]
+        """RAGAS's own, without the run of callbacks and the telemetry event that it makes of each pair of texts."""
+
+        async def single_turn_ascore(self, sample: Any, callbacks: Any = None, timeout: float | None = None) -> float:
+            return float(await self._single_turn_ascore(sample, callbacks))
 
     def by_id(metric: Any) -> Callable[[Sample], Awaitable[float]]:
         async def value(sample: Sample) -> float:
@@ -178,8 +185,8 @@ def _context_metrics() -> list[_Metric]:
     return [
         _Metric(ID_PRECISION, has_ids, by_id(IDBasedContextPrecision())),
         _Metric(ID_RECALL, has_ids, by_id(IDBasedContextRecall())),
-        _Metric(TEXT_PRECISION, has_texts, by_text(NonLLMContextPrecisionWithReference())),
-        _Metric(TEXT_RECALL, has_texts, by_text(NonLLMContextRecall())),
+        _Metric(TEXT_PRECISION, has_texts, by_text(NonLLMContextPrecisionWithReference(distance_measure=Likeness()))),
+        _Metric(TEXT_RECALL, has_texts, by_text(NonLLMContextRecall(_distance_measure=Likeness()))),
     ]
 
 

@@ -13,6 +13,9 @@ SIGNING_IN = frozenset({"GET /login", "GET /login/callback", "GET /sign-in", "PO
 EVERYBODY = frozenset({"GET /health", "GET /static/{name}", *SIGNING_IN})
 """Answered without asking who asks: those, what watches over the server, and what all pages consist of."""
 
+CARRYING = frozenset({"POST /mcp"})
+"""By which a program sends requests to other routes in one: those take their turns, and it takes none beside them."""
+
 _TABLE = """
 route                                       asker  reviewer  operator  admin
 
@@ -34,7 +37,9 @@ POST /chat                                  x      x         x         x
 POST /feedback                              x      x         x         x
 POST /corrections                           x      x         x         x
 GET /corrections/{correction_id}            x      x         x         x
+POST /search                                x      x         x         x
 GET /interactions/{interaction_id}/explain  x      x         x         x
+POST /mcp                                   x      x         x         x
 POST /v1/chat/completions                   x      x         x         x
 GET /v1/models                              x      x         x         x
 GET /v1/models/{model}                      x      x         x         x
@@ -64,6 +69,11 @@ POST /review/{correction_id}/leave          -      x         -         x
 POST /review/{correction_id}/skip           -      x         -         x
 POST /review/{correction_id}/assign         -      x         -         x
 GET /gaps                                   -      x         x         x
+GET /gaps/export                            -      x         x         x
+GET /gaps/{topic}                           -      x         x         x
+POST /gaps/{topic}/ruling                   -      x         x         x
+POST /gaps/{topic}/answer                   -      x         x         x
+POST /gaps/{topic}/check                    -      x         x         x
 GET /triage                                 -      x         x         x
 GET /aside                                  -      x         x         x
 GET /aside/{id}                             -      x         x         x
@@ -78,6 +88,8 @@ GET /golden/check                           -      x         x         x
 POST /golden                                -      -         x         x
 POST /golden/import                         -      -         x         x
 POST /golden/retire                         -      -         x         x
+GET /compare                                -      x         x         x
+POST /compare                               -      x         x         x
 GET /versions                               -      x         x         x
 GET /versions/{version}                     -      x         x         x
 GET /versions/{version}/diff/{other}        -      x         x         x

@@ -277,7 +277,7 @@ class Chat:
             version_id=searcher.version,
             arm=place.arm,
             generator=self.generator.name,
-            ranking=tuple(_shown(passage) for passage in found.ranking.passages[:RECORDED]),
+            ranking=tuple(as_shown(passage) for passage in found.ranking.passages[:RECORDED]),
             shown=min(searcher.shown, len(found.ranking.passages)),
             citations=tuple(
                 replace(citation, title=self._kept(citation.title), text=self._kept(citation.text))
@@ -336,7 +336,7 @@ def _suggestions(found: Found) -> Iterator[Suggestion]:
             yield Suggestion(correction_id=chunk.provenance.correction_id, question=chunk.question)
 
 
-def _shown(passage: Passage) -> Shown:
+def as_shown(passage: Passage) -> Shown:
     chunk = passage.chunk
     return Shown(
         chunk_id=chunk.chunk_id,

@@ -13,15 +13,15 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from rag_flywheel.answering.chat import RECORDED, Chat
+from rag_flywheel.answering import judged_questions
+from rag_flywheel.answering.chat import RECORDED, Chat, as_shown
+from rag_flywheel.answering.judged_questions import JudgedQuestion, correction_of
 from rag_flywheel.domain import (
-    CORRECTION_PREFIX,
-    Admission,
     Chunk,
     ChunkId,
     CorrectionId,
     DocumentId,
-    Evidence,
+    Groups,
     Interaction,
     InteractionId,
     LearnedRanking,
@@ -37,7 +37,6 @@ from rag_flywheel.errors import Damaged, NotFound
 from rag_flywheel.feedback.implicit import rank_cited
 from rag_flywheel.feedback.intake import readable
 from rag_flywheel.ports import PLACEHOLDER, Versions
-from rag_flywheel.search.admission import Fitting, is_admitted
 from rag_flywheel.search.fusion import FEATURES, RRF
 from rag_flywheel.search.languages import likely
 from rag_flywheel.search.retrieval import Ranking, rank
@@ -77,24 +76,6 @@ class RankedPassage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedQuestion:
-    """A known question near the query: how well it fitted, and what came of it. See `admission.fits`."""
-
-    correction_id: CorrectionId | None  # the correction that answers it, None where a source passage does
-    confirmed: InteractionId | None  # whose confirmed answer it is; None for a correction's own, or as in RankedPassage
-    question: str | None  # None where the version could not be searched again
-    fit: float | None  # None where it was not above 0 and the version could not be searched again
-    cosine: float  # of the query and the known question
-    words: float  # Dice coefficient of their terms
-    answer: float | None  # cosine of the query and the known question together with its answer, where that is known
-    passage: float | None  # the best source passage's cosine, None where that is not known
-    lead: float | None  # token by token, over the passage that is nearest so; None as for the passage
-    threshold: float | None  # of the fit, None where the version has learned none
-    admitted: bool
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """Why an interaction's ranking is as it is."""
 
@@ -112,6 +93,51 @@ class Explanation:
     notes: tuple[str, ...]  # what is missing, or otherwise than recorded, and why
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a version finds for a query, and why, with nothing asked and nothing recorded."""
+
+    version: VersionId
+    live: bool
+    learned: LearnedRanking
+    languages: Mapping[str, float]  # of the version, with how likely the query is in each, relative to the likeliest
+    passages: tuple[RankedPassage, ...]  # best first; none of them is shown or cited
+    questions: tuple[JudgedQuestion, ...]  # the admitted ones first, then those kept out; best fit first
+
+
+def find(query: str, *, chat: Chat, version: VersionId | None, limit: int, groups: Groups) -> Found:
+    """At most `limit` passages that a version, or the live one, finds for a query, of what somebody in these groups may
+    read, and at most `limit` known questions near it.
+
+    Raises NothingLive, NotFound when the version is not kept, IndexUnavailable, and Damaged.
+    """
+    if version is not None:
+        chat.ledger.version(version)  # one that nobody knows is the caller's mistake, and no damage
+    searcher, ranking = chat.search(query, groups=groups, on=version)
+    record = _version(searcher.version, chat.ledger)
+    ranking = _ranking_as_seen(ranking, chat.readers.reader(groups))
+    learned, features = record.manifest.learned, _features(ranking)
+    return Found(
+        version=searcher.version,
+        live=chat.index.live() == searcher.version,
+        learned=learned,
+        languages=likely(query, record.manifest.languages),
+        passages=tuple(
+            _passage(
+                as_shown(passage),
+                chunk=passage.chunk,
+                features=_weighed(features[passage.chunk.chunk_id], learned.fusion)
+                if passage.chunk.chunk_id in features
+                else (),
+                shown=False,
+                cited=None,
+            )
+            for passage in ranking.passages[:limit]
+        ),
+        questions=tuple(judged_questions.judged(ranking, learned.admission)[:limit]),
+    )
+
+
 def explain(interaction_id: InteractionId, *, chat: Chat, limit: int, reader: Reader = ANYBODY) -> Explanation:
     """At most `limit` passages of the recorded ranking and at most `limit` known questions near the query, as if what
     the reader may not read had not been there.
@@ -127,7 +153,11 @@ def explain(interaction_id: InteractionId, *, chat: Chat, limit: int, reader: Re
     differs = None if ranking is None else _first_difference(interaction.ranking, ranking.passages)
     learned = record.manifest.learned
     admission = learned.admission
-    questions = _recorded(interaction.ranking, admission) if ranking is None else _judged(ranking, admission)
+    questions = (
+        judged_questions.recorded(interaction.ranking, admission)
+        if ranking is None
+        else judged_questions.judged(ranking, admission)
+    )
     return Explanation(
         interaction_id=interaction_id,
         asked=interaction.asked,
@@ -279,111 +309,9 @@ def _passage(
         score=place.score,
         scores=place.scores,
         features=features,
-        correction_id=_correction_id(place.document_id),
+        correction_id=correction_of(place.document_id),
         confirmed=None if chunk is None else chunk.confirmed,
         language=None if chunk is None else chunk.language or None,
         shown=shown,
         cited=cited,
     )
-
-
-def _correction_id(document: DocumentId) -> CorrectionId | None:
-    if not document.startswith(CORRECTION_PREFIX):
-        return None
-    return CorrectionId(document.removeprefix(CORRECTION_PREFIX))
-
-
-def _judged(ranking: Ranking, admission: Admission | None) -> list[JudgedQuestion]:
-    """Every known question that the search found, with what came of it."""
-    answers = {fitting.candidate.chunk.span: fitting for fitting in ranking.admitted}
-    best = ranking.nearest
-    admitted = [
-        _question(fitting, best, admission, admitted=True, reason=_admitted(fitting.fit, admission, place))
-        for place, fitting in enumerate(ranking.admitted, start=1)
-    ]
-    kept_out = [
-        _question(fitting, best, admission, admitted=False, reason=_kept_out(fitting, best, admission, answers))
-        for fitting in ranking.kept_out
-    ]
-    return admitted + kept_out
-
-
-def _question(
-    fitting: Fitting, best: float | None, admission: Admission | None, *, admitted: bool, reason: str
-) -> JudgedQuestion:
-    chunk, scores = fitting.candidate.chunk, fitting.candidate.scores
-    return JudgedQuestion(
-        correction_id=_correction_id(chunk.document_id),
-        confirmed=chunk.confirmed,
-        question=chunk.question,
-        fit=fitting.fit,
-        cosine=scores.question or 0.0,
-        words=scores.words or 0.0,
-        answer=scores.answer,
-        passage=best,
-        lead=fitting.lead,
-        threshold=None if admission is None else admission.threshold,
-        admitted=admitted,
-        reason=reason,
-    )
-
-
-def _recorded(ranking: Sequence[Shown], admission: Admission | None) -> list[JudgedQuestion]:
-    """The admitted questions, from the record alone: a place that one of them led to has its cosine, and a score that
-    is 1 more than its fit, or 1 at least.
-    """
-    return [
-        JudgedQuestion(
-            correction_id=_correction_id(shown.document_id),
-            confirmed=None,
-            question=None,
-            fit=(fit := shown.score - 1.0 if shown.score > 1.0 else None),
-            cosine=shown.scores.question,
-            words=shown.scores.words or 0.0,
-            answer=shown.scores.answer,
-            passage=None,
-            lead=None,
-            threshold=None if admission is None else admission.threshold,
-            admitted=True,
-            reason=_admitted(fit, admission, shown.rank),
-        )
-        for shown in ranking
-        if shown.scores.question is not None
-    ]
-
-
-def _admitted(fit: float | None, admission: Admission | None, place: int) -> str:
-    where = "its answer stands first" if place == 1 else f"its answer stands at rank {place}"
-    if fit is None or admission is None:
-        return f"no passage is nearer, and it fits well enough: {where}"
-    has, needs = _apart(fit, admission.threshold)
-    return f"no passage is nearer, and it fits {has}, above the {needs} that a known question needs: {where}"
-
-
-def _kept_out(
-    fitting: Fitting, best: float | None, admission: Admission | None, answers: Mapping[Evidence, Fitting]
-) -> str:
-    """`answers` holds the admitted question of each answer: only the best fitting one stands for it."""
-    if admission is None:
-        return "this version has not learned how well a known question must fit, so it uses none"
-    if is_admitted(fitting, admission):
-        has, other = _apart(fitting.fit, answers[fitting.candidate.chunk.span].fit)
-        better = f"fits better ({other})" if other != has else f"fits as well ({other})"
-        return f"it fits well enough ({has}), but another known question comes to the same answer and {better}"
-    reasons = []
-    if best is not None and fitting.cosine <= best:
-        passage, question = _apart(best, fitting.cosine)
-        nearer = "nearer to the query ({}) than" if passage != question else "as near to the query ({}) as"
-        reasons.append(f"a passage is {nearer.format(passage)} the known question ({question})")
-    elif not fitting.nearest:
-        reasons.append(f"a passage is nearer to the query token by token, by {-fitting.lead:.2f}")
-    if fitting.fit <= admission.threshold:
-        has, needs = _apart(fitting.fit, admission.threshold)
-        reasons.append(f"it fits {has}, not above the {needs} that a known question needs")
-    return ", and ".join(reasons)
-
-
-def _apart(value: float, other: float) -> tuple[str, str]:
-    """Both numbers in two digits after the point, or in as many more as it takes to tell them apart."""
-    digits = next((digits for digits in range(2, 6) if round(value, digits) != round(other, digits)), 2)
-    return f"{value:.{digits}f}", f"{other:.{digits}f}"

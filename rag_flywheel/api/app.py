@@ -17,9 +17,11 @@ from rag_flywheel.api import (
     corrections,
     deployment,
     explain,
+    gaps,
     golden,
     insights,
     keys,
+    mcp,
     openai,
     operation,
     people,
@@ -45,19 +47,8 @@ STATUSES = (401, 403, 404, 409, 422, 429, 500, 503)
 AT_THE_ENTRANCE = (400, 408, 413, 414, 415, 431)
 """Of what no route has seen."""
 OURS = (
-    chat,
-    explain,
-    corrections,
-    review,
-    insights,
-    aside,
-    golden,
-    versions,
-    deployment,
-    keys,
-    people,
-    signing_in,
-    operation,
+    *(chat, explain, corrections, review, gaps, insights, aside, golden, versions, deployment),
+    *(keys, people, signing_in, operation, mcp),
 )
 
 

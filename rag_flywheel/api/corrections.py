@@ -1,4 +1,4 @@
-"""Feedback, corrections, and the questions that need a person: gaps in knowledge, and suspects."""
+"""Feedback, corrections, and suspicious answers. Reviews are in `review`, gaps in `gaps`."""
 
 import contextlib
 import hashlib
@@ -16,11 +16,9 @@ from rag_flywheel.api.models import (
     CorrectionReply,
     FeedbackBody,
     FeedbackReply,
-    GapReply,
     SuspectReply,
     correction_reply,
     feedback_reply,
-    gap_reply,
     suspect_reply,
 )
 from rag_flywheel.api.state import Asking, Once, Shared, State, once, own
@@ -53,12 +51,12 @@ def feedback(body: FeedbackBody, state: Shared, asking: Asking, key: Key = None)
     user = asks_for(asking, body.user_id)
     own(body.interaction_id, asking, user, state)
     if feedback_case.holds_text(body.kind, body.value):
-        _refuse_unkept(user, state)
+        refuse_unkept(user, state)
 
     def prepare() -> Callable[[], FeedbackReply]:
         given = _given(body, user, asking, state)
         edited = given.kind is FeedbackKind.EDITED
-        correction = _corrected(_correction_of(body), user, asking, state, given) if edited else None
+        correction = corrected(_correction_of(body), user, asking, state, given) if edited else None
 
         def record() -> FeedbackReply:
             state.services.ledger.add_feedback(given)
@@ -78,10 +76,10 @@ def correct(body: CorrectionBody, state: Shared, asking: Asking, key: Key = None
 
     user = asks_for(asking, body.user_id)
     own(body.interaction_id, asking, user, state)
-    _refuse_unkept(user, state)
+    refuse_unkept(user, state)
 
     def prepare() -> Callable[[], CorrectionReceipt]:
-        correction = _corrected(body, user, asking, state, None)
+        correction = corrected(body, user, asking, state, None)
 
         def record() -> CorrectionReceipt:
             state.services.ledger.add_correction(correction)
@@ -106,24 +104,6 @@ def correction(correction_id: str, state: Shared, asking: Asking) -> CorrectionR
     raise no_correction(correction_id)
 
 
-@routes.get("/gaps", tags=["feedback"])
-def gaps(
-    state: Shared, asking: Asking, off_topic: bool = False, limit: Annotated[int, Query(ge=1, le=1000)] = 100
-) -> list[GapReply]:
-    """Questions that the documents do not surely answer, most frequent first; or those about something else."""
-    services = state.services
-    near = services.config.generator.on_topic
-    found = gap_case.gaps(
-        ledger=services.ledger,
-        near=near,
-        off_topic=off_topic,
-        limit=limit,
-        reader=state.reader(asking),
-        but=state.sensitive().hidden,
-    )
-    return [gap_reply(gap) for gap in found]
-
-
 @routes.get("/triage", tags=["feedback"])
 def triage(state: Shared, asking: Asking, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[SuspectReply]:
     """Questions whose answers people turned away from without a word, the most suspicious first."""
@@ -133,7 +113,7 @@ def triage(state: Shared, asking: Asking, limit: Annotated[int, Query(ge=1, le=1
     return [suspect_reply(suspect) for suspect in found]
 
 
-def _refuse_unkept(user: str | None, state: State) -> None:
+def refuse_unkept(user: str | None, state: State) -> None:
     """Raises Conflict where no text of theirs is kept, by the settings or by their own word. Whoever hands one in wants
     it kept, so nothing else forbids it.
     """
@@ -167,9 +147,10 @@ def _correction_of(body: FeedbackBody) -> CorrectionBody:
     return CorrectionBody(interaction_id=body.interaction_id, answer=str(body.value))
 
 
-def _corrected(
+def corrected(
     body: CorrectionBody, user: str | None, asking: Person, state: State, feedback: Feedback | None
 ) -> Correction:
+    """What somebody hands in, checked and masked, to be recorded. Raises as `corrections.prepare` does."""
     services, name = state.services, InteractionId(body.interaction_id)
     groups = corrects_in(asking, services.ledger.interaction(name).groups)
     return correction_case.prepare(

@@ -107,7 +107,8 @@ class GuardedRoute(APIRoute):
                 await guard.counted(request)
             elif not roles.EVERYBODY.issuperset(rows):
                 request.state.person = await guard.admitted(request, f"{request.method} {self.path_format}")
-                await guard.seated(request)
+                if not roles.CARRYING.issuperset(rows):
+                    await guard.seated(request)
             if not (named.issuperset(request.query_params) or self.path_format.startswith(_OTHERS)):
                 # One that is misspelt would be passed over, and the reply be about something else.
                 raise InvalidInput(f"there is no such query parameter; there are: {', '.join(sorted(named)) or 'none'}")

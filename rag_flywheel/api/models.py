@@ -33,7 +33,7 @@ from rag_flywheel.domain import (
 )
 from rag_flywheel.domain.groups import group_names
 from rag_flywheel.domain.probes import Found, Probe
-from rag_flywheel.feedback.gaps import Gap, Suspect
+from rag_flywheel.feedback.gaps import Suspect
 from rag_flywheel.feedback.review_queue import Progress
 from rag_flywheel.rollout.promotion import Switch
 
@@ -313,22 +313,6 @@ def correction_reply(progress: Progress, *, known: bool, waits_for: str | None) 
         superseded_by=progress.superseded_by,
         probe=probe_reply(progress.probe),
         waits_for=waits_for,
-    )
-
-
-class GapReply(Body):
-    question: str
-    times: int
-    last: datetime
-    interaction_ids: list[str]
-
-
-def gap_reply(gap: Gap) -> GapReply:
-    return GapReply(
-        question=gap.question,
-        times=gap.times,
-        last=gap.last,
-        interaction_ids=[str(interaction_id) for interaction_id in gap.interaction_ids],
     )
 
 

@@ -30,6 +30,12 @@ def peer_of(request: Request) -> str | None:
     return None if peer is None else str(peer[0])
 
 
+def connection_of(request: Request) -> tuple[str, int] | None:
+    """The connection's other end, whatever a proxy says; None of a Unix socket."""
+    peer: tuple[str, int] | None = request.scope.get(_PEER)
+    return peer
+
+
 def is_https(request: Request) -> bool:
     """Whether the browser speaks TLS, with this server or with a proxy that is believed."""
     return request.url.scheme == "https"

@@ -51,7 +51,7 @@ class BulkBody(Body):
     ids: Annotated[list[Name], Field(min_length=1, max_length=100)]
     verdict: Literal["accept", "reject", "quarantine"]
     note: Text | None = None
-    seen: dict[Name, Name] = {}  # by id, as in a single verdict
+    seen: dict[Name, Name] = Field(default_factory=dict)  # by id, as in a single verdict
 
 
 class BulkReply(Body):

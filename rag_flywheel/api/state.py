@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,9 +30,10 @@ from rag_flywheel.domain import (
 )
 from rag_flywheel.domain.readers import EVERYTHING, Reader
 from rag_flywheel.errors import KeyReused, NotAllowed, NotFound, no_interaction
-from rag_flywheel.feedback import review_queue, supporters
+from rag_flywheel.feedback import clusters, review_queue, supporters
 from rag_flywheel.feedback.looking import LivePassages, live_passages, looker, peers_of
 from rag_flywheel.feedback.quoting import quoted
+from rag_flywheel.feedback.recent import RecentQuestions
 from rag_flywheel.feedback.review import Look
 from rag_flywheel.feedback.review_queue import Known
 from rag_flywheel.feedback.second_look import Peers
@@ -57,6 +59,8 @@ class State:
     config_file: Path
     texts_of: LRUCache[VersionId, Mapping[DocumentId, str]] = field(default_factory=lambda: LRUCache(2))
     live_of: LRUCache[VersionId, LivePassages] = field(default_factory=lambda: LRUCache(1))
+    alike_of: LRUCache[str, Sequence[Sequence[int]]] = field(default_factory=lambda: LRUCache(20))
+    recent: RecentQuestions = field(default_factory=RecentQuestions)
     people_of: TTLCache[Groups, Mapping[str, int]] = field(default_factory=lambda: TTLCache(8, COUNTED_FOR))
     vectors: LRUCache[bytes, Vectors] = field(default_factory=lambda: LRUCache(2_000))
     known_by: LRUCache[Seen, Known] = field(default_factory=lambda: LRUCache(4))
@@ -107,6 +111,11 @@ class State:
                 kept[key] = found
         return found
 
+    def holds(self, document: DocumentId, asking: Person) -> bool:
+        """Whether the live version holds a document that they may read."""
+        live = self.services.index.live()
+        return live is not None and document in self.texts(live) and self.reader(asking).reads(document)
+
     def sensitive(self) -> Sensitive:
         """What of all that is recorded is told with noise alone."""
         return sensitive(self.services.config, lambda: self.live_passages().chunks.values())
@@ -147,6 +156,20 @@ class State:
         """Raises NotAllowed for what speaks of all documents, where some of them are not for who asks."""
         if not self.chat.readers.all_open(asking.groups):
             raise NotAllowed("this speaks of all documents, and some are for groups that you are not in")
+
+    def alike(self, texts: Sequence[str]) -> Sequence[Sequence[int]]:
+        """The numbers of the texts of each topic, as `clusters.alike` gives them; remembered for the latest few lists,
+        by digests of them, so that nothing that somebody typed stays here.
+        """
+        digest = hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
+        with self.lock:
+            known = self.alike_of.get(digest)
+        if known is None:
+            encoder = self.services.encoders(self.services.config.embedder)
+            known = clusters.alike(texts, encoder=encoder, near=self.services.config.review.alike)
+            with self.lock:
+                self.alike_of[digest] = known
+        return known
 
     def live_passages(self) -> LivePassages:
         index, is_official = self.services.index, self.services.config.is_official

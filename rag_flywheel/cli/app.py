@@ -1,6 +1,6 @@
 """The command line. Exit codes: 0 done, 1 unexpected, 2 wrong input or settings, 3 refused by the gate, 4 undecided,
 5 not found, 6 conflict (locked, moved, nothing live), 7 a service is down, 8 damaged data, 9 not allowed,
-130 interrupted.
+10 the doctor found something wrong, 130 interrupted.
 """
 
 import gc
@@ -17,11 +17,15 @@ import typer
 from rag_flywheel.cli import (
     aside,
     asking,
+    doctor,
     feedback,
+    gaps,
     golden,
+    init,
     insights,
     keys,
     loop,
+    mcp,
     people,
     replay,
     review_work,
@@ -43,6 +47,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(review_work.group, name="review")
+app.add_typer(gaps.group, name="gaps")
 app.add_typer(aside.group, name="aside")
 app.add_typer(golden.group, name="golden")
 app.add_typer(insights.group, name="insights")
@@ -54,7 +59,7 @@ app.add_typer(people.group, name="people")
 app.add_typer(people.consent_group, name="consent")
 app.add_typer(people.receipt_group, name="receipt")
 app.add_typer(settings.group, name="config")
-for module in (loop, asking, feedback, rollout, versions, replay, people):
+for module in (init, doctor, loop, asking, feedback, rollout, versions, replay, people, mcp):
     app.add_typer(module.commands)
 
 

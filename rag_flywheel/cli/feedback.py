@@ -1,4 +1,4 @@
-"""Commands that say what an answer was worth, hand in a better one, and list what people could not get."""
+"""Commands that say what an answer was worth, hand in a better one, and list suspicious answers."""
 
 import json as json_format
 from collections.abc import Mapping, Sequence
@@ -75,22 +75,6 @@ def correction(
     show(invocation, send(invocation, "GET", f"/corrections/{segment(id)}"), terminal.fields)
 
 
-@commands.command(epilog="Example: rag-flywheel gaps --limit 10")
-def gaps(
-    context: typer.Context,
-    limit: Annotated[int, typer.Option(help="Questions at most.", min=1, max=1000)] = 100,
-    off_topic: Annotated[
-        bool, typer.Option("--off-topic", help="List the questions that no document is about instead.")
-    ] = False,
-    json: Json = False,
-    url: Url = "",
-) -> None:
-    """Questions that the documents could not answer, or not surely, most frequent first."""
-    invocation = invoked(context, json, url)
-    params = {"limit": limit, "off_topic": off_topic}
-    show(invocation, send(invocation, "GET", "/gaps", params=params), _gaps_table)
-
-
 @commands.command(epilog="Example: rag-flywheel triage --limit 10")
 def triage(
     context: typer.Context,
@@ -111,11 +95,6 @@ def _value(kind: str, text: str) -> Any:
         return json_format.loads(text, parse_constant=str)  # NaN is no JSON
     except json_format.JSONDecodeError:
         return text
-
-
-def _gaps_table(found: Sequence[Mapping[str, Any]]) -> None:
-    rows = ([gap["times"], gap["question"], gap["last"][:19]] for gap in found)
-    terminal.rows("Knowledge gaps", ("times", "question", "last asked"), rows, "no gaps: every question was answered")
 
 
 def _triage_table(found: Sequence[Mapping[str, Any]]) -> None:

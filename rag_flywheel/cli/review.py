@@ -1,5 +1,6 @@
 """Commands of reviewers: look at corrections and decide on them."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -99,6 +100,38 @@ def review_decide(
         return
     body = {"verdict": verdict, "answer": answer, "note": note, "seen": seen}
     show(invocation, send(invocation, "POST", f"/review/{segment(ids[0])}", body=body, who=reviewer), review_item)
+
+
+@group.command("start", epilog="Example: rag-flywheel review start")
+def review_start(
+    context: typer.Context,
+    status: Annotated[
+        str | None, typer.Option(help="As of `review list`; if not given, what waits for a decision.")
+    ] = None,
+    conflicts: Annotated[bool, typer.Option("--conflicts", help="Only those that another one contradicts.")] = False,
+    limit: Annotated[int, typer.Option(help="Corrections at most.", min=1, max=1000)] = 100,
+    reviewer: Annotated[
+        str | None, typer.Option(help="Who decides; your login name if not given. Local files only.")
+    ] = None,
+    url: Url = "",
+) -> None:
+    """Go through the queue at the terminal, one correction after the other: a letter decides, and `u` takes it back."""
+    from rag_flywheel.cli.reviewing import Decided, walk
+
+    invocation = invoked(context, False, url)
+    if invocation.json or not sys.stdin.isatty():
+        raise InvalidInput("this asks somebody at a terminal: `review list` and `review decide` are for scripts")
+    params = {"status": status, "conflicts": conflicts, "limit": limit}
+    items = send(invocation, "GET", "/review", params=params)
+
+    def decide(decided: Decided) -> None:
+        body = {"verdict": decided.verdict, "answer": decided.answer, "note": decided.note}
+        body["seen"] = decided.item["review"]
+        send(invocation, "POST", f"/review/{segment(decided.item['id'])}", body=body, who=reviewer)
+
+    done = walk(items, decide)
+    counted = ", ".join(f"{number} {verdict}" for verdict, number in done.items())
+    terminal.line(f"\ndecided: {counted or 'nothing'}" if items else "no correction is in this state")
 
 
 def _decided(replies: Sequence[Mapping[str, Any]]) -> None:

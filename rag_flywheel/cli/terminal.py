@@ -46,11 +46,8 @@ def rows(title: str, columns: Sequence[str], cells: Iterable[Sequence[Any]], not
     if printed and not _fit(columns, printed, out.width):
         out.print(title, style="italic")
         for row in printed:
-            block = Table(show_header=False, box=None)
-            for name, cell in zip(columns, row, strict=True):
-                block.add_row(name, cell)
             out.print()
-            out.print(block)
+            _block(out, list(zip(columns, row, strict=True)))
         return
     table = Table(title=title)
     for number, name in enumerate(columns):
@@ -61,13 +58,39 @@ def rows(title: str, columns: Sequence[str], cells: Iterable[Sequence[Any]], not
     out.print(table if printed else nothing)
 
 
+def _block(out: "Console", named: Sequence[tuple[str, "Text"]]) -> None:
+    """Print names and values, a pair a line. A word that is longer than the line, such as an id or a path, is not
+    broken, so that it can be copied.
+    """
+    from rich.table import Table
+
+    width = max((len(name) for name, _ in named), default=0)
+    for name, value in named:
+        longest = max(map(len, value.plain.split()), default=0)
+        if longest > out.width - width - 4:
+            out.print(f" {name.ljust(width)}  ", value, sep="", markup=False, soft_wrap=True)
+            continue
+        pair = Table(show_header=False, box=None)
+        pair.add_column(min_width=width, no_wrap=True)
+        pair.add_column(overflow="fold")
+        pair.add_row(name, value)
+        out.print(pair)
+
+
 def _fit(columns: Sequence[str], cells: Sequence[Sequence["Text"]], width: int) -> bool:
-    """Whether all columns but the widest are as wide as what they hold, and that one is wide enough to be read."""
-    widths = [
-        max(len(name), *(max(map(len, str(row[number]).splitlines() or [""])) for row in cells))
-        for number, name in enumerate(columns)
-    ]
-    return sum(widths) - max(widths) + min(max(widths), READABLE) + 3 * len(columns) + 1 <= width
+    """Whether all columns are as wide as what they hold, but for the widest after the first, and that is wide enough to
+    be read, and to break no word.
+    """
+    widths, words = (
+        [
+            max(len(name), *(max(map(len, parts(str(row[number]))), default=0) for row in cells))
+            for number, name in enumerate(columns)
+        ]
+        for parts in (str.splitlines, str.split)
+    )
+    widest = max(range(1, len(columns)), key=widths.__getitem__, default=0)
+    narrowest = max(min(widths[widest], READABLE), words[widest])
+    return sum(widths) - widths[widest] + narrowest + 3 * len(columns) + 1 <= width
 
 
 def left_out(entries: Iterable[Mapping[str, Any]], *, verb: str) -> None:
@@ -100,13 +123,10 @@ def some(names: Sequence[str]) -> str:
 
 def fields(result: Mapping[str, Any]) -> None:
     """Print names and values, a pair a line."""
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(show_header=False, box=None)
-    for name, value in result.items():
-        table.add_row(name.replace("_", " "), Text("-" if value is None else shown(_short(value), keep=BREAKS)))
-    console().print(table)
+    texts = {name: "-" if value is None else shown(_short(value), keep=BREAKS) for name, value in result.items()}
+    _block(console(), [(name.replace("_", " "), Text(text)) for name, text in texts.items()])
 
 
 def document(result: Any) -> None:

@@ -30,7 +30,7 @@ def load(file: Path, environ: Mapping[str, str] = os.environ) -> Config:
         read = yaml.safe_load(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(
-            f"no config file at {file}: give one with --config, or copy config.yaml from the project"
+            f"no config file at {file}: `rag-flywheel init` writes one, and --config names another"
         ) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{file} cannot be read as YAML: {error}") from error

@@ -198,6 +198,7 @@ class Guardrails(_Section):
 
 
 class ReviewSection(_Section):
+    alike: float = Field(0.75, gt=0, lt=1)
     second_reviewer: bool = True
     second_share: float = Field(0.1, ge=0, le=1)
     in_hand_minutes: float = Field(15.0, gt=0, le=1440)

@@ -52,6 +52,14 @@ def promise(erasure_id: str, traces: Traces, at: datetime, folder: Path) -> None
 
 def look(services: Services, folder: Path) -> list[str]:
     """Do the looks that are due, under the reindex lock. Returns what was found, in words."""
+    promised, told = watched(folder)
+    told += [_looked(watch, services, folder) for watch in promised if watch.due <= services.now()]
+    _destroy_keys(services, folder)
+    return told
+
+
+def watched(folder: Path) -> tuple[list[Watch], list[str]]:
+    """The looks that are still to be done, whenever they are due; and what cannot be read of them, in words."""
     promised: list[Watch] = []
     told = []
     for file in sorted((folder / WATCHED).glob("*.json")):
@@ -59,9 +67,7 @@ def look(services: Services, folder: Path) -> list[str]:
             promised.append(_read(file))
         except (ValueError, KeyError, TypeError):
             told.append(f"{file} does not say what to look for again: delete it, and the look with it")
-    told += [_looked(watch, services, folder) for watch in promised if watch.due <= services.now()]
-    _destroy_keys(services, folder)
-    return told
+    return promised, told
 
 
 def key_file(erasure_id: str, folder: Path) -> Path:

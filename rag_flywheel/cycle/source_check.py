@@ -1,4 +1,4 @@
-"""What a source gives, for who sets it up: told from names alone, without reading or fetching anything."""
+"""What a source gives, for who sets it up: told without fetching or understanding anything."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -53,6 +53,18 @@ def look_at(source: Source, config: Config) -> Look:
         excluded=examined.excluded,
         passed_over=examined.passed_over,
     )
+
+
+def unreadable(source: Source, config: Config) -> list[str]:
+    """The names of its files that cannot be opened: here a byte of each is read."""
+    closed = []
+    for file in () if source.reader else examine(source, config).files:
+        try:
+            with file.path.open("rb") as opened:
+                opened.read(1)
+        except OSError:
+            closed.append(file.name)
+    return closed
 
 
 def _reader(source: Source, config: Config) -> Look:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ingest.reading.sources import SourceFile
+from ingest.reading.sources import SourceFile, list_files
+from rag_flywheel.config import Config
 from rag_flywheel.domain import VersionId
 from rag_flywheel.errors import check_room
 from rag_flywheel.services import Services
@@ -19,10 +20,21 @@ def check(files: Sequence[SourceFile], services: Services, *, live: VersionId | 
     looks again at each of its steps, so an estimate that is too low costs time only.
     """
     data = services.config.data
-    embedded = not services.config.index.url
-    last = _taken(data / "index" / live) if embedded and live is not None else 0
-    made_of = last or sum(_size(file.path) for file in files)
-    check_room(data, SPARE + (TWICE * made_of if embedded else 0))
+    check_room(data, _needed(files, services.config, live=live))
+
+
+def needed(config: Config) -> int:
+    """Bytes that the next version may need, without asking the index which one is live: the largest one is taken."""
+    folders = (config.data / "index").glob("*/")
+    largest = max(folders, key=_taken, default=None)
+    return _needed(list_files(config).files, config, live=None if largest is None else VersionId(largest.name))
+
+
+def _needed(files: Sequence[SourceFile], config: Config, *, live: VersionId | None) -> int:
+    if config.index.url:
+        return SPARE
+    last = 0 if live is None else _taken(config.data / "index" / live)
+    return SPARE + TWICE * (last or sum(_size(file.path) for file in files))
 
 
 def _taken(folder: Path) -> int:

@@ -1,18 +1,33 @@
 """The questions that signals show to a person: gaps in knowledge, and suspicious answers."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from rag_flywheel.domain import IMPLICIT, Confidence, Feedback, FeedbackKind, Interaction, InteractionId
+from rag_flywheel.domain import (
+    IMPLICIT,
+    CorrectionState,
+    Feedback,
+    FeedbackKind,
+    Interaction,
+    InteractionId,
+    ReviewedCorrection,
+    Stage,
+)
 from rag_flywheel.domain.readers import ANYBODY, Reader
+from rag_flywheel.domain.topics import AnswerState, TopicKind
+from rag_flywheel.errors import NotFound
 from rag_flywheel.feedback import implicit
 from rag_flywheel.feedback.attribution import is_off_topic
-from rag_flywheel.feedback.intake import meant
+from rag_flywheel.feedback.intake import bad_answers, meant
+from rag_flywheel.feedback.recent import RECENT, RecentQuestions, answer_state, is_unsure
 from rag_flywheel.ports import Conversations, Corrections
 
-RECENT = 10_000  # interactions, the newest ones, that gaps and suspects are looked for in
+REFUSED = (CorrectionState.REJECTED, CorrectionState.QUARANTINED)
+"""What became of corrections that answer nothing."""
 _JUDGEMENTS = set(FeedbackKind) - IMPLICIT - {FeedbackKind.COMMENT}
 
 
@@ -22,12 +37,13 @@ class TriageLedger(Conversations, Corrections, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """A question that the corpus could not answer, with how often it came up. Its text is masked."""
+    """A question that was not surely or not well answered, and what is likely to be wrong."""
 
-    question: str
-    times: int
-    last: datetime
-    interaction_ids: tuple[InteractionId, ...]
+    asked: Interaction
+    kind: TopicKind
+    answered: AnswerState
+    reported: bool  # whether somebody said that the knowledge is missing
+    bad: bool  # whether somebody said that the answer is bad
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,49 +62,68 @@ class Suspect:
 
 def gaps(
     *,
-    ledger: Conversations,
+    ledger: TriageLedger,
     near: float,
-    off_topic: bool = False,
-    limit: int,
     reader: Reader = ANYBODY,
     but: Callable[[Interaction], bool] = lambda asked: False,
+    also: AbstractSet[InteractionId] = frozenset(),
+    recent: RecentQuestions | None = None,
 ) -> list[Gap]:
-    """Questions that the documents do not surely answer, most frequent first: refused ones, those whose answer was
-    doubtful, and those reported as missing knowledge. Where somebody found what they meant among the suggestions,
-    nothing is missing.
+    """Questions that the documents do not surely answer, the newest first: refused ones, those whose answer was
+    doubtful, those reported as missing knowledge; and those whose answer was called bad. Where somebody found what they
+    meant among the suggestions, nothing is missing.
 
     Those that no passage is about, by a cosine of `near`, are no gaps in these documents, unless somebody reported
-    them; they alone are listed where `off_topic` is true. Only what the reader may read is listed and counted, and
-    nothing that is sensitive (`but`): `insights` tells that with noise.
+    them: their kind is `OFF_TOPIC`. Only what the reader may read is listed, nothing that is
+    sensitive (`but`): `insights` tells that with noise; and nothing of which the text was not kept. It takes in the
+    RECENT newest questions, and those `also` named. What `recent` remembers is not read again.
     """
     feedback = ledger.feedback()
-    answered_after_all = meant(feedback)
-    found = {
-        interaction.interaction_id: interaction
-        for answered in (False, True)
-        for interaction in ledger.interactions(answered=answered, limit=RECENT)
-        if (not answered or interaction.confidence is Confidence.LOW)
-        and interaction.interaction_id not in answered_after_all
-    }
-    reported = _reported(feedback)
-    for name in reported - found.keys():
-        found[name] = ledger.interaction(name)
-    foreign = {
-        name
-        for name, interaction in found.items()
-        if name not in reported and interaction.ranking and is_off_topic(interaction.ranking, near=near)
-    }
-    wanted = (each for name, each in found.items() if (name in foreign) is off_topic and not but(each))
-    made = [_gap(alike) for alike in _by_query(filter(reader.reads_interaction, wanted))]
-    return sorted(made, key=lambda gap: (-gap.times, gap.question))[:limit]
+    reported, bad, after_all = _reported(feedback), bad_answers(feedback), meant(feedback)
+    unsure = (recent or RecentQuestions()).unsure(ledger)
+    found = {name: asked for name, asked in unsure.items() if name not in after_all}
+    for name in (reported | bad | also) - found.keys():
+        with contextlib.suppress(NotFound):  # it was deleted just now
+            found[name] = ledger.interaction(name)
+    stages = _stages(feedback, ledger.corrections())
+    made = (
+        Gap(
+            asked=asked,
+            kind=TopicKind.OFF_TOPIC if _is_foreign(asked, name in reported, near) else _kind(asked, stages.get(name)),
+            answered=answer_state(answered=asked.answered, confidence=asked.confidence),
+            reported=name in reported,
+            bad=name in bad,
+        )
+        for name, asked in found.items()
+        if asked.question and reader.reads_interaction(asked) and not but(asked)
+    )
+    return sorted(made, key=lambda gap: (gap.asked.asked, gap.asked.interaction_id), reverse=True)
 
 
 def is_gap(asked: Interaction, said: Sequence[Feedback], *, near: float) -> bool:
     """Whether the documents do not surely answer a question, by what was `said` about this one answer."""
     if _reported(said):
         return True
-    unsure = not asked.answered or asked.confidence is Confidence.LOW
-    return unsure and not meant(said) and not (asked.ranking and is_off_topic(asked.ranking, near=near))
+    return is_unsure(asked) and not meant(said) and not _is_foreign(asked, False, near)
+
+
+def _is_foreign(asked: Interaction, reported: bool, near: float) -> bool:
+    return not reported and bool(asked.ranking) and is_off_topic(asked.ranking, near=near)
+
+
+def _stages(feedback: Iterable[Feedback], corrections: Iterable[ReviewedCorrection]) -> dict[InteractionId, Stage]:
+    """What is known to have failed: by what a correction rests on, else as a bad answer was attributed."""
+    stages = {signal.interaction_id: signal.stage for signal in feedback if signal.stage is not None}
+    stands = (entry.correction for entry in corrections if entry.verdict_state not in REFUSED)
+    return stages | {correction.interaction_id: correction.stage for correction in stands}
+
+
+def _kind(asked: Interaction, stage: Stage | None) -> TopicKind:
+    if stage in (Stage.NOT_RETRIEVED, Stage.MIS_RANKED):
+        return TopicKind.NOT_FOUND
+    if stage is Stage.MIS_GENERATED or (stage is None and not is_unsure(asked)):
+        return TopicKind.BAD_ANSWER
+    return TopicKind.MISSING
 
 
 def _reported(feedback: Iterable[Feedback]) -> set[InteractionId]:
@@ -133,16 +168,6 @@ def _by_query(interactions: Iterable[Interaction]) -> list[list[Interaction]]:
         if interaction.question:
             by_query.setdefault(" ".join(interaction.query.casefold().split()), []).append(interaction)
     return list(by_query.values())
-
-
-def _gap(alike: Sequence[Interaction]) -> Gap:
-    newest = max(alike, key=lambda interaction: interaction.asked)
-    return Gap(
-        question=newest.query,
-        times=len(alike),
-        last=newest.asked,
-        interaction_ids=tuple(interaction.interaction_id for interaction in alike),
-    )
 
 
 def _score(alike: Sequence[Interaction], scores: Mapping[InteractionId, float]) -> float:

@@ -116,6 +116,11 @@ def judged_bad(feedback: Sequence[Feedback]) -> bool:
     return bool(_judged(feedback)[1])
 
 
+def bad_answers(feedback: Sequence[Feedback]) -> set[InteractionId]:
+    """The interactions whose answer somebody said was bad."""
+    return _judged(feedback)[1]
+
+
 def _judged(feedback: Sequence[Feedback]) -> tuple[dict[InteractionId, None], set[InteractionId]]:
     good: dict[InteractionId, None] = {}
     bad: set[InteractionId] = set()

@@ -1,8 +1,8 @@
 """Corrections as reviewers see them: in which order, and what became of each until it is live or superseded."""
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from math import log2
@@ -161,9 +161,29 @@ def progress(correction_id: CorrectionId, *, known: Known, ledger: Conversations
     return _progress(correction_id, known)
 
 
+def of_author(user: str, *, ledger: ProgressLedger, live: VersionId | None, reader: Reader = ANYBODY) -> list[Progress]:
+    """What became of all that one pseudonym handed in, the newest first; what contradicts it is not looked for.
+
+    All corrections are read only where one of theirs is accepted and not live: another may have its place.
+    """
+    own = [entry for entry in ledger.corrections_of(user) if is_for(entry, reader, ledger)]
+    known = _known(ledger, live, own, conflicts.survey(()))
+    away = [entry for entry in own if entry.verdict_state is CorrectionState.ACCEPTED]
+    if any(entry.correction.correction_id not in known.live for entry in away):
+        every = [entry for entry in ledger.corrections() if reader.reads_correction(entry.correction)]
+        known = replace(known, standing=replace(known.standing, replaced=supersession.replaced(every)))
+    return [_progress(entry.correction.correction_id, known) for entry in reversed(own)]
+
+
 def survey(*, ledger: ProgressLedger, live: VersionId | None, reader: Reader = ANYBODY) -> Known:
     """What holds until `corrections_mark` is another one, or the live version is."""
     corrections = [entry for entry in ledger.corrections() if reader.reads_correction(entry.correction)]
+    return _known(ledger, live, corrections, conflicts.survey(corrections))
+
+
+def _known(
+    ledger: ProgressLedger, live: VersionId | None, corrections: Sequence[ReviewedCorrection], standing: Standing
+) -> Known:
     records = ledger.versions()
     first: dict[CorrectionId, VersionRecord] = {}
     for record in records:
@@ -172,7 +192,6 @@ def survey(*, ledger: ProgressLedger, live: VersionId | None, reader: Reader = A
                 first.setdefault(name, record)
     held = (record.manifest.corrections for record in records if record.manifest.version_id == live)
     decisions = [ledger.decision(record.manifest.version_id) for record in records[-PROBED:]]
-    standing = conflicts.survey(corrections)
     contested = (name for name in standing.corrections if any(True for _ in conflicts.disagreements(name, standing)))
     return Known(
         reviewed={reviewed.correction.correction_id: reviewed for reviewed in corrections},

@@ -21,6 +21,7 @@ from rag_flywheel.ports.ledger import (
     Replies,
     Rollouts,
     Sessions,
+    Topics,
     Versions,
 )
 from rag_flywheel.ports.models import Encoder, Generator, Pair, Rephraser, Reranker, RerankerStore, TokenCounter
@@ -63,6 +64,7 @@ __all__ = [
     "Rollouts",
     "Sessions",
     "TokenCounter",
+    "Topics",
     "Vectors",
     "Versions",
     "Webhooks",

@@ -43,6 +43,7 @@ from rag_flywheel.domain.erasures import ErasureEntry, Scope, Theirs
 from rag_flywheel.domain.releases import Release
 from rag_flywheel.domain.retention import Kind
 from rag_flywheel.domain.reviewing import Assignment, SecondReview
+from rag_flywheel.domain.topics import TopicRuling
 
 
 class Operations(Protocol):
@@ -76,6 +77,9 @@ class Conversations(Protocol):
     ) -> list[Interaction]:
         """Newest first."""
 
+    def interaction_ids(self, *, answered: bool, limit: int) -> list[InteractionId]:
+        """Newest first. Cheap enough to call for every page."""
+
     def interactions_of(self, user: str) -> list[Interaction]:
         """All of one pseudonym, oldest first."""
 
@@ -104,6 +108,9 @@ class Corrections(Protocol):
 
     def corrections(self, *, until: datetime | None = None) -> list[ReviewedCorrection]:
         """Oldest first, each with the latest review that nobody took back, up to and including `until`, else None."""
+
+    def corrections_of(self, user: str) -> list[ReviewedCorrection]:
+        """All of one pseudonym, oldest first, each with its latest review."""
 
     def add_review(self, review: Review) -> None:
         """Raises NotFound when there is no such correction."""
@@ -293,6 +300,16 @@ class Releases(Protocol):
         """
 
 
+class Topics(Protocol):
+    """What people decided on topics of questions."""
+
+    def add_topic_ruling(self, ruling: TopicRuling) -> None:
+        """Raises NotFound where a question that it is about is gone."""
+
+    def topic_rulings(self) -> list[TopicRuling]:
+        """Oldest first, of those questions that are kept; a ruling goes with the last of them."""
+
+
 class Erasure(Protocol):
     """Forgetting a person."""
 
@@ -358,6 +375,7 @@ class Ledger(
     Consents,
     Replies,
     Releases,
+    Topics,
     Erasure,
     Expiry,
     Protocol,

@@ -5,7 +5,9 @@ import hmac
 from typing import Literal
 
 
-def pseudonym(name: str | None, salt: bytes, *, of: Literal["user", "session", "key", "case"] = "user") -> str | None:
+def pseudonym(
+    name: str | None, salt: bytes, *, of: Literal["user", "session", "key", "case", "topic"] = "user"
+) -> str | None:
     """A person's or a session's stand-in: HMAC-SHA-256 (RFC 2104) under the deployment's salt, 32 hexadecimal digits.
 
     One name always gives one stand-in, so that a person can be found again to be forgotten, and nobody without the

@@ -7,7 +7,7 @@ does `rag-flywheel canary tick`: whoever comes second finds the work done.
 import contextlib
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -173,6 +173,26 @@ def verdict(newest: Canary, services: Services) -> Move:
     return _verdict(newest, _compared(newest, services), services)
 
 
+LOOKS = 40  # of a course, at most
+
+
+def course(newest: Canary, services: Services) -> list[tuple[datetime, canary.Measured]]:
+    """The numbers of the canary's present step, as a look would have had them at up to LOOKS times until now.
+
+    Signals count with the question that they are about, whenever they came.
+    """
+    met = sorted(_compared(newest, services), key=lambda exposure: exposure.at)
+    said = _said(met, services)
+    ends = sorted({len(met) * look // LOOKS for look in range(1, LOOKS + 1)} - {0})
+    return [
+        (
+            met[end - 1].at,
+            canary.decide(newest, said(met[:end]), now=services.now(), settings=services.config.canary).measured,
+        )
+        for end in ends
+    ]
+
+
 def gain(services: Services) -> Gain | None:
     """What the flywheel is worth: everybody else against the people of the hold-out. None without a hold-out."""
     held = services.ledger.holdout()
@@ -250,13 +270,19 @@ def _answered(services: Services, *, since: datetime) -> list[Exposure]:
 
 
 def _tally(exposures: Sequence[Exposure], services: Services) -> dict[Arm, Outcomes]:
+    return _said(exposures, services)(exposures)
+
+
+def _said(met: Sequence[Exposure], services: Services) -> Callable[[Sequence[Exposure]], dict[Arm, Outcomes]]:
+    """What sums up some of these exposures, by what was said since the first of them."""
     ledger, slow = services.ledger, services.config.canary.slow_seconds
-    if not exposures:
-        return tally.tally([], [], set(), slow_seconds=slow)
-    since = min(exposure.at for exposure in exposures)
+    if not met:
+        return lambda some: tally.tally([], [], set(), slow_seconds=slow)
+    since = min(exposure.at for exposure in met)
     corrections = [reviewed.correction for reviewed in ledger.corrections() if reviewed.verdict_state not in UNHEARD]
     corrected = {correction.interaction_id for correction in corrections if correction.submitted >= since}
-    return tally.tally(exposures, ledger.feedback(since=since), corrected, slow_seconds=slow)
+    signals = ledger.feedback(since=since)
+    return lambda some: tally.tally(some, signals, corrected, slow_seconds=slow)
 
 
 def _unchecked(met: Sequence[Exposure], services: Services) -> dict[str, served.Answer]:

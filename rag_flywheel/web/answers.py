@@ -145,8 +145,12 @@ def _signals(form: SayForm, interaction: Interaction) -> Iterator[tuple[Feedback
 
 
 def _relevance(citation: Citation, relevant: bool) -> JsonValue:
-    place = {"document_id": citation.document_id, "start": citation.start, "end": citation.end}
-    return {**place, "relevant": relevant}
+    return {
+        "document_id": citation.document_id,
+        "start": citation.start,
+        "end": citation.end,
+        "relevant": relevant,
+    }
 
 
 def _span(citation: Citation) -> EvidenceBody:

@@ -50,7 +50,7 @@ def stand(user: str | None, state: State) -> dict[str, object]:
     policy = services.config.privacy.consent
     word = standing(events, policy, session=None)
     rows = [{"name": purpose.value, "words": WORDS[purpose], **_row(word[purpose.value])} for purpose in Purpose]
-    asks = policy == "required" and user is not None and all(row["said"] is None for row in rows)
+    asks = policy == "required" and all(row["said"] is None for row in rows)
     return {"policy": policy, "asks": asks, "purposes": rows, "notice": services.config.privacy_notice}
 
 

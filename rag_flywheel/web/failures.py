@@ -43,5 +43,13 @@ def _page(request: Request, status: int, detail: str) -> Response:
     if is_partial(request):
         return page(request, "_failure.html.jinja", values, status=status)
     if status == 401:
-        return sign_in_page(request, onward=request.url.path, status=401, detail=detail)
+        return sign_in_page(request, onward=_onward(request), status=401, detail=detail)
     return page(request, "failure.html.jinja", values, status=status)
+
+
+def _onward(request: Request) -> str:
+    """Where it goes on after signing in: what was asked for, where that was a page."""
+    if request.method != "GET":
+        return "/"
+    query = request.url.query
+    return f"{request.url.path}?{query}" if query else request.url.path

@@ -20,6 +20,8 @@ def rendered(text: str, sources: Mapping[int, str] | None = None) -> Markup:
     parser = _parser()
     tokens = parser.parse(text)
     for token in tokens:
+        if token.type in ("heading_open", "heading_close"):  # below those of the page
+            token.tag = f"h{min(int(token.tag[1:]) + 2, 6)}"
         if token.type == "inline" and token.children is not None and sources:
             token.children = [piece for child in token.children for piece in _led(child, sources)]
     return Markup(parser.renderer.render(tokens, parser.options, {}))  # noqa: S704  # what it made, of escaped texts
@@ -36,13 +38,16 @@ def _led(token: Token, sources: Mapping[int, str]) -> list[Token]:
         return [token]
     pieces, at = [], 0
     for found in _MARKER.finditer(token.content):
-        before = token.content[at : found.start()]
-        joined = re.sub(r" $", "\N{NO-BREAK SPACE}", before)  # a number alone on a line says nothing
-        pieces.append(Token("text", "", 0, content=joined))
-        numbers = [int(number) for number in found[1].split(",")]
-        pieces += [_link(number, sources[number]) for number in numbers if number in sources]
-        at = found.end()
-    return [*pieces, Token("text", "", 0, content=token.content[at:])]
+        known = [number for number in map(int, found[1].split(",")) if number in sources]
+        if known:
+            before = re.sub(r" $", "\N{NO-BREAK SPACE}", token.content[at : found.start()])  # no number stands alone
+            pieces += [_text(before), *(_link(number, sources[number]) for number in known)]
+            at = found.end()
+    return [*pieces, _text(token.content[at:])]
+
+
+def _text(content: str) -> Token:
+    return Token("text", "", 0, content=content)
 
 
 def _link(number: int, url: str) -> Token:

@@ -60,20 +60,10 @@ class Mine:
 @routes.get("/my-corrections")
 def show(request: Request, state: Shared, asking: Asking) -> Response:
     """The newest first: waiting, accepted, live since which version, and whether it is found."""
-    services, reader = state.services, state.reader(asking)
+    services = state.services
     who = pseudonym(user_of(request, asking), services.ledger.salt())
-    found = review_queue.queue(
-        review_queue.Selection(
-            wanted=lambda reviewed: who is not None and reviewed.correction.user == who,
-            order=review_queue.Order.NEWEST,
-            limit=10_000,
-        ),
-        known=state.known(reader),
-        ledger=services.ledger,
-        people={},
-        now=services.now(),
-        reader=reader,
-    )
+    live, reader = services.index.live(), state.reader(asking)
+    found = [] if who is None else review_queue.of_author(who, ledger=services.ledger, live=live, reader=reader)
     waits = state.waits_for([each.reviewed for each in found[:SHOWN]])
     mine = [_mine(each, waits.get(each.reviewed.correction.correction_id)) for each in found[:SHOWN]]
     return page(request, "my_corrections.html.jinja", {"corrections": mine, "more": len(found) - SHOWN})

@@ -52,6 +52,8 @@ PLACES = (
     Place(label="Conversations", row="GET /conversations"),
     Place(label="My corrections", row="GET /my-corrections"),
     Place(label="Review", row="GET /review"),
+    Place(label="Gaps", row="GET /gaps"),
+    Place(label="Versions", row="GET /versions"),
 )
 """In the order in which they are shown."""
 

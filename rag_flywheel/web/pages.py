@@ -2,18 +2,24 @@
 
 from rag_flywheel.web import (
     answers,
+    aside,
     assets,
     chat,
+    compare,
     consent,
     conversations,
     documents,
+    gaps,
     my_corrections,
     review,
     review_work,
+    rollout,
     sign_in,
+    versions,
 )
 
 PAGES = (
     *(assets, sign_in, chat, answers, documents, my_corrections, conversations, consent),
     *(review_work, review),  # whose addresses with an id take whatever else stands there
+    *(gaps, versions, rollout, aside, compare),
 )

@@ -21,7 +21,12 @@ from tests.fakes.doors import door, key, laptop, signed
 from tests.fakes.services import publish, services
 from tests.fakes.serving import served
 
-HIDDEN = ("GET /openapi.json", "GET /docs", "GET /docs/{part}")  # routes that the OpenAPI document leaves out
+HIDDEN = (
+    "GET /openapi.json",
+    "GET /docs",
+    "GET /docs/{part}",
+    "POST /mcp",
+)  # routes that the OpenAPI document leaves out
 
 
 @pytest.fixture(scope="module")

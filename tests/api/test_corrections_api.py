@@ -187,7 +187,7 @@ def test_a_reviewer_sees_the_correction_beside_what_was_answered(http: TestClien
     [item] = http.get("/review").json()
     alone = http.get(f"/review/{name}").json()
     assert item == {key: alone[key] for key in item}
-    assert [(found["rank"], found["document_id"], found["shown"]) for found in alone["ranking"]][0] == (
+    assert next((found["rank"], found["document_id"], found["shown"]) for found in alone["ranking"]) == (
         1,
         "rollback",
         True,

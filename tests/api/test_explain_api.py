@@ -123,3 +123,29 @@ def test_who_only_asks_is_not_told_how_others_put_what_they_asked(tmp_path: Path
     assert [(judged["question"], judged["confirmed"]) for judged in said["questions"]] == [(None, None)]
     assert CONFIRMED not in str(said)
     assert "past" not in str(said)
+
+
+def test_a_search_tells_what_explaining_an_answer_tells_and_records_nothing(http: TestClient) -> None:
+    found = http.post("/search", json={"question": QUESTION}).json()
+    assert http.get("/gaps").json() == []
+    said = explained(http)
+    assert (found["version"], found["live"], found["learned"]) == ("v1", True, said["learned"])
+    as_found = {"shown": False, "cited": None}
+    assert found["passages"] == [passage | as_found for passage in said["passages"]]
+    assert found["questions"] == said["questions"]
+
+
+def test_an_asker_searches_the_live_version_alone_and_is_not_told_what_others_asked(tmp_path: Path) -> None:
+    made = services(tmp_path)
+    publish(made, "v1", confirmed={"past": (CONFIRMED, "backup")})
+    publish(made, "v2")
+    ada, rita = (
+        door(made, name, role, for_others=False) for name, role in (("ada", Role.ASKER), ("rita", Role.REVIEWER))
+    )
+    older = {"question": CONFIRMED, "version": "v1"}
+    assert rita.post("/search", json=older).json()["questions"][0]["question"] == CONFIRMED
+    assert rita.post("/search", json=older | {"version": "v0"}).status_code == 404
+    refused = ada.post("/search", json=older)
+    assert (refused.status_code, refused.json()["error"]) == (403, "NotAllowed")
+    found = ada.post("/search", json={"question": CONFIRMED, "limit": 1})
+    assert (found.status_code, found.json()["version"], len(found.json()["passages"])) == (200, "v2", 1)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from rag_flywheel.domain import Role
 from tests.cycle.project import Project, Server
@@ -20,6 +20,7 @@ PICTURES = os.environ.get("PICTURES")
 """A folder for pictures of every page that is looked at, as a person sees it; unset: none are taken."""
 PHONE, DESKTOP = (390, 844), (1280, 800)
 SECONDS = 30  # for what a page should show, on a busy machine
+expect.set_options(timeout=SECONDS * 1000)
 
 
 def chromium() -> str:
@@ -44,6 +45,25 @@ def opened() -> Iterator[Browser]:
             browser.close()
 
 
+@contextlib.contextmanager
+def before(browser: Browser, url: str, *, scripts: bool = True) -> Iterator[Page]:
+    """A person's browser before a server that they have never seen. What its console calls an error fails the test: a
+    page that breaks its own policy says so there.
+    """
+    context = browser.new_context(
+        base_url=url, viewport=_size(DESKTOP), java_script_enabled=scripts, reduced_motion="reduce"
+    )
+    context.set_default_timeout(SECONDS * 1000)
+    page, wrong = context.new_page(), list[str]()
+    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    try:
+        yield page
+    finally:
+        context.close()
+    assert [told for told in wrong if "the server responded with a status of" not in told] == []
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """A server on a fresh install with a few documents, and the browsers of people before it."""
@@ -56,23 +76,9 @@ class Site:
     def url(self) -> str:
         return self.server.url
 
-    @contextlib.contextmanager
-    def somebody(self, *, scripts: bool = True) -> Iterator[Page]:
-        """A person's browser, new to the site. What its console calls an error fails the test: a page that breaks its
-        own policy says so there.
-        """
-        context = self.browser.new_context(
-            base_url=self.url, viewport=_size(DESKTOP), java_script_enabled=scripts, reduced_motion="reduce"
-        )
-        context.set_default_timeout(SECONDS * 1000)
-        page, wrong = context.new_page(), list[str]()
-        page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        try:
-            yield page
-        finally:
-            context.close()
-        assert [told for told in wrong if "the server responded with a status of" not in told] == []
+    def somebody(self, *, scripts: bool = True) -> contextlib.AbstractContextManager[Page]:
+        """A person's browser, new to the site."""
+        return before(self.browser, self.url, scripts=scripts)
 
     @contextlib.contextmanager
     def signed_in(self, name: str, *roles: Role) -> Iterator[Page]:

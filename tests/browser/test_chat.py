@@ -75,6 +75,24 @@ def test_thumbs_for_the_answer_and_a_source_stars_and_words_are_recorded(site: S
         assert any(kind == "passage_relevance" and "True" in value for kind, value in said)
 
 
+def test_it_all_works_by_keyboard_and_the_place_is_kept(site: Site) -> None:
+    with site.somebody() as page:
+        page.goto("/")
+        page.get_by_label("Your question").focus()
+        page.keyboard.type(QUESTION)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("button", name="Good answer")).to_be_visible()
+        expect(page.get_by_label("Your question")).to_be_focused()
+        for _ in range(20):
+            page.keyboard.press("Shift+Tab")
+            if page.evaluate("document.activeElement.textContent") == "Good answer":
+                break
+        page.keyboard.press("Enter")
+        good = page.get_by_role("button", name="Good answer")
+        expect(good).to_have_attribute("aria-pressed", "true")
+        expect(good).to_be_focused()
+
+
 def test_a_refusal_asks_for_the_answer_and_a_correction_is_followed_until_it_is_live(site: Site) -> None:
     with site.signed_in("ada", Role.ASKER) as page:
         page.goto("/")

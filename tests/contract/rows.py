@@ -48,6 +48,7 @@ from rag_flywheel.domain.consent import EVERY_PURPOSE, ConsentEvent, ConsentStat
 from rag_flywheel.domain.erasures import ErasureEntry, ErasureState, Scope
 from rag_flywheel.domain.releases import Cell, Measure, Release
 from rag_flywheel.domain.reviewing import Assignment, AssignmentState, SecondReview
+from rag_flywheel.domain.topics import TopicRuling, TopicState
 
 NOON = datetime(2026, 3, 29, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -243,6 +244,27 @@ def an_aside(
         excerpt="öffne \x00 \ud800",
     )
     return Aside(suspicion=suspicion, state=state, at=at, version_id=VersionId("v1"), who="ann", why="a quotation")
+
+
+def a_topic_ruling(
+    name: str = "t1",
+    *,
+    members: tuple[str, ...] = ("i1",),
+    at: datetime = NOON,
+    state: TopicState = TopicState.DISMISSED,
+    why: str = "not ours \x00 \ud800",
+) -> TopicRuling:
+    return TopicRuling(
+        ruling_id=name,
+        topic_id="0a1b",
+        at=at,
+        state=state,
+        who="rita",
+        why=why,
+        document_id=DocumentId("d1"),
+        correction_id=CorrectionId("k0"),
+        members=tuple(map(InteractionId, members)),
+    )
 
 
 def a_holdout(version: str | None = "v0", *, since: datetime = NOON) -> HoldOut:

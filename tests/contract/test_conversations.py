@@ -98,6 +98,8 @@ def test_interactions_can_be_those_without_an_answer(ledger: Ledger) -> None:
     ledger.add_interaction(replace(an_interaction("refused"), answered=False))
     assert [interaction.interaction_id for interaction in ledger.interactions(answered=False, limit=10)] == ["refused"]
     assert [interaction.interaction_id for interaction in ledger.interactions(answered=True, limit=10)] == ["answered"]
+    assert ledger.interaction_ids(answered=False, limit=10) == ["refused"]
+    assert ledger.interaction_ids(answered=True, limit=10) == ["answered"]
 
 
 def test_feedback_comes_oldest_first_up_to_and_including_the_cut_off(ledger: Ledger) -> None:

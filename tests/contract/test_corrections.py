@@ -38,6 +38,22 @@ def test_a_correction_comes_back_with_its_evidence_and_without_a_review(ledger: 
     assert kept.review is None
 
 
+def test_one_person_s_corrections_come_oldest_first_each_with_its_latest_review(ledger: Ledger) -> None:
+    ledger.add_interaction(an_interaction())
+    for name, user, after in (("k2", "ann", 1), ("k1", "ann", 0), ("k3", "bob", 0), ("k4", None, 0)):
+        ledger.add_correction(a_correction(name, user=user, submitted=NOON + after * SECOND))
+    for name, of, verdict, after in (
+        ("r1", "k2", Verdict.ACCEPT, 3),
+        ("r2", "k2", Verdict.REJECT, 4),
+        ("r3", "k3", Verdict.ACCEPT, 3),
+    ):
+        ledger.add_review(a_review(name, of=of, reviewed=NOON + after * SECOND, verdict=verdict))
+    found = ledger.corrections_of("ann")
+    assert [entry.correction.correction_id for entry in found] == ["k1", "k2"]
+    assert [entry.review and entry.review.review_id for entry in found] == [None, "r2"]
+    assert ledger.corrections_of("eve") == []
+
+
 def test_a_correction_that_was_never_added_is_not_found(ledger: Ledger) -> None:
     with pytest.raises(NotFound, match="k9"):
         ledger.correction(CorrectionId("k9"))

@@ -24,6 +24,7 @@ from tests.contract.rows import (
     a_review,
     a_second_review,
     a_session,
+    a_topic_ruling,
     an_aside,
     an_assignment,
     an_entry,
@@ -65,6 +66,8 @@ def test_erasing_a_person_removes_all_of_theirs_and_what_others_said_on_it_and_c
         ledger.session_seen(digest, at=NOON)
         ledger.end_session(digest, at=NOON)
         ledger.add_consent(a_consent(f"{user} says", user=user))
+    ledger.add_topic_ruling(a_topic_ruling("ours", members=("anns", "bobs")))
+    ledger.add_topic_ruling(a_topic_ruling("mine", members=("anns",)))
 
     counts = ledger.erase(Scope(user="ann"))
 
@@ -82,7 +85,10 @@ def test_erasing_a_person_removes_all_of_theirs_and_what_others_said_on_it_and_c
         "sessions": 1,
         "session_uses": 1,
         "session_ends": 1,
+        "topic_members": 2,
+        "topic_rulings": 1,
     }
+    assert [ruling.members for ruling in ledger.topic_rulings()] == [("bobs",)]
     assert {interaction.interaction_id for interaction in ledger.interactions(limit=9)} == {"bobs", "nobodys"}
     assert [feedback.feedback_id for feedback in ledger.feedback()] == ["bob-on-bobs"]
     assert ledger.exposures() == [exposure("bob", of="bobs"), exposure("bob", of=None)]

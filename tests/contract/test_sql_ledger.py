@@ -45,6 +45,7 @@ from tests.contract.rows import (
     a_review,
     a_second_review,
     a_session,
+    a_topic_ruling,
     an_aside,
     an_assignment,
     an_entry,
@@ -85,6 +86,7 @@ def fill(ledger: SqlLedger) -> None:
     ledger.add_feedback(a_feedback())
     ledger.add_correction(a_correction())
     ledger.add_review(a_review())
+    ledger.add_topic_ruling(a_topic_ruling())
     ledger.add_assignment(an_assignment())
     ledger.add_second_review(a_second_review())
     ledger.add_version(a_manifest())

@@ -50,6 +50,7 @@ from rag_flywheel.domain.erasures import ErasureEntry, Scope, Theirs, strings, w
 from rag_flywheel.domain.releases import Release, affordable
 from rag_flywheel.domain.retention import Kind
 from rag_flywheel.domain.reviewing import Assignment, SecondReview
+from rag_flywheel.domain.topics import TopicRuling
 from rag_flywheel.errors import AlreadyRunning, Conflict, NotFound, no_correction, no_interaction, too_dear
 
 K = TypeVar("K")
@@ -83,6 +84,7 @@ class _Tables:
     uses: dict[str, datetime] = field(default_factory=dict)
     erasures: dict[str, ErasureEntry] = field(default_factory=dict)
     releases: list[Release] = field(default_factory=list)
+    topic_rulings: list[TopicRuling] = field(default_factory=list)
     sessions: dict[str, Session] = field(default_factory=dict)
     seen: dict[tuple[str, int], datetime] = field(default_factory=dict)
     ended: dict[str, datetime] = field(default_factory=dict)
@@ -193,6 +195,9 @@ class MemoryLedger:
                 for correction in oldest_first
                 if until is None or correction.submitted <= until
             ]
+
+    def corrections_of(self, user: str) -> list[ReviewedCorrection]:
+        return [entry for entry in self.corrections() if entry.correction.user == user]
 
     def _reviewed(self, correction: Correction, until: datetime | None) -> ReviewedCorrection:
         reviews = standing(
@@ -475,6 +480,9 @@ class MemoryLedger:
             self._rows.replied.setdefault(key, at)
             return new
 
+    def interaction_ids(self, *, answered: bool, limit: int) -> list[InteractionId]:
+        return [asked.interaction_id for asked in self.interactions(answered=answered, limit=limit)]
+
     def interactions_of(self, user: str) -> list[Interaction]:
         with self._turn:
             found = [interaction for interaction in self._rows.interactions.values() if interaction.user == user]
@@ -526,7 +534,11 @@ class MemoryLedger:
                 for exposure in rows.exposures
                 if not by(exposure.unit, exposure.at) and exposure.interaction_id not in asked
             ]
+            rulings, members = len(rows.topic_rulings), self._members()
+            self._take_from_topics(asked)
             return {
+                "topic_members": members - self._members(),
+                "topic_rulings": rulings - len(rows.topic_rulings),
                 "replies": _remove(rows.replies, replies),
                 "asides": suspected - len(rows.asides),
                 "assignments": self._leave_assigned_only(corrected),
@@ -557,6 +569,7 @@ class MemoryLedger:
             "decisions": (theirs, nothing),
             "audit": (theirs, nothing),
             "releases": (theirs, nothing),
+            "topic_rulings": (theirs, nothing),
             **({"versions": (theirs, nothing)} if manifests else {}),
         }
         with self.transaction():
@@ -628,6 +641,7 @@ class MemoryLedger:
             _remove(rows.feedback, {key for key, said in rows.feedback.items() if said.interaction_id in gone})
             rows.exposures = [met for met in rows.exposures if met.interaction_id not in gone]
             self._leave_aside_only(ItemKind.QUESTION, gone)
+            self._take_from_topics(gone)
             return _remove(rows.interactions, gone)
         if kind is Kind.FEEDBACK:
             said = rows.feedback.items()
@@ -658,6 +672,29 @@ class MemoryLedger:
         number = len(getattr(rows, of_kind)) - len(kept)
         setattr(rows, of_kind, kept)
         return number
+
+    def add_topic_ruling(self, ruling: TopicRuling) -> None:
+        with self._turn:
+            if any(name not in self._rows.interactions for name in ruling.members):
+                raise NotFound("a question of this topic was deleted meanwhile: look at it again")
+            if any(known.ruling_id == ruling.ruling_id for known in self._rows.topic_rulings):
+                raise Conflict(f"the ruling {ruling.ruling_id} is in the ledger already")
+            self._rows.topic_rulings.append(ruling)
+
+    def topic_rulings(self) -> list[TopicRuling]:
+        with self._turn:
+            return sorted(self._rows.topic_rulings, key=lambda ruling: ruling.at)
+
+    def _members(self) -> int:
+        return sum(len(ruling.members) for ruling in self._rows.topic_rulings)
+
+    def _take_from_topics(self, gone: AbstractSet[InteractionId]) -> None:
+        """These questions, and the rulings of which none is left."""
+        kept = (
+            replace(ruling, members=tuple(name for name in ruling.members if name not in gone))
+            for ruling in self._rows.topic_rulings
+        )
+        self._rows.topic_rulings = [ruling for ruling in kept if ruling.members]
 
     def _leave_aside_only(self, kind: ItemKind, gone: AbstractSet[str]) -> None:
         """What is not about these items."""

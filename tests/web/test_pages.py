@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from starlette.routing import Match
 
 from rag_flywheel.access import keys
 from rag_flywheel.access.who import local
@@ -14,6 +15,7 @@ from rag_flywheel.api.app import create_app
 from rag_flywheel.domain import Role
 from rag_flywheel.services import Services
 from rag_flywheel.web import assets
+from rag_flywheel.web.page import TwinRoute
 from tests.fakes.doors import key, laptop
 from tests.fakes.samples import NOON
 from tests.fakes.services import publish, services
@@ -61,7 +63,7 @@ def test_the_browser_holds_no_key_and_scripts_do_not_see_what_it_holds(made: Ser
     [held] = reply.headers.get_list("set-cookie")
     assert {"HttpOnly", "Path=/", "SameSite=lax"} <= set(held.split("; "))
     assert text not in held
-    assert text.split("_")[2] not in held
+    assert text.split("_", 2)[2] not in held
 
 
 def test_a_session_ends_with_its_key(made: Services) -> None:
@@ -122,6 +124,12 @@ def test_nobody_signs_in_where_what_the_browser_holds_would_go_in_clear(tmp_path
     assert "Secure" in held
 
 
+def test_where_people_have_accounts_the_page_leads_to_their_provider(tmp_path: Path) -> None:
+    oidc = "{issuer: 'https://id.example.org', client_id: rag}"
+    made = services(tmp_path, text=f"access: {{oidc: {oidc}}}")
+    assert 'href="/login?next=/conversations"' in browser(made).get("/conversations", headers=BROWSER).text
+
+
 # --- forms ----------------------------------------------------------------------------------------------------------
 
 
@@ -162,13 +170,37 @@ def test_json_is_no_form(made: Services) -> None:
     assert browser(made).post("/sign-in", json={"key": "x"}, headers=OURS).status_code == 415
 
 
+# --- beside the API -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "value", "page"),
+    [
+        ("GET", "accept", BROWSER["Accept"], True),
+        ("GET", "accept", "*/*", False),
+        ("GET", "accept", "application/json", False),
+        ("GET", "accept", "text/html;q=0.1, application/json", False),
+        ("POST", "content-type", "application/x-www-form-urlencoded", True),
+        ("POST", "content-type", "application/x-www-form-urlencoded; charset=utf-8", True),
+        ("POST", "content-type", "application/json", False),
+    ],
+)
+def test_a_page_at_the_path_of_a_route_leaves_programs_to_it(method: str, name: str, value: str, page: bool) -> None:
+    def nothing() -> None:
+        """Never called."""
+
+    scope = {"type": "http", "method": method, "path": "/gaps", "headers": [(name.encode(), value.encode())]}
+    route = TwinRoute("/gaps", nothing, methods=["GET", "POST"])
+    assert (route.matches(scope)[0] is Match.FULL) == page
+
+
 # --- what goes wrong ------------------------------------------------------------------------------------------------
 
 
 def test_who_has_to_sign_in_gets_the_page_for_it_and_comes_back(made: Services) -> None:
-    reply = browser(made).get("/audit", headers=BROWSER)
+    reply = browser(made).get("/audit?limit=5", headers=BROWSER)
     assert (reply.status_code, reply.headers["content-type"]) == (401, "text/html; charset=utf-8")
-    assert 'name="next" value="/audit"' in reply.text
+    assert 'name="next" value="/audit?limit=5"' in reply.text
     assert browser(made).get("/audit").json()["error"] == "NotSignedIn"
 
 

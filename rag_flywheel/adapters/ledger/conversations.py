@@ -46,6 +46,12 @@ class SqlConversations(InDatabase, Conversations):
         with self._database.read() as connection:
             return list(connection.scalars(wanted))
 
+    def interaction_ids(self, *, answered: bool, limit: int) -> list[InteractionId]:
+        rows = tables.interactions.c
+        wanted = select(rows.interaction_id).where(rows.answered == answered)
+        with self._database.read() as connection:
+            return list(connection.scalars(wanted.order_by(rows.asked.desc(), rows.sequence.desc()).limit(limit)))
+
     def interactions_of(self, user: str) -> list[Interaction]:
         rows = tables.interactions.c
         wanted = select(rows.body).where(rows.pseudonym == user).order_by(rows.asked, rows.sequence)

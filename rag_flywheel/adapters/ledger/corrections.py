@@ -43,8 +43,14 @@ class SqlCorrections(InDatabase, Corrections):
         return self.correction(correction_id)
 
     def corrections(self, *, until: datetime | None = None) -> list[ReviewedCorrection]:
+        return self._read(_reviewed(until=until))
+
+    def corrections_of(self, user: str) -> list[ReviewedCorrection]:
+        return self._read(_reviewed(user=user))
+
+    def _read(self, wanted: Select[Correction, Review]) -> list[ReviewedCorrection]:
         with self._database.read() as connection:
-            rows = connection.execute(_reviewed(until=until)).all()
+            rows = connection.execute(wanted).all()
         return [ReviewedCorrection(correction=row.correction, review=row.review) for row in rows]
 
     def add_review(self, review: Review) -> None:
@@ -121,7 +127,7 @@ class SqlCorrections(InDatabase, Corrections):
 
 
 def _reviewed(
-    *, until: datetime | None = None, correction_id: CorrectionId | None = None
+    *, until: datetime | None = None, correction_id: CorrectionId | None = None, user: str | None = None
 ) -> Select[Correction, Review]:
     """Corrections, oldest first, each with the latest review that stands; both up to and including `until`."""
     rows, reviews = tables.corrections.c, tables.reviews.c
@@ -135,6 +141,10 @@ def _reviewed(
     if correction_id is not None:
         ranked = ranked.where(reviews.correction_id == correction_id)
         wanted = wanted.where(rows.correction_id == correction_id)
+    if user is not None:
+        own = select(rows.correction_id).where(rows.pseudonym == user)
+        ranked = ranked.where(reviews.correction_id.in_(own))
+        wanted = wanted.where(rows.pseudonym == user)
     latest = ranked.subquery()
     return wanted.add_columns(latest.c.body.label("review")).outerjoin_from(
         tables.corrections, latest, and_(latest.c.correction_id == rows.correction_id, latest.c.place == 1)

@@ -122,12 +122,12 @@ def migrate(engine: Engine, *, timeout: float, lock_folder: Path) -> None:
     )
     with translated(engine.url), in_turn:
         with engine.connect() as connection:
-            revision = _revision(connection)
+            revision = revision_of(connection)
         if revision != HEAD:
             _upgrade(engine, revision)
 
 
-def _revision(connection: Connection) -> str | None:
+def revision_of(connection: Connection) -> str | None:
     """The revision of the schema, None before the first one."""
     if not inspect(connection).has_table("alembic_version"):
         return None

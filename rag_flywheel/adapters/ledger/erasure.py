@@ -31,6 +31,7 @@ from sqlalchemy import (
 from rag_flywheel.adapters.ledger import tables
 from rag_flywheel.adapters.ledger.database import InDatabase
 from rag_flywheel.adapters.ledger.engine import is_sqlite
+from rag_flywheel.adapters.ledger.topics import of_nothing
 from rag_flywheel.domain import ItemKind, Json
 from rag_flywheel.domain.erasures import ErasureEntry, Scope, Theirs, strings, without
 from rag_flywheel.ports.ledger import Erasure
@@ -39,7 +40,7 @@ NAMING = (tables.replies, tables.notices, tables.retirements, tables.asides, tab
 """Rows that are nothing without the record that they name."""
 JUDGED = tables.golden_cases
 TYPED = frozenset({"question", "query"})  # by others, who may have asked the same
-HISTORY = (tables.decisions, tables.audit, tables.releases)
+HISTORY = (tables.decisions, tables.audit, tables.releases, tables.topic_rulings)
 OWN = ("settings", "erasures")
 ROWS = 500  # read at a time
 
@@ -73,6 +74,7 @@ class SqlErasure(InDatabase, Erasure):
         # Of a part, their word stays: without a no that was in it, the rest would be learned from.
         of_consents = and_(_by(agreed.pseudonym, agreed.at, scope), true() if whole else false())
         used, ended = tables.session_uses, tables.session_ends
+        members = tables.topic_members
         # A row goes before the one it refers to, and a row that finds others after them.
         steps = {
             "replies": delete(tables.replies).where(or_(named, to_them)),
@@ -85,6 +87,8 @@ class SqlErasure(InDatabase, Erasure):
             "corrections": delete(tables.corrections).where(of_corrections),
             "feedback": delete(tables.feedback).where(of_feedback),
             "exposures": delete(tables.exposures).where(of_exposures),
+            "topic_members": delete(members).where(members.c.interaction_id.in_(theirs)),
+            "topic_rulings": of_nothing(),
             "interactions": delete(tables.interactions).where(asked.interaction_id.in_(theirs)),
             "consents": delete(tables.consents).where(of_consents),
             "session_uses": delete(used).where(used.c.digest.in_(signed_in)),

@@ -28,6 +28,7 @@ from sqlalchemy import (
 from rag_flywheel.adapters.ledger import tables
 from rag_flywheel.adapters.ledger.database import InDatabase
 from rag_flywheel.adapters.ledger.erasure import rewriting
+from rag_flywheel.adapters.ledger.topics import of_nothing
 from rag_flywheel.domain import ItemKind, Review, Session, Verdict, standing
 from rag_flywheel.domain.retention import Kind
 from rag_flywheel.ports.ledger import Expiry
@@ -132,8 +133,9 @@ def _interactions(connection: Connection, keys: list[object]) -> int:
     aside = tables.asides.c
     of_them = and_(aside.kind == ItemKind.QUESTION, aside.item.in_(names))
     connection.execute(delete(tables.asides).where(of_them))
-    for table in (tables.feedback, tables.exposures):
+    for table in (tables.feedback, tables.exposures, tables.topic_members):
         connection.execute(delete(table).where(table.c.interaction_id.in_(names)))
+    connection.execute(of_nothing())
     return connection.execute(delete(tables.interactions).where(rows.interaction_id.in_(names))).rowcount
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +14,45 @@ from filelock import FileLock, Timeout
 from sqlalchemy import Connection, text
 
 from rag_flywheel.errors import FAULTS, AlreadyRunning, LedgerUnavailable, trouble
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """A lock whose holder has said who it is."""
+
+    name: str
+    file: Path
+    process: int
+    host: str
+    since: datetime
+    held: bool  # still; else its holder ended without letting go
+
+
+def noted(folder: Path) -> list[Noted]:
+    """The locks in the folder that have a note of a holder, by name. One that is free is taken for a moment."""
+    found = []
+    for file in sorted(folder.glob("*.lock")):
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):  # no note, or one that is being written
+            about = json.loads(file.read_text(encoding="utf-8"))
+            found.append(
+                Noted(
+                    name=file.stem,
+                    file=file,
+                    process=int(about["pid"]),
+                    host=str(about["host"]),
+                    since=datetime.fromisoformat(about["since"]),
+                    held=_is_held(file),
+                )
+            )
+    return found
+
+
+def _is_held(file: Path) -> bool:
+    try:
+        with FileLock(file, thread_local=False).acquire(blocking=False):
+            return False
+    except Timeout:
+        return True
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from rag_flywheel.adapters.ledger.releases import SqlReleases
 from rag_flywheel.adapters.ledger.replies import SqlReplies
 from rag_flywheel.adapters.ledger.rollouts import SqlRollouts
 from rag_flywheel.adapters.ledger.sessions import SqlSessions
+from rag_flywheel.adapters.ledger.topics import SqlTopics
 from rag_flywheel.adapters.ledger.versions import SqlVersions
 from rag_flywheel.ports.ledger import Ledger
 
@@ -52,6 +53,7 @@ class SqlLedger(
     SqlConsents,
     SqlReplies,
     SqlReleases,
+    SqlTopics,
     SqlErasure,
     SqlExpiry,
     Ledger,

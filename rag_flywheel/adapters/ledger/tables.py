@@ -42,6 +42,7 @@ from rag_flywheel.domain.consent import ConsentEvent
 from rag_flywheel.domain.erasures import ErasureEntry
 from rag_flywheel.domain.releases import Release
 from rag_flywheel.domain.reviewing import Assignment, SecondReview
+from rag_flywheel.domain.topics import TopicRuling
 
 
 def _sequence() -> Column[int]:
@@ -326,6 +327,23 @@ releases = Table(
     Column("at", Instant, nullable=False),
     Column("body", Value(Release), nullable=False),
     Index(None, "month", "measure", unique=True),
+)
+
+topic_rulings = Table(
+    "topic_rulings",
+    metadata,
+    _sequence(),
+    Column("ruling_id", Text, nullable=False, unique=True),
+    Column("at", Instant, nullable=False),
+    Column("body", Value(TopicRuling), nullable=False),  # without its members
+)
+
+topic_members = Table(
+    "topic_members",
+    metadata,
+    _sequence(),
+    Column("ruling_id", Text, ForeignKey("topic_rulings.ruling_id"), nullable=False, index=True),
+    Column("interaction_id", Text, ForeignKey("interactions.interaction_id"), nullable=False, index=True),
 )
 
 replies = Table(

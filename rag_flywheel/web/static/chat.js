@@ -18,7 +18,9 @@
   document.addEventListener("htmx:before:request", (event) => {
     if (!asks(event)) return;
     busy(event.target);
-    if (event.target === form) field.value = "";
+  });
+  document.addEventListener("htmx:sse:after:connection", (event) => {
+    if (event.target === form) field.value = ""; // not before: what fails can be sent again
   });
   document.addEventListener("htmx:finally:request", (event) => {
     if (!asks(event)) return;

@@ -1,6 +1,11 @@
 """The program as its entry point runs it, and a server for it to talk to."""
 
 import contextlib
+import os
+import pty
+import select
+import signal
+import subprocess
 import sys
 import threading
 import time
@@ -16,6 +21,7 @@ from rag_flywheel.cli.invocation import API_KEY
 from rag_flywheel.services import Services
 from tests.fakes.doors import key
 from tests.fakes.services import publish, services
+from tests.paths import ROOT
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -71,3 +77,35 @@ def url(made: Services) -> Iterator[str]:
 def api_key(made: Services, name: str) -> str:
     """A new admin's key."""
     return key(made, name)["Authorization"].removeprefix("Bearer ")
+
+
+def typed_at_terminal(words: list[str], lines: list[str], folder: Path) -> str:
+    """What the program says at a terminal where somebody types these lines, each when it waits for one; Ctrl-C is a
+    line too.
+    """
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-P", "-m", "rag_flywheel", *words]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", "TERM": "dumb"}
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    )
+    os.close(theirs)
+    said, left, until = "", list(lines), time.monotonic() + 120
+    try:
+        while time.monotonic() < until:
+            if select.select([ours], [], [], 0.3)[0]:
+                try:
+                    said += os.read(ours, 4096).decode()
+                except OSError:  # the program has ended, and its side is closed
+                    break
+            elif left and said.endswith(": "):
+                line = left.pop(0)
+                if line == "\x03":
+                    process.send_signal(signal.SIGINT)
+                else:
+                    os.write(ours, f"{line}\n".encode())
+    finally:
+        process.kill()
+        process.wait(10)
+        os.close(ours)
+    return said.replace("\r\n", "\n")

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from rag_flywheel.cli import app
 from rag_flywheel.cli.invocation import segment
 from rag_flywheel.errors import InvalidInput
+from tests.paths import ROOT
 from tests.unit.cli.conftest import Run
 
 NOBODY = "http://127.0.0.1:9"  # the discard port, where no server listens
@@ -41,12 +42,11 @@ def test_the_promised_commands_are_there() -> None:
         "promote",
         "rollback",
         "report",
-        "gaps",
         "triage",
         "demo",
     ]
     groups = [("versions", "list"), ("versions", "show"), ("versions", "diff"), ("config", "check"), ("config", "show")]
-    reviews = [("review", "list"), ("review", "decide")]
+    reviews = [("review", "list"), ("review", "decide"), ("gaps", "list"), ("gaps", "dismiss"), ("gaps", "check")]
     assert {*((name,) for name in promised), *groups, *reviews} <= set(COMMANDS)
 
 
@@ -65,6 +65,16 @@ def test_without_a_command_the_help_is_shown(run: Run) -> None:
     assert "reindex" in out + err
 
 
+def test_the_shell_is_told_which_commands_begin_so(tmp_path: Path) -> None:
+    program = tmp_path / "rag-flywheel"
+    program.write_text("from rag_flywheel.cli.app import main\nmain()\n")
+    asked = {"_RAG_FLYWHEEL_COMPLETE": "complete_bash", "COMP_WORDS": "rag-flywheel re", "COMP_CWORD": "1"}
+    command = [sys.executable, str(program)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **asked}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert ended.stdout.split() == ["review", "receipt", "reindex", "report", "replay"]
+
+
 def test_the_module_runs_as_the_command(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "rag_flywheel", "config", "check", "--json"]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
@@ -78,7 +88,7 @@ def test_the_module_runs_as_the_command(tmp_path: Path) -> None:
         ("dance",),
         ("ask",),
         ("ask", "x", "--loudly"),
-        ("gaps", "--limit", "0"),
+        ("gaps", "list", "--limit", "0"),
         ("review", "decide", "c1"),
         ("correct", "i1", "--answer", "a", "--evidence", "guide"),
         ("correct", "i1", "--answer", "a", "--evidence", "guide:a:b"),
@@ -90,7 +100,7 @@ def test_wrong_usage_is_exit_code_2_and_one_json_document(run: Run, arguments: t
     assert json.loads(out)["error"] == "InvalidInput"
 
 
-@pytest.mark.parametrize("arguments", [("gaps",), ("ask", "x"), ("versions", "list"), ("report",)])
+@pytest.mark.parametrize("arguments", [("gaps", "list"), ("ask", "x"), ("versions", "list"), ("report",)])
 def test_a_server_that_is_not_there_is_exit_code_7(run: Run, arguments: tuple[str, ...]) -> None:
     code, out, _ = run("--json", *arguments, "--url", NOBODY)
     assert code == 7
@@ -101,7 +111,7 @@ def test_a_server_that_is_not_there_is_exit_code_7(run: Run, arguments: tuple[st
 
 @pytest.mark.parametrize("address", ["localhost:8000", "ftp://localhost", "http://[::1", "nonsense"])
 def test_what_is_no_url_is_exit_code_2(run: Run, address: str) -> None:
-    code, out, _ = run("--json", "gaps", "--url", address)
+    code, out, _ = run("--json", "gaps", "list", "--url", address)
     assert code == 2
     assert "--url" in json.loads(out)["detail"]
 
@@ -116,7 +126,7 @@ class OtherServer(http.server.BaseHTTPRequestHandler):
         """Quiet."""
 
 
-@pytest.mark.parametrize("arguments", [("gaps",), ("review", "list")])
+@pytest.mark.parametrize("arguments", [("gaps", "list"), ("review", "list")])
 def test_a_server_of_another_kind_is_exit_code_8(run: Run, arguments: tuple[str, ...]) -> None:
     with http.server.HTTPServer(("127.0.0.1", 0), OtherServer) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

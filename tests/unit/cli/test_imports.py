@@ -78,7 +78,7 @@ def imported(*arguments: str, says: str = "") -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("ask", "Why?"), ("gaps",), ("reindex",), ("golden", "import", "FOLDER"), ("config", "show")]
+    "arguments", [("ask", "Why?"), ("gaps", "list"), ("reindex",), ("golden", "import", "FOLDER"), ("config", "show")]
 )
 def test_a_command_to_a_server_imports_nothing_that_only_local_files_need(
     stub: str, tmp_path: Path, arguments: tuple[str, ...]

@@ -19,7 +19,7 @@ COLUMNS = ("id", "name", "roles", "expires")
 ROW = ["3f2a9c01b7d4", "https://id.example.org/realms/acme|ada", "asker reviewer", "2026-12-31T00:00"]
 
 
-@pytest.mark.parametrize(("width", "block"), [(80, False), (60, True), (200, False)])
+@pytest.mark.parametrize(("width", "block"), [(96, False), (80, True), (60, True), (200, False)])
 def test_rows_that_fit_no_table_are_blocks_of_lines(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int, block: bool
 ) -> None:
@@ -29,3 +29,24 @@ def test_rows_that_fit_no_table_are_blocks_of_lines(
     assert max(map(len, printed.splitlines())) <= width
     assert ("expires 2026-12-31T00:00" in " ".join(printed.split())) == block
     assert printed.count("2026-12-31T00:00") == 2  # whole in either
+
+
+@pytest.mark.parametrize("length", [30, 70, 140])
+def test_an_id_is_whole_and_in_one_piece_however_long_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, length: int
+) -> None:
+    """So that it can be copied into the next command."""
+    monkeypatch.setenv("COLUMNS", "80")
+    name = "golden:" + "0123456789" * (length // 10)
+    terminal.rows("Judged questions", ("id", "origin", "question"), [[name, "added", "Why? " * 40]], "nothing")
+    terminal.fields({"id": name, "question": "Why? " * 40})
+    printed = capsys.readouterr().out
+    assert printed.count(name) == 2
+    assert all(len(line) <= 80 for line in printed.splitlines() if name not in line)
+    assert printed.count("Why?") == 80
+
+
+def test_a_column_s_name_is_never_broken(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    terminal.rows("Keys", ("id", "name"), [["i" * 70, "ada"]], "nothing")
+    assert "name" in capsys.readouterr().out

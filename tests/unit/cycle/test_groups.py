@@ -150,7 +150,7 @@ class World:
         """All that is listed for somebody, item by item."""
         made, reader = self.services, self.reader(groups)
         return {
-            "gaps": [repr(gap) for gap in gaps.gaps(ledger=made.ledger, near=0.0, limit=1000, reader=reader)],
+            "gaps": [repr(gap) for gap in gaps.gaps(ledger=made.ledger, near=0.0, reader=reader)],
             "triage": [repr(suspect) for suspect in gaps.triage(ledger=made.ledger, limit=1000, reader=reader)],
             "review": [repr(item) for item in self.queue(groups)],
             "aside": [repr(item) for item in aside.overview(made, reader)],

@@ -46,3 +46,13 @@ def test_with_a_server_for_the_index_only_the_rest_needs_room(tmp_path: Path, mo
     made, file = services(tmp_path, text="index: {url: 'http://localhost:6333'}"), file_of(tmp_path, 10**9)
     monkeypatch.setattr(errors, "free", lambda place: 97_000_000)
     space.check([file], made, live=None)
+
+
+def test_what_will_be_needed_is_told_without_knowing_which_version_is_live(tmp_path: Path) -> None:
+    made = services(tmp_path, text="sources: [page.md]")
+    file_of(tmp_path, 10_000_000)
+    assert space.needed(made.config) == space.SPARE + 20_000_000
+    folder = made.config.data / "index" / "v1"
+    folder.mkdir(parents=True)
+    (folder / "vectors").write_bytes(b"1" * 8_192_000)
+    assert space.needed(made.config) == space.SPARE + 16_384_000

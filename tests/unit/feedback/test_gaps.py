@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from rag_flywheel.domain import Confidence, CorrectionId, Json, Scores, Suggestion
+from rag_flywheel.domain import Confidence, CorrectionId, InteractionId, Json, Scores, Stage, Suggestion, Verdict
+from rag_flywheel.domain.topics import AnswerState, TopicKind
 from rag_flywheel.feedback.gaps import gaps, triage
 from tests.fakes.ledger import MemoryLedger
-from tests.fakes.samples import NOON, correction, interaction, shown
+from tests.fakes.samples import NOON, correction, interaction, review, shown
 from tests.fakes.signals import say
 
 NEAR = 0.3
@@ -25,23 +26,22 @@ def ledger() -> MemoryLedger:
 # --- gaps -----------------------------------------------------------------------------------------------------------
 
 
-def test_gaps_are_grouped_by_the_query_and_the_most_frequent_come_first() -> None:
+def asked_about(ledger: MemoryLedger) -> dict[str, TopicKind]:
+    return {gap.asked.query: gap.kind for gap in gaps(ledger=ledger, near=NEAR)}
+
+
+def test_gaps_are_listed_the_newest_first() -> None:
     ledger = MemoryLedger()
-    asked = [("i1", "How to clean it?"), ("i2", "Is it round?"), ("i3", "how to  CLEAN it?")]
-    for at, (name, text) in enumerate(asked):
-        ledger.add_interaction(interaction(name, question=text, answered=False, asked=NOON + timedelta(minutes=at)))
+    for at, name in enumerate(("i1", "i2", "i3")):
+        ledger.add_interaction(interaction(name, answered=False, asked=NOON + timedelta(minutes=at)))
     ledger.add_interaction(interaction("good", question="Is it good?"))
-    first, second = gaps(ledger=ledger, near=NEAR, limit=10)
-    assert (first.question, first.times, first.last) == ("how to  CLEAN it?", 2, NOON + timedelta(minutes=2))
-    assert set(first.interaction_ids) == {"i1", "i3"}
-    assert (second.question, second.times) == ("Is it round?", 1)
-    assert gaps(ledger=ledger, near=NEAR, limit=1) == [first]
+    assert [gap.asked.interaction_id for gap in gaps(ledger=ledger, near=NEAR)] == ["i3", "i2", "i1"]
 
 
 def test_a_follow_up_is_a_gap_by_the_query_that_it_became() -> None:
     ledger = MemoryLedger()
     ledger.add_interaction(interaction(question="and how?", query="How to clean it?", answered=False))
-    assert [gap.question for gap in gaps(ledger=ledger, near=NEAR, limit=10)] == ["How to clean it?"]
+    assert asked_about(ledger) == {"How to clean it?": TopicKind.MISSING}
 
 
 @pytest.mark.parametrize(("value", "times"), [(True, 1), ("how to clean it", 1), (False, 0)])
@@ -49,14 +49,14 @@ def test_knowledge_reported_missing_is_a_gap_though_it_was_answered(
     ledger: MemoryLedger, value: Json, times: int
 ) -> None:
     say(ledger, "missing_knowledge", value)
-    assert len(gaps(ledger=ledger, near=NEAR, limit=10)) == times
+    assert [gap.reported for gap in gaps(ledger=ledger, near=NEAR)] == [True] * times
 
 
 def test_a_refused_question_that_was_reported_too_counts_once() -> None:
     ledger = MemoryLedger()
     ledger.add_interaction(interaction(answered=False))
     say(ledger, "missing_knowledge", True)
-    assert [gap.times for gap in gaps(ledger=ledger, near=NEAR, limit=10)] == [1]
+    assert len(gaps(ledger=ledger, near=NEAR)) == 1
 
 
 def test_a_question_whose_asker_found_it_among_the_suggestions_is_no_gap_unless_it_was_reported() -> None:
@@ -64,11 +64,11 @@ def test_a_question_whose_asker_found_it_among_the_suggestions_is_no_gap_unless_
     for reported in (False, True):
         ledger = MemoryLedger()
         ledger.add_interaction(replace(interaction(answered=False), suggestions=(offered,)))
-        assert len(gaps(ledger=ledger, near=NEAR, limit=10)) == 1
+        assert len(gaps(ledger=ledger, near=NEAR)) == 1
         say(ledger, "meant", "c1")
         if reported:
             say(ledger, "missing_knowledge", True)
-        assert len(gaps(ledger=ledger, near=NEAR, limit=10)) == reported
+        assert len(gaps(ledger=ledger, near=NEAR)) == reported
 
 
 def test_a_doubtful_answer_is_a_gap_beside_the_refused_and_a_sure_one_is_none() -> None:
@@ -76,23 +76,67 @@ def test_a_doubtful_answer_is_a_gap_beside_the_refused_and_a_sure_one_is_none() 
     for name, confidence in (("doubtful", Confidence.LOW), ("sure", Confidence.HIGH), ("untold", None)):
         ledger.add_interaction(replace(interaction(name, question=name), confidence=confidence))
     ledger.add_interaction(interaction("refused", question="refused", answered=False))
-    assert {gap.question for gap in gaps(ledger=ledger, near=NEAR, limit=10)} == {"doubtful", "refused"}
+    assert asked_about(ledger) == dict.fromkeys(("doubtful", "refused"), TopicKind.MISSING)
+    assert {gap.asked.query: gap.answered for gap in gaps(ledger=ledger, near=NEAR)} == {
+        "doubtful": AnswerState.DOUBTFUL,
+        "refused": AnswerState.REFUSED,
+    }
 
 
-def test_a_question_that_no_passage_is_about_is_listed_apart_unless_somebody_reported_it() -> None:
+def test_a_question_that_no_passage_is_about_is_off_topic_unless_somebody_reported_it() -> None:
     ledger = MemoryLedger()
     for name, cosine in (("far", 0.1), ("near", 0.6), ("missed", 0.1)):
         ranking = [shown("a", 1, scores=Scores(dense=cosine))]
         ledger.add_interaction(interaction(name, question=name, answered=False, ranking=ranking))
     say(ledger, "missing_knowledge", True, of="missed")
-    assert {gap.question for gap in gaps(ledger=ledger, near=NEAR, limit=10)} == {"near", "missed"}
-    assert [gap.question for gap in gaps(ledger=ledger, near=NEAR, off_topic=True, limit=10)] == ["far"]
+    kinds = {"far": TopicKind.OFF_TOPIC, "near": TopicKind.MISSING, "missed": TopicKind.MISSING}
+    assert asked_about(ledger) == kinds
+
+
+def test_an_answer_that_somebody_called_bad_is_a_gap_of_the_answers_and_a_praised_one_is_none() -> None:
+    ledger = MemoryLedger()
+    for name in ("bad", "good"):
+        ledger.add_interaction(interaction(name, question=name, ranking=[shown("a", 1, scores=Scores(dense=0.9))]))
+    say(ledger, "thumb", "down", of="bad")
+    say(ledger, "thumb", "up", of="good")
+    assert asked_about(ledger) == {"bad": TopicKind.BAD_ANSWER}
+
+
+@pytest.mark.parametrize(
+    ("stage", "kind"),
+    [
+        (Stage.MISSING, TopicKind.MISSING),
+        (Stage.NOT_RETRIEVED, TopicKind.NOT_FOUND),
+        (Stage.MIS_RANKED, TopicKind.NOT_FOUND),
+        (Stage.MIS_GENERATED, TopicKind.BAD_ANSWER),
+    ],
+)
+def test_where_a_correction_says_where_the_answer_stands_it_says_what_is_wrong(stage: Stage, kind: TopicKind) -> None:
+    ledger = MemoryLedger()
+    ledger.add_interaction(interaction("i1", question="q", answered=False))
+    ledger.add_correction(replace(correction("c1", of="i1"), stage=stage))
+    assert asked_about(ledger) == {"q": kind}
+
+
+def test_a_rejected_correction_says_nothing_of_what_is_wrong() -> None:
+    ledger = MemoryLedger()
+    ledger.add_interaction(interaction("i1", question="q", answered=False))
+    ledger.add_correction(replace(correction("c1", of="i1"), stage=Stage.NOT_RETRIEVED))
+    ledger.add_review(review("c1", Verdict.REJECT))
+    assert asked_about(ledger) == {"q": TopicKind.MISSING}
 
 
 def test_a_question_without_consent_is_no_gap_that_could_be_shown() -> None:
     ledger = MemoryLedger()
     ledger.add_interaction(interaction(question="", answered=False, consent=False))
-    assert gaps(ledger=ledger, near=NEAR, limit=10) == []
+    assert gaps(ledger=ledger, near=NEAR) == []
+
+
+def test_a_question_that_is_named_is_looked_at_however_old_it_is_and_one_that_is_gone_is_passed_over() -> None:
+    ledger = MemoryLedger()
+    ledger.add_interaction(interaction("i1"))
+    named = frozenset({InteractionId("i1"), InteractionId("gone")})
+    assert [gap.asked.interaction_id for gap in gaps(ledger=ledger, near=NEAR, also=named)] == ["i1"]
 
 
 # --- triage ---------------------------------------------------------------------------------------------------------

@@ -179,6 +179,18 @@ def test_what_would_be_done_is_shown_without_doing_it(trial: Trial) -> None:
     assert trial.canary.state is CanaryState.RUNNING
 
 
+def test_the_course_of_a_canary_ends_with_what_a_look_measures_now(trial: Trial) -> None:
+    assert deployment.course(trial.canary, trial.made) == []
+    trial.meet(Arm.CONTROL, 150, bad=15)
+    trial.meet(Arm.TREATMENT, 100, bad=60)
+    looks = deployment.course(trial.canary, trial.made)
+    assert len(looks) == deployment.LOOKS
+    assert looks[-1][1] == deployment.verdict(trial.canary, trial.made).measured
+    asked = [measured.treatment.asked + measured.control.asked for _, measured in looks]
+    assert asked == sorted(set(asked)), "each look has more than the one before"
+    assert [at for at, _ in looks] == sorted(at for at, _ in looks)
+
+
 # --- guardrails -----------------------------------------------------------------------------------------------------
 
 PRIVATE = "Write to ada@example.org about it."

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0015_reviewing"
-down_revision = "0011_releases"
+down_revision = "0014_topics"
 branch_labels = None
 depends_on = None
 
