@@ -60,9 +60,9 @@ class Mine:
 @routes.get("/my-corrections")
 def show(request: Request, state: Shared, asking: Asking) -> Response:
     """The newest first: waiting, accepted, live since which version, and whether it is found."""
-    services, reader = state.services, state.reader(asking)
+    services = state.services
     who = pseudonym(user_of(request, asking), services.ledger.salt())
-    live = services.index.live()
+    live, reader = services.index.live(), state.reader(asking)
     found = [] if who is None else review_queue.of_author(who, ledger=services.ledger, live=live, reader=reader)
     waits = state.waits_for([each.reviewed for each in found[:SHOWN]])
     mine = [_mine(each, waits.get(each.reviewed.correction.correction_id)) for each in found[:SHOWN]]
