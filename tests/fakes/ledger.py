@@ -5,7 +5,7 @@ import copy
 import json
 import secrets
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -503,7 +503,7 @@ class MemoryLedger:
                 if name == interaction_id or (session is not None and interaction.session == session)
             }
             corrected = {of.correction_id for of in self._rows.corrections.values() if of.interaction_id in asked}
-            records = [
+            records: list[Interaction | Feedback | Correction | Review] = [
                 *(self._rows.interactions[name] for name in asked),
                 *(each for each in self._rows.feedback.values() if each.interaction_id in asked),
                 *(self._rows.corrections[name] for name in corrected),
@@ -660,7 +660,7 @@ class MemoryLedger:
         """What is in memory is not stored, so there is only to say how many rows have a pseudonym."""
         with self._turn:
             rows = self._rows
-            said = (
+            said: tuple[Sized, ...] = (
                 rows.interactions,
                 rows.feedback,
                 rows.corrections,

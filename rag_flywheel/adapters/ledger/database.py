@@ -5,7 +5,19 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Engine, Row, Select, Table, Text, insert, text, type_coerce
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    Executable,
+    Row,
+    Table,
+    Text,
+    insert,
+    text,
+    type_coerce,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError
@@ -89,7 +101,7 @@ class Database:
         """Whether a column holds the pseudonym, or what holds pseudonyms, in any of its stored forms."""
         return type_coerce(column, Text).in_(self.sealing.forms(words))
 
-    def find(self, wanted: Callable[[], Select[Any]]) -> Sequence[Row[Any]]:
+    def find(self, wanted: Callable[[], Executable]) -> Sequence[Row[Any]]:
         """Rows that are found by `is_one`. They are asked for again where a key came meanwhile that was not known."""
         while True:
             newest = self.sealing.keys.newest
