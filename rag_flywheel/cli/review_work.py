@@ -9,6 +9,8 @@ from rag_flywheel.cli import terminal
 from rag_flywheel.cli.invocation import Json, Url, invoked, segment, send, show
 from rag_flywheel.cli.review import group, review_item
 
+__all__ = ["group"]
+
 Id = Annotated[str, typer.Argument(help="The correction's id.")]
 Reviewer = Annotated[str | None, typer.Option(help="Who does it; your login name if not given. Local files only.")]
 
