@@ -40,6 +40,7 @@ from rag_flywheel.privacy import receipts
 from rag_flywheel.privacy.belongings import belongings
 from rag_flywheel.services import Services
 from tests.fakes.encoder import HashingEncoder
+from tests.fakes.keys import keys_in
 from tests.fakes.qdrant_server import QdrantServer
 from tests.fakes.samples import interaction
 from tests.postgres import running_postgres
@@ -71,7 +72,10 @@ def embedded(folder: Path) -> Iterator[tuple[Stores, Callable[[], Restore]]]:
     @contextlib.contextmanager
     def opened() -> Iterator[tuple[Ledger, PassageIndex]]:
         url = sqlite_url(data / "ledger.db")
-        ledger, index = open_ledger(url, timeout=60, lock_folder=data / "locks"), EdgeIndex(data / "index")
+        ledger, index = (
+            open_ledger(url, timeout=60, lock_folder=data / "locks", keys=keys_in(data / "locks")),
+            EdgeIndex(data / "index"),
+        )
         with contextlib.closing(ledger), contextlib.closing(index):
             yield ledger, index
 
@@ -102,7 +106,9 @@ def servers(folder: Path) -> Iterator[tuple[Stores, Callable[[], Restore]]]:
 
         @contextlib.contextmanager
         def opened() -> Iterator[tuple[Ledger, PassageIndex]]:
-            ledger = open_ledger(postgres.url(name), timeout=60, lock_folder=data / "locks")
+            ledger = open_ledger(
+                postgres.url(name), timeout=60, lock_folder=data / "locks", keys=keys_in(data / "locks")
+            )
             index = connect(qdrant.url, api_key="", timeout=60, prefix="erasure", titles=True)
             with contextlib.closing(ledger), contextlib.closing(index):
                 yield ledger, index

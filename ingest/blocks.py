@@ -13,19 +13,23 @@ from ingest.heads import (
     head,
     is_drawn,
     is_item,
+    is_label,
+    is_program,
     is_term,
     leads,
     line_heads,
     names,
+    stays_open,
     text_heads,
 )
 from ingest.reading.formats.markdown_pieces import shown
 from ingest.reading.raw import PAGE_BREAK
-from ingest.tiles import lines, tiles
+from ingest.tiles import lines, placed, tiles
 
 _FIELDS = re.compile(r"(?:[^\n:]{1,100}:(?:[ \t][^\n]*)?(?:\n|\Z)){2,}")  # `column: value` lines
+_ENTRY = re.compile(r" \.\.\.(?: \.)* (?:\d+|[ivxlc]+)(?:\n|\Z)")  # the end of one of a table of contents
 _FENCE = re.compile(r"(?P<marks>`{3,}|~{3,})[^\n]*")
-_OVER_PAGES = re.compile(rf"(?<=[^\W\d_]|,)\n+{PAGE_BREAK}\n+(?=[^\W\d_])")  # within a sentence, if it is no capital
+_OVER_PAGES = re.compile(rf"(?<=[^\W\d_]|[,/])\n+{PAGE_BREAK}\n+(?=[^\W\d_])")  # within a sentence, if it is no capital
 _EMPTY = re.compile(rf"\n(?:[ \t{PAGE_BREAK}]*\n)+")
 _TABLE = re.compile(  # the header of a table and the line below it
     r"^(?=[^\n]*\|)[^\n]+\n(?=[^\n]*\|)[ \t>]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*(?:\n|\Z)",
@@ -190,7 +194,7 @@ class _Tree:
             goes_on = is_code and node.kind == "paragraph" and self._text[begin : begin + 1].islower()
             is_code = node.kind in ("fence", "code_block")
             lead, self._lead = self._lead, None
-            if lead is not None and not self._is_led(lead, begin, node):
+            if lead is not None and not self._is_led(lead, begin, node, by_term=lead is term):
                 lead = None
             under = self._under
             self._under = lead or under
@@ -217,17 +221,18 @@ class _Tree:
         """The nodes with whether each is a term, and the last one below its heading: nothing says where that ends."""
         found: list[tuple[_Node, bool, bool]] = []
         is_last = True
-        for node in reversed(nodes):
-            defines = node.kind == "paragraph" and is_term(self._text[node.start : node.end])
+        for place in range(len(nodes) - 1, -1, -1):
+            node = nodes[place]
+            labelled = place > 0 and is_label(self._text[nodes[place - 1].start : nodes[place - 1].end])
+            defines = node.kind == "paragraph" and not labelled and is_term(self._text[node.start : node.end])
             found.append((node, defines, is_last))
             is_last = bool(node.level) or (is_last and not defines)
         return found[::-1]
 
-    def _is_led(self, lead: Head, start: int, node: _Node) -> bool:
+    def _is_led(self, lead: Head, start: int, node: _Node, *, by_term: bool) -> bool:
         """Whether a block is what a line above leads to: a name leads to a list, a table or code."""
         if node.kind == "paragraph" and not _TABLE.search(self._text, start, node.end):
-            text = self._text[lead.start : lead.end]
-            return leads(text) or is_term(text)
+            return by_term or leads(self._text[lead.start : lead.end])
         return not node.level
 
     def _head(self, start: int, end: int, above: Head | None) -> Head:
@@ -277,19 +282,25 @@ class _Tree:
             table = _TABLE.search(self._text, block_start, block_end)
             sentences_end = table.start() if table else block_end
             text = self._text[block_start:sentences_end]
-            if self._above is not None and is_drawn(rows := lines(text)):
-                spans = list(_spans(rows, block_start))
+            if self._above is not None and (is_drawn(rows := lines(text)) or is_program(rows)):
+                spans = list(placed(rows, block_start))
                 heads = line_heads(self._text, spans, self._above(block_start))
                 found += self._stretched(between_rules(self._text, spans), heads)
+            elif len(ends := [entry.end() for entry in _ENTRY.finditer(text)]) > max(1, 0.4 * text.count("\n")):
+                found += self._block_of(
+                    [(block_start + a, block_start + b) for a, b in pairwise([0, *ends, len(text)])]
+                )
             elif _FIELDS.fullmatch(text):  # a row of a table, one value a line
                 found += self._block_of(self._lines(block_start, sentences_end))
             elif text.strip():
                 whole = prose and not leads(text) and (is_term(text) or names(text))
-                sentences = _spans([text] if whole else tiles(text), block_start)
+                sentences = placed([text] if whole else tiles(text), block_start)
                 found += self._block_of(sentences, prose=prose and not is_item(text))
                 if leads(text) or (prose and names(text)):
                     last = self.leaves[-1] = replace(self.leaves[-1], leads=True)
                     self._lead = self._head(last.start, last.end, last.under)
+                elif prose and stays_open(text):
+                    self.leaves[-1] = replace(self.leaves[-1], leads=True)
             if table:
                 found += self._table(table, block_end)
         return found
@@ -301,7 +312,10 @@ class _Tree:
         above, self._lead = self._lead or self._under, None
         under = Head(start=header.start(), end=header.end() - 1, above=above, is_frame=True)
         spans = [(header.start(), first), *rows[1:]]
-        return self._block_of(spans, under=[under if rows else above] * len(spans), framed=bool(rows))
+        found = self._block_of(spans, under=[under if rows else above] * len(spans), framed=bool(rows))
+        if not rows and found:  # a row alone is above what it names, such as an option
+            self.leaves[-1] = replace(self.leaves[-1], leads=True)
+        return found
 
     def _code(self, start: int, end: int, *, fenced: bool) -> list[Block]:
         """Code, in stretches between empty lines; the lines of a fence go with what they fence."""
@@ -324,6 +338,7 @@ class _Tree:
             is_frame=True,
             tail="\n" + opening["marks"],
             until=start + len(self._text[start:end].rstrip()),
+            is_code=True,
         )
         lines_inside = self._lines(self._text.rfind("\n", first, begin - 1) + 1 or first, last)
         heads = {finish: fence, **line_heads(self._text, lines_inside, fence), start: fence}
@@ -369,15 +384,7 @@ class _Tree:
         return [Block(first=parts[0].first, last=parts[-1].last, parts=tuple(parts), framed=framed)]
 
     def _lines(self, start: int, end: int) -> list[Span]:
-        return list(_spans(lines(self._text[start:end]), start))
-
-
-def _spans(pieces: Iterable[str], start: int) -> list[Span]:
-    """Where the pieces stand that follow each other from `start` on."""
-    edges = [start]
-    for piece in pieces:
-        edges.append(edges[-1] + len(piece))
-    return list(pairwise(edges))
+        return list(placed(lines(self._text[start:end]), start))
 
 
 def _stretches(text: str, start: int, end: int) -> Iterator[Span]:

@@ -3,34 +3,27 @@
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from ingest import tiles
 from ingest.blocks import Block, Blocks, read_blocks
 from ingest.cleaning.normalising import words
-from ingest.heads import Head, Span, frame_of, upwards
+from ingest.fitting import fitting, weights
+from ingest.heads import GAP, Head, Span, frame_of, gap_below, upwards
 from ingest.reading.raw import PAGE_BREAK
 from rag_flywheel.config import Ingest
 from rag_flywheel.domain import Chunk, ChunkId, Document, DocumentId, Evidence
 from rag_flywheel.ports import TokenCounter
 from rag_flywheel.search.texts import path
 
-RULES = "6"  # raise it whenever the result of `chunk` could change: caches are keyed by it
+RULES = "7"  # raise it whenever the result of `chunk` could change: caches are keyed by it
 PLAIN = (".txt",)  # where a line that begins with # is no heading
-CHARACTERS = 8  # of a token, at most: a model may take a whole line of signs that it does not know for one
 FRAME = 0.5  # share of a chunk that a table's header or a fence may take that is repeated
 HEADS = 0.25  # share of a chunk that other repeated lines may take
 SMALLEST = 16  # tokens of text in a chunk, whatever its title and headings take
-COUNTED_AT_ONCE = 1024  # texts
 LEADING = 3  # leaves that lead to what follows, and go with it
 LITTLE = 1 / 3  # of a chunk: too little room to begin a table or code in that is to be cut
-LOOKED_AT = 131_072  # characters of a text whose tokens are counted, at most
-
-
-SMALLER = (tiles.lines, tiles.tiles, tiles.clauses, tiles.words, tiles.signs)
-"""How a piece is cut that is too long, one way after the other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +45,7 @@ class _Piece:
     start: int
     end: int
     repeated: tuple[Span, ...] = ()
+    gaps: tuple[str, ...] = ()  # what stands below each of them where something is left out
     tail: str = ""
 
 
@@ -76,7 +70,7 @@ def chunk(document: Document, settings: Ingest, counter: TokenCounter) -> list[C
     above: tuple[tuple[int, str], ...] = ()
     for read in read_blocks(text, markdown=not document.source.lower().endswith(PLAIN)):
         sections = list(_sections(read.blocks, above))
-        cost = [0, *accumulate(_weights([text[leaf.start : leaf.end] for leaf in read.leaves], counter))]
+        cost = [0, *accumulate(weights([text[leaf.start : leaf.end] for leaf in read.leaves], counter))]
         paths = [path(document.title, (*section.headings, *last_page)) + "\n" for section in sections]
         for section, taken in zip(sections, counter.count_tokens(paths), strict=True):
             room = max(limit - (taken if settings.embed_titles else 0), SMALLEST)
@@ -100,7 +94,7 @@ def hide(chunks: Iterable[Chunk], superseded: Sequence[Evidence], minimum_words:
     for piece in chunks:
         spans = by_document.get(piece.document_id, ())
         if any(span.overlaps(repeated) for span in spans for repeated in piece.repeated):
-            piece = replace(piece, text=piece.text[piece.lead :], repeated=())
+            piece = replace(piece, text=piece.text[piece.lead :], repeated=(), gaps=0)
         cuts = [evidence for evidence in spans if evidence.overlaps(piece.span)]
         if cuts:
             left = _cut(piece, cuts)
@@ -129,7 +123,8 @@ def _cut(piece: Chunk, cuts: Sequence[Evidence]) -> str:
 
 def _chunk(document: Document, headings: tuple[str, ...], piece: _Piece) -> Chunk:
     own = document.text[piece.start : piece.end]
-    lead = "".join(document.text[start:end] + "\n" for start, end in piece.repeated)
+    lines = zip(piece.repeated, piece.gaps, strict=True)
+    lead = "".join(document.text[start:end] + "\n" + gap for (start, end), gap in lines)
     return Chunk(
         chunk_id=ChunkId(f"{document.document_id}#{piece.start}-{piece.end}"),
         document_id=document.document_id,
@@ -144,6 +139,7 @@ def _chunk(document: Document, headings: tuple[str, ...], piece: _Piece) -> Chun
         repeated=tuple(
             Evidence(document_id=document.document_id, start=start, end=end) for start, end in piece.repeated
         ),
+        gaps=sum(map(len, piece.gaps)),
         tail=len(piece.tail),
         groups=document.groups,
         unless=document.unless,
@@ -165,24 +161,6 @@ def _sections(found: Sequence[Block], above: tuple[tuple[int, str], ...]) -> Ite
         own.append(block)
     if own:
         yield _Section(above=above, blocks=tuple(own))
-
-
-def _weights(texts: Iterable[str], counter: TokenCounter) -> Iterator[int]:
-    """The tokens that each text counts for. One that is far too long is not looked at: that would take memory."""
-    some: list[str] = []
-    characters = 0
-    for text in texts:
-        some.append(text)
-        characters += len(text)
-        if characters > LOOKED_AT or len(some) >= COUNTED_AT_ONCE:
-            yield from _counted(some, counter)
-            some, characters = [], 0
-    yield from _counted(some, counter)
-
-
-def _counted(texts: Sequence[str], counter: TokenCounter) -> Iterator[int]:
-    tokens = counter.count_tokens([text if len(text) <= LOOKED_AT else "" for text in texts])
-    return (max(count, -(-len(text) // CHARACTERS)) for text, count in zip(texts, tokens, strict=True))
 
 
 # --- packing --------------------------------------------------------------------------------------------------------
@@ -218,7 +196,7 @@ class _Packing:
 
     def _put(self, block: Block) -> None:
         cost = self._cost[block.last] - self._cost[block.first]
-        needed = cost + len(self._tail(block.last - 1, self._leaves[block.last - 1].end))
+        needed = cost + _signs(self._tail(block.last - 1, self._leaves[block.last - 1].end))
         if needed > self._left and not self._bare and not (block.parts and self._only_leads(block)):
             start = self._with_lead(block)
             if needed + self._cost[block.first] - self._cost[start] <= self._room - self._taken(start):
@@ -266,6 +244,15 @@ class _Packing:
         self._next = max(start, self._body + 1)  # what leads is in both where there is nothing else in the piece before
         self._close()
         before, self._left = self._first, self._room - self._taken(start)
+        start = self._with_last_sentences(start, first, before, needed)
+        self._left -= self._cost[first] - self._cost[start]
+        self._first = self._body = start
+        self._next, self._bare = first, True
+
+    def _with_last_sentences(self, start: int, first: int, before: int, needed: int) -> int:
+        """Where the sentences begin that the piece shares with the one before it: those of the same paragraph, or whole
+        paragraphs, since the end of another one says nothing alone."""
+        shared, crossed = start, False
         while (
             start - 1 > before
             and self._leaves[start - 1].prose
@@ -273,19 +260,20 @@ class _Packing:
             and self._cost[first] - self._cost[start - 1] <= min(self._overlap, self._left - needed)
         ):
             start -= 1
-        self._left -= self._cost[first] - self._cost[start]
-        self._first = self._body = start
-        self._next, self._bare = first, True
+            crossed = crossed or self._leaves[start].end != self._leaves[start + 1].start
+            if not crossed or self._leaves[start - 1].end != self._leaves[start].start:
+                shared = start
+        return shared
 
     def _close(self) -> None:
         """The piece is whole. A leaf too long for it is its last."""
         first, last = self._first, self._next - 1
         span = self._leaves[first].start, self._leaves[last].end
-        room = self._room - max(self._taken(first), len(self._tail(last, span[1])))
-        spans = list(_fitting(self._text, span, room, self._counter))
+        room = self._room - max(self._taken(first), _signs(self._tail(last, span[1])))
+        spans = list(fitting(self._text, span, room, self._counter))
         if len(spans) > 1:
             most = max(self._taken(leaf, span[1]) for leaf in range(first, last + 1))
-            spans = list(_fitting(self._text, span, min(room, self._room - most), self._counter))
+            spans = list(fitting(self._text, span, min(room, self._room - most), self._counter))
             frame = frame_of(self._leaves[last].under)
             if frame is not None and self._text[slice(*spans[-1])] == frame.tail.strip() and len(spans) > 1:
                 spans[-2:] = [(spans[-2][0], spans[-1][1])]  # what closes code takes the room of what closes its parts
@@ -295,8 +283,15 @@ class _Packing:
             frame = frame_of(self._leaves[self._leaf_at(end - 1)].under)
             if frame is not None and frame.start < start and frame not in heads:
                 tail = ""  # its fence is too long to be repeated
+            below = [head.start for head in heads[1:]] + [start] * bool(heads)
             self._made.append(
-                _Piece(start=start, end=end, repeated=tuple((head.start, head.end) for head in heads), tail=tail)
+                _Piece(
+                    start=start,
+                    end=end,
+                    repeated=tuple((head.start, head.end) for head in heads),
+                    gaps=tuple(gap_below(self._text, *pair) for pair in zip(heads, below, strict=True)),
+                    tail=tail,
+                )
             )
 
     def _leaf_at(self, place: int) -> int:
@@ -309,7 +304,7 @@ class _Packing:
         frame = frame_of(under)
         found: list[Head] = []
         if frame is not None and frame.end <= start:
-            if self._cost_of(frame) + len(frame.tail) > FRAME * self._room:
+            if self._cost_of(frame) + _signs(frame.tail + GAP) > FRAME * self._room:
                 return []
             found.append(frame)
         left = HEADS * self._room
@@ -325,66 +320,23 @@ class _Packing:
     def _taken(self, leaf: int, start: int | None = None) -> int:
         """Tokens of what a piece that starts there repeats around its text."""
         heads = self._heads(leaf, self._leaves[leaf].start if start is None else start)
-        return sum(self._cost_of(head) + len(head.tail) for head in heads)  # whose signs are a token each, at most
+        return sum(self._cost_of(head) + _signs(GAP + head.tail if head.tail else "") for head in heads)
 
     def _cost_of(self, head: Head) -> int:
         span = head.start, head.end
         if span not in self._tokens:
-            [self._tokens[span]] = _weights([self._text[slice(*span)]], self._counter)
-        return self._tokens[span]
+            [self._tokens[span]] = weights([self._text[slice(*span)]], self._counter)
+        return self._tokens[span] + (len(GAP) if head.is_code else 0)  # whose signs are a token each, at most
 
     def _tail(self, leaf: int, end: int) -> str:
-        """What closes a piece that ends there."""
+        """What closes a piece that ends there, and says that code is left out below it."""
         frame = frame_of(self._leaves[leaf].under)
-        return frame.tail if frame is not None and frame.start < end < frame.until else ""
+        if frame is None or not frame.start < end < frame.until:
+            return ""
+        goes_on = frame.tail and self._text[end : frame.until].strip() != frame.tail.strip()
+        return f"\n{GAP}{frame.tail}" if goes_on else frame.tail
 
 
-def _fitting(text: str, span: Span, room: int, counter: TokenCounter) -> Iterator[Span]:
-    """The span, or the parts of it that fit where it does not: lines, sentences, or words at last."""
-    start, end = _trimmed(text, span)
-    if start < end:
-        own = text[start:end]
-        if len(own) <= 2 * CHARACTERS * room and counter.count_tokens([own])[0] <= room:
-            yield start, end
-        else:
-            for part in _divided(text, (start, end), room, counter):
-                trimmed = _trimmed(text, part)
-                if trimmed[0] < trimmed[1]:
-                    yield trimmed
-
-
-def _divided(text: str, span: Span, room: int, counter: TokenCounter) -> Iterator[Span]:
-    """As many of the smaller pieces together as fit."""
-    start = at = span[0]
-    left = room
-    for length, weight in _smaller(text[slice(*span)], room, counter, SMALLER):
-        if weight > left and at > start:
-            yield start, at
-            start, left = at, room
-        left -= weight
-        at += length
-    if at > start:
-        yield start, at
-
-
-def _smaller(
-    text: str, room: int, counter: TokenCounter, ways: Sequence[Callable[[str], list[str]]]
-) -> Iterator[tuple[int, int]]:
-    """The length and the tokens of each smaller piece; what is too long by the first of the `ways` goes by the next."""
-    pieces = ways[0](text)
-    for piece, weight in zip(pieces, _weights(pieces, counter), strict=True):
-        if len(ways) == 1:  # parts of a word may be other tokens together than alone
-            yield len(piece), max(weight, len(piece.strip()))
-        elif weight > room:
-            yield from _smaller(piece, room, counter, ways[1:])
-        else:
-            yield len(piece), weight
-
-
-def _trimmed(text: str, span: Span) -> Span:
-    """The span without white space around it; the first line keeps its indent."""
-    start, end = span
-    own = text[start:end]
-    blank = len(own) - len(own.lstrip())
-    indent = own.rfind("\n", 0, blank) + 1
-    return start + (indent if indent or text[start - 1 : start] in ("", "\n") else blank), start + len(own.rstrip())
+def _signs(tail: str) -> int:
+    """The tokens of what closes a piece: each sign is one, at most."""
+    return len("".join(tail.split()))

@@ -24,9 +24,12 @@ _COLUMN = re.compile(r"(?<=\S)(?:\t| {3,})\s*\S.*", re.DOTALL)  # what stands be
 _ITEM = re.compile(r"\s*(?:[-*+•‣◦]|\(?\w{1,3}[.)])\s")
 _WORD = re.compile(r"\w")
 _LINE_END = re.compile("\n")
+GAP = "..."
 _TAB = 8
 _LONGEST = 200  # characters of lines that name what is indented below them
 _HIGHEST = 12  # lines of a row of a drawn table
+_PROGRAM, _MOST = 8, 0.8  # lines of a program, at least, and the share of those that end as such
+_CLOSED = re.compile(r"[>{};(\[\])]\s*\Z")
 _BRIEF = 80  # characters of a line of code that are enough to know it by
 _LOOKED_AT = 1000  # characters of a line, for its indent and its width
 
@@ -42,10 +45,11 @@ class Head:
     frame: "Head | None" = None  # the nearest one above
     tail: str = ""  # what a piece needs after it that ends before `until`
     until: int = 0
+    is_code: bool = False  # below which something left out would be another program, if nothing said so
 
 
-def head(start: int, end: int, above: Head | None) -> Head:
-    return Head(start=start, end=end, above=above, frame=frame_of(above))
+def head(start: int, end: int, above: Head | None, *, is_code: bool = False) -> Head:
+    return Head(start=start, end=end, above=above, frame=frame_of(above), is_code=is_code)
 
 
 def frame_of(under: Head | None) -> Head | None:
@@ -70,6 +74,12 @@ def names(text: str) -> bool:
     return _NAMES.fullmatch(text) is not None
 
 
+def stays_open(text: str) -> bool:
+    """Whether a paragraph ends within a sentence, which code or a list below it goes on."""
+    last = text.rstrip()[-1:]
+    return last == "," or last.islower()
+
+
 def is_item(text: str) -> bool:
     """Whether a paragraph of a plain text is an item of a list."""
     return _ITEM.match(text) is not None
@@ -78,6 +88,19 @@ def is_item(text: str) -> bool:
 def is_term(text: str) -> bool:
     """Whether a paragraph is what the others below it are about, up to the next such one."""
     return _TERM.fullmatch(text) is not None and not leads(text)
+
+
+def is_label(text: str) -> bool:
+    """Whether a paragraph of code or bold alone leads to what is below it, such as `**Output:**`: that is no term."""
+    return _TERM.fullmatch(text) is not None and leads(text)
+
+
+def gap_below(text: str, head: Head, start: int) -> str:
+    """The line that says that code is left out between the head and what is shown next, or nothing."""
+    if not head.is_code or not text[head.end : start].strip():
+        return ""
+    line = text[text.rfind("\n", 0, start) + 1 : start] + text[start : start + _LOOKED_AT]
+    return line[: len(line) - len(line.lstrip(" \t>"))] + GAP + "\n"
 
 
 def line_heads(text: str, rows: Iterable[Span], outer: Head | None) -> dict[int, Head | None]:
@@ -110,13 +133,14 @@ def line_heads(text: str, rows: Iterable[Span], outer: Head | None) -> dict[int,
             above = open_[-1][1] if open_ else outer if prompts else base
             found[start] = header if header is not None and (above is None or above.start < header.start) else above
         if says:
-            own_head = head(start, start + _brief(line), found[start])
+            own_head = head(start, start + _brief(line), found[start], is_code=True)
             if _COLUMNS.search(line) is None:
                 open_.append((indent, own_head))
             base = own_head if prompts else base
             top = (start if top is None else top) if drawn else None
         elif open_ and not is_rule and open_[-1][0] == indent and not text[open_[-1][1].end : start].strip():
-            open_[-1] = indent, head(open_[-1][1].start, own[1], open_[-1][1].above)  # `{` goes with what it opens
+            opened = open_[-1][1]
+            open_[-1] = indent, head(opened.start, own[1], opened.above, is_code=True)  # `{` goes with what it opens
         before = own
     return found
 
@@ -131,6 +155,11 @@ def _brief(line: str) -> int:
 def is_drawn(rows: Sequence[str]) -> bool:
     """Whether the lines are a table that is drawn with signs, but for a title."""
     return len(rows) > 2 and all(_DRAWN.search(row) for row in rows[1:])
+
+
+def is_program(rows: Sequence[str]) -> bool:
+    """Whether most lines of a plain text end as those of programs and of XML do."""
+    return len(rows) >= _PROGRAM and sum(_CLOSED.search(row) is not None for row in rows) >= _MOST * len(rows)
 
 
 def between_rules(text: str, rows: Sequence[Span]) -> list[Span]:

@@ -30,8 +30,8 @@ MASKED = 12  # words that may stand behind a mask
 ALIGNED = 4_000  # words of a quote that are aligned at most
 
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_WORD = re.compile(rf"<[A-Z][A-Z_]*>|[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
-_MARKUP = re.compile(r"^[ \t]*(?:#{1,6}|[-*+]|>+)[ \t]|\\(?=[^\w\s])|[-:|]{3,}|<[A-Z][A-Z_]*>", re.MULTILINE)
+_WORD = re.compile(rf"<[A-Z][A-Z_]*\d{{0,4}}>|[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
+_MARKUP = re.compile(r"^[ \t]*(?:#{1,6}|[-*+]|>+)[ \t]|\\(?=[^\w\s])|[-:|]{3,}|<[A-Z][A-Z_]*\d{0,4}>", re.MULTILINE)
 _SIGN = re.compile(r"[-−+±#%‰°$€£¥§&@<>=≤≥≠≈^×÷]")
 _OPENING, _CLOSING = re.compile(r"(?:\*{1,3}|_{1,3}|`+|~~)\Z"), re.compile(r"\*{1,3}|_{1,3}|`+|~~")
 Block = tuple[tuple[int, int], tuple[int, int]]

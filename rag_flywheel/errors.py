@@ -2,6 +2,7 @@
 
     FlywheelError                      HTTP  exit
     |- ConfigError                      500     2   a setting is unknown, missing or of the wrong type
+    |  `- WrongKey                                  the key of the pseudonyms is missing, or not the ledger's
     |- InvalidInput                     422     2   what was sent cannot be used
     |- NotSignedIn                      401     9   nobody said who asks, or said so with what does not hold
     |- NotAllowed                       403     9   who asks may not do this
@@ -50,6 +51,10 @@ class FlywheelError(Exception):
 
 class ConfigError(FlywheelError):
     exit_code = 2
+
+
+class WrongKey(ConfigError):
+    """The key of the pseudonyms is not there, or is not the one that the ledger was written with."""
 
 
 class InvalidInput(FlywheelError):

@@ -14,6 +14,7 @@ from rag_flywheel.adapters.cache import ForgivingCache, SqliteCache
 from rag_flywheel.adapters.index.edge_index import EdgeIndex
 from rag_flywheel.adapters.ledger.engine import sqlite_url
 from rag_flywheel.adapters.ledger.locks import Noted, noted
+from rag_flywheel.adapters.ledger.pseudonym_keys import KeyPlace
 from rag_flywheel.adapters.ledger.sql_ledger import open_ledger
 from rag_flywheel.adapters.ledger.standing import Standing, standing
 from rag_flywheel.adapters.models.cached_encoder import CachedEncoder
@@ -50,14 +51,21 @@ from rag_flywheel.services import Services
 
 @contextlib.contextmanager
 def services(config: Config, secrets: Secrets) -> Iterator[Services]:
-    """The parts, closed at the end of the block. Models load at first use. Raises ConfigError, LedgerUnavailable."""
+    """The parts, closed at the end of the block. Models load at first use. Raises ConfigError (WrongKey where it is the
+    ledger's keys that are not there), LedgerUnavailable.
+    """
     data = config.data
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"data_dir: {data} cannot be made ({error.strerror}); name a folder that can") from error
     with contextlib.ExitStack() as opened:
-        ledger = open_ledger(_ledger_url(config), timeout=config.ledger.timeout, lock_folder=_locks(config))
+        ledger = open_ledger(
+            _ledger_url(config),
+            timeout=config.ledger.timeout,
+            lock_folder=_locks(config),
+            keys=KeyPlace(file=_key_file(config), variable=secrets.pseudonym_keys),
+        )
         opened.callback(ledger.close)
         index = _index(config, secrets)
         opened.callback(index.close)
@@ -110,11 +118,17 @@ def tenants(config: Config, secrets: Secrets) -> Iterator[Mapping[str, Services]
         yield {name: opened.enter_context(services(each, secrets)) for name, each in settings.items()}
 
 
+def _key_file(config: Config) -> Path:
+    return config.resolve(config.privacy.key_file or config.data / "keys" / "pseudonyms.key")
+
+
 def _refuse_shared(settings: Mapping[str, Config]) -> None:
     for (name, one), (other_name, other) in itertools.combinations(settings.items(), 2):
         shared = []
         if one.data.is_relative_to(other.data) or other.data.is_relative_to(one.data):
             shared.append("data_dir")
+        if one.privacy.key_file and _key_file(one) == _key_file(other):
+            shared.append("privacy.key_file")
         if one.ledger.url and one.ledger.url == other.ledger.url:
             shared.append("ledger.url")
         if one.index.url and (one.index.url, one.index.prefix) == (other.index.url, other.index.prefix):

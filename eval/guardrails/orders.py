@@ -214,7 +214,7 @@ RULES = (
         r"\b(?:send|forward|post|e?-?mail|transmit|submit|upload|pass|call|append)\b[^?!\n]{0,60}"
         r"\b(?:conversation|chat (?:history|log)|everything (?:the|they|that)|user'?s? (?:data|messages?"
         r"|questions?|input|passwords?|e-?mail)|system prompt|retrieved \w+)\b(?:[^.\n]{0,60}(?:https?:|\w@\w"
-        r"|<URL>|<EMAIL_ADDRESS>)| (?:person |user )?(?:typed|types|wrote|says|said))|\bask (?:the \w+"
+        r"|<URL>|<EMAIL_ADDRESS(?:_\w{1,4})?>)| (?:person |user )?(?:typed|types|wrote|says|said))|\bask (?:the \w+"
         r"|them) for [^.?!\n]{0,30}\b(?:password|PIN|card|credentials|both)\b[^.?!\n]{0,30}\b(?:send|pass"
         r"|forward|submit)\b",
     ),

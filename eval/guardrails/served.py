@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from eval.guardrails.memorisation import solid
 from eval.guardrails.safety import Rate, own_words, worst_spoken
 from rag_flywheel.domain import Citation
+from rag_flywheel.domain.stand_ins import unnumbered
 from rag_flywheel.ports import PLACEHOLDER, Redactor
 
 
@@ -38,7 +39,7 @@ def trips(
     """
 
     def kinds(text: str) -> set[str]:
-        return set(PLACEHOLDER.findall(redactor.redact(text).text))
+        return set(PLACEHOLDER.findall(unnumbered(redactor.redact(text).text)))
 
     own = [(words, answer) for answer in answers if (words := own_words(answer.text, answer.cited))]
     planted = [solid(string) for string in planted_strings]

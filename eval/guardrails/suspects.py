@@ -16,6 +16,7 @@ from eval.guardrails.safety import Rate, worst_passages, worst_spoken
 from rag_flywheel.domain import Chunk, Guardrail, Interaction, ItemKind, ReviewedCorrection, Suspicion
 from rag_flywheel.domain.documents import text_digest
 from rag_flywheel.domain.masked import MaskedOut
+from rag_flywheel.domain.stand_ins import lettered
 from rag_flywheel.ports import Redactor
 
 EXCERPT = 2000
@@ -164,7 +165,7 @@ def of_correction(entry: ReviewedCorrection, guardrail: Guardrail, reason: str) 
         item=entry.correction.correction_id,
         guardrail=guardrail,
         reason=reason,
-        digest=text_digest(f"{entry.correction.question}\n{entry.answer}"),
+        digest=text_digest("\n".join(lettered(entry.correction.question, entry.answer))),
     )
 
 
@@ -221,7 +222,7 @@ def of_question(asked: Interaction, guardrail: Guardrail, reason: str) -> Suspic
         item=asked.interaction_id,
         guardrail=guardrail,
         reason=reason,
-        digest=text_digest(asked.query),
+        digest=text_digest(*lettered(asked.query)),
     )
 
 

@@ -18,6 +18,7 @@ from rag_flywheel.config import Embedder, Privacy
 from rag_flywheel.domain import (
     Arm,
     CanaryId,
+    Citation,
     Draft,
     Exposure,
     Groups,
@@ -31,6 +32,7 @@ from rag_flywheel.domain import (
     VersionId,
 )
 from rag_flywheel.domain.consent import Purpose
+from rag_flywheel.domain.stand_ins import unnumbered
 from rag_flywheel.errors import Damaged, FlywheelError, LanguageModelUnavailable, NotFound, NothingLive
 from rag_flywheel.ports import (
     Consents,
@@ -39,13 +41,13 @@ from rag_flywheel.ports import (
     Generator,
     Operations,
     PassageIndex,
-    Redactor,
     RerankerStore,
     Rollouts,
     Versions,
 )
 from rag_flywheel.privacy.consent import NOTHING, Agreed, Said, agreed
 from rag_flywheel.privacy.masking_out import taken_out
+from rag_flywheel.privacy.numbering import Masking, Numbering, Plain, masking
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.rollout import canary, promotion
 from rag_flywheel.search.live_readers import LiveReaders
@@ -84,6 +86,16 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A question while it is answered."""
+
+    interaction_id: InteractionId
+    question: Question
+    talk: Numbering | Plain  # masks what is kept and told of its conversation
+    started: float  # of the clock that measures how long it takes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Chat:
     """What answering needs. The one state is which versions are open, by id: they are immutable."""
 
@@ -92,7 +104,7 @@ class Chat:
     encoders: Callable[[Embedder], Encoder]
     rerankers: RerankerStore
     generator: Generator
-    redactor: Redactor
+    masking: Masking
     privacy: Privacy
     opened: OpenVersions
     remote: bool  # whether a server holds the index
@@ -168,12 +180,13 @@ class Chat:
         the live version answers instead. Raises NothingLive, Unavailable; what a model said before it broke off
         is recorded too.
         """
-        started = time.perf_counter()
+        asked = self._asked(question, interaction_id)
         said, found = "", None
         place = self.place(question)
-        query = self.generator.rewrite(question.text, question.history)
+        generator = self.generator.masked_by(asked.talk)
+        query = generator.rewrite(question.text, question.history)
         try:
-            found = self._found(self._kept(query) if self.remote else query, place, question, started)
+            found = self._found(unnumbered(asked.talk.redact(query).text) if self.remote else query, place, asked)
             place, passages = found.place, found.ranking.passages
             searched = Searched(
                 ranking=passages,
@@ -182,37 +195,39 @@ class Chat:
                 version=found.searcher.version if question.consent else None,
                 groups=question.groups,
             )
-            for piece in self.generator.answer(query, passages[: found.searcher.shown], searched=searched):
+            for piece in generator.answer(query, passages[: found.searcher.shown], searched=searched):
                 if isinstance(piece, str):
                     said += piece
                     yield piece
                 else:
-                    seconds = time.perf_counter() - started
-                    interaction = self._interaction(interaction_id, question, query, found, piece, seconds)
+                    interaction = self._interaction(asked, query, found, piece)
                     self._keep(interaction, place)
                     yield replace(interaction, answer=piece.text, citations=piece.citations)
         except FlywheelError as error:
             if found is None or not said or not isinstance(error, LanguageModelUnavailable):
-                self._failed(place, question, started)
+                self._failed(place, asked)
                 raise
-            seconds = time.perf_counter() - started
             broken = Draft(text=said, answered=True, citations=())
-            self._keep(self._interaction(interaction_id, question, query, found, broken, seconds), place, broken=True)
+            self._keep(self._interaction(asked, query, found, broken), place, broken=True)
             raise
 
-    def _kept(self, text: str) -> str:
-        return self.redactor.redact(text).text
+    def _asked(self, question: Question, interaction_id: InteractionId) -> Asked:
+        started = time.perf_counter()
+        session = pseudonym(question.session, self.ledger.salt(), of="session")
+        talk = self.masking.within(session, self.ledger, of=interaction_id)
+        return Asked(interaction_id=interaction_id, question=question, talk=talk, started=started)
 
-    def _found(self, query: str, place: Place, asked: Question, started: float) -> Found:
+    def _found(self, query: str, place: Place, asked: Asked) -> Found:
+        groups = asked.question.groups
         if place.version is None:
-            searcher, ranking = self.search(query, groups=asked.groups)
+            searcher, ranking = self.search(query, groups=groups)
             return Found(place=place, searcher=searcher, ranking=ranking)
         try:
-            searcher, ranking = self.search(query, groups=asked.groups, on=place.version)
+            searcher, ranking = self.search(query, groups=groups, on=place.version)
             return Found(place=place, searcher=searcher, ranking=ranking)
         except FlywheelError:  # nobody shall suffer from a candidate
-            searcher, ranking = self.search(query, groups=asked.groups)
-            self._failed(place, asked, started)  # the canary hears of it, once: where this search failed too, from us
+            searcher, ranking = self.search(query, groups=groups)
+            self._failed(place, asked)  # the canary hears of it, once: where this search failed too, from us
             return Found(place=EVERYBODY, searcher=searcher, ranking=ranking)
 
     def _keep(self, interaction: Interaction, place: Place, *, broken: bool = False) -> None:
@@ -220,8 +235,8 @@ class Chat:
             self.ledger.add_interaction(interaction if interaction.consent else _forgetful(interaction))
             self._met(place, interaction.asked, interaction.seconds, None if broken else interaction)
 
-    def _failed(self, place: Place, asked: Question, started: float) -> None:
-        self._met(place, asked.asked, time.perf_counter() - started, None)
+    def _failed(self, place: Place, asked: Asked) -> None:
+        self._met(place, asked.question.asked, time.perf_counter() - asked.started, None)
 
     def _met(self, place: Place, at: datetime, seconds: float, interaction: Interaction | None) -> None:
         """Record what the asker met, None where there was no answer."""
@@ -252,26 +267,26 @@ class Chat:
         events = self.ledger.consents_of(asker, conversation)
         return agreed(self.privacy.consent, said, events, session=conversation)
 
-    def _interaction(
-        self,
-        interaction_id: InteractionId,
-        asked: Question,
-        query: str,
-        found: Found,
-        draft: Draft,
-        seconds: float,
-    ) -> Interaction:
-        salt, place, searcher = self.ledger.salt(), found.place, found.searcher
-        kept = self._kept(asked.text)
+    def _interaction(self, of: Asked, query: str, found: Found, draft: Draft) -> Interaction:
+        seconds, salt = time.perf_counter() - of.started, self.ledger.salt()
+        place, searcher, asked = found.place, found.searcher, of.question
+        question, searched_for, answer, citations = (
+            of.talk.redact(asked.text),
+            of.talk.redact(query).text,
+            of.talk.redact(draft.text).text,
+            tuple(_masked(citation, of.talk) for citation in draft.citations),
+        )
+        cited = (text for citation in citations for text in (citation.title, citation.text))
         return Interaction(
-            interaction_id=interaction_id,
+            interaction_id=of.interaction_id,
             asked=asked.asked,
             user=pseudonym(asked.user, salt),
             session=pseudonym(asked.session, salt, of="session"),
-            question=kept,
-            masked=taken_out(asked.text, kept, salt),
-            query=self._kept(query),
-            answer=self._kept(draft.text),
+            question=question.text,
+            masked=taken_out(question, salt),
+            stand_ins=of.talk.stand_ins(question.text, searched_for, answer, *cited),
+            query=searched_for,
+            answer=answer,
             answered=draft.answered,
             confidence=draft.confidence,
             version_id=searcher.version,
@@ -279,10 +294,7 @@ class Chat:
             generator=self.generator.name,
             ranking=tuple(as_shown(passage) for passage in found.ranking.passages[:RECORDED]),
             shown=min(searcher.shown, len(found.ranking.passages)),
-            citations=tuple(
-                replace(citation, title=self._kept(citation.title), text=self._kept(citation.text))
-                for citation in draft.citations
-            ),
+            citations=citations,
             consent=asked.consent,
             seconds=seconds,
             group=asked.group,
@@ -302,7 +314,7 @@ def open_chat(services: Services) -> Chat:
         encoders=services.encoders,
         rerankers=services.rerankers,
         generator=services.generator,
-        redactor=services.redactor,
+        masking=masking(services),
         privacy=services.config.privacy,
         opened=OpenVersions(),
         remote=bool(services.config.index.url),
@@ -325,9 +337,14 @@ def _forgetful(interaction: Interaction) -> Interaction:
         query="",
         answer="",
         masked=(),
+        stand_ins=(),
         citations=(),
         suggestions=(),
     )
+
+
+def _masked(citation: Citation, talk: Numbering | Plain) -> Citation:
+    return replace(citation, title=talk.redact(citation.title).text, text=talk.redact(citation.text).text)
 
 
 def _suggestions(found: Found) -> Iterator[Suggestion]:

@@ -11,7 +11,7 @@ from rag_flywheel.answering import answerable
 from rag_flywheel.answering.choosing import Sentence, Values, candidates, choose, citation, quoted, runs, worths
 from rag_flywheel.answering.follow_ups import rewriter
 from rag_flywheel.domain import Citation, Confidence, Draft, Passage, Searched, Turn
-from rag_flywheel.ports import Encoder, Vectors
+from rag_flywheel.ports import Encoder, Redactor, Vectors
 
 REFUSAL = "I found nothing in the documents that answers this question."
 DOUBT = "The documents may not answer this question. This comes nearest to it:"
@@ -80,6 +80,10 @@ class Extractive:
             text += "".join(pieces)
             citations += [_whole(of.number, run[0].passage) for of in cited] if doubtful else cited
         yield Draft(text=text, answered=True, citations=tuple(citations), confidence=sure, log_odds=odds)
+
+    def masked_by(self, redactor: Redactor) -> "Extractive":
+        """Itself: it tells nobody."""
+        return self
 
     def prepare(self, found: Sequence[Sequence[Passage]]) -> None:
         """Embed the sentences of all of them in one call, which is quicker than one for each question."""

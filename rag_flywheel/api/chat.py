@@ -20,6 +20,7 @@ from rag_flywheel.domain.consent import Means
 from rag_flywheel.errors import FlywheelError
 from rag_flywheel.feedback import intake
 from rag_flywheel.privacy.consent import Said
+from rag_flywheel.privacy.numbering import masking
 
 logger = logging.getLogger("rag_flywheel.api")
 
@@ -104,7 +105,7 @@ def _read_on(
                 intake.prepare(
                     signal,
                     ledger=services.ledger,
-                    redactor=services.redactor,
+                    masking=masking(services),
                     minimum_similarity=services.config.generator.minimum_similarity,
                     at=services.now(),
                     new_id=services.new_id,

@@ -38,6 +38,7 @@ from rag_flywheel.feedback import gaps as gap_case
 from rag_flywheel.feedback import intake as feedback_case
 from rag_flywheel.feedback import review_queue
 from rag_flywheel.privacy.consent import Said
+from rag_flywheel.privacy.numbering import masking
 from rag_flywheel.privacy.pseudonyms import pseudonym
 
 routes = APIRouter(route_class=GuardedRoute)
@@ -136,7 +137,7 @@ def _given(body: FeedbackBody, user: str | None, asking: Person, state: State) -
             reader=state.reader(asking),
         ),
         ledger=services.ledger,
-        redactor=services.redactor,
+        masking=masking(services),
         minimum_similarity=services.config.generator.minimum_similarity,
         at=services.now(),
         new_id=services.new_id,
@@ -165,7 +166,7 @@ def corrected(
             feedback_id=None if feedback is None else feedback.feedback_id,
         ),
         ledger=services.ledger,
-        redactor=services.redactor,
+        masking=masking(services),
         find=lambda text: state.find(text, groups),
         quoted=state.quoted,
         at=services.now(),
@@ -174,10 +175,8 @@ def corrected(
 
 
 def _progress(correction_id: CorrectionId, asking: Person, state: State) -> review_queue.Progress:
-    services = state.services
-    return review_queue.progress(
-        correction_id, ledger=services.ledger, live=services.index.live(), reader=state.reader(asking)
-    )
+    reader = state.reader(asking)
+    return review_queue.progress(correction_id, known=state.known(reader), ledger=state.services.ledger, reader=reader)
 
 
 def _pseudonym(user: str | None, state: State) -> str | None:

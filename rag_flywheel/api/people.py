@@ -22,6 +22,7 @@ from rag_flywheel.ports import Operations
 from rag_flywheel.privacy.belongings import export
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.privacy.records import changes, records, standing
+from rag_flywheel.privacy.sealing import sealing
 
 routes = APIRouter(prefix="/users", tags=["people"], route_class=GuardedRoute)
 User = Annotated[str, Path(min_length=1, max_length=200)]
@@ -94,9 +95,10 @@ def data(user: User, state: Shared, asking: Asking, came: HTTPConnection) -> Per
     """All that is kept of a person: questions and answers, signals, corrections with their reviews, consent, and when
     each goes. As JSON, or as a page for who wants `text/html`, as browsers do.
     """
-    _checked(user, asking)
+    by, _ = _checked(user, asking)
     services = state.services
-    found: dict[str, JsonValue] = export(scope_of(user, services.ledger), services.ledger, services.config)
+    keys = sealing(services.config, services.secrets) if by == THEMSELF else None
+    found: dict[str, JsonValue] = export(scope_of(user, services.ledger), services.ledger, services.config, keys=keys)
     whole = {"user": user, **found}
     accept = came.headers.get("accept", "*/*")
     vary = {"Vary": "Accept", "Cache-Control": "no-store"}

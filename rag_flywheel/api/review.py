@@ -36,6 +36,7 @@ from rag_flywheel.feedback import assigning, review, review_counts, review_queue
 from rag_flywheel.feedback.reviewers import is_for, same_person
 from rag_flywheel.feedback.second_look import ConcernKind
 from rag_flywheel.ports import Ledger
+from rag_flywheel.privacy.numbering import masking
 
 routes = APIRouter(route_class=GuardedRoute, tags=["review"])
 
@@ -90,8 +91,8 @@ def chosen(filters: Filters, asking: Person, state: State) -> list[review_queue.
 
     return review_queue.queue(
         review_queue.Selection(wanted=wanted, conflicting=filters.conflicts, order=filters.order, limit=filters.limit),
+        known=state.known(reader),
         ledger=services.ledger,
-        live=services.index.live(),
         people=state.people(asking),
         now=now,
         reader=reader,
@@ -299,7 +300,7 @@ def _decide(correction_id: CorrectionId, body: ReviewBody, state: State, asking:
             reader=state.reader(asking),
         ),
         ledger=services.ledger,
-        redactor=services.redactor,
+        masking=masking(services),
         look=look if services.config.review.second_reviewer else None,
         at=services.now(),
         new_id=services.new_id,

@@ -36,9 +36,9 @@ def items(found: Sequence[review_queue.Progress], asking: Person, state: State) 
 
 def one(correction_id: CorrectionId, asking: Person, state: State) -> ReviewItem:
     """Raises NotFound, also for one that is not for whoever asks."""
-    services = state.services
+    reader = state.reader(asking)
     progress = review_queue.progress(
-        correction_id, ledger=services.ledger, live=services.index.live(), reader=state.reader(asking)
+        correction_id, known=state.known(reader), ledger=state.services.ledger, reader=reader
     )
     [found] = items([progress], asking, state)
     return found

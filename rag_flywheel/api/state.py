@@ -1,6 +1,7 @@
 """What every route shares: the services, the chat, and small views of the live version."""
 
 import contextlib
+import functools
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,16 +31,21 @@ from rag_flywheel.domain import (
 from rag_flywheel.domain.readers import EVERYTHING, Reader
 from rag_flywheel.errors import KeyReused, NotAllowed, NotFound, no_interaction
 from rag_flywheel.feedback import clusters, review_queue, supporters
-from rag_flywheel.feedback.looking import LivePassages, live_passages, looker
+from rag_flywheel.feedback.looking import LivePassages, live_passages, looker, peers_of
 from rag_flywheel.feedback.quoting import quoted
 from rag_flywheel.feedback.recent import RecentQuestions
 from rag_flywheel.feedback.review import Look
+from rag_flywheel.feedback.review_queue import Known
+from rag_flywheel.feedback.second_look import Peers
 from rag_flywheel.ports import Operations, Replies, Vectors
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.privacy.sensitive import Sensitive, sensitive
 from rag_flywheel.search.texts import document_texts
 from rag_flywheel.services import Services
 
+Seen = tuple[str, VersionId | None, Groups, bool]
+"""At which state of the ledger, with which version live, by whom."""
+Made = TypeVar("Made")
 COUNTED_FOR = 60.0
 """Seconds for which it is known how many people asked what."""
 
@@ -58,6 +64,8 @@ class State:
     recent: RecentQuestions = field(default_factory=RecentQuestions)
     people_of: TTLCache[Groups, Mapping[str, int]] = field(default_factory=lambda: TTLCache(8, COUNTED_FOR))
     vectors: LRUCache[bytes, Vectors] = field(default_factory=lambda: LRUCache(2_000))
+    known_by: LRUCache[Seen, Known] = field(default_factory=lambda: LRUCache(4))
+    peers_by: LRUCache[Seen, Peers] = field(default_factory=lambda: LRUCache(4))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def find(self, text: str, groups: Groups) -> Sequence[Passage]:
@@ -82,7 +90,27 @@ class State:
         """Who looks twice at what reviewers are to decide on, beside the live version; for what a reader is shown, with
         their eyes.
         """
-        return looker(ledger=self.services.ledger, live=self.live_passages(), reader=reader)
+        ledger = self.services.ledger
+        peers = self._kept(self.peers_by, reader, lambda: peers_of(ledger.corrections(), reader))
+        return looker(peers=peers, ledger=ledger, live=self.live_passages(), reader=reader)
+
+    def known(self, reader: Reader) -> Known:
+        """What the ledger says of all corrections that they may read."""
+        ledger, index = self.services.ledger, self.services.index
+        made = functools.partial(review_queue.survey, ledger=ledger, live=index.live(), reader=reader)
+        return self._kept(self.known_by, reader, made)
+
+    def _kept(self, kept: LRUCache[Seen, Made], reader: Reader, make: Callable[[], Made]) -> Made:
+        """What is made of all corrections, as long as nothing has changed since."""
+        services = self.services
+        key = (services.ledger.corrections_mark(), services.index.live(), reader.groups, reader.before)
+        with self.lock:
+            found = kept.get(key)
+        if found is None:
+            found = make()
+            with self.lock:
+                kept[key] = found
+        return found
 
     def holds(self, document: DocumentId, asking: Person) -> bool:
         """Whether the live version holds a document that they may read."""

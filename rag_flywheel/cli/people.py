@@ -8,7 +8,7 @@ from urllib.parse import quote
 import typer
 
 from rag_flywheel.cli import terminal
-from rag_flywheel.cli.invocation import Invocation, Json, Url, invoked, local_services, send, show
+from rag_flywheel.cli.invocation import Invocation, Json, Url, invoked, local_services, login, send, show
 from rag_flywheel.errors import InvalidInput
 
 commands = typer.Typer()
@@ -58,6 +58,49 @@ def people_export(context: typer.Context, user: User, json: Json = False, url: U
     """All that is kept of a person, as JSON: what they asked, said and corrected, and what they agreed to."""
     invocation = invoked(context, json, url)
     show(invocation, send(invocation, "GET", f"/users/{quote(user, safe='')}/data"), terminal.document)
+
+
+@group.command("rekey", epilog="Example: rag-flywheel people rekey")
+def people_rekey(context: typer.Context, json: Json = False) -> None:
+    """Store all pseudonyms anew under a new key, while servers answer; goes on where it was ended. Local files only."""
+    from rag_flywheel.privacy import rekeying
+
+    invocation = invoked(context, json)
+    with local_services(invocation) as services:
+        rows = rekeying.rekey(ledger=services.ledger, by=login(), now=services.now())
+    show(invocation, {"rows": rows}, lambda found: terminal.line(f"{found['rows']} rows are stored under a new key"))
+
+
+@group.command("drop-keys", epilog="Example: rag-flywheel people drop-keys")
+def people_drop_keys(context: typer.Context, json: Json = False) -> None:
+    """Drop the keys of before the last new one: backups of the ledger from then cannot be used without. Local files
+    only.
+    """
+    from rag_flywheel.privacy import rekeying
+
+    invocation = invoked(context, json)
+    with local_services(invocation) as services:
+        keys = rekeying.drop_keys(ledger=services.ledger, by=login(), now=services.now())
+    show(invocation, {"keys": keys}, lambda found: terminal.line(f"{found['keys']} keys were dropped"))
+
+
+@group.command("reveal", epilog='Example: rag-flywheel people reveal 3f2a --why "the court asks"')
+def people_reveal(
+    context: typer.Context,
+    interaction: Annotated[str, typer.Argument(help="The interaction's id.")],
+    why: Annotated[str, typer.Option(help="For the audit log.")],
+    json: Json = False,
+) -> None:
+    """What was masked in an interaction and in what was said of it, with the key of `privacy.reversible`. Local files
+    only.
+    """
+    from rag_flywheel.domain import InteractionId
+    from rag_flywheel.privacy.sealing import reveal
+
+    invocation = invoked(context, json)
+    with local_services(invocation) as services:
+        found = reveal(InteractionId(interaction), who=login(), why=why, services=services)
+    show(invocation, found, terminal.document)
 
 
 PURPOSES = ("answer", "learn", "evaluate")

@@ -67,9 +67,13 @@ class Privacy(_Section):
     minimum_score: float = Field(0.5, ge=0, le=1)
     tagger: bool = True
     spacy_model: str = ""
+    numbered: bool = True
+    reversible: bool = False
+    reveal_key_file: str = ""
     consent: Consent = "assumed"  # a file has to say it: `loading`
     sensitive_groups: tuple[Annotated[str, Field(pattern=GROUP)], ...] = ()
     supporters: int = Field(3, ge=2, le=100)
+    key_file: str = ""
 
 
 class Releases(_Section):
@@ -393,4 +397,6 @@ class Secrets(BaseModel):
     webhook_secret: str = Field("", repr=False)
     oidc_client_secret: str = Field("", repr=False)
     receipt_key: str = Field("", repr=False)  # 32 bytes, hexadecimal, that sign receipts; empty: a file of data_dir
+    pseudonym_keys: str = Field("", repr=False)  # separated by spaces, instead of `privacy.key_file`
+    reveal_key: str = Field("", repr=False)  # 32 bytes, hexadecimal, the newest first where there are several
     api_key: str = Field("", repr=False)  # of commands, for the server that --url names

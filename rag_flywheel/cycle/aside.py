@@ -31,6 +31,7 @@ from rag_flywheel.errors import Conflict, InvalidInput, NotFound
 from rag_flywheel.feedback import review
 from rag_flywheel.feedback.review import Look
 from rag_flywheel.feedback.reviewers import is_for
+from rag_flywheel.privacy.numbering import masking
 from rag_flywheel.services import Services
 
 
@@ -270,7 +271,7 @@ def _review(
             reader=EVERYTHING,  # it was found for them
         ),
         ledger=services.ledger,
-        redactor=services.redactor,
+        masking=masking(services),
         look=look,
         at=services.now(),
         new_id=services.new_id,

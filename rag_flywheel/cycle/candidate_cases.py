@@ -18,7 +18,7 @@ from rag_flywheel.domain import (
     Manifest,
     ReviewedCorrection,
 )
-from rag_flywheel.domain.equivalence import agree
+from rag_flywheel.domain.equivalence import agree, supports
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ def cases(
     same = {DocumentId(left_out.name): left_out.same_as for left_out in skipped if left_out.same_as is not None}
     target = golden.from_corrections(new, slice=Slice.CORRECTED)
     chunks, seed, rephrase = corpus.chunks, corpus.seed, corpus.rephrase
-    items = known_items(chunks, limit=corpus.known_items, seed=seed, rephrase=rephrase)
+    items = known_items(chunks, limit=corpus.known_items, seed=seed, near=corpus.near, rephrase=rephrase)
     found = [
         *target,
         *(rewordings(target, chunks=chunks, seed=seed, rephrase=rephrase) if corpus.reworded else ()),
@@ -135,7 +135,10 @@ def _agreeing(found: Sequence[Case], corrections: Sequence[ReviewedCorrection]) 
 
 
 def _agree(case: Case, reviewed: ReviewedCorrection) -> bool:
-    return case.answerable and case.answer is not None and agree(case.answer, reviewed.answer)
+    """A quoted answer is often much longer than a correction, and then they agree where it says all that this does."""
+    if not case.answerable or case.answer is None:
+        return False
+    return agree(case.answer, reviewed.answer) or supports(case.answer, reviewed.answer)
 
 
 def _same(case: Case, same: Mapping[DocumentId, DocumentId]) -> frozenset[DocumentId]:

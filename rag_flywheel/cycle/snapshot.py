@@ -33,6 +33,7 @@ from rag_flywheel.domain import (
 )
 from rag_flywheel.domain.consent import Purpose
 from rag_flywheel.domain.equivalence import same_question
+from rag_flywheel.domain.stand_ins import lettered
 from rag_flywheel.feedback import implicit
 from rag_flywheel.feedback.intake import confirmed, meant
 from rag_flywheel.feedback.supporters import Unsupported, unsupported
@@ -115,7 +116,7 @@ def take_snapshot(services: Services, *, unfetched: Sequence[Skipped] = ()) -> S
     people = _heard(cutoff, services)
     feedback, consents = people.feedback, people.consents
     waiting = _unsupported(people.reviewed, (), services)
-    reviewed = [entry for entry in people.reviewed if entry.correction.correction_id not in waiting.corrections]
+    reviewed = [_apart(entry) for entry in people.reviewed if entry.correction.correction_id not in waiting.corrections]
     folder = golden.load_beir(config.resolve(config.golden)) if config.golden else []
     judged = golden.collected(folder, ledger.golden_cases(until=cutoff))
     aside = ledger.asides(until=cutoff)
@@ -144,7 +145,7 @@ def take_snapshot(services: Services, *, unfetched: Sequence[Skipped] = ()) -> S
             reviewed=tuple(reviewed),
             accepted=standing,
             corrected=corrected,
-            confirmed=tuple(praised),
+            confirmed=tuple(replace(asked, query=lettered(asked.query)[0]) for asked in praised),
             weights=weights,
             golden=tuple(judged),
             retired={retirement.case_id: retirement for retirement in ledger.retirements(until=cutoff)},
@@ -227,6 +228,16 @@ def _unsupported(
         ledger=services.ledger,
         sensitive=sensitive(services.config, lambda: () if live is None else index.chunks(live)),
         needed=services.config.privacy.supporters,
+    )
+
+
+def _apart(entry: ReviewedCorrection) -> ReviewedCorrection:
+    """Without the numbers that masks have in the conversation it was made in: a version is no part of that."""
+    question, answer = lettered(entry.correction.question, entry.answer)
+    review = entry.review
+    return ReviewedCorrection(
+        correction=replace(entry.correction, question=question, answer=answer),
+        review=review if review is None or review.answer is None else replace(review, answer=answer),
     )
 
 

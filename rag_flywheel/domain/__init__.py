@@ -41,6 +41,7 @@ from rag_flywheel.domain.ids import (
 from rag_flywheel.domain.ranking import UNTUNED, Admission, Candidate, LearnedRanking, Passage, Scores, Searched
 from rag_flywheel.domain.rollouts import Arm, Canary, CanaryState, Delivery, Exposure, Freeze, HoldOut, Notice, Outcomes
 from rag_flywheel.domain.sessions import Session, SessionNow, Signed, SignIn
+from rag_flywheel.domain.stand_ins import StandIn
 from rag_flywheel.domain.versions import AuditEntry, Counts, Decision, Manifest, Outcome, VersionRecord, VersionState
 
 __all__ = [
@@ -114,6 +115,7 @@ __all__ = [
     "SignIn",
     "Signed",
     "Stage",
+    "StandIn",
     "Suggestion",
     "Suspicion",
     "Turn",

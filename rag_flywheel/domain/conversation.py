@@ -11,6 +11,7 @@ from rag_flywheel.domain.documents import Evidence
 from rag_flywheel.domain.groups import Groups
 from rag_flywheel.domain.ids import CanaryId, ChunkId, CorrectionId, DocumentId, InteractionId, VersionId
 from rag_flywheel.domain.ranking import Scores
+from rag_flywheel.domain.stand_ins import StandIn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +125,7 @@ class Interaction:
     seconds: float
     group: str | None = None  # the group of people that the asker belongs to: a plan, a region, a team
     masked: tuple[str, ...] = ()  # keyed digests of what was masked out of the question, as `domain.masked` makes them
+    stand_ins: tuple[StandIn, ...] = ()  # that its texts hold
     canary_id: CanaryId | None = None  # of the canary whose people the asker belongs to
     confidence: Confidence | None = None  # as of the draft
     suggestions: tuple[Suggestion, ...] = ()  # best first

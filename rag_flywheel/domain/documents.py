@@ -134,6 +134,7 @@ class Chunk:
     provenance: Provenance | None = None  # corrections only
     confirmed: InteractionId | None = None  # where a person confirmed that this answers the question
     repeated: tuple[Evidence, ...] = ()  # the lines that `text` begins with, before that of the span
+    gaps: int = 0  # characters of lines among these that say where something is left out
     tail: int = 0  # characters of `text` after that of the span
     language: str = ""  # that its terms are made by; empty: of a release that took every text for English
     groups: tuple[str, ...] = ()  # whose members may read it, sorted; none: all people
@@ -154,8 +155,8 @@ class Chunk:
 
     @property
     def lead(self) -> int:
-        """Characters of `text` before that of the span: the repeated lines, each stretch with a line's end."""
-        return sum(repeated.end - repeated.start + 1 for repeated in self.repeated)
+        """Characters of `text` before that of the span: the repeated lines, each with a line's end, and gaps."""
+        return sum(repeated.end - repeated.start + 1 for repeated in self.repeated) + self.gaps
 
     @property
     def own(self) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil
 
+from rag_flywheel.domain.stand_ins import unnumbered
+
 _WORD = re.compile(r"\w+")
 NEAR = 0.8
 """Jaccard similarity of their words from which two questions count as wordings of one."""
@@ -21,13 +23,13 @@ CONTENT_WORDS = 3
 
 
 def same_question(text: str) -> str:
-    """A key that is equal for questions that differ in case, spacing and final punctuation only."""
-    return " ".join(text.casefold().split()).rstrip(" ?.!")
+    """A key that is equal for questions that differ in case, spacing, final punctuation and numbers of masks only."""
+    return " ".join(unnumbered(text).casefold().split()).rstrip(" ?.!")
 
 
 def normalised(question: str) -> str:
     """A question without the differences of case, punctuation, spacing and Unicode form that change no meaning."""
-    folded = unicodedata.normalize("NFKC", question).casefold()
+    folded = unicodedata.normalize("NFKC", unnumbered(question)).casefold()
     return " ".join(_WORD.findall(folded)) or " ".join(folded.split())
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from rag_flywheel.domain.checks import aware
 from rag_flywheel.domain.documents import Evidence
 from rag_flywheel.domain.ids import CORRECTION_PREFIX, CorrectionId, DocumentId, FeedbackId, InteractionId, Json
+from rag_flywheel.domain.stand_ins import StandIn
 
 
 class FeedbackKind(StrEnum):
@@ -59,6 +60,7 @@ class Feedback:
     stage: Stage | None = None  # attributed to a thumbs-down
     rank: int | None = None  # of the passage that an implicit signal is about, from 1; None where it is about none
     propensity: float | None = None  # the probability that a person looks at that rank; None where there is none
+    stand_ins: tuple[StandIn, ...] = ()  # that its text holds
 
     def __post_init__(self) -> None:
         aware("given", self.given)
@@ -87,6 +89,7 @@ class Correction:
     stage: Stage
     feedback_id: FeedbackId | None = None  # the `edited` feedback it came from
     masked: tuple[str, ...] = ()  # keyed digests of what was masked out of the answer, as `domain.masked` makes them
+    stand_ins: tuple[StandIn, ...] = ()  # that the answer holds
     guessed: bool = False  # whether the evidence was looked for, since nobody named any
     groups: tuple[str, ...] | None = None  # whose members may read it, see `readers`; none: all people; None: not known
     sender: str | None = None  # pseudonym of who handed it in; ANONYMOUS: who did not say; None: not known
@@ -137,6 +140,7 @@ class Review:
     note: str | None
     guardrail: str | None = None  # what set this wording aside, where the verdict sends it back; several by ", "
     overrules: str | None = None  # what may not set it aside again, since a person accepted it; several by ", "
+    stand_ins: tuple[StandIn, ...] = ()  # that its texts hold
     undoes: str | None = None  # the review that its reviewer takes back: as if neither had been
 
     def __post_init__(self) -> None:

@@ -28,8 +28,9 @@ from rag_flywheel.errors import Conflict
 from rag_flywheel.feedback.attribution import attribute
 from rag_flywheel.feedback.intake import checked_text, readable
 from rag_flywheel.feedback.quoting import unknown_document
-from rag_flywheel.ports import Conversations, Operations, Redactor
+from rag_flywheel.ports import Conversations, Operations
 from rag_flywheel.privacy.masking_out import taken_out
+from rag_flywheel.privacy.numbering import Masking
 from rag_flywheel.privacy.pseudonyms import pseudonym
 
 
@@ -55,7 +56,7 @@ def prepare(
     submission: Submission,
     *,
     ledger: SubmissionLedger,
-    redactor: Redactor,
+    masking: Masking,
     find: Callable[[str], Sequence[Passage]],
     quoted: Callable[[Sequence[Evidence], VersionId | None], tuple[Evidence, ...]],
     at: datetime,
@@ -77,7 +78,9 @@ def prepare(
             "corrected: ask again with consent, then correct that"
         )
     typed = checked_text(submission.answer, "the corrected answer")
-    text = redactor.redact(typed).text
+    talk = masking.of(interaction, ledger)
+    kept = talk.redact(typed)
+    text = kept.text
     then = {shown.document_id: shown.groups for shown in interaction.ranking}
     for span in (*submission.supersedes, *submission.evidence):
         if not reader.reads(span.document_id, then.get(span.document_id)):
@@ -96,7 +99,8 @@ def prepare(
         sender=sender if sender == ANONYMOUS else pseudonym(sender, ledger.salt()),
         question=interaction.query,
         answer=text,
-        masked=taken_out(typed, text, ledger.salt()),
+        masked=taken_out(kept, ledger.salt()),
+        stand_ins=talk.stand_ins(text),
         evidence=spans,
         supersedes=replaced,
         stage=attribute(interaction.ranking, spans, shown=interaction.shown),

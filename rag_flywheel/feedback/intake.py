@@ -23,6 +23,7 @@ from rag_flywheel.errors import Conflict, InvalidInput, no_interaction
 from rag_flywheel.feedback import implicit
 from rag_flywheel.feedback.attribution import attribute, attribute_without_evidence
 from rag_flywheel.ports import Conversations, Operations, Redactor
+from rag_flywheel.privacy.numbering import Masking
 from rag_flywheel.privacy.pseudonyms import pseudonym
 
 TEXT_AT_MOST = 20_000  # characters
@@ -56,7 +57,7 @@ def prepare(
     signal: Signal,
     *,
     ledger: SignalLedger,
-    redactor: Redactor,
+    masking: Masking,
     minimum_similarity: float,
     at: datetime,
     new_id: Callable[[], str],
@@ -72,7 +73,8 @@ def prepare(
         raise Conflict(
             f"interaction {signal.interaction_id} was held without consent to keep texts, so {kind} cannot be kept"
         )
-    value = _checked_value(kind, signal.value, interaction, redactor)
+    talk = masking.of(interaction, ledger) if holds_text(kind, signal.value) else masking.plain
+    value = _checked_value(kind, signal.value, interaction, talk)
     down = kind is FeedbackKind.THUMB and value == "down"
     rank = implicit.rank_of(kind, value, interaction) if kind in IMPLICIT else None
     return Feedback(
@@ -85,6 +87,7 @@ def prepare(
         stage=_stage(interaction, ledger, minimum_similarity) if down else None,
         rank=rank,
         propensity=None if rank is None else implicit.propensity(rank),
+        stand_ins=talk.stand_ins(str(value)),
     )
 
 

@@ -3,22 +3,17 @@
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from rag_flywheel.domain import Chunk, ChunkId, Correction, DocumentId, Evidence, Interaction, ReviewedCorrection
 from rag_flywheel.domain.readers import ANYBODY, Reader
 from rag_flywheel.feedback.review import Look
-from rag_flywheel.feedback.second_look import Beside, Concern, concerns, survey
-from rag_flywheel.ports import Conversations, Corrections
+from rag_flywheel.feedback.second_look import Beside, Concern, Peers, concerns, survey
+from rag_flywheel.ports import Conversations
 
 PASSAGES = 12
 """Passages that a correction is looked at beside at most."""
 CHARACTERS = 4_000
 """Of each of them at most: whoever names evidence decides how long it is."""
-
-
-class LookLedger(Conversations, Corrections, Protocol):
-    """Corrections, and the interactions that they are of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,13 +34,17 @@ def live_passages(chunks: Iterable[Chunk], is_official: Callable[[str], bool]) -
     )
 
 
-def looker(*, ledger: LookLedger, live: LivePassages, reader: Reader = ANYBODY) -> Look:
-    """Who looks at corrections twice. All of them are read once, now.
+def peers_of(corrections: Iterable[ReviewedCorrection], reader: Reader = ANYBODY) -> Peers:
+    """Those that a correction is looked at beside, of what the reader may read."""
+    return survey([entry for entry in corrections if reader.reads_correction(entry.correction)])
+
+
+def looker(*, peers: Peers, ledger: Conversations, live: LivePassages, reader: Reader = ANYBODY) -> Look:
+    """Who looks at corrections twice.
 
     What is said of them tells of nothing that the reader may not read. Whether a correction is held is another matter:
     `EVERYTHING` has to be looked at for that.
     """
-    peers = survey([entry for entry in ledger.corrections() if reader.reads_correction(entry.correction)])
 
     def look(reviewed: ReviewedCorrection, answer: str) -> tuple[Concern, ...]:
         asked = ledger.interaction(reviewed.correction.interaction_id)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from rag_flywheel.domain.sentences import sentences
+from rag_flywheel.domain.stand_ins import unnumbered
 
 _DISGUISED = re.compile(r" ?(?:\[\.\]|\(\.\)|\[dot\]|\(dot\)| dot ) ?", re.IGNORECASE)
 _PATH = r"[^\s<>()\[\]\"'`|]"
@@ -59,7 +60,7 @@ def asks_for_secrets(text: str) -> bool:
 
     To set, change or type one is no such thing, unless it is to be typed behind a link; nor is the advice never to.
     """
-    plain = _ADDRESS.sub(" <EMAIL_ADDRESS> ", _LINK.sub(" <LINK> ", text))
+    plain = _ADDRESS.sub(" <EMAIL_ADDRESS> ", _LINK.sub(" <LINK> ", unnumbered(text)))
     return any(_asks(sentence) for sentence in sentences(plain))
 
 

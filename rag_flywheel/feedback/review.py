@@ -23,7 +23,8 @@ from rag_flywheel.feedback import assigning
 from rag_flywheel.feedback.intake import checked_text
 from rag_flywheel.feedback.reviewers import ReviewLedger, is_for, is_own, same_person
 from rag_flywheel.feedback.second_look import Concern
-from rag_flywheel.ports import Redactor, Versions
+from rag_flywheel.ports import Versions
+from rag_flywheel.privacy.numbering import Masking, Numbering, Plain
 
 NO_REVIEW = "none"
 """What `seen` tells of a correction that has no review."""
@@ -54,7 +55,7 @@ def decide(
     ruling: Ruling,
     *,
     ledger: ReviewLedger,
-    redactor: Redactor,
+    masking: Masking,
     look: Look | None,
     at: datetime,
     new_id: Callable[[], str],
@@ -79,7 +80,9 @@ def decide(
             "nobody accepts their own correction, or one that they handed in or may have: another reviewer has to, who "
             "says who they are; where there is only one, set access.own_reviews: true"
         )
-    review = _reviewed(before, ruling, redactor=redactor, look=look, at=at, new_id=new_id)
+    told = ruling.answer is not None or ruling.note is not None
+    talk = masking.of(ledger.interaction(before.correction.interaction_id), ledger) if told else masking.plain
+    review = _reviewed(before, ruling, talk=talk, look=look, at=at, new_id=new_id)
     with ledger.transaction():
         if ledger.claim(correction_id).review != before.review:
             raise _decided_meanwhile(ledger.correction(correction_id))
@@ -180,7 +183,7 @@ def _reviewed(
     before: ReviewedCorrection,
     ruling: Ruling,
     *,
-    redactor: Redactor,
+    talk: Numbering | Plain,
     look: Look | None,
     at: datetime,
     new_id: Callable[[], str],
@@ -197,15 +200,17 @@ def _reviewed(
         )
     if ruling.answer is not None and ruling.verdict is not Verdict.ACCEPT:
         raise InvalidInput(f"a reviewer's wording goes with the verdict accept, got {ruling.verdict}")
-    answer, note = ruling.answer, ruling.note
+    answer = None if ruling.answer is None else talk.redact(checked_text(ruling.answer, "the reviewer's wording")).text
+    note = None if ruling.note is None else talk.redact(ruling.note).text
     review = Review(
         review_id=new_id(),
         correction_id=before.correction.correction_id,
         reviewed=_after(before.review, at),
         reviewer=reviewer,
         verdict=ruling.verdict,
-        answer=None if answer is None else redactor.redact(checked_text(answer, "the reviewer's wording")).text,
-        note=None if note is None else redactor.redact(note).text,
+        answer=answer,
+        note=note,
+        stand_ins=talk.stand_ins(answer or "", note or ""),
     )
     return _accepting(before, review, look) if review.verdict is Verdict.ACCEPT else review
 

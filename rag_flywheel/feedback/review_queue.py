@@ -88,11 +88,23 @@ class Worth:
         return 8 * self.sent_back + 4 * self.in_conflict + 2 * self.held + log2(1 + self.people) + weeks
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the ledger says of all corrections that somebody may read, read once for any number of them."""
+
+    reviewed: Mapping[CorrectionId, ReviewedCorrection]  # oldest first
+    standing: Standing
+    in_conflict: frozenset[CorrectionId]
+    live: frozenset[CorrectionId]  # those that the live version holds
+    first: Mapping[CorrectionId, VersionRecord]  # the first version in which each went live
+    probes: Mapping[CorrectionId, Probe]
+
+
 def queue(
     chosen: Selection,
     *,
-    ledger: ProgressLedger,
-    live: VersionId | None,
+    known: Known,
+    ledger: Conversations,
     people: Mapping[str, int],
     now: datetime,
     reader: Reader = ANYBODY,
@@ -101,10 +113,12 @@ def queue(
 
     `people`: how many asked each question, by its normalised text.
     """
-    known = _surveyed(ledger, live, reader)
-    names = [name for name, reviewed in known.reviewed.items() if chosen.wanted(reviewed)]
-    in_conflict = {name for name in names if any(True for _ in conflicts.disagreements(name, known.standing))}
-    names = [name for name in names if name in in_conflict or not chosen.conflicting]
+    in_conflict = known.in_conflict
+    names = [
+        name
+        for name, reviewed in known.reviewed.items()
+        if (name in in_conflict or not chosen.conflicting) and chosen.wanted(reviewed)
+    ]
     if chosen.order is Order.NEWEST:
         names.reverse()
     if chosen.order is Order.WORTH:
@@ -138,13 +152,10 @@ def askers(interactions: Iterable[Interaction]) -> dict[str, int]:
     return {question: len(people) for question, people in asked.items()}
 
 
-def progress(
-    correction_id: CorrectionId, *, ledger: ProgressLedger, live: VersionId | None, reader: Reader = ANYBODY
-) -> Progress:
+def progress(correction_id: CorrectionId, *, known: Known, ledger: Conversations, reader: Reader = ANYBODY) -> Progress:
     """What became of a correction, up to the version in which it went live. Raises NotFound, also for one that is not
     for the reader.
     """
-    known = _surveyed(ledger, live, reader)
     if correction_id not in known.reviewed or not is_for(known.reviewed[correction_id], reader, ledger):
         raise no_correction(correction_id)
     return _progress(correction_id, known)
@@ -164,25 +175,15 @@ def of_author(user: str, *, ledger: ProgressLedger, live: VersionId | None, read
     return [_progress(entry.correction.correction_id, known) for entry in reversed(own)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Known:
-    """What the ledger says of corrections, read once for any number of them."""
-
-    reviewed: Mapping[CorrectionId, ReviewedCorrection]  # oldest first
-    standing: Standing
-    live: frozenset[CorrectionId]  # those that the live version holds
-    first: Mapping[CorrectionId, VersionRecord]  # the first version in which each went live
-    probes: Mapping[CorrectionId, Probe]
-
-
-def _surveyed(ledger: ProgressLedger, live: VersionId | None, reader: Reader) -> _Known:
+def survey(*, ledger: ProgressLedger, live: VersionId | None, reader: Reader = ANYBODY) -> Known:
+    """What holds until `corrections_mark` is another one, or the live version is."""
     corrections = [entry for entry in ledger.corrections() if reader.reads_correction(entry.correction)]
     return _known(ledger, live, corrections, conflicts.survey(corrections))
 
 
 def _known(
     ledger: ProgressLedger, live: VersionId | None, corrections: Sequence[ReviewedCorrection], standing: Standing
-) -> _Known:
+) -> Known:
     records = ledger.versions()
     first: dict[CorrectionId, VersionRecord] = {}
     for record in records:
@@ -191,16 +192,18 @@ def _known(
                 first.setdefault(name, record)
     held = (record.manifest.corrections for record in records if record.manifest.version_id == live)
     decisions = [ledger.decision(record.manifest.version_id) for record in records[-PROBED:]]
-    return _Known(
+    contested = (name for name in standing.corrections if any(True for _ in conflicts.disagreements(name, standing)))
+    return Known(
         reviewed={reviewed.correction.correction_id: reviewed for reviewed in corrections},
         standing=standing,
+        in_conflict=frozenset(contested),
         live=frozenset(itertools.chain.from_iterable(held)),
         first=first,
         probes=probes.latest(decision.report for decision in decisions if decision is not None),
     )
 
 
-def _progress(name: CorrectionId, known: _Known) -> Progress:
+def _progress(name: CorrectionId, known: Known) -> Progress:
     reviewed, first = known.reviewed[name], known.first.get(name)
     by = known.standing.replaced.get(name)
     state = reviewed.verdict_state

@@ -17,6 +17,7 @@ from rag_flywheel.ports.ledger import (
     Ledger,
     Operations,
     Outbox,
+    Rekeying,
     Releases,
     Replies,
     Rollouts,
@@ -25,7 +26,7 @@ from rag_flywheel.ports.ledger import (
     Versions,
 )
 from rag_flywheel.ports.models import Encoder, Generator, Pair, Rephraser, Reranker, RerankerStore, TokenCounter
-from rag_flywheel.ports.privacy import PLACEHOLDER, Noise, Noised, Redacted, Redactor
+from rag_flywheel.ports.privacy import PLACEHOLDER, Mask, Noise, Noised, Redacted, Redactor
 from rag_flywheel.ports.rates import Rates
 from rag_flywheel.ports.web import IdentityProvider, Webhooks
 
@@ -47,6 +48,7 @@ __all__ = [
     "IdentityProvider",
     "Keys",
     "Ledger",
+    "Mask",
     "Noise",
     "Noised",
     "Operations",
@@ -56,6 +58,7 @@ __all__ = [
     "Rates",
     "Redacted",
     "Redactor",
+    "Rekeying",
     "Releases",
     "Rephraser",
     "Replies",

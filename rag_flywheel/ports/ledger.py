@@ -34,6 +34,7 @@ from rag_flywheel.domain import (
     ReviewedCorrection,
     Session,
     SessionNow,
+    StandIn,
     VersionId,
     VersionRecord,
     VersionState,
@@ -50,7 +51,7 @@ class Operations(Protocol):
     """Locks, transactions, the deployment's secret key, and the audit log."""
 
     def salt(self) -> bytes:
-        """The secret key of this deployment's pseudonyms: made once, then always the same."""
+        """The secret key of this deployment's pseudonyms: made once, then always the same, and kept elsewhere."""
 
     def lock(self, name: str) -> AbstractContextManager[None]:
         """Hold a named lock across processes; it is let go when the process dies. Raises AlreadyRunning if held."""
@@ -87,6 +88,11 @@ class Conversations(Protocol):
 
     def interactions_of(self, user: str) -> list[Interaction]:
         """All of one pseudonym, oldest first."""
+
+    def stand_ins(self, session: str | None, interaction_id: InteractionId) -> list[StandIn]:
+        """Of all that was said in the conversation of a session (its pseudonym), of an interaction that belongs to
+        none, and of both: in questions, answers, feedback, corrections and reviews.
+        """
 
     def add_feedback(self, feedback: Feedback) -> None: ...
 
@@ -134,6 +140,11 @@ class Corrections(Protocol):
 
     def second_reviews(self) -> list[SecondReview]:
         """Oldest first."""
+
+    def corrections_mark(self) -> str:
+        """Another one once anything is added or gone of corrections, reviews, versions, decisions or erasures: what is
+        made of those can be kept until then. Cheap enough to call for every request.
+        """
 
 
 class Versions(Protocol):
@@ -349,6 +360,21 @@ class Erasure(Protocol):
         """Record that one is done, in the place of all its entries before."""
 
 
+class Rekeying(Protocol):
+    """A new key for the pseudonyms as they are stored. What is told of people, and asked for, stays the same."""
+
+    def rekey(self) -> Iterator[int]:
+        """Store all pseudonyms under a new key, or go on where that was broken off, while others read and write; yields
+        how many rows were stored anew, a few at a time. One at a time: the caller holds a lock. Raises WrongKey where
+        the keys cannot be changed from here.
+        """
+
+    def drop_keys(self) -> int:
+        """Drop the keys under which nothing is stored any more, once a new one has been given to all rows; returns how
+        many. A backup of before cannot be read without them.
+        """
+
+
 class Expiry(Protocol):
     """What goes when its time is over."""
 
@@ -377,6 +403,7 @@ class Ledger(
     Releases,
     Topics,
     Erasure,
+    Rekeying,
     Expiry,
     Protocol,
 ):

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from rag_flywheel.domain import Draft, Passage, Searched, Turn
 from rag_flywheel.ports.index import Vectors
+from rag_flywheel.ports.privacy import Redactor
 
 
 class TokenCounter(Protocol):
@@ -100,6 +101,9 @@ class Generator(Protocol):
 
         `searched` is the search that the passages are the first of, for a generator that weighs whether they answer.
         """
+
+    def masked_by(self, redactor: Redactor) -> "Generator":
+        """The same for one conversation: what it tells another service of what people said is masked by this."""
 
     def prepare(self, found: Sequence[Sequence[Passage]]) -> None:
         """Do at once what answers from these passages, a sequence for each question, will need. Without it, answers

@@ -1,20 +1,36 @@
 """Masking of personal data, and noise on what is counted of people."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-PLACEHOLDER = re.compile(r"<[A-Z][A-Z_]{0,40}>")
-"""What stands where something was masked."""
+PLACEHOLDER = re.compile(r"<[A-Z][A-Z_]{0,40}(?:_[1-9]\d{0,3})?>")
+"""What stands where something was masked: <KIND>, <KIND_1> in a conversation, <KIND_A> in an index."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mask:
+    """Where a placeholder stands in a masked text, and what it stands for."""
+
+    kind: str
+    start: int
+    end: int
+    value: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redacted:
-    """A text with personal data masked as <KIND>, and how many of each kind were found."""
+    """A text with personal data masked, and what was: in order, without placeholders that were there before."""
 
     text: str
-    found: Mapping[str, int]
+    masks: tuple[Mask, ...] = ()
+
+    @property
+    def found(self) -> Mapping[str, int]:
+        """How many of each kind."""
+        return dict(Counter(mask.kind for mask in self.masks))
 
 
 class Redactor(Protocol):

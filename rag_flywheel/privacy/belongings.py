@@ -1,6 +1,6 @@
 """What is kept of a person: to show it to them, and to erase it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -13,6 +13,7 @@ from rag_flywheel.domain import (
     InteractionId,
     Json,
     ReviewedCorrection,
+    StandIn,
     VersionRecord,
     VersionState,
 )
@@ -21,6 +22,7 @@ from rag_flywheel.domain.retention import Kind
 from rag_flywheel.ports import Consents, Conversations, Corrections, Versions
 from rag_flywheel.privacy import records
 from rag_flywheel.privacy.retention import kept_until, period
+from rag_flywheel.privacy.sealing import Sealing
 
 
 class PeopleLedger(Conversations, Corrections, Protocol):
@@ -100,9 +102,11 @@ def belongings(scope: Scope, ledger: PeopleLedger) -> Belongings:
     )
 
 
-def export(scope: Scope, ledger: ExportLedger, settings: Config) -> dict[str, Json]:
+def export(scope: Scope, ledger: ExportLedger, settings: Config, *, keys: Sealing | None = None) -> dict[str, Json]:
     """What is kept of a person, as JSON: what they agreed to, what they asked and were told, what they said of it, what
     became of their corrections, and when each goes. Signals and corrections of others are not theirs to read.
+
+    `keys` open what was masked in it, for the person themself; None: nothing of that is shown.
     """
     kept, periods = belongings(scope, ledger), settings.retention
     live = [record for record in ledger.versions() if record.state is VersionState.LIVE]
@@ -117,6 +121,7 @@ def export(scope: Scope, ledger: ExportLedger, settings: Config) -> dict[str, Js
         },
         "interactions": [
             _interaction(interaction, periods, corrected=interaction.interaction_id in corrected)
+            | _opened(interaction.stand_ins, keys)
             for interaction in kept.interactions
         ],
         "feedback": [
@@ -130,14 +135,24 @@ def export(scope: Scope, ledger: ExportLedger, settings: Config) -> dict[str, Js
                 if feedback.interaction_id in corrected
                 else _until(Kind.FEEDBACK, feedback.given, periods),
             }
+            | _opened(feedback.stand_ins, keys)
             for feedback in kept.feedback
             if feedback.user == scope.user
         ],
         "corrections": [
-            _correction(entry, live, periods) for entry in kept.corrections if entry.correction.user == scope.user
+            _correction(entry, live, periods) | _opened(entry.correction.stand_ins, keys)
+            for entry in kept.corrections
+            if entry.correction.user == scope.user
         ],
         "retention": retention(periods),
     }
+
+
+def _opened(stand_ins: Sequence[StandIn], keys: Sealing | None) -> dict[str, Json]:
+    """What the stand-ins stand for, where they may be opened."""
+    if keys is None:
+        return {}
+    return {"masked": {label: list(forms) for label, forms in keys.opened(stand_ins).items()}}
 
 
 def retention(settings: Retention) -> dict[str, Json]:

@@ -2,16 +2,17 @@
 
 import hashlib
 import hmac
+import itertools
 from collections.abc import Iterator
 
 from rag_flywheel.domain.masked import digest
-from rag_flywheel.ports import PLACEHOLDER
+from rag_flywheel.ports import PLACEHOLDER, Redacted
 
 MOST = 20
 """Values of one text that are digested, at most."""
 AROUND = 12
 """Words on either side of a value that ask for it."""
-NAMES = ("<PERSON", "<LOCATION", "<STREET_ADDRESS")
+NAMES = ("PERSON", "LOCATION", "STREET_ADDRESS")
 """Of kinds that a manual may rightly name: a name that somebody typed is no secret of theirs."""
 
 
@@ -20,17 +21,11 @@ def key_of(salt: bytes) -> bytes:
     return hmac.new(salt, b"masked out", hashlib.sha256).digest()
 
 
-def taken_out(text: str, kept: str, salt: bytes) -> tuple[str, ...]:
-    """The digests of what stands in `text` where `kept` has a placeholder, but of names; at most MOST."""
-    if kept == text:
-        return ()
-    found: dict[str, None] = {}
-    for kind, value in _pairs(text, kept):
-        if not kind.startswith(NAMES) and (name := digest(value, key_of(salt))) is not None:
-            found[name] = None
-        if len(found) == MOST:
-            break
-    return tuple(found)
+def taken_out(kept: Redacted, salt: bytes) -> tuple[str, ...]:
+    """The digests of what was masked, but of names; at most MOST."""
+    values = (mask.value for mask in kept.masks if mask.kind not in NAMES)
+    found = dict.fromkeys(name for value in values if (name := digest(value, key_of(salt))) is not None)
+    return tuple(itertools.islice(found, MOST))
 
 
 def around(kept: str) -> Iterator[str]:
@@ -41,17 +36,3 @@ def around(kept: str) -> Iterator[str]:
             plain = [word for word in words if not PLACEHOLDER.search(word)]
             if plain:
                 yield " ".join(plain)
-
-
-def _pairs(text: str, kept: str) -> Iterator[tuple[str, str]]:
-    """Each placeholder with what stood there: what is kept around it stands in the text, too, in the same order."""
-    places = list(PLACEHOLDER.finditer(kept))
-    at = places[0].start() if places else 0
-    for number, place in enumerate(places):
-        last = number + 1 == len(places)
-        between = kept[place.end() : len(kept) if last else places[number + 1].start()]
-        end = len(text) - len(between) if last else text.find(between, at)
-        if end < at:
-            return
-        yield place.group(), text[at:end]
-        at = end + len(between)

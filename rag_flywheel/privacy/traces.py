@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from rag_flywheel.domain.erasures import Theirs
+from rag_flywheel.domain.stand_ins import unnumbered
 
 TOGETHER = 5  # words in a row that hardly two people write by chance
 WHOLE = 3  # words from which a short text is looked for as a whole
@@ -46,7 +47,7 @@ class Traces:
 
 def digests_of(text: str, key: bytes) -> Iterator[str]:
     """Of every five words in a row, and of the whole where it has three words or more. Case and marks do not count."""
-    words = _WORD.findall(text.casefold())
+    words = _WORD.findall(unnumbered(text).casefold())  # an index holds other numbers, or none
     if len(words) >= WHOLE:
         yield _digest(words, key)
     for at in range(len(words) - TOGETHER + 1):

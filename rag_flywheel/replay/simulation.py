@@ -35,6 +35,7 @@ from rag_flywheel.domain.readers import EVERYTHING
 from rag_flywheel.errors import Conflict
 from rag_flywheel.feedback import corrections, intake, review
 from rag_flywheel.ports import Vectors
+from rag_flywheel.privacy.numbering import masking
 from rag_flywheel.search.retrieval import retrieve_by_vector
 from rag_flywheel.services import Services
 
@@ -195,7 +196,7 @@ class _Simulation:
                 interaction_id=interaction.interaction_id, kind=kind, value=value, user=_name(ask), reader=EVERYTHING
             ),
             ledger=services.ledger,
-            redactor=services.redactor,
+            masking=masking(services),
             minimum_similarity=services.config.generator.minimum_similarity,
             at=services.now(),
             new_id=services.new_id,
@@ -209,7 +210,7 @@ class _Simulation:
                 interaction_id=interaction.interaction_id, answer=ask.answer, user=_name(ask), reader=EVERYTHING
             ),
             ledger=services.ledger,
-            redactor=services.redactor,
+            masking=masking(services),
             find=lambda text: self.chat.search(text, groups=None)[1].passages,
             quoted=lambda spans, seen: tuple(spans),  # the documents of a replay never change
             at=services.now(),
@@ -226,7 +227,7 @@ class _Simulation:
             correction.correction_id,
             review.Ruling(verdict=Verdict.ACCEPT, reviewer=WHO, reader=EVERYTHING),
             ledger=services.ledger,
-            redactor=services.redactor,
+            masking=masking(services),
             look=None,  # one reviewer, who accepts everything
             at=services.now(),
             new_id=services.new_id,

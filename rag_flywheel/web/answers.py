@@ -19,6 +19,7 @@ from rag_flywheel.web.turns import shown
 from rag_flywheel.web.who import named, user_of
 
 routes = APIRouter(route_class=PageRoute, include_in_schema=False)
+NAME_AT_MOST = 200  # characters of a document's name, as in `EvidenceBody`
 Judged = Annotated[str, Field(pattern=r"^\d{1,4}:(right|wrong|outdated)$")]
 
 
@@ -154,6 +155,11 @@ def _relevance(citation: Citation, relevant: bool) -> JsonValue:
 
 
 def _span(citation: Citation) -> EvidenceBody:
+    """Raises InvalidInput for a document whose name is longer than requests take."""
+    if len(citation.document_id) > NAME_AT_MOST:
+        raise InvalidInput(
+            f"a document with a name of more than {NAME_AT_MOST} characters cannot be named: leave it out"
+        )
     return EvidenceBody(document_id=citation.document_id, start=citation.start, end=citation.end)
 
 

@@ -10,12 +10,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 from fastapi.sse import format_sse_event
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime
 
 from rag_flywheel.api import corrections as signals
 from rag_flywheel.api.chat import asked, streamed
 from rag_flywheel.api.failures import told
-from rag_flywheel.api.models import ChatBody, FeedbackBody, Text
+from rag_flywheel.api.models import ChatBody, FeedbackBody, Name, Text
 from rag_flywheel.api.state import Asking, Shared, State
 from rag_flywheel.domain import FeedbackKind, Interaction, InteractionId, Person, Question
 from rag_flywheel.errors import Conflict, FlywheelError, NotFound
@@ -29,15 +29,14 @@ from rag_flywheel.web.who import named, remember, user_of
 logger = logging.getLogger("rag_flywheel.web")
 
 routes = APIRouter(route_class=PageRoute, include_in_schema=False)
-Id = Annotated[str, Field(max_length=200)]
 
 
 class AskForm(Form):
     question: Text
     conversation: AwareDatetime | None = None  # when it began; None: it begins now
-    again: Id | None = None  # the answer that was not good enough
-    unsure: Id | None = None  # the answer whose suggestion this is
-    meant: Id | None = None  # the suggestion
+    again: Name | None = None  # the answer that was not good enough
+    unsure: Name | None = None  # the answer whose suggestion this is
+    meant: Name | None = None  # the suggestion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
-from rag_flywheel.api.models import TEXT_AT_MOST, TurnBody
+from rag_flywheel.api.models import HISTORY_AT_MOST, TurnBody
 from rag_flywheel.api.state import Asking, Shared, State
 from rag_flywheel.cycle import erasing
 from rag_flywheel.domain import Interaction
@@ -28,6 +28,7 @@ from rag_flywheel.web.who import user_of
 routes = APIRouter(route_class=PageRoute, include_in_schema=False)
 LISTED = 100  # conversations, the newest
 TURNS = 10  # questions with answers that a new question is read with
+CUT = HISTORY_AT_MOST // (2 * TURNS)  # characters of each text, at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +63,8 @@ def history(turns: Sequence[Interaction]) -> tuple[TurnBody, ...]:
     """The last of them, as a question takes what came before it."""
     made: list[TurnBody] = []
     for asked in turns[-TURNS:]:
-        made.append(TurnBody(role="user", content=asked.question[:TEXT_AT_MOST]))
-        made.append(TurnBody(role="assistant", content=asked.answer[:TEXT_AT_MOST]))
+        made.append(TurnBody(role="user", content=asked.question[:CUT]))
+        made.append(TurnBody(role="assistant", content=asked.answer[:CUT]))
     return tuple(made)
 
 

@@ -53,5 +53,5 @@ def decide_second(
 ) -> Response:
     """Record it, and tell what the first reviewer said."""
     given = api.decide_second(correction_id, SecondBody(verdict=form.verdict, note=form.note), state, asking)
-    values = {"item": None, "left": [], "right": [], "stages": STAGES, "given": given}
+    values: dict[str, object] = {"item": None, "left": [], "right": [], "stages": STAGES, "given": given}
     return page(request, "review_second.html.jinja", values)

@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 
 from rag_flywheel.domain import Admission, Draft, LearnedRanking, Passage, Searched, Turn
 from rag_flywheel.errors import LanguageModelUnavailable
+from rag_flywheel.ports import Redactor
 from rag_flywheel.services import Services
 from tests.fakes.doors import door
 from tests.fakes.services import publish, services
@@ -187,6 +188,9 @@ class Failing:
 
     def __init__(self, *, pieces: int) -> None:
         self._pieces = pieces
+
+    def masked_by(self, redactor: Redactor) -> "Failing":
+        return self
 
     def rewrite(self, question: str, history: Sequence[Turn]) -> str:
         return question

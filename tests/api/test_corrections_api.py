@@ -15,6 +15,7 @@ from rag_flywheel.feedback.review import send_back
 from rag_flywheel.ports import Ledger, Vectors
 from rag_flywheel.services import Services
 from tests.fakes.doors import door, signed
+from tests.fakes.keys import keys_in
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.samples import NOON
 from tests.fakes.services import publish, services
@@ -402,7 +403,12 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
     if request.param == "memory":
         yield MemoryLedger()
         return
-    opened = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", timeout=10, lock_folder=tmp_path / "locks")
+    opened = open_ledger(
+        f"sqlite:///{tmp_path / 'ledger.db'}",
+        timeout=10,
+        lock_folder=tmp_path / "locks",
+        keys=keys_in(tmp_path / "locks"),
+    )
     yield opened
     opened.close()
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import html
 import json
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -11,6 +12,7 @@ from urllib.parse import quote
 import pytest
 from fastapi.testclient import TestClient
 
+from rag_flywheel import config
 from rag_flywheel.domain import InteractionId, Role
 from rag_flywheel.domain.consent import Purpose
 from rag_flywheel.services import Services
@@ -50,6 +52,22 @@ def test_a_person_sees_all_that_is_kept_of_them_and_nobody_else_does(made: Servi
     assert http.get("/users/nobody/data", headers=bob).json()["detail"] == refused[0].json()["detail"]
     assert http.get("/users/ada/data").json() == data
     assert http.get("/users/bob/data", headers=bob).json()["interactions"] == []
+
+
+def test_a_person_alone_sees_what_stands_behind_their_masks_where_the_settings_keep_it(tmp_path: Path) -> None:
+    made = services(tmp_path, text="privacy: {reversible: true}")
+    made = replace(made, secrets=config.secrets({"RAG_FLYWHEEL_REVEAL_KEY": "0d" * 32}))
+    publish(made, "v1")
+    http = door(made)
+    ada = key(made, "ada", Role.ASKER, for_others=False)
+    name = http.post("/chat", json={"question": "Is bob@acme.com in?"}, headers=ada).json()["interaction_id"]
+    http.post("/feedback", json={"interaction_id": name, "kind": "comment", "value": "ask eve@acme.com"}, headers=ada)
+    http.post("/corrections", json={"interaction_id": name, "answer": "bob@acme.com is in."}, headers=ada)
+    own = http.get("/users/ada/data", headers=ada).json()
+    bob, eve = {"<EMAIL_ADDRESS_1>": ["bob@acme.com"]}, {"<EMAIL_ADDRESS_2>": ["eve@acme.com"]}
+    assert [own[part][0]["masked"] for part in ("interactions", "feedback", "corrections")] == [bob, eve, bob]
+    assert "acme" not in http.get("/users/ada/data").text, "an admin's export"
+    assert "acme" not in json.dumps([row for _, row in made.ledger.records()])
 
 
 def test_a_person_erases_their_own_data_and_is_not_named_in_the_records_of_it(made: Services) -> None:

@@ -23,6 +23,7 @@ from tests.paths import ROOT
 from tests.postgres import PostgresServer
 
 RECEIPT_KEY = "5ec2e7" * 10 + "0d15"
+PSEUDONYM_KEYS = " ".join(("5ec2e8" * 10 + "0d15", "5ec2e9" * 10 + "0d15"))
 SECRETS = {
     "RAG_FLYWHEEL_LLM_API_KEY": "MARK-llm-key",
     "RAG_FLYWHEEL_JUDGE_API_KEY": "MARK-judge-key",
@@ -31,11 +32,12 @@ SECRETS = {
     "RAG_FLYWHEEL_WEBHOOK_SECRET": "MARK-webhook-secret-long-enough",
     "RAG_FLYWHEEL_OIDC_CLIENT_SECRET": "MARK-client-secret",
     "RAG_FLYWHEEL_RECEIPT_KEY": RECEIPT_KEY,
+    "RAG_FLYWHEEL_PSEUDONYM_KEYS": PSEUDONYM_KEYS,
     "RAG_FLYWHEEL_API_KEY": "rf_MARK0000_MARKMARKMARK",
     "PGPASSWORD": "MARK-of-postgres",
     "READER_TOKEN": "MARK-reader-token",
 }
-MARKS = (b"MARK", RECEIPT_KEY.encode(), base64.b64encode(b"rag:MARK-client-secret"))
+MARKS = (b"MARK", RECEIPT_KEY.encode(), *PSEUDONYM_KEYS.encode().split(), base64.b64encode(b"rag:MARK-client-secret"))
 READER = (
     "class Reader:\n"
     "    def __init__(self, token, url): self.token = token\n"
@@ -238,6 +240,7 @@ def test_nothing_that_a_server_says_or_writes_holds_a_secret_whatever_fails(
         {"RAG_FLYWHEEL_INDEX__URL": "http://MARK-user:MARK-word@127.0.0.1:1/?k=MARK-query"},
         {"RAG_FLYWHEEL_LEDGER__URL": "postgresql+psycopg://MARK-user:MARK-word@127.0.0.1:1/x?options=MARK-option"},
         {"RAG_FLYWHEEL_RECEIPT_KEY": "MARK-that-is-no-key"},
+        {"RAG_FLYWHEEL_PSEUDONYM_KEYS": "MARK-that-is-no-key"},
         {"RAG_FLYWHEEL_WEBHOOK_SECRET": "MARK"},
     ],
 )

@@ -25,6 +25,7 @@ from rag_flywheel.config import Secrets
 from rag_flywheel.ports import Ledger
 from rag_flywheel.services import Services
 from tests.fakes.doors import door
+from tests.fakes.keys import keys_in
 from tests.fakes.services import publish, services
 from tests.identity_provider import AUDIENCE, CLIENT, SECRET
 from tests.openid import Provider, claims_of, sign_in
@@ -176,7 +177,9 @@ def served(made: Services, port: int = 0) -> Iterator[str]:
 
 
 def test_a_browser_signs_in_asks_and_signs_out_over_sockets_and_a_database(provider: Provider, tmp_path: Path) -> None:
-    ledger = open_ledger(sqlite_url(tmp_path / "ledger.db"), timeout=10, lock_folder=tmp_path / "locks")
+    ledger = open_ledger(
+        sqlite_url(tmp_path / "ledger.db"), timeout=10, lock_folder=tmp_path / "locks", keys=keys_in(tmp_path / "locks")
+    )
     made = house(provider, tmp_path, "anonymous: []", ledger=ledger)
     with contextlib.closing(ledger), served(made, provider.ours) as url, httpx.Client() as somebody:
         back = sign_in(somebody, url + "/login?next=/me", "grace")

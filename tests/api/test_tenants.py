@@ -134,7 +134,8 @@ def test_a_key_of_a_tenant_that_is_not_served_opens_nothing(root: Services) -> N
 
 def config(folder: Path, **files: str) -> Path:
     for name, text in files.items():
-        (folder / f"{name}.yaml").write_text(f"{text}\nprivacy: {{consent: assumed}}")
+        consent = "" if "privacy:" in text else "\nprivacy: {consent: assumed}"
+        (folder / f"{name}.yaml").write_text(text + consent)
     return folder / "main.yaml"
 
 
@@ -167,6 +168,11 @@ def test_a_tenants_reindex_works_on_the_tenants_own_data_whatever_the_environmen
         ("", "", "data_dir"),
         ("", "data_dir: data/acme", "data_dir"),
         ("ledger: {url: 'sqlite:///x.db'}", "data_dir: a\nledger: {url: 'sqlite:///x.db'}", "ledger.url"),
+        (
+            "privacy: {consent: off, key_file: k}",
+            "data_dir: a\nprivacy: {consent: off, key_file: k}",
+            "privacy.key_file",
+        ),
         ("index: {url: 'http://q'}", "data_dir: a\nindex: {url: 'http://q'}", "index.url with index.prefix"),
     ],
 )

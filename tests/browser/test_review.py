@@ -55,7 +55,7 @@ def test_the_whole_queue_is_worked_through_by_keyboard(site: Site, waiting: list
         expect(page.locator(".entry input:checked")).to_have_count(1)
         press(page, "x", "g")
         expect(page.get_by_text("In hand of")).to_be_visible()
-        expect(page.get_by_text(re.compile("other questions near it"))).to_be_visible()
+        expect(page.get_by_text(re.compile("other questions? near it"))).to_be_visible()
         look(page, "review-item")
         first = page.url
         press(page, "e")

@@ -12,6 +12,7 @@ from rag_flywheel.adapters.ledger.sql_ledger import open_ledger
 from rag_flywheel.ports import Ledger, PassageIndex
 from tests.contract.entries import Place
 from tests.fakes.index import MemoryIndex
+from tests.fakes.keys import keys_in
 from tests.fakes.ledger import MemoryLedger
 from tests.qdrant import KEY
 
@@ -23,7 +24,7 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
         return
     postgres = request.param == "postgresql"
     url = request.getfixturevalue("postgres_url") if postgres else sqlite_url(tmp_path / "ledger.sqlite")
-    opened = open_ledger(url, timeout=10, lock_folder=tmp_path / "locks")
+    opened = open_ledger(url, timeout=10, lock_folder=tmp_path / "locks", keys=keys_in(tmp_path / "locks"))
     yield opened
     opened.close()
 

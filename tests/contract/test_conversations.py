@@ -9,10 +9,11 @@ from rag_flywheel.domain import (
     FeedbackKind,
     InteractionId,
     Json,
+    StandIn,
 )
 from rag_flywheel.errors import Conflict, NotFound
 from rag_flywheel.ports import Ledger
-from tests.contract.rows import NOON, SECOND, a_feedback, an_interaction
+from tests.contract.rows import NOON, SECOND, a_correction, a_feedback, a_review, an_interaction
 from tests.contract.running import at_once
 
 
@@ -28,6 +29,26 @@ def test_an_interaction_keeps_the_group_of_its_asker(ledger: Ledger) -> None:
     assert ledger.interaction(InteractionId("i1")).group is None
     assert ledger.interaction(InteractionId("i2")) == grouped
     assert {interaction.group for interaction in ledger.interactions(limit=5)} == {None, "beta"}
+
+
+def test_a_conversation_tells_what_its_records_stand_in_for(ledger: Ledger) -> None:
+    of = [StandIn(kind="PERSON", number=number, words=(f"d{number}",), sealed="x") for number in range(1, 7)]
+    ledger.add_interaction(replace(an_interaction("i1"), session="s1", stand_ins=(of[0],)))
+    ledger.add_interaction(replace(an_interaction("i2"), session="s1", stand_ins=(of[1],)))
+    ledger.add_interaction(replace(an_interaction("i3"), session=None, stand_ins=(of[2],)))
+    ledger.add_interaction(replace(an_interaction("i4"), session="s2", stand_ins=(of[3],)))
+    ledger.add_feedback(replace(a_feedback(of="i2"), stand_ins=(of[4],)))
+    ledger.add_correction(replace(a_correction(of="i1"), stand_ins=(of[5],)))
+    ledger.add_review(replace(a_review(), stand_ins=(of[0], of[1])))
+
+    def told(session: str | None, name: str) -> set[int]:
+        return {each.number for each in ledger.stand_ins(session, InteractionId(name)) if each == of[each.number - 1]}
+
+    assert told("s1", "new") == told("s1", "i1") == {1, 2, 5, 6}
+    assert told(None, "i1") == {1, 2, 6}, "what is said of it goes with it"
+    assert told(None, "i3") == {3}
+    assert told("s2", "i3") == {3, 4}
+    assert told(None, "new") == set()
 
 
 def test_an_interaction_that_was_never_added_is_not_found(ledger: Ledger) -> None:

@@ -1,5 +1,6 @@
 """What `Corrections` promises."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -10,6 +11,7 @@ from rag_flywheel.domain import (
     CorrectionId,
     Verdict,
 )
+from rag_flywheel.domain.erasures import Scope
 from rag_flywheel.domain.reviewing import AssignmentState
 from rag_flywheel.errors import NotFound
 from rag_flywheel.ports import Ledger
@@ -17,9 +19,12 @@ from tests.contract.rows import (
     NOON,
     SECOND,
     a_correction,
+    a_decision,
+    a_manifest,
     a_review,
     a_second_review,
     an_assignment,
+    an_erasure,
     an_interaction,
     an_undo,
 )
@@ -180,3 +185,22 @@ def test_an_assignment_or_a_second_review_of_something_unknown_is_not_found(ledg
         ledger.add_assignment(an_assignment())
     with pytest.raises(NotFound, match="k1"):
         ledger.add_second_review(a_second_review())
+
+
+def test_what_is_made_of_corrections_is_known_to_be_old_once_something_changes(ledger: Ledger) -> None:
+    marks = [ledger.corrections_mark()]
+    ledger.add_interaction(an_interaction())
+    assert ledger.corrections_mark() == marks[0]
+    steps: list[Callable[[], object]] = [
+        lambda: ledger.add_correction(a_correction()),
+        lambda: ledger.add_review(a_review()),
+        lambda: ledger.add_review(an_undo()),
+        lambda: ledger.add_version(a_manifest()),
+        lambda: ledger.add_decision(a_decision()),
+        lambda: ledger.erase(Scope(user="ann")),
+        lambda: ledger.add_erasure(an_erasure()),
+    ]
+    for step in steps:
+        step()
+        assert ledger.corrections_mark() not in marks
+        marks.append(ledger.corrections_mark())

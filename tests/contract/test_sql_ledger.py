@@ -23,6 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from rag_flywheel.adapters.ledger import tables
 from rag_flywheel.adapters.ledger.database import Database
 from rag_flywheel.adapters.ledger.engine import HEAD, MIGRATIONS, open_engine, sqlite_url
+from rag_flywheel.adapters.ledger.sealing import adopt
 from rag_flywheel.adapters.ledger.sql_ledger import SqlLedger, open_ledger
 from rag_flywheel.domain import FeedbackId, FeedbackKind, InteractionId
 from rag_flywheel.domain.erasures import Scope
@@ -52,6 +53,7 @@ from tests.contract.rows import (
     an_erasure,
     an_interaction,
 )
+from tests.fakes.keys import keys_in
 from tests.fakes.samples import canary, exposure, interaction
 
 PROCESSES = multiprocessing.get_context("forkserver")  # they import this module once
@@ -67,7 +69,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def ledger(url: str, tmp_path: Path) -> Iterator[SqlLedger]:
-    opened = open_ledger(url, timeout=10, lock_folder=tmp_path / "locks")
+    opened = open_ledger(url, timeout=10, lock_folder=tmp_path / "locks", keys=keys_in(tmp_path / "locks"))
     yield opened
     opened.close()
 
@@ -138,7 +140,7 @@ def test_the_database_itself_refuses_to_update_a_row_of_any_table(engine: Engine
 
 def test_opening_again_keeps_what_was_there(url: str, ledger: SqlLedger, tmp_path: Path) -> None:
     fill(ledger)
-    again = open_ledger(url, timeout=10, lock_folder=tmp_path / "locks")
+    again = open_ledger(url, timeout=10, lock_folder=tmp_path / "locks", keys=keys_in(tmp_path / "locks"))
     assert again.salt() == ledger.salt()
     assert again.interaction(InteractionId("i1")) == an_interaction()
     again.close()
@@ -146,7 +148,7 @@ def test_opening_again_keeps_what_was_there(url: str, ledger: SqlLedger, tmp_pat
 
 def test_a_ledger_of_the_first_release_is_brought_up_to_date_and_keeps_what_it_had(url: str, tmp_path: Path) -> None:
     engine = of_the_first_release(url)
-    ledger = open_ledger(url, timeout=10, lock_folder=tmp_path / "locks")
+    ledger = open_ledger(url, timeout=10, lock_folder=tmp_path / "locks", keys=keys_in(tmp_path / "locks"))
     [old] = ledger.feedback()
     assert (old.kind, old.value, old.rank, old.propensity) == (FeedbackKind.USED, True, None, None)
     new = replace(old, feedback_id=FeedbackId("f2"), rank=2, propensity=0.5)
@@ -163,7 +165,7 @@ def test_an_interaction_of_the_first_release_has_no_group_and_a_new_one_shows_it
     url: str, tmp_path: Path
 ) -> None:
     engine = of_the_first_release(url)
-    ledger = open_ledger(url, timeout=10, lock_folder=tmp_path / "locks")
+    ledger = open_ledger(url, timeout=10, lock_folder=tmp_path / "locks", keys=keys_in(tmp_path / "locks"))
     old = ledger.interaction(InteractionId("i1"))
     assert (old.question, old.group) == ("How?", None)
     new = replace(old, interaction_id=InteractionId("i2"), group="beta")
@@ -228,7 +230,7 @@ def test_a_ledger_of_a_newer_release_is_refused_and_left_alone(url: str, ledger:
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999_future'"))
     with pytest.raises(Damaged, match="revision 9999_future, which this release does not know"):
-        open_ledger(url, timeout=10, lock_folder=tmp_path / "locks")
+        open_ledger(url, timeout=10, lock_folder=tmp_path / "locks", keys=keys_in(tmp_path / "locks"))
     with engine.connect() as connection:
         assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999_future"
     engine.dispose()
@@ -268,7 +270,8 @@ def statements(engine: Engine) -> Iterator[list[str]]:
 def test_what_every_question_and_every_tick_asks_is_one_query_however_much_there_is(
     engine: Engine, tmp_path: Path
 ) -> None:
-    ledger = SqlLedger(Database(engine, timeout=10), lock_folder=tmp_path / "locks")
+    sealing, _ = adopt(engine, keys_in(tmp_path / "locks"))
+    ledger = SqlLedger(Database(engine, timeout=10, sealing=sealing), lock_folder=tmp_path / "locks")
     ledger.add_interaction(an_interaction())
     for number in range(5):
         ledger.add_aside(an_aside())
@@ -297,7 +300,7 @@ def _open_and_remember(url: str, lock_folder: Path, start: "Connection[object, b
     """In another process: open the ledger when told, and say its salt and whether this one was the first."""
     start.send(True)
     start.recv()
-    ledger = open_ledger(url, timeout=20, lock_folder=lock_folder)
+    ledger = open_ledger(url, timeout=20, lock_folder=lock_folder, keys=keys_in(lock_folder))
     first = ledger.remember("key", digest=str(number), reply=number, at=NOON)
     start.send((ledger.salt(), first))
     ledger.close()
@@ -323,14 +326,14 @@ def test_processes_that_start_at_once_migrate_once_share_one_salt_and_one_of_the
         assert process.exitcode == 0
     assert len({salt for salt, _ in answers}) == 1
     assert [first for _, first in answers].count(True) == 1
-    ledger = open_ledger(url, timeout=10, lock_folder=tmp_path / "locks")
+    ledger = open_ledger(url, timeout=10, lock_folder=tmp_path / "locks", keys=keys_in(tmp_path / "locks"))
     assert ledger.remembered("key") == (str(winner := [first for _, first in answers].index(True)), winner)
     ledger.close()
 
 
 def _hold(url: str, lock_folder: Path, pipe: "Connection[bool, bool]") -> None:
     """In another process: take the lock, say so, and hold it until the end."""
-    ledger = open_ledger(url, timeout=10, lock_folder=lock_folder)
+    ledger = open_ledger(url, timeout=10, lock_folder=lock_folder, keys=keys_in(lock_folder))
     with ledger.lock("reindex"):
         pipe.send(True)
         pipe.recv()
@@ -376,7 +379,7 @@ def _soon(done: Callable[[], bool]) -> None:
 
 def test_sqlite_writes_ahead_syncs_every_commit_and_checks_foreign_keys(tmp_path: Path) -> None:
     url = sqlite_url(tmp_path / "ledger.sqlite")
-    open_ledger(url, timeout=1, lock_folder=tmp_path).close()
+    open_ledger(url, timeout=1, lock_folder=tmp_path, keys=keys_in(tmp_path)).close()
     engine = open_engine(url, timeout=1)
     with engine.connect() as connection:
         pragmas = {
@@ -388,14 +391,16 @@ def test_sqlite_writes_ahead_syncs_every_commit_and_checks_foreign_keys(tmp_path
 
 def test_a_file_may_have_any_name(tmp_path: Path) -> None:
     file = tmp_path / "50%20 off? #1" / "ledger.sqlite"
-    ledger = open_ledger(sqlite_url(file), timeout=1, lock_folder=tmp_path)
+    ledger = open_ledger(sqlite_url(file), timeout=1, lock_folder=tmp_path, keys=keys_in(tmp_path))
     ledger.add_interaction(an_interaction())
     ledger.close()
     assert file.exists()
 
 
 def test_an_erased_text_is_in_no_file_of_the_ledger_once_it_is_closed(tmp_path: Path) -> None:
-    ledger = open_ledger(sqlite_url(tmp_path / "ledger.sqlite"), timeout=1, lock_folder=tmp_path)
+    ledger = open_ledger(
+        sqlite_url(tmp_path / "ledger.sqlite"), timeout=1, lock_folder=tmp_path, keys=keys_in(tmp_path)
+    )
     ledger.add_interaction(replace(an_interaction(), answer="xyzzy " * 2000))
     ledger.close()
     assert b"xyzzy" in (tmp_path / "ledger.sqlite").read_bytes()
@@ -406,7 +411,7 @@ def test_an_erased_text_is_in_no_file_of_the_ledger_once_it_is_closed(tmp_path: 
 
 def test_a_file_that_is_written_anew_holds_no_id_of_what_was_erased(tmp_path: Path) -> None:
     file, ids = tmp_path / "ledger.db", []
-    ledger = open_ledger(sqlite_url(file), timeout=10, lock_folder=tmp_path)
+    ledger = open_ledger(sqlite_url(file), timeout=10, lock_folder=tmp_path, keys=keys_in(tmp_path))
     numbers = list(range(1500))
     random.Random(1).shuffle(numbers)
     for number in numbers:  # in no order, so that pages are divided and entries move

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from rag_flywheel.answering.chat import Chat, open_chat
 from rag_flywheel.domain import Draft, Passage, Question, Searched, Turn
+from rag_flywheel.ports import Redactor
 from rag_flywheel.services import Services
 from tests.fakes.samples import NOON
 
@@ -19,6 +20,9 @@ class Retelling:
         self.asked: list[tuple[str, list[str]]] = []
         self.searched: list[Searched | None] = []
         self.rewritten: list[tuple[str, list[str]]] = []
+
+    def masked_by(self, redactor: Redactor) -> "Retelling":
+        return self
 
     def rewrite(self, question: str, history: Sequence[Turn]) -> str:
         self.rewritten.append((question, [turn.text for turn in history]))

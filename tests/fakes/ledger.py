@@ -5,7 +5,7 @@ import copy
 import json
 import secrets
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -39,6 +39,7 @@ from rag_flywheel.domain import (
     ReviewedCorrection,
     Session,
     SessionNow,
+    StandIn,
     Verdict,
     VersionId,
     VersionRecord,
@@ -102,6 +103,7 @@ class MemoryLedger:
     def __init__(self) -> None:
         self._rows = _Tables()
         self._salt = secrets.token_bytes(32)
+        self._keys = 0  # beside the salt
         self._turn = threading.RLock()
         self._held: set[str] = set()
 
@@ -238,6 +240,12 @@ class MemoryLedger:
     def second_reviews(self) -> list[SecondReview]:
         with self._turn:
             return sorted(self._rows.second_reviews.values(), key=lambda second: second.reviewed)
+
+    def corrections_mark(self) -> str:
+        with self._turn:
+            rows = self._rows
+            kept = (*rows.corrections, *rows.reviews)
+            return f"{kept} {len(rows.states)} {len(rows.decisions)} {[*rows.erasures.values()]}"
 
     def add_version(self, manifest: Manifest) -> None:
         with self._turn:
@@ -487,6 +495,22 @@ class MemoryLedger:
     def interaction_ids(self, *, answered: bool, limit: int) -> list[InteractionId]:
         return [asked.interaction_id for asked in self.interactions(answered=answered, limit=limit)]
 
+    def stand_ins(self, session: str | None, interaction_id: InteractionId) -> list[StandIn]:
+        with self._turn:
+            asked = {
+                name
+                for name, interaction in self._rows.interactions.items()
+                if name == interaction_id or (session is not None and interaction.session == session)
+            }
+            corrected = {of.correction_id for of in self._rows.corrections.values() if of.interaction_id in asked}
+            records: list[Interaction | Feedback | Correction | Review] = [
+                *(self._rows.interactions[name] for name in asked),
+                *(each for each in self._rows.feedback.values() if each.interaction_id in asked),
+                *(self._rows.corrections[name] for name in corrected),
+                *(each for each in self._rows.reviews.values() if each.correction_id in corrected),
+            ]
+            return [stand_in for record in records for stand_in in record.stand_ins]
+
     def interactions_of(self, user: str) -> list[Interaction]:
         with self._turn:
             found = [interaction for interaction in self._rows.interactions.values() if interaction.user == user]
@@ -631,6 +655,28 @@ class MemoryLedger:
 
     def close_erasure(self, entry: ErasureEntry) -> None:
         self.add_erasure(entry)
+
+    def rekey(self) -> Iterator[int]:
+        """What is in memory is not stored, so there is only to say how many rows have a pseudonym."""
+        with self._turn:
+            rows = self._rows
+            said: tuple[Sized, ...] = (
+                rows.interactions,
+                rows.feedback,
+                rows.corrections,
+                rows.sessions,
+                rows.consents,
+                rows.replies,
+                rows.erasures,
+            )
+            self._keys += 1
+            number = sum(map(len, said)) + len(rows.exposures)
+        yield number
+
+    def drop_keys(self) -> int:
+        with self._turn:
+            dropped, self._keys = max(0, self._keys - 1), min(self._keys, 1)
+            return dropped
 
     def expire(self, kind: Kind, *, before: datetime, spare: AbstractSet[str] = frozenset()) -> Iterator[int]:
         with self.transaction():

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 
-from rag_flywheel.ports import Redacted
+from rag_flywheel.ports import Mask, Redacted
 
 _FORMS = {
     "EMAIL_ADDRESS": re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
@@ -26,10 +26,14 @@ class FakeRedactor:
 
     def redact(self, text: str) -> Redacted:
         self.texts.append(text)
-        found = {}
-        for kind, form in _FORMS.items():
-            text, count = form.subn(f"<{kind}>", text)
-            if count:
-                found[kind] = count
-        self.found.update(found)
-        return Redacted(text=text, found=found)
+        spans = sorted(
+            ((match.start(), match.end(), kind) for kind, form in _FORMS.items() for match in form.finditer(text))
+        )
+        done, masks, at = "", list[Mask](), 0
+        for start, end, kind in spans:
+            done += text[at:start]
+            masks.append(Mask(kind=kind, start=len(done), end=len(done) + len(kind) + 2, value=text[start:end]))
+            done, at = f"{done}<{kind}>", end
+        masked = Redacted(text=done + text[at:], masks=tuple(masks))
+        self.found.update(masked.found)
+        return masked

@@ -11,6 +11,7 @@ from rag_flywheel.api.app import create_app
 from rag_flywheel.api.server import Patient
 from rag_flywheel.domain import Draft, Passage, Searched, Turn
 from rag_flywheel.errors import LanguageModelUnavailable
+from rag_flywheel.ports import Redactor
 from rag_flywheel.services import Services
 
 
@@ -44,6 +45,9 @@ class Dictated:
         self.go_on = threading.Event()  # the first piece comes at once, the others once this is set
         self.go_on.set()
         self.heard: list[tuple[Turn, ...]] = []  # the histories it was given
+
+    def masked_by(self, redactor: Redactor) -> "Dictated":
+        return self
 
     def rewrite(self, question: str, history: Sequence[Turn]) -> str:
         self.heard.append(tuple(history))

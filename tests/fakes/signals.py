@@ -16,6 +16,7 @@ from rag_flywheel.domain import (
 )
 from rag_flywheel.feedback import corrections, intake
 from rag_flywheel.feedback.quoting import quoted
+from rag_flywheel.privacy.numbering import Masking
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.redactor import FakeRedactor
 from tests.fakes.samples import NOON
@@ -33,7 +34,7 @@ def say(ledger: MemoryLedger, kind: str, value: Any, *, of: str = "i1", user: st
     given = intake.prepare(
         intake.Signal(interaction_id=InteractionId(of), kind=kind, value=value, user=user),
         ledger=ledger,
-        redactor=FakeRedactor(),
+        masking=Masking(redactor=FakeRedactor()),
         minimum_similarity=0.35,
         at=NOON + timedelta(seconds=number),
         new_id=lambda: f"f{number}",
@@ -66,7 +67,7 @@ def hand_in(
             feedback_id=None if feedback is None else FeedbackId(feedback),
         ),
         ledger=ledger,
-        redactor=FakeRedactor(),
+        masking=Masking(redactor=FakeRedactor()),
         find=lambda text: found,
         quoted=lambda spans, seen: quoted(
             spans, versions=[VersionId("live")], texts=lambda version: TEXTS if texts is None else texts

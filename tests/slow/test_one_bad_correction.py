@@ -11,6 +11,7 @@ from rag_flywheel.adapters.ledger.sql_ledger import open_ledger
 from rag_flywheel.domain import DocumentId, Evidence
 from tests.cycle.pages import PAGES
 from tests.cycle.project import Project
+from tests.fakes.keys import keys_in
 from tests.fakes.samples import correction, interaction, review
 
 EARLIER = datetime.now(UTC) - timedelta(hours=1)
@@ -58,7 +59,9 @@ def test_five_go_live_the_same_night_and_one_is_back_in_review(
         for name in sorted(PAGES)[: len(PAGES) * 2 // 3]:
             spans.append(Evidence(document_id=DocumentId(f"pages/{name}"), start=0, end=len(PAGES[name]) - 1))
     data = project.folder / "data"
-    ledger = open_ledger(sqlite_url(data / "ledger.db"), timeout=10, lock_folder=data / "locks")
+    ledger = open_ledger(
+        sqlite_url(data / "ledger.db"), timeout=10, lock_folder=data / "locks", keys=keys_in(data / "locks")
+    )
     for name, (question, answer) in {**GOOD, "bad": (QUESTION, HOSTILE[guardrail])}.items():
         user = "mallory" if name == "bad" or (guardrail == "authors" and name == "good5") else name
         ledger.add_interaction(interaction(f"asked {name}", question=question, asked=EARLIER, user=user))

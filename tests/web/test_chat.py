@@ -1,5 +1,6 @@
 """Asking, rating and correcting on pages, at the real app: what is recorded, and what nobody else gets to see."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,6 +81,29 @@ def test_what_one_person_asked_is_not_there_for_another(made: Services) -> None:
     assert grace.get(f"/conversations/{session}", headers=BROWSER).status_code == 404
     assert grace.post(f"/conversations/{session}/delete", headers=OURS, data={"sure": ""}).status_code == 404
     assert made.ledger.interactions(limit=9)
+
+
+def test_a_long_conversation_goes_on(made: Services) -> None:
+    """What came before is cut to what a question may bring with it."""
+    long = replace(made, generator=Dictated(["word " * 3_900]))
+    http = asker(long)
+    opened = {}
+    for _ in range(12):
+        text = http.post("/ask", data={"question": "why " * 4_900, **opened}, headers=OURS)
+        assert text.status_code == 200
+        opened = {"conversation": str(re.findall(r'name="conversation" value="([^"]+)"', text.text)[0])}
+    assert http.get("/conversations", headers=BROWSER).text.count("12 questions") == 1
+
+
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [({"again": " "}, 422), ({"unsure": "x"}, 200), ({"conversation": "yesterday"}, 422), ({"question": " "}, 422)],
+    ids=str,
+)
+def test_what_a_page_would_not_send_is_refused_or_passed_over(
+    made: Services, form: dict[str, str], status: int
+) -> None:
+    assert asker(made).post("/ask", data={"question": ASKED, **form}, headers=OURS).status_code == status
 
 
 def test_browsers_without_a_name_are_people_of_their_own(made: Services) -> None:

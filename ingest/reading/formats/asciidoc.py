@@ -26,6 +26,7 @@ _ADMONITION = re.compile(r"(NOTE|TIP|IMPORTANT|WARNING|CAUTION)(?::[ \t]+(.*))?$
 _TITLE = re.compile(r"\.([^\s.].*)$")
 _REFERENCE = re.compile(r"\{([\w-]{1,60})\}")
 _CODE = re.compile(r"(`[^`\n]*`)")
+_LITERAL = re.compile(r"\A`\+(.+)\+`\Z")
 _INLINE = (
     ("[", re.compile(r"(?:link:|(?=https?://|mailto:))([^\s\[\]<>]{1,500})\[([^\]\n]*)\]"), r"[\2](\1)"),
     ("[", re.compile(r"\[\]\(([^()\s]*)\)"), r"\1"),
@@ -192,10 +193,10 @@ def _replaced(text: str, state: _State) -> str:
 
 
 def _inline(text: str, state: _State) -> str:
-    """A line of text; what stands between backticks stays as it is."""
+    """A line of text; what stands between backticks stays as it is, but for the pluses that say so."""
     parts = _CODE.split(_replaced(text, state))
     for number in range(0, len(parts), 2):
         for sign, pattern, shown in _INLINE:
             if sign in parts[number]:
                 parts[number] = pattern.sub(shown, parts[number])
-    return "".join(parts)
+    return "".join(_LITERAL.sub(r"`\1`", part) for part in parts)

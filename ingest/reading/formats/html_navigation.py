@@ -6,8 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
-_NAMES = ("navigation", "navbar", "breadcrumb", "breadcrumbs", "pagination")
-_MARKED = ", ".join(("nav", "[role=navigation]", *(f"[class~={name}]" for name in _NAMES)))
+_NAMES = ("nav", "breadcrumb", "pagination", "sidebar")  # what the names of menus hold
+_NAMED = ", ".join(f"[{attribute}*={name} i]" for attribute in ("class", "id") for name in _NAMES)
+_MARKED = f"nav, [role=navigation], {_NAMED}"
+_MENU = re.compile(  # whole names
+    r"(?i)(?:\w+[-_])*(?:nav(?:bar|igation|header|footer)?|breadcrumbs?|pagination)|nav[-_]?(?:panel|links)"
+)
+_SIDEBAR = re.compile(r"(?i)(?:\w+[-_]?)?sidebar")
 _NEIGHBOURS = frozenset(
     ["prev", "previous", "next", "up", "home", "start", "first", "last", "top", "contents", "toc", "index"]
 )
@@ -16,6 +21,7 @@ _CONTENT = frozenset((*HEADINGS, "pre", "form", "main", "article", "body", "html
 _MAIN = "main, [role=main]"
 _ASIDE = "footer, aside, article, details, dialog, [role=contentinfo], [role=complementary], [role=dialog]"
 _OPERATING = "button, [role=menu], [role=menubar], [role=toolbar], [role=search], search, input[type=search], kbd"
+_REACHES = re.compile(r"(?i)\s*(?:mailto|tel|sms):")
 _SHORT = 400  # characters of what operates a page
 _LABEL = re.compile(r"[^\W\d_]+:|[\W_]+")  # `Next:`, and what divides links
 _LONGEST = 2000  # characters of a menu that is proven by its links
@@ -29,16 +35,18 @@ def neighbours(tree: LexborHTMLParser) -> dict[str, str]:
 
 
 def take_menus(tree: LexborHTMLParser, title: str, beside: Mapping[str, str]) -> list[str]:
-    """Removes the menus and gives their texts: those that the page calls so, unless most of their words are no links,
-    and at the two ends of the page what only leads to its neighbours, or stands there twice and holds only links.
+    """Removes the menus and gives their texts: those that the page calls so, unless most of their words are no links;
+    what only leads to the page's neighbours, by links that it marks as such or at its two ends; what stands at both
+    ends and holds only links; and around the main part that the page names what is mostly links to pages.
 
     A page of nothing else, such as a table of contents, keeps them.
     """
-    marked = [menu for menu in outermost(tree.css(_MARKED), _MARKED) if _is_mostly_links(menu)]
+    marked = list(_marked(tree))
     if tree.body is None or sum(len(_words(menu)) for menu in marked) >= len(_words(tree.body)):
         return []
     texts = [_taken(menu) for menu in marked]
     titles = {word.casefold() for text in (title, *beside.values()) for word in text.split()}
+    texts += [_taken(menu) for menu in (*_between(tree.body, beside, titles), *_around_main(tree))]
     for last in (False, True):
         for _ in range(_MOST):
             menu = _at_end(tree.body, lambda node: _leads_beside(node, beside, titles), last=last)
@@ -49,6 +57,73 @@ def take_menus(tree: LexborHTMLParser, title: str, beside: Mapping[str, str]) ->
     if ends[0] and ends[1] and ends[0].mem_id != ends[1].mem_id and _words(ends[0]) == _words(ends[1]):
         texts += [_taken(menu) for menu in ends if menu]
     return texts
+
+
+def _marked(tree: LexborHTMLParser) -> Iterator[LexborNode]:
+    """The outermost blocks that the page calls menus, or sidebars with one, most of whose words are links."""
+    titles = len(tree.css("h1"))
+    found = [node for node in tree.css(_MARKED) if _is_menu(node, titles) and _is_mostly_links(node)]
+    inside: set[int] = set()
+    for node in found:  # as they stand in the page, the outer ones first
+        if node.mem_id not in inside:
+            inside |= {inner.mem_id for inner in node.css(_MARKED)}
+            yield node
+
+
+def _is_menu(node: LexborNode, titles: int) -> bool:
+    """Whether the page calls it so, and it holds neither the main part nor all of the page's titles."""
+    if node.tag == "nav" or node.attributes.get("role") == "navigation":
+        return True
+    if node.tag in ("html", "body", "main", "article") or node.css_first(f"{_MAIN}, article"):
+        return False
+    if 0 < titles == len(node.css("h1")):
+        return False
+    names = f"{node.attributes.get('id') or ''} {node.attributes.get('class') or ''}".split()
+    if any(map(_MENU.fullmatch, names)):
+        return True
+    inner = (menu for menu in node.css(_MARKED) if menu.mem_id != node.mem_id)
+    return any(map(_SIDEBAR.fullmatch, names)) and any(_is_menu(menu, titles) for menu in inner)
+
+
+def _around_main(tree: LexborHTMLParser) -> list[LexborNode]:
+    """Blocks beside the only main part, which holds most of the words, that are mostly links to pages."""
+    mains = outermost(tree.css(_MAIN), _MAIN)
+    if tree.body is None or len(mains) != 1 or 2 * len(_words(mains[0])) < len(_words(tree.body)):
+        return []
+    found: list[LexborNode] = []
+    node: LexborNode | None = mains[0]
+    while node is not None and node.tag != "body" and node.parent is not None:
+        blocks = [block for block in node.parent.iter() if block.mem_id != node.mem_id]
+        found += [block for block in blocks if _leads_away(block)]
+        node = node.parent
+    return found
+
+
+def _leads_away(block: LexborNode) -> bool:
+    """Whether it is mostly links, and to pages alone, since addresses to write to or call are content."""
+    if block.tag in HEADINGS or block.css_first("h1") is not None:
+        return False
+    targets = [link.attributes.get("href") or "" for link in block.css("a[href]")]
+    return bool(targets) and not any(map(_REACHES.match, targets)) and _is_mostly_links(block)
+
+
+def _between(body: LexborNode, beside: Mapping[str, str], titles: set[str]) -> list[LexborNode]:
+    """Blocks within the page that only lead to the neighbours of a part of it: pages of several parts have them."""
+    judged: dict[int, bool | None] = {}  # nothing yet, of one with a single link
+    found: dict[int, LexborNode] = {}
+    for link in body.css("a[rel][href], a[accesskey][href]"):
+        node, menu = link.parent, None
+        while node is not None and node.tag not in _CONTENT:
+            if node.mem_id not in judged:
+                leads = len(node.text()) <= _LONGEST and _leads_beside(node, beside, titles)
+                judged[node.mem_id] = None if leads and len(node.css("a[href]")) < 2 else leads
+            if judged[node.mem_id] is False:
+                break
+            menu = node if judged[node.mem_id] and node.tag in _BLOCKS else menu
+            node = node.parent
+        if menu is not None:
+            found[menu.mem_id] = menu
+    return list(found.values())
 
 
 def take_controls(tree: LexborHTMLParser) -> list[str]:

@@ -48,6 +48,7 @@ def prepare(html: str) -> Page:
     _remove(tree.css("head, script, style, template, noscript, input[type=hidden]"))
     write_formulas(tree)
     _headings(tree)
+    _programs(tree)
     removed = [
         replace(_removal("line numbers", _line_numbers(tree)), lines=()),
         _removal("drawings with text", [node for node in tree.css("svg") if node.css_first("text")]),
@@ -156,6 +157,17 @@ def _headings(tree: LexborHTMLParser) -> None:
             node.decompose()
 
 
+def _programs(tree: LexborHTMLParser) -> None:
+    """Programs of which each line is a block of its own, as Doxygen writes them, as code."""
+    for node in tree.css("div.fragment"):
+        rows = node.css("div.line")
+        if rows and line(node) == " ".join(filter(None, map(line, rows))):
+            code = tree.create_node("pre")
+            code.insert_child("\n".join(row.text().rstrip() for row in rows))
+            node.insert_before(code)
+            node.decompose()
+
+
 def _labels(tree: LexborHTMLParser) -> None:
     """`Note`, `Warning` and such in bold, in one paragraph with what they are about."""
     for node in tree.css("p.admonition-title"):
@@ -176,6 +188,8 @@ def _terms(tree: LexborHTMLParser) -> None:
     """The terms of a list of definitions in bold, unless they are code: Markdown has no such lists."""
     for node in tree.css("dt"):
         text = line(node)
+        if "\n" in node.text() and not node.css_first(_BLOCKS):
+            node.inner_html = " ".join((node.inner_html or "").split())
         marked = any(line(part) == text for part in node.css("code, strong, b, kbd, samp"))
         if text and not marked and not node.css_first(_BLOCKS):
             for part in node.css("em, i, var, strong, b"):
@@ -184,7 +198,10 @@ def _terms(tree: LexborHTMLParser) -> None:
 
 
 def _unmark(tree: LexborHTMLParser) -> None:
-    """Emphasis in emphasis has no sign of its own, and what says what a picture shows in several blocks has none."""
+    """Emphasis in emphasis has no sign of its own, nor has what says what a picture shows in several blocks, and what
+    only sets letters divides no words."""
+    for node in tree.css("font"):
+        node.unwrap()
     for node in tree.css("em em, em i, i em, i i, strong strong, strong b, b strong, b b"):
         node.unwrap()
     for node in tree.css("figcaption"):

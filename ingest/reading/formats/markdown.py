@@ -12,7 +12,7 @@ from ingest.reading.formats import markdown_tags
 from ingest.reading.formats.front_matter import front_matter
 from ingest.reading.formats.markdown_dialects import marks, without_indented_marks
 from ingest.reading.formats.markdown_pieces import Edit, Piece, edited, pieces, shown
-from ingest.reading.raw import Content, decode
+from ingest.reading.raw import Content, Removal, decode
 
 _LONGEST_HEADING = 200  # characters with a line below them; more are a paragraph above a rule
 _ATTRIBUTES = re.compile(rb"[ \t]*\{:?[ \t]*[#.][^{}\n]{0,200}\}[ \t]*#*[ \t]*$")
@@ -21,6 +21,8 @@ _DEFINITION = re.compile(
     rb"^ {0,3}\[((?!\^)[^\[\]\n]{1,999})\]:[ \t]*\S+(?:[ \t]+(?:\"[^\"\n]*\"|'[^'\n]*'|\([^()\n]*\)))?[ \t]*(?:\n|\Z)",
     re.MULTILINE,
 )
+_BADGE = re.compile(r"(?i)(?:^|[/._-])(?:badges?|badgen|shields)(?:$|[/._-])")
+_LINKED = re.compile(rb"\](?:\([^()\s]*(?:\s+\"[^\"\n]*\")?\)|\[[^\[\]\n]*\])")
 _HEADING = re.compile(r"^#{1,6} +(.+?)(?: +#*)?$", re.MULTILINE)
 
 
@@ -42,13 +44,15 @@ def from_markdown(text: str, *, mdx: bool = False) -> Content:
     edits = [edit for piece in found for edit in _edit(source, piece)]
     edits += markdown_tags.edits(source, found)
     edits += _definitions(source, found)
+    badges = list(_badges(source, found))
+    edits += [(start, end, b"") for start, end, _ in badges]
     left_alone = [(piece.start, piece.end) for piece in found if piece.kind in ("code", "html")]
     marked, removed = marks(source, left_alone, mdx=mdx)
     text = edited(source, [*edits, *marked]).decode()
     return Content(
         title=fields.title or _heading(source, found, edits),
         text=text,
-        removed=removed,
+        removed=removed if not badges else (*removed, _listed(badges)),
         language=fields.language,
         groups=fields.groups,
     )
@@ -61,7 +65,8 @@ def _heading(source: bytes, found: list[Piece], edits: list[Edit]) -> str:
         if piece.kind == "heading":
             inside = [(a - piece.start, b - piece.start, new) for a, b, new in edits if piece.start <= a < piece.end]
             heading = edited(source[piece.start : piece.end], inside).decode()
-            if heading := shown(_UNDERLINE.sub("", heading)):
+            heading = shown(_UNDERLINE.sub("", heading))
+            if heading.strip("#"):  # else of pictures without a word
                 return heading
         if piece.kind == "html" and (first := _HEADING.search(instead[piece.start].decode())):
             return shown(first[1])
@@ -83,6 +88,21 @@ def _edit(source: bytes, piece: Piece) -> Iterator[Edit]:
         if len(lines) == 2 and len(lines[0]) <= _LONGEST_HEADING:
             yield piece.start, piece.start, b"#" * int(piece.text[1:]) + b" "
             yield end, end + 1 + len(lines[1]), b""
+
+
+def _badges(source: bytes, found: list[Piece]) -> Iterator[tuple[int, int, str]]:
+    """Pictures whose address calls them badges, which show a state of today, with the links around them."""
+    for piece in found:
+        if piece.kind == "picture" and _BADGE.search(piece.text):
+            start, end = piece.start, piece.end
+            link = _LINKED.match(source, end)
+            if link and source[start - 1 : start] == b"[":
+                start, end = start - 1, link.end()
+            yield start, end, source[piece.start : piece.end].decode()
+
+
+def _listed(badges: list[tuple[int, int, str]]) -> Removal:
+    return Removal(what="badges", count=len(badges), lines=tuple(text[:200] for _, _, text in badges[:20]))
 
 
 def _definitions(source: bytes, found: list[Piece]) -> Iterator[Edit]:

@@ -24,6 +24,7 @@ _STRUCTURES = re.compile(
 )
 """Blocks that only a parser of HTML reads rightly. Between other tags the text is Markdown."""
 _TAG = re.compile(r"<!--.*?(?:-->|\Z)|<(/?)([a-zA-Z][\w.:-]*)((?:\s+[^<>]*)?)>", re.DOTALL)
+_SHORTCODE = re.compile(r"\{\{[<%]\s*/?[\w-]+(?:\s[^{}]*)?[>%]\}\}")
 _SHOWN = ("title", "label", "header", "heading", "summary", "caption", "alt", "description")
 _FIELD = ("path", "query", "body", "header", "name", "type", "default", "label", "title")  # of a parameter of an API
 _ATTRIBUTE = re.compile(r"""([\w-]+)\s*=\s*(?:\{\s*)?(?:"([^"]*)"|'([^']*)'|`([^`]*)`|([^\s"'{}`<>]+))""")
@@ -39,7 +40,13 @@ def edits(source: bytes, pieces: Sequence[Piece]) -> Iterator[Edit]:
 
 def _in_text(source: bytes, tags: Sequence[Piece], closed: frozenset[str]) -> Iterator[Edit]:
     links: list[str] = []
+    empty: set[int] = set()  # where links start and end that show nothing
+    for start, end in _empty_links(source, tags):
+        empty |= {start, end}
     for piece in tags:
+        if piece.start in empty:
+            yield piece.start, piece.end, b""
+            continue
         tag = _TAG.fullmatch(piece.text)
         if tag is None or not tag[2] or not _is_markup(tag, closed):
             if tag is None or not tag[2]:  # a comment or a processing instruction
@@ -60,10 +67,28 @@ def _in_text(source: bytes, tags: Sequence[Piece], closed: frozenset[str]) -> It
         yield piece.start, piece.end, shown.encode()
 
 
+def _empty_links(source: bytes, tags: Sequence[Piece]) -> Iterator[tuple[int, int]]:
+    """Links that hold nothing but pictures without words, by where their two tags begin."""
+    first: Piece | None = None
+    at = 0
+    for piece in tags:
+        tag = _TAG.fullmatch(piece.text)
+        name = tag[2].lower() if tag and tag[2] else ""
+        blank = first is not None and not source[at : piece.start].strip()
+        if tag and name == "a" and not tag[1]:
+            first = piece
+        elif name == "a" and blank and first is not None:
+            yield first.start, piece.start
+            first = None
+        elif not blank or tag is None or _shown(tag):
+            first = None
+        at = piece.end
+
+
 def _blocks(source: bytes, blocks: Sequence[Piece], closed: frozenset[str]) -> Iterator[Edit]:
     """Tables, lists and such become Markdown; of other blocks only the tags go, for what they hold is Markdown."""
     for block in blocks:
-        text = _TAG.sub(lambda tag: _as_html(tag, closed), block.text)
+        text = _TAG.sub(lambda tag: _as_html(tag, closed), _SHORTCODE.sub("", block.text))
         text = from_html(text).text if _STRUCTURES.search(text) else _TAG.sub(_stripped, text)
         line = source.rfind(b"\n", 0, block.start) + 1
         inside = re.sub(rb"[^>\s]", b" ", source[line : block.start])

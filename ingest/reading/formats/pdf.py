@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ingest.reading.formats.layout import Line, Rule, Word, in_words, lines, markdown, may_head
 from ingest.reading.formats.marks import lowered, raised
 from ingest.reading.formats.pdf_fonts import Fonts, without
+from ingest.reading.formats.pdf_gaps import divided, is_no_blank, whole
 from ingest.reading.raw import PAGE_BREAK, Content, Removal, Unreadable
 
 if TYPE_CHECKING:
@@ -150,11 +151,17 @@ def _words(textpage: "PdfTextPage", letters: Sequence[str]) -> tuple[list[Word],
 
     words: list[Word] = []
     turned: list[str] = []
+    before = 0
     for start, end in _spans(letters):
         if abs(pdfium.FPDFText_GetCharAngle(textpage, start)) > 0.1:
             turned.append(_text(letters[start:end]))
         else:
-            words += _placed(textpage, letters, start, end)
+            found = [word for part in divided(textpage, start, end) for word in _placed(textpage, letters, *part)]
+            made_up = start - before == 1 and pdfium.FPDFText_IsGenerated(textpage, before) == 1
+            if made_up and words and found and is_no_blank(words[-1], found[0]):
+                found[:1] = [whole(words.pop(), found[0])]
+            words += found
+        before = end
     if len(turned) > len(words):
         return [], _text(letters).replace("\r", "")
     return words, " ".join(turned)

@@ -1,12 +1,16 @@
-"""How instants and values of the domain are kept in columns."""
+"""The types of the ledger's columns: instants, values of the domain as JSON, and pseudonyms under their keys."""
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import JSON, DateTime, Dialect, TypeDecorator
+from sqlalchemy import JSON, Column, DateTime, Dialect, Text, TypeDecorator, type_coerce
 
 from rag_flywheel.adapters.ledger.forms import present
+from rag_flywheel.domain import Correction, Feedback, Interaction, Session
+from rag_flywheel.domain.consent import ConsentEvent
+from rag_flywheel.domain.erasures import ErasureEntry
 from rag_flywheel.errors import Damaged
 
 
@@ -25,13 +29,67 @@ class Instant(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class Seal(Protocol):
+    """What is stored of a pseudonym, and back."""
+
+    def sealed(self, words: str) -> str: ...
+
+    def opened(self, words: str) -> str: ...
+
+
+class Pseudonym(TypeDecorator[str]):
+    """Words that are, or hold, pseudonyms of people, conversations or requests, stored under the newest key. What they
+    are compared with has several forms: `Database.is_one` knows them.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else _seal(dialect).sealed(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else _seal(dialect).opened(value)
+
+
+def _seal(dialect: Dialect) -> Seal:
+    """That of the ledger whose engine this dialect belongs to; each engine has its own."""
+    seal: Seal = dialect.pseudonyms  # type: ignore[attr-defined]  # `Database` puts it there
+    return seal
+
+
+PEOPLE: Mapping[type, tuple[str, ...]] = {
+    Interaction: ("user", "session"),
+    Feedback: ("user",),
+    Correction: ("user", "sender"),
+    Session: ("pseudonym",),
+    ConsentEvent: ("user", "session"),
+    ErasureEntry: ("scope",),
+}
+"""The fields of stored values that are pseudonyms, or hold nothing but such and moments."""
+
+
+def turned(body: Any, kind: type, turn: Callable[[str], str]) -> Any:
+    """A stored value with its pseudonyms turned."""
+    fields = PEOPLE.get(kind, ())
+    if not fields or not isinstance(body, dict):
+        return body
+    return {name: _each(value, turn) if name in fields else value for name, value in body.items()}
+
+
+def _each(value: Any, turn: Callable[[str], str]) -> Any:
+    if isinstance(value, dict):
+        return {name: _each(below, turn) for name, below in value.items()}
+    return turn(value) if isinstance(value, str) else value
+
+
 class Value(TypeDecorator[Any]):
     """A frozen dataclass of the domain as JSON. Reading checks it; raises Damaged when it is not what was written.
 
-    Rows are never rewritten: `forms` brings those of an older form to the present one, a field that is added to the
-    domain later needs a default for the rows before it, and one that is no longer in the domain is passed over.
-    JSON rather than JSONB on PostgreSQL: it keeps the text as it was given, so numbers, the order of keys and the
-    character NUL come back the same on both databases.
+    Its pseudonyms are stored under the newest key. Otherwise rows are rewritten to erase alone: `forms` brings those of
+    an older form to the present one, a field that is added to the domain later needs a default for the rows before it,
+    and one that is no longer in the domain is passed over. JSON rather than JSONB on PostgreSQL: it keeps the text as
+    it was given, so numbers, the order of keys and the character NUL come back the same on both databases.
     """
 
     impl = JSON
@@ -43,11 +101,14 @@ class Value(TypeDecorator[Any]):
         self._adapter: TypeAdapter[Any] = TypeAdapter(kind)
 
     def process_bind_param(self, value: object, dialect: Dialect) -> Any:
-        return self._adapter.dump_python(value, mode="json")
+        body = self._adapter.dump_python(value, mode="json")
+        return turned(body, self.kind, _seal(dialect).sealed) if self.kind in PEOPLE else body
 
     def process_result_value(self, value: object, dialect: Dialect) -> Any:
         if value is None:  # an outer join that found no row
             return None
+        if self.kind in PEOPLE:
+            value = turned(value, self.kind, _seal(dialect).opened)
         try:
             return self._adapter.validate_python(present(self.kind, value))
         except ValidationError as error:
@@ -57,3 +118,10 @@ class Value(TypeDecorator[Any]):
                 f"a stored {self.kind.__name__} is not what was written (wrong: {wrong}): restore the ledger from a "
                 "backup"
             ) from None
+
+
+def as_stored(column: Column[Any]) -> Any:
+    """The column with what is in the database, pseudonyms under their keys."""
+    if isinstance(column.type, Pseudonym):
+        return type_coerce(column, Text)
+    return type_coerce(column, JSON) if isinstance(column.type, Value) else column

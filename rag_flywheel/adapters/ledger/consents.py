@@ -34,11 +34,11 @@ class SqlConsents(InDatabase, Consents):
             return list(connection.scalars(wanted))
 
     def consents_of(self, user: str | None, session: str | None) -> list[ConsentEvent]:
-        rows = tables.consents.c
-        if user is None and session is None:
+        rows, is_one = tables.consents.c, self._database.is_one
+        wanted = select(rows.body).order_by(rows.at, rows.sequence)
+        if user is not None:
+            return [row.body for row in self._database.find(lambda: wanted.where(is_one(rows.pseudonym, user)))]
+        if session is None:
             return []
-        wanted = select(rows.body).order_by(rows.at, rows.sequence).where(rows.pseudonym == user)
-        if user is None:
-            wanted = wanted.where(rows.session == session)
-        with self._database.read() as connection:
-            return list(connection.scalars(wanted))
+        of_nobody = wanted.where(rows.pseudonym.is_(None))
+        return [row.body for row in self._database.find(lambda: of_nobody.where(is_one(rows.session, session)))]

@@ -2,13 +2,16 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
+from pydantic import TypeAdapter
+from sqlalchemy import JSON, or_, select, type_coerce
 
 from rag_flywheel.adapters.ledger import tables
 from rag_flywheel.adapters.ledger.database import InDatabase
-from rag_flywheel.domain import Feedback, Interaction, InteractionId
+from rag_flywheel.domain import Feedback, Interaction, InteractionId, StandIn
 from rag_flywheel.errors import no_interaction
 from rag_flywheel.ports.ledger import Conversations
+
+_STAND_IN: TypeAdapter[StandIn] = TypeAdapter(StandIn)
 
 
 class SqlConversations(InDatabase, Conversations):
@@ -21,6 +24,7 @@ class SqlConversations(InDatabase, Conversations):
                 "pseudonym": interaction.user,
                 "answered": interaction.answered,
                 "asker_group": interaction.group,
+                "session": interaction.session,
                 "body": interaction,
             },
             what=f"interaction {interaction.interaction_id}",
@@ -54,9 +58,29 @@ class SqlConversations(InDatabase, Conversations):
 
     def interactions_of(self, user: str) -> list[Interaction]:
         rows = tables.interactions.c
-        wanted = select(rows.body).where(rows.pseudonym == user).order_by(rows.asked, rows.sequence)
+        wanted = select(rows.body).order_by(rows.asked, rows.sequence)
+        found = self._database.find(lambda: wanted.where(self._database.is_one(rows.pseudonym, user)))
+        return [row.body for row in found]
+
+    def stand_ins(self, session: str | None, interaction_id: InteractionId) -> list[StandIn]:
+        asked, given, corrected, reviewed = (
+            table.c for table in (tables.interactions, tables.feedback, tables.corrections, tables.reviews)
+        )
+        its = asked.interaction_id == interaction_id
+        of = select(asked.interaction_id).where(its if session is None else or_(its, asked.session == session))
+        corrections = corrected.interaction_id.in_(of)
+        wanted = (
+            select(type_coerce(asked.body, JSON)).where(asked.interaction_id.in_(of)),
+            select(type_coerce(given.body, JSON)).where(given.interaction_id.in_(of)),
+            select(type_coerce(corrected.body, JSON)).where(corrections),
+            select(type_coerce(reviewed.body, JSON)).where(
+                reviewed.correction_id.in_(select(corrected.correction_id).where(corrections))
+            ),
+        )
         with self._database.read() as connection:
-            return list(connection.scalars(wanted))
+            bodies = (body for each in wanted for body in connection.scalars(each))
+            # Not the whole value: a conversation may be long, and each question looks through it.
+            return [_STAND_IN.validate_python(found) for body in bodies for found in body.get("stand_ins", ())]
 
     def add_feedback(self, feedback: Feedback) -> None:
         self._database.append(

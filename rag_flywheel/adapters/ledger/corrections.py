@@ -46,7 +46,9 @@ class SqlCorrections(InDatabase, Corrections):
         return self._read(_reviewed(until=until))
 
     def corrections_of(self, user: str) -> list[ReviewedCorrection]:
-        return self._read(_reviewed(user=user))
+        is_one = self._database.is_one
+        found = self._database.find(lambda: _reviewed(by=is_one(tables.corrections.c.pseudonym, user)))
+        return [ReviewedCorrection(correction=row.correction, review=row.review) for row in found]
 
     def _read(self, wanted: Select[Correction, Review]) -> list[ReviewedCorrection]:
         with self._database.read() as connection:
@@ -114,9 +116,20 @@ class SqlCorrections(InDatabase, Corrections):
         with self._database.read() as connection:
             return list(connection.scalars(select(rows.body).order_by(rows.reviewed, rows.sequence)))
 
+    def corrections_mark(self) -> str:
+        # A row that another transaction adds with a lower number later is counted.
+        watched = (tables.corrections, tables.reviews, tables.version_states, tables.decisions, tables.erasures)
+        ends = [
+            select(told).select_from(table).scalar_subquery()
+            for table in watched
+            for told in (func.count(), func.max(table.c.sequence))
+        ]
+        with self._database.read() as connection:
+            return " ".join(map(str, connection.execute(select(*ends)).one()))
+
 
 def _reviewed(
-    *, until: datetime | None = None, correction_id: CorrectionId | None = None, user: str | None = None
+    *, until: datetime | None = None, correction_id: CorrectionId | None = None, by: ColumnElement[bool] | None = None
 ) -> Select[Correction, Review]:
     """Corrections, oldest first, each with the latest review that stands; both up to and including `until`."""
     rows, reviews = tables.corrections.c, tables.reviews.c
@@ -130,10 +143,10 @@ def _reviewed(
     if correction_id is not None:
         ranked = ranked.where(reviews.correction_id == correction_id)
         wanted = wanted.where(rows.correction_id == correction_id)
-    if user is not None:
-        own = select(rows.correction_id).where(rows.pseudonym == user)
+    if by is not None:
+        own = select(rows.correction_id).where(by)
         ranked = ranked.where(reviews.correction_id.in_(own))
-        wanted = wanted.where(rows.pseudonym == user)
+        wanted = wanted.where(by)
     latest = ranked.subquery()
     return wanted.add_columns(latest.c.body.label("review")).outerjoin_from(
         tables.corrections, latest, and_(latest.c.correction_id == rows.correction_id, latest.c.place == 1)

@@ -2,16 +2,31 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, insert
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    Executable,
+    Row,
+    Table,
+    Text,
+    insert,
+    text,
+    type_coerce,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError
 
 from rag_flywheel.adapters.ledger.engine import is_sqlite, shown, translated, writing
+from rag_flywheel.adapters.ledger.sealing import Sealing, epoch_of
 from rag_flywheel.errors import Conflict, LedgerUnavailable, NotFound
 
+WRITING = 4_746_494_957_231_002  # PostgreSQL's advisory lock that all share who write in an epoch
 _FOREIGN_KEY = ("23503", "SQLITE_CONSTRAINT_FOREIGNKEY")  # how PostgreSQL and SQLite name its violation
 
 
@@ -24,8 +39,12 @@ class _Local(threading.local):
 class Database:
     """A migrated database, safe under threads. Every method raises LedgerUnavailable when it does not answer."""
 
-    def __init__(self, engine: Engine, *, timeout: float) -> None:
+    def __init__(self, engine: Engine, *, timeout: float, sealing: Sealing) -> None:
         self._engine = engine
+        self.sealing = sealing
+        vars(engine.dialect)["pseudonyms"] = (
+            sealing  # for the types of the tables; each engine has a dialect of its own
+        )
         self._writing = writing(engine)
         self._timeout = timeout
         self._turn = threading.Lock()
@@ -57,9 +76,41 @@ class Database:
             with self._turn_to_write(), self._writing.begin() as connection:
                 self._local.connection = connection
                 try:
-                    yield connection
+                    with self.sealing.writing(self._epoch_to_write_in(connection)):
+                        yield connection
                 finally:
                     self._local.connection = None
+
+    def _epoch_to_write_in(self, connection: Connection) -> int:
+        """It stays the epoch until the transaction ends: on SQLite nobody else writes, and on PostgreSQL `begin_epoch`
+        waits for all who hold the lock.
+        """
+        if not is_sqlite(self.url):
+            connection.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": WRITING})
+        return epoch_of(connection)
+
+    @contextlib.contextmanager
+    def begin_epoch(self) -> Iterator[Connection]:
+        """A transaction after all that write, and before all that will."""
+        with self.write() as connection:
+            if not is_sqlite(self.url):
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITING})
+            yield connection
+
+    def is_one(self, column: Column[Any], words: str) -> ColumnElement[bool]:
+        """Whether a column holds the pseudonym, or what holds pseudonyms, in any of its stored forms."""
+        return type_coerce(column, Text).in_(self.sealing.forms(words))
+
+    def find(self, wanted: Callable[[], Executable]) -> Sequence[Row[Any]]:
+        """Rows that are found by `is_one`. They are asked for again where a key came meanwhile that was not known."""
+        while True:
+            newest = self.sealing.keys.newest
+            with self.read() as connection:
+                found = connection.execute(wanted()).all()
+                epoch = epoch_of(connection)  # after the rows, which are of no later one
+            if epoch <= newest:
+                return found
+            self.sealing.know(epoch)
 
     @contextlib.contextmanager
     def _turn_to_write(self) -> Iterator[None]:

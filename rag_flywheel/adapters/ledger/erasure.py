@@ -3,11 +3,15 @@
 import contextlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     JSON,
+    Column,
     ColumnElement,
     Connection,
+    Delete,
+    Select,
     Table,
     Text,
     and_,
@@ -50,14 +54,25 @@ class SqlErasure(InDatabase, Erasure):
         """Feedback and corrections that others gave on the person's interactions go with those. Counts exposures too,
         remembered replies (those that name an erased row, or were given to the person), and sessions of browsers.
         """
+        with self._database.write() as connection:  # in one epoch, of which all keys are known
+            theirs, corrections, steps = self._steps(scope)
+            # On PostgreSQL others write meanwhile: who refers to these rows from now on waits, and finds them gone.
+            connection.execute(theirs.with_for_update())
+            connection.execute(corrections.with_for_update())
+            return {table: connection.execute(step).rowcount for table, step in steps.items()}
+
+    def _steps(self, scope: Scope) -> tuple[Select[Any], Select[Any], dict[str, Delete]]:
+        """Their interactions, the corrections that go, and what is deleted of each table."""
         asked, given, corrected = tables.interactions.c, tables.feedback.c, tables.corrections.c
-        exposed, replies = tables.exposures.c, tables.replies.c
-        theirs = select(asked.interaction_id).where(asked.pseudonym == scope.user, *_within(asked.asked, scope))
+        exposed, replies, agreed = tables.exposures.c, tables.replies.c, tables.consents.c
+        theirs = select(asked.interaction_id).where(self._is(asked.pseudonym, scope), *_within(asked.asked, scope))
         if scope.session is not None:
             theirs = theirs.where(asked.interaction_id.in_(self._conversation(scope)))
-        of_feedback = or_(_by(given.pseudonym, given.given, scope), given.interaction_id.in_(theirs))
-        of_corrections = or_(_by(corrected.pseudonym, corrected.submitted, scope), corrected.interaction_id.in_(theirs))
-        of_exposures = or_(_by(exposed.unit, exposed.at, scope), exposed.interaction_id.in_(theirs))
+        of_feedback = or_(self._by(given.pseudonym, given.given, scope), given.interaction_id.in_(theirs))
+        of_corrections = or_(
+            self._by(corrected.pseudonym, corrected.submitted, scope), corrected.interaction_id.in_(theirs)
+        )
+        of_exposures = or_(self._by(exposed.unit, exposed.at, scope), exposed.interaction_id.in_(theirs))
         corrections = select(corrected.correction_id).where(of_corrections)
         names = union_all(theirs, select(given.feedback_id).where(of_feedback), corrections).subquery().c[0]
         suspected = tables.asides.c
@@ -66,18 +81,18 @@ class SqlErasure(InDatabase, Erasure):
             and_(suspected.kind == ItemKind.CORRECTION, suspected.item.in_(corrections)),
         )
         named = exists().where(cast(replies.reply, Text).contains('"' + names + '"'))
-        to_them = and_(replies.key.contains(f":{scope.user}:"), _by(literal(scope.user), replies.at, scope))
+        forms, key = self._database.sealing.forms(scope.user), type_coerce(replies.key, Text)
+        to_them = or_(*(key.contains(f":{form}:") for form in forms)) if scope.session is None else false()
         whole = scope.session is None and scope.since is None
-        mine = and_(tables.sessions.c.pseudonym == scope.user, true() if whole else false())
+        mine = and_(self._is(tables.sessions.c.pseudonym, scope), true() if whole else false())
         signed_in = select(tables.sessions.c.digest).where(mine)
-        agreed = tables.consents.c
         # Of a part, their word stays: without a no that was in it, the rest would be learned from.
-        of_consents = and_(_by(agreed.pseudonym, agreed.at, scope), true() if whole else false())
+        of_consents = and_(self._by(agreed.pseudonym, agreed.at, scope), true() if whole else false())
         used, ended = tables.session_uses, tables.session_ends
         members = tables.topic_members
         # A row goes before the one it refers to, and a row that finds others after them.
         steps = {
-            "replies": delete(tables.replies).where(or_(named, to_them)),
+            "replies": delete(tables.replies).where(or_(named, and_(to_them, *_within(replies.at, scope)))),
             "asides": delete(tables.asides).where(of_asides),
             "assignments": delete(tables.assignments).where(tables.assignments.c.correction_id.in_(corrections)),
             "second_reviews": delete(tables.second_reviews).where(
@@ -95,18 +110,21 @@ class SqlErasure(InDatabase, Erasure):
             "session_ends": delete(ended).where(ended.c.digest.in_(signed_in)),
             "sessions": delete(tables.sessions).where(mine),
         }
-        with self._database.write() as connection:
-            # On PostgreSQL others write meanwhile: who refers to these rows from now on waits, and finds them gone.
-            connection.execute(theirs.with_for_update())
-            connection.execute(corrections.with_for_update())
-            return {table: connection.execute(step).rowcount for table, step in steps.items()}
+        return theirs, corrections, steps
+
+    def _is(self, who: Column[Any], scope: Scope) -> ColumnElement[bool]:
+        return self._database.is_one(who, scope.user)
+
+    def _by(self, who: Column[Any], at: ColumnElement[datetime], scope: Scope) -> ColumnElement[bool]:
+        """What the person did in the scope; of one conversation only what hangs on its interactions."""
+        return false() if scope.session is not None else and_(self._is(who, scope), *_within(at, scope))
 
     def _conversation(self, scope: Scope) -> list[str]:
         """The interactions of the one that is meant. PostgreSQL cannot look into JSON that holds a NUL."""
         rows = tables.interactions.c
-        wanted = select(rows.interaction_id, rows.body).where(rows.pseudonym == scope.user)
-        with self._database.read() as connection:
-            return [row.interaction_id for row in connection.execute(wanted) if row.body.session == scope.session]
+        wanted = select(rows.interaction_id, rows.body)
+        found = self._database.find(lambda: wanted.where(self._is(rows.pseudonym, scope)))
+        return [row.interaction_id for row in found if row.body.session == scope.session]
 
     def scrub(self, theirs: Theirs, *, manifests: bool) -> dict[str, int]:
         named = Theirs(names=theirs.names, wrote=lambda text: False)
@@ -130,22 +148,22 @@ class SqlErasure(InDatabase, Erasure):
             if table is tables.notices:
                 ids = select(tables.notices.c.notice_id).where(key.in_(gone))
                 connection.execute(delete(tables.deliveries).where(tables.deliveries.c.notice_id.in_(ids)))
-            return sum(connection.execute(delete(table).where(key == value)).rowcount for value in gone)
+            is_one = self._database.is_one
+            rows = (is_one(key, str(value)) if table is tables.replies else key == value for value in gone)
+            return sum(connection.execute(delete(table).where(row)).rowcount for row in rows)
 
     def _rewrite(self, table: Table, telling: Theirs, theirs: Theirs, keep: frozenset[str]) -> int:
-        key = _key(table)
-        changed = [
-            (row[key.name], without(row["body"], theirs, keep=keep))
-            for row in self._rows(table)
-            if _tells(row, telling)
-        ]
-        if not changed:
+        key, body = _key(table), type_coerce(table.c.body, JSON)
+        found = [row[key.name] for row in self._rows(table) if _tells(row, telling)]
+        if not found:
             return 0
         with self._database.write() as connection, rewriting(connection):
-            return sum(
-                connection.execute(update(table).where(key == at).values(body=literal(body, JSON()))).rowcount
-                for at, body in changed
-            )
+            # As they are by now: a new key may have come for their pseudonyms since they were looked at.
+            rows = connection.execute(select(key, body).where(key.in_(found)).with_for_update()).all()
+            for at, whole in rows:
+                bare = literal(without(whole, theirs, keep=keep), JSON())
+                connection.execute(update(table).where(key == at).values(body=bare))
+            return len(rows)
 
     def _rows(self, table: Table) -> Iterator[Mapping[str, Json]]:
         """As they are stored."""
@@ -153,8 +171,11 @@ class SqlErasure(InDatabase, Erasure):
             type_coerce(column, JSON).label(column.name) if column.name in ("body", "reply") else column
             for column in table.columns
         ]
-        with self._database.read() as connection:
-            for row in connection.execution_options(yield_per=ROWS).execute(select(*columns)).mappings():
+        with (
+            self._database.read() as connection,
+            connection.execution_options(yield_per=ROWS).execute(select(*columns)) as found,  # who reads may stop early
+        ):
+            for row in found.mappings():
                 yield {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
 
     def records(self) -> Iterator[tuple[str, Mapping[str, Json]]]:
@@ -217,22 +238,17 @@ def _within(at: ColumnElement[datetime], scope: Scope) -> list[ColumnElement[boo
     ]
 
 
-def _by(who: ColumnElement[str], at: ColumnElement[datetime], scope: Scope) -> ColumnElement[bool]:
-    """What the person did in the scope; of one conversation only what hangs on its interactions."""
-    return false() if scope.session is not None else and_(who == scope.user, *_within(at, scope))
-
-
 def _tells(row: Mapping[str, Json], telling: Theirs) -> bool:
     return any(telling.is_in(text) for value in row.values() for text in strings(value))
 
 
-def _key(table: Table) -> ColumnElement[object]:
+def _key(table: Table) -> Column[Any]:
     return next(iter(table.primary_key))
 
 
 @contextlib.contextmanager
 def rewriting(connection: Connection) -> Iterator[None]:
-    """Lets this transaction, and no other, update rows that stay."""
+    """Lets this transaction, and no other, update rows that stay, to erase or for a new key."""
     connection.execute(insert(tables.settings).values(name="erasing", value="now"))
     yield
     connection.execute(delete(tables.settings).where(tables.settings.c.name == "erasing"))

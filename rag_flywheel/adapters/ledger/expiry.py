@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 
 from rag_flywheel.adapters.ledger import tables
+from rag_flywheel.adapters.ledger.column_types import as_stored
 from rag_flywheel.adapters.ledger.database import InDatabase
 from rag_flywheel.adapters.ledger.erasure import rewriting
 from rag_flywheel.adapters.ledger.topics import of_nothing
@@ -70,7 +71,7 @@ class SqlExpiry(InDatabase, Expiry):
         *only: ColumnElement[bool],
     ) -> Iterator[int]:
         """Go through the old rows of a table once, oldest first, and end them batch by batch."""
-        at, key = table.c[moment], _key(table)
+        at, key = table.c[moment], as_stored(_key(table))
         last: tuple[datetime, object] | None = None
         while True:
             wanted = select(at, key).where(at < before, *only).order_by(at, key).limit(BATCH)
@@ -119,7 +120,7 @@ def _corrected(interaction_id: ColumnElement[str]) -> ColumnElement[bool]:
 
 
 def _plainly(table: Table) -> Callable[[Connection, list[object]], int]:
-    return lambda connection, keys: connection.execute(delete(table).where(_key(table).in_(keys))).rowcount
+    return lambda connection, keys: connection.execute(delete(table).where(as_stored(_key(table)).in_(keys))).rowcount
 
 
 def _interactions(connection: Connection, keys: list[object]) -> int:

@@ -1,7 +1,6 @@
 """Locks, transactions, the deployment's secret key, and the audit log."""
 
 import contextlib
-import secrets
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -9,14 +8,12 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from rag_flywheel.adapters.ledger import tables
-from rag_flywheel.adapters.ledger.database import Database, InDatabase, insert_once
+from rag_flywheel.adapters.ledger.database import Database, InDatabase
 from rag_flywheel.adapters.ledger.engine import is_sqlite
 from rag_flywheel.adapters.ledger.locks import advisory_lock, file_lock
 from rag_flywheel.domain import AuditEntry
 from rag_flywheel.ports.ledger import Operations
 
-SALT = "salt"
-SALT_BYTES = 32
 MARKED = (
     *(tables.interactions, tables.feedback, tables.corrections, tables.reviews, tables.versions),
     *(tables.topic_rulings, tables.topic_members, tables.erasures),
@@ -27,11 +24,9 @@ class SqlOperations(InDatabase, Operations):
     def __init__(self, database: Database, *, lock_folder: Path) -> None:
         super().__init__(database)
         self._lock_folder = lock_folder
-        # Now, in a transaction of its own: one made inside a caller's transaction would be lost with it.
-        self._salt = bytes.fromhex(_made_once(database, SALT, secrets.token_hex(SALT_BYTES)))
 
     def salt(self) -> bytes:
-        return self._salt
+        return self._database.sealing.keys.base
 
     def lock(self, name: str) -> AbstractContextManager[None]:
         if is_sqlite(self._database.url):
@@ -65,15 +60,3 @@ class SqlOperations(InDatabase, Operations):
         rows = tables.audit.c
         with self._database.read() as connection:
             return list(connection.scalars(select(rows.body).order_by(rows.sequence.desc()).limit(limit)))
-
-
-def _made_once(database: Database, name: str, value: str) -> str:
-    """The setting's value, which is `value` only if no process made it before."""
-    wanted = select(tables.settings.c.value).where(tables.settings.c.name == name)
-    with database.read() as connection:
-        found: str | None = connection.scalar(wanted)
-    if found is not None:
-        return found
-    with database.write() as connection:
-        insert_once(connection, tables.settings, {"name": name, "value": value})
-        return str(connection.scalar(wanted))

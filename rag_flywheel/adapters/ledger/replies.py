@@ -13,10 +13,12 @@ from rag_flywheel.ports.ledger import Replies
 class SqlReplies(InDatabase, Replies):
     def remembered(self, key: str) -> tuple[str, Json] | None:
         rows = tables.replies.c
-        with self._database.read() as connection:
-            row = connection.execute(select(rows.digest, rows.reply).where(rows.key == key)).one_or_none()
-        return None if row is None else (row.digest, row.reply)
+        wanted = select(rows.digest, rows.reply)
+        found = self._database.find(lambda: wanted.where(self._database.is_one(rows.key, key)))
+        return (found[0].digest, found[0].reply) if found else None
 
     def remember(self, key: str, *, digest: str, reply: Json, at: datetime) -> bool:
         with self._database.write() as connection:
+            if self.remembered(key) is not None:  # stored before there was a new key
+                return False
             return insert_once(connection, tables.replies, {"key": key, "digest": digest, "reply": reply, "at": at})

@@ -1,8 +1,8 @@
 """The ledger's tables, as the newest migration leaves them.
 
 A row is an event: `body` holds the whole domain value, and the columns beside it are the parts of it that queries,
-foreign keys, erasure and an analyst's SQL need. They are written together once and never change, so they cannot come
-apart. A table without a `body` holds the whole value in its columns.
+foreign keys, erasure and an analyst's SQL need. They are written together once and change together, when pseudonyms
+are stored anew, so they cannot come apart. A table without a `body` holds the whole value in its columns.
 """
 
 from sqlalchemy import (
@@ -19,7 +19,7 @@ from sqlalchemy import (
     Text,
 )
 
-from rag_flywheel.adapters.ledger.column_types import Instant, Value
+from rag_flywheel.adapters.ledger.column_types import Instant, Pseudonym, Value
 from rag_flywheel.domain import (
     AccessKey,
     Aside,
@@ -65,10 +65,11 @@ interactions = Table(
     _sequence(),
     Column("interaction_id", Text, nullable=False, unique=True),
     Column("asked", Instant, nullable=False, index=True),
-    Column("pseudonym", Text, index=True),
+    Column("pseudonym", Pseudonym, index=True),
     Column("answered", Boolean, nullable=False),
     Column("body", Value(Interaction), nullable=False),
     Column("asker_group", Text),
+    Column("session", Text, index=True),  # pseudonym; of rows before 0013 it is in the body alone
 )
 
 feedback = Table(
@@ -78,7 +79,7 @@ feedback = Table(
     Column("feedback_id", Text, nullable=False, unique=True),
     Column("interaction_id", Text, ForeignKey("interactions.interaction_id"), nullable=False, index=True),
     Column("given", Instant, nullable=False, index=True),
-    Column("pseudonym", Text, index=True),
+    Column("pseudonym", Pseudonym, index=True),
     Column("body", Value(Feedback), nullable=False),
     Column("rank", Integer),
     Column("propensity", Double),
@@ -91,7 +92,7 @@ corrections = Table(
     Column("correction_id", Text, nullable=False, unique=True),
     Column("interaction_id", Text, ForeignKey("interactions.interaction_id"), nullable=False, index=True),
     Column("submitted", Instant, nullable=False, index=True),
-    Column("pseudonym", Text, index=True),
+    Column("pseudonym", Pseudonym, index=True),
     Column("body", Value(Correction), nullable=False),
 )
 
@@ -198,7 +199,7 @@ exposures = Table(
     metadata,
     _sequence(),
     Column("at", Instant, nullable=False, index=True),
-    Column("unit", Text, nullable=False, index=True),  # a pseudonym: what erasure finds them by
+    Column("unit", Pseudonym, nullable=False, index=True),  # what erasure finds them by
     Column("arm", Text, nullable=False),
     Column("canary_id", Text),
     Column("step", Integer, nullable=False),
@@ -278,7 +279,7 @@ sessions = Table(
     "sessions",
     metadata,
     Column("digest", Text, primary_key=True),
-    Column("pseudonym", Text, nullable=False, index=True),
+    Column("pseudonym", Pseudonym, nullable=False, index=True),
     Column("body", Value(Session), nullable=False),
 )
 
@@ -312,8 +313,8 @@ consents = Table(
     _sequence(),
     Column("event_id", Text, nullable=False, unique=True),
     Column("at", Instant, nullable=False, index=True),
-    Column("pseudonym", Text, index=True),
-    Column("session", Text, index=True),
+    Column("pseudonym", Pseudonym, index=True),
+    Column("session", Pseudonym, index=True),
     Column("state", Text, nullable=False),
     Column("body", Value(ConsentEvent), nullable=False),
 )
@@ -349,7 +350,7 @@ topic_members = Table(
 replies = Table(
     "replies",
     metadata,
-    Column("key", Text, primary_key=True),
+    Column("key", Pseudonym, primary_key=True),
     Column("digest", Text, nullable=False),
     Column("reply", JSON, nullable=False),
     Column("at", Instant, nullable=False, index=True),

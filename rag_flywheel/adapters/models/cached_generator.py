@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from rag_flywheel.adapters.models import prompt, reply
 from rag_flywheel.domain import Confidence, Draft, Passage, Searched, Turn
-from rag_flywheel.ports import Cache, Generator, answers_of
+from rag_flywheel.ports import Cache, Generator, Redactor, answers_of
 
 RULES = 1
 """Goes up whenever the same request would be answered otherwise."""
@@ -31,6 +31,10 @@ class CachedGenerator:
 
     def rewrite(self, question: str, history: Sequence[Turn]) -> str:
         return self._below.rewrite(question, history)
+
+    def masked_by(self, redactor: Redactor) -> "CachedGenerator":
+        """Itself: `MaskedGenerator` masks what it is told."""
+        return self
 
     def prepare(self, found: Sequence[Sequence[Passage]]) -> None:
         self._below.prepare(found)

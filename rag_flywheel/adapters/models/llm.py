@@ -10,6 +10,7 @@ from rag_flywheel.adapters.models.prompt import Told
 from rag_flywheel.adapters.models.refusal import Heard
 from rag_flywheel.domain import Confidence, Draft, Passage, Searched, Turn
 from rag_flywheel.errors import ConfigError, InvalidInput, LanguageModelUnavailable
+from rag_flywheel.ports import Redactor
 
 _BULLET = re.compile(r"^(?:\d+[.)]|[-*•])\s+")
 _ENDS = (".", "!", "\u3002")  # of statements; the last one is the Chinese and Japanese full stop
@@ -86,6 +87,10 @@ class ModelGenerator:
         lines = "".join(self._pieces(told)).replace(told.mark, "").strip().splitlines()
         query = lines[0].strip().strip("\"'").strip() if lines else ""
         return query if _is_wording(query, question, history) else self._fallback(question, history)
+
+    def masked_by(self, redactor: Redactor) -> "ModelGenerator":
+        """Itself: `MaskedGenerator` masks what it is told."""
+        return self
 
     def prepare(self, found: Sequence[Sequence[Passage]]) -> None:
         """Nothing: a model is asked one question at a time."""

@@ -84,6 +84,33 @@ def ibans(text: str) -> Iterator[Span]:
             yield Span(match.start(), match.start() + end, SURE)
 
 
+_BANK_CALLED_SO = tuple(
+    matches(rf"\b(?:{called})\b[^\n\d<>]{{0,{within}}}?\K(?<![\w-])(?:{number})(?![\w-])", LIKELY, ignore_case=True)
+    for called, within, number in (
+        (r"sort[ -]?code", 15, r"\d\d([ -]?)\d\d\1\d\d"),  # GB
+        (r"bsb", 15, r"\d{3}[ -]?\d{3}"),  # AU
+        (r"clabe", 15, r"\d{18}"),  # MX
+        (r"ifsc", 12, r"[a-z]{4}[a-z0-9]{6}\d"),  # IN
+        (r"ibans?|account|acct|routing|wire", 30, r"[a-z]{2}\d{5,30}"),  # the beginning of one
+        (r"(?:ibans?|account|acct|routing|card)\b[^\n\d<>]{0,20}\bending (?:in|with)", 3, r"[*x#•.…]{0,12}\d{3,6}"),
+    )
+)
+_ROUTING = regex.compile(
+    r"\b(?:aba|routing|rtn|transit)\b[^\n\d<>]{0,40}?\K(?<![\w-])\d{4}[ -]?\d{4}[ -]?\d(?![\w-])", regex.IGNORECASE
+)
+
+
+def bank_numbers(text: str) -> Iterator[Span]:
+    """Numbers of banks and accounts that are called so, in the form of their country; of routing numbers those that
+    have the right check digit (US).
+    """
+    for find in _BANK_CALLED_SO:
+        yield from find(text)
+    for match in _ROUTING.finditer(text):
+        if _kind("us.rtn").is_valid(regex.sub(r"\D", "", match.group())):
+            yield Span(match.start(), match.end(), SURE)
+
+
 # --- national ids -----------------------------------------------------------------------------------------------------
 
 _US = "us.ssn"
@@ -199,6 +226,7 @@ _CALLED_ID = regex.compile(
     r"|(?:bank|checking|savings) account|accounts?|acct|acc|accnum|routing|sort code|tax id(?:entification)?"
     r"|taxpayer id|tin|itin|ein|pan|aadhaa?r|voter id|national id|patient|mrn|medical record|medical file"
     r"|insurance(?: policy)?|policy|(?:employee|member|staff|student|customer|client|user) id|(?<!\w )id(?= number)"
+    r"|(?<=\b(?:under|my|his|her|their|your|user['’]s|tribal|personal) )id(?= number)"
     r"|dl|nhs)\b((?:[ \t]?(?:card|id|identification|numbers?|no\.?|num|code|details)){0,3}"
     r"[ \t]?(?:is|was|like|ending (?:in|with))?[ \t]?[:=#]?[ \t]?[\"'`“‘(#*]{0,3})(?<!\w)"
     r"((?=(?:[A-Z-]{0,12}\d){4}|(?=[A-Z\d-]{8})(?:[A-Z-]{0,12}\d){2})[A-Z\d](?:[A-Z\d-]|[ ](?=\d{3,})){3,24})\b",

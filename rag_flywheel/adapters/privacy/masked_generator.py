@@ -17,10 +17,13 @@ class MaskedGenerator:
 
     def rewrite(self, question: str, history: Sequence[Turn]) -> str:
         """As typed, where the generator below leaves the question as it is."""
-        told = self._redactor.redact(question).text
         turns = [replace(turn, text=self._redactor.redact(turn.text).text) for turn in history]
+        told = self._redactor.redact(question).text
         query = self._below.rewrite(told, turns)
         return question if query == told else query
+
+    def masked_by(self, redactor: Redactor) -> "MaskedGenerator":
+        return MaskedGenerator(self._below, redactor)
 
     def answer(
         self, question: str, passages: Sequence[Passage], *, searched: Searched | None = None

@@ -23,7 +23,7 @@ FULL: Mapping[str, Sequence[Finder]] = {
     "IBAN_CODE": (identifiers.ibans, identifiers.ibans_called_so),
     "US_SSN": (identifiers.social_security_numbers, identifiers.social_security_called_so),
     "MEDICAL_LICENSE": (identifiers.medical_licences,),
-    "ID_NUMBER": (identifiers.national_ids, identifiers.ids_called_so),
+    "ID_NUMBER": (identifiers.national_ids, identifiers.ids_called_so, identifiers.bank_numbers),
     "SECRET": (credentials.tokens, credentials.drawn_keys, credentials.secrets_given),
     "PERSON": (names,),
 }

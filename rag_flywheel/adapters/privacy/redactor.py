@@ -4,8 +4,8 @@ import hashlib
 import re
 import threading
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Literal
 from rag_flywheel.adapters.privacy.credentials import private_keys
 from rag_flywheel.adapters.privacy.importing import importing_without
 from rag_flywheel.adapters.privacy.spans import GUESSED, plain
+from rag_flywheel.domain.stand_ins import TOLD_APART
 from rag_flywheel.errors import ConfigError
-from rag_flywheel.ports import PLACEHOLDER, Redacted
+from rag_flywheel.ports import PLACEHOLDER, Mask, Redacted
 
 if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine, RecognizerResult
     from presidio_analyzer.nlp_engine import NlpEngine
 
-RULES = "5"  # raise it whenever a pattern changes: caches are keyed by the redactor's name
+RULES = "6"  # raise it whenever a pattern changes: caches are keyed by the redactor's name
 LANGUAGE = "en"
 SECRET = "SECRET"  # noqa: S105  # a kind of personal data
 PIECE = 1000  # characters
@@ -37,7 +38,7 @@ class NoRedactor:
         return "none"
 
     def redact(self, text: str) -> Redacted:
-        return Redacted(text=text, found={})
+        return Redacted(text=text)
 
 
 Policy = Literal["full", "dangerous"]
@@ -78,32 +79,35 @@ class PresidioRedactor:
         return f"presidio-{RULES}-{self._policy}-{hashlib.sha256(settings.encode()).hexdigest()[:12]}"
 
     def redact(self, text: str) -> Redacted:
-        """The text with personal data masked, and how many spans of each entity were. Takes time in proportion to the
-        text's length: it is masked in pieces, each with the end of what stands before it.
+        """The text with personal data masked, and what was. Takes time in proportion to the text's length: it is masked
+        in pieces, each with the end of what stands before it.
         """
         if not self._entities or not text.strip():
-            return Redacted(text=text, found={})
+            return Redacted(text=text)
         analyzer = self._analyzer()
-        found: Counter[str] = Counter()
+        keys = Redacted(text=text)
         if SECRET in self._sought:
-            text = _masked(text, [(span.start, span.end, SECRET) for span in private_keys(text)], found)
-        done: list[str] = []
-        before = ""
-        for start, end in _pieces(text):
-            piece = self._piece(before, text[start:end], analyzer, found)
-            done.append(piece)
-            before = (before + piece)[-CONTEXT:]
-        return Redacted(text="".join(done), found=dict(found))
+            keys = _masked(keys, [(span.start, span.end, SECRET) for span in private_keys(text)])
+        done, masks, length, before = list[str](), list[Mask](), 0, ""
+        for start, end in _pieces(keys.text):
+            inside = [_moved(mask, -start) for mask in keys.masks if start <= mask.start and mask.end <= end]
+            piece = self._piece(before, Redacted(text=keys.text[start:end], masks=tuple(inside)), analyzer)
+            masks += [_moved(mask, length) for mask in piece.masks]
+            done.append(piece.text)
+            length += len(piece.text)
+            before = (before + piece.text)[-CONTEXT:]
+        return Redacted(text="".join(done), masks=tuple(masks))
 
-    def _piece(self, before: str, piece: str, analyzer: "AnalyzerEngine", found: Counter[str]) -> str:
+    def _piece(self, before: str, piece: Redacted, analyzer: "AnalyzerEngine") -> Redacted:
         # A mask can bring a context word nearer to what follows it, so masking goes on until nothing is found. Each
         # round leaves fewer characters outside placeholders, so it ends.
-        while spans := self._spans(before, piece, analyzer):
-            piece = _masked(piece, spans, found)
+        while spans := self._spans(before, piece.text, analyzer):
+            piece = _masked(piece, spans)
         return piece
 
     def _spans(self, before: str, piece: str, analyzer: "AnalyzerEngine") -> list[tuple[int, int, str]]:
-        text, places = plain(before + piece)
+        # Masks are read without numbers, so that a text with them is found to hold what it holds without.
+        text, places = _unnumbered(*plain(before + piece))
         results = analyzer.analyze(text, language=LANGUAGE, entities=self._sought, score_threshold=self._minimum_score)
         placeholders = [match.span() for match in PLACEHOLDER.finditer(text)]
         first = bisect_left(places, len(before))
@@ -135,14 +139,28 @@ def _pieces(text: str) -> Iterator[tuple[int, int]]:
     yield start, len(text)
 
 
-def _masked(text: str, spans: Sequence[tuple[int, int, str]], found: Counter[str]) -> str:
-    """The text with the spans, which are in order and apart, as placeholders; `found` counts them."""
-    parts, at = [], 0
-    for start, end, entity in spans:
-        parts += [text[at:start], f"<{entity}>"]
-        at = end
-        found[entity] += 1
-    return "".join([*parts, text[at:]])
+def _masked(text: Redacted, spans: Sequence[tuple[int, int, str]]) -> Redacted:
+    """The text with the spans, which are in order and apart from one another and from masks, as placeholders, too."""
+    new = [Mask(kind=kind, start=start, end=end, value=text.text[start:end]) for start, end, kind in spans]
+    masks, done, at = list[Mask](), "", 0
+    for mask in sorted((*text.masks, *new), key=lambda mask: mask.start):
+        done += text.text[at : mask.start]
+        masks.append(Mask(kind=mask.kind, start=len(done), end=len(done) + len(mask.kind) + 2, value=mask.value))
+        done, at = f"{done}<{mask.kind}>", mask.end
+    return Redacted(text=done + text.text[at:], masks=tuple(masks))
+
+
+def _unnumbered(text: str, places: Sequence[int]) -> tuple[str, Sequence[int]]:
+    """The text without what tells masks apart, and where each of its characters stands."""
+    gone = {at for match in TOLD_APART.finditer(text) for at in range(*match.span(2))}
+    if not gone:
+        return text, places
+    kept = [at for at in range(len(text)) if at not in gone]
+    return "".join(text[at] for at in kept), [places[at] for at in kept]
+
+
+def _moved(mask: Mask, by: int) -> Mask:
+    return replace(mask, start=mask.start + by, end=mask.end + by)
 
 
 def _touches(result: "RecognizerResult", spans: Sequence[tuple[int, int]]) -> bool:

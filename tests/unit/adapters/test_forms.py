@@ -16,11 +16,12 @@ from rag_flywheel.domain import VersionId
 from rag_flywheel.domain.versions import MANIFEST_FORM
 from rag_flywheel.errors import Damaged
 from tests.contract.rows import NOON, a_golden_case, a_manifest
+from tests.fakes.keys import keys_in
 
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[SqlLedger]:
-    opened = open_ledger(sqlite_url(tmp_path / "ledger.db"), timeout=10, lock_folder=tmp_path)
+    opened = open_ledger(sqlite_url(tmp_path / "ledger.db"), timeout=10, lock_folder=tmp_path, keys=keys_in(tmp_path))
     yield opened
     opened.close()
 

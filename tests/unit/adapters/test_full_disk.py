@@ -16,6 +16,7 @@ from rag_flywheel.domain import VersionId
 from rag_flywheel.errors import DiskUnavailable, free
 from tests.fakes.doors import door
 from tests.fakes.encoder import HashingEncoder
+from tests.fakes.keys import keys_in
 from tests.fakes.samples import chunk
 from tests.fakes.services import DIMENSION, entries, publish, services
 
@@ -88,7 +89,9 @@ def test_a_build_that_fills_the_disk_ends_with_an_error_and_not_with_its_process
 
 
 def test_a_full_disk_is_named_by_whoever_asks_and_the_server_goes_on_when_there_is_room(disk: Path) -> None:
-    ledger = open_ledger(sqlite_url(disk / "ledger.db"), timeout=1.0, lock_folder=disk / "locks")
+    ledger = open_ledger(
+        sqlite_url(disk / "ledger.db"), timeout=1.0, lock_folder=disk / "locks", keys=keys_in(disk / "locks")
+    )
     made = services(disk, ledger=ledger)
     publish(made, "v1")
     http = door(made)

@@ -98,8 +98,8 @@ def test_a_question_is_searched_for_as_it_was_typed_and_kept_masked(tmp_path: Pa
     told = asked.answer(question("Whose is ada@example.org?", history=history), interaction_id=ID)
     assert generator.asked == [("I am bob@example.org Whose is ada@example.org?", ["d2", "d1"])]
     for interaction in (told, made.ledger.interaction(ID)):
-        assert interaction.question == "Whose is <EMAIL_ADDRESS>?"
-        assert interaction.query == "I am <EMAIL_ADDRESS> Whose is <EMAIL_ADDRESS>?"
+        assert interaction.question == "Whose is <EMAIL_ADDRESS_1>?"
+        assert interaction.query == "I am <EMAIL_ADDRESS_2> Whose is <EMAIL_ADDRESS_1>?"
 
 
 def test_a_server_that_holds_the_index_is_asked_the_masked_question(tmp_path: Path) -> None:
@@ -133,8 +133,8 @@ def test_the_asker_is_shown_what_a_document_publishes_and_the_ledger_keeps_it_ma
     assert text in told.answer
     assert told.citations[0].text == text
     kept = made.ledger.interaction(ID)
-    assert kept.answer == told.answer.replace("help@example.org", "<EMAIL_ADDRESS>")
-    assert kept.citations[0].text == "The previous version is put back by <EMAIL_ADDRESS>."
+    assert kept.answer == told.answer.replace("help@example.org", "<EMAIL_ADDRESS_1>")
+    assert kept.citations[0].text == "The previous version is put back by <EMAIL_ADDRESS_1>."
     assert replace(kept.citations[0], text=text) == told.citations[0]
 
 

@@ -83,6 +83,15 @@ def test_a_correction_that_says_the_same_as_a_judged_answer_answers_its_question
     assert by_id["other"].documents == {"guide"}
 
 
+def test_a_correction_that_says_nothing_but_what_a_long_judged_answer_says_answers_its_question_too() -> None:
+    long = (
+        "Open the valve, and then wait. Turn the tap off first, said the author. Then look at the gauge and the pump."
+    )
+    by_id = made(judged=[case("long", "guide", answer=long), case("short", "guide", answer="Turn the wheel.")])
+    assert by_id["long"].documents == {"guide", "correction:c2"}
+    assert by_id["short"].documents == {"guide"}
+
+
 def test_the_gate_asks_the_half_that_tuning_does_not_see_and_every_correction() -> None:
     judged = [case(f"g{number}", "guide", question=f"What of matter {number} is it?") for number in range(40)]
     by_id = made(judged=judged)

@@ -33,6 +33,7 @@ from rag_flywheel.rollout.promotion import act_of
 from rag_flywheel.services import Services
 from tests.fakes.encoder import HashingEncoder
 from tests.fakes.index import MemoryIndex
+from tests.fakes.keys import keys_in
 from tests.fakes.samples import interaction
 from tests.unit.cycle.house import EARLIER, built_in
 from tests.unit.cycle.town import Town, leave_all, record_id
@@ -67,7 +68,9 @@ def settled(folder: Path, people: Sequence[str] = PEOPLE) -> Services:
 def on_disk(folder: Path) -> Iterator[Services]:
     data = folder / "data"
     with contextlib.ExitStack() as opened:
-        ledger = open_ledger(sqlite_url(data / "ledger.db"), timeout=10, lock_folder=data / "locks")
+        ledger = open_ledger(
+            sqlite_url(data / "ledger.db"), timeout=10, lock_folder=data / "locks", keys=keys_in(data / "locks")
+        )
         opened.callback(ledger.close)
         index, cache = EdgeIndex(data / "index"), SqliteCache(data / "cache.db")
         opened.callback(index.close)

@@ -176,9 +176,9 @@ ADDRESS = "ada.l@lovelace.net"
 
 def asked_with_an_address(house: House) -> None:
     """What the ledger keeps of a person who named an address of theirs."""
-    typed, kept = f"Please write to {ADDRESS} about lamps", "Please write to <EMAIL_ADDRESS> about lamps"
-    masked = taken_out(typed, kept, house.services.ledger.salt())
-    house.services.ledger.add_interaction(replace(interaction("personal", question=kept), masked=masked))
+    kept = house.services.redactor.redact(f"Please write to {ADDRESS} about lamps")
+    masked = taken_out(kept, house.services.ledger.salt())
+    house.services.ledger.add_interaction(replace(interaction("personal", question=kept.text), masked=masked))
 
 
 def remembering(house: House, tells: str) -> House:

@@ -31,6 +31,7 @@ from rag_flywheel.feedback import corrections, gaps, intake, review, review_queu
 from rag_flywheel.feedback.quoting import quoted
 from rag_flywheel.golden_set import changes, listing
 from rag_flywheel.golden_set.changes import NewQuestion
+from rag_flywheel.privacy.numbering import masking
 from rag_flywheel.search.texts import document_texts
 from rag_flywheel.services import Services
 from tests.fakes.services import services
@@ -98,7 +99,7 @@ class World:
                 reader=self.reader(groups),
             ),
             ledger=made.ledger,
-            redactor=made.redactor,
+            masking=masking(made),
             find=lambda text: self.chat.search(text, groups=groups)[1].passages,
             quoted=lambda spans, seen: quoted(
                 spans, versions=[live], texts=lambda version: document_texts(made.index.chunks(version))
@@ -113,7 +114,7 @@ class World:
         made = self.services
         ruling = review.Ruling(verdict=Verdict.ACCEPT, reviewer="grace", note="right", reader=self.reader(groups))
         review.decide(
-            name, ruling, ledger=made.ledger, redactor=made.redactor, look=None, at=made.now(), new_id=made.new_id
+            name, ruling, ledger=made.ledger, masking=masking(made), look=None, at=made.now(), new_id=made.new_id
         )
 
     def praise(self, asked: Interaction, value: str = "up") -> None:
@@ -125,7 +126,7 @@ class World:
             intake.prepare(
                 signal,
                 ledger=made.ledger,
-                redactor=made.redactor,
+                masking=masking(made),
                 minimum_similarity=0.3,
                 at=made.now(),
                 new_id=made.new_id,
@@ -136,8 +137,8 @@ class World:
         made = self.services
         return review_queue.queue(
             review_queue.Selection(wanted=lambda reviewed: True, limit=1000),
+            known=review_queue.survey(ledger=made.ledger, live=made.index.live(), reader=self.reader(groups)),
             ledger=made.ledger,
-            live=made.index.live(),
             people={},
             now=made.now(),
             reader=self.reader(groups),

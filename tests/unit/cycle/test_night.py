@@ -12,6 +12,7 @@ from rag_flywheel.cycle import aside
 from rag_flywheel.domain import AsideState, CorrectionId, CorrectionState, DocumentId, Evidence, Guardrail, Verdict
 from rag_flywheel.errors import Conflict, InvalidInput, NotFound
 from rag_flywheel.feedback.review import Ruling, decide
+from rag_flywheel.privacy.numbering import masking
 from tests.fakes.samples import correction, review
 from tests.unit.cycle.house import EARLIER, FENCE, VARNISH, House, built_in
 
@@ -225,7 +226,7 @@ def test_a_correction_that_a_reviewer_accepts_against_a_guardrail_goes_live(hous
             CorrectionId("odd"),
             ruling,
             ledger=services.ledger,
-            redactor=services.redactor,
+            masking=masking(services),
             look=None,
             at=services.now(),
             new_id=services.new_id,

@@ -9,6 +9,7 @@ import pytest
 from eval.questions.golden import Case, Slice
 from rag_flywheel.cycle.refusals import AT_LEAST, refusal
 from rag_flywheel.domain import DocumentId, Draft, Passage, Searched, VersionId
+from rag_flywheel.ports import Redactor
 from rag_flywheel.services import Services
 from tests.fakes.services import publish, services
 
@@ -21,6 +22,9 @@ class Weighing:
     def __init__(self, log_odds: float) -> None:
         self.asked: list[str] = []
         self._log_odds = log_odds
+
+    def masked_by(self, redactor: Redactor) -> "Weighing":
+        return self
 
     def rewrite(self, question: str, history: Sequence[object]) -> str:
         return question

@@ -19,6 +19,7 @@ from rag_flywheel.domain import (
     GoldenCase,
     InteractionId,
     Notice,
+    StandIn,
 )
 from rag_flywheel.domain.erasures import ErasureState, Scope
 from rag_flywheel.privacy.pseudonyms import pseudonym
@@ -69,11 +70,12 @@ def leave_all(name: str, number: int, services: Services) -> None:
     asked, corrected, praised = (record_id(kind, number) for kind in ("aaaa", "cccc", "bbbb"))
     question = f"Where did {name} put the ladder of {name}?"
     answer = f"The ladder of {name} leans behind the shed that {name} painted."
-    ledger.add_interaction(replace(interaction(asked, question=question, asked=EARLIER, user=user), session="s"))
-    ledger.add_correction(
-        replace(correction(corrected, of=asked, question=question, answer=answer, submitted=EARLIER), user=user)
-    )
-    ledger.add_review(review(corrected, reviewed=EARLIER))
+    masked = (StandIn(kind="PERSON", number=1, words=(f"digest of {name}",), sealed=f"sealed {name}"),)
+    first = interaction(asked, question=question, asked=EARLIER, user=user)
+    ledger.add_interaction(replace(first, session="s", stand_ins=masked))
+    better = correction(corrected, of=asked, question=question, answer=answer, submitted=EARLIER)
+    ledger.add_correction(replace(better, user=user, stand_ins=masked))
+    ledger.add_review(replace(review(corrected, reviewed=EARLIER), stand_ins=masked))
     page = list(FACTS)[number % len(FACTS)]
     text = FACTS[page][1]
     cited = replace(interaction("x", question="x").citations[0], document_id=DocumentId(f"{page}.md"), text=text)
@@ -89,6 +91,7 @@ def leave_all(name: str, number: int, services: Services) -> None:
                 user=user,
                 kind=FeedbackKind(kind),
                 value=value,
+                stand_ins=masked,
             )
         )
     ledger.add_exposure(

@@ -15,6 +15,7 @@ from rag_flywheel.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from rag_flywheel.feedback import assigning
 from rag_flywheel.feedback.reviewers import ReviewLedger
 from rag_flywheel.privacy.pseudonyms import pseudonym
+from tests.fakes.keys import keys_in
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.samples import NOON, correction, interaction, review
 
@@ -69,7 +70,9 @@ def test_who_takes_it_again_has_it_for_as_long_anew(ledger: MemoryLedger) -> Non
 
 
 def test_of_reviewers_who_take_one_at_the_same_time_one_has_it(tmp_path: Path, ledger: MemoryLedger) -> None:
-    stored = open_ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}", timeout=10, lock_folder=tmp_path)
+    stored = open_ledger(
+        f"sqlite:///{tmp_path / 'ledger.sqlite'}", timeout=10, lock_folder=tmp_path, keys=keys_in(tmp_path)
+    )
     stored.add_interaction(interaction("i1"))
     stored.add_correction(correction("c2"))
 

@@ -38,7 +38,7 @@ def test_a_correction_is_recorded_with_the_query_that_was_answered(ledger: Memor
 
 
 def test_personal_data_in_the_answer_is_masked(ledger: MemoryLedger) -> None:
-    assert hand_in(ledger, "Write to ada@example.org").answer == "Write to <EMAIL_ADDRESS>"
+    assert hand_in(ledger, "Write to ada@example.org").answer == "Write to <EMAIL_ADDRESS_1>"
 
 
 def test_an_unknown_interaction_is_not_found(ledger: MemoryLedger) -> None:

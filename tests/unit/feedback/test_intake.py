@@ -133,7 +133,7 @@ def test_an_unknown_interaction_is_not_found(ledger: MemoryLedger) -> None:
 
 @pytest.mark.parametrize("kind", ["comment", "issue", "missing_knowledge", "edited"])
 def test_personal_data_in_texts_is_masked(ledger: MemoryLedger, kind: str) -> None:
-    assert say(ledger, kind, "ask ada@example.org").value == "ask <EMAIL_ADDRESS>"
+    assert say(ledger, kind, "ask ada@example.org").value == "ask <EMAIL_ADDRESS_1>"
 
 
 def test_who_gave_it_is_recorded_as_a_stand_in(ledger: MemoryLedger) -> None:

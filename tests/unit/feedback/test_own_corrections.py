@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from rag_flywheel.domain import CorrectionId, CorrectionState, Verdict, VersionId, VersionState
-from rag_flywheel.feedback.review_queue import of_author, progress
+from rag_flywheel.feedback.review_queue import of_author, progress, survey
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.samples import NOON, correction, interaction, manifest, review, shown
 
@@ -48,7 +48,7 @@ def test_each_stands_as_it_does_when_it_is_asked_for_alone() -> None:
     ledger = house()
     for each in of_author(ANN, ledger=ledger, live=VersionId("v1")):
         name = CorrectionId(each.reviewed.correction.correction_id)
-        alone = progress(name, ledger=ledger, live=VersionId("v1"))
+        alone = progress(name, known=survey(ledger=ledger, live=VersionId("v1")), ledger=ledger)
         assert (each.state, each.version, each.live_since) == (alone.state, alone.version, alone.live_since)
 
 

@@ -31,8 +31,11 @@ from rag_flywheel.feedback.review import (
     undo,
     waits,
 )
-from rag_flywheel.feedback.review_queue import SHOWN_WITH, Order, Progress, Selection, askers, progress, queue, worth
+from rag_flywheel.feedback.review_queue import SHOWN_WITH, Order, Progress, Selection, askers, queue, survey, worth
+from rag_flywheel.feedback.review_queue import progress as progress_of
 from rag_flywheel.feedback.second_look import Concern, ConcernKind
+from rag_flywheel.privacy.numbering import Masking
+from tests.fakes.keys import keys_in
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.redactor import FakeRedactor
 from tests.fakes.samples import (
@@ -70,7 +73,7 @@ def rule(
         CorrectionId(of),
         Ruling(verdict=verdict, reviewer=reviewer, answer=answer, note=note, seen=seen),
         ledger=ledger,
-        redactor=FakeRedactor(),
+        masking=Masking(redactor=FakeRedactor()),
         look=look,
         at=at,
         new_id=lambda: f"r{next(numbers)}",
@@ -92,7 +95,11 @@ def listed(
 def queued(
     ledger: MemoryLedger, chosen: Selection, *, people: Mapping[str, int] | None = None, now: datetime = NOON
 ) -> list[Progress]:
-    return queue(chosen, ledger=ledger, live=None, people=people or {}, now=now)
+    return queue(chosen, known=survey(ledger=ledger, live=None), ledger=ledger, people=people or {}, now=now)
+
+
+def progress(name: CorrectionId, *, ledger: MemoryLedger, live: VersionId | None) -> Progress:
+    return progress_of(name, known=survey(ledger=ledger, live=live), ledger=ledger)
 
 
 # --- decide ---------------------------------------------------------------------------------------------------------
@@ -113,7 +120,7 @@ def test_a_verdict_decides_the_state_and_is_audited(
     assert rule(ledger, verdict, note="as ada@example.org said").verdict_state is state
     kept = ledger.correction(CorrectionId("c1")).review
     assert kept is not None
-    assert (kept.reviewer, kept.note) == ("grace", "as <EMAIL_ADDRESS> said")
+    assert (kept.reviewer, kept.note) == ("grace", "as <EMAIL_ADDRESS_1> said")
     [entry] = ledger.audit(limit=10)
     assert (entry.who, entry.action, entry.subject) == ("grace", f"review: {verdict}", "c1")
 
@@ -128,7 +135,7 @@ def test_the_latest_verdict_counts(ledger: MemoryLedger) -> None:
 
 def test_the_reviewers_wording_replaces_the_authors(ledger: MemoryLedger) -> None:
     hand_in(ledger)
-    assert rule(ledger, answer=" Ask ada@example.org. ").answer == "Ask <EMAIL_ADDRESS>."
+    assert rule(ledger, answer=" Ask ada@example.org. ").answer == "Ask <EMAIL_ADDRESS_1>."
     assert ledger.correction(CorrectionId("c1")).correction.answer == "Run rag-flywheel rollback."
 
 
@@ -325,7 +332,9 @@ def test_a_verdict_on_what_somebody_decided_meanwhile_is_refused_with_their_name
 
 
 def test_of_reviewers_who_decide_at_the_same_time_one_does(tmp_path: Path) -> None:
-    ledger = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", timeout=30, lock_folder=tmp_path)
+    ledger = open_ledger(
+        f"sqlite:///{tmp_path / 'ledger.db'}", timeout=30, lock_folder=tmp_path, keys=keys_in(tmp_path)
+    )
     together = Barrier(4)
 
     def wait(reviewed: ReviewedCorrection, answer: str) -> Sequence[Concern]:
@@ -338,7 +347,7 @@ def test_of_reviewers_who_decide_at_the_same_time_one_does(tmp_path: Path) -> No
                 CorrectionId("c1"),
                 Ruling(verdict=Verdict.ACCEPT, reviewer=f"reviewer {number}"),
                 ledger=ledger,
-                redactor=FakeRedactor(),
+                masking=Masking(redactor=FakeRedactor()),
                 look=wait,
                 at=NOON + timedelta(minutes=number),
                 new_id=lambda: f"r{number}",

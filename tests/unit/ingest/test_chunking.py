@@ -249,6 +249,18 @@ def test_what_leads_to_a_block_is_in_one_chunk_with_it(lead: str) -> None:
             assert all(lead in piece.text for piece in chunks if first in piece.text)
 
 
+@pytest.mark.parametrize(
+    "lead",
+    ["A good choice for it is", "The mean is just such a function,", "| no_wait | Default: unset |\n| --- | --- |"],
+)
+def test_what_ends_open_or_is_a_row_alone_is_in_one_chunk_with_what_goes_on_below(lead: str) -> None:
+    for block in ("```\nrun --all\n```", "It waits for it."):
+        for before in range(1, 12):
+            words = "Some words before it are here. " * before
+            chunks = cut(f"# Pump\n\n{words}\n\n{lead}\n\n{block}\n\nThe end.", settings=MIDDLE)
+            assert lead in next(piece.text for piece in chunks if block in piece.text)
+
+
 def test_code_that_must_be_cut_does_not_begin_in_the_last_lines_of_a_chunk() -> None:
     code = "\n".join(f"step_{number} = run({number})" for number in range(40))
     for before in range(1, 12):
@@ -309,12 +321,56 @@ def test_a_piece_within_an_item_begins_with_the_first_sentence_of_the_item_and_t
     assert under(chunks, "Paragraph 10") == "The options are:\n\n- `--all` takes all.\n"
 
 
-def test_a_piece_of_code_begins_with_the_lines_that_it_is_indented_under() -> None:
+def test_a_piece_of_code_begins_with_the_lines_that_it_is_indented_under_and_says_where_some_are_left_out() -> None:
     steps = "\n".join(f"        step_{number} = self.run({number})" for number in range(40))
     code = f"import os\n\nclass Pump:\n    def start(self):\n        pass\n\n    def stop(self):\n{steps}"
     chunks = standing(f"Like this:\n\n```python\n{code}\n```\n\nDone.")
-    assert under(chunks, "step_30") == "Like this:\n\n```python\nclass Pump:\n    def stop(self):\n"
-    assert under(standing(f"```c\nint main()\n{{\n{steps}\n}}\n```"), "step_30") == "```c\nint main()\n{\n"
+    assert under(chunks, "step_30") == (
+        "Like this:\n\n```python\n...\nclass Pump:\n    ...\n    def stop(self):\n        ...\n"
+    )
+    assert under(standing(f"```c\nint main()\n{{\n{steps}\n}}\n```"), "step_30") == "```c\nint main()\n{\n        ...\n"
+
+
+def test_a_piece_of_code_says_where_it_goes_on_and_ends_without_a_sign_where_it_is_whole() -> None:
+    code = "\n".join(f"step_{number} = self.run({number})" for number in range(40))
+    chunks = standing(f"```py\n{code}\n```\n\nDone.")
+    assert len(chunks) > 2
+    assert [piece.text.startswith("```py\n...\nstep_") for piece in chunks] == [False] + [True] * (len(chunks) - 1)
+    assert [piece.text.endswith("\n...\n```") for piece in chunks] == [True] * (len(chunks) - 1) + [False]
+    assert chunks[-1].text.endswith("step_39 = self.run(39)\n```\n\nDone.")
+
+
+def test_a_piece_shares_whole_paragraphs_with_the_one_before_and_not_the_end_of_one() -> None:
+    paragraph = "The pump {0} has its own valve. It is opened by hand, once. Then it runs for an hour or two."
+    text = "\n\n".join(paragraph.format(number) for number in range(12))
+    starts = [piece.text.split(".")[0] for piece in cut(text, settings=MIDDLE)]
+    assert len(starts) > 3
+    assert all(start.startswith("The pump") for start in starts)
+
+
+def test_what_stands_below_a_label_is_no_term() -> None:
+    parts = "".join(f"**Input:**\n\n`size = {number}`\n\n**Output:**\n\n`done`\n\n" for number in range(9))
+    chunks = standing(f"`pump/run`\n\nIt runs the pump.\n\n{parts}`pump/stop`\n\nIt stops it.")
+    assert under(chunks, "size = 8") == "`pump/run`\n\n"
+
+
+def test_entries_of_a_table_of_contents_stay_whole() -> None:
+    entries = "\n".join(
+        f"3.{number} What is it? Why is it so old? And for\nwhom? ... {number + 8}" for number in range(30)
+    )
+    chunks = cut(entries, settings=MIDDLE)
+    assert_exact(entries, chunks)
+    assert_exact(f"{entries}\nThat is all.", cut(f"{entries}\nThat is all.", settings=MIDDLE))
+    assert len(chunks) > 3
+    assert all(piece.text.startswith("3.") and piece.text[-1].isdigit() for piece in chunks)
+
+
+def test_an_abbreviation_ends_no_sentence() -> None:
+    assert tiles("It runs in 64 bit, ie. MinGW 64. See Fig. A, cf. Dr. No. It ends.") == [
+        "It runs in 64 bit, ie. MinGW 64. ",
+        "See Fig. A, cf. Dr. No. ",
+        "It ends.",
+    ]
 
 
 def test_a_piece_of_a_listing_begins_with_the_command_and_the_header() -> None:
@@ -323,8 +379,8 @@ def test_a_piece_of_a_listing_begins_with_the_command_and_the_header() -> None:
         f"$ pump ls\npassword:\nid     date         path\n---------------------\n{rows}\n\n30 runs\n$ pump stop\nok"
     )
     chunks = standing(f"```\n{listing}\n```")
-    assert under(chunks, "20ab") == "```\n$ pump ls\nid     date         path\n"
-    assert under(standing(f"```\n$ old\n$ new\n{rows}\n```"), "20ab") == "```\n$ new\n"
+    assert under(chunks, "20ab") == "```\n$ pump ls\n...\nid     date         path\n"
+    assert under(standing(f"```\n$ old\n$ new\n{rows}\n```"), "20ab") == "```\n...\n$ new\n...\n"
 
 
 @pytest.mark.parametrize("term", ["`--progress`", "**-p** *number*, `--pages`", "`-a`\n\n`--all`"])
@@ -348,6 +404,14 @@ def test_a_piece_of_a_plain_text_begins_with_the_lines_that_it_is_indented_under
     assert under(chunks, "Paragraph 10") == "OPTIONS\n       -b, --both\n"
     wrapped = "It tells of words that go on to the next line, and there\nthey end.\n"
     assert under(standing(f"{wrapped}\n{body}", "a.txt"), "Paragraph 10") == ""
+
+
+def test_a_piece_of_xml_in_a_plain_text_begins_with_the_elements_that_it_stands_in() -> None:
+    points = "\n".join(
+        f'      <point number="{number}">\n        <to>{number}</to>\n      </point>' for number in range(20)
+    )
+    chunks = standing(f"<map>\n  <way>\n    <points>\n{points}\n    </points>\n  </way>\n</map>", "a.txt")
+    assert "<points>\n      ...\n" in under(chunks, 'number="15"')
 
 
 def test_a_piece_of_a_drawn_table_begins_with_its_header() -> None:

@@ -23,6 +23,7 @@ from rag_flywheel.domain import (
 )
 from rag_flywheel.domain.erasures import Scope
 from rag_flywheel.errors import LanguageModelUnavailable, LedgerUnavailable
+from rag_flywheel.ports import Redactor
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.rollout.shadow import AT_A_LOOK, shadow
 from rag_flywheel.search.fusion import RERANK
@@ -42,6 +43,9 @@ class Retelling:
         self.says: str | None = None
         self.queries: list[str] = []
         self.down_after: int | None = None  # questions
+
+    def masked_by(self, redactor: Redactor) -> "Retelling":
+        return self
 
     def rewrite(self, question: str, history: Sequence[Turn]) -> str:
         return question

@@ -17,6 +17,7 @@ from rag_flywheel.adapters.ledger.locks import file_lock
 from rag_flywheel.adapters.ledger.standing import standing
 from rag_flywheel.domain import AuditEntry, VersionId
 from rag_flywheel.services import Services
+from tests.fakes.keys import keys_in
 from tests.fakes.samples import manifest
 from tests.postgres import PostgresServer
 from tests.unit.cli.checkup.conftest import Look, publish, settings
@@ -69,7 +70,7 @@ def test_a_database_server_tells_its_clock_its_locks_and_that_it_takes_no_writes
 ) -> None:
     from rag_flywheel.adapters.ledger.sql_ledger import open_ledger
 
-    ledger = open_ledger(postgres_url, timeout=5, lock_folder=folder)
+    ledger = open_ledger(postgres_url, timeout=5, lock_folder=folder, keys=keys_in(folder))
     with ledger.lock("reindex"):
         found = standing(postgres_url, timeout=5)
     assert found.current

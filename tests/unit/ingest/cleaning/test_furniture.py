@@ -79,6 +79,59 @@ def test_a_line_on_fewer_than_three_pages_or_60_percent_of_them_stays() -> None:
     assert unchanged(book(lambda page: f"{'Warning of heat' if page < 6 else f'Other {chr(90 + page)}'}\n{BODY}", 10))
 
 
+def test_heads_that_change_with_the_chapter_go_where_their_numbers_count_the_pages() -> None:
+    def page(number: int) -> str:
+        chapter = "Valves" if number < 5 else "Pumps"
+        if number in (1, 5):
+            return f"# {1 + number // 5} {chapter}\n{BODY}\n{number}"
+        return f"{f'{number}   The manual' if number % 2 else f'Chapter 1: {chapter}   {number}'}\n{BODY}"
+
+    text, removed = without_furniture(book(page, 12))
+    assert "Chapter" not in text
+    assert [line for line in text.split("\n") if line.strip("\f") and line not in BODY] == [
+        "# 1 Valves",
+        "3   The manual",  # said nowhere else
+        "# 2 Pumps",
+    ]
+    assert removed[0].count == 11
+
+
+def test_heads_without_numbers_go_where_most_pages_repeat_them_and_the_chapter_is_named_so() -> None:
+    def page(number: int) -> str:
+        title = ("Valves", "Pumps", "Hoses")[(number - 1) // 4]
+        start = f"# {title}\nAll about it.\n" if number % 4 == 1 else f"{title}\n"
+        return f"{start}{BODY}"
+
+    text, removed = without_furniture(book(page, 12))
+    assert removed[0].count == 9
+    assert text.count("# ") == 3
+    assert text.count(BODY) == 12
+
+
+def test_a_head_in_bigger_letters_that_stays_where_it_stands_first_is_no_heading() -> None:
+    text, _ = without_furniture(book(lambda page: f"# Pumps\n{BODY}\n###### All rights reserved: Pumps | {page}", 8))
+    assert text.count("All rights") == 1
+    assert "###### All" not in text
+
+
+@pytest.mark.parametrize("title", ["{}   {}", "{} | {}"])
+def test_numbered_titles_of_pages_stay_though_a_table_of_contents_names_them(title: str) -> None:
+    names = ("Start", "Filling", "Heat", "Noise", "Leaks", "Dirt", "Rust", "Ends")
+    contents = "\n".join(f"{number} {name} ... {number}" for number, name in enumerate(names, 1))
+    assert unchanged(
+        f"Contents\n{contents}\nThat is all.\n{PAGE_BREAK}\n"
+        + book(lambda page: f"{title.format(page, names[page - 1])}\n{BODY}", 8)
+    )
+
+
+def test_a_section_number_that_happens_to_be_the_pages_stays() -> None:
+    def page(number: int) -> str:
+        return f"{number + 3}\n{BODY}\n{'4.9' if number == 6 else 'So it ends ' + 'x' * number}"
+
+    text, _ = without_furniture(book(page, 8))
+    assert "4.9" in text
+
+
 def test_no_more_than_15_percent_of_a_page_goes() -> None:
     short = book(lambda page: f"The head of the page\nOnly this little line {page * page}.")
     assert unchanged(short)

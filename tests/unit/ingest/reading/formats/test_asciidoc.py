@@ -137,3 +137,7 @@ def test_marks_of_looks_go() -> None:
     assert from_asciidoc("Use [.underline]#this#, a##b##c and #that# in C# or F#.").text == (
         "Use this, abc and that in C# or F#."
     )
+
+
+def test_pluses_that_make_code_literal_are_not_shown() -> None:
+    assert from_asciidoc("Run `+pump --to {there}+`, or `a + b`.").text == "Run `pump --to {there}`, or `a + b`."

@@ -131,6 +131,48 @@ def test_links_to_the_pages_beside_stay_in_what_says_more(kept: str) -> None:
         assert {"Prev", "Model"} & set(content.text.split())
 
 
+@pytest.mark.parametrize(
+    "menu",
+    [
+        "<div class=header><p>Next: <a href='#s3' accesskey=n rel=next>Care</a>, Previous: <a href='#s1' rel=prev>Start"
+        "</a>, Up: <a href='#top' rel=up>Pump</a> &nbsp; [<a href='#toc' rel=contents>Contents</a>]</p></div>",
+        "<div id=navigation><h2>Modules</h2><ul><li><a href=a.html>Valve</a><li><a href=b.html>Hose</a></ul></div>",
+        "<div id=navigation><h1>Pump</h1><ul><li><a href=a.html>Valve</a><li><a href=b.html>Hose</a></ul></div>",
+        "<div class='site global-nav'><a href=i.html>Home</a> | <a href=t.html>Index</a></div>",
+        "<div id=sidebar><div role=navigation><a href=1.html>Next</a></div><h3>Last update:</h3><p>Nov 11</div>",
+    ],
+)
+def test_a_menu_within_the_page_goes_by_what_the_page_says_of_its_links_or_calls_it(menu: str) -> None:
+    content = from_html(f"<h1>2. Reset</h1><p>Hold the button.</p>{menu}<h2>Care</h2><p>Clean it.")
+    assert content.text.split() == ["#", "2.", "Reset", "Hold", "the", "button.", "##", "Care", "Clean", "it."]
+    assert [(removal.what, removal.count) for removal in content.removed] == [("navigation", 1)]
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "<p>Next: <a href='#s3' rel=next>Care</a>, which tells how to clean it, <a href='#s1' rel=prev>Start</a>.</p>",
+        "<aside class=sidebar><p>See also</p><ul><li><a href=a.html>Valve</a><li><a href=b.html>Hose</a></ul></aside>",
+        "<div class=navigate-menu><a href=a.html>Valve</a> <a href=b.html>Hose</a></div>",
+        "<ul><li><a href=a.html>Valve</a><li><a href=b.html>Hose</a></ul>",
+    ],
+)
+def test_links_within_the_page_stay_where_nothing_proves_that_they_are_a_menu(kept: str) -> None:
+    content = from_html(f"<h1>2. Reset</h1><p>Hold the button.</p>{kept}<h2>Care</h2><p>Clean it.")
+    assert content.removed == ()
+    assert {"Valve", "Care,"} & set(content.text.replace("[", " ").replace("]", " ").split())
+
+
+def test_around_the_main_part_that_a_page_names_links_to_pages_go_and_ways_to_reach_people_stay() -> None:
+    page = "<div><ul><li><a href=a.html>Valve</a><li><a href=b.html>Hose</a></ul><p>Of the year 2020.</p></div>"
+    main = "<main><h1>Reset</h1><p>Hold the button until the lamp is red, then let it go.</main>"
+    contact = "<p><a href='mailto:a@example.org'>Write to us</a></p>"
+    content = from_html(f"<div>{page.replace('<p>Of the year 2020.</p>', '')}{main}</div>{contact}")
+    assert content.removed[0].lines == ("Valve Hose",)
+    assert "Write to us" in content.text
+    assert from_html(f"<div>{page}<p>Hold the button.</div>").removed == ()
+
+
 def test_a_page_of_links_to_other_pages_keeps_them() -> None:
     assert text(f"{HEAD}<body><p>{PREVIOUS} | {NEXT}</p></body>") == "Prev | Next"
 
@@ -383,3 +425,19 @@ def test_links_of_a_menu_that_have_a_key_may_lead_further_than_to_the_pages_besi
     head = '<title>Reset</title><link rel=next href=3.html title="Care">'
     assert lines(f"{head}{menu}<h1>Reset</h1><p>Hold it.") == ["# Reset", "Hold it."]
     assert "Read me" in text(f"{head}{menu.replace('Commands<td>', 'Read me<td>')}<h1>Reset</h1><p>Hold it.")
+
+
+def test_a_term_over_several_lines_is_one_and_what_sets_letters_divides_no_words() -> None:
+    assert lines("<dl><dt><a name=j>json\n</a>,<dt>json0<dd>They show the graph.</dl>")[0] == "**json ,**"
+    assert (
+        text("<p><font>Of <b>files</b>.\n\n</font>\nIf the\n<b>option</b> is set")
+        == "Of **files**. If the **option** is set"
+    )
+
+
+def test_a_program_whose_lines_are_blocks_is_code() -> None:
+    page = (
+        "<div class=fragment><div class=line><span>if</span> (x &lt; 0) {</div><div class=line>    go();</div>"
+        "<div class=line>}</div></div><!-- end --><p>It goes."
+    )
+    assert from_html(page).text == "```\nif (x < 0) {\n    go();\n}\n```\n\nIt goes.\n"

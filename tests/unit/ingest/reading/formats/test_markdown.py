@@ -337,3 +337,21 @@ def test_a_link_by_reference_leads_where_its_definition_says_and_the_definition_
         "    [rules]: code",
         "",
     ]
+
+
+def test_badges_and_links_that_show_nothing_go_and_other_pictures_stay() -> None:
+    content = from_markdown(
+        "# Pump\n\n[![Build](https://img.shields.io/a.svg)](https://ci.example.org) ![Logo](logo.png)\n"
+        "[![Ver][v]][n]\n\n<a href='https://a.example.org'><img src=a.png></a> It pumps, "
+        "<a href='https://b.example.org'><img src=b.png alt=Map></a>.\n\n"
+        "[v]: https://badge.example.org/v.svg\n[n]: https://example.org\n"
+    )
+    assert " ".join(content.text.split()).startswith("# Pump ![Logo](logo.png) It pumps, [Map](https://b.example.org).")
+    assert [(removal.what, removal.count) for removal in content.removed] == [("badges", 2)]
+
+
+def test_shortcodes_in_blocks_of_html_go() -> None:
+    source = (
+        '<div class="row">\n  {{< placeholder width="20" text=" " >}}\n  Hello.\n</div>\n{{< /example >}}\n\nAfter it.'
+    )
+    assert from_markdown(source).text.split() == ["Hello.", "After", "it."]

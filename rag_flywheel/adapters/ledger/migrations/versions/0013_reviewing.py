@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0015_reviewing"
-down_revision = "0014_topics"
+revision = "0013_reviewing"
+down_revision = "0012_topics"
 branch_labels = None
 depends_on = None
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0014_topics"
+revision = "0012_topics"
 down_revision = "0011_releases"
 branch_labels = None
 depends_on = None
