@@ -12,6 +12,7 @@ from rag_flywheel.config.loading import (
     unknown_variables,
     without_settings,
 )
+from rag_flywheel.config.secret_values import Secrets
 from rag_flywheel.config.sections import (
     Access,
     Api,
@@ -32,7 +33,6 @@ from rag_flywheel.config.sections import (
     Reranker,
     Retrieval,
     ReviewSection,
-    Secrets,
 )
 from rag_flywheel.config.source import Source
 from rag_flywheel.config.urls import masked_url

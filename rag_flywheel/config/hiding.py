@@ -10,7 +10,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, TextIO
 
-from rag_flywheel.config.sections import Config, Secrets
+from rag_flywheel.config.secret_values import Secrets
+from rag_flywheel.config.sections import Config
 from rag_flywheel.config.source import SECRET, VARIABLE
 from rag_flywheel.config.urls import HIDDEN, masked_url, secrets_in
 

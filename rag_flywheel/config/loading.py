@@ -15,7 +15,8 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from rag_flywheel.config.sections import Config, Secrets
+from rag_flywheel.config.secret_values import Secrets
+from rag_flywheel.config.sections import Config
 from rag_flywheel.config.source import SECRET, VARIABLE, Source
 from rag_flywheel.config.urls import HIDDEN, masked_url, password_in
 from rag_flywheel.errors import ConfigError

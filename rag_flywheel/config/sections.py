@@ -383,20 +383,3 @@ class Config(_Section):
     @property
     def data(self) -> Path:
         return self.resolve(self.data_dir)
-
-
-class Secrets(BaseModel):
-    """What only the environment may hold. Never printed: `repr` hides the values."""
-
-    model_config = ConfigDict(frozen=True)
-
-    llm_api_key: str = Field("", repr=False)
-    judge_api_key: str = Field("", repr=False)
-    qdrant_api_key: str = Field("", repr=False)
-    webhook_urls: str = Field("", repr=False)  # separated by spaces; here, because a URL may be all that a caller needs
-    webhook_secret: str = Field("", repr=False)
-    oidc_client_secret: str = Field("", repr=False)
-    receipt_key: str = Field("", repr=False)  # 32 bytes, hexadecimal, that sign receipts; empty: a file of data_dir
-    pseudonym_keys: str = Field("", repr=False)  # separated by spaces, instead of `privacy.key_file`
-    reveal_key: str = Field("", repr=False)  # 32 bytes, hexadecimal, the newest first where there are several
-    api_key: str = Field("", repr=False)  # of commands, for the server that --url names

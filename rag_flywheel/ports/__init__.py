@@ -5,19 +5,17 @@ Arrays are numpy float32. Vectors have unit length, so that a dot product is a c
 
 from rag_flywheel.ports.cache import ANSWERS, Cache, answers_of
 from rag_flywheel.ports.index import ALL_ENGLISH, Entry, PassageIndex, Vectors
+from rag_flywheel.ports.leaving import Erasure, Expiry, Rekeying
 from rag_flywheel.ports.ledger import (
     Asides,
     Consents,
     Conversations,
     Corrections,
-    Erasure,
-    Expiry,
     GoldenCases,
     Keys,
     Ledger,
     Operations,
     Outbox,
-    Rekeying,
     Releases,
     Replies,
     Rollouts,

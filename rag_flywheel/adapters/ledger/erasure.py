@@ -38,7 +38,7 @@ from rag_flywheel.adapters.ledger.engine import is_sqlite
 from rag_flywheel.adapters.ledger.topics import of_nothing
 from rag_flywheel.domain import ItemKind, Json
 from rag_flywheel.domain.erasures import ErasureEntry, Scope, Theirs, strings, without
-from rag_flywheel.ports.ledger import Erasure
+from rag_flywheel.ports.leaving import Erasure
 
 NAMING = (tables.replies, tables.notices, tables.retirements, tables.asides, tables.feedback)
 """Rows that are nothing without the record that they name."""

@@ -32,7 +32,7 @@ from rag_flywheel.adapters.ledger.erasure import rewriting
 from rag_flywheel.adapters.ledger.topics import of_nothing
 from rag_flywheel.domain import ItemKind, Review, Session, Verdict, standing
 from rag_flywheel.domain.retention import Kind
-from rag_flywheel.ports.ledger import Expiry
+from rag_flywheel.ports.leaving import Expiry
 
 BATCH = 500  # rows of one transaction, without those that hang on them
 

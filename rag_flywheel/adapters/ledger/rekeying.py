@@ -18,7 +18,7 @@ from rag_flywheel.adapters.ledger.erasure import SqlErasure, rewriting
 from rag_flywheel.adapters.ledger.pseudonym_keys import SIZE, PseudonymKeys, fingerprint
 from rag_flywheel.adapters.ledger.sealing import DONE, EPOCH, FINGERPRINT, epoch_of, put
 from rag_flywheel.errors import Conflict
-from rag_flywheel.ports.ledger import Rekeying
+from rag_flywheel.ports.leaving import Rekeying
 
 BATCH = 500  # rows of one transaction
 PAUSE = 0.1  # seconds until rows that somebody else holds are tried again
