@@ -24,7 +24,7 @@ Marks = Mapping[str, tuple[int, int]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """Topics, what they rested on, when they were made, and in how many seconds."""
+    """Topics, what they rested on, when making them ended, and how many seconds that took."""
 
     topics: list[Topic]
     marks: Marks
@@ -45,14 +45,14 @@ class Made:
 def topics(state: State, asking: Person) -> list[Topic]:
     """Of what who asks may read. What is off topic is not put together with anything else."""
     services, started = state.services, time.perf_counter()
-    key, marks, at = (services.index.live(), asking.groups), services.ledger.marks(), services.now()
+    key, marks = (services.index.live(), asking.groups), services.ledger.marks()
     with state.lock:
         known = state.topics_of.get(key)
-    if isinstance(known, Made) and known.holds(marks, at):
+    if isinstance(known, Made) and known.holds(marks, services.now()):
         return known.topics
-    made = _made(state, asking, at)
+    made = _made(state, asking, services.now())
     with state.lock:
-        state.topics_of[key] = Made(topics=made, marks=marks, at=at, seconds=time.perf_counter() - started)
+        state.topics_of[key] = Made(topics=made, marks=marks, at=services.now(), seconds=time.perf_counter() - started)
     return made
 
 
