@@ -148,7 +148,7 @@ def _context_metrics() -> list[_Metric]:
     from ragas.metrics._context_recall import IDBasedContextRecall, NonLLMContextRecall
     from ragas.metrics._string import NonLLMStringSimilarity
 
-    class Likeness(NonLLMStringSimilarity):  # type: ignore[misc]
+    class Likeness(NonLLMStringSimilarity):
         """RAGAS's own, without the run of callbacks and the telemetry event that it makes of each pair of texts."""
 
         async def single_turn_ascore(self, sample: Any, callbacks: Any = None, timeout: float | None = None) -> float:

@@ -46,9 +46,9 @@ def show(request: Request, state: Shared, asking: Asking) -> Response:
             "not_worse": (f"not worse by {settings.margin:.0%}", settings.significance),
         }
         for name, (label, allowed) in boundaries.items():
-            values = [measured.p[name] for _, measured in looks if name in measured.p]
-            if values:
-                curves.append(charts.curve(name, label, values, allowed=allowed))
+            found = [measured.p[name] for _, measured in looks if name in measured.p]
+            if found:
+                curves.append(charts.curve(name, label, found, allowed=allowed))
     values = {
         "told": routes_of_api.show(state),
         "looks": looks,
