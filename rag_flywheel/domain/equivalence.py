@@ -81,14 +81,14 @@ def near_texts(text: str, index: NearIndex) -> Iterator[str]:
 
 def token_f1(text: str, other: str) -> float:
     """The harmonic mean of token precision and recall (Rajpurkar et al., 2016, arXiv:1606.05250), 0..1."""
-    first, second = Counter(_WORD.findall(text.lower())), Counter(_WORD.findall(other.lower()))
+    first, second = (Counter(_WORD.findall(unnumbered(each).lower())) for each in (text, other))
     shared = sum((first & second).values())
     return 2 * shared / (sum(first.values()) + sum(second.values())) if shared else 0.0
 
 
 def agree(answer: str, other: str) -> bool:
     """Whether two answers say the same: they are equal, or their token F1 is at least AGREEMENT."""
-    return answer == other or token_f1(answer, other) >= AGREEMENT
+    return unnumbered(answer) == unnumbered(other) or token_f1(answer, other) >= AGREEMENT
 
 
 def is_traceable(answer: str) -> bool:
@@ -99,7 +99,7 @@ def is_traceable(answer: str) -> bool:
 def held_share(text: str, answer: str) -> float:
     """The share of an answer's content words that a passage holds, 0 where it has none."""
     wanted = _content(answer)
-    return len(wanted & set(_WORD.findall(text.lower()))) / len(wanted) if wanted else 0.0
+    return len(wanted & set(_WORD.findall(unnumbered(text).lower()))) / len(wanted) if wanted else 0.0
 
 
 def supports(text: str, answer: str) -> bool:
@@ -111,4 +111,4 @@ def supports(text: str, answer: str) -> bool:
 
 
 def _content(answer: str) -> set[str]:
-    return {word for word in _WORD.findall(answer.lower()) if len(word) >= CONTENT_LETTERS}
+    return {word for word in _WORD.findall(unnumbered(answer).lower()) if len(word) >= CONTENT_LETTERS}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from rag_flywheel.domain.sentences import sentences
+from rag_flywheel.domain.stand_ins import unnumbered
 from rag_flywheel.feedback.quantities import DIMENSIONS, Quantity, quantities, telling, tokens
 
 AT_MOST = 400
@@ -46,9 +47,10 @@ def other_number(text: str, passages: Sequence[str], *, question: str) -> Contra
 
     One that the question names, or any passage has, is no other.
     """
-    known = list(islice((quantity for passage in passages for quantity in quantities(passage)), AT_MOST))
+    question = unnumbered(question)
+    known = list(islice((quantity for passage in passages for quantity in quantities(unnumbered(passage))), AT_MOST))
     right = [*known, *islice(quantities(question), AT_MOST)]
-    for mine in islice(quantities(text, question), AT_MOST):
+    for mine in islice(quantities(unnumbered(text), question), AT_MOST):
         if not any(_holds(other, mine) for other in right):
             for other in known:
                 if _of_one_thing(mine, other):
@@ -58,8 +60,8 @@ def other_number(text: str, passages: Sequence[str], *, question: str) -> Contra
 
 def other_negation(text: str, passages: Sequence[str]) -> Contradiction | None:
     """The first clause of the text that a passage says without, or with, a negation, None where there is none."""
-    known = list(islice((clause for passage in passages for clause in _clauses(passage)), AT_MOST))
-    for mine in islice(_clauses(text), AT_MOST):
+    known = list(islice((clause for passage in passages for clause in _clauses(unnumbered(passage))), AT_MOST))
+    for mine in islice(_clauses(unnumbered(text)), AT_MOST):
         same = max((_likeness(mine, other) for other in known if other.negated == mine.negated), default=0.0)
         turned = [other for other in known if other.negated != mine.negated and _likeness(mine, other) > same]
         best = max(turned, key=lambda other: _likeness(mine, other), default=None)

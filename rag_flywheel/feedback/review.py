@@ -150,20 +150,23 @@ def send_back(
 
     Whether it was: not where somebody decided on it since it was read, or where it is gone.
     """
-    now, name = correction.review, correction.correction.correction_id
-    review = Review(
-        review_id=new_id(),
-        correction_id=name,
-        reviewed=_after(now, at),
-        reviewer=SYSTEM,
-        verdict=Verdict.QUARANTINE,
-        answer=None if now is None else now.answer,
-        note=f"{guardrail}: {reason}",
-        guardrail=guardrail,
-        overrules=None if now is None else now.overrules,
-    )
+    name = correction.correction.correction_id
     with contextlib.suppress(NotFound), ledger.transaction():
-        if ledger.claim(name).review == now:
+        claimed = ledger.claim(name)
+        if seen(claimed) == seen(correction):  # its texts may have been read without the numbers of their masks
+            now = claimed.review
+            review = Review(
+                review_id=new_id(),
+                correction_id=name,
+                reviewed=_after(now, at),
+                reviewer=SYSTEM,
+                verdict=Verdict.QUARANTINE,
+                answer=None if now is None else now.answer,
+                note=f"{guardrail}: {reason}",
+                guardrail=guardrail,
+                overrules=None if now is None else now.overrules,
+                stand_ins=() if now is None else now.stand_ins,
+            )
             _record(review, {"guardrail": guardrail, "reason": reason}, ledger)
             return True
     return False

@@ -85,12 +85,7 @@ def reveal(interaction_id: InteractionId, *, who: str, why: str, services: Servi
         raise InvalidInput("revealing needs a reason, which the audit log keeps, got an empty one")
     interaction = ledger.interaction(interaction_id)
     corrected = [each for each in ledger.corrections() if each.correction.interaction_id == interaction_id]
-    records = [
-        *interaction.stand_ins,
-        *(each for feedback in ledger.feedback(interaction_id=interaction_id) for each in feedback.stand_ins),
-        *(each for entry in corrected for each in entry.correction.stand_ins),
-        *(each for entry in corrected if entry.review is not None for each in entry.review.stand_ins),
-    ]
+    records = ledger.stand_ins(None, interaction_id)  # of every review, also of those that others stand before
     reason = services.redactor.redact(why.strip()).text
     ledger.add_audit(
         AuditEntry(at=services.now(), who=who, action="people: reveal", subject=interaction_id, detail={"why": reason})

@@ -67,7 +67,13 @@ class SqlConversations(InDatabase, Conversations):
             table.c for table in (tables.interactions, tables.feedback, tables.corrections, tables.reviews)
         )
         its = asked.interaction_id == interaction_id
-        of = select(asked.interaction_id).where(its if session is None else or_(its, asked.session == session))
+        is_one = self._database.is_one
+        named = self._database.find(
+            lambda: select(asked.interaction_id).where(
+                its if session is None else or_(its, is_one(asked.session, session))
+            )
+        )
+        of = [row.interaction_id for row in named]
         corrections = corrected.interaction_id.in_(of)
         wanted = (
             select(type_coerce(asked.body, JSON)).where(asked.interaction_id.in_(of)),

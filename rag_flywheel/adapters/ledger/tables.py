@@ -69,7 +69,7 @@ interactions = Table(
     Column("answered", Boolean, nullable=False),
     Column("body", Value(Interaction), nullable=False),
     Column("asker_group", Text),
-    Column("session", Text, index=True),  # pseudonym; of rows before 0013 it is in the body alone
+    Column("session", Pseudonym, index=True),  # of rows before 0015 it is in the body alone
 )
 
 feedback = Table(

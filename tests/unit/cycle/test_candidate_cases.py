@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pytest
+
 from eval.questions.golden import Case, Slice
 from eval.questions.known_items import Nearby, Rephrase
 from eval.questions.splits import is_tuning
@@ -90,6 +92,26 @@ def test_a_correction_that_says_nothing_but_what_a_long_judged_answer_says_answe
     by_id = made(judged=[case("long", "guide", answer=long), case("short", "guide", answer="Turn the wheel.")])
     assert by_id["long"].documents == {"guide", "correction:c2"}
     assert by_id["short"].documents == {"guide"}
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        "Hold the reset button on the back of the hub for two seconds.",
+        "Do not hold the reset button on the back of the hub.",
+        "Hold the reset button on the back of the hub, then call the number on the screen.",
+        "The hub never forgets its paired sensors.",
+    ],
+)
+def test_a_correction_that_turns_the_words_of_a_judged_answer_against_it_answers_nothing(lie: str) -> None:
+    judged = case(
+        "reset",
+        "guide",
+        answer="Hold the reset button on the back of the hub for ten seconds until the light turns white. Then the hub "
+        "forgets its paired sensors, and they have to be paired again one after the other.",
+    )
+    by_id = {each.case_id: each for each in found([reviewed("c1", wording=lie)], judged=[judged])}
+    assert by_id["reset"].documents == {"guide"}
 
 
 def test_the_gate_asks_the_half_that_tuning_does_not_see_and_every_correction() -> None:

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Barrier
@@ -280,6 +281,15 @@ def test_one_that_a_person_decided_on_meanwhile_is_not_sent_back(ledger: MemoryL
     rule(ledger, Verdict.REJECT)
     assert not put_back(ledger, read)
     assert ledger.correction(CorrectionId("c1")).verdict_state is CorrectionState.REJECTED
+
+
+def test_one_that_a_night_read_in_other_words_is_sent_back_as_the_ledger_has_it(ledger: MemoryLedger) -> None:
+    """A night reads texts without the numbers that masks have in a conversation."""
+    hand_in(ledger)
+    kept = rule(ledger, answer="Ask <PERSON_1> first.")
+    assert kept.review is not None
+    assert put_back(ledger, replace(kept, review=replace(kept.review, answer="Ask <PERSON> first.")))
+    assert ledger.correction(CorrectionId("c1")).answer == "Ask <PERSON_1> first."
 
 
 def test_one_that_was_erased_meanwhile_is_not_sent_back(ledger: MemoryLedger) -> None:
