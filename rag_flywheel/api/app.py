@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
 from importlib.metadata import version
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import anyio
 from fastapi import Depends, FastAPI
@@ -29,7 +29,7 @@ from rag_flywheel.api import (
     signing_in,
     versions,
 )
-from rag_flywheel.api.doorstep import Doorstep, security_headers
+from rag_flywheel.api.doorstep import Doorstep, Told, security_headers, with_headers
 from rag_flywheel.api.entrance import Entrance, FromPages
 from rag_flywheel.api.failures import CompletionFailure, answer_failures
 from rag_flywheel.api.guard import ASKING_AT_ONCE, Guard, refuse_unguarded
@@ -93,6 +93,7 @@ def create_app(
     )
     answer_failures(app)
     answer_as_pages(app)
+    app.add_exception_handler(Exception, with_headers(cast(Told, app.exception_handlers[Exception])))
     app.add_middleware(Entrance, most=config.api.body_mb * 1_000_000, limits=config.limits)
     if local is None:
         app.add_middleware(Doorstep, hosts=config.access.hosts, origins=config.api.cors_origins)

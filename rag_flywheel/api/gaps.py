@@ -13,6 +13,7 @@ from rag_flywheel.answering.asked_again import Replayed, ask_again
 from rag_flywheel.api.corrections import corrected, refuse_unkept
 from rag_flywheel.api.guard import GuardedRoute
 from rag_flywheel.api.models import Body, CorrectionBody, CorrectionReceipt, EvidenceBody, Instant, Name, Text
+from rag_flywheel.api.review_work_models import harmless
 from rag_flywheel.api.state import Asking, Shared, State
 from rag_flywheel.api.topics import topics
 from rag_flywheel.domain import CorrectionState, DocumentId, InteractionId, Person
@@ -25,8 +26,6 @@ from rag_flywheel.feedback.topics import Topic
 routes = APIRouter(prefix="/gaps", tags=["gaps"], route_class=GuardedRoute)
 NAMED_AT_MOST = 1000  # interactions of a topic
 WORDINGS = 100  # of one topic, at most
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a cell may not begin with: a spreadsheet would take it for a formula (OWASP, CSV injection)."""
 
 Ruled = Literal["open", "addressed", "dismissed"]
 Wanted = Annotated[TopicState | None, Query(alias="state")]
@@ -259,7 +258,7 @@ def _table(found: Sequence[Topic]) -> str:
         ruling = topic.ruling
         decided = ("", "", "") if ruling is None else (ruling.who, ruling.why, ruling.document_id or "")
         writer.writerow(
-            _plain(str(cell))
+            harmless(str(cell))
             for cell in (
                 *(topic.topic_id, topic.state, topic.kind, topic.times, topic.people),
                 *(topic.first.isoformat(), topic.last.isoformat(), topic.trend, topic.name, topic.question),
@@ -267,7 +266,3 @@ def _table(found: Sequence[Topic]) -> str:
             )
         )
     return out.getvalue()
-
-
-def _plain(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA) else cell

@@ -55,15 +55,17 @@ class Guard:
         if self.local is None:
             await self.allowance.count(_address_key(request))
 
-    async def seated(self, request: Request) -> None:
-        """Wait until it is the turn of who was admitted; it lasts until the reply is sent. Raises TooMany."""
+    async def seated(self, request: Request, *, turn: bool) -> None:
+        """Count the request among those of who was admitted, and wait for their `turn`, which lasts until the reply is
+        sent. Raises TooMany.
+        """
         person: Person = request.state.person
         if self.local is not None:
             return
         key = person_key(person)
         if key is not None:
             await self.allowance.count(key)
-        if not person.speaks_for_others:
+        if turn and not person.speaks_for_others:
             until_sent: contextlib.AsyncExitStack = request.scope[UNTIL_SENT]
             await until_sent.enter_async_context(self.allowance.turn(key or _address_key(request)))
 
@@ -107,8 +109,7 @@ class GuardedRoute(APIRoute):
                 await guard.counted(request)
             elif not roles.EVERYBODY.issuperset(rows):
                 request.state.person = await guard.admitted(request, f"{request.method} {self.path_format}")
-                if not roles.CARRYING.issuperset(rows):
-                    await guard.seated(request)
+                await guard.seated(request, turn=not roles.CARRYING.issuperset(rows))
             if not (named.issuperset(request.query_params) or self.path_format.startswith(_OTHERS)):
                 # One that is misspelt would be passed over, and the reply be about something else.
                 raise InvalidInput(f"there is no such query parameter; there are: {', '.join(sorted(named)) or 'none'}")

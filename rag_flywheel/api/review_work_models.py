@@ -36,11 +36,12 @@ def as_csv(items: Sequence[ReviewItem]) -> str:
             "conflicts": " ".join(conflict.id for conflict in item.conflicts),
             "alike": " ".join(other.id for other in item.alike),
         }
-        rows.writerow(_harmless("" if cells[name] is None else str(cells[name])) for name in COLUMNS)
+        rows.writerow(harmless("" if cells[name] is None else str(cells[name])) for name in COLUMNS)
     return written.getvalue()
 
 
-def _harmless(cell: str) -> str:
+def harmless(cell: str) -> str:
+    """The text of a cell, with an apostrophe before what would be a formula."""
     return f"'{cell}" if cell.lstrip(" ").startswith(_FORMULA) else cell
 
 

@@ -6,6 +6,7 @@ there, and nothing here knows more than they do.
 
 import hashlib
 import json
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -37,9 +38,13 @@ PASSAGE = ("rank", "document_id", "start", "end", "title", "text", "score", "cor
 
 def make_server(send: Send) -> MCPServer[Any]:
     """The server, whose tools send their requests by `send`."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
     server: MCPServer[Any] = MCPServer(
         name="rag-flywheel", version=version("rag-flywheel"), instructions=INSTRUCTIONS, log_level="ERROR"
     )
+    root.handlers[:] = handlers  # it sets up logging for the whole process, which is not its own
+    root.setLevel(level)
     tools = Tools(send=send)
     looking: tuple[Tool, ...] = (tools.search, tools.correction, tools.gaps)
     adding: tuple[Tool, ...] = (tools.ask, tools.correct)
@@ -113,15 +118,16 @@ async def asked(
     path: str,
     said: Mapping[str, Any],
     *,
-    headers: Sequence[tuple[str, str]] = (),
+    headers: Sequence[tuple[bytes, bytes]] = (),
 ) -> Any:
     """The JSON of a reply. Raises ToolError, in the words that the server has for what is wrong."""
     given: Mapping[str, Any] = {"params": said} if method == "GET" else {"json": said}
     try:
         reply = await client.request(method, path, headers=headers, **given)
-        told = reply.json()
     except httpx.TransportError as error:
         raise ToolError(f"the server does not answer ({type(error).__name__})") from error
+    try:
+        told = reply.json()
     except ValueError as error:
         raise ToolError(f"the server replied {reply.status_code} and no JSON: is it a rag-flywheel server?") from error
     if reply.is_error:

@@ -13,6 +13,7 @@ from rag_flywheel.api.models import CorrectionBody, EvidenceBody, FeedbackBody, 
 from rag_flywheel.api.state import Asking, Shared, State, own
 from rag_flywheel.domain import Citation, FeedbackKind, Interaction, Person
 from rag_flywheel.errors import Conflict, InvalidInput
+from rag_flywheel.feedback.intake import readable
 from rag_flywheel.web.markdown import rendered, without_markers
 from rag_flywheel.web.page import Form, PageRoute, is_partial, page, posted
 from rag_flywheel.web.turns import shown
@@ -36,7 +37,7 @@ class SayForm(Form):
 
 class CorrectForm(Form):
     answer: Text
-    judged: tuple[Judged, ...] = ()  # sources, as `number:word`
+    judged: Annotated[tuple[Judged, ...], Field(max_length=200)] = ()  # sources, as `number:word`
     once: Annotated[str, Field(max_length=100)] = ""
 
 
@@ -97,8 +98,7 @@ def correct(
     interaction = _kept(interaction_id, request, state, asking)
     by_number = {citation.number: citation for citation in interaction.citations}
     words: dict[str, list[Citation]] = {"right": [], "wrong": [], "outdated": []}
-    for judged in form.judged:
-        number, word = judged.split(":")
+    for number, word in dict(judged.split(":") for judged in form.judged).items():
         if int(number) in by_number:
             words[word].append(by_number[int(number)])
     body = CorrectionBody(
@@ -110,7 +110,13 @@ def correct(
     )
     receipt = signals.correct(body, state, asking, form.once or None)
     for citation in words["wrong"]:
-        _record(interaction, FeedbackKind.PASSAGE_RELEVANCE, _relevance(citation, False), request, state, asking)
+        body_of = FeedbackBody(
+            interaction_id=interaction_id,
+            kind=FeedbackKind.PASSAGE_RELEVANCE,
+            value=_relevance(citation, False),
+            user_id=named(request, asking),
+        )
+        signals.feedback(body_of, state, asking, f"{form.once}-{citation.number}" if form.once else None)
     return RedirectResponse(f"/my-corrections#c-{receipt.id}", 303)
 
 
@@ -121,8 +127,11 @@ def preview(request: Request, form: Annotated[PreviewForm, Depends(posted(Previe
 
 
 def _kept(name: str, request: Request, state: State, asking: Person) -> Interaction:
-    """Raises NotFound for what is not theirs, and Conflict where its texts were not kept."""
-    found = state.services.ledger.interaction(own(name, asking, user_of(request, asking), state))
+    """Raises NotFound for what is not theirs, or rests on what they may not read now; Conflict where its texts were not
+    kept.
+    """
+    theirs = own(name, asking, user_of(request, asking), state)
+    found = readable(theirs, state.reader(asking), state.services.ledger)
     if not found.consent:
         raise Conflict(
             "this answer was not kept, so it can be neither rated nor corrected: agree that answers are kept, then ask "

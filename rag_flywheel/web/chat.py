@@ -80,7 +80,7 @@ def _values(turns: list[Shown], opened: datetime | None, user: str | None, state
 
 def _asked(form: AskForm, request: Request, state: State, asking: Person) -> Asked:
     user, opened = user_of(request, asking), form.conversation or state.services.now()
-    turns = turns_of(user, form.conversation, state)
+    turns = turns_of(user, form.conversation, state, state.reader(asking))
     body = ChatBody(
         question=form.question,
         user_id=named(request, asking),

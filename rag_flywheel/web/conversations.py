@@ -19,6 +19,7 @@ from rag_flywheel.api.state import Asking, Shared, State
 from rag_flywheel.cycle import erasing
 from rag_flywheel.domain import Interaction
 from rag_flywheel.domain.erasures import Scope
+from rag_flywheel.domain.readers import EVERYTHING, Reader
 from rag_flywheel.errors import NotFound
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.web.page import Form, PageRoute, page, posted
@@ -49,14 +50,15 @@ def session_of(user: str | None, opened: datetime) -> str:
     return hashlib.sha256(f"{user}|{opened.isoformat()}".encode()).hexdigest()
 
 
-def turns_of(user: str | None, opened: datetime | None, state: State) -> list[Interaction]:
-    """What was asked in it before, as it was kept."""
+def turns_of(user: str | None, opened: datetime | None, state: State, reader: Reader) -> list[Interaction]:
+    """What was asked in it before, as it was kept, of what they may read now."""
     if user is None or opened is None:
         return []
     ledger = state.services.ledger
     session = pseudonym(session_of(user, opened), ledger.salt(), of="session")
     who = pseudonym(user, ledger.salt())
-    return [asked for asked in ledger.interactions_of(who or "") if asked.session == session]
+    said = (asked for asked in ledger.interactions_of(who or "") if asked.session == session)
+    return [asked for asked in said if reader.reads_interaction(asked)]
 
 
 def history(turns: Sequence[Interaction]) -> tuple[TurnBody, ...]:
@@ -68,8 +70,8 @@ def history(turns: Sequence[Interaction]) -> tuple[TurnBody, ...]:
     return tuple(made)
 
 
-def conversations(user: str | None, state: State) -> list[Conversation]:
-    """The newest first."""
+def conversations(user: str | None, state: State, reader: Reader = EVERYTHING) -> list[Conversation]:
+    """The newest first, with the questions whose answers the reader may read."""
     ledger = state.services.ledger
     salt = ledger.salt()
     who = pseudonym(user, salt)
@@ -81,14 +83,16 @@ def conversations(user: str | None, state: State) -> list[Conversation]:
     for session, turns in held.items():
         opened = turns[0].asked
         ours = pseudonym(session_of(user, opened), salt, of="session") == session
-        found.append(Conversation(session=session, opened=opened if ours else None, turns=tuple(turns)))
+        seen = tuple(asked for asked in turns if reader.reads_interaction(asked))
+        if seen:
+            found.append(Conversation(session=session, opened=opened if ours else None, turns=seen))
     return sorted(found, key=lambda each: each.turns[-1].asked, reverse=True)
 
 
 @routes.get("/conversations")
 def show(request: Request, state: Shared, asking: Asking) -> Response:
     """What this person asked before."""
-    found = conversations(user_of(request, asking), state)
+    found = conversations(user_of(request, asking), state, state.reader(asking))
     return page(request, "conversations.html.jinja", {"conversations": found[:LISTED], "more": len(found) - LISTED})
 
 
@@ -96,7 +100,7 @@ def show(request: Request, state: Shared, asking: Asking) -> Response:
 def show_one(session: str, request: Request, state: Shared, asking: Asking) -> Response:
     """One of them, to read and to go on with."""
     user = user_of(request, asking)
-    found = _own(session, user, state)
+    found = _own(session, user, state, state.reader(asking))
     turns = [shown(asked, state, user=user) for asked in found.turns]
     return page(request, "conversation.html.jinja", {"turns": turns, "conversation": found})
 
@@ -111,7 +115,7 @@ def delete(
 ) -> Response:
     """Erase it, with what was said of it, out of every version too."""
     user = user_of(request, asking)
-    _own(session, user, state)
+    _own(session, user, state, EVERYTHING)  # what one may not read any more, one may still delete
     who = pseudonym(user, state.services.ledger.salt())
     assert who is not None
     checked = "signed in" if asking.name is not None else "what their browser holds"
@@ -120,8 +124,8 @@ def delete(
     return RedirectResponse("/conversations", 303)
 
 
-def _own(session: str, user: str | None, state: State) -> Conversation:
-    for each in conversations(user, state):
+def _own(session: str, user: str | None, state: State, reader: Reader) -> Conversation:
+    for each in conversations(user, state, reader):
         if each.session == session:
             return each
     raise NotFound("there is no such conversation of yours: it may have been deleted")

@@ -8,11 +8,12 @@ from fastapi.responses import Response
 
 from rag_flywheel.api import corrections as signals
 from rag_flywheel.api.models import FeedbackBody
-from rag_flywheel.api.state import Asking, Shared, State
-from rag_flywheel.domain import CORRECTION_PREFIX, DocumentId, FeedbackKind, Interaction, InteractionId, Person
+from rag_flywheel.api.state import Asking, Shared, State, own
+from rag_flywheel.domain import CORRECTION_PREFIX, DocumentId, FeedbackKind, Interaction, Person
 from rag_flywheel.errors import Conflict, FlywheelError, InvalidInput, NotFound
+from rag_flywheel.feedback.intake import readable
 from rag_flywheel.web.page import PageRoute, page
-from rag_flywheel.web.who import named
+from rag_flywheel.web.who import named, user_of
 
 routes = APIRouter(route_class=PageRoute, include_in_schema=False)
 Span = Annotated[
@@ -31,9 +32,10 @@ def show(
     number: Annotated[int | None, Query(ge=0, le=10_000)] = None,
 ) -> Response:
     """Its text, for who may read it: as the version had it that gave the `answer`, while that is kept."""
-    name, asked = DocumentId(document_id), _asked(answer, state)
+    name = DocumentId(document_id)
     if not state.reader(asking).reads(name):
         raise _not_there()
+    asked = None if answer is None else _asked(answer, name, request, state, asking)
     text, same = _text(name, asked, state)
     if asked is not None and number is not None and "prefetch" not in request.headers.get("sec-purpose", ""):
         _clicked(asked, number, request, state, asking)
@@ -48,11 +50,15 @@ def show(
     return page(request, "document.html.jinja", values)
 
 
-def _asked(answer: str | None, state: State) -> Interaction | None:
-    if answer is None:
-        return None
+def _asked(answer: str, name: DocumentId, request: Request, state: State, asking: Person) -> Interaction | None:
+    """The answer, where it is theirs, they may read it, and it cites the document: else its version is none of theirs,
+    which may hold an older text for other readers.
+    """
     with contextlib.suppress(NotFound):
-        return state.services.ledger.interaction(InteractionId(answer))
+        theirs = own(answer, asking, user_of(request, asking), state)
+        found = readable(theirs, state.reader(asking), state.services.ledger)
+        if any(name in (cited.document_id, *(also.document_id for also in cited.also)) for cited in found.citations):
+            return found
     return None
 
 

@@ -12,12 +12,13 @@ from markupsafe import Markup
 from rag_flywheel.domain.markers import NUMBERS
 
 _MARKER = re.compile(rf"\[({NUMBERS})\]")
-_BEFORE = re.compile(rf"\s*\[{NUMBERS}\]")
+_BEFORE = re.compile(rf"\s{{0,8}}\[{NUMBERS}\]")
+CELLS = 10_000  # of all tables of a text, at most: a row of one bar has as many cells as the table's head
 
 
 def rendered(text: str, sources: Mapping[int, str] | None = None) -> Markup:
     """The HTML of a text. `sources` are URLs by the numbers of its markers."""
-    parser = _parser()
+    parser = _parser(tables=_cells(text) <= CELLS)
     tokens = parser.parse(text)
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):  # below those of the page
@@ -55,6 +56,13 @@ def _link(number: int, url: str) -> Token:
     return Token("html_inline", "", 0, content=link)
 
 
+def _cells(text: str) -> int:
+    """At least as many cells as its tables have."""
+    lines = text.splitlines()
+    return len(lines) * max((line.count("|") + 1 for line in lines if "|" in line), default=0)
+
+
 @functools.cache
-def _parser() -> MarkdownIt:
-    return MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+def _parser(*, tables: bool) -> MarkdownIt:
+    made = MarkdownIt("commonmark", {"html": False}).disable("image")
+    return made.enable("table") if tables else made

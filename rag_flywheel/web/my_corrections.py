@@ -18,7 +18,7 @@ from rag_flywheel.web.page import PageRoute, page
 from rag_flywheel.web.who import user_of
 
 routes = APIRouter(route_class=PageRoute, include_in_schema=False)
-SHOWN = 100  # the newest
+SHOWN = 30  # the newest
 STATES: Mapping[CorrectionState, tuple[str, str, str]] = {
     CorrectionState.PENDING: ("doubt", "Waiting", "A reviewer will look at it."),
     CorrectionState.HELD: ("doubt", "Waiting for a second reviewer", "One reviewer accepted it, and it takes two."),

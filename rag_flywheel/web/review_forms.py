@@ -89,7 +89,7 @@ class DecideForm(QueueForm):
 
 
 class BulkForm(QueueForm):
-    ids: tuple[Name, ...] = ()
+    ids: Annotated[tuple[Name, ...], Field(max_length=100)] = ()
     verdict: Literal["accept", "reject", "quarantine"]
     note: Text | None = None
 

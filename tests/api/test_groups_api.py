@@ -208,3 +208,15 @@ def test_groups_that_cannot_be_are_refused(house: House, groups: object) -> None
     assert house.http.post("/chat", json={"question": ASKED, "groups": groups}, headers=admin).status_code == 422
     body = {"name": "x", "roles": ["asker"], "groups": groups}
     assert house.http.post("/keys", json=body, headers=admin).status_code == 422
+
+
+@pytest.mark.parametrize("page", ["answers/{}", "answers/{}/correct"])
+def test_no_page_shows_an_answer_whose_documents_one_may_not_read(house: House, page: str) -> None:
+    path = "/" + page.format(house.asked["team1"])
+    browser = {"Accept": "text/html"}
+    assert house.http.get(path, headers=house.key("team1", Role.ASKER) | browser).status_code == 200
+    reply = house.http.get(path, headers=house.key("team2", Role.REVIEWER) | browser)
+    assert (reply.status_code, "plum" in reply.text) == (404, False)
+    nobody = TestClient(create_app(house.made), base_url="http://localhost", client=("127.0.0.1", 50_000))
+    reply = nobody.get(path, headers=browser)
+    assert (reply.status_code, "plum" in reply.text) == (404, False)

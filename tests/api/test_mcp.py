@@ -1,5 +1,6 @@
 """The tools of assistants, with the protocol's official client."""
 
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -134,6 +135,34 @@ def test_on_the_same_machine_an_assistant_asks_without_a_key(made: Services) -> 
             assert "NotSignedIn" in await refused(client, "gaps")
 
     anyio.run(works)
+
+
+def test_calls_of_assistants_count_among_those_of_their_person(tmp_path: Path) -> None:
+    made = services(tmp_path, text="limits: {person_per_minute: 3}")
+    publish(made, "v1")
+    transport = httpx.ASGITransport(app=create_app(made), client=("10.0.0.7", 1))
+    headers = key(made, "ada", Role.ASKER, for_others=False) | {"Accept": "application/json, text/event-stream"}
+
+    async def works() -> None:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers) as http:
+            said = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+            assert [(await http.post("/mcp", json=said)).status_code for _ in range(4)][-1] == 429
+
+    anyio.run(works)
+
+
+def test_headers_beyond_ascii_and_a_server_that_logs_stay_as_they_are(made: Services) -> None:
+    root = logging.getLogger()
+    before = (root.level, root.handlers[:])
+
+    async def works() -> None:
+        headers = key(made, "ada", Role.ASKER, for_others=False) | {"X-Team": "Zürich"}
+        sent = {name: value.encode("latin-1") for name, value in headers.items()}
+        async with assistant(made, sent) as client:  # type: ignore[arg-type]
+            assert (await used(client, "ask", question=QUESTION))["interaction_id"]
+
+    anyio.run(works)
+    assert (root.level, root.handlers) == before
 
 
 def test_an_assistant_that_starts_the_program_talks_to_it_over_its_standard_input(tmp_path: Path) -> None:

@@ -34,3 +34,10 @@ def test_a_link_runs_nothing(target: str) -> None:
 
 def test_somebody_who_corrects_begins_without_markers() -> None:
     assert without_markers("Turn it off [1]. Wait [1, 2].") == "Turn it off. Wait."
+
+
+def test_a_text_that_would_become_a_huge_table_is_shown_as_text() -> None:
+    bomb = "|" + "a|" * 65 + "\n|" + "-|" * 65 + "\n" + "|\n" * 9_000
+    assert "<table" not in rendered(bomb)
+    assert len(rendered(bomb)) < 10 * len(bomb)
+    assert "<table" in rendered("| a | b |\n| - | - |\n| 1 | 2 |\n")
