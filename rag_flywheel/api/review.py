@@ -108,7 +108,7 @@ def queue(filters: Filtered, state: Shared, asking: Asking) -> list[ReviewItem]:
     return items(chosen(filters, asking, state), asking, state)
 
 
-@routes.get("/review.csv", response_class=Response)
+@routes.get("/review.csv", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
 def table(filters: Filtered, state: Shared, asking: Asking) -> Response:
     """The same as a table (RFC 4180), in which no text is a formula."""
     return Response(

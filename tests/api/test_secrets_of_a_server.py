@@ -23,6 +23,7 @@ from tests.paths import ROOT
 from tests.postgres import PostgresServer
 
 RECEIPT_KEY = "5ec2e7" * 10 + "0d15"
+REVEAL_KEY = "5ec2ea" * 10 + "0d15"
 PSEUDONYM_KEYS = " ".join(("5ec2e8" * 10 + "0d15", "5ec2e9" * 10 + "0d15"))
 SECRETS = {
     "RAG_FLYWHEEL_LLM_API_KEY": "MARK-llm-key",
@@ -33,11 +34,15 @@ SECRETS = {
     "RAG_FLYWHEEL_OIDC_CLIENT_SECRET": "MARK-client-secret",
     "RAG_FLYWHEEL_RECEIPT_KEY": RECEIPT_KEY,
     "RAG_FLYWHEEL_PSEUDONYM_KEYS": PSEUDONYM_KEYS,
+    "RAG_FLYWHEEL_REVEAL_KEY": REVEAL_KEY,
     "RAG_FLYWHEEL_API_KEY": "rf_MARK0000_MARKMARKMARK",
     "PGPASSWORD": "MARK-of-postgres",
     "READER_TOKEN": "MARK-reader-token",
 }
-MARKS = (b"MARK", RECEIPT_KEY.encode(), *PSEUDONYM_KEYS.encode().split(), base64.b64encode(b"rag:MARK-client-secret"))
+MARKS = (
+    *(b"MARK", RECEIPT_KEY.encode(), REVEAL_KEY.encode(), *PSEUDONYM_KEYS.encode().split()),
+    base64.b64encode(b"rag:MARK-client-secret"),
+)
 READER = (
     "class Reader:\n"
     "    def __init__(self, token, url): self.token = token\n"

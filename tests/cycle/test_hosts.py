@@ -47,6 +47,7 @@ def hosts(tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresSer
         variables = {
             "RAG_FLYWHEEL_INDEX__URL": qdrant.url,
             "RAG_FLYWHEEL_LEDGER__URL": postgres_server.url(database),
+            "RAG_FLYWHEEL_PSEUDONYM_KEYS": "0d" * 32,  # hosts of one ledger know people by one key
             "OMP_NUM_THREADS": "1",
         }
         projects = [_project(tmp_path_factory.mktemp(name), variables) for name in ("first", "second", "third")]
