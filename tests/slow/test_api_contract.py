@@ -25,6 +25,7 @@ from tests.fakes.services import ASSUMED
 EXAMPLES = 25  # of each operation
 RULED = {
     *("POST /feedback", "POST /corrections", "POST /golden", "POST /golden/import", "POST /keys"),
+    *("POST /search", "POST /gaps/{topic}/answer"),
     *("POST /chat", "GET /login", "GET /login/callback", "POST /logout", "DELETE /users/{user}/data"),
 }
 """What a schema cannot say is refused here too: a span that ends before it starts, a key that lasts for no time, a

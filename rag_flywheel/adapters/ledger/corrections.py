@@ -118,8 +118,10 @@ class SqlCorrections(InDatabase, Corrections):
 
     def corrections_mark(self) -> str:
         # A row that another transaction adds with a lower number later is counted.
-        watched = (tables.corrections, tables.reviews, tables.version_states, tables.decisions, tables.erasures)
-        watched += (tables.audit,)  # which only grows: SQLite gives the numbers of erased rows anew
+        watched = (
+            *(tables.corrections, tables.reviews, tables.version_states, tables.decisions, tables.erasures),
+            tables.audit,  # which only grows: SQLite gives the numbers of erased rows anew
+        )
         ends = [
             select(told).select_from(table).scalar_subquery()
             for table in watched
