@@ -60,7 +60,7 @@ def test_five_go_live_the_same_night_and_one_is_back_in_review(
             spans.append(Evidence(document_id=DocumentId(f"pages/{name}"), start=0, end=len(PAGES[name]) - 1))
     data = project.folder / "data"
     ledger = open_ledger(
-        sqlite_url(data / "ledger.db"), timeout=10, lock_folder=data / "locks", keys=keys_in(data / "locks")
+        sqlite_url(data / "ledger.db"), timeout=10, lock_folder=data / "locks", keys=keys_in(data / "keys")
     )
     for name, (question, answer) in {**GOOD, "bad": (QUESTION, HOSTILE[guardrail])}.items():
         user = "mallory" if name == "bad" or (guardrail == "authors" and name == "good5") else name
