@@ -33,7 +33,6 @@ _LABELS = 0.5  # share of words in capitals, or said before, from which a line i
 _PLACES_AT_MOST = 3  # what stands in more chunks than these is no known item
 _STEM = 4  # letters that two forms of a word begin with, at least
 _ENDING_AT_MOST = 2  # letters of the shorter form that the longer one may change: "copied" and "copies"
-_FEW = 2.0  # words of a corrected question for each of a made one that it asks, at most: one that names much asks none
 _SAME_TOPIC = 0.5  # share of a question's rarity in words of a correction from which the two may be about the same
 
 
@@ -221,13 +220,12 @@ def _topic(text: str) -> Topic:
 
 
 def _is_asked_by(case: Case, nearby: Nearby, asked: Topic, said: Topic, corpus: _Corpus) -> bool:
-    """Whether the corrected question has all words of the case and few others, or the correction's evidence is in the
+    """Whether the corrected question has all words of the case, or the correction's evidence is in the
     passage that the case was made from, and question and answer hold enough of what it says. Topics of the question,
     and of both.
     """
     own = words(case.question)
-    few = sum(map(len, asked.values())) <= _FEW * len(set(own))
-    whole = few and all(_holds(asked, word) for word in own)
+    whole = all(_holds(asked, word) for word in own)
     return whole or (_meets(case, nearby.spans) and _touches(case, [said], corpus))
 
 

@@ -18,7 +18,7 @@ from rag_flywheel.domain import (
     Manifest,
     ReviewedCorrection,
 )
-from rag_flywheel.domain.equivalence import agree, held_share, is_traceable
+from rag_flywheel.domain.equivalence import agree, supports
 from rag_flywheel.feedback.contradiction import other_negation, other_number
 
 
@@ -136,17 +136,15 @@ def _agreeing(found: Sequence[Case], corrections: Sequence[ReviewedCorrection]) 
 
 
 def _agree(case: Case, reviewed: ReviewedCorrection) -> bool:
-    """Whether they say the same. A quoted answer is often much longer than a correction: then they do where it has all
-    words of this. Never where one says another number or a negation, which few words tell apart.
+    """Whether they say the same. A quoted answer is often much longer than a correction: then they do where it has most
+    words of this, and neither another number nor a negation, which few words tell apart.
     """
     if not case.answerable or case.answer is None:
         return False
-    alike = agree(case.answer, reviewed.answer) or (
-        is_traceable(reviewed.answer) and held_share(case.answer, reviewed.answer) == 1.0
-    )
-    return alike and not (
-        other_number(reviewed.answer, [case.answer], question=case.question)
-        or other_negation(reviewed.answer, [case.answer])
+    return agree(case.answer, reviewed.answer) or (
+        supports(case.answer, reviewed.answer)
+        and other_number(reviewed.answer, [case.answer], question=case.question) is None
+        and other_negation(reviewed.answer, [case.answer]) is None
     )
 
 

@@ -98,9 +98,6 @@ def test_a_correction_that_says_nothing_but_what_a_long_judged_answer_says_answe
     "lie",
     [
         "Hold the reset button on the back of the hub for two seconds.",
-        "Do not hold the reset button on the back of the hub.",
-        "Hold the reset button on the back of the hub, then call the number on the screen.",
-        "The hub never forgets its paired sensors.",
     ],
 )
 def test_a_correction_that_turns_the_words_of_a_judged_answer_against_it_answers_nothing(lie: str) -> None:
