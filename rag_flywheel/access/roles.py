@@ -106,6 +106,7 @@ GET /holdout                                -      x         x         x
 POST /holdout                               -      -         x         x
 GET /audit                                  -      -         x         x
 GET /config                                 -      -         x         x
+GET /metrics                                -      -         x         x
 
 GET /keys                                   -      -         -         x
 POST /keys                                  -      -         -         x

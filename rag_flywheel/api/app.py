@@ -22,6 +22,7 @@ from rag_flywheel.api import (
     insights,
     keys,
     mcp,
+    metrics,
     openai,
     operation,
     people,
@@ -35,6 +36,7 @@ from rag_flywheel.api.failures import CompletionFailure, answer_failures
 from rag_flywheel.api.guard import ASKING_AT_ONCE, Guard, refuse_unguarded
 from rag_flywheel.api.limits import Allowance
 from rag_flywheel.api.models import Failure
+from rag_flywheel.api.observed import Observed
 from rag_flywheel.api.peer import Behind
 from rag_flywheel.api.state import make_state
 from rag_flywheel.domain import Person
@@ -48,7 +50,7 @@ AT_THE_ENTRANCE = (400, 408, 413, 414, 415, 431)
 """Of what no route has seen."""
 OURS = (
     *(chat, explain, corrections, review, gaps, insights, aside, golden, versions, deployment),
-    *(keys, people, signing_in, operation, mcp),
+    *(keys, people, signing_in, operation, mcp, metrics),
 )
 
 
@@ -101,6 +103,7 @@ def create_app(
         app.add_middleware(FromPages, origins=config.api.cors_origins)
     security_headers(app)
     app.add_middleware(Behind, proxies=config.access.proxies)
+    app.add_middleware(Observed)
     for pages in PAGES:  # before the rest: one that stands beside a route of the API leaves programs to it
         app.include_router(pages.routes)
     failures = _failures()
