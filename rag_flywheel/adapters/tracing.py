@@ -30,9 +30,11 @@ def tracing(endpoint: str, environ: Mapping[str, str] = os.environ) -> Iterator[
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+    from rag_flywheel.adapters.own_spans import OwnSpans
+
     ours = Resource({"service.name": NAME, "service.version": version(NAME)})
     provider = TracerProvider(resource=Resource.create().merge(ours).merge(OTELResourceDetector().detect()))
-    provider.add_span_processor(BatchSpanProcessor(exporter(endpoint)))
+    provider.add_span_processor(OwnSpans(BatchSpanProcessor(exporter(endpoint))))
     trace.set_tracer_provider(provider)
     try:
         yield

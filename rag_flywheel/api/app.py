@@ -48,6 +48,8 @@ STATUSES = (401, 403, 404, 409, 422, 429, 500, 503)
 """Of the errors of `errors`."""
 AT_THE_ENTRANCE = (400, 408, 413, 414, 415, 431)
 """Of what no route has seen."""
+SILENT = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False}
+"""What FastAPI itself would tell of requests: paths, query strings and the words of errors. `Observed` tells less."""
 OURS = (
     *(chat, explain, corrections, review, gaps, insights, aside, golden, versions, deployment),
     *(keys, people, signing_in, operation, mcp, metrics),
@@ -79,6 +81,7 @@ def create_app(
         version=version("rag-flywheel"),
         summary="Answers from your documents that get better with every reviewed correction.",
         redirect_slashes=False,  # a path has one form; a redirect would tell who may not come in which there are
+        telemetry=SILENT,
         openapi_url=None,  # `operation` serves it and its pages, to those who may call anything
         dependencies=[Depends(HTTPBearer(auto_error=False, description="An API key: `rag-flywheel keys create`."))],
     )

@@ -9,6 +9,7 @@ from prometheus_client.metrics_core import Metric
 
 from rag_flywheel.api.state import State
 from rag_flywheel.cycle import record
+from rag_flywheel.cycle.result import CycleDecision
 from rag_flywheel.domain import VersionId
 from rag_flywheel.errors import FlywheelError
 from rag_flywheel.feedback.standing import Standing, standing
@@ -38,6 +39,7 @@ GAUGES: Mapping[str, tuple[str, Labels]] = {
     "rag_flywheel_disk_free_bytes": ("Room on the disk of data_dir.", ()),
     "rag_flywheel_disk_size_bytes": ("Size of the disk of data_dir.", ()),
 }
+OUTCOMES = (*CycleDecision, record.FAILED)
 CYCLES = "rag_flywheel_cycles"
 CYCLE_SECONDS = "rag_flywheel_cycle_seconds"
 
@@ -59,8 +61,8 @@ class Stands:
             for name, labels, value in _samples(state):
                 families[name].add_metric((named, *labels), value)
             known = record.read(state.services.config.data)
-            for outcome, count in known.outcomes.items():
-                cycles.add_metric((named, outcome), count)
+            for outcome in OUTCOMES:  # from 0 on, so that the first one is seen as a rise
+                cycles.add_metric((named, outcome), known.outcomes.get(outcome, 0))
             seconds.add_metric((named,), count_value=sum(known.outcomes.values()), sum_value=known.seconds)
         return [*families.values(), cycles, seconds]
 

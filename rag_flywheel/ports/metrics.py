@@ -5,7 +5,9 @@ Labels are few and fixed: routes as they are declared, stages, outcomes, kinds. 
 
 from enum import StrEnum
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
+
+disable_created_metrics()  # a second series for each, which says when it began: nobody asks
 
 REGISTRY = CollectorRegistry(auto_describe=True)
 """Of this process alone; with several workers each writes its numbers to files that all of them read."""

@@ -190,9 +190,9 @@ def _begun(stage: Stage, attributes: Mapping[str, Value] | None) -> Span:
     return trace.get_tracer(TRACER).start_span(stage, kind=kind, attributes={KIND: KINDS[stage], **(attributes or {})})
 
 
-def _ended(stage: Stage, span: Span, seconds: float) -> None:
+def _ended(stage: Stage, span: Span, seconds: float, within: Context | None = None) -> None:
     span.end()
-    if stage is Stage.ANSWER or context.get_value(_ANSWERING) is not None:
+    if context.get_value(_ANSWERING, within) is not None:
         metrics.STAGE_SECONDS.labels(stage).observe(seconds)
 
 
@@ -218,4 +218,4 @@ def _within(stage: Stage, pieces: Iterator[T], span: Span, above: Context) -> It
         failed(span, error)
         raise
     finally:
-        _ended(stage, span, seconds - beneath[0] if stage is Stage.CHECK else seconds)
+        _ended(stage, span, seconds - beneath[0] if stage is Stage.CHECK else seconds, inside)
