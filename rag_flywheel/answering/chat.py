@@ -268,7 +268,8 @@ class Chat:
     def answer(self, question: Question, *, interaction_id: InteractionId) -> Interaction:
         """The whole answer at once. Raises as `stream` does."""
         pieces = self.stream(question, interaction_id=interaction_id)
-        return next(piece for piece in pieces if isinstance(piece, Interaction))
+        [interaction] = [piece for piece in pieces if isinstance(piece, Interaction)]
+        return interaction
 
     def agreed(self, said: Said | None, *, user: str | None, session: str | None) -> Agreed:
         """What a question of this person may be kept and used for, where `said` came with it."""
