@@ -2,7 +2,7 @@
 
 import logging
 
-from rag_flywheel.domain import Arm, Confidence, Interaction
+from rag_flywheel.domain import Confidence, Interaction
 from rag_flywheel.ports import metrics, telemetry
 from rag_flywheel.ports.metrics import Came, Stage
 from rag_flywheel.search.retrieval import Ranking, rank
@@ -37,7 +37,7 @@ def came(interaction: Interaction) -> Came:
     return Came.DOUBTFUL if interaction.confidence is Confidence.LOW else Came.ANSWERED
 
 
-def count(of: Came, arm: Arm) -> None:
+def count(of: Came, arm: str) -> None:
     """A question came to this."""
     metrics.ANSWERS.labels(of, arm).inc()
     telemetry.told({telemetry.OUTCOME: of, telemetry.ARM: arm})

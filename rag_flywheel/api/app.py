@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
 from importlib.metadata import version
 from types import MappingProxyType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 from fastapi import Depends, FastAPI
@@ -44,11 +44,20 @@ from rag_flywheel.services import Services
 from rag_flywheel.web.failures import answer_as_pages
 from rag_flywheel.web.pages import PAGES
 
+if TYPE_CHECKING:  # older releases of FastAPI have none, and tell nothing
+    from fastapi.telemetry import TelemetryConfig
+
 STATUSES = (401, 403, 404, 409, 422, 429, 500, 503)
 """Of the errors of `errors`."""
 AT_THE_ENTRANCE = (400, 408, 413, 414, 415, 431)
 """Of what no route has seen."""
-SILENT = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False}
+SILENT: "TelemetryConfig" = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 """What FastAPI itself would tell of requests: paths, query strings and the words of errors. `Observed` tells less."""
 OURS = (
     *(chat, explain, corrections, review, gaps, insights, aside, golden, versions, deployment),

@@ -1,9 +1,9 @@
 """GET /metrics, in the forms that Prometheus reads."""
 
 import os
-from typing import Annotated
+from typing import Any
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
@@ -18,19 +18,21 @@ from rag_flywheel.ports.metrics import REGISTRY
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 """The variable that tells Prometheus' client where the workers of one server write their numbers."""
 
+FORMS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}, "application/openmetrics-text": {}}}}
+
 routes = APIRouter(route_class=GuardedRoute)
 
 
-@routes.get("/metrics", tags=["operation"], response_class=Response, responses={200: {"content": {"text/plain": {}}}})
-def metrics(request: Request, asking: Asking, accept: Annotated[str, Header(max_length=1000)] = "") -> Response:
+@routes.get("/metrics", tags=["operation"], response_class=Response, responses=FORMS)
+def metrics(request: Request, asking: Asking) -> Response:
     """Counts and times of all workers of this server, and how things stand; of all tenants, by name."""
     if asking.tenant is not None:
         raise NotAllowed("this tells of all tenants, which the key of one of them does not open")
     registry = CollectorRegistry()
     if os.environ.get(SHARED):
-        MultiProcessCollector(registry)
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     else:
         registry.register(REGISTRY)
     registry.register(Stands(request.app.state.of_tenant))
-    encode, kind = choose_encoder(accept)
+    encode, kind = choose_encoder(request.headers.get("accept", ""))
     return Response(encode(registry), headers={"Content-Type": kind})

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 
-disable_created_metrics()  # a second series for each, which says when it began: nobody asks
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, which says when it began
 
 REGISTRY = CollectorRegistry(auto_describe=True)
 """Of this process alone; with several workers each writes its numbers to files that all of them read."""
