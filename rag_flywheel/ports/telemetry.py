@@ -9,6 +9,7 @@ text of anybody.
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from enum import StrEnum
 from typing import TypeVar
 
@@ -65,8 +66,8 @@ PASSAGES = "rag_flywheel.passages.indexed"
 
 Value = str | bool | int | float
 T = TypeVar("T")
-_ANSWERING = context.create_key("rag_flywheel-answering")
-_BENEATH = context.create_key("rag_flywheel-beneath")
+_BENEATH: ContextVar[list[float] | None] = ContextVar("rag_flywheel_beneath", default=None)
+"""Within an answer: seconds of the parts that were made beneath the one that is under way. None: elsewhere."""
 
 
 class Kind(StrEnum):
@@ -107,7 +108,7 @@ def part(stage: Stage, attributes: Mapping[str, Value] | None = None) -> Iterato
         raise
     finally:
         context.detach(token)
-        _ended(stage, span, time.perf_counter() - started)
+        _ended(stage, span, time.perf_counter() - started, timed=_BENEATH.get() is not None)
 
 
 def parts(stage: Stage, pieces: Iterator[T], attributes: Mapping[str, Value] | None = None) -> Iterator[T]:
@@ -116,13 +117,13 @@ def parts(stage: Stage, pieces: Iterator[T], attributes: Mapping[str, Value] | N
     """
     if not _is_looked_at():
         return pieces
-    return _within(stage, pieces, _begun(stage, attributes), context.get_current())
+    return _within(stage, pieces, _begun(stage, attributes), context.get_current(), timed=_BENEATH.get() is not None)
 
 
 def answering(pieces: Iterator[T], attributes: Mapping[str, Value]) -> Iterator[T]:
     """The pieces of an answer, made within a span that is current in all that they need."""
-    inside = context.set_value(_ANSWERING, True)
-    yield from _within(Stage.ANSWER, pieces, _begun(Stage.ANSWER, attributes), inside)
+    span = _begun(Stage.ANSWER, attributes)
+    yield from _within(Stage.ANSWER, pieces, span, context.get_current(), timed=True)
 
 
 def told(attributes: Mapping[str, Value]) -> None:
@@ -182,7 +183,7 @@ def request(method: str, caller: Context) -> Span:
 
 
 def _is_looked_at() -> bool:
-    return context.get_value(_ANSWERING) is not None or trace.get_current_span().is_recording()
+    return _BENEATH.get() is not None or trace.get_current_span().is_recording()
 
 
 def _begun(stage: Stage, attributes: Mapping[str, Value] | None) -> Span:
@@ -190,32 +191,36 @@ def _begun(stage: Stage, attributes: Mapping[str, Value] | None) -> Span:
     return trace.get_tracer(TRACER).start_span(stage, kind=kind, attributes={KIND: KINDS[stage], **(attributes or {})})
 
 
-def _ended(stage: Stage, span: Span, seconds: float, within: Context | None = None) -> None:
+def _ended(stage: Stage, span: Span, seconds: float, *, timed: bool) -> None:
     span.end()
-    if context.get_value(_ANSWERING, within) is not None:
+    if timed:
         metrics.STAGE_SECONDS.labels(stage).observe(seconds)
 
 
-def _within(stage: Stage, pieces: Iterator[T], span: Span, above: Context) -> Iterator[T]:
-    beneath = [0.0]  # seconds of parts that were made meanwhile
-    inside, seconds = context.set_value(_BENEATH, beneath, trace.set_span_in_context(span, above)), 0.0
+def _within(stage: Stage, pieces: Iterator[T], span: Span, above: Context, *, timed: bool) -> Iterator[T]:
+    """Whoever takes the pieces may do so in another thread each time: what is set for one is taken back after it."""
+    inside = trace.set_span_in_context(span, above) if span.is_recording() else None
+    beneath, seconds = [0.0] if timed else None, 0.0
     try:
         while True:
-            around = context.get_value(_BENEATH)
-            started, token = time.perf_counter(), context.attach(inside)
+            around, started = _BENEATH.get(), time.perf_counter()
+            mark, token = _BENEATH.set(beneath), None if inside is None else context.attach(inside)
             try:
                 piece = next(pieces)
             except StopIteration:
                 return
             finally:
-                context.detach(token)
+                if token is not None:
+                    context.detach(token)
+                _BENEATH.reset(mark)
                 took = time.perf_counter() - started
                 seconds += took
-                if isinstance(around, list):
+                if around is not None:
                     around[0] += took
             yield piece
     except Exception as error:
         failed(span, error)
         raise
     finally:
-        _ended(stage, span, seconds - beneath[0] if stage is Stage.CHECK else seconds, inside)
+        own = seconds if beneath is None or stage is not Stage.CHECK else seconds - beneath[0]
+        _ended(stage, span, own, timed=timed)
