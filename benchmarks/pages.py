@@ -55,6 +55,7 @@ PAGES = (
     "/versions",
     "/aside",
     "/compare",
+    "/metrics",
 )
 
 
