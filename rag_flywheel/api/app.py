@@ -24,6 +24,7 @@ from rag_flywheel.api import (
     mcp,
     openai,
     operation,
+    overview,
     people,
     review,
     signing_in,
@@ -47,7 +48,7 @@ STATUSES = (401, 403, 404, 409, 422, 429, 500, 503)
 AT_THE_ENTRANCE = (400, 408, 413, 414, 415, 431)
 """Of what no route has seen."""
 OURS = (
-    *(chat, explain, corrections, review, gaps, insights, aside, golden, versions, deployment),
+    *(chat, explain, corrections, review, gaps, insights, overview, aside, golden, versions, deployment),
     *(keys, people, signing_in, operation, mcp),
 )
 

@@ -331,6 +331,9 @@ class Insights(Protocol):
     def cited(self, chosen: Chosen) -> list[Cited]:
         """Documents that answers cite, corrections among them; those that most cite first."""
 
+    def answers_by_corrections(self, chosen: Chosen) -> int:
+        """How many answers cite a correction."""
+
     def corrected(self, chosen: Chosen) -> frozenset[CorrectionId]:
         """Corrections of the chosen answers."""
 

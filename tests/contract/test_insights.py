@@ -108,6 +108,12 @@ def test_documents_are_counted_that_answers_cite_with_what_was_said_of_these_ans
     assert filled.cited(Chosen(group="beta")) == [Cited(document_id=DocumentId("d1"), answers=1, bad=1)]
 
 
+def test_an_answer_that_cites_several_corrections_is_one_that_corrections_gave(filled: Ledger) -> None:
+    filled.add_interaction(asked("i5", cites=("correction:k1", "correction:k2", "d1")))
+    assert filled.answers_by_corrections(Chosen()) == 2
+    assert filled.answers_by_corrections(Chosen(last=FIRST)) == 1
+
+
 def test_a_failed_answer_counts_once_by_the_latest_stage_that_was_found(filled: Ledger) -> None:
     later = replace(a_feedback("f9", of="i4", given=NOON + 5 * SECOND, value="down"), stage=Stage.MISSING)
     filled.add_feedback(later)
@@ -132,9 +138,8 @@ def test_answers_with_a_trait_that_somebody_may_not_count_are_left_out_of_every_
         ledger.add_correction(a_correction(f"k{number}", of=name))
     secret = Trait(kind=TraitKind.DOCUMENT, name="d9", groups=("hr",))
     nothing = Trait(kind=TraitKind.NOTHING, groups=("hr",))
-    assert {secret, nothing, Trait(kind=TraitKind.BARE), Trait(kind=TraitKind.ASKERS, groups=("hr",))} <= (
-        ledger.traits()
-    )
+    others = {Trait(kind=TraitKind.BARE), Trait(kind=TraitKind.ASKERS, groups=("hr",))}
+    assert {secret, nothing, *others} <= ledger.traits()
     some = Chosen(without=frozenset({secret, nothing, Trait(kind=TraitKind.DOCUMENT, name="of no answer")}))
     assert sum(found.count for found in ledger.answers(some)) == 1
     assert sum(found.bad for found in ledger.judged(some)) == 1
@@ -146,7 +151,9 @@ def test_answers_with_a_trait_that_somebody_may_not_count_are_left_out_of_every_
 def test_who_is_forgotten_is_counted_nowhere_and_their_correction_is_named_nowhere(filled: Ledger) -> None:
     filled.add_correction(a_correction("k1", of="i2", user="bob"))
     filled.erase(Scope(user="bob"))
-    filled.scrub(Theirs(names=lambda text: text in ("i2", "k1", "correction:k1"), wrote=lambda text: False), manifests=True)
+    filled.scrub(
+        Theirs(names=lambda text: text in ("i2", "k1", "correction:k1"), wrote=lambda text: False), manifests=True
+    )
     assert sum(found.count for found in filled.answers(Chosen())) == 3
     assert filled.asker_groups() == []
     rows = [row for table, row in filled.records() if table in ("traits", "answer_facts", "feedback")]

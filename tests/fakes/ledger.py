@@ -15,6 +15,7 @@ from typing import TypeVar
 from pydantic import TypeAdapter
 
 from rag_flywheel.domain import (
+    CORRECTION_PREFIX,
     AccessKey,
     Aside,
     AuditEntry,
@@ -798,6 +799,13 @@ class MemoryLedger:
             Cited(document_id=DocumentId(name), answers=n, good=good, bad=bad) for name, (n, good, bad) in found.items()
         ]
         return sorted(made, key=lambda each: (-each.answers, each.document_id))
+
+    def answers_by_corrections(self, chosen: Chosen) -> int:
+        with self._turn:
+            return sum(
+                any(citation.document_id.startswith(CORRECTION_PREFIX) for citation in asked.citations)
+                for asked, _ in self._chosen(chosen)
+            )
 
     def corrected(self, chosen: Chosen) -> frozenset[CorrectionId]:
         with self._turn:

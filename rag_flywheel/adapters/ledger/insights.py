@@ -22,7 +22,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from rag_flywheel.adapters.ledger import tables
 from rag_flywheel.adapters.ledger.database import InDatabase
-from rag_flywheel.domain import CorrectionId, DocumentId, Interaction, Stage, VersionId
+from rag_flywheel.domain import CORRECTION_PREFIX, CorrectionId, DocumentId, Interaction, Stage, VersionId
 from rag_flywheel.domain.insights import Answers, Chosen, Cited, Judged, Trait, TraitKind, answer_state, traits
 from rag_flywheel.domain.topics import AnswerState
 from rag_flywheel.ports.ledger import Insights
@@ -163,6 +163,16 @@ class SqlInsights(InDatabase, Insights):
             for name, (answers, good, bad) in found.items()
         ]
         return sorted(made, key=lambda each: (-each.answers, each.document_id))
+
+    def answers_by_corrections(self, chosen: Chosen) -> int:
+        corrections = select(_TRAITS.sequence).where(_TRAITS.name.startswith(CORRECTION_PREFIX, autoescape=True))
+        with self._database.read() as connection:
+            wanted = (
+                select(func.count(_HAVE.answer.distinct()))
+                .join(tables.answer_facts, _FACTS.sequence == _HAVE.answer)
+                .where(_HAVE.trait.in_(corrections), _HAVE.cited.is_(True), *_chosen(connection, chosen))
+            )
+            return connection.scalars(wanted).one()
 
     def corrected(self, chosen: Chosen) -> frozenset[CorrectionId]:
         rows = tables.corrections.c
