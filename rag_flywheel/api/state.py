@@ -64,6 +64,7 @@ class State:
     live_of: LRUCache[VersionId, LivePassages] = field(default_factory=lambda: LRUCache(1))
     alike_of: LRUCache[str, Sequence[Sequence[int]]] = field(default_factory=lambda: LRUCache(20))
     topics_of: LRUCache[tuple[VersionId | None, Groups], object] = field(default_factory=lambda: LRUCache(20))
+    overviews: LRUCache[object, object] = field(default_factory=lambda: LRUCache(50))
     recent: RecentQuestions = field(default_factory=RecentQuestions)
     people_of: TTLCache[Groups, Mapping[str, int]] = field(default_factory=lambda: TTLCache(8, COUNTED_FOR))
     gains: TTLCache[datetime, Gain | None] = field(default_factory=lambda: TTLCache(1, COUNTED_FOR))

@@ -79,7 +79,7 @@ def insights_digest(
     if output is not None:
         show(invocation, _write(output, text.content), terminal.fields)
     else:
-        show(invocation, {"markdown": text.text}, lambda told: terminal.line(told["markdown"].rstrip()))
+        show(invocation, {"markdown": text.text}, lambda told: terminal.whole(told["markdown"]))
 
 
 @group.command("release", epilog="Example: rag-flywheel insights release gaps --month 2026-11 --dry-run")

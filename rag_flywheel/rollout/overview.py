@@ -220,12 +220,13 @@ def _lines(answers: Sequence[Answers], judged: Sequence[Judged], of: Callable[[A
     words: dict[str, Counter[bool]] = {}
     for entry in answers:
         name = of(entry)
-        counts = states.pop(name, Counter())  # the one that comes last stands last
+        counts = states.pop(name, None) or Counter()  # the one that comes last stands last
         counts[entry.state] += entry.count
         states[name] = counts
     for said in judged:
-        counts_of = words.setdefault(of(said), Counter())
-        counts_of.update({True: said.good, False: said.bad})
+        judgements = words.setdefault(of(said), Counter())
+        judgements[True] += said.good
+        judgements[False] += said.bad
     return [_line(name, counts, words.get(name, Counter())) for name, counts in states.items()]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, date
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     Delete,
@@ -43,7 +44,10 @@ def add_facts(connection: Connection, asked: Interaction) -> None:
     answer = connection.scalars(insert(tables.answer_facts).values(facts).returning(_FACTS.sequence)).one()
     found = traits(asked)
     numbers = _numbers(connection, list(found))
-    rows = [{"answer": answer, "trait": numbers[trait], "cited": cited} for trait, cited in found.items()]
+    rows = [
+        {"answer": answer, "trait": numbers[trait], "cited": cited, "day": facts["day"]}
+        for trait, cited in found.items()
+    ]
     connection.execute(insert(tables.answer_traits), rows)
 
 
@@ -138,7 +142,9 @@ class SqlInsights(InDatabase, Insights):
         with self._database.read() as connection:
             those = _chosen(connection, chosen)
             every = select(_HAVE.trait, func.count()).where(cited).group_by(_HAVE.trait)
-            if those:
+            if chosen.group is None and not chosen.without_groups:
+                every = every.where(*_chosen(connection, chosen, day=_HAVE.day, answer=_HAVE.answer))
+            else:
                 every = every.join(tables.answer_facts, _FACTS.sequence == _HAVE.answer).where(*those)
             judged = (
                 select(_HAVE.trait, func.count().filter(~said.c.bad), func.count().filter(said.c.bad))
@@ -192,12 +198,14 @@ def _said() -> Subquery:
     return judged.group_by(_GIVEN.interaction_id).subquery()
 
 
-def _chosen(connection: Connection, chosen: Chosen) -> list[ColumnElement[bool]]:
+def _chosen(
+    connection: Connection, chosen: Chosen, *, day: Column[str] = _FACTS.day, answer: Column[int] = _FACTS.sequence
+) -> list[ColumnElement[bool]]:
     those: list[ColumnElement[bool]] = []
     if chosen.first is not None:
-        those.append(_FACTS.day >= chosen.first.isoformat())
+        those.append(day >= chosen.first.isoformat())
     if chosen.last is not None:
-        those.append(_FACTS.day <= chosen.last.isoformat())
+        those.append(day <= chosen.last.isoformat())
     if chosen.group is not None:
         those.append(_FACTS.asker_group == chosen.group)
     if chosen.without_groups:
@@ -209,5 +217,5 @@ def _chosen(connection: Connection, chosen: Chosen) -> list[ColumnElement[bool]]
         numbers = [known[key] for key in keys if key in known]
         # Numbers of our own, written out: there may be more than a statement takes as parameters.
         having = bindparam("without", numbers, expanding=True, literal_execute=True)
-        those.append(_FACTS.sequence.not_in(select(_HAVE.answer).where(_HAVE.trait.in_(having))))
+        those.append(answer.not_in(select(_HAVE.answer).where(_HAVE.trait.in_(having))))
     return those

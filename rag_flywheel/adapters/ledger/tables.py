@@ -114,11 +114,11 @@ traits = Table(
 answer_traits = Table(
     "answer_traits",
     metadata,
-    # No foreign key to traits: an answer may show what is erased at that moment, and neither waits for the other.
     Column("answer", BigInteger, ForeignKey("answer_facts.sequence"), primary_key=True, autoincrement=False),
-    Column("trait", BigInteger, primary_key=True, autoincrement=False),
+    Column("trait", BigInteger, primary_key=True, autoincrement=False),  # no foreign key: it may be erased just now
     Column("cited", Boolean, nullable=False),
-    Index(None, "trait", "cited", "answer"),
+    Column("day", Text, nullable=False),  # of the answer
+    Index(None, "cited", "trait", "day", "answer"),
 )
 
 corrections = Table(

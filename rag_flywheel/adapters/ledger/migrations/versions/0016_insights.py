@@ -46,6 +46,7 @@ def upgrade() -> None:
         sa.Column("answer", sa.BigInteger, nullable=False, autoincrement=False),
         sa.Column("trait", sa.BigInteger, nullable=False, autoincrement=False),
         sa.Column("cited", sa.Boolean, nullable=False),
+        sa.Column("day", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("answer", "trait", name="pk_answer_traits"),
         sa.ForeignKeyConstraint(["answer"], ["answer_facts.sequence"], name="fk_answer_traits_answer"),
     )
@@ -54,7 +55,7 @@ def upgrade() -> None:
     _fill()
     op.create_index("ix_answer_facts_day", "answer_facts", ["day", "version_id", "state", "asker_group"])
     op.create_index("ix_traits_name", "traits", ["name", "kind", "groups"], unique=True)
-    op.create_index("ix_answer_traits_trait", "answer_traits", ["trait", "cited", "answer"])
+    op.create_index("ix_answer_traits_cited", "answer_traits", ["cited", "trait", "day", "answer"])
     op.create_index("ix_feedback_good", "feedback", ["good", "interaction_id"])
     op.create_index("ix_feedback_stage", "feedback", ["stage", "interaction_id"])
     for table in ("answer_facts", "traits", "answer_traits"):
@@ -76,19 +77,19 @@ def _fill() -> None:
         "answer_facts", *map(sa.column, ("sequence", "interaction_id", "day", "version_id", "state", "asker_group"))
     )
     traits = sa.table("traits", *map(sa.column, ("sequence", "kind", "name", "groups")))
-    having = sa.table("answer_traits", sa.column("answer"), sa.column("trait"), sa.column("cited"))
+    having = sa.table("answer_traits", *map(sa.column, ("answer", "trait", "cited", "day")))
     numbers: dict[tuple[str, str, str], int] = {}
     for rows in _batches("interactions"):
         for row in rows:
             body = row.body
             state = "refused" if not body["answered"] else "answered surely"
             state = "doubtful" if body["answered"] and body.get("confidence") == "low" else state
-            at = datetime.fromisoformat(body["asked"]).astimezone(UTC)
+            day = f"{datetime.fromisoformat(body['asked']).astimezone(UTC):%Y-%m-%d}"
             connection.execute(
                 facts.insert().values(
                     sequence=row.sequence,
                     interaction_id=body["interaction_id"],
-                    day=f"{at:%Y-%m-%d}",
+                    day=day,
                     version_id=body["version_id"],
                     state=state,
                     asker_group=body.get("group"),
@@ -101,7 +102,9 @@ def _fill() -> None:
                     connection.execute(
                         traits.insert().values(sequence=numbers[key], kind=kind, name=name, groups=groups)
                     )
-                connection.execute(having.insert().values(answer=row.sequence, trait=numbers[key], cited=cited))
+                connection.execute(
+                    having.insert().values(answer=row.sequence, trait=numbers[key], cited=cited, day=day)
+                )
     if connection.dialect.name == "postgresql":  # whose counters do not see numbers that are given
         for table in (facts, traits):
             counter = sa.func.pg_get_serial_sequence(table.name, "sequence")
