@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, date
 
 from sqlalchemy import (
+    BindParameter,
     Column,
     ColumnElement,
     Connection,
@@ -216,6 +217,6 @@ def _chosen(
         known = {(kind, name, groups): number for kind, name, groups, number in connection.execute(wanted)}
         numbers = [known[key] for key in keys if key in known]
         # Numbers of our own, written out: there may be more than a statement takes as parameters.
-        having = bindparam("without", numbers, expanding=True, literal_execute=True)
+        having: BindParameter[list[int]] = bindparam("without", numbers, expanding=True, literal_execute=True)
         those.append(answer.not_in(select(_HAVE.answer).where(_HAVE.trait.in_(having))))
     return those
