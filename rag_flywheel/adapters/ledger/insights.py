@@ -152,7 +152,8 @@ class SqlInsights(InDatabase, Insights):
                 .select_from(said)
                 .join(tables.answer_facts, _FACTS.interaction_id == said.c.interaction_id)
                 .join(tables.answer_traits, _HAVE.answer == _FACTS.sequence)
-                .where(cited, *those)
+                # Not by the index of what is cited: few answers were judged, and each is looked up.
+                .where(case((cited, 1), else_=0) == 1, *those)
                 .group_by(_HAVE.trait)
             )
             counts = {row[0]: row[1] for row in connection.execute(every)}
