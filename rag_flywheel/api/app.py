@@ -25,6 +25,7 @@ from rag_flywheel.api import (
     metrics,
     openai,
     operation,
+    overview,
     people,
     review,
     signing_in,
@@ -60,7 +61,7 @@ SILENT: "TelemetryConfig" = {
 }
 """What FastAPI itself would tell of requests: paths, query strings and the words of errors. `Observed` tells less."""
 OURS = (
-    *(chat, explain, corrections, review, gaps, insights, aside, golden, versions, deployment),
+    *(chat, explain, corrections, review, gaps, insights, overview, aside, golden, versions, deployment),
     *(keys, people, signing_in, operation, mcp, metrics),
 )
 
