@@ -85,6 +85,8 @@ POST /insights                              -      -         x         x
 GET /golden                                 -      x         x         x
 GET /golden/check                           -      x         x         x
 
+GET /golden/export                          -      -         x         x
+GET /golden/passages                        -      -         x         x
 POST /golden                                -      -         x         x
 POST /golden/import                         -      -         x         x
 POST /golden/retire                         -      -         x         x

@@ -19,6 +19,7 @@ from rag_flywheel.api import (
     explain,
     gaps,
     golden,
+    golden_export,
     insights,
     keys,
     mcp,
@@ -47,8 +48,8 @@ STATUSES = (401, 403, 404, 409, 422, 429, 500, 503)
 AT_THE_ENTRANCE = (400, 408, 413, 414, 415, 431)
 """Of what no route has seen."""
 OURS = (
-    *(chat, explain, corrections, review, gaps, insights, aside, golden, versions, deployment),
-    *(keys, people, signing_in, operation, mcp),
+    *(chat, explain, corrections, review, gaps, insights, aside, golden, golden_export),
+    *(versions, deployment, keys, people, signing_in, operation, mcp),
 )
 
 
