@@ -17,6 +17,7 @@ from rag_flywheel.api import (
     corrections,
     deployment,
     explain,
+    feedback_exchange,
     gaps,
     golden,
     golden_export,
@@ -48,7 +49,7 @@ STATUSES = (401, 403, 404, 409, 422, 429, 500, 503)
 AT_THE_ENTRANCE = (400, 408, 413, 414, 415, 431)
 """Of what no route has seen."""
 OURS = (
-    *(chat, explain, corrections, review, gaps, insights, aside, golden, golden_export),
+    *(chat, explain, corrections, feedback_exchange, review, gaps, insights, aside, golden, golden_export),
     *(versions, deployment, keys, people, signing_in, operation, mcp),
 )
 

@@ -12,7 +12,7 @@ from rag_flywheel.errors import FlywheelError
 from tests.fakes.doors import door
 from tests.fakes.services import services
 
-FILES = {"/reports/{version}", "/review.csv", "/gaps/export"}
+FILES = {"/reports/{version}", "/review.csv", "/gaps/export", "/feedback/export"}
 """Routes whose reply is a file."""
 
 
