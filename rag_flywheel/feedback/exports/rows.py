@@ -107,6 +107,5 @@ def _of_line(line: str) -> list[Any]:
 
 def _listed(document: Any) -> list[Any]:
     """The items of a list, or of a page of an API."""
-    if isinstance(document, dict) and isinstance(document.get("data"), list):
-        return document["data"]
-    return document if isinstance(document, list) else [document]
+    items = document.get("data") if isinstance(document, dict) else document
+    return items if isinstance(items, list) else [document]
