@@ -138,7 +138,7 @@ class Client:
             return tenacity.Retrying(**self._server.again(call))(partial(self._once, call))
 
     def _sent(self, call: Call[Reply]) -> Reply:
-        return sending.read(call.reply, self.request(call))
+        return sending.read(call.reply, self.request(call).content)
 
     def _once(self, call: Call[Any]) -> httpx.Response:
         return sending.checked(
@@ -253,7 +253,7 @@ class AsyncClient:
             return await tenacity.AsyncRetrying(**self._server.again(call))(partial(self._once, call))
 
     async def _sent(self, call: Call[Reply]) -> Reply:
-        return sending.read(call.reply, await self.request(call))
+        return sending.read(call.reply, (await self.request(call)).content)
 
     async def _once(self, call: Call[Any]) -> httpx.Response:
         return sending.checked(
@@ -279,7 +279,7 @@ def _piece(event: httpx_sse.ServerSentEvent) -> str | Answer:
         named = event.json()
         raise sending.error_of(str(named["error"]), str(named["detail"]))
     if event.event == "done":
-        return sending.parsed(Answer, event.data)
+        return sending.read(Answer, event.data)
     return str(event.json()["text"])
 
 

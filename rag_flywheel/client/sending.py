@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import httpx
 from pydantic import TypeAdapter, ValidationError
@@ -116,21 +116,15 @@ def error_of(kind: str, detail: str, *, status: int = 500, seconds: int = 1) -> 
     return TooMany(detail, seconds=seconds) if known is TooMany else known(detail)
 
 
-def read(kind: type[Reply], reply: httpx.Response) -> Reply:
+def read(kind: type[Reply], text: str | bytes) -> Reply:
     """Raises Damaged for what is no such reply."""
     try:
-        return _adapter(kind).validate_json(reply.content)
+        found: Reply = _adapter(cast(Any, kind)).validate_json(text)
     except ValidationError as error:
         raise Damaged(f"the server's reply is no {kind.__name__}: is it a rag-flywheel server?") from error
-
-
-def parsed(kind: type[Reply], text: str) -> Reply:
-    try:
-        return _adapter(kind).validate_json(text)
-    except ValidationError as error:
-        raise Damaged(f"the server's reply is no {kind.__name__}: is it a rag-flywheel server?") from error
+    return found
 
 
 @cache
-def _adapter(kind: type[Reply]) -> TypeAdapter[Reply]:
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
