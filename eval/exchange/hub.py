@@ -17,8 +17,9 @@ TABLES = ("queries", "corpus", "qrels")
 
 def write(folder: Path, judged: Judged) -> None:
     """A DatasetDict, which `datasets.load_from_disk` reads."""
-    from datasets import Dataset, DatasetDict, Features, Value
+    from datasets import Dataset, DatasetDict, Features, Value, disable_progress_bars
 
+    disable_progress_bars()  # which would stand on the terminal between what the command says
     text, number = Value("string"), Value("int64")
     forms = {
         "queries": Features(

@@ -92,7 +92,8 @@ def golden_export(
     golden_files.refuse_filled(folder)
     reply = send(invocation, "GET", "/golden/export")
     pages = golden_files.passages(lambda after: send(invocation, "GET", "/golden/passages", params={"after": after}))
-    show(invocation, golden_files.written(reply, pages, folder, format), terminal.fields)
+    corpus = iter(()) if format == "ragas" else pages  # which has no place for one
+    show(invocation, golden_files.written(reply, corpus, folder, format), terminal.fields)
 
 
 @group.command("import", epilog="Example: rag-flywheel golden import judged-questions")

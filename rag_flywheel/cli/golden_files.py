@@ -57,14 +57,15 @@ def written(
         )
     judged = Judged(questions=tuple(map(_question, reply["cases"])), passages=corpus)
     WRITE[form](folder, judged)
+    held = {question.name: _held(question, form) for question in judged.questions if question.answerable}
     return {
         "folder": str(folder),
         "format": form,
         "version": reply["version"],
         "questions": len(judged.questions),
         "passages": len(corpus),
-        "judgements": sum(len(question.passages) for question in judged.questions),
-        "in_no_passage": [each.name for each in judged.questions if each.answerable and not each.passages],
+        "judgements": sum(held.values()),
+        "without_judgement": [name for name, count in held.items() if not count],
         "left_out": reply["left_out"],
         "cannot_hold": CANNOT_HOLD[form],
     }
@@ -77,6 +78,13 @@ def read(folder: Path, form: Format) -> tuple[dict[str, Any], list[str]]:
     judged = READ[form](folder)
     cases, found = bodies(judged)
     return {"cases": cases, "passages": found}, [f"golden:{name}" for name in judged.unjudged]
+
+
+def _held(question: Question, form: Format) -> int:
+    """How many things that answer it other tools find in the files."""
+    if form == "ragas":
+        return sum(context.text is not None for context in question.contexts)
+    return len(question.passages)
 
 
 def _question(case: Mapping[str, Any]) -> Question:

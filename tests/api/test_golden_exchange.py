@@ -103,7 +103,7 @@ def test_what_is_exported_and_imported_elsewhere_is_judged_the_same(
     judge(made)
     folder = str(tmp_path / "out")
     told = run(made, "export", folder, "--format", form)
-    assert (told["questions"], told["left_out"], told["in_no_passage"]) == (3, {}, [])
+    assert (told["questions"], told["left_out"], told["without_judgement"]) == (3, {}, [])
     other = deployment(tmp_path / "there")
     taken = run(other, "import", folder, "--format", form)
     assert (len(taken["added"]), taken["unfound"], taken["left_out"], taken["unjudged"]) == (3, [], [], [])
