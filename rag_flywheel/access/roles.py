@@ -89,6 +89,10 @@ POST /insights/digest                       -      -         x         x
 GET /golden                                 -      x         x         x
 GET /golden/check                           -      x         x         x
 
+GET /feedback/export                        -      -         x         x
+POST /feedback/import                       -      -         x         x
+GET /golden/export                          -      -         x         x
+GET /golden/passages                        -      -         x         x
 POST /golden                                -      -         x         x
 POST /golden/import                         -      -         x         x
 POST /golden/retire                         -      -         x         x
