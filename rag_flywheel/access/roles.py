@@ -10,7 +10,9 @@ from rag_flywheel.domain import Role
 
 SIGNING_IN = frozenset({"GET /login", "GET /login/callback", "GET /sign-in", "POST /sign-in", "POST /logout"})
 """By which people begin and end to say who they are."""
-EVERYBODY = frozenset({"GET /health", "GET /static/{name}", "GET /widget.js", "GET /widget", *SIGNING_IN})
+SIGNED = frozenset(f"POST /integrations/slack/{what}" for what in ("commands", "events", "interactivity"))
+"""Whose signature says who asks: the route itself reads the body for that."""
+EVERYBODY = frozenset({"GET /health", "GET /static/{name}", "GET /widget.js", "GET /widget", *SIGNING_IN, *SIGNED})
 """Answered without asking who asks: those, what watches over the server, what all pages consist of, and the empty frame
 of the widget.
 """

@@ -27,6 +27,7 @@ from rag_flywheel.api import (
     people,
     review,
     signing_in,
+    slack,
     versions,
 )
 from rag_flywheel.api.doorstep import Doorstep, Told, security_headers, with_headers
@@ -48,7 +49,7 @@ AT_THE_ENTRANCE = (400, 408, 413, 414, 415, 431)
 """Of what no route has seen."""
 OURS = (
     *(chat, explain, corrections, review, gaps, insights, aside, golden, versions, deployment),
-    *(keys, people, signing_in, operation, mcp),
+    *(keys, people, signing_in, operation, mcp, slack),
 )
 
 

@@ -1,6 +1,6 @@
 """config.yaml and the environment to one frozen value, read once at a door."""
 
-from rag_flywheel.config.elsewhere import Web
+from rag_flywheel.config.elsewhere import Slack, Web
 from rag_flywheel.config.keeping import PrivacyNotice, Retention
 from rag_flywheel.config.loading import (
     ENV_PREFIX,
@@ -62,6 +62,7 @@ __all__ = [
     "Retrieval",
     "ReviewSection",
     "Secrets",
+    "Slack",
     "Source",
     "Web",
     "known_keys",

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, field_validator, model_validator
 
-from rag_flywheel.config.elsewhere import ORIGIN, Web
+from rag_flywheel.config.elsewhere import ORIGIN, Slack, Web
 from rag_flywheel.config.keeping import Consent, PrivacyNotice, Retention
 from rag_flywheel.config.source import CLASS, Source, as_source, refuse_secrets
 from rag_flywheel.domain import GROUP, Role
@@ -343,6 +343,7 @@ class Config(_Section):
     canary: CanarySection = CanarySection()
     api: Api = Api()
     web: Web = Web()
+    slack: Slack = Slack()
     access: Access = Access()
     limits: Limits = Limits()
     tenants: dict[Annotated[str, Field(pattern=TENANT)], Path] = Field(default_factory=dict)
