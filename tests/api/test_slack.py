@@ -1,7 +1,9 @@
 """Slack: what people ask, rate and correct there, and what is refused."""
 
+import contextlib
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -11,10 +13,13 @@ import pytest
 from fastapi.testclient import TestClient
 
 from rag_flywheel import config
+from rag_flywheel.adapters.ledger.engine import sqlite_url
+from rag_flywheel.adapters.ledger.sql_ledger import open_ledger
 from rag_flywheel.api.app import create_app
 from rag_flywheel.domain import FeedbackKind
 from rag_flywheel.errors import ConfigError
 from tests.fakes.doors import door
+from tests.fakes.keys import keys_in
 from tests.fakes.services import publish, services
 from tests.fakes.serving import Dictated, served
 from tests.fakes.slack import (
@@ -154,6 +159,25 @@ def test_an_event_that_slack_sends_again_is_answered_once(tmp_path: Path) -> Non
         assert app.send("event", body).status_code == 409
         assert len(app.there.messages("/api/chat.postMessage")) == 1
         assert len(app.made.ledger.interactions(limit=5)) == 1
+
+
+def test_an_event_that_reaches_several_servers_is_answered_by_one_of_them(tmp_path: Path) -> None:
+    """Over sockets, with the database that they share."""
+    ledger = open_ledger(
+        sqlite_url(tmp_path / "ledger.db"), timeout=10, lock_folder=tmp_path / "locks", keys=keys_in(tmp_path / "locks")
+    )
+    with contextlib.closing(ledger), workspace() as there:
+        made = with_slack(services(tmp_path, ledger=ledger), there)
+        publish(made, "v1")
+        body = mention(QUESTION)
+        headers = signature(body, int(made.now().timestamp())) | {"Content-Type": "application/json"}
+        with served(made) as one, served(made) as other, ThreadPoolExecutor(4) as pool:
+            retried = headers | {"X-Slack-Retry-Num": "1"}
+            places = [f"{url}/integrations/slack/events" for url in (one, other, one, other)]
+            sent = pool.map(lambda url: httpx.post(url, content=body, headers=retried, timeout=30), places)
+            assert [reply.status_code for reply in sent] == [200] * 4
+        assert len(there.messages("/api/chat.postMessage")) == 1
+        assert [asked.question for asked in ledger.interactions(limit=5)] == [QUESTION]
 
 
 @pytest.mark.parametrize(
