@@ -8,7 +8,7 @@ from rag_flywheel.api.doorstep import FRAMED
 from rag_flywheel.api.state import Asking, Shared, State
 from rag_flywheel.errors import NotFound
 from rag_flywheel.web import assets, consent
-from rag_flywheel.web.conversations import turns_of
+from rag_flywheel.web.conversations import kept_session, turns_of
 from rag_flywheel.web.page import PageRoute, page
 from rag_flywheel.web.turns import shown
 from rag_flywheel.web.who import user_of
@@ -41,8 +41,14 @@ def conversation(
     user = user_of(request, asking)
     standing = consent.stand(user, state)
     turns = [shown(each, state, user=user) for each in turns_of(user, begun, state, state.reader(asking))]
-    asks = standing["asks"] or (change and standing["policy"] != "off")
-    return page(request, "_widget.html.jinja", {"turns": turns, "opened": begun, "consent": standing, "asks": asks})
+    values = {
+        "turns": turns,
+        "opened": begun,
+        "session": kept_session(user, begun, state) if begun is not None and turns else None,
+        "consent": standing,
+        "asks": standing["asks"] or (change and standing["policy"] != "off"),
+    }
+    return page(request, "_widget.html.jinja", values)
 
 
 def _origins(state: State) -> tuple[str, ...]:

@@ -166,6 +166,21 @@ def test_a_visitor_whose_browser_lets_the_frame_keep_nothing_begins_anew_on_each
         assert None not in users
 
 
+def test_a_conversation_is_deleted_where_it_was_held(chrome: Browser, tmp_path: Path) -> None:
+    with centre(chrome, tmp_path) as help_:
+        frame = help_.open()
+        help_.ask()
+        expect(frame.get_by_role("button", name="Good answer")).to_be_visible()
+        frame.get_by_role("link", name="What is kept of me").click()
+        look_within(help_.page, "widget-kept")
+        frame.get_by_role("button", name="Delete this conversation").click()
+        expect(frame.get_by_text("This conversation is deleted.")).to_be_visible()
+        expect(frame.locator("article.turn")).to_have_count(0)
+        assert help_.made.ledger.interactions(limit=5) == []
+        help_.ask()
+        expect(frame.get_by_role("button", name="Good answer")).to_be_visible()
+
+
 def test_what_may_be_kept_is_asked_first_where_that_is_required_and_can_be_changed(
     chrome: Browser, tmp_path: Path
 ) -> None:

@@ -11,6 +11,10 @@
   const kept = (name) => {
     try { return sessionStorage.getItem(name) ?? here.get(name) ?? null; } catch { return here.get(name) ?? null; }
   };
+  const drop = (name) => {
+    here.delete(name);
+    try { sessionStorage.removeItem(name); } catch { /* then it was never there */ }
+  };
   const drawn = () => {
     const bits = crypto.getRandomValues(new Uint8Array(32));
     return btoa(String.fromCharCode(...bits)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
@@ -29,6 +33,7 @@
   document.addEventListener("htmx:after:swap", () => {
     const begun = document.getElementById("conversation").value;
     if (begun !== "") keep(BEGUN, begun);
+    else if (document.querySelector("[data-deleted]") !== null) drop(BEGUN);
   });
   document.addEventListener("click", (event) => {
     if (!(event.target instanceof Element)) return;
