@@ -37,6 +37,7 @@ from rag_flywheel.config.sections import (
 )
 from rag_flywheel.config.source import Source
 from rag_flywheel.config.urls import masked_url
+from rag_flywheel.config.watching import Logs, Telemetry
 
 __all__ = [
     "ENV_PREFIX",
@@ -53,6 +54,7 @@ __all__ = [
     "Judge",
     "LedgerSection",
     "Limits",
+    "Logs",
     "Oidc",
     "Privacy",
     "PrivacyNotice",
@@ -64,6 +66,7 @@ __all__ = [
     "Secrets",
     "Slack",
     "Source",
+    "Telemetry",
     "Web",
     "known_keys",
     "load",

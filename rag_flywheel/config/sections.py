@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, f
 from rag_flywheel.config.elsewhere import ORIGIN, Slack, Web
 from rag_flywheel.config.keeping import Consent, PrivacyNotice, Retention
 from rag_flywheel.config.source import CLASS, Source, as_source, refuse_secrets
+from rag_flywheel.config.watching import Logs, Telemetry
 from rag_flywheel.domain import GROUP, Role
 from rag_flywheel.domain.checks import is_private
 
@@ -346,6 +347,8 @@ class Config(_Section):
     slack: Slack = Slack()
     access: Access = Access()
     limits: Limits = Limits()
+    telemetry: Telemetry = Telemetry()
+    logs: Logs = Logs()
     tenants: dict[Annotated[str, Field(pattern=TENANT)], Path] = Field(default_factory=dict)
     file: Path = Field(exclude=True)  # the file it was read from, absolute
 
