@@ -31,6 +31,7 @@ from rag_flywheel.api import (
     people,
     review,
     signing_in,
+    slack,
     versions,
 )
 from rag_flywheel.api.doorstep import Doorstep, Told, security_headers, with_headers
@@ -64,7 +65,7 @@ SILENT: "TelemetryConfig" = {
 """What FastAPI itself would tell of requests: paths, query strings and the words of errors. `Observed` tells less."""
 OURS = (
     *(chat, explain, corrections, feedback_exchange, review, gaps, insights, overview, aside, golden, golden_export),
-    *(versions, deployment, keys, people, signing_in, operation, mcp, metrics),
+    *(versions, deployment, keys, people, signing_in, operation, mcp, metrics, slack),
 )
 
 
