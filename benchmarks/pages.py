@@ -52,6 +52,7 @@ PAGES = (
     "/review/progress",
     "/review/second",
     "/gaps",
+    "/insights?from=2026-01-01",
     "/versions",
     "/aside",
     "/compare",
