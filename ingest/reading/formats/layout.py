@@ -260,9 +260,10 @@ def _beside(rows: Sequence[_Row], start: int) -> tuple[int, list[tuple[float, fl
             several, last = several + 1, end
     else:
         end = len(rows)
-    tail = last + 1
-    if several < 2 or not gutters:
+    filled = [place for place in range(start, last + 1) if sum(map(bool, _cells(rows[place], gutters))) > 1]
+    if len(filled) < 2 or not gutters:  # what else stands apart, such as a title from its number, is in one column
         return start + 1, []
+    tail = filled[-1] + 1
     return (end if _is_prose(rows[start:tail], gutters) else tail), gutters
 
 
