@@ -22,6 +22,7 @@ _PROMPT = re.compile(r"\s*[^\s\"'({\[<]{0,60}(?:[$#%>]|>>>|PS [^>\n]{0,60}>) \S"
 _COLUMNS = re.compile(r"\S {3,}\S")  # a row of a listing, under which nothing stands
 _COLUMN = re.compile(r"(?<=\S)(?:\t| {3,})\s*\S.*", re.DOTALL)  # what stands beside a term
 _ITEM = re.compile(r"\s*(?:[-*+•‣◦]|\(?\w{1,3}[.)])\s")
+_GOES_ON = re.compile(r"[ \t>]*\|[ \t]*\|")
 _WORD = re.compile(r"\w")
 _LINE_END = re.compile("\n")
 GAP = "..."
@@ -172,6 +173,17 @@ def between_rules(text: str, rows: Sequence[Span]) -> list[Span]:
             found += [(some[0][0], row[1])] if len(some) <= _HIGHEST else some
             first = place + 1
     return found
+
+
+def continued(text: str, rows: Sequence[Span]) -> list[list[Span]]:
+    """The rows of a table, each with those below it whose first cell is empty: they are about the same."""
+    groups: list[list[Span]] = []
+    for row in rows:
+        if groups and _GOES_ON.match(text, row[0]):
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    return groups
 
 
 def text_heads(text: str, start: int, end: int) -> Callable[[int], Head | None]:
