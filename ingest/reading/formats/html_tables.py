@@ -9,6 +9,8 @@ from ingest.reading.formats.html_navigation import HEADINGS
 _REPEATED = 200  # characters of a cell that stands again in each row that it spans
 _WIDEST = 100  # columns that one cell may span
 _PARTS = "caption, thead, tbody, tfoot, tr, td, th"
+_BLOCKS = ("table", "pre", "dl", *HEADINGS)  # that no cell of Markdown can hold
+_LONG = ", ".join((*_BLOCKS, "p + p", "ul", "ol", "form"))  # what no row keeps apart in one line
 
 
 def line(node: LexborNode | None) -> str:
@@ -23,6 +25,7 @@ def prepare_tables(tree: LexborHTMLParser) -> None:
         heads = _heads(table)
         _fill_spans(tree, table)
         _join_heads(heads)
+        _name_no_columns(tree, table)
 
 
 def _heads(table: LexborNode) -> list[LexborNode]:
@@ -37,16 +40,61 @@ def _is_head(row: LexborNode) -> bool:
 
 
 def _layout_tables(tree: LexborHTMLParser) -> None:
-    """Tables whose cells hold what no cell of Markdown can (headings, code, tables) become those blocks, in order."""
+    """Tables whose cells hold what no cell of Markdown can (headings, code, tables) become those blocks, in order; rows
+    of several cells between the rows with headings stay tables."""
     layout = {table.mem_id: table for table in tree.css("table[role=presentation], table[role=none]")}
-    for block in tree.css(", ".join(f"table {name}" for name in ("table", "pre", *HEADINGS))):
-        if (table := _table_around(block)) is not None:
-            layout[table.mem_id] = table
+    divided: dict[int, LexborNode] = {}
+    for block in tree.css(", ".join(f"table {name}" for name in _BLOCKS)):
+        if (table := _table_around(block)) is not None and table.mem_id not in layout:
+            divided[table.mem_id] = table
+    for table in divided.values():
+        _part_rows(tree, table)
+    layout |= divided
     parts = [part for part in tree.css(_PARTS) if (table := _table_around(part)) and table.mem_id in layout]
     for part in [*parts, *layout.values()]:
         part.insert_before(tree.create_node("div"))
         part.insert_after(tree.create_node("div"))
         part.unwrap()
+
+
+def _part_rows(tree: LexborHTMLParser, table: LexborNode) -> None:
+    """The rows of a table that need not become blocks as tables of their own."""
+    headed = {row.mem_id for row in table.css(", ".join(f"tr:has({name})" for name in HEADINGS))}
+    if not headed or len(table.css("table")) > 1:
+        return
+    own: LexborNode | None = None
+    for row in table.css("tr"):
+        if not line(row):
+            row.decompose()
+            continue
+        if row.mem_id in headed or len(_cells(row)) < 2 or row.css_first(_LONG) is not None:
+            own = None
+            continue
+        if own is None:
+            row.insert_before(tree.create_node("table"))
+            own = row.prev
+        if own is not None:
+            own.insert_child(row)
+            row.decompose()
+
+
+def _name_no_columns(tree: LexborHTMLParser, table: LexborNode) -> None:
+    """An empty row of headers where nothing says that the first row is one: Markdown would take it for that, and each
+    part of a long table would repeat it."""
+    rows = table.css("tr")
+    if len(rows) < 2 or table.css_first("thead tr, caption"):
+        return
+    cells = _cells(rows[0])
+    if any(cell.tag == "th" or _is_bold(cell) for cell in cells if line(cell)):
+        return
+    head = tree.create_node("tr")
+    for _ in range(max(len(_cells(row)) for row in rows)):
+        head.insert_child(tree.create_node("th"))
+    rows[0].insert_before(head)
+
+
+def _is_bold(cell: LexborNode) -> bool:
+    return any(line(part) == line(cell) for part in cell.css("b, strong, em, i"))
 
 
 def _table_around(part: LexborNode) -> LexborNode | None:
