@@ -311,15 +311,15 @@ class _Tree:
         rows = self._lines(header.end(), end)
         above, self._lead = self._lead or self._under, None
         if not rows:  # a row alone is above what it names, such as an option
-            found = self._block_of([(header.start(), header.end())], under=[above])
+            alone = self._block_of([header.span()], under=[above])
             self.leaves[-1] = replace(self.leaves[-1], leads=True)
-            return found
+            return alone
         under = Head(start=header.start(), end=header.end() - 1, above=above, is_frame=True)
         found = []
         for (start, row_end), *below in continued(self._text, rows):
             named = head(start, row_end - 1, under)
-            whole = start if found else header.start(), row_end
-            found += self._block_of([whole, *below], under=[under, *[named] * len(below)])
+            spans = [(start if found else header.start(), row_end), *below]
+            found += self._block_of(spans, under=[under, *[named] * len(below)])
         return self._joined(found, framed=True)
 
     def _code(self, start: int, end: int, *, fenced: bool) -> list[Block]:

@@ -44,24 +44,28 @@ def _layout_tables(tree: LexborHTMLParser) -> None:
     of several cells between the rows with headings stay tables."""
     layout = {table.mem_id: table for table in tree.css("table[role=presentation], table[role=none]")}
     divided: dict[int, LexborNode] = {}
+    headed: dict[int, set[int]] = {}  # the rows with headings of each table
+    nested: set[int] = set()
     for block in tree.css(", ".join(f"table {name}" for name in _BLOCKS)):
-        if (table := _table_around(block)) is not None and table.mem_id not in layout:
-            divided[table.mem_id] = table
-    for table in divided.values():
-        _part_rows(tree, table)
+        if (table := _around(block, "table")) is None or table.mem_id in layout:
+            continue
+        divided[table.mem_id] = table
+        if block.tag == "table":
+            nested.add(table.mem_id)
+        elif block.tag in HEADINGS and (row := _around(block, "tr")) is not None:
+            headed.setdefault(table.mem_id, set()).add(row.mem_id)
+    for number in headed.keys() - nested:
+        _part_rows(tree, divided[number], headed[number])
     layout |= divided
-    parts = [part for part in tree.css(_PARTS) if (table := _table_around(part)) and table.mem_id in layout]
+    parts = [part for part in tree.css(_PARTS) if (table := _around(part, "table")) and table.mem_id in layout]
     for part in [*parts, *layout.values()]:
         part.insert_before(tree.create_node("div"))
         part.insert_after(tree.create_node("div"))
         part.unwrap()
 
 
-def _part_rows(tree: LexborHTMLParser, table: LexborNode) -> None:
+def _part_rows(tree: LexborHTMLParser, table: LexborNode, headed: set[int]) -> None:
     """The rows of a table that need not become blocks as tables of their own."""
-    headed = {row.mem_id for row in table.css(", ".join(f"tr:has({name})" for name in HEADINGS))}
-    if not headed or len(table.css("table")) > 1:
-        return
     own: LexborNode | None = None
     for row in table.css("tr"):
         if not line(row):
@@ -97,9 +101,9 @@ def _is_bold(cell: LexborNode) -> bool:
     return any(line(part) == line(cell) for part in cell.css("b, strong, em, i"))
 
 
-def _table_around(part: LexborNode) -> LexborNode | None:
+def _around(part: LexborNode, tag: str) -> LexborNode | None:
     node = part.parent
-    while node is not None and node.tag != "table":
+    while node is not None and node.tag != tag:
         node = node.parent
     return node
 
