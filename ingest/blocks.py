@@ -310,17 +310,15 @@ class _Tree:
         """The header goes with the first row, and is what every part repeats, as rows that go on repeat their first."""
         rows = self._lines(header.end(), end)
         above, self._lead = self._lead or self._under, None
-        if not rows:  # a row alone is above what it names, such as an option
-            alone = self._block_of([header.span()], under=[above])
-            self.leaves[-1] = replace(self.leaves[-1], leads=True)
-            return alone
         under = Head(start=header.start(), end=header.end() - 1, above=above, is_frame=True)
-        found = []
+        found = [] if rows else self._block_of([header.span()], under=[above])
         for (start, row_end), *below in continued(self._text, rows):
             named = head(start, row_end - 1, under)
             spans = [(start if found else header.start(), row_end), *below]
             found += self._block_of(spans, under=[under, *[named] * len(below)])
-        return self._joined(found, framed=True)
+        if not rows:  # it is above what it names, such as an option
+            self.leaves[-1] = replace(self.leaves[-1], leads=True)
+        return self._joined(found, framed=bool(rows))
 
     def _code(self, start: int, end: int, *, fenced: bool) -> list[Block]:
         """Code, in stretches between empty lines; the lines of a fence go with what they fence."""

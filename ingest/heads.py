@@ -15,6 +15,7 @@ _LEADS = re.compile(r"[:：]\W*\Z")
 _MARKS = 20  # characters that may close a sentence
 _NAMES = regex.compile(r"(?:[^\n]{1,79}\n){0,2}[^\n]{0,79}[^\n.!?…,;\p{Sentence_Break=STerm}]\s*")
 _TERM = re.compile(r"(?!\*[^*])(?:(?:`[^`\n]+`|\*{1,2}[^*\n]+\*{1,2})(?:[ ,/|]*|[ \t]*\n))+\s*")  # code, or bold
+_QUOTED = re.compile(r"^[ \t]*(?:>[ \t]?)+", re.MULTILINE)
 _RULE = re.compile(r"(?=.*[-=+─━═]{3})[-=+|:*\s\u2500-\u257f]+")  # a line that only divides
 _DRAWN = re.compile(r"[\u2500-\u257f]|\+-{3}|^\s*\|.*\|\s*$")
 _DRAWN_INDENT = " \t│├└─"
@@ -88,12 +89,12 @@ def is_item(text: str) -> bool:
 
 def is_term(text: str) -> bool:
     """Whether a paragraph is what the others below it are about, up to the next such one."""
-    return _TERM.fullmatch(text) is not None and not leads(text)
+    return _TERM.fullmatch(_QUOTED.sub("", text)) is not None and not leads(text)
 
 
 def is_label(text: str) -> bool:
     """Whether a paragraph of code or bold alone leads to what is below it, such as `**Output:**`: that is no term."""
-    return _TERM.fullmatch(text) is not None and leads(text)
+    return _TERM.fullmatch(_QUOTED.sub("", text)) is not None and leads(text)
 
 
 def gap_below(text: str, head: Head, start: int) -> str:

@@ -9,9 +9,9 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _NAMES = ("nav", "breadcrumb", "pagination", "sidebar")  # what the names of menus hold
 _NAMED = ", ".join(f"[{attribute}*={name} i]" for attribute in ("class", "id") for name in _NAMES)
-_MARKED = f"nav, [role=navigation], {_NAMED}"
+_MARKED = f"nav, footer, [role=navigation], {_NAMED}"
 _MENU = re.compile(  # whole names
-    r"(?i)(?:\w+[-_])*(?:nav(?:bar|igation|header|footer)?|breadcrumbs?|pagination)|nav[-_]?(?:panel|links)"
+    r"(?i)(?:\w+[-_])*(?:\w*nav(?:bar|igation|header|footer)?|breadcrumbs?|pagination)|nav[-_]?(?:panel|links)"
 )
 _SIDEBAR = re.compile(r"(?i)(?:\w+[-_]?)?sidebar")
 _NEIGHBOURS = frozenset(
@@ -24,6 +24,7 @@ _ASIDE = "footer, aside, article, details, dialog, [role=contentinfo], [role=com
 _OPERATING = "button, [role=menu], [role=menubar], [role=toolbar], [role=search], search, input[type=search], kbd"
 _REACHES = re.compile(r"(?i)\s*(?:mailto|tel|sms):")
 _NOTICE = re.compile(r"(?i)(?:copyright\s+)?(?:©|\(c\)|copyright(?=\s+[12]))(?:\D|\b(?:19|20)\d\d\b){0,200}")
+_NUMBERED = re.compile(r"(?!\b(?:19|20)\d\d\b)\b\d")  # but for years: a number to call, hours
 _NAME = re.compile(r"[^\W\d_]{4,}")
 _SHORT = 400  # characters of what operates a page
 _LABEL = re.compile(r"[^\W\d_]+:|[\W_]+")  # `Next:`, and what divides links
@@ -78,9 +79,12 @@ def _marked(tree: LexborHTMLParser) -> Iterator[LexborNode]:
 
 
 def _is_menu(node: LexborNode, titles: int) -> bool:
-    """Whether the page calls it so, and it holds neither the main part nor all of the page's titles."""
+    """Whether the page calls it so, or it is a foot of links; and it holds neither the main part nor all of the page's
+    titles. A sidebar is one with a menu or links to parts of this page."""
     if node.tag == "nav" or node.attributes.get("role") == "navigation":
         return True
+    if node.tag == "footer":
+        return _leads_away(node) and _NUMBERED.search(node.text()) is None
     if node.tag in ("html", "body", "main", "article") or node.css_first(f"{_MAIN}, article"):
         return False
     if 0 < titles == len(node.css("h1")):
@@ -89,7 +93,8 @@ def _is_menu(node: LexborNode, titles: int) -> bool:
     if any(map(_MENU.fullmatch, names)):
         return True
     inner = (menu for menu in node.css(_MARKED) if menu.mem_id != node.mem_id)
-    return any(map(_SIDEBAR.fullmatch, names)) and any(_is_menu(menu, titles) for menu in inner)
+    own = len(node.css('a[href^="#"]')) >= _TIMES
+    return any(map(_SIDEBAR.fullmatch, names)) and (own or any(_is_menu(menu, titles) for menu in inner))
 
 
 def _around_main(tree: LexborHTMLParser) -> list[LexborNode]:
