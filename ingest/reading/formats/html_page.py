@@ -29,8 +29,8 @@ _BANNER = re.compile(
     r"(?i)(?:^|[\s_-])(?:cookies?|gdpr)[-_]?(?:banner|consent|notice|bar|popup|message|policy)(?:$|[\s_-])"
 )
 _NUMBERED = (
-    "pre span[class*=lineno i], pre a[class*=lineno i], pre span.line-number, pre td.hljs-ln-numbers, "
-    "td[class*=lineno i]:has(pre), td.gutter:has(pre)"
+    "pre span[class*=lineno i], div.line span.lineno, pre a[class*=lineno i], pre span.line-number, "
+    "pre td.hljs-ln-numbers, td[class*=lineno i]:has(pre), td.gutter:has(pre)"
 )
 _NUMBERS = re.compile(r"[\d\s]*\d[\d\s]*")
 _TYPED, _WHOLE = ("code", "tt", "samp"), ("td", "th", "pre", "li", "dt", *HEADINGS)  # where no block may begin
@@ -57,9 +57,10 @@ def prepare(html: str) -> Page:
     _remove(tree.css("head, script, style, template, noscript, input[type=hidden]"))
     write_formulas(tree)
     _headings(tree)
-    _programs(tree)
+    numbers = _removal("line numbers", _line_numbers(tree))
     removed = [
-        replace(_removal("line numbers", _line_numbers(tree)), lines=()),
+        replace(numbers, lines=()),
+        _removal("hints in programs", _programs(tree)),
         _removal("drawings with text", [node for node in tree.css("svg") if node.css_first("text")]),
         _removed("navigation", take_menus(tree, title, beside)),
         _removed("notices", take_notices(tree, generator)),
@@ -170,15 +171,19 @@ def _headings(tree: LexborHTMLParser) -> None:
             node.decompose()
 
 
-def _programs(tree: LexborHTMLParser) -> None:
-    """Programs of which each line is a block of its own, as Doxygen writes them, as code."""
+def _programs(tree: LexborHTMLParser) -> list[LexborNode]:
+    """Programs of which each line is a block of its own, as Doxygen writes them, as code; gives what is shown where
+    somebody points at a name in them."""
+    shown: list[LexborNode] = []
     for node in tree.css("div.fragment"):
-        rows = node.css("div.line")
-        if rows and line(node) == " ".join(filter(None, map(line, rows))):
+        rows, hints = node.css("div.line"), node.css("div.ttc")
+        if rows and line(node) == " ".join(filter(None, map(line, [*rows, *hints]))):
             code = tree.create_node("pre")
             code.insert_child("\n".join(row.text().rstrip() for row in rows))
             node.insert_before(code)
-            node.decompose()
+            _remove(rows)
+            shown.append(node)
+    return shown
 
 
 def _typed_lines(tree: LexborHTMLParser) -> None:

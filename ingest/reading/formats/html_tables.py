@@ -20,12 +20,28 @@ def line(node: LexborNode | None) -> str:
 
 def prepare_tables(tree: LexborHTMLParser) -> None:
     """Tables for the layout become blocks, and the others have a cell in each column of each row."""
+    _grids(tree)
     _layout_tables(tree)
     for table in tree.css("table"):
         heads = _heads(table)
         _fill_spans(tree, table)
         _join_heads(heads)
         _name_no_columns(tree, table)
+
+
+def _grids(tree: LexborHTMLParser) -> None:
+    """Grids of blocks that name their last columns, as Javadoc writes them, as tables."""
+    for grid in tree.css("div:has(> div.col-last)"):
+        if any(cell.tag != "div" or "col-" not in (cell.attributes.get("class") or "") for cell in grid.iter()):
+            continue
+        html = "<tr>"
+        for cell in grid.iter():
+            names = (cell.attributes.get("class") or "").split()
+            tag = "th" if "table-header" in names else "td"
+            html += f"<{tag}>{cell.inner_html or ''}</{tag}>" + "</tr><tr>" * ("col-last" in names)
+        table = tree.create_node("table")
+        table.inner_html = html.removesuffix("<tr>")
+        grid.replace_with(table)
 
 
 def _heads(table: LexborNode) -> list[LexborNode]:

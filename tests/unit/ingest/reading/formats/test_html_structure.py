@@ -115,3 +115,31 @@ def test_a_page_ends_without_its_copyright_notice_and_its_generator_s_mark_alone
     content = from_html(page)
     assert (content.text.strip() == "Turn it.") is goes
     assert bool(content.removed) is goes
+
+
+def test_a_program_of_a_block_a_line_is_code_without_its_numbers_and_hints() -> None:
+    rows = "".join(f"<div class=line><span class=lineno> {n}</span>{code}</div>" for n, code in ((7, "{"), (8, "}")))
+    content = from_html(f"<div class=fragment>{rows}<div class=ttc>pump Definition pump.h:7</div></div><p>End.")
+    assert [line for line in content.text.splitlines() if line] == ["```", "{", "}", "```", "End."]
+    assert {removal.what for removal in content.removed} == {"line numbers", "hints in programs"}
+
+
+def test_a_grid_of_blocks_that_names_its_columns_is_a_table() -> None:
+    cells = [("table-header col-first", "Type"), ("table-header col-last", "Method"), ("col-first", "void")]
+    grid = "".join(
+        f"<div class='{names}'>{said}</div>" for names, said in [*cells, ("col-last", "<code>stop()</code>")]
+    )
+    assert lines(f"<div class=summary-table>{grid}</div>") == [
+        "| Type | Method |",
+        "| --- | --- |",
+        "| void | `stop()` |",
+    ]
+
+
+def test_a_foot_of_links_and_a_sidebar_with_parts_of_the_page_are_menus() -> None:
+    parts = "".join(f"<li><a href=#{part}>{part}</a>" for part in ("care", "reset", "test"))
+    links = "<a href=https://x.org/a>About</a> <a href=https://x.org/b>Brand</a> Apache 2.0"
+    page = f"<h1>Pump</h1><p>Turn it.</p><div class=docs-sidebar><ul>{parts}</ul></div><footer>{links}</footer>"
+    assert from_html(page).text.split() == ["#", "Pump", "Turn", "it."]
+    called = f"<h1>Pump</h1><p>Turn it.</p><footer>{links} Call 555</footer>"
+    assert "555" in from_html(called).text
