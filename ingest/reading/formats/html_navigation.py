@@ -23,7 +23,9 @@ _MAIN = "main, [role=main]"
 _ASIDE = "footer, aside, article, details, dialog, [role=contentinfo], [role=complementary], [role=dialog]"
 _OPERATING = "button, [role=menu], [role=menubar], [role=toolbar], [role=search], search, input[type=search], kbd"
 _REACHES = re.compile(r"(?i)\s*(?:mailto|tel|sms):")
-_NOTICE = re.compile(r"(?i)(?:copyright\s+)?(?:©|\(c\)|copyright(?=\s+[12]))(?:\D|\b(?:19|20)\d\d\b){0,200}")
+_NOTICE = re.compile(
+    r"(?i)(?:copyright\s+)?(?:©|\(c\)|copyright(?=\s+[12]))(?:\D|\b(?:19|20)\d\d\b|\b\d(?:\.\d{1,2})+\b){0,200}"
+)
 _NUMBERED = re.compile(r"(?!\b(?:(?:19|20)\d\d|\d\.\d)\b)(?<!\.)\b\d")  # no year or version: to call, hours
 _NAME = re.compile(r"[^\W\d_]{4,}")
 _SHORT = 400  # characters of what operates a page
