@@ -32,7 +32,7 @@ from tests.fakes.services import publish, services
 
 PEOPLE = 2_000
 REVIEWERS = ("grace", "hedy", "ida")
-ORDINARY = 4_000  # different words in questions
+ORDINARY = 4_000  # words in questions, the k-th as often as 1/k (Zipf)
 THINGS = ("hub", "lamp", "router", "ledger", "backup", "screen", "clock", "sensor", "cable", "remote")
 WISHES = ("reset", "update", "move", "mute", "pair", "export", "rename", "lock", "share", "dim")
 PLACES = ("in the office", "abroad", "at night", "on Linux", "for guests", "by phone", "after a failure", "for a team")
@@ -52,9 +52,11 @@ PAGES = (
     "/review/progress",
     "/review/second",
     "/gaps",
+    "/insights?from=2026-01-01",
     "/versions",
     "/aside",
     "/compare",
+    "/metrics",
 )
 
 
@@ -65,7 +67,7 @@ def fill(ledger: Ledger, *, interactions: int, corrections: int, rng: random.Ran
     for number in range(interactions):
         asked = NOON - timedelta(days=90) * (1 - number / interactions)
         thing = rng.choice(THINGS)
-        about = " ".join(f"word{int(rng.paretovariate(1)) % ORDINARY}x" for _ in range(3))
+        about = " ".join(f"word{int(ORDINARY ** rng.random())}x" for _ in range(3))
         question = f"How do I {rng.choice(WISHES)} the {thing} {rng.choice(PLACES)} with {about}?"
         ranking = [shown(f"{name}.md", at) for at, name in enumerate(rng.sample(THINGS, 5), 1)]
         made = interaction(

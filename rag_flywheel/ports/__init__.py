@@ -12,6 +12,7 @@ from rag_flywheel.ports.ledger import (
     Conversations,
     Corrections,
     GoldenCases,
+    Insights,
     Keys,
     Ledger,
     Operations,
@@ -26,7 +27,7 @@ from rag_flywheel.ports.ledger import (
 from rag_flywheel.ports.models import Encoder, Generator, Pair, Rephraser, Reranker, RerankerStore, TokenCounter
 from rag_flywheel.ports.privacy import PLACEHOLDER, Mask, Noise, Noised, Redacted, Redactor
 from rag_flywheel.ports.rates import Rates
-from rag_flywheel.ports.web import IdentityProvider, Webhooks
+from rag_flywheel.ports.web import IdentityProvider, Slack, Webhooks
 
 __all__ = [
     "ALL_ENGLISH",
@@ -44,6 +45,7 @@ __all__ = [
     "Generator",
     "GoldenCases",
     "IdentityProvider",
+    "Insights",
     "Keys",
     "Ledger",
     "Mask",
@@ -64,6 +66,7 @@ __all__ = [
     "RerankerStore",
     "Rollouts",
     "Sessions",
+    "Slack",
     "TokenCounter",
     "Topics",
     "Vectors",
