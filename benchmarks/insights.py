@@ -93,7 +93,7 @@ def add(ledger: Ledger, number: int, at, rng: random.Random) -> None:  # type: i
             ledger.add_review(review(f"c{number}", reviewed=at + timedelta(hours=rng.expovariate(0.1))))
 
 
-def live(made: Services, corrections: list[str]) -> None:
+def live(made: Services, corrections: Sequence[str]) -> None:
     chunks = [replace(chunk(f"d{number}"), groups=groups(number)) for number in range(DOCUMENTS)]
     made.index.build(VersionId("v3"), dimension=DIMENSION, batches=[entries(chunks, HashingEncoder(DIMENSION))])
     held = sum(bool(piece.groups) for piece in chunks)
