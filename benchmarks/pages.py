@@ -56,6 +56,7 @@ PAGES = (
     "/versions",
     "/aside",
     "/compare",
+    "/metrics",
 )
 
 

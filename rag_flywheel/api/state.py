@@ -38,6 +38,7 @@ from rag_flywheel.feedback.recent import RecentQuestions
 from rag_flywheel.feedback.review import Look
 from rag_flywheel.feedback.review_queue import Known
 from rag_flywheel.feedback.second_look import Peers
+from rag_flywheel.feedback.standing import Standing
 from rag_flywheel.ports import Operations, Replies, Vectors
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.privacy.sensitive import Sensitive, sensitive
@@ -71,6 +72,7 @@ class State:
     vectors: LRUCache[bytes, Vectors] = field(default_factory=lambda: LRUCache(2_000))
     known_by: LRUCache[Seen, Known] = field(default_factory=lambda: LRUCache(4))
     peers_by: LRUCache[Seen, Peers] = field(default_factory=lambda: LRUCache(4))
+    standing_of: LRUCache[tuple[str, VersionId | None], Standing] = field(default_factory=lambda: LRUCache(1))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def find(self, text: str, groups: Groups) -> Sequence[Passage]:

@@ -1,5 +1,6 @@
 """config.yaml and the environment to one frozen value, read once at a door."""
 
+from rag_flywheel.config.elsewhere import Slack, Web
 from rag_flywheel.config.keeping import PrivacyNotice, Retention
 from rag_flywheel.config.loading import (
     ENV_PREFIX,
@@ -36,6 +37,7 @@ from rag_flywheel.config.sections import (
 )
 from rag_flywheel.config.source import Source
 from rag_flywheel.config.urls import masked_url
+from rag_flywheel.config.watching import Logs, Telemetry
 
 __all__ = [
     "ENV_PREFIX",
@@ -52,6 +54,7 @@ __all__ = [
     "Judge",
     "LedgerSection",
     "Limits",
+    "Logs",
     "Oidc",
     "Privacy",
     "PrivacyNotice",
@@ -61,7 +64,10 @@ __all__ = [
     "Retrieval",
     "ReviewSection",
     "Secrets",
+    "Slack",
     "Source",
+    "Telemetry",
+    "Web",
     "known_keys",
     "load",
     "masked",

@@ -32,10 +32,13 @@ SECRETS = {
     "RAG_FLYWHEEL_WEBHOOK_URLS": "http://MARK-user:MARK-word@127.0.0.1:1/x?token=MARK-token",
     "RAG_FLYWHEEL_WEBHOOK_SECRET": "MARK-webhook-secret-long-enough",
     "RAG_FLYWHEEL_OIDC_CLIENT_SECRET": "MARK-client-secret",
+    "RAG_FLYWHEEL_SLACK_SIGNING_SECRET": "MARK-slack-signing-secret",
+    "RAG_FLYWHEEL_SLACK_BOT_TOKEN": "xoxb-MARK-slack-token",
     "RAG_FLYWHEEL_RECEIPT_KEY": RECEIPT_KEY,
     "RAG_FLYWHEEL_PSEUDONYM_KEYS": PSEUDONYM_KEYS,
     "RAG_FLYWHEEL_REVEAL_KEY": REVEAL_KEY,
     "RAG_FLYWHEEL_API_KEY": "rf_MARK0000_MARKMARKMARK",
+    "RAG_FLYWHEEL_METRICS_KEY": "MARK-metrics-key",
     "PGPASSWORD": "MARK-of-postgres",
     "READER_TOKEN": "MARK-reader-token",
 }
