@@ -28,8 +28,8 @@ class Erasure(Protocol):
         """
 
     def records(self) -> Iterator[tuple[str, Mapping[str, Json]]]:
-        """Every row as it is stored: table, values by column. Not of the deployment's own settings, nor rows that hold
-        nothing but numbers of others.
+        """Every row as it is stored: table, values by column. Not of the deployment's own settings, nor rows that are
+        counted by and hold nothing but what an interaction says, which they refer to.
         """
 
     def people(self) -> set[str]:

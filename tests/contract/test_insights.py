@@ -156,7 +156,7 @@ def test_who_is_forgotten_is_counted_nowhere_and_their_correction_is_named_nowhe
     )
     assert sum(found.count for found in filled.answers(Chosen())) == 3
     assert filled.asker_groups() == []
-    rows = [row for table, row in filled.records() if table in ("traits", "answer_facts", "feedback")]
+    rows = [row for table, row in filled.records() if table in ("traits", "feedback")]
     assert not [row for row in rows if "i2" in row.values()]
     assert not [row for row in rows if "correction:k1" in row.values()]
 

@@ -47,7 +47,7 @@ JUDGED = tables.golden_cases
 TYPED = frozenset({"question", "query"})  # by others, who may have asked the same
 HISTORY = (tables.decisions, tables.audit, tables.releases, tables.topic_rulings)
 OWN = ("settings", "erasures")
-NUMBERED = ("answer_traits",)  # numbers of other rows and days alone, and several for each answer
+PARTS = ("answer_facts", "answer_traits")  # they refer to interactions, and cannot outlive them
 ROWS = 500  # read at a time
 
 
@@ -186,7 +186,7 @@ class SqlErasure(InDatabase, Erasure):
 
     def records(self) -> Iterator[tuple[str, Mapping[str, Json]]]:
         for name, table in tables.metadata.tables.items():
-            if name not in (*OWN, *NUMBERED):
+            if name not in (*OWN, *PARTS):
                 for row in self._rows(table):
                     yield name, row
 
