@@ -4,7 +4,6 @@ import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from math import log
@@ -16,8 +15,6 @@ from rag_flywheel.domain.sentences import MARKS, sentences
 
 Rephrase = Callable[[str, int], list[str]]
 """A question's other wordings, up to so many; empty where there are none. `rewordings.OtherWords` is one."""
-Topic = Mapping[str, AbstractSet[str]]
-"""The words of a text by their first letters."""
 
 _WORD = re.compile(r"\w+")
 _MARKUP = re.compile(
@@ -53,29 +50,20 @@ class _Corpus:
     spread: Mapping[str, int]  # in how many pieces each word stands
 
 
-def known_items(
-    chunks: Iterable[Chunk], *, limit: int, seed: int, near: Sequence[Nearby] = (), rephrase: Rephrase | None = None
-) -> list[Case]:
+def known_items(chunks: Iterable[Chunk], *, limit: int, seed: int, rephrase: Rephrase | None = None) -> list[Case]:
     """Up to `limit` questions made from source chunks: a heading that stands in one place, else a telling sentence.
 
     Known-item search (Azzopardi, de Rijke and Balog, SIGIR 2007). Which chunks are taken is decided by a hash of chunk
     id and seed: a change to one document leaves the questions about the others as they are. Give the chunks that
     control and treatment share, so that new documents cannot make up for lost ones. With `rephrase` they are asked in
     other words than the corpus's own, where it finds some.
-
-    What a new correction was given for is not asked, for it would rightly stand first: see `_is_asked_by`.
     """
     corpus = _corpus(chunks)
-    topics = [(nearby, _topic(nearby.question), _topic(f"{nearby.question} {nearby.answer}")) for nearby in near]
-
-    def is_free(case: Case) -> bool:
-        return not any(_is_asked_by(case, nearby, asked, said, corpus) for nearby, asked, said in topics)
-
     made: dict[str, Case] = {}
     for chunk in sorted(corpus.pieces, key=lambda chunk: _draw(chunk.chunk_id, seed)):
         if len(made) >= limit:
             break
-        case = next(filter(is_free, _questions(chunk, corpus, Slice.KNOWN_ITEM)), None)
+        case = next(_questions(chunk, corpus, Slice.KNOWN_ITEM), None)
         if case is not None:
             made.setdefault(case.cluster, case)
     return [_asked(case, rephrase) for case in made.values()]
@@ -212,31 +200,22 @@ def _meets(case: Case, spans: Sequence[Evidence]) -> bool:
     return any(own.overlaps(span) for own in case.evidence for span in spans)
 
 
-def _topic(text: str) -> Topic:
+def _topic(text: str) -> Mapping[str, set[str]]:
+    """The words of a text by their first letters."""
     topic: dict[str, set[str]] = defaultdict(set)
     for word in words(text):
         topic[word[:_STEM]].add(word)
     return topic
 
 
-def _is_asked_by(case: Case, nearby: Nearby, asked: Topic, said: Topic, corpus: _Corpus) -> bool:
-    """Whether the corrected question has all words of the case, or the correction's evidence is in the
-    passage that the case was made from, and question and answer hold enough of what it says. Topics of the question,
-    and of both.
-    """
-    own = words(case.question)
-    whole = all(_holds(asked, word) for word in own)
-    return whole or (_meets(case, nearby.spans) and _touches(case, [said], corpus))
-
-
-def _touches(case: Case, topics: Sequence[Topic], corpus: _Corpus) -> bool:
+def _touches(case: Case, topics: Sequence[Mapping[str, set[str]]], corpus: _Corpus) -> bool:
     """Whether one of the topics holds so much of what the question says that it may answer it too."""
     weights = {word: rarity(word, corpus.spread, len(corpus.pieces)) for word in set(words(case.question))}
     enough = _SAME_TOPIC * sum(weights.values())
     return any(sum(weight for word, weight in weights.items() if _holds(topic, word)) >= enough for topic in topics)
 
 
-def _holds(topic: Topic, word: str) -> bool:
+def _holds(topic: Mapping[str, set[str]], word: str) -> bool:
     """Whether the topic has the word in any form: "pairing" is where "pair" or "paired" is."""
     return any(word == other or _one_stem(word, other) for other in topic.get(word[:_STEM], ()))
 

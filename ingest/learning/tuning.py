@@ -21,7 +21,7 @@ from rag_flywheel.search.retrieval import rank
 from rag_flywheel.search.versions import Searcher
 
 PAIRS_AT_MOST = 400  # those of corrections come first; half a minute of training on two cores
-FUSION_ERRORS = 1.0  # standard errors by which learned weights must be better: they are drawn to the untuned ones
+FUSION_ERRORS = 0.0  # standard errors by which learned weights must be better: they are drawn to the untuned ones
 RERANKER_ERRORS = 2.0  # and a reranker, which starts from nothing and costs time at every question
 CAUTION = (1.0, 1.5, 2.0, 4.0)  # what the admission error is divided by
 HELD_AT_MOST = 40  # held-out questions that the reranker is tested on: each has all its candidates scored

@@ -143,9 +143,10 @@ def take_next(filters: Filtered, state: Shared, asking: Asking) -> NextReply:
 @routes.get("/review/progress")
 def progress(state: Shared, asking: Asking, days: Annotated[int, Query(ge=1, le=3650)] = 7) -> ReviewCountsReply:
     """What waits in each queue, and what each reviewer decided in the last days."""
-    now = state.services.now()
+    now, reader = state.services.now(), state.reader(asking)
+    known = state.known(reader).reviewed.values()
     found = review_counts.counts(
-        ledger=state.services.ledger, reader=state.reader(asking), since=now - timedelta(days=days), now=now
+        known, ledger=state.services.ledger, reader=reader, since=now - timedelta(days=days), now=now
     )
     return counts_reply(found, days=days)
 
@@ -163,10 +164,11 @@ def agreement(state: Shared, asking: Asking) -> AgreementReply:
 @routes.get("/review/second")
 def second(state: Shared, asking: Asking, limit: Annotated[int, Query(ge=1, le=100)] = 1) -> list[SecondItem]:
     """What was decided and was drawn to be decided once more, without what was decided. The oldest first."""
-    services = state.services
+    services, reader = state.services, state.reader(asking)
     found = second_reviews.waiting(
+        state.known(reader).reviewed.values(),
         reviewer=asking.signed,
-        reader=state.reader(asking),
+        reader=reader,
         ledger=services.ledger,
         share=services.config.review.second_share,
     )

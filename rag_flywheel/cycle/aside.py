@@ -165,10 +165,13 @@ _ACKNOWLEDGE = "it is in the version, for its source is official: acknowledge it
 
 def overview(services: Services, reader: Reader = ANYBODY) -> list[Listed]:
     """Everything that was ever set aside or reported and is for the reader, the latest first."""
-    reviewed = {entry.correction.correction_id: entry for entry in services.ledger.corrections()}
+    asides = services.ledger.asides()
+    about = {CorrectionId(each.suspicion.item) for each in asides if each.suspicion.kind is ItemKind.CORRECTION}
+    entries = services.ledger.corrections() if about else []
+    reviewed = {entry.correction.correction_id: entry for entry in entries if entry.correction.correction_id in about}
     return [
         Listed(aside=aside, state=_state(aside, reviewed.get(CorrectionId(aside.suspicion.item))))
-        for aside in reversed(services.ledger.asides())
+        for aside in reversed(asides)
         if _is_for(aside.suspicion, reader, reviewed, services)
     ]
 

@@ -18,7 +18,7 @@ from rag_flywheel.domain import (
     Manifest,
     ReviewedCorrection,
 )
-from rag_flywheel.domain.equivalence import agree, supports
+from rag_flywheel.domain.equivalence import agree
 from rag_flywheel.feedback.contradiction import other_negation, other_number
 
 
@@ -58,7 +58,7 @@ def cases(
     same = {DocumentId(left_out.name): left_out.same_as for left_out in skipped if left_out.same_as is not None}
     target = golden.from_corrections(new, slice=Slice.CORRECTED)
     chunks, seed, rephrase = corpus.chunks, corpus.seed, corpus.rephrase
-    items = known_items(chunks, limit=corpus.known_items, seed=seed, near=corpus.near, rephrase=rephrase)
+    items = known_items(chunks, limit=corpus.known_items, seed=seed, rephrase=rephrase)
     found = [
         *target,
         *(rewordings(target, chunks=chunks, seed=seed, rephrase=rephrase) if corpus.reworded else ()),
@@ -136,13 +136,11 @@ def _agreeing(found: Sequence[Case], corrections: Sequence[ReviewedCorrection]) 
 
 
 def _agree(case: Case, reviewed: ReviewedCorrection) -> bool:
-    """Whether they say the same. A quoted answer is often much longer than a correction: then they do where it has most
-    words of this, and neither another number nor a negation, which few words tell apart.
-    """
-    if not case.answerable or case.answer is None:
-        return False
-    return agree(case.answer, reviewed.answer) or (
-        supports(case.answer, reviewed.answer)
+    """Whether they say the same, which few words tell apart where one has another number or a negation."""
+    return (
+        case.answerable
+        and case.answer is not None
+        and agree(case.answer, reviewed.answer)
         and other_number(reviewed.answer, [case.answer], question=case.question) is None
         and other_negation(reviewed.answer, [case.answer]) is None
     )

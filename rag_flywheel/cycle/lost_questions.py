@@ -9,7 +9,6 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
 from typing import Protocol
 
 from eval.questions.golden import GUARDS, Case, relevant
@@ -86,7 +85,7 @@ def lost(cases: Iterable[Case], live: ScoredReplies, candidate: ScoredReplies) -
         before, after = live.card.values.get(case.case_id, {}), candidate.card.values.get(case.case_id, {})
         metric = next((name for name in (HIT, REFUSAL) if before.get(name) == 1.0 and after.get(name) == 0.0), None)
         if metric is not None and case.slice in GUARDS and not case.sealed:
-            passages = live.replies[case.case_id].passages
+            passages = _judged_on(case, live.replies[case.case_id].passages)
             found.append(Lost(case=case, metric=metric, answered=passages[0].chunk if passages else None))
     return found
 
@@ -190,7 +189,7 @@ def _remedies(of: Lost, differ: Differences, again: Again) -> tuple[frozenset[Ca
     causes = {base: frozenset(Cause(kind=kind) for kind in base) for base in bases}
     for base in bases:
         if not any(remedy <= causes[base] for remedy in found):
-            ranking = again.rank(of.case.question, as_live=base, left_out=partial(_is_unasked, of.case))
+            ranking = again.rank(of.case.question, as_live=base, left_out=_nothing)
             if _is_back(of, ranking, again):
                 found.append(causes[base])
     for base in bases if not found else ():
@@ -214,8 +213,7 @@ def _without(
         left = set(out)
 
         def left_out(chunk: Chunk) -> bool:
-            new = differ.new.get(chunk.chunk_id) in left and (chunk.by_question or not relevant(of.case, chunk))
-            return new or _is_unasked(of.case, chunk)
+            return differ.new.get(chunk.chunk_id) in left and (chunk.by_question or not relevant(of.case, chunk))
 
         return again.rank(of.case.question, as_live=as_live, left_out=left_out)
 
@@ -241,7 +239,7 @@ def _standing_before(of: Lost, ranking: Ranking, kinds: frozenset[Kind], differ:
     """What is new, of these kinds, and stands before the answer, in order. Where nothing does, the known questions that
     lift the first passage that is lifted by any: one that holds their answer ranks higher (`admission.with_known`).
     """
-    passages = ranking.passages
+    passages = _judged_on(of.case, ranking.passages)
     first = next((at for at, passage in enumerate(passages) if _answers(of.case, passage)), len(passages))
     above = [passage.chunk for passage in (passages[:first] if of.metric == HIT else passages)]
     known = [fitting.candidate.chunk for fitting in (*ranking.admitted, *ranking.kept_out)]
@@ -260,7 +258,7 @@ def _lifts(known: Chunk, passage: Chunk) -> bool:
 
 
 def _is_back(of: Lost, ranking: Ranking, again: Again) -> bool:
-    passages = ranking.passages
+    passages = _judged_on(of.case, ranking.passages)
     if of.metric == HIT:
         return bool(passages) and _answers(of.case, passages[0])
     return again.answers(of.case.question, ranking.passages) == of.case.answerable
@@ -270,6 +268,10 @@ def _answers(case: Case, passage: Passage) -> bool:
     return any(relevant(case, chunk) for chunk in passage.chunks)
 
 
-def _is_unasked(case: Case, chunk: Chunk) -> bool:
-    """Whether the case is not asked of the chunk: of no known question, where it is about the sources alone."""
-    return case.sources_only and chunk.by_question
+def _judged_on(case: Case, passages: Sequence[Passage]) -> list[Passage]:
+    """As the scorecard judges: without corrections where the case is about the sources alone."""
+    return [passage for passage in passages if not (case.sources_only and passage.chunk.is_correction)]
+
+
+def _nothing(chunk: Chunk) -> bool:
+    return False

@@ -1,7 +1,7 @@
 """Versions are asked, and their replies scored: the same reply once, whichever version gives it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter
 
@@ -68,16 +68,12 @@ class ScoringRun:
         to this very one. Scores of a version that was scored in an earlier cycle come from the cache. A question that
         documents for some people answer is asked by somebody whom they are for, since others may have another answer to
         it; all others are asked by whoever sees everything.
-
-        A case about the sources alone is asked of a version that takes no known question for a query: in what is shown
-        a correction stands first there, so what would be admitted behind it takes nobody's answer.
         """
         values: dict[str, Mapping[str, Score]] = {}
         replies: dict[str, Reply] = {}
-        order = replace(version, learned=replace(version.learned, admission=None))
-        for groups, sources_only in dict.fromkeys((self._asker_of(case), case.sources_only) for case in cases):
-            some = [case for case in cases if (self._asker_of(case), case.sources_only) == (groups, sources_only)]
-            found = self._score(order if sources_only else version, some, groups, name)
+        for groups in dict.fromkeys(map(self._asker_of, cases)):
+            some = [case for case in cases if self._asker_of(case) == groups]
+            found = self._score(version, some, groups, name)
             values |= found.card.values
             replies |= found.replies
         return ScoredReplies(card=Scorecard(cases=tuple(cases), values=values), replies=replies)

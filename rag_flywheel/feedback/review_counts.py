@@ -1,7 +1,7 @@
 """How far reviewers are: what waits in each queue, and what each of them decided."""
 
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
@@ -47,9 +47,11 @@ class ReviewCounts:
     decided: int  # verdicts in it
 
 
-def counts(*, ledger: ReviewLedger, reader: Reader, since: datetime, now: datetime) -> ReviewCounts:
-    """Of what the reader may read."""
-    entries = {entry.correction.correction_id: entry for entry in ledger.corrections() if is_for(entry, reader, ledger)}
+def counts(
+    corrections: Iterable[ReviewedCorrection], *, ledger: ReviewLedger, reader: Reader, since: datetime, now: datetime
+) -> ReviewCounts:
+    """Of all corrections those that the reader may read."""
+    entries = {entry.correction.correction_id: entry for entry in corrections if is_for(entry, reader, ledger)}
     held = {name: each for name, each in in_hand(ledger, now).items() if name in entries}
     made = [each for each in ledger.reviews(since=since) if each.correction_id in entries and each.reviewer != SYSTEM]
     seconds = [each for each in ledger.second_reviews() if each.correction_id in entries and each.reviewed >= since]

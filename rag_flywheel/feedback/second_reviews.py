@@ -5,7 +5,7 @@ The second verdict changes nothing. It tells how far two reviewers agree, and on
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,21 +34,21 @@ def is_drawn(correction_id: CorrectionId, *, salt: bytes, share: float) -> bool:
     return int.from_bytes(digest[:8], "big") < share * 2**64
 
 
-def waiting(*, reviewer: str, reader: Reader, ledger: ReviewLedger, share: float) -> Iterator[ReviewedCorrection]:
-    """What they can decide on a second time, the oldest first: it was drawn and decided on by others, they had no part
-    in it, and nobody was second yet.
+def waiting(
+    entries: Iterable[ReviewedCorrection], *, reviewer: str, reader: Reader, ledger: ReviewLedger, share: float
+) -> Iterator[ReviewedCorrection]:
+    """Those of the entries that they can decide on a second time, in their order: it was drawn and decided on by
+    others, they had no part in it, and nobody was second yet. No more is read of the ledger than what is taken needs.
     """
-    decided = _by_correction(ledger.reviews())
     done = {second.correction_id for second in ledger.second_reviews()}
     salt = ledger.salt()
-    for entry in ledger.corrections():
+    for entry in entries:
         name = entry.correction.correction_id
-        reviews = decided.get(name, [])
+        if name in done or waits(entry) or not is_drawn(name, salt=salt, share=share):
+            continue
+        reviews = _by_people(name, ledger)
         if (
-            name not in done
-            and not waits(entry)
-            and _first(reviews) is not None
-            and is_drawn(name, salt=salt, share=share)
+            _first(reviews) is not None
             and not any(same_person(review.reviewer, reviewer) for review in reviews)
             and not is_own(reviewer, entry, ledger)
             and is_for(entry, reader, ledger)
@@ -80,7 +80,7 @@ def give(
         raise InvalidInput(f"a second review needs a reviewer and accept, reject or quarantine, got {opinion.verdict}")
     with ledger.transaction():
         entry = ledger.claim(correction_id)
-        reviews = _by_correction(ledger.reviews()).get(correction_id, [])
+        reviews = _by_people(correction_id, ledger)
         first = _first(reviews)
         if is_own(reviewer, entry, ledger) or any(same_person(each.reviewer, reviewer) for each in reviews):
             raise NotAllowed("who wrote it, handed it in or decided on it is no second reviewer of it")
@@ -103,12 +103,8 @@ def give(
     return second
 
 
-def _by_correction(reviews: Iterable[Review]) -> Mapping[CorrectionId, list[Review]]:
-    found: dict[CorrectionId, list[Review]] = {}
-    for review in reviews:
-        if not same_person(review.reviewer, SYSTEM):
-            found.setdefault(review.correction_id, []).append(review)
-    return found
+def _by_people(correction_id: CorrectionId, ledger: ReviewLedger) -> list[Review]:
+    return [each for each in ledger.reviews(of=correction_id) if not same_person(each.reviewer, SYSTEM)]
 
 
 def _first(reviews: Iterable[Review]) -> Review | None:

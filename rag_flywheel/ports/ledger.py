@@ -123,8 +123,8 @@ class Corrections(Protocol):
     def add_review(self, review: Review) -> None:
         """Raises NotFound when there is no such correction."""
 
-    def reviews(self, *, since: datetime | None = None) -> list[Review]:
-        """Those that nobody took back, oldest first."""
+    def reviews(self, *, since: datetime | None = None, of: CorrectionId | None = None) -> list[Review]:
+        """Those that nobody took back, of all corrections or of one, oldest first."""
 
     def add_assignment(self, assignment: Assignment) -> None:
         """Raises NotFound when there is no such correction."""

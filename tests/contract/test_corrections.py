@@ -148,7 +148,7 @@ def test_a_review_that_was_taken_back_counts_up_to_then_and_the_one_before_it_fr
     assert ledger.reviews() == []
 
 
-def test_the_reviews_of_all_corrections_come_oldest_first_from_an_instant_on(ledger: Ledger) -> None:
+def test_the_reviews_of_all_corrections_or_of_one_come_oldest_first_from_an_instant_on(ledger: Ledger) -> None:
     ledger.add_interaction(an_interaction())
     ledger.add_correction(a_correction("k1"))
     ledger.add_correction(a_correction("k2"))
@@ -157,6 +157,7 @@ def test_the_reviews_of_all_corrections_come_oldest_first_from_an_instant_on(led
         ledger.add_review(review)
     assert ledger.reviews() == [early, late]
     assert ledger.reviews(since=NOON + SECOND) == [late]
+    assert ledger.reviews(of=CorrectionId("k1")) == [late]
 
 
 def test_of_a_correction_and_a_reviewer_the_assignment_that_was_recorded_last_counts(ledger: Ledger) -> None:

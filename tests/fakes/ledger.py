@@ -216,10 +216,10 @@ class MemoryLedger:
             _get(self._rows.corrections, review.correction_id)
             _add(self._rows.reviews, review.review_id, review)
 
-    def reviews(self, *, since: datetime | None = None) -> list[Review]:
+    def reviews(self, *, since: datetime | None = None, of: CorrectionId | None = None) -> list[Review]:
         with self._turn:
             found = [each for each in standing(self._rows.reviews.values()) if since is None or each.reviewed >= since]
-        return sorted(found, key=lambda review: review.reviewed)
+        return sorted((each for each in found if of in (None, each.correction_id)), key=lambda review: review.reviewed)
 
     def add_assignment(self, assignment: Assignment) -> None:
         with self._turn:

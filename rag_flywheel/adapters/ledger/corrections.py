@@ -69,11 +69,13 @@ class SqlCorrections(InDatabase, Corrections):
             parent=f"correction {review.correction_id}",
         )
 
-    def reviews(self, *, since: datetime | None = None) -> list[Review]:
+    def reviews(self, *, since: datetime | None = None, of: CorrectionId | None = None) -> list[Review]:
         rows = tables.reviews.c
         wanted = select(rows.body).where(*_stands()).order_by(rows.reviewed, rows.sequence)
         if since is not None:
             wanted = wanted.where(rows.reviewed >= since)
+        if of is not None:
+            wanted = wanted.where(rows.correction_id == of)
         with self._database.read() as connection:
             return list(connection.scalars(wanted))
 

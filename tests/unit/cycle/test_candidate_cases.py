@@ -85,30 +85,22 @@ def test_a_correction_that_says_the_same_as_a_judged_answer_answers_its_question
     assert by_id["other"].documents == {"guide"}
 
 
-def test_a_correction_that_says_nothing_but_what_a_long_judged_answer_says_answers_its_question_too() -> None:
-    long = (
-        "Open the valve, and then wait. Turn the tap off first, said the author. Then look at the gauge and the pump."
-    )
-    by_id = made(judged=[case("long", "guide", answer=long), case("short", "guide", answer="Turn the wheel.")])
-    assert by_id["long"].documents == {"guide", "correction:c2"}
-    assert by_id["short"].documents == {"guide"}
-
-
 @pytest.mark.parametrize(
-    "lie",
+    ("wording", "answers"),
     [
-        "Hold the reset button on the back of the hub for two seconds.",
+        ("Hold the reset button on the back of the hub for ten seconds, until its light turns white.", True),
+        ("Hold the reset button on the back of the hub for two seconds, until its light turns white.", False),
+        ("Do not hold the reset button on the back of the hub for ten seconds until its light turns white.", False),
     ],
 )
-def test_a_correction_that_turns_the_words_of_a_judged_answer_against_it_answers_nothing(lie: str) -> None:
+def test_a_correction_with_another_number_or_a_negation_does_not_say_the_same(wording: str, answers: bool) -> None:
     judged = case(
         "reset",
         "guide",
-        answer="Hold the reset button on the back of the hub for ten seconds until the light turns white. Then the hub "
-        "forgets its paired sensors, and they have to be paired again one after the other.",
+        answer="Hold the reset button on the back of the hub for ten seconds until the light turns white.",
     )
-    by_id = {each.case_id: each for each in found([reviewed("c1", wording=lie)], judged=[judged])}
-    assert by_id["reset"].documents == {"guide"}
+    by_id = {each.case_id: each for each in found([reviewed("c1", wording=wording)], judged=[judged])}
+    assert by_id["reset"].documents == ({"guide", "correction:c1"} if answers else {"guide"})
 
 
 def test_the_gate_asks_the_half_that_tuning_does_not_see_and_every_correction() -> None:

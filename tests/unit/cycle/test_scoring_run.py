@@ -1,16 +1,11 @@
 """Versions are asked: what many questions need is done at once, and the same question once."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from eval.questions.golden import Slice
 from rag_flywheel.cycle.scoring_run import AHEAD, ScoringRun
-from rag_flywheel.domain import Admission, Draft, LearnedRanking, Passage, Searched, VersionId
-from rag_flywheel.ports import Redactor
+from rag_flywheel.domain import Draft, Passage, Searched, VersionId
 from rag_flywheel.services import Services
-from tests.fakes.evaluation import case
-from tests.fakes.samples import span
 from tests.fakes.services import publish, services
 
 
@@ -22,9 +17,6 @@ class Noting:
     def __init__(self) -> None:
         self.prepared: list[int] = []
         self.asked: list[str] = []
-
-    def masked_by(self, redactor: Redactor) -> "Noting":
-        return self
 
     def rewrite(self, question: str, history: Sequence[object]) -> str:
         return question
@@ -74,30 +66,3 @@ def test_a_question_that_was_not_announced_is_looked_up_alone(tmp_path: Path) ->
     ask = run.asker(made.ledger.version(VersionId("v1")).manifest, as_new=False)
     assert ask("How is the screen cleaned?").draft.text == "Clean the screen with a cloth."
     assert generator.prepared == [1]
-
-
-def test_a_question_about_the_sources_alone_is_asked_of_a_version_that_takes_no_known_question_for_it(
-    tmp_path: Path,
-) -> None:
-    """What a confirmed answer takes behind its correction, which stands first for people, is nobody's loss."""
-    made = services(tmp_path, generator=Noting())
-    publish(
-        made,
-        "v1",
-        {"volume": "Press the plus key for more volume.", "screen": "Clean the screen with a cloth."},
-        corrections={"c1": ("How is the sound made louder?", "Press plus.")},
-        confirmed={"i1": ("How is the sound made louder now?", "screen")},
-        learned=LearnedRanking(admission=Admission(threshold=0.0, words=0.0)),
-    )
-    run = ScoringRun(services=made, references={}, judge=None, steps=lambda what, done, total: None)
-    asked = replace(
-        case("asked", question="How is the sound made louder?", evidence=[span("volume", 0, 9)]),
-        slice=Slice.CONFIRMED,
-    )
-    about = {"sources": replace(asked, case_id="sources", sources_only=True), "people": asked}
-    first = {
-        name: run.score(made.ledger.version(VersionId("v1")).manifest, [of], name="v1").replies[of.case_id].passages[0]
-        for name, of in about.items()
-    }
-    assert first["people"].chunk.is_correction
-    assert not first["sources"].chunk.by_question

@@ -34,7 +34,7 @@ def ledger() -> MemoryLedger:
 
 
 def waiting(ledger: MemoryLedger, who: str = "hedy", *, share: float = 1.0, reader: Reader = ANYBODY) -> Sequence[str]:
-    found = second_reviews.waiting(reviewer=who, reader=reader, ledger=ledger, share=share)
+    found = second_reviews.waiting(ledger.corrections(), reviewer=who, reader=reader, ledger=ledger, share=share)
     return [str(entry.correction.correction_id) for entry in found]
 
 
@@ -128,7 +128,7 @@ def test_it_is_told_what_waits_and_what_each_reviewer_decided_in_a_while(ledger:
     assigning.take(
         CorrectionId("c3"), reviewer="hedy", reader=ANYBODY, ledger=ledger, at=NOON + 4 * HOUR, lasting=lasting
     )
-    found = counts(ledger=ledger, reader=ANYBODY, since=NOON, now=NOON + 4 * HOUR)
+    found = counts(ledger.corrections(), ledger=ledger, reader=ANYBODY, since=NOON, now=NOON + 4 * HOUR)
     assert [(queue.name, queue.waiting, queue.in_hand, queue.oldest) for queue in found.queues] == [
         ("sent_back", 1, 0, NOON),
         ("held", 1, 1, NOON),
@@ -139,5 +139,6 @@ def test_it_is_told_what_waits_and_what_each_reviewer_decided_in_a_while(ledger:
     assert (grace.reviewer, grace.accepted, grace.rejected, grace.quarantined, grace.hours) == ("grace", 2, 1, 0, 1.0)
     assert (grace.second, grace.agreed, grace.compared) == (0, 1, 2)
     assert (hedy.reviewer, hedy.accepted, hedy.in_hand, hedy.second, hedy.hours) == ("hedy", 0, 1, 2, None)
-    nothing = counts(ledger=ledger, reader=Reader(groups=frozenset({"elsewhere"})), since=NOON, now=NOON + 4 * HOUR)
+    elsewhere = Reader(groups=frozenset({"elsewhere"}))
+    nothing = counts(ledger.corrections(), ledger=ledger, reader=elsewhere, since=NOON, now=NOON + 4 * HOUR)
     assert (nothing.reviewers, nothing.handed_in, sum(queue.waiting for queue in nothing.queues)) == ((), 0, 0)

@@ -216,28 +216,6 @@ def test_a_question_that_the_correction_may_answer_is_no_neighbour() -> None:
     assert found[0].question.startswith("Only amber")
 
 
-def test_what_a_new_correction_was_given_for_is_no_known_item_but_other_sentences_of_its_passage_are() -> None:
-    titled = [chunk("d1", text(1), title="Resetting the hub"), chunk("d2", text(2), title="Hub and remote")]
-    asked = near(question="How do I reset the hub?", answer="Hold the button.")
-    made = {case.question for case in known_items(titled, limit=9, seed=0, near=[asked])}
-    assert "Hub and remote" in made
-    assert "Resetting the hub" not in made
-    assert sum(question.startswith("Only amber") for question in made) == 1
-
-
-def test_a_passage_that_holds_a_corrections_evidence_is_asked_only_for_what_the_correction_does_not_say() -> None:
-    titled = [chunk("d1", text(1), title="Paired remotes"), chunk("d2", text(2), title="Paired keyboards")]
-    there = near(question="How do I pair it?", answer="Hold the remote's button.", about=[titled[0].span])
-    made = {case.question for case in known_items(titled, limit=9, seed=0, near=[there])}
-    assert "Paired remotes" not in made
-    assert {"Paired keyboards"} < made
-    elsewhere = replace(there, spans=())
-    assert {case.question for case in known_items(titled, limit=9, seed=0, near=[elsewhere])} == {
-        "Paired remotes",
-        "Paired keyboards",
-    }
-
-
 def test_passages_that_are_not_among_the_given_ones_and_corrections_are_passed_over() -> None:
     gone, right = chunk("gone", text(30)), correction_chunk("c1", text(31))
     found = neighbours([*CHUNKS[:3], right], [near(gone, right, CHUNKS[1])], known=[], limit=9, seed=0)
