@@ -52,9 +52,11 @@ PAGES = (
     "/review/progress",
     "/review/second",
     "/gaps",
+    "/insights?from=2026-01-01",
     "/versions",
     "/aside",
     "/compare",
+    "/metrics",
 )
 
 

@@ -6,6 +6,7 @@ import itertools
 import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -29,6 +30,7 @@ from rag_flywheel.adapters.privacy.masked_generator import MaskedGenerator
 from rag_flywheel.adapters.privacy.noise import OpenDpNoise
 from rag_flywheel.adapters.privacy.redactor import NoRedactor, PresidioRedactor
 from rag_flywheel.adapters.rates import open_rates
+from rag_flywheel.adapters.tracing import tracing
 from rag_flywheel.adapters.web.webhooks import HttpWebhooks
 from rag_flywheel.answering import answerable
 from rag_flywheel.answering.extractive import Extractive
@@ -116,6 +118,11 @@ def tenants(config: Config, secrets: Secrets) -> Iterator[Mapping[str, Services]
     _refuse_shared({"the deployment itself": config, **settings})
     with contextlib.ExitStack() as opened:
         yield {name: opened.enter_context(services(each, secrets)) for name, each in settings.items()}
+
+
+def traces(config: Config) -> AbstractContextManager[None]:
+    """Send the traces of this process, until the block ends, where the settings or the environment say where to."""
+    return tracing(config.telemetry.endpoint)
 
 
 def _key_file(config: Config) -> Path:

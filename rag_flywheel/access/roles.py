@@ -81,7 +81,11 @@ POST /aside/{id}/release                    -      x         x         x
 POST /aside/{id}/drop                       -      x         x         x
 GET /insights                               -      x         x         x
 GET /insights/budget                        -      x         x         x
+GET /insights/overview                      -      x         x         x
+GET /insights/export                        -      x         x         x
+GET /insights/digest                        -      x         x         x
 POST /insights                              -      -         x         x
+POST /insights/digest                       -      -         x         x
 GET /golden                                 -      x         x         x
 GET /golden/check                           -      x         x         x
 
@@ -106,6 +110,7 @@ GET /holdout                                -      x         x         x
 POST /holdout                               -      -         x         x
 GET /audit                                  -      -         x         x
 GET /config                                 -      -         x         x
+GET /metrics                                -      -         x         x
 
 GET /keys                                   -      -         -         x
 POST /keys                                  -      -         -         x

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from rag_flywheel.answering.chat import Chat
 from rag_flywheel.domain import DocumentId, Draft, Groups, Interaction, Searched, VersionId
+from rag_flywheel.domain.insights import answer_state
 from rag_flywheel.domain.topics import AnswerState
-from rag_flywheel.feedback.recent import answer_state
 
 AT_MOST = 20
 """Questions that are asked again at once: with a language model each of them costs something."""

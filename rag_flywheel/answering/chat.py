@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
+from rag_flywheel.answering.observed import came, count, ranked, tell
 from rag_flywheel.config import Embedder, Privacy
 from rag_flywheel.domain import (
     Arm,
@@ -44,14 +45,16 @@ from rag_flywheel.ports import (
     RerankerStore,
     Rollouts,
     Versions,
+    telemetry,
 )
+from rag_flywheel.ports.metrics import Came, Stage
 from rag_flywheel.privacy.consent import NOTHING, Agreed, Said, agreed
 from rag_flywheel.privacy.masking_out import taken_out
 from rag_flywheel.privacy.numbering import Masking, Numbering, Plain, masking
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.rollout import canary, promotion
 from rag_flywheel.search.live_readers import LiveReaders
-from rag_flywheel.search.retrieval import Ranking, offered, rank
+from rag_flywheel.search.retrieval import Ranking, offered
 from rag_flywheel.search.versions import OpenVersions, Searcher, open_version
 from rag_flywheel.services import Services
 
@@ -125,7 +128,7 @@ class Chat:
             version = on or self._live()
             try:
                 searcher = self.readers.searcher(self.opened.get(version, self._open), groups)
-                return searcher, rank(query, searcher.encoder.encode_queries([query])[0], searcher=searcher)
+                return searcher, ranked(query, searcher)
             except NotFound as error:
                 if on is not None:
                     raise
@@ -180,11 +183,15 @@ class Chat:
         the live version answers instead. Raises NothingLive, Unavailable; what a model said before it broke off
         is recorded too.
         """
+        return telemetry.answering(self._stream(question, interaction_id), {telemetry.INTERACTION: interaction_id})
+
+    def _stream(self, question: Question, interaction_id: InteractionId) -> Iterator[str | Interaction]:
         asked = self._asked(question, interaction_id)
         said, found = "", None
         place = self.place(question)
         generator = self.generator.masked_by(asked.talk)
-        query = generator.rewrite(question.text, question.history)
+        with telemetry.part(Stage.REWRITE):
+            query = generator.rewrite(question.text, question.history)
         try:
             found = self._found(unnumbered(asked.talk.redact(query).text) if self.remote else query, place, asked)
             place, passages = found.place, found.ranking.passages
@@ -195,7 +202,8 @@ class Chat:
                 version=found.searcher.version if question.consent else None,
                 groups=question.groups,
             )
-            for piece in generator.answer(query, passages[: found.searcher.shown], searched=searched):
+            written = generator.answer(query, passages[: found.searcher.shown], searched=searched)
+            for piece in telemetry.parts(Stage.GENERATE, written, {telemetry.GENERATOR: generator.name}):
                 if isinstance(piece, str):
                     said += piece
                     yield piece
@@ -234,8 +242,10 @@ class Chat:
         with self.ledger.transaction():
             self.ledger.add_interaction(interaction if interaction.consent else _forgetful(interaction))
             self._met(place, interaction.asked, interaction.seconds, None if broken else interaction)
+        tell(interaction, Came.BROKEN if broken else came(interaction))
 
     def _failed(self, place: Place, asked: Asked) -> None:
+        count(Came.FAILED, place.arm)
         self._met(place, asked.question.asked, time.perf_counter() - asked.started, None)
 
     def _met(self, place: Place, at: datetime, seconds: float, interaction: Interaction | None) -> None:
@@ -258,7 +268,8 @@ class Chat:
     def answer(self, question: Question, *, interaction_id: InteractionId) -> Interaction:
         """The whole answer at once. Raises as `stream` does."""
         pieces = self.stream(question, interaction_id=interaction_id)
-        return next(piece for piece in pieces if isinstance(piece, Interaction))
+        [interaction] = [piece for piece in pieces if isinstance(piece, Interaction)]
+        return interaction
 
     def agreed(self, said: Said | None, *, user: str | None, session: str | None) -> Agreed:
         """What a question of this person may be kept and used for, where `said` came with it."""

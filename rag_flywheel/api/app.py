@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
 from importlib.metadata import version
 from types import MappingProxyType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 from fastapi import Depends, FastAPI
@@ -22,8 +22,10 @@ from rag_flywheel.api import (
     insights,
     keys,
     mcp,
+    metrics,
     openai,
     operation,
+    overview,
     people,
     review,
     signing_in,
@@ -35,6 +37,7 @@ from rag_flywheel.api.failures import CompletionFailure, answer_failures
 from rag_flywheel.api.guard import ASKING_AT_ONCE, Guard, refuse_unguarded
 from rag_flywheel.api.limits import Allowance
 from rag_flywheel.api.models import Failure
+from rag_flywheel.api.observed import Observed
 from rag_flywheel.api.peer import Behind
 from rag_flywheel.api.state import make_state
 from rag_flywheel.domain import Person
@@ -42,13 +45,24 @@ from rag_flywheel.services import Services
 from rag_flywheel.web.failures import answer_as_pages
 from rag_flywheel.web.pages import PAGES
 
+if TYPE_CHECKING:  # older releases of FastAPI have none, and tell nothing
+    from fastapi.telemetry import TelemetryConfig
+
 STATUSES = (401, 403, 404, 409, 422, 429, 500, 503)
 """Of the errors of `errors`."""
 AT_THE_ENTRANCE = (400, 408, 413, 414, 415, 431)
 """Of what no route has seen."""
+SILENT: "TelemetryConfig" = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+"""What FastAPI itself would tell of requests: paths, query strings and the words of errors. `Observed` tells less."""
 OURS = (
-    *(chat, explain, corrections, review, gaps, insights, aside, golden, versions, deployment),
-    *(keys, people, signing_in, operation, mcp),
+    *(chat, explain, corrections, review, gaps, insights, overview, aside, golden, versions, deployment),
+    *(keys, people, signing_in, operation, mcp, metrics),
 )
 
 
@@ -77,6 +91,7 @@ def create_app(
         version=version("rag-flywheel"),
         summary="Answers from your documents that get better with every reviewed correction.",
         redirect_slashes=False,  # a path has one form; a redirect would tell who may not come in which there are
+        telemetry=SILENT,
         openapi_url=None,  # `operation` serves it and its pages, to those who may call anything
         dependencies=[Depends(HTTPBearer(auto_error=False, description="An API key: `rag-flywheel keys create`."))],
     )
@@ -101,6 +116,7 @@ def create_app(
         app.add_middleware(FromPages, origins=config.api.cors_origins)
     security_headers(app)
     app.add_middleware(Behind, proxies=config.access.proxies)
+    app.add_middleware(Observed)
     for pages in PAGES:  # before the rest: one that stands beside a route of the API leaves programs to it
         app.include_router(pages.routes)
     failures = _failures()

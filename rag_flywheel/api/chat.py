@@ -11,6 +11,7 @@ from fastapi.sse import format_sse_event
 from pydantic import BaseModel
 
 from rag_flywheel.access.who import asks_for, asks_in
+from rag_flywheel.api import counted
 from rag_flywheel.api.failures import told
 from rag_flywheel.api.guard import GuardedRoute
 from rag_flywheel.api.models import ChatBody, ChatReply, Delta, Failure, chat_reply
@@ -101,16 +102,16 @@ def _read_on(
                 user=question.user,
                 reader=state.chat.readers.reader(question.groups),
             )
-            services.ledger.add_feedback(
-                intake.prepare(
-                    signal,
-                    ledger=services.ledger,
-                    masking=masking(services),
-                    minimum_similarity=services.config.generator.minimum_similarity,
-                    at=services.now(),
-                    new_id=services.new_id,
-                )
+            given = intake.prepare(
+                signal,
+                ledger=services.ledger,
+                masking=masking(services),
+                minimum_similarity=services.config.generator.minimum_similarity,
+                at=services.now(),
+                new_id=services.new_id,
             )
+            services.ledger.add_feedback(given)
+            counted.feedback(given)
     except FlywheelError as error:
         logger.error("an answer whose reader had hung up: %s", type(error).__name__)
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel
 
 from rag_flywheel.access.who import asks_for, corrects_in, hands_in, sees, sees_others
+from rag_flywheel.api import counted
 from rag_flywheel.api.guard import GuardedRoute
 from rag_flywheel.api.models import (
     CorrectionBody,
@@ -61,8 +62,10 @@ def feedback(body: FeedbackBody, state: Shared, asking: Asking, key: Key = None)
 
         def record() -> FeedbackReply:
             state.services.ledger.add_feedback(given)
+            counted.feedback(given)
             if correction is not None:
                 state.services.ledger.add_correction(correction)
+                counted.correction(correction)
             return feedback_reply(given, correction)
 
         return record
@@ -84,6 +87,7 @@ def correct(body: CorrectionBody, state: Shared, asking: Asking, key: Key = None
 
         def record() -> CorrectionReceipt:
             state.services.ledger.add_correction(correction)
+            counted.correction(correction)
             return CorrectionReceipt(id=correction.correction_id, status=CorrectionState.PENDING)
 
         return record

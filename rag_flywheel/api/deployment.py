@@ -235,21 +235,7 @@ def freeze(body: FreezeBody, state: Shared, asking: Asking) -> FreezeReply:
 def holdout(state: Shared) -> HeldOutReply:
     """The hold-out, and the gain of everybody else over it: null without one."""
     gain = deployment.gain(state.services)
-    if gain is None:
-        return HeldOutReply(holdout=None)
-    interval = gain.difference
-    return HeldOutReply(
-        holdout=GainReply(
-            version=gain.version,
-            since=gain.since,
-            share=gain.share,
-            holdout=_arm(gain.holdout),
-            others=_arm(gain.others),
-            difference=None
-            if interval is None
-            else DifferenceReply(difference=interval.difference, low=interval.low, high=interval.high),
-        )
-    )
+    return HeldOutReply(holdout=None if gain is None else gain_reply(gain))
 
 
 @routes.post("/holdout")
@@ -323,6 +309,20 @@ class Watch:
 
     def _deliver(self) -> None:
         deployment.deliver(self._services)
+
+
+def gain_reply(gain: deployment.Gain) -> GainReply:
+    interval = gain.difference
+    return GainReply(
+        version=gain.version,
+        since=gain.since,
+        share=gain.share,
+        holdout=_arm(gain.holdout),
+        others=_arm(gain.others),
+        difference=None
+        if interval is None
+        else DifferenceReply(difference=interval.difference, low=interval.low, high=interval.high),
+    )
 
 
 def _canary(canary: Canary) -> CanaryReply:

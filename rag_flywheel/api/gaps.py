@@ -10,6 +10,7 @@ from pydantic import Field
 
 from rag_flywheel.access.who import asks_for
 from rag_flywheel.answering.asked_again import Replayed, ask_again
+from rag_flywheel.api import counted
 from rag_flywheel.api.corrections import corrected, refuse_unkept
 from rag_flywheel.api.guard import GuardedRoute
 from rag_flywheel.api.models import Body, CorrectionBody, CorrectionReceipt, EvidenceBody, Instant, Name, Text
@@ -166,6 +167,7 @@ def answer(topic: str, body: AnswerBody, state: Shared, asking: Asking) -> Corre
     of = CorrectionBody(interaction_id=name, answer=body.answer, evidence=body.evidence, supersedes=body.supersedes)
     correction = corrected(of, user, asking, state, None)
     state.services.ledger.add_correction(correction)
+    counted.correction(correction)
     return CorrectionReceipt(id=correction.correction_id, status=CorrectionState.PENDING)
 
 

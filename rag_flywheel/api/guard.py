@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import hmac
 from collections.abc import Callable, Container, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from rag_flywheel.api.entrance import UNTIL_SENT
 from rag_flywheel.api.limits import Allowance, address_key, person_key
 from rag_flywheel.api.peer import is_https, peer_of
 from rag_flywheel.config import Access
-from rag_flywheel.domain import Person
+from rag_flywheel.domain import Person, Role
 from rag_flywheel.errors import InvalidInput, NotSignedIn
 from rag_flywheel.services import Services
 
@@ -27,6 +28,7 @@ PASSED_ON = ("forwarded", "x-forwarded", "x-real-ip", "x-client-ip", "x-envoy", 
 ASKING_AT_ONCE = 8  # requests whose sender is being looked up, beside the threads that answer
 _OTHERS = ("/v1/", "/login/callback")
 """What others have defined, who may send more than we read: OpenAI, and OAuth 2.0 (RFC 6749, 4.1.2)."""
+METRICS = "GET /metrics"
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -44,7 +46,7 @@ class Guard:
     async def admitted(self, request: Request, route: str) -> Person:
         """Who sends it. Raises TooMany, NotSignedIn, and NotAllowed."""
         await self.counted(request)
-        person = self.local or await self._identified(request, _caller(request))
+        person = self.local or self._watching(request, route) or await self._identified(request, _caller(request))
         who.admit(person, route)
         if person.tenant not in self.tenants:
             raise NotSignedIn("this API key is of a tenant that is not served here")
@@ -68,6 +70,13 @@ class Guard:
         if turn and not person.speaks_for_others:
             until_sent: contextlib.AsyncExitStack = request.scope[UNTIL_SENT]
             await until_sent.enter_async_context(self.allowance.turn(key or _address_key(request)))
+
+    def _watching(self, request: Request, route: str) -> Person | None:
+        """Who comes with the key that opens the metrics and nothing else, for a program that can do no harm with it."""
+        key, given = self.services.secrets.metrics_key, _caller(request).bearer
+        if route != METRICS or not key or given is None or not hmac.compare_digest(given.encode(), key.encode()):
+            return None
+        return Person(name="metrics", roles=frozenset({Role.OPERATOR}))
 
     async def _identified(self, request: Request, caller: who.Caller) -> Person:
         """By what is said on purpose first: a key or a token, then a session, then what a proxy says."""

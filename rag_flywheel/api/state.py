@@ -6,6 +6,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Protocol, TypeVar
 
@@ -37,9 +38,12 @@ from rag_flywheel.feedback.recent import RecentQuestions
 from rag_flywheel.feedback.review import Look
 from rag_flywheel.feedback.review_queue import Known
 from rag_flywheel.feedback.second_look import Peers
+from rag_flywheel.feedback.standing import Standing
 from rag_flywheel.ports import Operations, Replies, Vectors
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.privacy.sensitive import Sensitive, sensitive
+from rag_flywheel.rollout import deployment
+from rag_flywheel.rollout.deployment import Gain
 from rag_flywheel.search.texts import document_texts
 from rag_flywheel.services import Services
 
@@ -47,7 +51,7 @@ Seen = tuple[str, VersionId | None, Groups, bool]
 """At which state of the ledger, with which version live, by whom."""
 Made = TypeVar("Made")
 COUNTED_FOR = 60.0
-"""Seconds for which it is known how many people asked what."""
+"""Seconds for which it is known how many people asked what, and what a hold-out gained."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +65,14 @@ class State:
     live_of: LRUCache[VersionId, LivePassages] = field(default_factory=lambda: LRUCache(1))
     alike_of: LRUCache[str, Sequence[Sequence[int]]] = field(default_factory=lambda: LRUCache(20))
     topics_of: LRUCache[tuple[VersionId | None, Groups], object] = field(default_factory=lambda: LRUCache(20))
+    overviews: LRUCache[object, object] = field(default_factory=lambda: LRUCache(50))
     recent: RecentQuestions = field(default_factory=RecentQuestions)
     people_of: TTLCache[Groups, Mapping[str, int]] = field(default_factory=lambda: TTLCache(8, COUNTED_FOR))
+    gains: TTLCache[datetime, Gain | None] = field(default_factory=lambda: TTLCache(1, COUNTED_FOR))
     vectors: LRUCache[bytes, Vectors] = field(default_factory=lambda: LRUCache(2_000))
     known_by: LRUCache[Seen, Known] = field(default_factory=lambda: LRUCache(4))
     peers_by: LRUCache[Seen, Peers] = field(default_factory=lambda: LRUCache(4))
+    standing_of: LRUCache[tuple[str, VersionId | None], Standing] = field(default_factory=lambda: LRUCache(1))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def find(self, text: str, groups: Groups) -> Sequence[Passage]:
@@ -137,6 +144,19 @@ class State:
             known = review_queue.askers(self._recent(asking))
             with self.lock:
                 self.people_of[asking.groups] = known
+        return known
+
+    def gain(self) -> Gain | None:
+        """That of the hold-out, measured anew after a while: it goes through all that people met since it began."""
+        held = self.services.ledger.holdout()
+        if held is None or held.version_id is None:
+            return None
+        with self.lock:
+            known = self.gains.get(held.since)
+        if known is None:
+            known = deployment.gain(self.services)
+            with self.lock:
+                self.gains[held.since] = known
         return known
 
     def asked(self, asking: Person) -> Iterator[str]:

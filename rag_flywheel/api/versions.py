@@ -12,6 +12,7 @@ from fastapi.responses import FileResponse, JSONResponse
 from pydantic import ConfigDict, Field
 
 from rag_flywheel.api.guard import GuardedRoute
+from rag_flywheel.api.metrics import SHARED
 from rag_flywheel.api.models import (
     Body,
     Failure,
@@ -244,6 +245,7 @@ async def reindex(state: Shared, asking: Asking, force: bool = False) -> CycleRe
     command = [sys.executable, "-m", "rag_flywheel", "--config", str(state.config_file), "reindex", "--json"]
     # Variables of the environment are the deployment's: a tenant's run would work on what is not the tenant's.
     environ = {**os.environ} if asking.tenant is None else without_settings(os.environ)
+    environ.pop(SHARED, None)  # it is no worker
     process = await asyncio.create_subprocess_exec(
         *command, *(["--force"] if force else []), stdout=asyncio.subprocess.PIPE, env=environ
     )

@@ -54,10 +54,17 @@ def reindex(
     if invocation.url:
         result = send(invocation, "POST", "/reindex", params={"force": force})
     else:
+        from rag_flywheel import wiring
         from rag_flywheel.cli.progress import shown
+        from rag_flywheel.config import logs
         from rag_flywheel.cycle.reindex import reindex as run
 
-        with local_services(invocation) as services, shown(terminal.console(stderr=True)) as steps:
+        with (
+            local_services(invocation) as services,
+            wiring.traces(services.config),
+            shown(terminal.console(stderr=True)) as steps,
+        ):
+            logs.configure(services.config.logs)
             result = run(services, force=force, steps=steps).as_json()
     show(invocation, result, _reindex_table)
     raise typer.Exit({"refused": REFUSED, "undecided": UNDECIDED}.get(result["decision"], DONE))

@@ -36,6 +36,7 @@ from rag_flywheel.config.sections import (
 )
 from rag_flywheel.config.source import Source
 from rag_flywheel.config.urls import masked_url
+from rag_flywheel.config.watching import Logs, Telemetry
 
 __all__ = [
     "ENV_PREFIX",
@@ -52,6 +53,7 @@ __all__ = [
     "Judge",
     "LedgerSection",
     "Limits",
+    "Logs",
     "Oidc",
     "Privacy",
     "PrivacyNotice",
@@ -62,6 +64,7 @@ __all__ = [
     "ReviewSection",
     "Secrets",
     "Source",
+    "Telemetry",
     "known_keys",
     "load",
     "masked",

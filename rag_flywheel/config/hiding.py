@@ -19,6 +19,7 @@ ENV_PREFIX = "RAG_FLYWHEEL_"
 SHORTEST = 6  # characters; what is shorter would hide half of all words
 _KEY = re.compile(r"\brf_[\w.-]{8,}|(?i:\b(?:bearer|basic)\s+)[\w.~+/=-]{8,}|\bsk-[\w-]{8,}|\beyJ[\w-]{8,}\.[\w.-]+")
 """Our keys, what a header `Authorization` holds, the keys of language models' servers, and signed tokens."""
+_HEADERS = re.compile(r"OTEL_EXPORTER_OTLP_(\w+_)?HEADERS")  # which OpenTelemetry's SDK logs where it cannot read them
 
 
 class Hidden:
@@ -50,6 +51,7 @@ def known_secrets(config: Config | None = None, environ: Mapping[str, str] = os.
         ours = name.removeprefix(ENV_PREFIX).lower() in Secrets.model_fields and name.startswith(ENV_PREFIX)
         found.update([value, *value.split()] if ours or SECRET.search(name) else [])
         found.update(secrets_in(value) if name.startswith(ENV_PREFIX) else [])
+        found.update(pair.partition("=")[2] for pair in value.split(",") if _HEADERS.fullmatch(name))
     for text in () if config is None else _texts(config.model_dump(mode="json")):
         found.update(secrets_in(text))
         found.update(environ.get(name, "") for name in VARIABLE.findall(text))

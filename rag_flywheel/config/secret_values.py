@@ -17,4 +17,5 @@ class Secrets(BaseModel):
     receipt_key: str = Field("", repr=False)  # 32 bytes, hexadecimal, that sign receipts; empty: a file of data_dir
     pseudonym_keys: str = Field("", repr=False)  # separated by spaces, instead of `privacy.key_file`
     reveal_key: str = Field("", repr=False)  # 32 bytes, hexadecimal, the newest first where there are several
+    metrics_key: str = Field("", repr=False)  # opens `GET /metrics` and nothing else; empty: operators' keys alone do
     api_key: str = Field("", repr=False)  # of commands, for the server that --url names

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, f
 
 from rag_flywheel.config.keeping import Consent, PrivacyNotice, Retention
 from rag_flywheel.config.source import CLASS, Source, as_source, refuse_secrets
+from rag_flywheel.config.watching import Logs, Telemetry
 from rag_flywheel.domain import GROUP, Role
 from rag_flywheel.domain.checks import is_private
 
@@ -344,6 +345,8 @@ class Config(_Section):
     api: Api = Api()
     access: Access = Access()
     limits: Limits = Limits()
+    telemetry: Telemetry = Telemetry()
+    logs: Logs = Logs()
     tenants: dict[Annotated[str, Field(pattern=TENANT)], Path] = Field(default_factory=dict)
     file: Path = Field(exclude=True)  # the file it was read from, absolute
 

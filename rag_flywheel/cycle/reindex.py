@@ -11,7 +11,7 @@ from eval import gate
 from eval.questions.rewordings import OtherWords
 from ingest.reading import connectors
 from ingest.reading.raw import Skipped
-from rag_flywheel.cycle import aside, erasing, expiring, night, space
+from rag_flywheel.cycle import aside, erasing, expiring, night, record, space
 from rag_flywheel.cycle.night import Night
 from rag_flywheel.cycle.result import DEPLOYED, CycleDecision, CycleResult
 from rag_flywheel.cycle.scoring_run import Steps
@@ -33,12 +33,18 @@ def reindex(services: Services, *, force: bool, steps: Steps) -> CycleResult:
     """
     started = time.perf_counter()
     gate.check_metrics(services.config.gate)
-    with services.ledger.lock(LOCK), on_disk(services.config.data):
+    data = services.config.data
+    with (
+        services.ledger.lock(LOCK),
+        on_disk(data),
+        record.recorded(data, steps, services.now) as (watched, ended),
+    ):
         for note in housekeeping.reconcile(index=services.index, ledger=services.ledger, at=services.now()):
-            steps(note, 1, 1)
+            watched(note, 1, 1)
         for note in (*erasing.settle(services), *expiring.told(expiring.expire(services))):
-            steps(note, 1, 1)
-        result = _held_up(services, force=force) or _run(services, force=force, steps=steps)
+            watched(note, 1, 1)
+        result = _held_up(services, force=force) or _run(services, force=force, steps=watched)
+        ended(result)
         return replace(result, seconds=round(time.perf_counter() - started, 3))
 
 

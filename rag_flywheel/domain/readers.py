@@ -7,6 +7,7 @@ from rag_flywheel.domain.conversation import Interaction
 from rag_flywheel.domain.feedback import Correction
 from rag_flywheel.domain.groups import Groups, reads
 from rag_flywheel.domain.ids import DocumentId
+from rag_flywheel.domain.insights import Trait, TraitKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,14 @@ class Reader:
         if not seen:
             return asked.groups is None or reads(self.groups, asked.groups)
         return all(self.reads(name, then.get(name)) for name in seen)
+
+    def counts(self, trait: Trait) -> bool:
+        """Whether they may count answers that have it: who may count all of its traits may read it."""
+        if self.groups is None:
+            return True
+        if trait.kind is TraitKind.DOCUMENT:
+            return self.reads(DocumentId(trait.name), trait.groups)
+        return trait.kind is not TraitKind.NOTHING or trait.groups is None or reads(self.groups, trait.groups)
 
     def reads_correction(self, correction: Correction) -> bool:
         """Whether they may read all that it rests on and all that it replaces."""

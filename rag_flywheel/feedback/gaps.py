@@ -17,13 +17,14 @@ from rag_flywheel.domain import (
     ReviewedCorrection,
     Stage,
 )
+from rag_flywheel.domain.insights import answer_state
 from rag_flywheel.domain.readers import ANYBODY, Reader
 from rag_flywheel.domain.topics import AnswerState, TopicKind
 from rag_flywheel.errors import NotFound
 from rag_flywheel.feedback import implicit
 from rag_flywheel.feedback.attribution import is_off_topic
 from rag_flywheel.feedback.intake import bad_answers, meant
-from rag_flywheel.feedback.recent import RECENT, RecentQuestions, answer_state, is_unsure
+from rag_flywheel.feedback.recent import RECENT, RecentQuestions, is_unsure
 from rag_flywheel.ports import Conversations, Corrections
 
 REFUSED = (CorrectionState.REJECTED, CorrectionState.QUARANTINED)

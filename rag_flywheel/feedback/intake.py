@@ -18,6 +18,7 @@ from rag_flywheel.domain import (
     Json,
     Stage,
 )
+from rag_flywheel.domain.insights import judgement
 from rag_flywheel.domain.readers import ANYBODY, Reader
 from rag_flywheel.errors import Conflict, InvalidInput, no_interaction
 from rag_flywheel.feedback import implicit
@@ -27,7 +28,6 @@ from rag_flywheel.privacy.numbering import Masking
 from rag_flywheel.privacy.pseudonyms import pseudonym
 
 TEXT_AT_MOST = 20_000  # characters
-GOOD_STARS = 4  # from here on stars confirm an answer
 _FLAGS = {FeedbackKind.USED, FeedbackKind.ABANDONED, FeedbackKind.REGENERATED}
 _TEXTS = {FeedbackKind.COMMENT, FeedbackKind.ISSUE, FeedbackKind.EDITED}
 _THUMBS: Mapping[str | int, str] = {"up": "up", "down": "down", True: "up", False: "down", -1: "down"}
@@ -128,12 +128,9 @@ def _judged(feedback: Sequence[Feedback]) -> tuple[dict[InteractionId, None], se
     good: dict[InteractionId, None] = {}
     bad: set[InteractionId] = set()
     for signal in feedback:
-        if signal.kind is FeedbackKind.THUMB:
-            (good.setdefault(signal.interaction_id) if signal.value == "up" else bad.add(signal.interaction_id))
-        elif signal.kind is FeedbackKind.STARS and isinstance(signal.value, int):
-            (good.setdefault(signal.interaction_id) if signal.value >= GOOD_STARS else bad.add(signal.interaction_id))
-        elif signal.kind is FeedbackKind.EDITED:
-            bad.add(signal.interaction_id)
+        said = judgement(signal)
+        if said is not None:
+            (good.setdefault(signal.interaction_id) if said else bad.add(signal.interaction_id))
     return good, bad
 
 

@@ -4,7 +4,8 @@ import threading
 from collections.abc import Mapping
 from dataclasses import replace
 
-from rag_flywheel.domain import Confidence, Interaction, InteractionId, Shown
+from rag_flywheel.domain import Interaction, InteractionId, Shown
+from rag_flywheel.domain.insights import answer_state
 from rag_flywheel.domain.topics import AnswerState
 from rag_flywheel.errors import NotFound
 from rag_flywheel.ports import Conversations
@@ -34,13 +35,6 @@ class RecentQuestions:
                 known[asked.interaction_id] = brief(asked) if is_unsure(asked) else None
             self._known = {name: known[name] for name in names if name in known}
             return {name: asked for name, asked in self._known.items() if asked is not None}
-
-
-def answer_state(*, answered: bool, confidence: Confidence | None) -> AnswerState:
-    """How surely a question was answered; a generator that tells no confidence is taken to be sure."""
-    if not answered:
-        return AnswerState.REFUSED
-    return AnswerState.DOUBTFUL if confidence is Confidence.LOW else AnswerState.SURE
 
 
 def is_unsure(asked: Interaction) -> bool:

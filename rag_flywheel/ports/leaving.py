@@ -28,7 +28,9 @@ class Erasure(Protocol):
         """
 
     def records(self) -> Iterator[tuple[str, Mapping[str, Json]]]:
-        """Every row of every table but the deployment's own settings, as it is stored: table, values by column."""
+        """Every row as it is stored: table, values by column. Not of the deployment's own settings, nor rows that hold
+        nothing but numbers of others.
+        """
 
     def people(self) -> set[str]:
         """The pseudonyms of all who left something, and of sessions of those who named nobody."""

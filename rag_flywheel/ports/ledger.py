@@ -32,12 +32,14 @@ from rag_flywheel.domain import (
     ReviewedCorrection,
     Session,
     SessionNow,
+    Stage,
     StandIn,
     VersionId,
     VersionRecord,
     VersionState,
 )
 from rag_flywheel.domain.consent import ConsentEvent
+from rag_flywheel.domain.insights import Answers, Chosen, Cited, Judged, Trait
 from rag_flywheel.domain.releases import Release
 from rag_flywheel.domain.reviewing import Assignment, SecondReview
 from rag_flywheel.domain.topics import TopicRuling
@@ -308,6 +310,34 @@ class Releases(Protocol):
         """
 
 
+class Insights(Protocol):
+    """Answers in counts. Cheap enough to ask for on a page, however many there are."""
+
+    def traits(self) -> frozenset[Trait]:
+        """All that answers have."""
+
+    def asker_groups(self) -> list[str]:
+        """The groups of askers that answers were given to, sorted."""
+
+    def answers(self, chosen: Chosen) -> list[Answers]:
+        """By day, version and state, the oldest day first."""
+
+    def judged(self, chosen: Chosen) -> list[Judged]:
+        """By day and version, the oldest day first."""
+
+    def failed_stages(self, chosen: Chosen) -> dict[Stage, int]:
+        """Answers by the stage that a thumbs-down was attributed to: the latest of each answer."""
+
+    def cited(self, chosen: Chosen) -> list[Cited]:
+        """Documents that answers cite, corrections among them; those that most cite first."""
+
+    def answers_by_corrections(self, chosen: Chosen) -> int:
+        """How many answers cite a correction."""
+
+    def corrected(self, chosen: Chosen) -> frozenset[CorrectionId]:
+        """Corrections of the chosen answers."""
+
+
 class Topics(Protocol):
     """What people decided on topics of questions."""
 
@@ -332,6 +362,7 @@ class Ledger(
     Consents,
     Replies,
     Releases,
+    Insights,
     Topics,
     Erasure,
     Rekeying,

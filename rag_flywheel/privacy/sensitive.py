@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rag_flywheel.config import Config
 from rag_flywheel.domain import CORRECTION_PREFIX, Chunk, Correction, DocumentId, Interaction
+from rag_flywheel.domain.insights import Trait, TraitKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,23 @@ class Sensitive:
     def hidden(self, asked: Interaction) -> bool:
         """Whether it is not to be listed or counted but with noise."""
         return self.anything and self.interaction(asked)
+
+    def counts(self, trait: Trait) -> bool:
+        """Whether answers that have it may be counted without noise, as far as it tells: not those of which `hidden`
+        says that they are not to be.
+        """
+        if not self.anything:
+            return True
+        if trait.kind is TraitKind.ASKERS:
+            return self.groups.isdisjoint(trait.groups or ())
+        if trait.kind is TraitKind.DOCUMENT:
+            name = DocumentId(trait.name)
+            return name.startswith(CORRECTION_PREFIX) or not self._document(name)
+        return not self.by_source
+
+    def document(self, name: DocumentId) -> bool:
+        """Whether a document is of a sensitive source, or of none that is known where any is sensitive."""
+        return self._about([name])
 
     def correction(self, correction: Correction, asked: Interaction) -> bool:
         named = {span.document_id for span in (*correction.evidence, *correction.supersedes)}

@@ -44,6 +44,16 @@ def deliver(ledger: DeliveryLedger, webhooks: Webhooks, *, at: datetime) -> int:
         return 0
 
 
+def waiting(ledger: Outbox, webhooks: Webhooks, *, at: datetime) -> list[datetime]:
+    """Since when each notice waits that a receiver is still to be told, the oldest first."""
+    return sorted(
+        notice.at
+        for receiver in webhooks.receivers
+        for notice, attempts in ledger.undelivered(receiver, attempts=ATTEMPTS)
+        if not _given_up(notice, attempts, at=at)
+    )
+
+
 def wait(attempts: int) -> timedelta:
     """How long after that many attempts, at least one, the next one is due."""
     return FIRST_WAIT * LONGER ** (attempts - 1)
@@ -67,9 +77,14 @@ def _pass(ledger: Outbox, webhooks: Webhooks, *, at: datetime) -> int:
 
 def _due(undelivered: Sequence[tuple[Notice, tuple[Delivery, ...]]], *, at: datetime) -> Iterator[Notice]:
     for notice, attempts in undelivered:
-        given_up = at - notice.at > NEWS or any(attempt.status == GONE for attempt in attempts)
-        if not given_up and (not attempts or at >= max(attempt.at for attempt in attempts) + wait(len(attempts))):
+        if not _given_up(notice, attempts, at=at) and (
+            not attempts or at >= max(attempt.at for attempt in attempts) + wait(len(attempts))
+        ):
             yield notice
+
+
+def _given_up(notice: Notice, attempts: Sequence[Delivery], *, at: datetime) -> bool:
+    return at - notice.at > NEWS or any(attempt.status == GONE for attempt in attempts)
 
 
 def _tell(notice: Notice, receiver: str, *, ledger: Outbox, webhooks: Webhooks, at: datetime) -> bool:

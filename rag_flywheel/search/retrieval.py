@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_flywheel.domain import UNTUNED, Admission, Candidate, Chunk, Passage
-from rag_flywheel.ports import Reranker, Vectors
+from rag_flywheel.ports import Reranker, Vectors, telemetry
+from rag_flywheel.ports.metrics import Stage
 from rag_flywheel.search.admission import Fitting, best_cosine, fits, is_admitted, with_known
 from rag_flywheel.search.fusion import features, fuse
 from rag_flywheel.search.languages import likely
@@ -141,7 +142,8 @@ def _answers(admitted: Sequence[Fitting]) -> list[Fitting]:
 def _reranked(query: str, candidates: Sequence[Candidate], reranker: Reranker, limit: int) -> list[Candidate]:
     """The candidates, the best `limit` of the untuned order with the reranker's score."""
     best = np.argsort(-fuse(features([candidate.scores for candidate in candidates]), UNTUNED), kind="stable")[:limit]
-    scores = reranker.score(query, [candidates[at].chunk.text for at in best])
+    with telemetry.part(Stage.RERANK, {telemetry.RERANKER_TOP_K: limit, telemetry.FOUND: len(best)}):
+        scores = reranker.score(query, [candidates[at].chunk.text for at in best])
     by_place = {int(at): float(score) for at, score in zip(best, scores, strict=True)}
     return [
         Candidate(chunk=candidate.chunk, scores=replace(candidate.scores, rerank=by_place.get(at)))

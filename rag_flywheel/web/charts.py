@@ -62,3 +62,27 @@ def _height(p: float) -> float:
 def ticks() -> Mapping[str, float]:
     """Heights of p = 1, 0.1, and so on, by what is written there."""
     return {f"{10.0**-power:g}": _height(10.0**-power) for power in range(0, 7, 2)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """Shares over time, each in 0..1; where one is not known, the line is broken."""
+
+    name: str
+    lines: tuple[str, ...]  # of SVG polylines
+    dots: tuple[tuple[float, float], ...]
+
+
+def series(name: str, shares: Sequence[float | None]) -> Series:
+    step = WIDTH / max(len(shares) - 1, 1)
+    lines: list[list[tuple[float, float]]] = [[]]
+    for place, share in enumerate(shares):
+        if share is None:
+            lines.append([])
+        else:
+            lines[-1].append((round(place * step, 1), round(HEIGHT * (1 - share), 1)))
+    return Series(
+        name=name,
+        lines=tuple(" ".join(f"{x},{y}" for x, y in line) for line in lines if len(line) > 1),
+        dots=tuple(dot for line in lines for dot in line),
+    )

@@ -53,6 +53,7 @@ PLACES = (
     Place(label="My corrections", row="GET /my-corrections"),
     Place(label="Review", row="GET /review"),
     Place(label="Gaps", row="GET /gaps"),
+    Place(label="Insights", row="GET /insights"),
     Place(label="Versions", row="GET /versions"),
 )
 """In the order in which they are shown."""

@@ -10,6 +10,7 @@ from rag_flywheel.web import (
     conversations,
     documents,
     gaps,
+    insights,
     my_corrections,
     review,
     review_work,
@@ -21,5 +22,5 @@ from rag_flywheel.web import (
 PAGES = (
     *(assets, sign_in, chat, answers, documents, my_corrections, conversations, consent),
     *(review_work, review),  # whose addresses with an id take whatever else stands there
-    *(gaps, versions, rollout, aside, compare),
+    *(gaps, insights, versions, rollout, aside, compare),
 )

@@ -25,8 +25,10 @@ from rag_flywheel.adapters.ledger.database import Database
 from rag_flywheel.adapters.ledger.engine import HEAD, MIGRATIONS, open_engine, sqlite_url
 from rag_flywheel.adapters.ledger.sealing import adopt
 from rag_flywheel.adapters.ledger.sql_ledger import SqlLedger, open_ledger
-from rag_flywheel.domain import FeedbackId, FeedbackKind, InteractionId
+from rag_flywheel.domain import FeedbackId, FeedbackKind, InteractionId, Stage
 from rag_flywheel.domain.erasures import Scope
+from rag_flywheel.domain.insights import Chosen, TraitKind
+from rag_flywheel.domain.topics import AnswerState
 from rag_flywheel.errors import AlreadyRunning, Damaged, InvalidInput, NotFound
 from tests.contract.rows import (
     NOON,
@@ -174,6 +176,27 @@ def test_an_interaction_of_the_first_release_has_no_group_and_a_new_one_shows_it
     with engine.connect() as connection:
         kept = connection.execute(text("SELECT asker_group FROM interactions ORDER BY sequence")).all()
     assert [tuple(row) for row in kept] == [(None,), ("beta",)]
+    ledger.close()
+    engine.dispose()
+
+
+def test_answers_and_signals_of_an_older_release_are_counted_as_new_ones_are(url: str, tmp_path: Path) -> None:
+    engine = of_the_first_release(url)
+    thumb = '{"feedback_id": "f2", "interaction_id": "i1", "given": "2026-03-29T12:00:00Z", "user": null, "kind": '
+    thumb += '"thumb", "value": "down", "stage": "missing"}'
+    row = {**FIRST_ROWS["feedback"], "feedback_id": "f2", "body": thumb, "given": NOON}
+    if engine.dialect.name == "sqlite":
+        row["given"] = str(NOON)
+    names = ", ".join(row)
+    with engine.begin() as connection:
+        insert = text(f"INSERT INTO feedback ({names}) VALUES ({', '.join(f':{name}' for name in row)})")
+        connection.execute(insert, row)
+    ledger = open_ledger(url, timeout=10, lock_folder=tmp_path / "locks", keys=keys_in(tmp_path / "locks"))
+    ledger.add_interaction(replace(an_interaction("i2"), groups=None))
+    assert [(found.state, found.count) for found in ledger.answers(Chosen())] == [(AnswerState.SURE, 2)]
+    assert [(said.good, said.bad) for said in ledger.judged(Chosen())] == [(0, 1)]
+    assert ledger.failed_stages(Chosen()) == {Stage.MISSING: 1}
+    assert {trait.kind for trait in ledger.traits()} == {TraitKind.NOTHING, TraitKind.BARE, TraitKind.DOCUMENT}
     ledger.close()
     engine.dispose()
 

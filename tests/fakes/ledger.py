@@ -5,15 +5,17 @@ import copy
 import json
 import secrets
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Sized
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import TypeVar
 
 from pydantic import TypeAdapter
 
 from rag_flywheel.domain import (
+    CORRECTION_PREFIX,
     AccessKey,
     Aside,
     AuditEntry,
@@ -23,6 +25,7 @@ from rag_flywheel.domain import (
     CorrectionId,
     Decision,
     Delivery,
+    DocumentId,
     Exposure,
     Feedback,
     Freeze,
@@ -39,6 +42,7 @@ from rag_flywheel.domain import (
     ReviewedCorrection,
     Session,
     SessionNow,
+    Stage,
     StandIn,
     Verdict,
     VersionId,
@@ -48,6 +52,7 @@ from rag_flywheel.domain import (
 )
 from rag_flywheel.domain.consent import ConsentEvent
 from rag_flywheel.domain.erasures import ErasureEntry, Scope, Theirs, strings, without
+from rag_flywheel.domain.insights import Answers, Chosen, Cited, Judged, Trait, answer_state, judgement, traits
 from rag_flywheel.domain.releases import Release, affordable
 from rag_flywheel.domain.retention import Kind
 from rag_flywheel.domain.reviewing import Assignment, SecondReview
@@ -722,6 +727,90 @@ class MemoryLedger:
         number = len(getattr(rows, of_kind)) - len(kept)
         setattr(rows, of_kind, kept)
         return number
+
+    def traits(self) -> frozenset[Trait]:
+        with self._turn:
+            return frozenset(trait for asked in self._rows.interactions.values() for trait in traits(asked))
+
+    def asker_groups(self) -> list[str]:
+        with self._turn:
+            return sorted({asked.group for asked in self._rows.interactions.values() if asked.group is not None})
+
+    def _chosen(self, chosen: Chosen) -> list[tuple[Interaction, date]]:
+        days = [(asked, asked.asked.astimezone(UTC).date()) for asked in self._rows.interactions.values()]
+        return [
+            (asked, day)
+            for asked, day in days
+            if (chosen.first is None or day >= chosen.first)
+            and (chosen.last is None or day <= chosen.last)
+            and chosen.group in (None, asked.group)
+            and asked.group not in chosen.without_groups
+            and chosen.without.isdisjoint(traits(asked))
+        ]
+
+    def _said(self) -> dict[InteractionId, bool]:
+        said: dict[InteractionId, bool] = {}
+        for signal in self._rows.feedback.values():
+            good = judgement(signal)
+            if good is not None:
+                said[signal.interaction_id] = said.get(signal.interaction_id, True) and good
+        return said
+
+    def answers(self, chosen: Chosen) -> list[Answers]:
+        with self._turn:
+            counts = Counter(
+                (day, asked.version_id, answer_state(answered=asked.answered, confidence=asked.confidence))
+                for asked, day in self._chosen(chosen)
+            )
+        return [
+            Answers(day=day, version_id=version, state=state, count=count)
+            for (day, version, state), count in sorted(counts.items())
+        ]
+
+    def judged(self, chosen: Chosen) -> list[Judged]:
+        with self._turn:
+            said = self._said()
+            counts = Counter(
+                (day, asked.version_id, said[asked.interaction_id])
+                for asked, day in self._chosen(chosen)
+                if asked.interaction_id in said
+            )
+        return [
+            Judged(day=day, version_id=version, good=counts[day, version, True], bad=counts[day, version, False])
+            for day, version in sorted({(day, version) for day, version, _ in counts})
+        ]
+
+    def failed_stages(self, chosen: Chosen) -> dict[Stage, int]:
+        with self._turn:
+            given = sorted(self._rows.feedback.values(), key=lambda signal: signal.given)
+            latest = {signal.interaction_id: signal.stage for signal in given if signal.stage is not None}
+            those = {asked.interaction_id for asked, _ in self._chosen(chosen)}
+        return dict(Counter(stage for name, stage in latest.items() if name in those))
+
+    def cited(self, chosen: Chosen) -> list[Cited]:
+        with self._turn:
+            said, found = self._said(), dict[str, list[int]]()
+            for asked, _ in self._chosen(chosen):
+                for name in {citation.document_id for citation in asked.citations}:
+                    sums = found.setdefault(name, [0, 0, 0])
+                    good = said.get(asked.interaction_id)
+                    sums[:] = (sums[0] + 1, sums[1] + (good is True), sums[2] + (good is False))
+        made = [
+            Cited(document_id=DocumentId(name), answers=n, good=good, bad=bad) for name, (n, good, bad) in found.items()
+        ]
+        return sorted(made, key=lambda each: (-each.answers, each.document_id))
+
+    def answers_by_corrections(self, chosen: Chosen) -> int:
+        with self._turn:
+            return sum(
+                any(citation.document_id.startswith(CORRECTION_PREFIX) for citation in asked.citations)
+                for asked, _ in self._chosen(chosen)
+            )
+
+    def corrected(self, chosen: Chosen) -> frozenset[CorrectionId]:
+        with self._turn:
+            those = {asked.interaction_id for asked, _ in self._chosen(chosen)}
+            return frozenset(name for name, entry in self._rows.corrections.items() if entry.interaction_id in those)
 
     def add_topic_ruling(self, ruling: TopicRuling) -> None:
         with self._turn:

@@ -76,6 +76,12 @@ def test_keys_and_known_secrets_are_hidden_wherever_they_stand(said: str) -> Non
     assert "MARK" not in hidden(said, known)
 
 
+def test_what_a_collector_of_traces_asks_for_is_a_secret() -> None:
+    """OpenTelemetry's SDK repeats the variable where it cannot read it."""
+    known = known_secrets(environ={"OTEL_EXPORTER_OTLP_HEADERS": "authorization=Basic%20MARK,x-scope=MARK-two"})
+    assert hidden("authorization=Basic%20MARK,x-scope=MARK-two", known) == "authorization=***,x-scope=***"
+
+
 def test_a_log_with_a_traceback_shows_none() -> None:
     written = io.StringIO()
     handler = logging.StreamHandler(Hidden(written, frozenset({"MARK-secret"})))

@@ -7,7 +7,9 @@ from sqlalchemy import JSON, or_, select, type_coerce
 
 from rag_flywheel.adapters.ledger import tables
 from rag_flywheel.adapters.ledger.database import InDatabase
+from rag_flywheel.adapters.ledger.insights import add_facts
 from rag_flywheel.domain import Feedback, Interaction, InteractionId, StandIn
+from rag_flywheel.domain.insights import judgement
 from rag_flywheel.errors import no_interaction
 from rag_flywheel.ports.ledger import Conversations
 
@@ -16,19 +18,18 @@ _STAND_IN: TypeAdapter[StandIn] = TypeAdapter(StandIn)
 
 class SqlConversations(InDatabase, Conversations):
     def add_interaction(self, interaction: Interaction) -> None:
-        self._database.append(
-            tables.interactions,
-            {
-                "interaction_id": interaction.interaction_id,
-                "asked": interaction.asked,
-                "pseudonym": interaction.user,
-                "answered": interaction.answered,
-                "asker_group": interaction.group,
-                "session": interaction.session,
-                "body": interaction,
-            },
-            what=f"interaction {interaction.interaction_id}",
-        )
+        row = {
+            "interaction_id": interaction.interaction_id,
+            "asked": interaction.asked,
+            "pseudonym": interaction.user,
+            "answered": interaction.answered,
+            "asker_group": interaction.group,
+            "session": interaction.session,
+            "body": interaction,
+        }
+        with self._database.write() as connection:
+            self._database.append(tables.interactions, row, what=f"interaction {interaction.interaction_id}")
+            add_facts(connection, interaction)
 
     def interaction(self, interaction_id: InteractionId) -> Interaction:
         wanted = select(tables.interactions.c.body).where(tables.interactions.c.interaction_id == interaction_id)
@@ -99,6 +100,8 @@ class SqlConversations(InDatabase, Conversations):
                 "body": feedback,
                 "rank": feedback.rank,
                 "propensity": feedback.propensity,
+                "good": judgement(feedback),
+                "stage": None if feedback.stage is None else feedback.stage.value,
             },
             what=f"feedback {feedback.feedback_id}",
             parent=f"interaction {feedback.interaction_id}",

@@ -35,17 +35,19 @@ from sqlalchemy import (
 from rag_flywheel.adapters.ledger import tables
 from rag_flywheel.adapters.ledger.database import InDatabase
 from rag_flywheel.adapters.ledger.engine import is_sqlite
+from rag_flywheel.adapters.ledger.insights import forgotten
 from rag_flywheel.adapters.ledger.topics import of_nothing
 from rag_flywheel.domain import ItemKind, Json
 from rag_flywheel.domain.erasures import ErasureEntry, Scope, Theirs, strings, without
 from rag_flywheel.ports.leaving import Erasure
 
-NAMING = (tables.replies, tables.notices, tables.retirements, tables.asides, tables.feedback)
+NAMING = (tables.replies, tables.notices, tables.retirements, tables.asides, tables.feedback, tables.traits)
 """Rows that are nothing without the record that they name."""
 JUDGED = tables.golden_cases
 TYPED = frozenset({"question", "query"})  # by others, who may have asked the same
 HISTORY = (tables.decisions, tables.audit, tables.releases, tables.topic_rulings)
 OWN = ("settings", "erasures")
+NUMBERED = ("answer_traits",)  # numbers of other rows and days alone, and several for each answer
 ROWS = 500  # read at a time
 
 
@@ -59,6 +61,8 @@ class SqlErasure(InDatabase, Erasure):
             # On PostgreSQL others write meanwhile: who refers to these rows from now on waits, and finds them gone.
             connection.execute(theirs.with_for_update())
             connection.execute(corrections.with_for_update())
+            for step in forgotten(theirs):
+                connection.execute(step)
             return {table: connection.execute(step).rowcount for table, step in steps.items()}
 
     def _steps(self, scope: Scope) -> tuple[Select[Any], Select[Any], dict[str, Delete]]:
@@ -148,6 +152,8 @@ class SqlErasure(InDatabase, Erasure):
             if table is tables.notices:
                 ids = select(tables.notices.c.notice_id).where(key.in_(gone))
                 connection.execute(delete(tables.deliveries).where(tables.deliveries.c.notice_id.in_(ids)))
+            if table is tables.traits:
+                connection.execute(delete(tables.answer_traits).where(tables.answer_traits.c.trait.in_(gone)))
             is_one = self._database.is_one
             rows = (is_one(key, str(value)) if table is tables.replies else key == value for value in gone)
             return sum(connection.execute(delete(table).where(row)).rowcount for row in rows)
@@ -180,7 +186,7 @@ class SqlErasure(InDatabase, Erasure):
 
     def records(self) -> Iterator[tuple[str, Mapping[str, Json]]]:
         for name, table in tables.metadata.tables.items():
-            if name not in OWN:
+            if name not in (*OWN, *NUMBERED):
                 for row in self._rows(table):
                     yield name, row
 

@@ -29,6 +29,7 @@ from rag_flywheel.adapters.ledger import tables
 from rag_flywheel.adapters.ledger.column_types import as_stored
 from rag_flywheel.adapters.ledger.database import InDatabase
 from rag_flywheel.adapters.ledger.erasure import rewriting
+from rag_flywheel.adapters.ledger.insights import forgotten
 from rag_flywheel.adapters.ledger.topics import of_nothing
 from rag_flywheel.domain import ItemKind, Review, Session, Verdict, standing
 from rag_flywheel.domain.retention import Kind
@@ -137,6 +138,8 @@ def _interactions(connection: Connection, keys: list[object]) -> int:
     for table in (tables.feedback, tables.exposures, tables.topic_members):
         connection.execute(delete(table).where(table.c.interaction_id.in_(names)))
     connection.execute(of_nothing())
+    for step in forgotten(names):
+        connection.execute(step)
     return connection.execute(delete(tables.interactions).where(rows.interaction_id.in_(names))).rowcount
 
 

@@ -11,6 +11,7 @@ from rag_flywheel.adapters.ledger.database import Database
 from rag_flywheel.adapters.ledger.engine import migrate, open_engine, translated
 from rag_flywheel.adapters.ledger.expiry import SqlExpiry
 from rag_flywheel.adapters.ledger.golden_cases import SqlGoldenCases
+from rag_flywheel.adapters.ledger.insights import SqlInsights
 from rag_flywheel.adapters.ledger.keys import SqlKeys
 from rag_flywheel.adapters.ledger.operations import SqlOperations
 from rag_flywheel.adapters.ledger.outbox import SqlOutbox
@@ -60,6 +61,7 @@ class SqlLedger(
     SqlConsents,
     SqlReplies,
     SqlReleases,
+    SqlInsights,
     SqlTopics,
     SqlRekeying,
     SqlExpiry,

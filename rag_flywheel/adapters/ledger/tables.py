@@ -83,6 +83,42 @@ feedback = Table(
     Column("body", Value(Feedback), nullable=False),
     Column("rank", Integer),
     Column("propensity", Double),
+    Column("good", Boolean),  # what it says of the answer; null: neither good nor bad
+    Column("stage", Text),
+    Index(None, "good", "interaction_id"),
+    Index(None, "stage", "interaction_id"),
+)
+
+answer_facts = Table(
+    "answer_facts",  # what can be counted without reading the interactions; it goes with them
+    metadata,
+    _sequence(),
+    Column("interaction_id", Text, ForeignKey("interactions.interaction_id"), nullable=False, unique=True),
+    Column("day", Text, nullable=False),  # in UTC, as 2026-11-30
+    Column("version_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("asker_group", Text),
+    Index(None, "day", "version_id", "state", "asker_group"),
+)
+
+traits = Table(
+    "traits",
+    metadata,
+    _sequence(),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("groups", Text, nullable=False),  # as JSON
+    Index(None, "name", "kind", "groups", unique=True),
+)
+
+answer_traits = Table(
+    "answer_traits",
+    metadata,
+    Column("answer", BigInteger, ForeignKey("answer_facts.sequence"), primary_key=True, autoincrement=False),
+    Column("trait", BigInteger, primary_key=True, autoincrement=False),  # no foreign key: it may be erased just now
+    Column("cited", Boolean, nullable=False),
+    Column("day", Text, nullable=False),  # of the answer
+    Index(None, "cited", "trait", "day", "answer"),
 )
 
 corrections = Table(

@@ -10,7 +10,8 @@ from rag_flywheel.adapters.models.prompt import Told
 from rag_flywheel.adapters.models.refusal import Heard
 from rag_flywheel.domain import Confidence, Draft, Passage, Searched, Turn
 from rag_flywheel.errors import ConfigError, InvalidInput, LanguageModelUnavailable
-from rag_flywheel.ports import Redactor
+from rag_flywheel.ports import Redactor, telemetry
+from rag_flywheel.ports.metrics import Stage
 
 _BULLET = re.compile(r"^(?:\d+[.)]|[-*•])\s+")
 _ENDS = (".", "!", "\u3002")  # of statements; the last one is the Chinese and Japanese full stop
@@ -118,7 +119,7 @@ class ModelGenerator:
         )
         checked = self._check and self._check(said, [prompt.shown(passage) for passage in seen], question)
         text = ""
-        for piece in said if checked is None else checked:
+        for piece in said if checked is None else _compared_with_passages(checked):
             piece = piece if text else piece.lstrip()
             if piece:
                 text += piece
@@ -153,6 +154,16 @@ class ModelGenerator:
         self._speaker.close()
 
     def _pieces(self, told: Told) -> Iterator[str]:
+        provider, _, model = self.name.partition(":")
+        about: dict[str, telemetry.Value] = {
+            telemetry.OPERATION: "chat",
+            telemetry.PROVIDER: "openai" if provider == "openai_like" else provider,
+            telemetry.MODEL: model,
+            telemetry.LLM_MODEL: model,
+        }
+        return telemetry.parts(Stage.MODEL, self._storable(told), about)
+
+    def _storable(self, told: Told) -> Iterator[str]:
         """The reply in characters that can be stored, cut where it is longer than it may be: some models never stop."""
         left = self._most
         for piece in self._speaker.pieces(told):
@@ -171,6 +182,16 @@ class ModelGenerator:
                 f"shorten it, or raise generator.context_window"
             )
         return self._room - needed
+
+
+def _compared_with_passages(checked: Checked) -> Iterator[str]:
+    """What the check shows of a reply, and what it found, told to whoever looks at the answer."""
+
+    def sentences() -> Iterator[str]:
+        yield from checked
+        telemetry.told({telemetry.SUPPORTED: checked.found, telemetry.UNSUPPORTED: checked.missed})
+
+    return telemetry.parts(Stage.CHECK, sentences())
 
 
 def _is_wording(query: str, question: str, history: Sequence[Turn]) -> bool:

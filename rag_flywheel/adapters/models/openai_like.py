@@ -13,6 +13,7 @@ import httpx
 from rag_flywheel.adapters.models.prompt import Told
 from rag_flywheel.adapters.models.waiting import MOST, Patience, Silent, TooLong, TooMany
 from rag_flywheel.errors import ConfigError, LanguageModelUnavailable
+from rag_flywheel.ports import telemetry
 
 if TYPE_CHECKING:
     from llama_index.core.llms import ChatMessage
@@ -86,12 +87,12 @@ class OpenAILikeSpeaker:
             ChatMessage(role=MessageRole.SYSTEM, content=told.system),
             ChatMessage(role=MessageRole.USER, content=told.user),
         ]
-        vendors = _vendor_errors()
+        vendors, tell = _vendor_errors(), telemetry.tokens()
         until = time.monotonic() + self._seconds
         for attempt in count():
             said = False
             try:
-                for piece in self._patience.pieces(lambda: self._once(messages), until=until):
+                for piece in self._patience.pieces(lambda: self._once(messages, tell), until=until):
                     if piece:
                         said = True
                         yield piece
@@ -108,12 +109,18 @@ class OpenAILikeSpeaker:
                     ) from error
             self._pause(wait)
 
-    def _once(self, messages: "Sequence[ChatMessage]") -> Iterator[str]:
-        """A piece for each event, empty where it has no words for the asker, such as those of a model that thinks."""
+    def _once(self, messages: "Sequence[ChatMessage]", tell: Callable[[int, int], None]) -> Iterator[str]:
+        """A piece for each event, empty where it has no words for the asker, such as those of a model that thinks.
+
+        `tell` gets the tokens that were read and said, where the server counts them.
+        """
         heard = finished = False
         for response in self._llm.stream_chat(messages):
             heard = True
             choices = response.raw.choices if response.raw is not None else []
+            usage = getattr(response.raw, "usage", None)
+            if usage is not None:
+                tell(usage.prompt_tokens, usage.completion_tokens)
             finished = finished or any(choice.finish_reason for choice in choices)
             yield response.delta or ""
         if not heard:

@@ -1,0 +1,223 @@
+"""What can be counted of answers without reading them: rows of a few short columns beside each interaction."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, date
+
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    ColumnElement,
+    Connection,
+    Delete,
+    Select,
+    Subquery,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from rag_flywheel.adapters.ledger import tables
+from rag_flywheel.adapters.ledger.database import InDatabase
+from rag_flywheel.domain import CORRECTION_PREFIX, CorrectionId, DocumentId, Interaction, Stage, VersionId
+from rag_flywheel.domain.insights import Answers, Chosen, Cited, Judged, Trait, TraitKind, answer_state, traits
+from rag_flywheel.domain.topics import AnswerState
+from rag_flywheel.ports.ledger import Insights
+
+_FACTS, _TRAITS, _HAVE = tables.answer_facts.c, tables.traits.c, tables.answer_traits.c
+_GIVEN = tables.feedback.c
+
+
+def add_facts(connection: Connection, asked: Interaction) -> None:
+    """Beside the interaction that was just added."""
+    facts = {
+        "interaction_id": asked.interaction_id,
+        "day": f"{asked.asked.astimezone(UTC):%Y-%m-%d}",
+        "version_id": asked.version_id,
+        "state": answer_state(answered=asked.answered, confidence=asked.confidence).value,
+        "asker_group": asked.group,
+    }
+    answer = connection.scalars(insert(tables.answer_facts).values(facts).returning(_FACTS.sequence)).one()
+    found = traits(asked)
+    numbers = _numbers(connection, list(found))
+    rows = [
+        {"answer": answer, "trait": numbers[trait], "cited": cited, "day": facts["day"]}
+        for trait, cited in found.items()
+    ]
+    connection.execute(insert(tables.answer_traits), rows)
+
+
+def _numbers(connection: Connection, wanted: Sequence[Trait]) -> dict[Trait, int]:
+    keys = [(trait.kind.value, trait.name, trait.key) for trait in wanted]
+    known = _known(connection, keys)
+    missing = [key for key in keys if key not in known]
+    if missing:
+        new = (
+            postgresql.insert(tables.traits)
+            if connection.dialect.name == "postgresql"
+            else sqlite.insert(tables.traits)
+        )
+        rows = [{"kind": kind, "name": name, "groups": groups} for kind, name, groups in missing]
+        connection.execute(new.on_conflict_do_nothing(), rows)
+        known = _known(connection, keys)
+    return {trait: known[key] for trait, key in zip(wanted, keys, strict=True)}
+
+
+def _known(connection: Connection, keys: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], int]:
+    wanted = select(_TRAITS.kind, _TRAITS.name, _TRAITS.groups, _TRAITS.sequence)
+    found = connection.execute(wanted.where(_TRAITS.name.in_({name for _, name, _ in keys})))
+    return {(kind, name, groups): number for kind, name, groups, number in found}
+
+
+def forgotten(names: Select[tuple[str]] | Sequence[str]) -> list[Delete]:
+    """What is deleted before interactions are."""
+    of = select(_FACTS.sequence).where(_FACTS.interaction_id.in_(names))
+    return [
+        delete(tables.answer_traits).where(_HAVE.answer.in_(of)),
+        delete(tables.answer_facts).where(_FACTS.interaction_id.in_(names)),
+    ]
+
+
+class SqlInsights(InDatabase, Insights):
+    def traits(self) -> frozenset[Trait]:
+        with self._database.read() as connection:
+            found = connection.execute(select(_TRAITS.kind, _TRAITS.name, _TRAITS.groups)).all()
+        return frozenset(
+            Trait(kind=TraitKind(kind), name=name, groups=None if groups == "null" else tuple(json.loads(groups)))
+            for kind, name, groups in found
+        )
+
+    def asker_groups(self) -> list[str]:
+        wanted = select(_FACTS.asker_group).where(_FACTS.asker_group.is_not(None)).distinct()
+        with self._database.read() as connection:
+            return sorted(name for name in connection.scalars(wanted) if name is not None)
+
+    def answers(self, chosen: Chosen) -> list[Answers]:
+        by = (_FACTS.day, _FACTS.version_id, _FACTS.state)
+        with self._database.read() as connection:
+            wanted = select(*by, func.count()).where(*_chosen(connection, chosen)).group_by(*by).order_by(*by)
+            found = connection.execute(wanted).all()
+        return [
+            Answers(day=date.fromisoformat(day), version_id=VersionId(version), state=AnswerState(state), count=count)
+            for day, version, state, count in found
+        ]
+
+    def judged(self, chosen: Chosen) -> list[Judged]:
+        said, by = _said(), (_FACTS.day, _FACTS.version_id)
+        with self._database.read() as connection:
+            wanted = (
+                select(*by, func.count().filter(~said.c.bad), func.count().filter(said.c.bad))
+                .join(said, said.c.interaction_id == _FACTS.interaction_id)
+                .where(*_chosen(connection, chosen))
+                .group_by(*by)
+                .order_by(*by)
+            )
+            found = connection.execute(wanted).all()
+        return [
+            Judged(day=date.fromisoformat(day), version_id=VersionId(version), good=good, bad=bad)
+            for day, version, good, bad in found
+        ]
+
+    def failed_stages(self, chosen: Chosen) -> dict[Stage, int]:
+        staged = _GIVEN.stage.is_not(None)
+        place = func.row_number().over(
+            partition_by=_GIVEN.interaction_id, order_by=(_GIVEN.given.desc(), _GIVEN.sequence.desc())
+        )
+        latest = select(_GIVEN.interaction_id, _GIVEN.stage, place.label("place")).where(staged).subquery()
+        with self._database.read() as connection:
+            wanted = (
+                select(latest.c.stage, func.count())
+                .join(tables.answer_facts, _FACTS.interaction_id == latest.c.interaction_id)
+                .where(latest.c.place == 1, *_chosen(connection, chosen))
+                .group_by(latest.c.stage)
+            )
+            return {Stage(stage): count for stage, count in connection.execute(wanted)}
+
+    def cited(self, chosen: Chosen) -> list[Cited]:
+        said, cited = _said(), _HAVE.cited.is_(True)
+        with self._database.read() as connection:
+            those = _chosen(connection, chosen)
+            every = select(_HAVE.trait, func.count()).where(cited).group_by(_HAVE.trait)
+            if chosen.group is None and not chosen.without_groups:
+                every = every.where(*_chosen(connection, chosen, day=_HAVE.day, answer=_HAVE.answer))
+            else:
+                every = every.join(tables.answer_facts, _FACTS.sequence == _HAVE.answer).where(*those)
+            judged = (
+                select(_HAVE.trait, func.count().filter(~said.c.bad), func.count().filter(said.c.bad))
+                .select_from(said)
+                .join(tables.answer_facts, _FACTS.interaction_id == said.c.interaction_id)
+                .join(tables.answer_traits, _HAVE.answer == _FACTS.sequence)
+                # Not by the index of what is cited: few answers were judged, and each is looked up.
+                .where(case((cited, 1), else_=0) == 1, *those)
+                .group_by(_HAVE.trait)
+            )
+            counts = {row[0]: row[1] for row in connection.execute(every)}
+            words = {number: (good, bad) for number, good, bad in connection.execute(judged)}
+            named = select(_TRAITS.sequence, _TRAITS.name).where(_TRAITS.kind == TraitKind.DOCUMENT.value)
+            names = {row[0]: row[1] for row in connection.execute(named)}
+        found: dict[str, list[int]] = {}  # a document that was for others once has several traits
+        for number, count in counts.items():
+            good, bad = words.get(number, (0, 0))
+            if number in names:
+                sums = found.setdefault(names[number], [0, 0, 0])
+                sums[:] = (sums[0] + count, sums[1] + good, sums[2] + bad)
+        made = [
+            Cited(document_id=DocumentId(name), answers=answers, good=good, bad=bad)
+            for name, (answers, good, bad) in found.items()
+        ]
+        return sorted(made, key=lambda each: (-each.answers, each.document_id))
+
+    def answers_by_corrections(self, chosen: Chosen) -> int:
+        corrections = select(_TRAITS.sequence).where(_TRAITS.name.startswith(CORRECTION_PREFIX, autoescape=True))
+        with self._database.read() as connection:
+            wanted = (
+                select(func.count(_HAVE.answer.distinct()))
+                .join(tables.answer_facts, _FACTS.sequence == _HAVE.answer)
+                .where(_HAVE.trait.in_(corrections), _HAVE.cited.is_(True), *_chosen(connection, chosen))
+            )
+            return connection.scalars(wanted).one()
+
+    def corrected(self, chosen: Chosen) -> frozenset[CorrectionId]:
+        rows = tables.corrections.c
+        with self._database.read() as connection:
+            wanted = (
+                select(rows.correction_id)
+                .join(tables.answer_facts, _FACTS.interaction_id == rows.interaction_id)
+                .where(*_chosen(connection, chosen))
+            )
+            return frozenset(map(CorrectionId, connection.scalars(wanted)))
+
+
+def _said() -> Subquery:
+    """Answers of which somebody said that they are good or bad, and whether anybody called them bad."""
+    bad = func.max(case((_GIVEN.good.is_(False), 1), else_=0)) == 1
+    judged = select(_GIVEN.interaction_id, bad.label("bad")).where(_GIVEN.good.is_not(None))
+    return judged.group_by(_GIVEN.interaction_id).subquery()
+
+
+def _chosen(
+    connection: Connection, chosen: Chosen, *, day: Column[str] = _FACTS.day, answer: Column[int] = _FACTS.sequence
+) -> list[ColumnElement[bool]]:
+    those: list[ColumnElement[bool]] = []
+    if chosen.first is not None:
+        those.append(day >= chosen.first.isoformat())
+    if chosen.last is not None:
+        those.append(day <= chosen.last.isoformat())
+    if chosen.group is not None:
+        those.append(_FACTS.asker_group == chosen.group)
+    if chosen.without_groups:
+        those.append(or_(_FACTS.asker_group.is_(None), _FACTS.asker_group.not_in(sorted(chosen.without_groups))))
+    if chosen.without:
+        keys = [(trait.kind.value, trait.name, trait.key) for trait in chosen.without]
+        wanted = select(_TRAITS.kind, _TRAITS.name, _TRAITS.groups, _TRAITS.sequence)
+        known = {(kind, name, groups): number for kind, name, groups, number in connection.execute(wanted)}
+        numbers = [known[key] for key in keys if key in known]
+        # Numbers of our own, written out: there may be more than a statement takes as parameters.
+        having: BindParameter[list[int]] = bindparam("without", numbers, expanding=True, literal_execute=True)
+        those.append(answer.not_in(select(_HAVE.answer).where(_HAVE.trait.in_(having))))
+    return those

@@ -1,0 +1,212 @@
+"""The overview over HTTP: its numbers, whom they are for, its files, and the week's digest."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from rag_flywheel.domain import (
+    Confidence,
+    CorrectionId,
+    Interaction,
+    InteractionId,
+    Readership,
+    Role,
+    VersionId,
+    VersionState,
+)
+from rag_flywheel.domain.anchors import Fate, Followed
+from rag_flywheel.domain.probes import Found, Probe, Reworded
+from rag_flywheel.rollout.promotion import act_of, promote
+from rag_flywheel.services import Services
+from tests.fakes.doors import door, key
+from tests.fakes.encoder import HashingEncoder
+from tests.fakes.samples import NOON, chunk, correction, decision, interaction, manifest, review, shown, span
+from tests.fakes.services import DIMENSION, entries, publish, services
+from tests.fakes.signals import say
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MAY = {"from": "2026-05-01", "to": "2026-05-31"}
+
+
+def asked(name: str, **given: object) -> Interaction:
+    return replace(interaction(name, ranking=[shown("install", 1)]), **given)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Services:
+    """Four answers of two versions, and two corrections of them, one of which is live."""
+    made = services(tmp_path)
+    ledger = made.ledger
+    publish(made, "v1")
+    ledger.add_interaction(asked("i1"))
+    ledger.add_interaction(asked("i2", confidence=Confidence.LOW, group="beta"))
+    ledger.add_interaction(asked("i3", answered=False, citations=()))
+    ledger.add_interaction(asked("i4", asked=NOON + 8 * DAY, version_id=VersionId("v2")))
+    say(ledger, "thumb", "up", of=InteractionId("i1"))
+    say(ledger, "thumb", "down", of=InteractionId("i2"))
+    ledger.add_correction(correction("c1", of="i2", supersedes=[span("install")], evidence=[span("backup")]))
+    ledger.add_correction(correction("c2", of="i3"))
+    ledger.add_review(review("c1", reviewed=NOON + HOUR))
+    followed = Followed(of="correction:c1", superseded=False, was=span("backup"), now=(), fate=Fate.STALE)
+    ledger.add_version(replace(manifest("v2", corrections=["c1"], created=NOON + 2 * HOUR), followed=(followed,)))
+    probe = Probe(
+        correction_id=CorrectionId("c1"), own=Found.AND_USED, rewordings=(Reworded(found=Found.NOT_FOUND, made=True),)
+    )
+    ledger.add_decision(replace(decision("v2"), report={"corrections": {"probes": [probe.as_json()]}}))
+    made.index.build(
+        VersionId("v2"), dimension=DIMENSION, batches=[entries([chunk("install")], HashingEncoder(DIMENSION))]
+    )
+    made.index.move_live(VersionId("v2"), expected=VersionId("v1"))
+    ledger.set_state(VersionId("v2"), VersionState.LIVE, at=NOON + 5 * HOUR)
+    return made
+
+
+@pytest.fixture
+def http(made: Services) -> TestClient:
+    return door(made)
+
+
+def test_answers_are_told_by_version_and_by_time_with_intervals(http: TestClient) -> None:
+    told = http.get("/insights/overview", params={**MAY, "every": "week"}).json()
+    assert [(line["name"], line["answers"]) for line in told["versions"]] == [("v2", 1), ("v1", 3)]
+    assert [(line["name"], line["answers"]) for line in told["times"]] == [("2026-04-27", 3), ("2026-05-04", 1)]
+    total = told["total"]
+    assert (total["answered"]["value"], total["refused"]["value"], total["doubtful"]["value"]) == (0.75, 0.25, 0.25)
+    assert total["good"] == {
+        "value": 0.5,
+        "n": 2,
+        "low": pytest.approx(0.0945, abs=0.001),  # Wilson's of 1 of 2
+        "high": pytest.approx(0.9055, abs=0.001),
+    }
+    months = http.get("/insights/overview", params={**MAY, "every": "month"}).json()["times"]
+    assert [(line["name"], line["answers"]) for line in months] == [("2026-05-01", 4)]
+
+
+def test_time_and_group_choose_the_answers(http: TestClient) -> None:
+    assert http.get("/insights/overview", params={"to": "2026-05-01"}).json()["total"]["answers"] == 3
+    beta = http.get("/insights/overview", params={**MAY, "group": "beta"}).json()
+    assert (beta["total"]["answers"], beta["groups"], beta["corrections"]["handed_in"]) == (1, ["beta"], 1)
+    assert http.get("/insights/overview", params={"from": "2026-05-02", "to": "2026-05-01"}).status_code == 422
+
+
+def test_corrections_are_told_with_their_lag_and_whether_they_are_found_and_used(http: TestClient) -> None:
+    told = http.get("/insights/overview", params=MAY).json()
+    corrections = told["corrections"]
+    assert (corrections["handed_in"], corrections["accepted"], corrections["went_live"]) == (2, 1, 1)
+    assert (corrections["lag_p50"], corrections["lag_p95"]) == (4.0, 4.0)
+    assert (corrections["found"]["value"], corrections["used"]["value"]) == (0.5, 1.0)
+    stages = {line["stage"]: (line["answers"], line["corrections"]) for line in told["stages"]}
+    assert stages["missing"] == (0, 2)
+    assert sum(answers for answers, _ in stages.values()) == 1
+
+
+def test_documents_are_told_by_the_answers_that_cite_them_and_the_stale_ones_by_their_corrections(
+    http: TestClient,
+) -> None:
+    told = http.get("/insights/overview", params=MAY).json()
+    [useful], [useless] = told["useful"], told["useless"]
+    assert useful == useless
+    assert (useful["document_id"], useful["answers"], useful["good"]["value"]) == ("guide", 3, 0.5)
+    assert told["stale"] == [{"document_id": "install", "corrections": ["c1"], "answers": 0}]
+    assert told["changed"] == [{"correction_id": "c1", "document_id": "backup", "fate": "stale", "replaced": False}]
+
+
+@pytest.mark.parametrize(
+    "table", ["versions", "times", "stages", "corrections", "useful", "useless", "stale", "changed"]
+)
+def test_every_table_is_a_file_in_two_forms_with_the_same_columns(http: TestClient, table: str) -> None:
+    reply = http.get("/insights/export", params={**MAY, "table": table})
+    assert reply.headers["content-type"].startswith("text/csv")
+    assert f"{table}-2026-05-01-2026-05-31.csv" in reply.headers["content-disposition"]
+    rows = list(csv.DictReader(io.StringIO(reply.text)))
+    as_json = http.get("/insights/export", params={**MAY, "table": table, "format": "json"}).json()
+    assert rows
+    assert [list(row) for row in rows] == [list(row) for row in as_json]
+    assert [row[next(iter(row))] for row in rows] == [str(row[next(iter(row))]) for row in as_json]
+
+
+def test_a_table_without_rows_has_its_columns_and_a_cell_is_no_formula(http: TestClient, made: Services) -> None:
+    nothing = http.get("/insights/export", params={"table": "useful", "from": "2026-01-01", "to": "2026-01-02"})
+    assert nothing.text == "document_id,answers,good,good_n,good_low,good_high\r\n"
+    cited = replace(interaction().citations[0], document_id="=cmd")  # type: ignore[arg-type]
+    made.ledger.add_interaction(asked("i9", citations=(cited,)))
+    assert "\r\n'=cmd," in http.get("/insights/export", params={**MAY, "table": "useful"}).text
+
+
+def test_what_somebody_may_not_read_is_in_none_of_their_numbers(tmp_path: Path) -> None:
+    made = services(tmp_path, text="sources: [{path: docs, groups: {'x/': [hr]}}]\n")
+    ledger = made.ledger
+    apart = replace(chunk("pay", "What people earn."), groups=("hr",))
+    made.index.build(
+        VersionId("v1"), dimension=DIMENSION, batches=[entries([chunk("open"), apart], HashingEncoder(DIMENSION))]
+    )
+    ledger.add_version(replace(manifest("v1"), readership=Readership(open=1, groups={"hr": 1})))
+    ledger.add_decision(decision("v1"))
+    act = act_of("t", "t", at=made.now())
+    promote(VersionId("v1"), expected=None, index=made.index, ledger=ledger, act=act)
+    for name, document in (("i1", "open"), ("i2", "pay"), ("i3", "pay")):
+        cited = replace(interaction().citations[0], document_id=document)  # type: ignore[arg-type]
+        seen = replace(shown(document, 1), groups=("hr",) if document == "pay" else ())
+        ledger.add_interaction(replace(interaction(name, ranking=[seen]), citations=(cited,), groups=frozenset()))
+        ledger.add_correction(replace(correction(f"c{name}", of=name, evidence=[span(document)]), groups=()))
+    http, rita = door(made), key(made, "rita", Role.REVIEWER)
+    told = http.get("/insights/overview", params=MAY, headers=rita).json()
+    assert told["total"]["answers"] == 1
+    assert [line["document_id"] for line in told["useful"]] == ["open"]
+    assert told["corrections"]["handed_in"] == 1
+    everything = http.get("/insights/overview", params=MAY).json()
+    assert (everything["total"]["answers"], everything["corrections"]["handed_in"]) == (3, 3)
+    assert "pay" not in http.get("/insights/digest?since=2026-05-01", headers=rita).text
+
+
+def test_what_is_sensitive_is_in_nobodys_numbers(tmp_path: Path) -> None:
+    text = "sources: [docs, {path: ward, sensitive: true}]\nprivacy: {sensitive_groups: [patients]}\n"
+    made = services(tmp_path, text=text)
+    publish(made, "v1", {"ward/visits.md": "Visits end at eight.", "docs/a.md": "The door is blue."})
+    answers = (("i1", "ward/visits.md", None), ("i2", "docs/a.md", "patients"), ("i3", "docs/a.md", None))
+    for name, document, group in answers:
+        asked_of = interaction(name, ranking=[shown(document, 1)], citations=0)
+        made.ledger.add_interaction(replace(asked_of, group=group))
+        made.ledger.add_correction(correction(f"c{name}", of=name, evidence=[span(document)]))
+    told = door(made).get("/insights/overview", params=MAY).json()
+    assert (told["total"]["answers"], told["corrections"]["handed_in"], told["groups"]) == (1, 1, [])
+    assert door(made).get("/insights/overview", params={**MAY, "group": "patients"}).json()["total"]["answers"] == 0
+
+
+# --- the digest -----------------------------------------------------------------------------------------------------
+
+
+def test_the_digest_tells_a_week_beside_the_week_before_on_a_page_of_markdown(http: TestClient) -> None:
+    reply = http.get("/insights/digest", params={"since": "2026-05-08"})
+    assert reply.headers["content-type"].startswith("text/markdown")
+    assert "# Week of 2026-05-08 to 2026-05-14" in reply.text
+    assert "| questions | 1 | | 3 |" in reply.text
+    assert "`install`: 1 corrections replace what it says" in reply.text
+
+
+def test_a_week_is_left_for_the_webhooks_once_however_often_it_is_asked_for(http: TestClient, made: Services) -> None:
+    first = http.post("/insights/digest", json={"since": "2026-04-24"}).json()
+    assert (first["state"], first["since"]) == ("sent", "2026-04-24")
+    assert http.post("/insights/digest", json={"since": "2026-04-24"}).json()["state"] == "known"
+    left = [notice for notice, _ in made.ledger.undelivered("crm", attempts=1)]
+    [notice] = [notice for notice in left if notice.kind == "digest"]
+    assert notice.data["subject"] == "2026-04-24"
+    assert "# Week of 2026-04-24 to 2026-04-30" in str(notice.data["markdown"])
+    assert "roll back" not in json.dumps(dict(notice.data))
+    assert [entry["action"] for entry in http.get("/audit").json()].count("digest") == 1
+    assert http.post("/insights/digest", json={}).json()["since"] == "2026-04-20"
+
+
+def test_a_week_that_is_not_over_is_not_sent_and_only_operators_send(http: TestClient, made: Services) -> None:
+    assert http.post("/insights/digest", json={"since": "2026-04-28"}).status_code == 422
+    asker, reviewer, operator = (key(made, role, role) for role in (Role.ASKER, Role.REVIEWER, Role.OPERATOR))
+    sent = [http.post("/insights/digest", json={}, headers=who).status_code for who in (asker, reviewer, operator)]
+    assert sent == [403, 403, 200]
+    read = [http.get("/insights/digest", headers=who).status_code for who in (asker, reviewer, operator)]
+    assert read == [403, 200, 200]
