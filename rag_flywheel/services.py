@@ -19,6 +19,7 @@ from rag_flywheel.ports import (
     Redactor,
     Rephraser,
     RerankerStore,
+    Slack,
     Webhooks,
 )
 from rag_flywheel.search.versions import Searcher, open_version
@@ -42,6 +43,7 @@ class Services:
     rates: Rates
     noise: Noise  # on what is published of sensitive counts
     webhooks: Webhooks
+    slack: Slack | None  # where its secret is set
     provider: IdentityProvider | None  # where one is configured
     now: Callable[[], datetime]
     new_id: Callable[[], str]

@@ -31,6 +31,7 @@ from rag_flywheel.adapters.privacy.noise import OpenDpNoise
 from rag_flywheel.adapters.privacy.redactor import NoRedactor, PresidioRedactor
 from rag_flywheel.adapters.rates import open_rates
 from rag_flywheel.adapters.tracing import tracing
+from rag_flywheel.adapters.web.slack import HttpSlack
 from rag_flywheel.adapters.web.webhooks import HttpWebhooks
 from rag_flywheel.answering import answerable
 from rag_flywheel.answering.extractive import Extractive
@@ -102,6 +103,7 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
             rates=rates,
             noise=OpenDpNoise(),
             webhooks=HttpWebhooks(secrets.webhook_urls.split(), secret=secrets.webhook_secret),
+            slack=_slack(config, secrets),
             now=lambda: datetime.now(UTC),
             new_id=lambda: uuid.uuid4().hex,
         )
@@ -118,6 +120,13 @@ def tenants(config: Config, secrets: Secrets) -> Iterator[Mapping[str, Services]
     _refuse_shared({"the deployment itself": config, **settings})
     with contextlib.ExitStack() as opened:
         yield {name: opened.enter_context(services(each, secrets)) for name, each in settings.items()}
+
+
+def _slack(config: Config, secrets: Secrets) -> HttpSlack | None:
+    if not secrets.slack_signing_secret:
+        return None
+    settings = config.slack
+    return HttpSlack(url=settings.url, token=secrets.slack_bot_token, response_hosts=settings.response_hosts)
 
 
 def traces(config: Config) -> AbstractContextManager[None]:

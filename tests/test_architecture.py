@@ -35,7 +35,8 @@ MAY_IMPORT = {
     "mcp": (),
     "api": (*DOORS, "eval", "web", "mcp"),
     "web": (*DOORS, "eval", "api"),
-    "cli": (*DOORS, "api", "eval", "mcp"),
+    "client": ("errors",),
+    "cli": (*DOORS, "api", "client", "eval", "mcp"),
     "__main__": ("cli",),
     **{
         name: (*PORTS, *PACKAGES[:at], *(("services",) if name != "search" else ()))

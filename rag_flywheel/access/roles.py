@@ -10,8 +10,12 @@ from rag_flywheel.domain import Role
 
 SIGNING_IN = frozenset({"GET /login", "GET /login/callback", "GET /sign-in", "POST /sign-in", "POST /logout"})
 """By which people begin and end to say who they are."""
-EVERYBODY = frozenset({"GET /health", "GET /static/{name}", *SIGNING_IN})
-"""Answered without asking who asks: those, what watches over the server, and what all pages consist of."""
+SIGNED = frozenset(f"POST /integrations/slack/{what}" for what in ("commands", "events", "interactivity"))
+"""Whose signature says who asks: the route itself reads the body for that."""
+EVERYBODY = frozenset({"GET /health", "GET /static/{name}", "GET /widget.js", "GET /widget", *SIGNING_IN, *SIGNED})
+"""Answered without asking who asks: those, what watches over the server, what all pages consist of, and the empty frame
+of the widget.
+"""
 
 CARRYING = frozenset({"POST /mcp"})
 """By which a program sends requests to other routes in one: those take their turns, and it takes none beside them."""
@@ -27,6 +31,7 @@ GET /answers/{interaction_id}/correct       x      x         x         x
 POST /answers/{interaction_id}/correct      x      x         x         x
 POST /preview                               x      x         x         x
 GET /documents/{document_id}                x      x         x         x
+GET /widget/conversation                    x      x         x         x
 GET /my-corrections                         x      x         x         x
 GET /conversations                          x      x         x         x
 GET /conversations/{session}                x      x         x         x
@@ -89,6 +94,10 @@ POST /insights/digest                       -      -         x         x
 GET /golden                                 -      x         x         x
 GET /golden/check                           -      x         x         x
 
+GET /feedback/export                        -      -         x         x
+POST /feedback/import                       -      -         x         x
+GET /golden/export                          -      -         x         x
+GET /golden/passages                        -      -         x         x
 POST /golden                                -      -         x         x
 POST /golden/import                         -      -         x         x
 POST /golden/retire                         -      -         x         x

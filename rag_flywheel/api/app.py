@@ -17,8 +17,10 @@ from rag_flywheel.api import (
     corrections,
     deployment,
     explain,
+    feedback_exchange,
     gaps,
     golden,
+    golden_export,
     insights,
     keys,
     mcp,
@@ -29,6 +31,7 @@ from rag_flywheel.api import (
     people,
     review,
     signing_in,
+    slack,
     versions,
 )
 from rag_flywheel.api.doorstep import Doorstep, Told, security_headers, with_headers
@@ -61,8 +64,8 @@ SILENT: "TelemetryConfig" = {
 }
 """What FastAPI itself would tell of requests: paths, query strings and the words of errors. `Observed` tells less."""
 OURS = (
-    *(chat, explain, corrections, review, gaps, insights, overview, aside, golden, versions, deployment),
-    *(keys, people, signing_in, operation, mcp, metrics),
+    *(chat, explain, corrections, feedback_exchange, review, gaps, insights, overview, aside, golden, golden_export),
+    *(versions, deployment, keys, people, signing_in, operation, mcp, metrics, slack),
 )
 
 

@@ -1,5 +1,6 @@
 """Whether a request is meant for this server at all, and what browsers may do with the replies."""
 
+import functools
 import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -94,6 +95,7 @@ def is_called(host: str, names: Sequence[str]) -> bool:
 
 
 PAGE = "rag_flywheel.page"  # in a scope: that the reply is a page of ours, which may load what is ours
+FRAMED = "rag_flywheel.framed"  # in a scope: the origins of pages that may show this page in a frame, as a tuple
 _SELF = "'self'"
 _NONE = "'none'"
 
@@ -129,16 +131,25 @@ _DOCS = _silent(
     .base_uri(_NONE)
     .form_action(_NONE)
 )
-_PAGE = _secured(
-    _nothing()
-    .script_src(_SELF)
-    .style_src(_SELF)
-    .connect_src(_SELF)
-    .img_src(_SELF, "data:")
-    .form_action(_SELF)
-    .base_uri(_NONE),
-    ReferrerPolicy().same_origin(),  # with none at all, browsers say `Origin: null` of our own forms (Fetch Standard)
-)
+
+
+@functools.lru_cache
+def _of_page(*framed_by: str) -> Mapping[str, str]:
+    policy = (
+        ContentSecurityPolicy()
+        .default_src(_NONE)
+        .frame_ancestors(*(framed_by or (_NONE,)))
+        .script_src(_SELF)
+        .style_src(_SELF)
+        .connect_src(_SELF)
+        .img_src(_SELF, "data:")
+        .form_action(_SELF)
+        .base_uri(_NONE)
+    )
+    # With no referrer at all, browsers say `Origin: null` of our own forms (Fetch Standard).
+    headers = _secured(policy, ReferrerPolicy().same_origin())
+    # The older header knows no list. Browsers go by the policy where both stand (CSP Level 3, 6.4.2); others may not.
+    return {name: value for name, value in headers.items() if not framed_by or name != "X-Frame-Options"}
 
 
 class _Headers:
@@ -159,7 +170,7 @@ class _Headers:
 def _policy(scope: Scope) -> Mapping[str, str]:
     path = scope.get("path", "")
     if scope.get(PAGE):
-        return _PAGE
+        return _of_page(*scope.get(FRAMED, ()))
     if path == "/docs":
         return _DOCS
     if path.startswith("/reports/"):

@@ -16,7 +16,7 @@ from rag_flywheel.config import Limits
 
 FROM_PAGES = ("/chat", "/feedback", "/corrections")
 """What pages of other origins may call, beside OpenAI's API. Who reviews, promotes or rolls back comes from our own."""
-WHOLE_BODIES = ("/v1/", "/golden/import")
+WHOLE_BODIES = ("/v1/", "/golden/import", "/feedback/import")
 """What takes conversations and sets; what a person types elsewhere is small."""
 TYPED = 1_000_000  # bytes of a body elsewhere
 TAKES_FORM = "rag_flywheel.takes_form"  # in a scope: that the route reads a form of a page, and no JSON

@@ -8,6 +8,8 @@ from pydantic import Field
 
 from rag_flywheel.api.guard import GuardedRoute
 from rag_flywheel.api.models import (
+    PLACE_AT_MOST,
+    TEXT_AT_MOST,
     Body,
     EvidenceBody,
     EvidenceReply,
@@ -18,7 +20,8 @@ from rag_flywheel.api.models import (
 )
 from rag_flywheel.api.state import Asking, Shared
 from rag_flywheel.domain import DocumentId
-from rag_flywheel.golden_set import changes, health, listing
+from rag_flywheel.golden_set import changes, health, importing, listing
+from rag_flywheel.golden_set.finding import NamedPassage
 
 routes = APIRouter(prefix="/golden", tags=["golden"], route_class=GuardedRoute)
 Documents = Annotated[tuple[Name, ...], Field(max_length=50)]
@@ -54,16 +57,32 @@ class GoldenBody(Body):
 
 
 class ImportedCase(Body):
+    """A question, and what answers it: documents of ours, and `passages` of the import, by their names."""
+
     id: Name
     question: Text
     answer: Text | None = None
     documents: Documents = ()
+    passages: Annotated[tuple[Name, ...], Field(max_length=200)] = ()
     answerable: bool = True
     cluster: Name | None = None
 
 
+class ImportedPassage(Body):
+    """A passage of another corpus, to be found in our documents; `document_id` is ours, where that is known: without
+    `start` and `end` the whole document is meant.
+    """
+
+    name: Name
+    text: Annotated[str, Field(max_length=TEXT_AT_MOST)] = ""
+    document_id: Name | None = None
+    start: Annotated[int, Field(ge=0, le=PLACE_AT_MOST)] | None = None
+    end: Annotated[int, Field(ge=1, le=PLACE_AT_MOST)] | None = None
+
+
 class ImportBody(Body):
     cases: Annotated[tuple[ImportedCase, ...], Field(min_length=1, max_length=20_000)]
+    passages: Annotated[tuple[ImportedPassage, ...], Field(max_length=100_000)] = ()
 
 
 class TakenInReply(Body):
@@ -72,6 +91,18 @@ class TakenInReply(Body):
     added: list[str]
     skipped: list[str]
     masked: dict[str, int]
+
+
+class UnfoundReply(Body):
+    """A passage that stands in none of our documents, or nothing tells where, and the question that it answers."""
+
+    case_id: str
+    passage: str
+
+
+class ImportedReply(TakenInReply):
+    unfound: list[UnfoundReply]
+    left_out: list[str]  # questions of which nothing that answers them was found
 
 
 class RetireBody(Body):
@@ -146,24 +177,48 @@ def add(body: GoldenBody, state: Shared, asking: Asking, response: Response) -> 
     return _taken_in(changes.add(new, who=asking.signed, services=state.services), response)
 
 
-@routes.post("/import", status_code=201, responses={200: {"model": TakenInReply}})
-def take_in(body: ImportBody, state: Shared, asking: Asking, response: Response) -> TakenInReply:
-    """Import judged questions, all or none. Those that are there with the same content are skipped (200: all were)."""
+@routes.post("/import", status_code=201, responses={200: {"model": ImportedReply}})
+def take_in(body: ImportBody, state: Shared, asking: Asking, response: Response) -> ImportedReply:
+    """Import judged questions, all or none. Those that are there with the same content are skipped (200: all were).
+
+    `passages` are looked for in our documents, at their place, else by their words; what is not found for sure is told.
+    """
+    services, reader = state.services, state.reader(asking)
     cases = [
-        changes.imported_case(
-            imported_case.id,
-            changes.NewQuestion(
-                question=imported_case.question,
-                answer=imported_case.answer,
-                documents=tuple(DocumentId(name) for name in imported_case.documents),
-                answerable=imported_case.answerable,
-                cluster=imported_case.cluster,
-                reader=state.reader(asking),
+        importing.ImportedQuestion(
+            name=given.id,
+            new=changes.NewQuestion(
+                question=given.question,
+                answer=given.answer,
+                documents=tuple(DocumentId(name) for name in given.documents),
+                answerable=given.answerable,
+                cluster=given.cluster,
+                reader=reader,
             ),
+            passages=given.passages,
         )
-        for imported_case in body.cases
+        for given in body.cases
     ]
-    return _taken_in(changes.import_cases(cases, who=asking.signed, services=state.services), response)
+    passages = [
+        NamedPassage(
+            name=given.name,
+            text=given.text,
+            document_id=None if given.document_id is None else DocumentId(given.document_id),
+            start=given.start,
+            end=given.end,
+        )
+        for given in body.passages
+    ]
+    placed = importing.placed(cases, passages, reader=reader, services=services)
+    added = changes.import_cases(placed.cases, who=asking.signed, services=services)
+    taken = _taken_in(added, response)
+    return ImportedReply(
+        added=taken.added,
+        skipped=[*taken.skipped, *placed.skipped],
+        masked=taken.masked,
+        unfound=[UnfoundReply(case_id=of, passage=name) for of, name in placed.unfound],
+        left_out=list(placed.left_out),
+    )
 
 
 @routes.post("/retire")

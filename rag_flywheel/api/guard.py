@@ -114,7 +114,7 @@ class GuardedRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             guard: Guard = request.app.state.guard
-            if roles.SIGNING_IN.issuperset(rows):
+            if (roles.SIGNING_IN | roles.SIGNED).issuperset(rows):
                 await guard.counted(request)
             elif not roles.EVERYBODY.issuperset(rows):
                 request.state.person = await guard.admitted(request, f"{request.method} {self.path_format}")

@@ -18,6 +18,7 @@ from rag_flywheel.cli import (
     aside,
     asking,
     doctor,
+    exchange,
     feedback,
     gaps,
     golden,
@@ -50,6 +51,7 @@ app.add_typer(review_work.group, name="review")
 app.add_typer(gaps.group, name="gaps")
 app.add_typer(aside.group, name="aside")
 app.add_typer(golden.group, name="golden")
+app.add_typer(exchange.group, name="exchange")
 app.add_typer(insights.group, name="insights")
 app.add_typer(versions.group, name="versions")
 app.add_typer(rollout.canary_group, name="canary")

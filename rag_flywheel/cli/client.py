@@ -10,17 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from rag_flywheel import errors
-from rag_flywheel.errors import Damaged, FlywheelError, LedgerUnavailable, Unavailable
+from rag_flywheel.client import AsyncClient, Call, Client
+from rag_flywheel.errors import InvalidInput, LedgerUnavailable
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
-
     from rag_flywheel.services import Services
 
-ERRORS: dict[str, type[FlywheelError]] = {
-    name: value for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, FlywheelError)
-}
 CONNECT_SECONDS = 10.0  # an answer may take as long as it takes, a reindex above all
 LOCAL = "http://local"
 
@@ -39,29 +34,22 @@ def call(
 
     `who` is the server's API key, if any, or the name of who works with the local files.
     """
-    url = to if isinstance(to, str) else LOCAL
-    headers = {} if key is None else {"Idempotency-Key": key}
-    if isinstance(to, str) and who:
-        headers["Authorization"] = f"Bearer {who}"
     wanted = {name: value for name, value in (params or {}).items() if value is not None}
+    asked = Call(method=method, path=path, body=body, params=wanted, key=key, reply=object)
+    if isinstance(to, str):
+        with _client(to, who) as client:
+            return client.request(asked)
+    return _answered_here(asked, to, who)
+
+
+def _client(url: str, key: str) -> Client:
     try:
-        with httpx.Client(base_url=url, timeout=httpx.Timeout(None, connect=CONNECT_SECONDS)) as client:
-            request = client.build_request(method, path, json=body, params=wanted, headers=headers)
-            reply = client.send(request) if isinstance(to, str) else _answered_here(request, to, who)
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-        raise errors.InvalidInput(
-            f"--url {url!r} is no URL ({error}); expected such as http://localhost:8000"
-        ) from error
-    except httpx.TransportError as error:
-        raise Unavailable(
-            f"no answer from {url} ({type(error).__name__}): is the server running? Start it with `rag-flywheel serve`"
-        ) from error
-    if reply.is_error:
-        raise _error(reply)
-    return reply
+        return Client(url, key=key, timeout=None, connect=CONNECT_SECONDS, attempts=1)
+    except InvalidInput as error:
+        raise InvalidInput(f"--url: {error}") from error
 
 
-def _answered_here(request: httpx.Request, services: "Services", who: str) -> httpx.Response:
+def _answered_here(asked: Call[object], services: "Services", who: str) -> httpx.Response:
     """The reply of the app in this process."""
     import asyncio
 
@@ -69,22 +57,15 @@ def _answered_here(request: httpx.Request, services: "Services", who: str) -> ht
     from rag_flywheel.access.who import local
     from rag_flywheel.api.app import create_app
 
-    async def answered(app: "FastAPI") -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app)) as client:
-            return await client.send(request)
-
     with contextlib.ExitStack() as opened:
         tenants: Mapping[str, Services] = {}
-        if request.url.path.startswith("/keys") and request.method == "POST":  # which tenants are told of
+        if asked.path.startswith("/keys") and asked.method == "POST":  # which tenants are told of
             with contextlib.suppress(LedgerUnavailable):  # a key can be revoked all the same
                 tenants = opened.enter_context(wiring.tenants(services.config, services.secrets))
-        return asyncio.run(answered(create_app(services, tenants=tenants, local=local(who))))
+        app = create_app(services, tenants=tenants, local=local(who))
 
+        async def answered() -> httpx.Response:
+            async with AsyncClient(LOCAL, timeout=None, attempts=1, transport=httpx.ASGITransport(app=app)) as client:
+                return await client.request(asked)
 
-def _error(reply: httpx.Response) -> FlywheelError:
-    try:
-        named = reply.json()
-        kind, detail = named["error"], named["detail"]
-    except (ValueError, KeyError, TypeError):
-        return Damaged(f"the server replied {reply.status_code} and no explanation: is it a rag-flywheel server?")
-    return ERRORS.get(kind, FlywheelError)(detail)
+        return asyncio.run(answered())

@@ -71,20 +71,51 @@ def golden_add(
     show(invocation, send(invocation, "POST", "/golden", body=body, who=who), terminal.fields)
 
 
+Format = Annotated[
+    Literal["beir", "ragas", "datasets"],
+    typer.Option(help="BEIR, the JSON lines of RAGAS, or a folder of Hugging Face datasets."),
+]
+
+
+@group.command("export", epilog="Example: rag-flywheel golden export --format beir judged-questions")
+def golden_export(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="A new or an empty folder.")],
+    format: Format = "beir",
+    json: Json = False,
+    url: Url = "",
+) -> None:
+    """Write the judged questions in use for other tools, with the passages of the live version for their corpus."""
+    from rag_flywheel.cli import golden_files
+
+    invocation = invoked(context, json, url)
+    golden_files.refuse_filled(folder)
+    reply = send(invocation, "GET", "/golden/export")
+    pages = golden_files.passages(lambda after: send(invocation, "GET", "/golden/passages", params={"after": after}))
+    corpus = iter(()) if format == "ragas" else pages  # which has no place for one
+    show(invocation, golden_files.written(reply, corpus, folder, format), terminal.fields)
+
+
 @group.command("import", epilog="Example: rag-flywheel golden import judged-questions")
 def golden_import(
     context: typer.Context,
-    folder: Annotated[Path, typer.Argument(help="A BEIR folder: queries.jsonl and qrels/test.tsv.")],
+    folder: Annotated[Path, typer.Argument(help="A folder of the format; BEIR: queries.jsonl and qrels/test.tsv.")],
+    format: Format = "beir",
     who: Annotated[
         str | None, typer.Option(help="Who imports them; your login name if not given. Local files only.")
     ] = None,
     json: Json = False,
     url: Url = "",
 ) -> None:
-    """Add the judged questions of a folder, all or none. Those that are there with the same content are skipped."""
+    """Add the judged questions of a folder, all or none. Those that are there with the same content are skipped.
+
+    Passages of another corpus are looked for in our documents, and those that are not found for sure are listed.
+    """
+    from rag_flywheel.cli import golden_files
+
     invocation = invoked(context, json, url)
-    cases, unjudged = _cases(folder)
-    reply = send(invocation, "POST", "/golden/import", body={"cases": cases}, who=who)
+    body, unjudged = golden_files.read(folder, format)
+    reply = send(invocation, "POST", "/golden/import", body=body, who=who)
     show(invocation, {**reply, "unjudged": unjudged}, _taken_in)
 
 
@@ -117,28 +148,6 @@ def golden_check(context: typer.Context, json: Json = False, url: Url = "") -> N
     raise typer.Exit({"faulty": InvalidInput.exit_code, "undecided": UNDECIDED}.get(result["outcome"], DONE))
 
 
-def _cases(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """The questions of a BEIR folder as the API takes them, and the ids of those without a judgement, which are left
-    out. Raises InvalidInput with file and line.
-    """
-    from eval.questions.golden import read_beir
-    from rag_flywheel.domain.equivalence import normalised
-
-    cases, unjudged = read_beir(folder)
-    bodies = [
-        {
-            "id": case.case_id.removeprefix("golden:"),
-            "question": case.question,
-            "answer": case.answer,
-            "documents": sorted(case.documents),
-            "answerable": case.answerable,
-            "cluster": None if case.cluster == normalised(case.question) else case.cluster,
-        }
-        for case in cases
-    ]
-    return bodies, unjudged
-
-
 def _judgement(text: str) -> str | dict[str, Any]:
     """A span where it ends in two numbers, else a whole document."""
     return span(text) if all(number.isdigit() for number in [*text.rsplit(":", 2), ""][1:3]) else text
@@ -165,9 +174,10 @@ def _golden_table(cases: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _taken_in(result: Mapping[str, Any]) -> None:
-    terminal.fields(
-        {name: len(result[name]) for name in ("added", "skipped", "unjudged")} | {"masked": result["masked"]}
-    )
+    counted = ("added", "skipped", "unjudged", "left_out")
+    terminal.fields({name: len(result.get(name, ())) for name in counted} | {"masked": result["masked"]})
+    for unfound in result.get("unfound", ()):
+        terminal.line(f"  not found: {unfound['passage']}, which answers {unfound['case_id']}", style="yellow")
 
 
 def _checkup(result: Mapping[str, Any]) -> None:

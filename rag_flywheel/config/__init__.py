@@ -1,5 +1,6 @@
 """config.yaml and the environment to one frozen value, read once at a door."""
 
+from rag_flywheel.config.elsewhere import Slack, Web
 from rag_flywheel.config.keeping import PrivacyNotice, Retention
 from rag_flywheel.config.loading import (
     ENV_PREFIX,
@@ -63,8 +64,10 @@ __all__ = [
     "Retrieval",
     "ReviewSection",
     "Secrets",
+    "Slack",
     "Source",
     "Telemetry",
+    "Web",
     "known_keys",
     "load",
     "masked",

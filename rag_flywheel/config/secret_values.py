@@ -14,6 +14,8 @@ class Secrets(BaseModel):
     webhook_urls: str = Field("", repr=False)  # separated by spaces; here, because a URL may be all that a caller needs
     webhook_secret: str = Field("", repr=False)
     oidc_client_secret: str = Field("", repr=False)
+    slack_signing_secret: str = Field("", repr=False)  # empty: nobody asks from Slack
+    slack_bot_token: str = Field("", repr=False)
     receipt_key: str = Field("", repr=False)  # 32 bytes, hexadecimal, that sign receipts; empty: a file of data_dir
     pseudonym_keys: str = Field("", repr=False)  # separated by spaces, instead of `privacy.key_file`
     reveal_key: str = Field("", repr=False)  # 32 bytes, hexadecimal, the newest first where there are several

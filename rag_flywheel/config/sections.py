@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, field_validator, model_validator
 
+from rag_flywheel.config.elsewhere import ORIGIN, Slack, Web
 from rag_flywheel.config.keeping import Consent, PrivacyNotice, Retention
 from rag_flywheel.config.source import CLASS, Source, as_source, refuse_secrets
 from rag_flywheel.config.watching import Logs, Telemetry
@@ -21,7 +22,6 @@ TENANT = r"^[a-z0-9][a-z0-9-]{0,39}$"
 _HOST = r"^(\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*)$"  # in small letters, without a port; `*.` before it for any below
 _HEADER = r"^[A-Za-z0-9-]{1,80}$"
 _Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519"]
-_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@A-Z]+")
 
 
 class _Section(BaseModel):
@@ -241,7 +241,7 @@ class Api(_Section):
     @field_validator("cors_origins")
     @classmethod
     def _as_browsers_send_them(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        wrong = [origin for origin in origins if origin != "*" and not _ORIGIN.fullmatch(origin)]
+        wrong = [origin for origin in origins if origin != "*" and not ORIGIN.fullmatch(origin)]
         if wrong:
             raise ValueError(
                 f"an origin is a scheme, a host and perhaps a port in small letters, with nothing after it, such as "
@@ -343,6 +343,8 @@ class Config(_Section):
     review: ReviewSection = ReviewSection()
     canary: CanarySection = CanarySection()
     api: Api = Api()
+    web: Web = Web()
+    slack: Slack = Slack()
     access: Access = Access()
     limits: Limits = Limits()
     telemetry: Telemetry = Telemetry()

@@ -195,7 +195,7 @@ def _recorded(request: Request, services: Services) -> ErasureEntry:
     with ledger.transaction():
         ledger.add_erasure(entry)
         _note("ask for erasure", entry, services)
-    suppress(entry, scope, _list(services), salt=ledger.salt())
+    suppress(entry, scope, suppression_list(services), salt=ledger.salt())
     return entry
 
 
@@ -339,7 +339,7 @@ def _receipt(entry: ErasureEntry, after: dict[str, int], at: datetime, services:
 
 def _honour_list(services: Services) -> list[str]:
     """Ask again for what is on the suppression list, where it is there again."""
-    listed = suppressed(_list(services))
+    listed = suppressed(suppression_list(services))
     if not listed:
         return []
     salt = services.ledger.salt()
@@ -377,7 +377,7 @@ def _note(action: str, entry: ErasureEntry, services: Services) -> None:
     )
 
 
-def _list(services: Services) -> Path:
+def suppression_list(services: Services) -> Path:
     return folder(services) / "suppressed.jsonl"
 
 

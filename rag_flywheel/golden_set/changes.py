@@ -123,10 +123,11 @@ def imported_case(name: str, new: NewQuestion) -> Case:
 
     It is the case that `golden.read_beir` makes of the same line, so that the two can be compared.
     """
-    if new.answerable != bool(new.documents):
+    judged = len(new.documents) + len(new.evidence)
+    if new.answerable != bool(judged):
         verb = "has an answer" if new.answerable else "nothing answers"
         raise InvalidInput(
-            f"golden:{name}: the question {verb}, and {len(new.documents)} documents are judged to hold it"
+            f"golden:{name}: the question {verb}, and {judged} documents and spans are judged to hold it"
         )
     return Case(
         case_id=f"golden:{name}",
@@ -135,7 +136,7 @@ def imported_case(name: str, new: NewQuestion) -> Case:
         slice=Slice.GOLDEN,
         answer=(new.answer or None) if new.answerable else None,
         documents=frozenset(new.documents),
-        evidence=(),
+        evidence=tuple(golden.sorted_spans(new.evidence)),
         answerable=new.answerable,
         made=False,
     )

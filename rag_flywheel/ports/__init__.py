@@ -27,7 +27,7 @@ from rag_flywheel.ports.ledger import (
 from rag_flywheel.ports.models import Encoder, Generator, Pair, Rephraser, Reranker, RerankerStore, TokenCounter
 from rag_flywheel.ports.privacy import PLACEHOLDER, Mask, Noise, Noised, Redacted, Redactor
 from rag_flywheel.ports.rates import Rates
-from rag_flywheel.ports.web import IdentityProvider, Webhooks
+from rag_flywheel.ports.web import IdentityProvider, Slack, Webhooks
 
 __all__ = [
     "ALL_ENGLISH",
@@ -66,6 +66,7 @@ __all__ = [
     "RerankerStore",
     "Rollouts",
     "Sessions",
+    "Slack",
     "TokenCounter",
     "Topics",
     "Vectors",

@@ -1,9 +1,10 @@
 """Other systems."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
-from rag_flywheel.domain import Notice, Signed, SignIn
+from rag_flywheel.domain import Json, Notice, Signed, SignIn
 
 
 class Webhooks(Protocol):
@@ -15,6 +16,23 @@ class Webhooks(Protocol):
 
     def send(self, notice: Notice, *, receiver: str, at: datetime) -> int | None:
         """The HTTP status of the reply, None where there was none. `at` is the time of this attempt."""
+
+
+class Slack(Protocol):
+    """Says something in Slack. Every method but `refuse_elsewhere` raises Unavailable where Slack does not take it."""
+
+    @property
+    def has_token(self) -> bool:
+        """Whether `call` may be called."""
+
+    def refuse_elsewhere(self, url: str) -> None:
+        """Raises InvalidInput for a URL that `respond` may not send to."""
+
+    def respond(self, url: str, message: Mapping[str, Json]) -> None:
+        """Send a message to the URL that came with a command or a button."""
+
+    def call(self, method: str, arguments: Mapping[str, Json]) -> None:
+        """Call a method of Slack's own API, such as chat.postMessage."""
 
 
 class IdentityProvider(Protocol):

@@ -83,7 +83,7 @@ def write(interaction_id: str, request: Request, state: Shared, asking: Asking) 
     turn = shown(interaction, state, user=user_of(request, asking))
     draft = without_markers(interaction.answer) if interaction.answered else ""
     values = {"turn": turn, "draft": draft, "once": secrets.token_urlsafe(16)}
-    return page(request, "correct.html.jinja", values)
+    return page(request, "_correct.html.jinja" if is_partial(request) else "correct.html.jinja", values)
 
 
 @routes.post("/answers/{interaction_id}/correct")
@@ -117,6 +117,8 @@ def correct(
             user_id=named(request, asking),
         )
         signals.feedback(body_of, state, asking, f"{form.once}-{citation.number}" if form.once else None)
+    if is_partial(request):
+        return page(request, "_handed_in.html.jinja")
     return RedirectResponse(f"/my-corrections#c-{receipt.id}", 303)
 
 

@@ -22,7 +22,7 @@ from rag_flywheel.domain.erasures import Scope
 from rag_flywheel.domain.readers import EVERYTHING, Reader
 from rag_flywheel.errors import NotFound
 from rag_flywheel.privacy.pseudonyms import pseudonym
-from rag_flywheel.web.page import Form, PageRoute, page, posted
+from rag_flywheel.web.page import Form, PageRoute, is_partial, page, posted
 from rag_flywheel.web.turns import shown
 from rag_flywheel.web.who import user_of
 
@@ -50,13 +50,17 @@ def session_of(user: str | None, opened: datetime) -> str:
     return hashlib.sha256(f"{user}|{opened.isoformat()}".encode()).hexdigest()
 
 
+def kept_session(user: str | None, opened: datetime, state: State) -> str | None:
+    """A conversation as the ledger knows it."""
+    return pseudonym(session_of(user, opened), state.services.ledger.salt(), of="session")
+
+
 def turns_of(user: str | None, opened: datetime | None, state: State, reader: Reader) -> list[Interaction]:
     """What was asked in it before, as it was kept, of what they may read now."""
     if user is None or opened is None:
         return []
     ledger = state.services.ledger
-    session = pseudonym(session_of(user, opened), ledger.salt(), of="session")
-    who = pseudonym(user, ledger.salt())
+    session, who = kept_session(user, opened, state), pseudonym(user, ledger.salt())
     said = (asked for asked in ledger.interactions_of(who or "") if asked.session == session)
     return [asked for asked in said if reader.reads_interaction(asked)]
 
@@ -121,6 +125,8 @@ def delete(
     checked = "signed in" if asking.name is not None else "what their browser holds"
     wish = erasing.Request(scope=Scope(user=who, session=session), asked_by="the person themself", checked=checked)
     erasing.forget(wish, state.services)
+    if is_partial(request):
+        return page(request, "_deleted.html.jinja", {"opened": None})
     return RedirectResponse("/conversations", 303)
 
 

@@ -17,10 +17,11 @@ from rag_flywheel.web import (
     rollout,
     sign_in,
     versions,
+    widget,
 )
 
 PAGES = (
-    *(assets, sign_in, chat, answers, documents, my_corrections, conversations, consent),
+    *(assets, sign_in, chat, answers, documents, my_corrections, conversations, consent, widget),
     *(review_work, review),  # whose addresses with an id take whatever else stands there
     *(gaps, insights, versions, rollout, aside, compare),
 )

@@ -14,9 +14,15 @@ _VISITOR = re.compile(r"[A-Za-z0-9_-]{43}")
 DAYS = 180  # for which a browser holds it
 
 
+VISITOR = "x-rag-visitor"
+"""The header in which the widget says what its frame holds: browsers keep no cookie for a page within another site's,
+or block it (docs/decisions.md). No page of another site can send it, since that takes leave that nobody is given.
+"""
+
+
 def named(request: Request, asking: Person) -> str | None:
     """What is said as the user: nothing where a name is known, else what nobody but this browser has."""
-    held = request.cookies.get(_cookie(request), "")
+    held = request.headers.get(VISITOR) or request.cookies.get(_cookie(request), "")
     return f"{BROWSER}{held}" if asking.name is None and _VISITOR.fullmatch(held) else None
 
 

@@ -26,6 +26,7 @@ HIDDEN = (
     "GET /docs",
     "GET /docs/{part}",
     "POST /mcp",
+    *sorted(roles.SIGNED),
 )  # routes that the OpenAPI document leaves out
 
 

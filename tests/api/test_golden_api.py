@@ -197,6 +197,8 @@ def test_a_folder_is_imported_and_a_second_time_skipped(run: Run, tmp_path: Path
         "added": names,
         "skipped": [],
         "masked": {},
+        "unfound": [],
+        "left_out": [],
         "unjudged": ["golden:q2"],
     }
     assert told(run("golden", "import", folder, "--json"))["skipped"] == names

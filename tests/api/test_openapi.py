@@ -12,7 +12,10 @@ from rag_flywheel.errors import FlywheelError
 from tests.fakes.doors import door
 from tests.fakes.services import services
 
-FILES = {"/reports/{version}", "/review.csv", "/gaps/export", "/insights/export", "/insights/digest", "/metrics"}
+FILES = {
+    *("/reports/{version}", "/review.csv", "/gaps/export", "/feedback/export"),
+    *("/insights/export", "/insights/digest", "/metrics"),
+}
 """Routes whose reply is a file, or a page for a program that has its own form."""
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Frame, Page, expect, sync_playwright
 
 from rag_flywheel.domain import Role
 from tests.cycle.project import Project, Server
@@ -112,10 +112,29 @@ def look(page: Page, name: str) -> None:
     page.emulate_media(color_scheme="light")
 
 
-def violations(page: Page) -> Sequence[str]:
-    """What axe-core finds, by its rule and the elements."""
+def look_within(page: Page, name: str) -> None:
+    """What `look` looks at, of a page of another site and of ours in its frame."""
+    for size in (PHONE, DESKTOP):
+        page.set_viewport_size(_size(size))
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            for frame in page.frames:
+                frame.evaluate(PAINTED)
+            if PICTURES is not None:
+                Path(PICTURES).mkdir(parents=True, exist_ok=True)
+                page.screenshot(path=f"{PICTURES}/{name}-{size[0]}-{scheme}.png")
+            for frame in page.frames:
+                found = violations(frame)
+                assert not found, f"{name}, {size[0]} wide, {scheme}: {found}"
+                wide = frame.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                assert wide <= 0, f"{name} is {wide} pixels wider than a screen of {size[0]}"
+    page.emulate_media(color_scheme="light")
+
+
+def violations(page: Page | Frame) -> Sequence[str]:
+    """What axe-core finds, by its rule and the elements; not in what stands in frames."""
     page.evaluate(AXE)  # beside the page's own policy, which lets no script in
-    found: dict[str, Any] = page.evaluate("axe.run()")
+    found: dict[str, Any] = page.evaluate("axe.run({iframes: false})")
     return [
         f"{rule['id']}: {node['html'][:200]} {' '.join(str(node['failureSummary']).split())}"
         for rule in found["violations"]

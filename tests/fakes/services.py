@@ -62,6 +62,7 @@ def services(
         rates=MemoryRates(),
         noise=OpenDpNoise(),
         webhooks=HttpWebhooks([], secret=""),
+        slack=None,
         provider=provider,
         now=lambda: NOON + timedelta(seconds=next(seconds)),
         new_id=lambda: f"id{next(numbers)}",
