@@ -9,6 +9,7 @@ from ingest.heads import (
     Head,
     Span,
     between_rules,
+    continued,
     frame_of,
     head,
     is_drawn,
@@ -306,16 +307,18 @@ class _Tree:
         return found
 
     def _table(self, header: re.Match[str], end: int) -> list[Block]:
-        """The header goes with the first row, and is what every part repeats."""
+        """The header goes with the first row, and is what every part repeats, as rows that go on repeat their first."""
         rows = self._lines(header.end(), end)
-        first = rows[0][1] if rows else header.end()
         above, self._lead = self._lead or self._under, None
         under = Head(start=header.start(), end=header.end() - 1, above=above, is_frame=True)
-        spans = [(header.start(), first), *rows[1:]]
-        found = self._block_of(spans, under=[under if rows else above] * len(spans), framed=bool(rows))
-        if not rows and found:  # a row alone is above what it names, such as an option
+        found = [] if rows else self._block_of([header.span()], under=[above])
+        for (start, row_end), *below in continued(self._text, rows):
+            named = head(start, row_end - 1, under)
+            spans = [(start if found else header.start(), row_end), *below]
+            found += self._block_of(spans, under=[under, *[named] * len(below)])
+        if not rows:  # it is above what it names, such as an option
             self.leaves[-1] = replace(self.leaves[-1], leads=True)
-        return found
+        return self._joined(found, framed=bool(rows))
 
     def _code(self, start: int, end: int, *, fenced: bool) -> list[Block]:
         """Code, in stretches between empty lines; the lines of a fence go with what they fence."""

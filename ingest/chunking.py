@@ -17,7 +17,7 @@ from rag_flywheel.domain import Chunk, ChunkId, Document, DocumentId, Evidence
 from rag_flywheel.ports import TokenCounter
 from rag_flywheel.search.texts import path
 
-RULES = "7"  # raise it whenever the result of `chunk` could change: caches are keyed by it
+RULES = "8"  # raise it whenever the result of `chunk` could change: caches are keyed by it
 PLAIN = (".txt",)  # where a line that begins with # is no heading
 FRAME = 0.5  # share of a chunk that a table's header or a fence may take that is repeated
 HEADS = 0.25  # share of a chunk that other repeated lines may take
@@ -251,12 +251,15 @@ class _Packing:
 
     def _with_last_sentences(self, start: int, first: int, before: int, needed: int) -> int:
         """Where the sentences begin that the piece shares with the one before it: those of the same paragraph, or whole
-        paragraphs, since the end of another one says nothing alone."""
+        paragraphs, since the end of another one says nothing alone. Code and tables share what stands above them."""
         shared, crossed = start, False
+        under = self._leaves[start].under
+        if under is not None and under.is_frame and under.start >= self._leaves[start].start:
+            under = under.above
         while (
             start - 1 > before
             and self._leaves[start - 1].prose
-            and self._leaves[start - 1].under is self._leaves[start].under
+            and self._leaves[start - 1].under is under
             and self._cost[first] - self._cost[start - 1] <= min(self._overlap, self._left - needed)
         ):
             start -= 1

@@ -15,6 +15,7 @@ _LEADS = re.compile(r"[:：]\W*\Z")
 _MARKS = 20  # characters that may close a sentence
 _NAMES = regex.compile(r"(?:[^\n]{1,79}\n){0,2}[^\n]{0,79}[^\n.!?…,;\p{Sentence_Break=STerm}]\s*")
 _TERM = re.compile(r"(?!\*[^*])(?:(?:`[^`\n]+`|\*{1,2}[^*\n]+\*{1,2})(?:[ ,/|]*|[ \t]*\n))+\s*")  # code, or bold
+_QUOTED = re.compile(r"^[ \t]*(?:>[ \t]?)+", re.MULTILINE)
 _RULE = re.compile(r"(?=.*[-=+─━═]{3})[-=+|:*\s\u2500-\u257f]+")  # a line that only divides
 _DRAWN = re.compile(r"[\u2500-\u257f]|\+-{3}|^\s*\|.*\|\s*$")
 _DRAWN_INDENT = " \t│├└─"
@@ -22,6 +23,7 @@ _PROMPT = re.compile(r"\s*[^\s\"'({\[<]{0,60}(?:[$#%>]|>>>|PS [^>\n]{0,60}>) \S"
 _COLUMNS = re.compile(r"\S {3,}\S")  # a row of a listing, under which nothing stands
 _COLUMN = re.compile(r"(?<=\S)(?:\t| {3,})\s*\S.*", re.DOTALL)  # what stands beside a term
 _ITEM = re.compile(r"\s*(?:[-*+•‣◦]|\(?\w{1,3}[.)])\s")
+_GOES_ON = re.compile(r"[ \t>]*\|[ \t]*\|")
 _WORD = re.compile(r"\w")
 _LINE_END = re.compile("\n")
 GAP = "..."
@@ -87,12 +89,12 @@ def is_item(text: str) -> bool:
 
 def is_term(text: str) -> bool:
     """Whether a paragraph is what the others below it are about, up to the next such one."""
-    return _TERM.fullmatch(text) is not None and not leads(text)
+    return _TERM.fullmatch(_QUOTED.sub("", text)) is not None and not leads(text)
 
 
 def is_label(text: str) -> bool:
     """Whether a paragraph of code or bold alone leads to what is below it, such as `**Output:**`: that is no term."""
-    return _TERM.fullmatch(text) is not None and leads(text)
+    return _TERM.fullmatch(_QUOTED.sub("", text)) is not None and leads(text)
 
 
 def gap_below(text: str, head: Head, start: int) -> str:
@@ -172,6 +174,17 @@ def between_rules(text: str, rows: Sequence[Span]) -> list[Span]:
             found += [(some[0][0], row[1])] if len(some) <= _HIGHEST else some
             first = place + 1
     return found
+
+
+def continued(text: str, rows: Sequence[Span]) -> list[list[Span]]:
+    """The rows of a table, each with those below it whose first cell is empty: they are about the same."""
+    groups: list[list[Span]] = []
+    for row in rows:
+        if groups and _GOES_ON.match(text, row[0]):
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    return groups
 
 
 def text_heads(text: str, start: int, end: int) -> Callable[[int], Head | None]:

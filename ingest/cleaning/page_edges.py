@@ -14,6 +14,7 @@ _OF = r"(?:of|von|de|sur|di|van|av|af|z|ze|из|з|από|dari|จาก|من|מ
 NO_PAGE_WORD = re.compile(rf"(?<![^\W\d_])(?!(?:{_PAGE}|{_OF})(?![^\W\d_]))[^\W\d_]", re.IGNORECASE)
 _APART_BEFORE = re.compile(rf"(?:\A|\s[|·•–—~-]\s|\s\s|\t|(?<!\w){_PAGE})\s*\Z", re.IGNORECASE)
 _APART_AFTER = re.compile(rf"(?:\s*(?:/|{_OF})\s*\d+)?\s*(?:\Z|\s[|·•–—~-]\s|\s\s|\t|页|頁)")
+_FENCE = "```"  # around code, which no running head is
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def edge(pages: Sequence[Page], top: bool) -> Iterator[Line]:
     for number, page in enumerate(pages):
         places = range(page.first, page.last) if top else range(page.last - 1, page.first - 1, -1)
         place = next((place for place in places if (page.lines[place] or "").strip()), None)
-        if place is not None:
+        if place is not None and not (page.lines[place] or "").startswith(_FENCE):
             page.first, page.last = (place, page.last) if top else (page.first, place + 1)
             yield _line(number, (page.lines[place] or "").strip())
 

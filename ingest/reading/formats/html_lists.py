@@ -1,8 +1,51 @@
-"""Numbers of lists of HTML that do not count up from where their list starts."""
+"""Lists of HTML made ready to become Markdown: their numbers, headings in them, and definitions in definitions."""
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from ingest.reading.formats.html_navigation import HEADINGS
+
+_HEADINGS = ", ".join(HEADINGS)
+_DEEPEST = 4  # lists of definitions in each other
 _LARGEST = 999_999_999  # that Markdown takes
+
+
+def open_lists(tree: LexborHTMLParser) -> None:
+    """Lists whose items hold headings become what they hold: a heading in an item would be none of the text's."""
+    for items in tree.css(f"ul:has(> li :is({_HEADINGS}))"):
+        for entry in [node for node in items.iter() if node.tag == "li"]:
+            entry.insert_before(tree.create_node("div"))
+            entry.insert_after(tree.create_node("div"))
+            entry.unwrap()
+        items.unwrap()
+
+
+def nest_definitions(tree: LexborHTMLParser) -> None:
+    """Definitions that hold others, as a class its methods, become items of lists: Markdown has no other sign for what
+    belongs to what."""
+    outer = "dl:has(> dd dl)"
+    for definitions in reversed(tree.css(f"{outer}, {outer} dl")):  # inner ones first
+        entries = [node for node in definitions.iter(include_text=True) if not node.is_text_node or node.text().strip()]
+        if any(entry.tag not in ("dt", "dd") or entry.css_first(_HEADINGS) for entry in entries):
+            continue
+        if _depth(definitions) > _DEEPEST:
+            continue
+        html = ""
+        for before, entry in zip([None, *entries], entries, strict=False):
+            opens = before is None or (before.tag, entry.tag) == ("dd", "dt")
+            inside = entry.inner_html or ""
+            in_blocks = entry.tag == "dd" and inside.lstrip().startswith("<")
+            html += "<li>" * opens + (inside if in_blocks else f"<p>{inside}</p>")
+        items = tree.create_node("ul")
+        items.inner_html = html
+        definitions.replace_with(items)
+
+
+def _depth(definitions: LexborNode) -> int:
+    """In how many other lists of definitions it lies."""
+    depth, outer = 0, definitions.parent
+    while outer is not None:
+        depth, outer = depth + (outer.tag == "dl"), outer.parent
+    return depth
 
 
 def divide_lists(tree: LexborHTMLParser) -> None:

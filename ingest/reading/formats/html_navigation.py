@@ -1,6 +1,7 @@
 """Menus of a page of HTML: what leads to other pages and says nothing itself."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -8,9 +9,9 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _NAMES = ("nav", "breadcrumb", "pagination", "sidebar")  # what the names of menus hold
 _NAMED = ", ".join(f"[{attribute}*={name} i]" for attribute in ("class", "id") for name in _NAMES)
-_MARKED = f"nav, [role=navigation], {_NAMED}"
+_MARKED = f"nav, footer, [role=navigation], {_NAMED}"
 _MENU = re.compile(  # whole names
-    r"(?i)(?:\w+[-_])*(?:nav(?:bar|igation|header|footer)?|breadcrumbs?|pagination)|nav[-_]?(?:panel|links)"
+    r"(?i)(?:\w+[-_])*(?:\w*nav(?:bar|igation|header|footer)?|breadcrumbs?|pagination)|nav[-_]?(?:panel|links)"
 )
 _SIDEBAR = re.compile(r"(?i)(?:\w+[-_]?)?sidebar")
 _NEIGHBOURS = frozenset(
@@ -22,9 +23,16 @@ _MAIN = "main, [role=main]"
 _ASIDE = "footer, aside, article, details, dialog, [role=contentinfo], [role=complementary], [role=dialog]"
 _OPERATING = "button, [role=menu], [role=menubar], [role=toolbar], [role=search], search, input[type=search], kbd"
 _REACHES = re.compile(r"(?i)\s*(?:mailto|tel|sms):")
+_NOTICE = re.compile(
+    r"(?i)(?:copyright\s+)?(?:©|\(c\)|copyright(?=\s+[12]))(?:\D|\b(?:19|20)\d\d\b|\b\d(?:\.\d{1,2})+\b){0,200}"
+)
+_NUMBERED = re.compile(r"(?!\b(?:(?:19|20)\d\d|\d\.\d)\b)(?<!\.)\b\d")  # no year or version: to call, hours
+_NAME = re.compile(r"[^\W\d_]{4,}")
 _SHORT = 400  # characters of what operates a page
 _LABEL = re.compile(r"[^\W\d_]+:|[\W_]+")  # `Next:`, and what divides links
 _LONGEST = 2000  # characters of a menu that is proven by its links
+_TIMES = 3  # that links stand on a page, at least
+_PAGES = re.compile(r"(?i)(?:^|/)[^/.]*(?:\.(?:x?html?|php|aspx?|jsp|md))?$")
 _MOST = 5  # such menus at each end of a page
 
 
@@ -37,7 +45,8 @@ def neighbours(tree: LexborHTMLParser) -> dict[str, str]:
 def take_menus(tree: LexborHTMLParser, title: str, beside: Mapping[str, str]) -> list[str]:
     """Removes the menus and gives their texts: those that the page calls so, unless most of their words are no links;
     what only leads to the page's neighbours, by links that it marks as such or at its two ends; what stands at both
-    ends and holds only links; and around the main part that the page names what is mostly links to pages.
+    ends and holds only links, or three times on the page; and around the main part that the page names what is mostly
+    links to pages.
 
     A page of nothing else, such as a table of contents, keeps them.
     """
@@ -47,6 +56,7 @@ def take_menus(tree: LexborHTMLParser, title: str, beside: Mapping[str, str]) ->
     texts = [_taken(menu) for menu in marked]
     titles = {word.casefold() for text in (title, *beside.values()) for word in text.split()}
     texts += [_taken(menu) for menu in (*_between(tree.body, beside, titles), *_around_main(tree))]
+    texts += [_taken(menu) for menu in _repeated(tree.body)]
     for last in (False, True):
         for _ in range(_MOST):
             menu = _at_end(tree.body, lambda node: _leads_beside(node, beside, titles), last=last)
@@ -71,9 +81,12 @@ def _marked(tree: LexborHTMLParser) -> Iterator[LexborNode]:
 
 
 def _is_menu(node: LexborNode, titles: int) -> bool:
-    """Whether the page calls it so, and it holds neither the main part nor all of the page's titles."""
+    """Whether the page calls it so, or it is a foot of links; and it holds neither the main part nor all of the page's
+    titles. A sidebar is one with a menu or links to parts of this page."""
     if node.tag == "nav" or node.attributes.get("role") == "navigation":
         return True
+    if node.tag == "footer":
+        return _leads_away(node) and _NUMBERED.search(node.text()) is None
     if node.tag in ("html", "body", "main", "article") or node.css_first(f"{_MAIN}, article"):
         return False
     if 0 < titles == len(node.css("h1")):
@@ -82,7 +95,8 @@ def _is_menu(node: LexborNode, titles: int) -> bool:
     if any(map(_MENU.fullmatch, names)):
         return True
     inner = (menu for menu in node.css(_MARKED) if menu.mem_id != node.mem_id)
-    return any(map(_SIDEBAR.fullmatch, names)) and any(_is_menu(menu, titles) for menu in inner)
+    own = len(node.css('a[href^="#"]')) >= _TIMES
+    return any(map(_SIDEBAR.fullmatch, names)) and (own or any(_is_menu(menu, titles) for menu in inner))
 
 
 def _around_main(tree: LexborHTMLParser) -> list[LexborNode]:
@@ -109,13 +123,29 @@ def _leads_away(block: LexborNode) -> bool:
 
 def _between(body: LexborNode, beside: Mapping[str, str], titles: set[str]) -> list[LexborNode]:
     """Blocks within the page that only lead to the neighbours of a part of it: pages of several parts have them."""
+    return _blocks(body, "a[rel][href], a[accesskey][href]", lambda node: _leads_beside(node, beside, titles))
+
+
+def _repeated(body: LexborNode) -> list[LexborNode]:
+    """Blocks of links alone that stand several times on the page with the same words."""
+    found = [menu for menu in _blocks(body, "a[href]", _is_only_links) if not any(map(_needed, menu.css("a[href]")))]
+    times = Counter(" ".join(_words(menu)) for menu in found)
+    return [menu for menu in found if times[" ".join(_words(menu))] >= _TIMES]
+
+
+def _needed(link: LexborNode) -> bool:
+    return is_needed(link.attributes.get("href") or "", "download" in link.attributes)
+
+
+def _blocks(body: LexborNode, links: str, is_menu: Callable[[LexborNode], bool]) -> list[LexborNode]:
+    """The largest blocks around the links that are menus of at least two links."""
     judged: dict[int, bool | None] = {}  # nothing yet, of one with a single link
     found: dict[int, LexborNode] = {}
-    for link in body.css("a[rel][href], a[accesskey][href]"):
+    for link in body.css(links):
         node, menu = link.parent, None
         while node is not None and node.tag not in _CONTENT:
             if node.mem_id not in judged:
-                leads = len(node.text()) <= _LONGEST and _leads_beside(node, beside, titles)
+                leads = len(node.text()) <= _LONGEST and is_menu(node)
                 judged[node.mem_id] = None if leads and len(node.css("a[href]")) < 2 else leads
             if judged[node.mem_id] is False:
                 break
@@ -124,6 +154,29 @@ def _between(body: LexborNode, beside: Mapping[str, str], titles: set[str]) -> l
         if menu is not None:
             found[menu.mem_id] = menu
     return list(found.values())
+
+
+def take_notices(tree: LexborHTMLParser, generator: str) -> list[str]:
+    """Removes the copyright notice with which the page ends, and the mark of the program that made it, by the name that
+    the page gives it in its head; and gives the texts. Feet that say more stay."""
+    texts: list[str] = []
+    program = (_NAME.search(generator) or [""])[0].casefold()
+    while tree.body is not None and len(texts) < _MOST:
+        found, node = None, _outermost_text(tree.body, last=True)
+        while node is not None and node.tag not in _CONTENT and len(node.text()) <= _SHORT:
+            text = " ".join(_words(node))
+            if _NOTICE.fullmatch(text) or (program and program in text.casefold() and _is_foot(node)):
+                found = node
+            node = node.parent
+        if found is None or len(_words(found)) == len(_words(tree.body)):
+            break
+        texts.append(_taken(found))
+    return texts
+
+
+def _is_foot(node: LexborNode) -> bool:
+    names = f"{node.attributes.get('id') or ''} {node.attributes.get('class') or ''}"
+    return node.tag in ("footer", "address") or "footer" in names.casefold().split()
 
 
 def take_controls(tree: LexborHTMLParser) -> list[str]:
@@ -242,3 +295,12 @@ def _says_only(node: LexborNode, links: list[LexborNode], words: set[str]) -> bo
         return False
     known = words.union(word.casefold() for link in links for word in _words(link))
     return all(_LABEL.fullmatch(word) or word.casefold() in known for word in _words(node))
+
+
+def is_needed(target: str, download: bool) -> bool:
+    """Whether it says more than that there is another page: an address on the web or for mail, a number, a file."""
+    scheme, colon, _ = target.partition(":")
+    if colon and scheme.isalpha():
+        return scheme.lower() in ("http", "https", "ftp", "mailto", "tel", "sms")
+    path = target.partition("#")[0].partition("?")[0]
+    return bool(path) and (download or not _PAGES.search(path))

@@ -7,8 +7,16 @@ from dataclasses import dataclass, replace
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from ingest.reading.formats.html_formulas import write_formulas
-from ingest.reading.formats.html_lists import divide_lists
-from ingest.reading.formats.html_navigation import HEADINGS, neighbours, outermost, take_controls, take_menus
+from ingest.reading.formats.html_lists import divide_lists, nest_definitions, open_lists
+from ingest.reading.formats.html_navigation import (
+    HEADINGS,
+    is_needed,
+    neighbours,
+    outermost,
+    take_controls,
+    take_menus,
+    take_notices,
+)
 from ingest.reading.formats.html_tables import line, prepare_tables
 from ingest.reading.formats.marks import lowered, raised
 from ingest.reading.raw import Removal
@@ -20,12 +28,12 @@ _NEAR = 3  # elements around a link
 _BANNER = re.compile(
     r"(?i)(?:^|[\s_-])(?:cookies?|gdpr)[-_]?(?:banner|consent|notice|bar|popup|message|policy)(?:$|[\s_-])"
 )
-_PAGES = re.compile(r"(?i)(?:^|/)[^/.]*(?:\.(?:x?html?|php|aspx?|jsp|md))?$")
 _NUMBERED = (
-    "pre span[class*=lineno i], pre a[class*=lineno i], pre span.line-number, pre td.hljs-ln-numbers, "
-    "td[class*=lineno i]:has(pre), td.gutter:has(pre)"
+    "pre span[class*=lineno i], div.line span.lineno, pre a[class*=lineno i], pre span.line-number, "
+    "pre td.hljs-ln-numbers, td[class*=lineno i]:has(pre), td.gutter:has(pre)"
 )
 _NUMBERS = re.compile(r"[\d\s]*\d[\d\s]*")
+_TYPED, _WHOLE = ("code", "tt", "samp"), ("td", "th", "pre", "li", "dt", *HEADINGS)  # where no block may begin
 _BLOCKS = ", ".join((*HEADINGS, "p", "div", "section", "table", "ul", "ol", "dl", "pre"))
 
 
@@ -44,21 +52,25 @@ def prepare(html: str) -> Page:
     """The page with its title, and what of it a reader could see and is left out."""
     tree = LexborHTMLParser(html.replace("\0", ""))
     title, beside = line(tree.css_first("head > title")), neighbours(tree)
+    generator = _named(tree.css_first("meta[name=generator i]"), "content")
     language = _named(tree.css_first("html[lang], body[lang]"), "lang")
     _remove(tree.css("head, script, style, template, noscript, input[type=hidden]"))
     write_formulas(tree)
     _headings(tree)
-    _programs(tree)
+    numbers = _removal("line numbers", _line_numbers(tree))
     removed = [
-        replace(_removal("line numbers", _line_numbers(tree)), lines=()),
+        replace(numbers, lines=()),
+        _removal("hints in programs", _programs(tree)),
         _removal("drawings with text", [node for node in tree.css("svg") if node.css_first("text")]),
         _removed("navigation", take_menus(tree, title, beside)),
+        _removed("notices", take_notices(tree, generator)),
         _removed("controls of the page", take_controls(tree)),
         _removal("cookie banners", _banners(tree)),
         _removal("deleted text", tree.css("del")),
     ]
     _drawings(tree)
     _controls(tree)
+    open_lists(tree)
     divide_lists(tree)
     _summaries(tree)
     _raised(tree)
@@ -67,9 +79,11 @@ def prepare(html: str) -> Page:
     removed.append(_removed(f"addresses longer than {_LONGEST} characters", _links(tree)))
     _labels(tree)
     _terms(tree)
+    nest_definitions(tree)
     _unmark(tree)
     title = title or line(tree.css_first("h1"))
     prepare_tables(tree)
+    _typed_lines(tree)
     return Page(
         tree=tree, title=title, removed=tuple(removal for removal in removed if removal.count), language=language
     )
@@ -157,15 +171,31 @@ def _headings(tree: LexborHTMLParser) -> None:
             node.decompose()
 
 
-def _programs(tree: LexborHTMLParser) -> None:
-    """Programs of which each line is a block of its own, as Doxygen writes them, as code."""
+def _programs(tree: LexborHTMLParser) -> list[LexborNode]:
+    """Programs of which each line is a block of its own, as Doxygen writes them, as code; gives what is shown where
+    somebody points at a name in them."""
+    shown: list[LexborNode] = []
     for node in tree.css("div.fragment"):
-        rows = node.css("div.line")
-        if rows and line(node) == " ".join(filter(None, map(line, rows))):
+        rows, hints = node.css("div.line"), node.css("div.ttc")
+        if rows and line(node) == " ".join(filter(None, map(line, [*rows, *hints]))):
             code = tree.create_node("pre")
             code.insert_child("\n".join(row.text().rstrip() for row in rows))
             node.insert_before(code)
-            node.decompose()
+            _remove(rows)
+            shown.append(node)
+    return shown
+
+
+def _typed_lines(tree: LexborHTMLParser) -> None:
+    """Code whose lines end with line breaks, as code of several lines."""
+    inside = {node.mem_id for node in tree.css(", ".join(f"{outer} {name}" for outer in _WHOLE for name in _TYPED))}
+    for node in tree.css(", ".join(f"{name}:has(br)" for name in _TYPED)):
+        if node.mem_id not in inside:
+            for end in node.css("br"):
+                end.replace_with("\n")
+            code = tree.create_node("pre")
+            code.insert_child("\n".join(row.rstrip() for row in node.text().strip("\n").splitlines() if row.strip()))
+            node.replace_with(code)
 
 
 def _labels(tree: LexborHTMLParser) -> None:
@@ -275,15 +305,6 @@ def _leads_to_itself(link: LexborNode) -> bool:
             return True
         node = node.parent if node is not None else None
     return False
-
-
-def is_needed(target: str, download: bool) -> bool:
-    """Whether it says more than that there is another page: an address on the web or for mail, a number, a file."""
-    scheme, colon, _ = target.partition(":")
-    if colon and scheme.isalpha():
-        return scheme.lower() in ("http", "https", "ftp", "mailto", "tel", "sms")
-    path = target.partition("#")[0].partition("?")[0]
-    return bool(path) and (download or not _PAGES.search(path))
 
 
 def _raised(tree: LexborHTMLParser) -> None:

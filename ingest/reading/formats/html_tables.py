@@ -9,6 +9,8 @@ from ingest.reading.formats.html_navigation import HEADINGS
 _REPEATED = 200  # characters of a cell that stands again in each row that it spans
 _WIDEST = 100  # columns that one cell may span
 _PARTS = "caption, thead, tbody, tfoot, tr, td, th"
+_BLOCKS = ("table", "pre", "dl", *HEADINGS)  # that no cell of Markdown can hold
+_LONG = ", ".join((*_BLOCKS, "p + p", "ul", "ol", "form"))  # what no row keeps apart in one line
 
 
 def line(node: LexborNode | None) -> str:
@@ -18,11 +20,28 @@ def line(node: LexborNode | None) -> str:
 
 def prepare_tables(tree: LexborHTMLParser) -> None:
     """Tables for the layout become blocks, and the others have a cell in each column of each row."""
+    _grids(tree)
     _layout_tables(tree)
     for table in tree.css("table"):
         heads = _heads(table)
         _fill_spans(tree, table)
         _join_heads(heads)
+        _name_no_columns(tree, table)
+
+
+def _grids(tree: LexborHTMLParser) -> None:
+    """Grids of blocks that name their last columns, as Javadoc writes them, as tables."""
+    for grid in tree.css("div:has(> div.col-last)"):
+        if any(cell.tag != "div" or "col-" not in (cell.attributes.get("class") or "") for cell in grid.iter()):
+            continue
+        html = "<tr>"
+        for cell in grid.iter():
+            names = (cell.attributes.get("class") or "").split()
+            tag = "th" if "table-header" in names else "td"
+            html += f"<{tag}>{cell.inner_html or ''}</{tag}>" + "</tr><tr>" * ("col-last" in names)
+        table = tree.create_node("table")
+        table.inner_html = html.removesuffix("<tr>")
+        grid.replace_with(table)
 
 
 def _heads(table: LexborNode) -> list[LexborNode]:
@@ -37,21 +56,70 @@ def _is_head(row: LexborNode) -> bool:
 
 
 def _layout_tables(tree: LexborHTMLParser) -> None:
-    """Tables whose cells hold what no cell of Markdown can (headings, code, tables) become those blocks, in order."""
+    """Tables whose cells hold what no cell of Markdown can (headings, code, tables) become those blocks, in order; rows
+    of several cells between the rows with headings stay tables."""
     layout = {table.mem_id: table for table in tree.css("table[role=presentation], table[role=none]")}
-    for block in tree.css(", ".join(f"table {name}" for name in ("table", "pre", *HEADINGS))):
-        if (table := _table_around(block)) is not None:
-            layout[table.mem_id] = table
-    parts = [part for part in tree.css(_PARTS) if (table := _table_around(part)) and table.mem_id in layout]
+    divided: dict[int, LexborNode] = {}
+    headed: dict[int, set[int]] = {}  # the rows with headings of each table
+    nested: set[int] = set()
+    for block in tree.css(", ".join(f"table {name}" for name in _BLOCKS)):
+        if (table := _around(block, "table")) is None or table.mem_id in layout:
+            continue
+        divided[table.mem_id] = table
+        if block.tag == "table":
+            nested.add(table.mem_id)
+        elif block.tag in HEADINGS and (row := _around(block, "tr")) is not None:
+            headed.setdefault(table.mem_id, set()).add(row.mem_id)
+    for number in headed.keys() - nested:
+        _part_rows(tree, divided[number], headed[number])
+    layout |= divided
+    parts = [part for part in tree.css(_PARTS) if (table := _around(part, "table")) and table.mem_id in layout]
     for part in [*parts, *layout.values()]:
         part.insert_before(tree.create_node("div"))
         part.insert_after(tree.create_node("div"))
         part.unwrap()
 
 
-def _table_around(part: LexborNode) -> LexborNode | None:
+def _part_rows(tree: LexborHTMLParser, table: LexborNode, headed: set[int]) -> None:
+    """The rows of a table that need not become blocks as tables of their own."""
+    own: LexborNode | None = None
+    for row in table.css("tr"):
+        if not line(row):
+            row.decompose()
+            continue
+        if row.mem_id in headed or len(_cells(row)) < 2 or row.css_first(_LONG) is not None:
+            own = None
+            continue
+        if own is None:
+            row.insert_before(tree.create_node("table"))
+            own = row.prev
+        if own is not None:
+            own.insert_child(row)
+            row.decompose()
+
+
+def _name_no_columns(tree: LexborHTMLParser, table: LexborNode) -> None:
+    """An empty row of headers where nothing says that the first row is one: Markdown would take it for that, and each
+    part of a long table would repeat it."""
+    rows = table.css("tr")
+    if len(rows) < 2 or table.css_first("thead tr, caption"):
+        return
+    cells = _cells(rows[0])
+    if any(cell.tag == "th" or _is_bold(cell) for cell in cells if line(cell)):
+        return
+    head = tree.create_node("tr")
+    for _ in range(max(len(_cells(row)) for row in rows)):
+        head.insert_child(tree.create_node("th"))
+    rows[0].insert_before(head)
+
+
+def _is_bold(cell: LexborNode) -> bool:
+    return any(line(part) == line(cell) for part in cell.css("b, strong, em, i"))
+
+
+def _around(part: LexborNode, tag: str) -> LexborNode | None:
     node = part.parent
-    while node is not None and node.tag != "table":
+    while node is not None and node.tag != tag:
         node = node.parent
     return node
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ingest.reading.formats.layout_code import code
 from ingest.reading.formats.marks import heading, plain, table
 
 GAP = 1.0  # letters' heights between two words that stand apart
@@ -54,6 +55,7 @@ class Line:
     size: float
     rows: tuple[tuple[str, ...], ...] = ()
     gap: bool = False  # whether there is an empty line before it
+    code: bool = False  # several lines, as they stand
 
 
 @dataclass(slots=True)
@@ -95,16 +97,27 @@ class _Row:
     bottom: float
     top: float
 
+    @property
+    def words(self) -> list[Word]:
+        return [word for piece in self.pieces for word in piece.words]
+
 
 def lines(words: Sequence[Word], rules: Sequence[Rule] = ()) -> list[Line]:
     """The lines of a page in reading order, from top to bottom. Rules prove where cells end."""
     upright = sorted((rule for rule in rules if rule.top - rule.bottom > rule.right - rule.left), key=_left)
     level = sorted(rule.bottom for rule in rules if rule.top - rule.bottom <= rule.right - rule.left)
     rows = list(_rows(words, upright))
+    typed = code(rows)
     found: list[Line] = []
     start = 0
     while start < len(rows):
-        end, gutters = _beside(rows, start)
+        if start in typed:
+            size = rows[start].pieces[0].size
+            start, text = typed[start]
+            found.append(Line(text=text, size=size, gap=True, code=True))
+            continue
+        following = next((place for place in typed if place > start), len(rows))
+        end, gutters = _beside(rows[:following], start)
         block = rows[start:end]
         apart = start > 0 and rows[start - 1].bottom - rows[start].top > 0.6 * (rows[start].top - rows[start].bottom)
         made = (
@@ -141,6 +154,8 @@ def markdown(page: Iterable[Line], headings: Mapping[float, int], sure: Containe
             close()
         if level and len(line.text) <= LONGEST_HEADING:
             pending.append(line)
+        elif line.code:
+            parts.append(f"\n```\n{line.text.replace('```', chr(39) * 3)}\n```\n")
         elif line.rows:
             rows = [[_short_leaders(cell) for cell in row] for row in line.rows]
             parts.append(f"\n{table(rows) if _says(rows) else plain(_flat(rows))}\n")
@@ -183,7 +198,13 @@ def may_head(line: Line) -> bool:
     """Whether the line could be a heading, if its letters are higher than the others'."""
     parts = line.text.split()
     loose = len(parts) > 3 and not any(_says_something(part) and not part.isdigit() for part in parts)
-    return not line.rows and any(map(str.isalnum, line.text)) and not loose and not _BULLET.match(line.text)
+    return (
+        not line.rows
+        and not line.code
+        and any(map(str.isalnum, line.text))
+        and not loose
+        and not _BULLET.match(line.text)
+    )
 
 
 def _left(rule: Rule) -> float:
@@ -260,9 +281,10 @@ def _beside(rows: Sequence[_Row], start: int) -> tuple[int, list[tuple[float, fl
             several, last = several + 1, end
     else:
         end = len(rows)
-    tail = last + 1
-    if several < 2 or not gutters:
+    filled = [place for place in range(start, last + 1) if sum(map(bool, _cells(rows[place], gutters))) > 1]
+    if len(filled) < 2 or not gutters:  # what else stands apart, such as a title from its number, is in one column
         return start + 1, []
+    tail = filled[-1] + 1
     return (end if _is_prose(rows[start:tail], gutters) else tail), gutters
 
 

@@ -106,7 +106,7 @@ def _listed(badges: list[tuple[int, int, str]]) -> Removal:
 
 
 def _definitions(source: bytes, found: list[Piece]) -> Iterator[Edit]:
-    """Links by reference lead where their definitions say, which a page does not show."""
+    """Links by reference lead where their definitions say, which a page does not show, nor those of badges."""
     labels: set[str] = set()
     for piece in found:
         if piece.kind == "reference" and not re.search(r"[\s()<>]", piece.text):
@@ -116,7 +116,9 @@ def _definitions(source: bytes, found: list[Piece]) -> Iterator[Edit]:
                 inner = end - 1
             yield inner + 1, end, f"({piece.text})".encode()
             labels.add(_label(piece.label))
-    labels -= {_label(piece.label) for piece in found if piece.kind == "picture"}
+    pictures = [piece for piece in found if piece.kind == "picture"]
+    labels |= {_label(piece.label) for piece in pictures if _BADGE.search(piece.text)}
+    labels -= {_label(piece.label) for piece in pictures if not _BADGE.search(piece.text)}
     code = [(piece.start, piece.end) for piece in found if piece.kind in ("code", "html")]
     for definition in _DEFINITION.finditer(source):
         before = bisect_right(code, (definition.start(), len(source))) - 1

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ingest.reading.formats.html import from_html
-from ingest.reading.formats.html_page import is_needed
+from ingest.reading.formats.html_navigation import is_needed
 from ingest.reading.formats.markdown_pieces import Edit, Piece
 
 _HTML = re.compile(

@@ -684,3 +684,27 @@ def test_a_long_line_of_json_is_cut_between_its_members() -> None:
         inside = piece.own.replace("```json", "").replace("```", "").strip()
         assert inside.endswith((",", "}", "[", "]"))
         assert inside.count('"') % 2 == 0
+
+
+def test_a_row_with_an_empty_first_cell_is_below_the_row_that_it_goes_on_with() -> None:
+    rows = [f"| {name} | Value. |\n|  | {'It waits for the answer of the pump. ' * 6} |\n" for name in "abc"]
+    text = "|  |  |\n| --- | --- |\n" + "".join(rows)
+    pieces = cut(text, settings=MIDDLE)
+    assert_exact(text, pieces)
+    below = [piece for piece in pieces if piece.own.startswith("|  | It")]
+    assert below
+    assert all("| Value. |" in piece.text[: piece.lead] for piece in below)
+
+
+def test_code_that_begins_a_chunk_has_the_short_paragraph_above_it() -> None:
+    code = "```\nstop --now and then wait for it\n```\n"
+    text = f"{'Some other words that fill a chunk. ' * 4}\n\nThe pump can be stopped.\n\n{code}"
+    assert cut(text)[-1].own.startswith("The pump can be stopped.\n\n```")
+
+
+def test_a_term_in_a_quotation_is_above_what_it_defines() -> None:
+    parts = "".join(f"> It empties pump {number} of what is left in it.\n>\n" for number in range(9))
+    text = f"> **purge()**\n>\n{parts}> **stop()**\n>\n> It stops.\n"
+    pieces = cut(text, settings=MIDDLE)
+    assert len(pieces) > 2
+    assert all("**purge()**" in piece.text for piece in pieces if "empties" in piece.own)

@@ -355,3 +355,14 @@ def test_shortcodes_in_blocks_of_html_go() -> None:
         '<div class="row">\n  {{< placeholder width="20" text=" " >}}\n  Hello.\n</div>\n{{< /example >}}\n\nAfter it.'
     )
     assert from_markdown(source).text.split() == ["Hello.", "After", "it."]
+
+
+def test_definitions_of_badges_go_with_them_and_those_of_pictures_stay() -> None:
+    text = from_markdown("""# Pump\n\n[![npm][npm-src]][npm-href] ![Scheme][scheme]\n
+[npm-src]: https://img.shields.io/npm/v/pump
+[npm-href]: https://npmjs.com/package/pump
+[scheme]: scheme.png
+""").text
+    assert "shields" not in text
+    assert "npmjs.com" not in text
+    assert "[scheme]: scheme.png" in text

@@ -193,3 +193,35 @@ def test_raised_and_lowered_numbers_in_words_have_signs(path: Path) -> None:
     text = pdf.read(path).text
     for word in ("10^-5", "H2", "x_(i+1)", "1st", "LA"):
         assert word in text
+
+
+def typed(*lines: str, top: float) -> Draw:
+    def draw(canvas: Canvas) -> None:
+        canvas.setFont("Courier", 10)
+        for number, line in enumerate(lines):
+            canvas.drawString(90, top - 12 * number, line)
+
+    return draw
+
+
+CODE = ["for pump in pumps:", "    pump.stop()  # at once", "print('all of them stand still')"]
+
+
+def test_lines_in_the_letters_of_a_typewriter_are_code_with_its_indent(path: Path) -> None:
+    above, below = ["The pumps are stopped", "one after the other:"], ["Wait for the lamps,", "then open the valves."]
+    draw = both(written(*above), typed(*CODE, top=680), written(*below, top=620))
+    lines = [line for line in pdf.read(drawn(path, draw)).text.split("\n") if line]
+    assert lines == [*above, "```", *CODE, "```", *below]
+
+
+def test_a_page_that_is_typed_as_a_whole_is_no_code(path: Path) -> None:
+    assert "```" not in pdf.read(drawn(path, typed(*CODE, "and the text goes on like this", top=700))).text
+
+
+def test_rows_of_numbers_are_no_code_and_a_title_above_a_text_begins_no_table(path: Path) -> None:
+    numbers = both(*(written("100 200", "300 400", "500 600", left=72 + 150 * column) for column in range(2)))
+    assert "```" not in pdf.read(drawn(path, numbers)).text
+    head = both(written("Manual"), written("CHAPTER 3", left=400))
+    page = both(head, written("The commands are listed here.", "They take a name.", top=700), written("2.1", top=660))
+    text = pdf.read(drawn(path, both(page, written("Names", left=110, top=660)))).text
+    assert "|" not in text

@@ -1,0 +1,145 @@
+"""What belongs together in a page of HTML stays together in Markdown, and what only leads elsewhere goes."""
+
+import pytest
+
+from ingest.reading.formats.html import from_html
+
+
+def lines(html: str) -> list[str]:
+    return [line for line in from_html(html).text.splitlines() if line.strip()]
+
+
+def test_members_of_a_class_stay_below_it() -> None:
+    page = """<dl><dt>class Pump</dt><dd>It pumps.<dl><dt>start(speed)</dt><dd>Starts it.</dd>
+        <dt>stop()</dt><dt>halt()</dt><dd>Stops it.</dd></dl></dd><dt>class Valve</dt><dd>It closes.</dd></dl>"""
+    assert lines(page) == [
+        "- **class Pump**",
+        "  It pumps.",
+        "  - **start(speed)**",
+        "    Starts it.",
+        "  - **stop()**",
+        "    **halt()**",
+        "    Stops it.",
+        "- **class Valve**",
+        "  It closes.",
+    ]
+
+
+@pytest.mark.parametrize("inside", ["<p>Or this.</p>", "<h3>More</h3>"])
+def test_definitions_keep_what_no_list_of_items_can_hold(inside: str) -> None:
+    page = f"<dl><dt>a<dd>A.<dl><dt>b<dd>B.</dl>{inside}</dd></dl>"
+    wrapped = f"<dl>{inside}<dt>a<dd>A.<dl><dt>b<dd>B.</dl></dl>"
+    for html in (page, wrapped):
+        assert all(word in from_html(html).text for word in ("**a**", "A.", "**b**", "B.", inside[-9:-5].lstrip(">")))
+
+
+def test_deep_definitions_take_no_time_that_grows_as_a_square() -> None:
+    assert "word" in from_html("<dl><dt>a<dd>b" * 2000 + "word").text
+
+
+def test_headings_in_a_list_are_headings_of_the_page() -> None:
+    page = "<ul><li><h3>Methods</h3><ul><li><section><h4>run</h4>Runs it.</section></ul></ul><ul><li>x<li>y</ul>"
+    assert lines(page) == ["### Methods", "#### run", "Runs it.", "- x", "- y"]
+    assert lines("<ol><li><h3>Open</h3>Turn.</ol>")[0] == "1. ### Open", "a step keeps its number"
+
+
+def test_a_first_row_that_nothing_calls_a_header_is_a_row_as_the_others() -> None:
+    assert lines("<table><tr><td>-a<td>All.<tr><td>-b<td>Both.</table>") == [
+        "|  |  |",
+        "| --- | --- |",
+        "| -a | All. |",
+        "| -b | Both. |",
+    ]
+    assert (
+        lines("<table><tr><td><b>Option</b><td><b>Use</b><tr><td>-a<td>All.</table>")[0] == "| **Option** | **Use** |"
+    )
+
+
+def test_rows_between_headings_in_a_table_stay_rows() -> None:
+    page = """<table><tr><td colspan=2><h2>Functions</h2></td></tr><tr><td>int</td><td>open (path)</td></tr>
+        <tr><td></td><td>Opens it.</td></tr><tr><td colspan=2> </td></tr><tr><td>void</td><td>close ()</td></tr>
+        <tr><td colspan=2><h2>Types</h2></td></tr><tr><td><p>One.</p><p>Two.</p></td><td>Three.</td></tr></table>"""
+    assert lines(page) == [
+        "## Functions",
+        "|  |  |",
+        "| --- | --- |",
+        "| int | open (path) |",
+        "|  | Opens it. |",
+        "| void | close () |",
+        "## Types",
+        "One.",
+        "Two.",
+        "Three.",
+    ]
+
+
+def test_code_whose_lines_end_with_line_breaks_is_one_block() -> None:
+    page = "<p><code>a = 1<br>  b = 2<br/>c</code></p><table><tr><th>x<tr><td><code>d<br>e</code></table>"
+    assert lines(page)[:5] == ["```", "a = 1", "  b = 2", "c", "```"]
+    assert lines(page)[-1] == "| `d e` |"
+
+
+MENU = "<table><tr><td>[<a href=#top> &lt; </a>]<td>[<a href=#toc>Contents</a>]<td>[ Up ]</table>"
+
+
+def test_links_to_pages_that_stand_three_times_on_a_page_are_a_menu() -> None:
+    menu = MENU.replace("[ Up ]", "[<a href=#up>Up</a>]")
+    content = from_html(f"{menu}<p>One.</p>{menu}<p>Two.</p>{menu}<p>Three.</p>")
+    assert content.text.split() == ["One.", "Two.", "Three."]
+    assert [(removal.what, removal.count) for removal in content.removed] == [("navigation", 3)]
+
+
+def test_files_to_download_stay_however_often_their_links_read_the_same() -> None:
+    files = "<p><a href=v{}.zip>ZIP</a> <a href=v{}.msi>MSI</a></p>"
+    page = "".join(f"<h2>Version {number}</h2>{files.format(number, number)}" for number in range(4))
+    assert all(f"v{number}.msi" in from_html(page).text for number in range(4))
+
+
+@pytest.mark.parametrize(
+    ("foot", "goes"),
+    [
+        ("<p>© 2015-2022, Pump developers.</p>", True),
+        ("<footer><p><small>Copyright &copy; 2009 T. Castle. All Rights Reserved.</small></p></footer>", True),
+        (
+            "<address class=footer>Generated on Thu Jan 5 2023 by <a href=https://x.org>doxygen</a> 1.9.4</address>",
+            True,
+        ),
+        ("<footer>© 2024 ACME. Call 0800 123 456.</footer>", False),
+        ("<p>Copyright infringements are to be reported to the office.</p>", False),
+        ("<p>We write our pages with Doxygen.</p>", False),
+        ("<footer>Open from Monday to Friday.</footer>", False),
+    ],
+)
+def test_a_page_ends_without_its_copyright_notice_and_its_generator_s_mark_alone(foot: str, goes: bool) -> None:
+    page = f"<head><meta name=generator content='Doxygen 1.9.4'></head><body><p>Turn it.</p>{foot}</body>"
+    content = from_html(page)
+    assert (content.text.strip() == "Turn it.") is goes
+    assert bool(content.removed) is goes
+
+
+def test_a_program_of_a_block_a_line_is_code_without_its_numbers_and_hints() -> None:
+    rows = "".join(f"<div class=line><span class=lineno> {n}</span>{code}</div>" for n, code in ((7, "{"), (8, "}")))
+    content = from_html(f"<div class=fragment>{rows}<div class=ttc>pump Definition pump.h:7</div></div><p>End.")
+    assert [line for line in content.text.splitlines() if line] == ["```", "{", "}", "```", "End."]
+    assert {removal.what for removal in content.removed} == {"line numbers", "hints in programs"}
+
+
+def test_a_grid_of_blocks_that_names_its_columns_is_a_table() -> None:
+    cells = [("table-header col-first", "Type"), ("table-header col-last", "Method"), ("col-first", "void")]
+    grid = "".join(
+        f"<div class='{names}'>{said}</div>" for names, said in [*cells, ("col-last", "<code>stop()</code>")]
+    )
+    assert lines(f"<div class=summary-table>{grid}</div>") == [
+        "| Type | Method |",
+        "| --- | --- |",
+        "| void | `stop()` |",
+    ]
+
+
+def test_a_foot_of_links_and_a_sidebar_with_parts_of_the_page_are_menus() -> None:
+    parts = "".join(f"<li><a href=#{part}>{part}</a>" for part in ("care", "reset", "test"))
+    links = "<a href=https://x.org/a>About</a> <a href=https://x.org/b>Brand</a> Apache 2.0"
+    page = f"<h1>Pump</h1><p>Turn it.</p><div class=docs-sidebar><ul>{parts}</ul></div><footer>{links}</footer>"
+    assert from_html(page).text.split() == ["#", "Pump", "Turn", "it."]
+    called = f"<h1>Pump</h1><p>Turn it.</p><footer>{links} Call 555</footer>"
+    assert "555" in from_html(called).text
