@@ -1,4 +1,4 @@
-# make setup | demo | test | test-slow | check | audit | bench. PYTHON chooses the interpreter (3.11 or newer).
+# make setup | demo | test | test-slow | check | docs | pictures | audit | bench. PYTHON chooses the interpreter (3.11 or newer).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,12 +6,12 @@ BIN := $(VENV)/bin
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: setup demo test test-slow check audit bench
+.PHONY: setup demo test test-slow check docs pictures audit bench
 setup: $(VENV)/.ready
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,docs]'
 	touch $@
 
 demo: setup
@@ -37,6 +37,14 @@ check: setup
 	@if timeout 5 $(BIN)/python -c '$(ADVISED)' 2>/dev/null; \
 	then $(MAKE) --no-print-directory audit; \
 	else echo 'audit: PyPI could not be asked about known weaknesses of the pinned packages; run `make audit` where it can'; fi
+
+# The handbook as a site in build/site; fails on a broken link and on a missing anchor.
+docs: setup
+	$(BIN)/python -m handbook.build
+
+# The pictures of the pages in docs/pictures, in a real browser.
+pictures: setup
+	$(BIN)/python -m handbook.pictures
 
 # Asks PyPI which of the pinned packages have known weaknesses; one that cannot be asked about fails it. Part of `check`
 # where PyPI can be reached.

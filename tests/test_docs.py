@@ -42,7 +42,7 @@ PROGRAM = "rag-flywheel"
 HANDBOOK = sorted((ROOT / "docs").glob("*.md"))
 PAGES = [ROOT / "README.md", *HANDBOOK]
 DEPLOYMENT = [ROOT / "deploy" / name for name in ("Dockerfile", "compose.yaml", "crontab")]
-FILE_SUFFIXES = {"yaml", "md", "db", "html", "json", "jsonl", "tsv", "htm"}
+FILE_SUFFIXES = {"yaml", "yml", "md", "db", "html", "json", "jsonl", "tsv", "htm"}
 """What stands after the dot in a file's name; elsewhere in backticks a dot stands in a key."""
 
 
@@ -149,15 +149,14 @@ def test_a_command_named_in_the_text_exists_with_its_options(path: Path) -> None
             assert not word.startswith("-") or word.partition("=")[0] in known, f"{_name(path)}: `{code}`: {word}"
 
 
-def test_the_readme_names_every_command() -> None:
+def test_the_handbook_names_every_command() -> None:
     root: Any = typer.main.get_command(app.app)
     every = {
         f"{PROGRAM} {name}" + (f" {below}" if below else "")
         for name, command in root.commands.items()
         for below in getattr(command, "commands", {"": None})
     }
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert every - set(_inline(text)) == set()
+    assert every - set(_inline(_page("commands.md"))) == set()
 
 
 def test_the_handbook_gives_the_exit_codes_that_the_program_documents() -> None:

@@ -11,6 +11,8 @@ from rag_flywheel.config import Access
 from rag_flywheel.domain import ANONYMOUS, Groups, Person, Role
 from rag_flywheel.errors import NotAllowed, NotSignedIn
 
+BROWSER = "browser:"
+"""What a page says as the user begins so, where nobody said a name; the rest is known to one browser alone."""
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*")
 
 
@@ -80,7 +82,8 @@ def hands_in(person: Person, user: str | None) -> str | None:
     """
     if person.local:
         return None
-    return person.name or (None if person.speaks_for_others else user) or ANONYMOUS
+    claimed = person.speaks_for_others and not (user or "").startswith(BROWSER)  # a browser speaks for nobody else
+    return person.name or (None if claimed else user) or ANONYMOUS
 
 
 def asks_in(person: Person, named: Collection[str] | None) -> Groups:

@@ -29,6 +29,19 @@ CORRECTION = (
     "argument. Windows then starts it at boot."
 )
 MARK = ".rag-flywheel-demo"
+YOURS = """Now it is your turn. {url} answers from the same documents.
+
+1. Open {url}/ and ask what they do not tell, such as: Whom do I call when the server is down at night?
+2. Press "Tell us the answer", or "Correct this", write a better answer, and hand it in.
+   Do not sign in before: nobody decides on a correction of their own.
+3. Open {url}/review, sign in with the key {key}
+   and accept the correction.
+4. In another terminal, build the next version. The gate puts it live, or says why not:
+   RAG_FLYWHEEL_API_KEY={key} {program} --url {url} reindex
+5. Ask again, in other words. {url}/versions shows what is live, and puts the old version back.
+
+The handbook is in docs/, and begins at docs/index.md. For documents of your own: {program} init
+Ctrl-C ends the server; until the next demo all of this is kept in {data}."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +107,20 @@ def run(config: Config, *, serve: bool, out: Console) -> None:
         _summary(stage, before, after, back)
         if serve:
             stage.title("The server stays up")
-            stage.say(f"{url}  (try {url}/docs; `rag-flywheel --url {url} ask ...`; Ctrl-C ends it)")
+            key = stage.run("keys", "create", "you", "--role", "reviewer", "--role", "operator")["key"]
+            stage.say(YOURS.format(url=url, key=key, program=_program(), data=_short(stage.data)))
             with contextlib.suppress(KeyboardInterrupt):
                 process.wait()
+
+
+def _program() -> str:
+    """What somebody types here to call it: the environment's own where it is not on the PATH."""
+    return "rag-flywheel" if shutil.which("rag-flywheel") else _short(Path(sys.executable).with_name("rag-flywheel"))
+
+
+def _short(path: Path) -> str:
+    """A path as somebody types it who is in this folder."""
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _first_half(stage: Stage, url: str) -> dict[str, Any]:

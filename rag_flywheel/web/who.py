@@ -5,7 +5,7 @@ import secrets
 
 from fastapi import Request, Response
 
-from rag_flywheel.access.who import asks_for
+from rag_flywheel.access.who import BROWSER, asks_for
 from rag_flywheel.api.peer import is_https
 from rag_flywheel.api.signing_in import hold
 from rag_flywheel.domain import Person
@@ -23,7 +23,7 @@ or block it (docs/decisions.md). No page of another site can send it, since that
 def named(request: Request, asking: Person) -> str | None:
     """What is said as the user: nothing where a name is known, else what nobody but this browser has."""
     held = request.headers.get(VISITOR) or request.cookies.get(_cookie(request), "")
-    return f"browser:{held}" if asking.name is None and _VISITOR.fullmatch(held) else None
+    return f"{BROWSER}{held}" if asking.name is None and _VISITOR.fullmatch(held) else None
 
 
 def user_of(request: Request, asking: Person) -> str | None:

@@ -115,6 +115,18 @@ def test_browsers_without_a_name_are_people_of_their_own(made: Services) -> None
     assert ASKED not in other.get("/conversations", headers=BROWSER).text
 
 
+def test_what_somebody_without_a_name_hands_in_on_a_page_takes_one_reviewer(made: Services) -> None:
+    http = laptop(made)
+    http.get("/", headers=BROWSER)
+    mine = asked(http, made, "Who waters the plants on the second floor?")
+    form = {"answer": "The caretaker waters them on Mondays."}
+    assert http.post(f"/answers/{mine}/correct", data=form, headers=OURS).is_success
+    [entry] = made.ledger.corrections()
+    name, rita = entry.correction.correction_id, key(made, "rita", Role.REVIEWER, for_others=False)
+    assert http.get(f"/review/{name}", headers=rita).json()["concerns"] == []
+    assert http.post(f"/review/{name}", json={"verdict": "accept"}, headers=rita).json()["status"] == "accepted"
+
+
 def test_a_correction_is_handed_in_once_however_often_the_button_is_pressed(made: Services) -> None:
     http = asker(made)
     form = {"answer": "Run rag-flywheel rollback.", "once": "a"}
