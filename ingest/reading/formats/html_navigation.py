@@ -11,7 +11,7 @@ _NAMES = ("nav", "breadcrumb", "pagination", "sidebar")  # what the names of men
 _NAMED = ", ".join(f"[{attribute}*={name} i]" for attribute in ("class", "id") for name in _NAMES)
 _MARKED = f"nav, footer, [role=navigation], {_NAMED}"
 _MENU = re.compile(  # whole names
-    r"(?i)(?:\w+[-_])*(?:\w*nav(?:bar|igation|header|footer)?|breadcrumbs?|pagination)|nav[-_]?(?:panel|links)"
+    r"(?i)(?:[\w-]*[-_])?(?:\w*nav(?:bar|igation|header|footer)?|breadcrumbs?|pagination)|nav[-_]?(?:panel|links)"
 )
 _SIDEBAR = re.compile(r"(?i)(?:\w+[-_]?)?sidebar")
 _NEIGHBOURS = frozenset(
@@ -23,11 +23,17 @@ _MAIN = "main, [role=main]"
 _ASIDE = "footer, aside, article, details, dialog, [role=contentinfo], [role=complementary], [role=dialog]"
 _OPERATING = "button, [role=menu], [role=menubar], [role=toolbar], [role=search], search, input[type=search], kbd"
 _REACHES = re.compile(r"(?i)\s*(?:mailto|tel|sms):")
-_NOTICE = re.compile(
-    r"(?i)(?:copyright\s+)?(?:©|\(c\)|copyright(?=\s+[12]))(?:\D|\b(?:19|20)\d\d\b|\b\d(?:\.\d{1,2})+\b){0,200}"
+_YEAR = r"\b(?:19|20)\d\d\b"
+_MADE = r"\b(?:created|generated|built|made|powered|produced|converted)\b[^.]{0,60}\b(?:by|with|using)\b"
+_NOTICE = re.compile(  # one sentence of a holder with years and no other number, their rights, and the program's mark
+    rf"(?i)(?:copyright\s+)?(?:©|\(c\)(?=\s*{_YEAR})|copyright(?=\s+{_YEAR}))"
+    rf"(?:[^\d.!?]|{_YEAR}|\.(?!(?<!\b\w\.)\s)){{0,120}}(?:\.?\s*all rights reserved)?"
+    rf"(?:\.?\s*{_MADE}[^.]{{0,40}}(?:\.\d[^.]{{0,20}})*)?\.?"
 )
+_MARK = re.compile(rf"(?i){_MADE}")
 _NUMBERED = re.compile(r"(?!\b(?:(?:19|20)\d\d|\d\.\d)\b)(?<!\.)\b\d")  # no year or version: to call, hours
 _NAME = re.compile(r"[^\W\d_]{4,}")
+_LONG_NAME = 100  # characters; no menu is called by more
 _SHORT = 400  # characters of what operates a page
 _LABEL = re.compile(r"[^\W\d_]+:|[\W_]+")  # `Next:`, and what divides links
 _LONGEST = 2000  # characters of a menu that is proven by its links
@@ -91,12 +97,22 @@ def _is_menu(node: LexborNode, titles: int) -> bool:
         return False
     if 0 < titles == len(node.css("h1")):
         return False
-    names = f"{node.attributes.get('id') or ''} {node.attributes.get('class') or ''}".split()
-    if any(map(_MENU.fullmatch, names)):
+    if _is_named(node):
         return True
     inner = (menu for menu in node.css(_MARKED) if menu.mem_id != node.mem_id)
     own = len(node.css('a[href^="#"]')) >= _TIMES
-    return any(map(_SIDEBAR.fullmatch, names)) and (own or any(_is_menu(menu, titles) for menu in inner))
+    return any(map(_SIDEBAR.fullmatch, _names(node))) and (own or any(map(_is_named, inner)))
+
+
+def _is_named(node: LexborNode) -> bool:
+    """Whether the page calls the very element a menu."""
+    is_nav = node.tag == "nav" or node.attributes.get("role") == "navigation"
+    return is_nav or any(map(_MENU.fullmatch, _names(node)))
+
+
+def _names(node: LexborNode) -> list[str]:
+    said = f"{node.attributes.get('id') or ''} {node.attributes.get('class') or ''}".split()
+    return [name for name in said if len(name) <= _LONG_NAME]
 
 
 def _around_main(tree: LexborHTMLParser) -> list[LexborNode]:
@@ -127,10 +143,17 @@ def _between(body: LexborNode, beside: Mapping[str, str], titles: set[str]) -> l
 
 
 def _repeated(body: LexborNode) -> list[LexborNode]:
-    """Blocks of links alone that stand several times on the page with the same words."""
+    """Blocks of links alone that stand several times on the page with the same words, but for the first."""
     found = [menu for menu in _blocks(body, "a[href]", _is_only_links) if not any(map(_needed, menu.css("a[href]")))]
     times = Counter(" ".join(_words(menu)) for menu in found)
-    return [menu for menu in found if times[" ".join(_words(menu))] >= _TIMES]
+    seen: set[str] = set()
+    again: list[LexborNode] = []
+    for menu in found:
+        words = " ".join(_words(menu))
+        if times[words] >= _TIMES and words in seen:
+            again.append(menu)
+        seen.add(words)
+    return again
 
 
 def _needed(link: LexborNode) -> bool:
@@ -165,7 +188,8 @@ def take_notices(tree: LexborHTMLParser, generator: str) -> list[str]:
         found, node = None, _outermost_text(tree.body, last=True)
         while node is not None and node.tag not in _CONTENT and len(node.text()) <= _SHORT:
             text = " ".join(_words(node))
-            if _NOTICE.fullmatch(text) or (program and program in text.casefold() and _is_foot(node)):
+            is_mark = program and program in text.casefold() and _MARK.search(text) and _is_foot(node)
+            if is_mark or _NOTICE.fullmatch(text):
                 found = node
             node = node.parent
         if found is None or len(_words(found)) == len(_words(tree.body)):

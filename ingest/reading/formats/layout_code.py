@@ -11,6 +11,8 @@ FEWEST_WORDS = 4
 FEWEST_LETTERS = 6  # different ones, since digits are of the same width in most fonts
 MOST = 0.6  # of a page's rows: more of them are no code, but a page that is typed
 APART = 2.5  # letters' heights between two lines of the same code, at most
+NARROW = 0.1  # a letter's width by its height; what is narrower has no width that says anything
+COLUMNS = 1000  # of a line, at most
 
 
 class _Word(Protocol):
@@ -39,7 +41,8 @@ def code(rows: Sequence[_Row]) -> dict[int, tuple[int, str]]:
         end, pitch = _stretch(rows, start)
         words = [word.text for row in rows[start:end] for word in row.words]
         letters = {letter for word in words for letter in word if letter.isalpha()}
-        if end - start >= FEWEST_ROWS and len(words) >= FEWEST_WORDS and len(letters) >= FEWEST_LETTERS:
+        enough = end - start >= FEWEST_ROWS and len(words) >= FEWEST_WORDS and len(letters) >= FEWEST_LETTERS
+        if enough and _width(rows[start:end]) <= COLUMNS * pitch:
             found[start] = end, _text(rows[start:end], pitch)
         start = max(end, start + 1)
     inside = sum(end - start for start, (end, _) in found.items())
@@ -55,10 +58,15 @@ def _stretch(rows: Sequence[_Row], start: int) -> tuple[int, float]:
         widths = [min(widths), max(widths)] if widths else []
         wide = any(unicodedata.east_asian_width(letter) in "WF" for word in row.words for letter in word.text)
         apart = end > start and rows[end - 1].bottom - row.top > APART * (row.top - row.bottom)
-        if not widths or wide or apart or widths[1] - widths[0] > SAME * widths[1]:
+        narrow = bool(widths) and widths[0] <= NARROW * (row.top - row.bottom)
+        if not widths or wide or apart or narrow or widths[1] - widths[0] > SAME * widths[1]:
             return end, pitch
         pitch = widths[1]
     return len(rows), pitch
+
+
+def _width(rows: Sequence[_Row]) -> float:
+    return max(row.words[-1].right for row in rows) - min(row.words[0].left for row in rows)
 
 
 def _text(rows: Sequence[_Row], pitch: float) -> str:

@@ -82,11 +82,13 @@ def test_code_whose_lines_end_with_line_breaks_is_one_block() -> None:
 MENU = "<table><tr><td>[<a href=#top> &lt; </a>]<td>[<a href=#toc>Contents</a>]<td>[ Up ]</table>"
 
 
-def test_links_to_pages_that_stand_three_times_on_a_page_are_a_menu() -> None:
+def test_links_to_pages_that_stand_three_times_on_a_page_are_a_menu_and_stay_once() -> None:
     menu = MENU.replace("[ Up ]", "[<a href=#up>Up</a>]")
-    content = from_html(f"{menu}<p>One.</p>{menu}<p>Two.</p>{menu}<p>Three.</p>")
-    assert content.text.split() == ["One.", "Two.", "Three."]
-    assert [(removal.what, removal.count) for removal in content.removed] == [("navigation", 3)]
+    content = from_html(f"<p>Zero.</p>{menu}<p>One.</p>{menu}<p>Two.</p>{menu}<p>Three.</p>")
+    assert content.text.split("\n\n") == [
+        *("Zero.", "| [ < ] | [Contents] | [Up] |\n| --- | --- | --- |", "One.", "Two.", "Three.\n"),
+    ]
+    assert [(removal.what, removal.count) for removal in content.removed] == [("navigation", 2)]
 
 
 def test_files_to_download_stay_however_often_their_links_read_the_same() -> None:
@@ -105,6 +107,11 @@ def test_files_to_download_stay_however_often_their_links_read_the_same() -> Non
             True,
         ),
         ("<footer>© 2024 ACME. Call 0800 123 456.</footer>", False),
+        ("<p>&copy; Copyright 2020, A. Writer. Created using <a href=https://x.org>Sphinx</a> 5.0.2.</p>", True),
+        ("<p>(a) One.</p><p>(b) Two.</p><p>(c) The supplier shall pay.</p>", False),
+        ("<div><p>(c) The supplier must give notice within a month.</p><p>Signed by both.</p></div>", False),
+        ("<p>Copyright 2020 Acme. Warning: never open the case while it is plugged in.</p>", False),
+        ("<footer>Licences for Doxygen are ordered from Ms Smith in room Berlin.</footer>", False),
         ("<p>Copyright infringements are to be reported to the office.</p>", False),
         ("<p>We write our pages with Doxygen.</p>", False),
         ("<footer>Open from Monday to Friday.</footer>", False),
@@ -143,3 +150,15 @@ def test_a_foot_of_links_and_a_sidebar_with_parts_of_the_page_are_menus() -> Non
     assert from_html(page).text.split() == ["#", "Pump", "Turn", "it."]
     called = f"<h1>Pump</h1><p>Turn it.</p><footer>{links} Call 555</footer>"
     assert "555" in from_html(called).text
+
+
+def test_a_long_name_of_a_heading_takes_no_time_that_doubles_with_each_word() -> None:
+    """An id such as Asciidoctor makes of a heading, with the letters `nav` in one of its words."""
+    name = "_what_to_do_when_it_is_unavailable" + "_and_more" * 40
+    page = f"<h2 id={name}!>Gone</h2><div class='{'a_' * 60}!'><p>Wait.</p></div>"
+    assert lines(page) == ["## Gone", "Wait."]
+
+
+def test_sidebars_within_sidebars_take_no_time_that_doubles_with_each() -> None:
+    page = f"{'<div class=sidebar>' * 60}<a href=a.html>A</a>{'</div>' * 60}<p>Wait.</p>"
+    assert lines(page)[-1] == "Wait."
