@@ -68,7 +68,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 def judge(made: Services) -> None:
     """A document, a span, both with a cluster, and a question that nothing answers."""
-    text = {document.document_id: document.text for document in read_corpus(made).corpus.documents}["docs/rollback.md"]
+    text = {str(found.document_id): found.text for found in read_corpus(made).corpus.documents}["docs/rollback.md"]
     start = text.index("then check")
     for question, documents, evidence, answerable in (
         ("How do I roll back?", ["docs/rollback.md"], [], True),
@@ -232,7 +232,7 @@ def test_corrected_and_confirmed_questions_that_are_sensitive_are_neither_export
     run: Run, tmp_path: Path
 ) -> None:
     made = deployment(tmp_path / "here", settings=f"{SETTINGS}privacy: {{sensitive_groups: [patients]}}\n")
-    text = {document.document_id: document.text for document in read_corpus(made).corpus.documents}["docs/rollback.md"]
+    text = {str(found.document_id): found.text for found in read_corpus(made).corpus.documents}["docs/rollback.md"]
     for name, group in (("1", "patients"), ("2", None), ("3", "patients"), ("4", None)):
         asked = interaction(f"i{name}", question=f"How {name}?", ranking=[shown("docs/rollback.md", 1)], citations=1)
         named: dict[str, Any] = {
