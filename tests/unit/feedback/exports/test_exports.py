@@ -202,6 +202,31 @@ def test_what_is_too_long_is_told_and_a_file_that_is_too_large_is_refused(
         langfuse.read(files, {})
 
 
+@pytest.mark.parametrize(
+    ("trace", "score"),
+    [
+        ({"userId": "  "}, {}),
+        ({"sessionId": "s" * 201}, {}),
+        ({}, {"authorUserId": "\x1f "}),
+        ({}, {"id": "s" * 196}),
+        ({"input": "How \ud800?"}, {}),
+    ],
+)
+def test_what_no_server_takes_is_a_problem_of_its_row(
+    tmp_path: Path, trace: dict[str, str], score: dict[str, str]
+) -> None:
+    fine = {**TRACE, "id": "t2"}, {**SCORE, "id": "s-2", "traceId": "t2"}
+    found = langfuse.read([written(tmp_path / "t", [TRACE | trace, SCORE | score, *fine], "jsonl")], {})
+    assert [body["id"] for body in found.bodies] == ["trace:t2"]
+    assert [problem.line for problem in found.problems] == [2]
+
+
+def test_more_marks_of_a_question_than_a_server_takes_are_problems_of_their_rows(tmp_path: Path) -> None:
+    scores = [{**SCORE, "id": f"s-{number}"} for number in range(51)]
+    found = langfuse.read([written(tmp_path / "t", [TRACE, *scores], "jsonl")], {})
+    assert ([len(body["signals"]) for body in found.bodies], [each.line for each in found.problems]) == ([100], [52])
+
+
 @pytest.mark.parametrize("form", ["json", "jsonl", "api"])
 def test_spans_and_annotations_of_phoenix_are_read_from_its_api(tmp_path: Path, form: str) -> None:
     files = [written(tmp_path / "a", [ANNOTATION], form), written(tmp_path / "s", [SPAN], form)]
