@@ -186,6 +186,19 @@ def test_one_bad_row_is_one_bad_row_and_says_where_it_is(tmp_path: Path) -> None
     assert not any("so so" in each.reason or "yesterday" in each.reason for each in found.problems)
 
 
+@pytest.mark.parametrize("json_text", ['{"id": ' + "9" * 5000 + "}", '{"id": ' + "[" * 100_000])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_number_that_is_too_long_and_nesting_that_is_too_deep_are_one_bad_row(
+    tmp_path: Path, json_text: str, first: bool
+) -> None:
+    lines = [json_text, json.dumps(TRACE)]
+    (tmp_path / "t.jsonl").write_text("\n".join(lines if first else lines[::-1]))
+    (tmp_path / "t.json").write_text(f"[{json_text}]")
+    bad = langfuse.read([tmp_path / "t.jsonl", tmp_path / "t.json"], {}).problems
+    assert [(each.file, each.line) for each in bad] == [("t.jsonl", 1 if first else 2), ("t.json", 1)]
+    assert text_of(json_text, "user") == json_text
+
+
 def test_what_is_too_long_is_told_and_a_file_that_is_too_large_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -291,7 +304,7 @@ def test_a_question_is_told_from_what_a_tracer_recorded(value: Any, text: str | 
     [
         ("thumb", True, "up"), ("thumb", "0", "down"), ("thumb", 0.5, None), ("thumb", "👍", "up"),
         ("thumb", -1.0, "down"),
-        ("stars", "4", 4), ("stars", 5.0, 5), ("stars", 4.5, None), ("stars", 0, None),
+        ("stars", "4", 4), ("stars", 5.0, 5), ("stars", 4.5, None), ("stars", 0, None), ("stars", 10**400, None),
         ("comment", " so ", "so"), ("comment", "", None),
     ],
 )  # fmt: skip
