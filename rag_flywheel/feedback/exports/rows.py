@@ -1,6 +1,7 @@
 """The rows of an export of another tool: a JSON list, JSON lines, a reply of its API, or CSV."""
 
 import csv
+import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ Found = Iterator[tuple[int, Any]]
 
 def _of_csv(text: str) -> Found:
     csv.field_size_limit(ROW_AT_MOST)
-    reader = csv.DictReader(text.splitlines(keepends=True))
+    reader = csv.DictReader(io.StringIO(text, newline=""))
     while True:
         try:
             row = next(reader)

@@ -199,6 +199,14 @@ def test_a_number_that_is_too_long_and_nesting_that_is_too_deep_are_one_bad_row(
     assert text_of(json_text, "user") == json_text
 
 
+@pytest.mark.parametrize("separator", ["\u2028", "\x85", "\x0b", "\x0c"])
+def test_a_cell_of_csv_keeps_every_separator_that_ends_no_line_there(tmp_path: Path, separator: str) -> None:
+    question = f"How do I{separator}reset it?"
+    flat = tmp_path / "flat.csv"
+    flat.write_text(f"name,id\nHow do I{separator}reset it?,1\n", encoding="utf-8")
+    assert [row.fields for row in rows.rows(flat) if isinstance(row, rows.Row)] == [{"name": question, "id": "1"}]
+
+
 def test_what_is_too_long_is_told_and_a_file_that_is_too_large_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
