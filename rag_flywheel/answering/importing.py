@@ -23,6 +23,7 @@ from rag_flywheel.domain import (
     VersionId,
 )
 from rag_flywheel.domain.consent import EVERY_PURPOSE, Means
+from rag_flywheel.domain.conversation import IMPORTED
 from rag_flywheel.domain.readers import Reader
 from rag_flywheel.domain.stand_ins import unnumbered
 from rag_flywheel.errors import Conflict, InvalidInput, NotFound, NothingLive
@@ -34,8 +35,6 @@ from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.services import Services
 
 Source = Literal["langfuse", "phoenix"]
-ARM = "imported"
-"""Of an interaction that no arm of ours answered."""
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 FORGOTTEN, NO_CONSENT = "forgotten", "no consent"
 
@@ -186,7 +185,7 @@ def _interaction(
         answer=answer.text,
         answered=bool(answer.text.strip()),
         version_id=searcher.version,
-        arm=ARM,
+        arm=IMPORTED,
         generator=terms.source,
         ranking=tuple(as_shown(passage) for passage in ranking.passages[:RECORDED]),
         shown=min(searcher.shown, len(ranking.passages)),
