@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.exchange.judged import Context, Judged, Passage, Question
-from eval.questions.beir import read_lines, read_qrels, read_queries
+from eval.questions.beir import parsed, read_lines, read_qrels, read_queries
 from rag_flywheel.errors import InvalidInput
 
 CONTEXTS, RETRIEVED = "judged_contexts", "retrieved_contexts"
@@ -107,10 +107,7 @@ def _corpus(file: Path) -> dict[str, Passage]:
     found: dict[str, Passage] = {}
     for number, line in read_lines(file):
         where = f"{file}:{number}"
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InvalidInput(f"{where}: not JSON: {error.msg} at character {error.pos}") from None
+        row = parsed(line, where)
         if not isinstance(row, dict):
             raise InvalidInput(f"{where}: expected an object with _id and text, found a {type(row).__name__}")
         piece = passage(row, where)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.exchange.judged import Context, Judged, Passage, Question
-from eval.questions.beir import read_lines
+from eval.questions.beir import parsed, read_lines
 from rag_flywheel.errors import InvalidInput
 
 FILE = "samples.jsonl"
@@ -68,10 +68,7 @@ def _file(place: Path) -> Path:
 
 
 def _row(line: str, where: str) -> Mapping[str, Any]:
-    try:
-        row = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise InvalidInput(f"{where}: not JSON: {error.msg} at character {error.pos}") from None
+    row = parsed(line, where)
     if not isinstance(row, dict) or not isinstance(row.get("user_input"), str) or not row["user_input"].strip():
         raise InvalidInput(f"{where}: user_input should be one question; conversations of several turns are not taken")
     if not isinstance(row.get("reference"), str | None):

@@ -16,10 +16,7 @@ def read_queries(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     seen = set()
     for number, line in read_lines(file):
         where = f"{file}:{number}"
-        try:
-            query = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InvalidInput(f"{where}: not JSON: {error.msg} at character {error.pos}") from None
+        query = parsed(line, where)
         if not isinstance(query, dict):
             raise InvalidInput(f"{where}: expected an object with _id and text, found a {type(query).__name__}")
         query_id = query.get("_id")
@@ -70,3 +67,15 @@ def read_lines(file: Path) -> Iterator[tuple[int, str]]:
         raise InvalidInput(f"{file} cannot be read as UTF-8 text: {type(error).__name__}") from error
     # Not splitlines: a JSON text may hold U+2028 and its like as they are.
     yield from ((number, line.rstrip("\r")) for number, line in enumerate(text.split("\n"), start=1) if line.strip())
+
+
+def parsed(line: str, where: str) -> Any:
+    """A line as JSON. Raises InvalidInput, also for what is too deep, and for a number with more digits than are read
+    (ValueError).
+    """
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError as error:
+        raise InvalidInput(f"{where}: not JSON: {error.msg} at character {error.pos}") from None
+    except (ValueError, RecursionError):
+        raise InvalidInput(f"{where}: not JSON that can be read: it is too deep, or a number is too long") from None

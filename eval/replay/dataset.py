@@ -1,13 +1,12 @@
 """A BEIR folder whose queries say which of them are wordings of one question: what a replay is made of."""
 
-import json
 import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval.questions.beir import read_lines, read_qrels, read_queries
+from eval.questions.beir import parsed, read_lines, read_qrels, read_queries
 from rag_flywheel.domain import DocumentId
 from rag_flywheel.domain.equivalence import normalised
 from rag_flywheel.errors import InvalidInput
@@ -93,10 +92,7 @@ def read_documents(file: Path) -> Iterator[Source]:
     seen = set()
     for number, line in read_lines(file):
         where = f"{file}:{number}"
-        try:
-            document = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InvalidInput(f"{where}: not JSON: {error.msg} at character {error.pos}") from None
+        document = parsed(line, where)
         if not isinstance(document, dict):
             raise InvalidInput(f"{where}: expected an object with _id and text, found a {type(document).__name__}")
         document_id, title, text = document.get("_id"), document.get("title") or "", document.get("text")

@@ -7,7 +7,7 @@ question now, by which it is told what would have failed here.
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Literal
 
@@ -23,9 +23,10 @@ from rag_flywheel.domain import (
     VersionId,
 )
 from rag_flywheel.domain.consent import EVERY_PURPOSE, Means
+from rag_flywheel.domain.conversation import IMPORTED
 from rag_flywheel.domain.readers import Reader
 from rag_flywheel.domain.stand_ins import unnumbered
-from rag_flywheel.errors import InvalidInput, NotFound
+from rag_flywheel.errors import Conflict, InvalidInput, NotFound, NothingLive
 from rag_flywheel.feedback import corrections, intake
 from rag_flywheel.privacy.consent import Agreed, Said
 from rag_flywheel.privacy.masking_out import taken_out
@@ -34,8 +35,7 @@ from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.services import Services
 
 Source = Literal["langfuse", "phoenix"]
-ARM = "imported"
-"""Of an interaction that no arm of ours answered."""
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 FORGOTTEN, NO_CONSENT = "forgotten", "no consent"
 
 
@@ -92,32 +92,36 @@ def take_in(traces: Sequence[Trace], terms: Terms, *, who: str, chat: Chat, serv
     refused for keeps no other one out.
     """
     taken = TakenIn()
-    for trace in traces:
-        try:
-            _take(trace, terms, taken, chat, services)
-        except InvalidInput as error:
-            taken.refused.append((trace.name, str(error)))
-    if taken.added:
-        detail: dict[str, Json] = {**taken.added, "masked": {**taken.masked}}
-        services.ledger.add_audit(
-            AuditEntry(at=services.now(), who=who, action="feedback: import", subject=terms.source, detail=detail)
-        )
+    try:
+        for trace in traces:
+            try:
+                _take(trace, terms, taken, chat, services)
+            except InvalidInput as error:
+                taken.refused.append((trace.name, str(error)))
+    finally:  # what was added stays, whatever keeps the others out
+        if taken.added.total():
+            detail: dict[str, Json] = {**taken.added, "masked": {**taken.masked}}
+            services.ledger.add_audit(
+                AuditEntry(at=services.now(), who=who, action="feedback: import", subject=terms.source, detail=detail)
+            )
     return taken
 
 
 def _take(trace: Trace, terms: Terms, taken: TakenIn, chat: Chat, services: Services) -> None:
     ledger, salt = services.ledger, services.ledger.salt()
+    if not EARLIEST <= trace.asked <= services.now():
+        raise InvalidInput(
+            "it was asked before 1970 or in the future: its time names no zone, or another clock goes wrong"
+        )
     user, session = pseudonym(trace.user, salt), pseudonym(trace.session, salt, of="session")
     agreed = chat.agreed(terms.said, user=trace.user, session=trace.session)
     if terms.erased(user, session, trace.asked) or not agreed.purposes:
         taken.left_out[FORGOTTEN if agreed.purposes else NO_CONSENT] += 1
         return
-    if trace.asked > services.now():
-        raise InvalidInput("it was asked in the future: its time names no zone, or another clock goes wrong")
     name = InteractionId(_id(trace.name, terms.source, salt))
     if not _is_there(partial(ledger.interaction, name)):
-        ledger.add_interaction(_interaction(name, trace, agreed, terms, taken, (chat, services)))
-        taken.added["interactions"] += 1
+        made = _interaction(name, trace, agreed, terms, taken, (chat, services))
+        taken.added["interactions"] += _is_new(partial(ledger.add_interaction, made))
     there = {str(signal.feedback_id) for signal in ledger.feedback(interaction_id=name)}
     for mark in trace.marks:
         mark_id = _id(mark.name, terms.source, salt)
@@ -127,9 +131,13 @@ def _take(trace: Trace, terms: Terms, taken: TakenIn, chat: Chat, services: Serv
             taken.left_out[reason] += 1
         else:
             try:
-                _keep(mark, mark_id, name, terms, taken, services)
-            except InvalidInput as error:
+                _keep(mark, mark_id, (name, trace.asked), terms, taken, services)
+            except NothingLive:
+                raise
+            except (InvalidInput, Conflict) as error:  # a conflict: the texts of its question were not kept
                 taken.refused.append((mark.name, str(error)))
+            else:
+                there.add(mark_id)
 
 
 def _id(name: str, source: Source, salt: bytes) -> str:
@@ -141,6 +149,15 @@ def _is_there(look: Callable[[], object]) -> bool:
     try:
         look()
     except NotFound:
+        return False
+    return True
+
+
+def _is_new(add: Callable[[], object]) -> bool:
+    """Whether it was added, and not there already."""
+    try:
+        add()
+    except Conflict:
         return False
     return True
 
@@ -168,7 +185,7 @@ def _interaction(
         answer=answer.text,
         answered=bool(answer.text.strip()),
         version_id=searcher.version,
-        arm=ARM,
+        arm=IMPORTED,
         generator=terms.source,
         ranking=tuple(as_shown(passage) for passage in ranking.passages[:RECORDED]),
         shown=min(searcher.shown, len(ranking.passages)),
@@ -189,9 +206,15 @@ def _unheard(mark: Mark, terms: Terms, chat: Chat, salt: bytes) -> str | None:
     return None if chat.agreed(wanted, user=mark.user, session=None).purposes else NO_CONSENT
 
 
-def _keep(mark: Mark, mark_id: str, of: InteractionId, terms: Terms, taken: TakenIn, services: Services) -> None:
-    """Record a signal, or a correction that waits for its review. Raises InvalidInput."""
-    ledger, masked = services.ledger, masking(services)
+def _keep(
+    mark: Mark, mark_id: str, asked: tuple[InteractionId, datetime], terms: Terms, taken: TakenIn, services: Services
+) -> None:
+    """Record a signal, or a correction that waits for its review; one that is there, of whatever question, is skipped.
+    Raises InvalidInput, and Conflict where the texts of its question were not kept.
+    """
+    (of, since), ledger, masked = asked, services.ledger, masking(services)
+    if not since <= mark.given <= services.now():
+        raise InvalidInput("it was given before its question was asked, or in the future")
     if mark.kind is None:
         made = corrections.prepare(
             corrections.Submission(
@@ -204,8 +227,7 @@ def _keep(mark: Mark, mark_id: str, of: InteractionId, terms: Terms, taken: Take
             at=mark.given,
             new_id=lambda: mark_id,
         )
-        ledger.add_correction(made)
-        taken.added["corrections"] += 1
+        _count(taken, "corrections", new=_is_new(partial(ledger.add_correction, made)))
         return
     signal = intake.Signal(interaction_id=of, kind=mark.kind, value=mark.value, user=mark.user, reader=terms.reader)
     given = intake.prepare(
@@ -216,5 +238,9 @@ def _keep(mark: Mark, mark_id: str, of: InteractionId, terms: Terms, taken: Take
         at=mark.given,
         new_id=lambda: mark_id,
     )
-    ledger.add_feedback(given)
-    taken.added["feedback"] += 1
+    _count(taken, "feedback", new=_is_new(partial(ledger.add_feedback, given)))
+
+
+def _count(taken: TakenIn, what: str, *, new: bool) -> None:
+    taken.added[what] += new
+    taken.skipped += not new

@@ -142,7 +142,7 @@ def _leave(use: Purpose, state: State, asking: Person) -> exporting.Leave:
         use=use,
         consents=agreements(services.ledger.consents(), policy=services.config.privacy.consent),
         reader=state.reader(asking),
-        hidden=state.sensitive().hidden,
+        sensitive=state.sensitive(),
         leaving=frozenset(scope.user for scope in pending if scope is not None),
         left_out=Counter(),
     )

@@ -65,7 +65,7 @@ def export(state: Shared, asking: Asking) -> ExportReply:
     where they agreed that versions are asked the same.
     """
     version, passages = _passages(state, asking)
-    found = exporting.export(state.services, passages, state.reader(asking))
+    found = exporting.export(state.services, passages, state.reader(asking), state.sensitive())
     return ExportReply(
         version=version,
         cases=[_case(question) for question in found.questions],

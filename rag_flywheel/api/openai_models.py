@@ -145,7 +145,7 @@ class StreamOptions(BaseModel):
 def as_list(value: object) -> object:
     """A text that is a list in JSON, as that list."""
     if isinstance(value, str) and value.lstrip().startswith("["):
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             return json.loads(value)
     return value
 

@@ -138,7 +138,7 @@ def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[list[str], A
             continue
         value: Any = environ[name]
         if value.lstrip().startswith(("[", "{")):
-            with contextlib.suppress(json.JSONDecodeError):  # a text may start so too: `[::1]`
+            with contextlib.suppress(ValueError, RecursionError):  # a text may start so too: `[::1]`
                 value = json.loads(value)
         yield path, value
 

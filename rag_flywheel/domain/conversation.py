@@ -103,6 +103,10 @@ class Suggestion:
     question: str
 
 
+IMPORTED = "imported"
+"""The arm of an interaction that another service answered."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interaction:
     """One question with its answer and how it was made. Texts are masked; they are empty without consent."""

@@ -19,6 +19,7 @@ from rag_flywheel.domain.documents import text_digest
 from rag_flywheel.domain.readers import Reader
 from rag_flywheel.golden_set.listing import JudgedQuestion, Origin, State, overview
 from rag_flywheel.privacy.consent import Agreements, agreements
+from rag_flywheel.privacy.sensitive import Sensitive
 from rag_flywheel.search.texts import document_texts
 from rag_flywheel.services import Services
 
@@ -55,14 +56,14 @@ class Export:
     left_out: Mapping[str, int]  # by reason
 
 
-def export(services: Services, passages: Sequence[Chunk], reader: Reader) -> Export:
+def export(services: Services, passages: Sequence[Chunk], reader: Reader, sensitive: Sensitive) -> Export:
     """`passages` are those of the live version that `readable` gives.
 
     What is in people's own words, a corrected or a confirmed question, is there only where they agreed that versions
-    are asked the same, and never said no to it since.
+    are asked the same, and never said no to it since. What is sensitive of it is neither there nor counted.
     """
     texts, by_document = document_texts(passages), _by_document(passages)
-    kept, left_out = _kept(overview(services, reader), services)
+    kept, left_out = _kept(overview(services, reader), services, sensitive)
     return Export(
         questions=tuple(_exported(question, by_document, texts, services) for question in kept), left_out=left_out
     )
@@ -83,11 +84,15 @@ def _by_document(chunks: Sequence[Chunk]) -> dict[DocumentId, list[Chunk]]:
     return found
 
 
-def _kept(judged: Sequence[JudgedQuestion], services: Services) -> tuple[list[JudgedQuestion], dict[str, int]]:
+def _kept(
+    judged: Sequence[JudgedQuestion], services: Services, sensitive: Sensitive
+) -> tuple[list[JudgedQuestion], dict[str, int]]:
     consents = agreements(services.ledger.consents(), policy=services.config.privacy.consent)
     kept: list[JudgedQuestion] = []
     left_out = Counter[str]()
     for question in judged:
+        if sensitive.anything and _hidden(question, services, sensitive):
+            continue
         if question.state is not State.IN_USE:
             left_out[question.state] += 1
         elif _may_be_asked(question, consents, services):
@@ -95,6 +100,15 @@ def _kept(judged: Sequence[JudgedQuestion], services: Services) -> tuple[list[Ju
         else:
             left_out[NO_CONSENT] += 1
     return kept, dict(left_out)
+
+
+def _hidden(question: JudgedQuestion, services: Services, sensitive: Sensitive) -> bool:
+    asked = _asked(question, services)
+    if asked is None:
+        return False
+    if question.origin is Origin.CORRECTION:
+        return sensitive.correction(services.ledger.correction(_correction_id(question)).correction, asked)
+    return sensitive.hidden(asked)
 
 
 def _may_be_asked(question: JudgedQuestion, consents: Agreements, services: Services) -> bool:

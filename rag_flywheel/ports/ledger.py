@@ -320,13 +320,15 @@ class Insights(Protocol):
         """The groups of askers that answers were given to, sorted."""
 
     def answers(self, chosen: Chosen) -> list[Answers]:
-        """By day, version and state, the oldest day first."""
+        """By day, version and state, the oldest day first; without what another service answered."""
 
     def judged(self, chosen: Chosen) -> list[Judged]:
-        """By day and version, the oldest day first."""
+        """By day and version, the oldest day first; without what another service answered."""
 
     def failed_stages(self, chosen: Chosen) -> dict[Stage, int]:
-        """Answers by the stage that a thumbs-down was attributed to: the latest of each answer."""
+        """Answers by the stage that a thumbs-down was attributed to: the latest of each answer; without what another
+        service answered.
+        """
 
     def cited(self, chosen: Chosen) -> list[Cited]:
         """Documents that answers cite, corrections among them; those that most cite first."""

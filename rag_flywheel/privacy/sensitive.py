@@ -51,6 +51,10 @@ class Sensitive:
         """Whether a document is of a sensitive source, or of none that is known where any is sensitive."""
         return self._about([name])
 
+    def names(self, name: DocumentId) -> bool:
+        """Whether what names the document alone tells of what is sensitive; to name a correction tells nothing."""
+        return not name.startswith(CORRECTION_PREFIX) and self.document(name)
+
     def correction(self, correction: Correction, asked: Interaction) -> bool:
         named = {span.document_id for span in (*correction.evidence, *correction.supersedes)}
         return self.interaction(asked) or (self._documents(named) != [] and self._about(named))

@@ -11,7 +11,8 @@ import pytest
 
 from rag_flywheel.cli import app, invocation
 from rag_flywheel.cycle.erasing import suppression_list
-from rag_flywheel.domain import Role
+from rag_flywheel.domain import Feedback, Role
+from rag_flywheel.errors import LedgerUnavailable
 from rag_flywheel.privacy.erasure import subject
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.services import Services
@@ -160,6 +161,44 @@ def test_a_row_that_the_server_refuses_is_listed_with_its_line(made: Services, r
     told = imported(run, made, file)
     assert told["interactions"] == 1
     assert [(each["file"], each["line"]) for each in told["problems"]] == [("langfuse.jsonl", 5), ("langfuse.jsonl", 4)]
+
+
+def test_what_comes_twice_is_skipped_and_stops_nothing(made: Services) -> None:
+    thumb = {"id": "s", "kind": "thumb", "value": "down", "given": "2026-04-01T10:05:00Z"}
+    better = {"id": "c", "answer": "Run it.", "given": "2026-04-01T10:05:00Z"}
+    marks = {"signals": [thumb, thumb], "corrections": [better, better]}
+    said = {"asked": "2026-04-01T10:00:00Z", "question": "How do I roll back?", **marks}
+    body = {"source": "phoenix", "traces": [{"id": "t1", **said}, {"id": "t2", **said}]}
+    told = door(made).post("/feedback/import", json=body).json()
+    assert (told["interactions"], told["feedback"], told["corrections"], told["skipped"]) == (2, 1, 1, 6)
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [
+        ("0001-01-01T00:00:00Z", "2026-04-01T10:05:00Z"),
+        ("2026-04-01T10:06:00Z", "2026-04-01T10:05:00Z"),
+        ("2026-04-01T10:00:00Z", "2036-04-01T10:05:00Z"),
+    ],
+)
+def test_what_was_asked_or_said_at_no_possible_time_is_refused(made: Services, asked: str, given: str) -> None:
+    thumb = {"id": "s", "kind": "thumb", "value": "down", "given": given}
+    trace = {"id": "t", "asked": asked, "question": "How do I roll back?", "signals": [thumb]}
+    told = door(made).post("/feedback/import", json={"source": "phoenix", "traces": [trace]}).json()
+    assert (told["feedback"], len(told["refused"])) == (0, 1)
+
+
+def test_an_import_that_breaks_off_is_in_the_audit_too(made: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(feedback: Feedback) -> None:
+        raise LedgerUnavailable("gone")
+
+    monkeypatch.setattr(made.ledger, "add_feedback", broken)
+    thumb = {"id": "s", "kind": "thumb", "value": "down", "given": "2026-04-01T10:05:00Z"}
+    trace = {"id": "t", "asked": "2026-04-01T10:00:00Z", "question": "How do I roll back?", "signals": [thumb]}
+    reply = door(made).post("/feedback/import", json={"source": "phoenix", "traces": [trace]})
+    assert reply.status_code == 503
+    [entry] = [entry for entry in made.ledger.audit(limit=9) if entry.action == "feedback: import"]
+    assert entry.detail["interactions"] == 1
 
 
 def test_where_documents_are_for_groups_nothing_is_imported(tmp_path: Path, run: Run) -> None:

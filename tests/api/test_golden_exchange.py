@@ -21,8 +21,9 @@ from rag_flywheel.golden_set.changes import NewQuestion
 from rag_flywheel.golden_set.listing import read_corpus
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.services import Services
+from tests.contract.rows import a_feedback
 from tests.fakes.doors import door, key
-from tests.fakes.samples import correction, interaction, review, span
+from tests.fakes.samples import correction, interaction, review, shown, span
 from tests.fakes.services import publish, services
 
 Run = Callable[..., Any]
@@ -35,12 +36,12 @@ SPAN = "then check the report. It takes one second at most."
 SETTINGS = "sources: [docs]\ngate:\n  minimum_cases: 1\n  sealed: 0.0\n"
 
 
-def deployment(place: Path, pages: dict[str, str] = PAGES) -> Services:
+def deployment(place: Path, pages: dict[str, str] = PAGES, *, settings: str = SETTINGS) -> Services:
     """Services whose sources are the pages, and whose live version holds them as they are read."""
     (place / "docs").mkdir(parents=True)
     for name, text in pages.items():
         (place / "docs" / name).write_text(text)
-    made = services(place, text=SETTINGS)
+    made = services(place, text=settings)
     publish(made, "v1", {document.document_id: document.text for document in read_corpus(made).corpus.documents})
     return made
 
@@ -67,7 +68,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 def judge(made: Services) -> None:
     """A document, a span, both with a cluster, and a question that nothing answers."""
-    text = {document.document_id: document.text for document in read_corpus(made).corpus.documents}["docs/rollback.md"]
+    text = {str(found.document_id): found.text for found in read_corpus(made).corpus.documents}["docs/rollback.md"]
     start = text.index("then check")
     for question, documents, evidence, answerable in (
         ("How do I roll back?", ["docs/rollback.md"], [], True),
@@ -225,6 +226,32 @@ def test_a_corrected_question_of_who_agrees_to_no_evaluation_is_not_exported(
     told = run(made, "export", str(tmp_path / "out"))
     written = [json.loads(line)["_id"] for line in (tmp_path / "out" / "queries.jsonl").read_text().splitlines()]
     assert (told["left_out"], written) == ({"no consent": 1}, ["correction:c1"])
+
+
+def test_corrected_and_confirmed_questions_that_are_sensitive_are_neither_exported_nor_counted(
+    run: Run, tmp_path: Path
+) -> None:
+    made = deployment(tmp_path / "here", settings=f"{SETTINGS}privacy: {{sensitive_groups: [patients]}}\n")
+    text = {str(found.document_id): found.text for found in read_corpus(made).corpus.documents}["docs/rollback.md"]
+    for name, group in (("1", "patients"), ("2", None), ("3", "patients"), ("4", None)):
+        asked = interaction(f"i{name}", question=f"How {name}?", ranking=[shown("docs/rollback.md", 1)], citations=1)
+        named: dict[str, Any] = {
+            "document_id": DocumentId("docs/rollback.md"),
+            "text": text,
+            "start": 0,
+            "end": len(text),
+        }
+        cites = replace(asked.citations[0], **named)
+        made.ledger.add_interaction(replace(asked, group=group, citations=(cites,)))
+        if name in "12":
+            given = correction(f"c{name}", of=f"i{name}", answer="Run it.", evidence=(span("docs/rollback.md"),))
+            made.ledger.add_correction(replace(given, question=f"How {name}?"))
+            made.ledger.add_review(review(f"c{name}"))
+        else:
+            made.ledger.add_feedback(a_feedback(f"f{name}", of=f"i{name}"))
+    told = run(made, "export", str(tmp_path / "out"))
+    written = [json.loads(line)["_id"] for line in (tmp_path / "out" / "queries.jsonl").read_text().splitlines()]
+    assert (told["left_out"], written) == ({}, ["correction:c2", "confirmed:i4"])
 
 
 def test_a_folder_that_holds_something_is_not_written_to(made: Services, run: Run, tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ WRONG: list[tuple[Mapping[str, object], str | None, str]] = [
     ({"user": {"id": "secret"}}, "user", "invalid_type"),
     ({"safety_identifier": "secret" * 50}, "safety_identifier", "string_above_max_length"),
     ({"metadata": {"user_group": "secret@example.org"}}, "metadata.user_group", "invalid_value"),
+    ({"metadata": {"groups": "[" * 100_000}}, "metadata.groups", "invalid_value"),
     ({"n": 2}, "n", "unsupported_value"),
     ({"n": 0}, "n", "invalid_value"),
     ({"n": "1"}, "n", "invalid_type"),

@@ -16,6 +16,7 @@ from rag_flywheel.domain import (
     Stage,
     VersionId,
 )
+from rag_flywheel.domain.conversation import IMPORTED
 from rag_flywheel.domain.erasures import Scope, Theirs
 from rag_flywheel.domain.insights import Answers, Chosen, Cited, Judged, Trait, TraitKind
 from rag_flywheel.domain.retention import Kind
@@ -97,6 +98,15 @@ def test_an_answer_that_anybody_called_bad_is_bad_whoever_else_called_it_good(fi
         Judged(day=FIRST + DAY, version_id=VersionId("v2"), good=0, bad=1),
     ]
     assert filled.judged(Chosen(group="beta")) == [Judged(day=FIRST, version_id=VersionId("v1"), good=0, bad=1)]
+
+
+def test_how_another_service_answered_counts_for_no_version_and_its_corrections_count(filled: Ledger) -> None:
+    before = (filled.answers(Chosen()), filled.judged(Chosen()), filled.failed_stages(Chosen()))
+    filled.add_interaction(replace(asked("i9", cites=()), arm=IMPORTED))
+    say(filled, "f9", "i9", "down")
+    filled.add_correction(a_correction("k9", of="i9"))
+    assert (filled.answers(Chosen()), filled.judged(Chosen()), filled.failed_stages(Chosen())) == before
+    assert filled.corrected(Chosen()) == {"k9"}
 
 
 def test_documents_are_counted_that_answers_cite_with_what_was_said_of_these_answers(filled: Ledger) -> None:

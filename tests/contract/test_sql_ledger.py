@@ -191,6 +191,10 @@ def test_answers_and_signals_of_an_older_release_are_counted_as_new_ones_are(url
     with engine.begin() as connection:
         insert = text(f"INSERT INTO feedback ({names}) VALUES ({', '.join(f':{name}' for name in row)})")
         connection.execute(insert, row)
+        imported = {**FIRST_ROWS["interactions"], "interaction_id": "i0", "asked": row["given"]}
+        imported["body"] = str(imported["body"]).replace('"i1"', '"i0"').replace('"control"', '"imported"')
+        insert = text(f"INSERT INTO interactions ({', '.join(imported)}) VALUES (:{', :'.join(imported)})")
+        connection.execute(insert, imported)
     ledger = open_ledger(url, timeout=10, lock_folder=tmp_path / "locks", keys=keys_in(tmp_path / "locks"))
     ledger.add_interaction(replace(an_interaction("i2"), groups=None))
     assert [(found.state, found.count) for found in ledger.answers(Chosen())] == [(AnswerState.SURE, 2)]

@@ -51,6 +51,7 @@ from rag_flywheel.domain import (
     standing,
 )
 from rag_flywheel.domain.consent import ConsentEvent
+from rag_flywheel.domain.conversation import IMPORTED
 from rag_flywheel.domain.erasures import ErasureEntry, Scope, Theirs, strings, without
 from rag_flywheel.domain.insights import Answers, Chosen, Cited, Judged, Trait, answer_state, judgement, traits
 from rag_flywheel.domain.releases import Release, affordable
@@ -748,6 +749,9 @@ class MemoryLedger:
             and chosen.without.isdisjoint(traits(asked))
         ]
 
+    def _ours(self, chosen: Chosen) -> list[tuple[Interaction, date]]:
+        return [(asked, day) for asked, day in self._chosen(chosen) if asked.arm != IMPORTED]
+
     def _said(self) -> dict[InteractionId, bool]:
         said: dict[InteractionId, bool] = {}
         for signal in self._rows.feedback.values():
@@ -760,7 +764,7 @@ class MemoryLedger:
         with self._turn:
             counts = Counter(
                 (day, asked.version_id, answer_state(answered=asked.answered, confidence=asked.confidence))
-                for asked, day in self._chosen(chosen)
+                for asked, day in self._ours(chosen)
             )
         return [
             Answers(day=day, version_id=version, state=state, count=count)
@@ -772,7 +776,7 @@ class MemoryLedger:
             said = self._said()
             counts = Counter(
                 (day, asked.version_id, said[asked.interaction_id])
-                for asked, day in self._chosen(chosen)
+                for asked, day in self._ours(chosen)
                 if asked.interaction_id in said
             )
         return [
@@ -784,7 +788,7 @@ class MemoryLedger:
         with self._turn:
             given = sorted(self._rows.feedback.values(), key=lambda signal: signal.given)
             latest = {signal.interaction_id: signal.stage for signal in given if signal.stage is not None}
-            those = {asked.interaction_id for asked, _ in self._chosen(chosen)}
+            those = {asked.interaction_id for asked, _ in self._ours(chosen)}
         return dict(Counter(stage for name, stage in latest.items() if name in those))
 
     def cited(self, chosen: Chosen) -> list[Cited]:

@@ -147,6 +147,7 @@ def test_a_variable_with_a_wrong_value_or_name_is_refused(tmp_path: Path) -> Non
 
 def test_a_text_may_start_with_a_bracket(tmp_path: Path) -> None:
     assert config.load(write(tmp_path, ""), {"RAG_FLYWHEEL_API__HOST": "[::1]", **ASSUMED}).api.host == "[::1]"
+    assert "`sources`: input should be a list" in refused(tmp_path, "", {"RAG_FLYWHEEL_SOURCES": "[" * 100_000})
 
 
 @pytest.mark.parametrize("section", ["ledger", "index"])

@@ -25,21 +25,25 @@ from sqlalchemy.dialects import postgresql, sqlite
 from rag_flywheel.adapters.ledger import tables
 from rag_flywheel.adapters.ledger.database import InDatabase
 from rag_flywheel.domain import CORRECTION_PREFIX, CorrectionId, DocumentId, Interaction, Stage, VersionId
+from rag_flywheel.domain.conversation import IMPORTED
 from rag_flywheel.domain.insights import Answers, Chosen, Cited, Judged, Trait, TraitKind, answer_state, traits
 from rag_flywheel.domain.topics import AnswerState
 from rag_flywheel.ports.ledger import Insights
 
 _FACTS, _TRAITS, _HAVE = tables.answer_facts.c, tables.traits.c, tables.answer_traits.c
 _GIVEN = tables.feedback.c
+_OURS = _FACTS.state != IMPORTED
+"""How another service answered says nothing of a version."""
 
 
 def add_facts(connection: Connection, asked: Interaction) -> None:
     """Beside the interaction that was just added."""
+    state = answer_state(answered=asked.answered, confidence=asked.confidence).value
     facts = {
         "interaction_id": asked.interaction_id,
         "day": f"{asked.asked.astimezone(UTC):%Y-%m-%d}",
         "version_id": asked.version_id,
-        "state": answer_state(answered=asked.answered, confidence=asked.confidence).value,
+        "state": IMPORTED if asked.arm == IMPORTED else state,
         "asker_group": asked.group,
     }
     answer = connection.scalars(insert(tables.answer_facts).values(facts).returning(_FACTS.sequence)).one()
@@ -100,7 +104,7 @@ class SqlInsights(InDatabase, Insights):
     def answers(self, chosen: Chosen) -> list[Answers]:
         by = (_FACTS.day, _FACTS.version_id, _FACTS.state)
         with self._database.read() as connection:
-            wanted = select(*by, func.count()).where(*_chosen(connection, chosen)).group_by(*by).order_by(*by)
+            wanted = select(*by, func.count()).where(_OURS, *_chosen(connection, chosen)).group_by(*by).order_by(*by)
             found = connection.execute(wanted).all()
         return [
             Answers(day=date.fromisoformat(day), version_id=VersionId(version), state=AnswerState(state), count=count)
@@ -113,7 +117,7 @@ class SqlInsights(InDatabase, Insights):
             wanted = (
                 select(*by, func.count().filter(~said.c.bad), func.count().filter(said.c.bad))
                 .join(said, said.c.interaction_id == _FACTS.interaction_id)
-                .where(*_chosen(connection, chosen))
+                .where(_OURS, *_chosen(connection, chosen))
                 .group_by(*by)
                 .order_by(*by)
             )
@@ -133,7 +137,7 @@ class SqlInsights(InDatabase, Insights):
             wanted = (
                 select(latest.c.stage, func.count())
                 .join(tables.answer_facts, _FACTS.interaction_id == latest.c.interaction_id)
-                .where(latest.c.place == 1, *_chosen(connection, chosen))
+                .where(latest.c.place == 1, _OURS, *_chosen(connection, chosen))
                 .group_by(latest.c.stage)
             )
             return {Stage(stage): count for stage, count in connection.execute(wanted)}

@@ -55,7 +55,7 @@ class HttpSlack:
         reply = self._send(httpx.Request("POST", f"{self._url}/{method}", headers=headers, content=content))
         try:
             told = json.loads(reply)
-        except ValueError:
+        except (ValueError, RecursionError):
             told = None
         if not isinstance(told, dict) or told.get("ok") is not True:
             word = told.get("error") if isinstance(told, dict) else None

@@ -1,6 +1,7 @@
 """The rows of an export of another tool: a JSON list, JSON lines, a reply of its API, or CSV."""
 
 import csv
+import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ Found = Iterator[tuple[int, Any]]
 
 def _of_csv(text: str) -> Found:
     csv.field_size_limit(ROW_AT_MOST)
-    reader = csv.DictReader(text.splitlines(keepends=True))
+    reader = csv.DictReader(io.StringIO(text, newline=""))
     while True:
         try:
             row = next(reader)
@@ -79,12 +80,12 @@ def _of_json(text: str) -> Found:
         first = text.lstrip().partition("\n")[0]
         try:
             json.loads(first)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             whole = True  # an object over several lines, or no JSON at all
     if whole:
         try:
             document = json.loads(text)
-        except (json.JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):
             document = None
         if document is not None:
             yield from enumerate(_listed(document), start=1)
@@ -101,8 +102,8 @@ def _of_line(line: str) -> list[Any]:
         return _listed(json.loads(line))
     except json.JSONDecodeError as error:
         return [f"not JSON: {error.msg} at character {error.pos}"]
-    except RecursionError:
-        return ["not JSON that can be read: it is too deep"]
+    except (ValueError, RecursionError):
+        return ["not JSON that can be read: it is too deep, or a number is too long"]
 
 
 def _listed(document: Any) -> list[Any]:

@@ -42,7 +42,7 @@ def _of_text(value: str, role: Role, depth: int) -> str | None:
     if value.lstrip()[:1] in ("{", "[", '"'):
         try:
             read = json.loads(value)
-        except (json.JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):
             read = None
         if isinstance(read, dict | list | str):
             return read.strip() or None if isinstance(read, str) else text_of(read, role, depth=depth - 1)
@@ -80,7 +80,7 @@ def mark(kind: str, value: Any) -> str | int | None:
     if kind == "stars":
         try:
             stars = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return None
         return int(stars) if stars in (1, 2, 3, 4, 5) else None
     return value.strip() if isinstance(value, str) and value.strip() else None

@@ -10,6 +10,8 @@ from rag_flywheel.feedback.exports.rows import Problem, Row
 from rag_flywheel.feedback.exports.said import mark, text_of
 
 TEXT_AT_MOST = 20_000  # characters
+NAME_AT_MOST = 200  # characters
+MARKS_AT_MOST = 100  # signals, and as many corrections, of one question
 KINDS = ("thumb", "stars", "comment", "issue", "missing_knowledge", "correction")
 """What a mark of another tool can be here."""
 
@@ -71,29 +73,38 @@ def subject(read: Read, *, name: str, said: tuple[Any, Any], asked: datetime | N
 
 
 def joined(read: Read) -> Traces:
-    """Each question with its marks. One that is about nothing, or too long, is a problem of its own row."""
+    """Each question with its marks. One that is about nothing, or that no server takes, is a problem of its own row."""
     bodies: dict[str, dict[str, Any]] = {}
     problems, rows = list(read.problems), dict[str, Row]()
     for made in read.marks:
         of = read.subjects.get(made.of)
         reason = "the question that it is about is in none of the files" if of is None else _wrong(of, made)
+        signals, corrections = ([], []) if of is None else _sent(of, made)
+        body = bodies.get(made.of)
+        if body and max(len(body["signals"] + signals), len(body["corrections"] + corrections)) > MARKS_AT_MOST:
+            reason = reason or f"the question has more than {MARKS_AT_MOST} marks before it"
         if of is None or reason:
             problems.append(made.row.problem(reason))
             continue
-        body = bodies.setdefault(of.name, _body(of))
+        body = bodies.setdefault(of.name, body or _body(of))
+        body["signals"] += signals
+        body["corrections"] += corrections
         rows.setdefault(of.name, made.row)
-        rows[made.name] = made.row
-        common = {"given": made.given.isoformat(), "user_id": of.user if made.by_asker else made.by}
-        if made.kind == "correction":
-            body["corrections"].append({"id": made.name, "answer": made.value, **common})
-            continue
-        body["signals"].append({"id": made.name, "kind": made.kind, "value": made.value, **common})
-        if made.text:
-            body["signals"].append({"id": f"{made.name}:text", "kind": "comment", "value": made.text, **common})
-            rows[f"{made.name}:text"] = made.row
+        rows.update({mark["id"]: made.row for mark in (*signals, *corrections)})
     return Traces(
         bodies=tuple(bodies.values()), rows=rows, problems=tuple(problems), passed_over=dict(read.passed_over)
     )
+
+
+def _sent(of: Subject, made: Mark) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Its signals, and its corrections."""
+    common = {"given": made.given.isoformat(), "user_id": of.user if made.by_asker else made.by}
+    if made.kind == "correction":
+        return [], [{"id": made.name, "answer": made.value, **common}]
+    signals = [{"id": made.name, "kind": made.kind, "value": made.value, **common}]
+    if made.text:
+        signals.append({"id": f"{made.name}:text", "kind": "comment", "value": made.text, **common})
+    return signals, []
 
 
 def valued(kind: str, value: Any, text: str | None) -> tuple[Any, str | None]:
@@ -107,9 +118,20 @@ def valued(kind: str, value: Any, text: str | None) -> tuple[Any, str | None]:
 
 
 def _wrong(of: Subject, made: Mark) -> str:
+    """Why a server would refuse it, and all that is sent with it; empty where it would not."""
     texts = (of.question, of.answer, made.value if isinstance(made.value, str) else "", made.text or "")
     longest = max(map(len, texts))
-    return f"a text has {longest} characters; at most {TEXT_AT_MOST} are taken" if longest > TEXT_AT_MOST else ""
+    if longest > TEXT_AT_MOST:
+        return f"a text has {longest} characters; at most {TEXT_AT_MOST} are taken"
+    names = [of.name, f"{made.name}:text" if made.text else made.name]
+    names += [name for name in (of.user, of.session, made.by) if name is not None]
+    if not all(name.strip() and len(name.strip()) <= NAME_AT_MOST for name in names):
+        return f"an id of it, its user or its session is blank, or has more than {NAME_AT_MOST} characters"
+    try:
+        "".join((*texts, *names)).encode()
+    except UnicodeEncodeError:
+        return "a text or an id holds half of a character"
+    return ""
 
 
 def _body(of: Subject) -> dict[str, Any]:

@@ -75,6 +75,8 @@ def test_unjudged_questions_are_left_out_and_counted_in_the_log(
     ("queries", "qrels", "message"),
     [
         (['{"_id": "q1", "text"'], "", r"queries\.jsonl:1: not JSON"),
+        (['{"_id": ' + "9" * 5000 + "}"], "", r"queries\.jsonl:1: not JSON that can be read"),
+        (["[" * 100_000], "", r"queries\.jsonl:1: not JSON that can be read"),
         ([["q1"]], "", r"queries\.jsonl:1: expected an object"),
         ([{"text": "No id?"}], "", r"queries\.jsonl:1: _id"),
         ([{"_id": "q1", "text": "One?"}, {"_id": "q2", "text": " "}], "", r"queries\.jsonl:2: text"),

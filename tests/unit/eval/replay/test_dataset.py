@@ -73,3 +73,6 @@ def test_a_line_of_the_corpus_that_is_no_json_is_named(tmp_path: Path) -> None:
     (tmp_path / "corpus.jsonl").write_text("\n{", encoding="utf-8")
     with pytest.raises(InvalidInput, match=r"corpus.jsonl:2: not JSON"):
         load(tmp_path)
+    (tmp_path / "corpus.jsonl").write_text("[" * 100_000, encoding="utf-8")
+    with pytest.raises(InvalidInput, match=r"corpus.jsonl:1: not JSON that can be read"):
+        load(tmp_path)

@@ -186,6 +186,27 @@ def test_one_bad_row_is_one_bad_row_and_says_where_it_is(tmp_path: Path) -> None
     assert not any("so so" in each.reason or "yesterday" in each.reason for each in found.problems)
 
 
+@pytest.mark.parametrize("json_text", ['{"id": ' + "9" * 5000 + "}", '{"id": ' + "[" * 100_000])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_number_that_is_too_long_and_nesting_that_is_too_deep_are_one_bad_row(
+    tmp_path: Path, json_text: str, first: bool
+) -> None:
+    lines = [json_text, json.dumps(TRACE)]
+    (tmp_path / "t.jsonl").write_text("\n".join(lines if first else lines[::-1]))
+    (tmp_path / "t.json").write_text(f"[{json_text}]")
+    bad = langfuse.read([tmp_path / "t.jsonl", tmp_path / "t.json"], {}).problems
+    assert [(each.file, each.line) for each in bad] == [("t.jsonl", 1 if first else 2), ("t.json", 1)]
+    assert text_of(json_text, "user") == json_text
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\x85", "\x0b", "\x0c"])
+def test_a_cell_of_csv_keeps_every_separator_that_ends_no_line_there(tmp_path: Path, separator: str) -> None:
+    question = f"How do I{separator}reset it?"
+    flat = tmp_path / "flat.csv"
+    flat.write_text(f"name,id\nHow do I{separator}reset it?,1\n", encoding="utf-8")
+    assert [row.fields for row in rows.rows(flat) if isinstance(row, rows.Row)] == [{"name": question, "id": "1"}]
+
+
 def test_what_is_too_long_is_told_and_a_file_that_is_too_large_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,6 +221,31 @@ def test_what_is_too_long_is_told_and_a_file_that_is_too_large_is_refused(
     monkeypatch.setattr(rows, "FILE_AT_MOST", 100)
     with pytest.raises(InvalidInput, match="a part at a time"):
         langfuse.read(files, {})
+
+
+@pytest.mark.parametrize(
+    ("trace", "score"),
+    [
+        ({"userId": "  "}, {}),
+        ({"sessionId": "s" * 201}, {}),
+        ({}, {"authorUserId": "\x1f "}),
+        ({}, {"id": "s" * 196}),
+        ({"input": "How \ud800?"}, {}),
+    ],
+)
+def test_what_no_server_takes_is_a_problem_of_its_row(
+    tmp_path: Path, trace: dict[str, str], score: dict[str, str]
+) -> None:
+    fine = {**TRACE, "id": "t2"}, {**SCORE, "id": "s-2", "traceId": "t2"}
+    found = langfuse.read([written(tmp_path / "t", [TRACE | trace, SCORE | score, *fine], "jsonl")], {})
+    assert [body["id"] for body in found.bodies] == ["trace:t2"]
+    assert [problem.line for problem in found.problems] == [2]
+
+
+def test_more_marks_of_a_question_than_a_server_takes_are_problems_of_their_rows(tmp_path: Path) -> None:
+    scores = [{**SCORE, "id": f"s-{number}"} for number in range(51)]
+    found = langfuse.read([written(tmp_path / "t", [TRACE, *scores], "jsonl")], {})
+    assert ([len(body["signals"]) for body in found.bodies], [each.line for each in found.problems]) == ([100], [52])
 
 
 @pytest.mark.parametrize("form", ["json", "jsonl", "api"])
@@ -266,7 +312,7 @@ def test_a_question_is_told_from_what_a_tracer_recorded(value: Any, text: str | 
     [
         ("thumb", True, "up"), ("thumb", "0", "down"), ("thumb", 0.5, None), ("thumb", "👍", "up"),
         ("thumb", -1.0, "down"),
-        ("stars", "4", 4), ("stars", 5.0, 5), ("stars", 4.5, None), ("stars", 0, None),
+        ("stars", "4", 4), ("stars", 5.0, 5), ("stars", 4.5, None), ("stars", 0, None), ("stars", 10**400, None),
         ("comment", " so ", "so"), ("comment", "", None),
     ],
 )  # fmt: skip

@@ -84,6 +84,7 @@ def _fill() -> None:
             body = row.body
             state = "refused" if not body["answered"] else "answered surely"
             state = "doubtful" if body["answered"] and body.get("confidence") == "low" else state
+            state = "imported" if body["arm"] == "imported" else state  # by another service
             day = f"{datetime.fromisoformat(body['asked']).astimezone(UTC):%Y-%m-%d}"
             connection.execute(
                 facts.insert().values(
