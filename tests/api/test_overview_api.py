@@ -95,6 +95,24 @@ def test_time_and_group_choose_the_answers(http: TestClient) -> None:
     assert http.get("/insights/overview", params={"from": "2026-05-02", "to": "2026-05-01"}).status_code == 422
 
 
+@pytest.mark.parametrize("path", ["overview", "export", "digest"])
+def test_days_at_either_end_of_what_is_allowed_are_told_of_and_days_beyond_are_refused(
+    http: TestClient, path: str
+) -> None:
+    for first, last, status in (
+        ("1970-01-01", "1970-01-01", 200),
+        ("2999-12-31", "2999-12-31", 200),
+        ("0001-01-01", "0001-01-01", 422),
+        ("9999-12-31", "9999-12-31", 422),
+    ):
+        asked_for = {"since": first} if path == "digest" else {"from": first, "to": last, "every": "week"}
+        asked_for |= {"table": "times"} if path == "export" else {}
+        assert http.get(f"/insights/{path}", params=asked_for).status_code == status
+    assert http.get("/insights/overview", params={"to": "1970-01-01"}).status_code == 200
+    assert http.get("/insights/overview", params={"to": "0001-01-01"}).status_code == 422
+    assert http.post("/insights/digest", json={"since": "9999-12-31"}).status_code == 422
+
+
 def test_corrections_are_told_with_their_lag_and_whether_they_are_found_and_used(http: TestClient) -> None:
     told = http.get("/insights/overview", params=MAY).json()
     corrections = told["corrections"]

@@ -171,3 +171,9 @@ def test_a_day_is_one_of_utc_wherever_the_question_was_asked(ledger: Ledger) -> 
     zone = datetime.fromisoformat("2026-03-29T00:30:00+02:00")
     ledger.add_interaction(asked("i1", at=zone))
     assert [found.day for found in ledger.answers(Chosen())] == [zone.astimezone(UTC).date()] == [date(2026, 3, 28)]
+
+
+def test_a_day_of_an_early_year_is_a_date_as_any_other(ledger: Ledger) -> None:
+    """From a clock that is wrong."""
+    ledger.add_interaction(asked("i1", at=datetime(999, 5, 1, tzinfo=UTC)))
+    assert [found.day for found in ledger.answers(Chosen(first=date(999, 4, 30)))] == [date(999, 5, 1)]

@@ -37,7 +37,7 @@ def add_facts(connection: Connection, asked: Interaction) -> None:
     """Beside the interaction that was just added."""
     facts = {
         "interaction_id": asked.interaction_id,
-        "day": f"{asked.asked.astimezone(UTC):%Y-%m-%d}",
+        "day": asked.asked.astimezone(UTC).date().isoformat(),
         "version_id": asked.version_id,
         "state": answer_state(answered=asked.answered, confidence=asked.confidence).value,
         "asker_group": asked.group,

@@ -84,7 +84,7 @@ def _fill() -> None:
             body = row.body
             state = "refused" if not body["answered"] else "answered surely"
             state = "doubtful" if body["answered"] and body.get("confidence") == "low" else state
-            day = f"{datetime.fromisoformat(body['asked']).astimezone(UTC):%Y-%m-%d}"
+            day = datetime.fromisoformat(body["asked"]).astimezone(UTC).date().isoformat()
             connection.execute(
                 facts.insert().values(
                     sequence=row.sequence,
