@@ -31,6 +31,7 @@ from rag_flywheel.rollout.promotion import act_of
 routes = APIRouter(prefix="/insights", tags=["insights"], route_class=GuardedRoute)
 FRESH = timedelta(minutes=1)
 """How long numbers are taken for those of now."""
+ERASURES = "erasures"  # the table of them
 DAYS = 30  # that are looked at where nobody says which
 MARKDOWN = "text/markdown; charset=utf-8"
 Since = Annotated[Day | None, Query(description="Its first day; the Monday of the last week that is over.")]
@@ -107,8 +108,14 @@ class _Made:
     at: datetime
 
     def holds(self, marks: Mapping[str, tuple[int, int]], at: datetime) -> bool:
-        """For a while after it was made, unless something was deleted since."""
-        return at - self.at <= FRESH and all(marks[table][1] >= number for table, (_, number) in self.marks.items())
+        """For a while after it was made, unless something was deleted since: of the numbers up to the last one of a
+        table, more are of no row then. An erasure leaves a record, for where numbers are given again.
+        """
+        gone = marks[ERASURES] != self.marks[ERASURES] or any(
+            marks[table][1] < count or marks[table][0] - marks[table][1] > last - count
+            for table, (last, count) in self.marks.items()
+        )
+        return at - self.at <= FRESH and not gone
 
 
 def _found(wanted: Wanted, state: State, reader: Reader) -> Overview:

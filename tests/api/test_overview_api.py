@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from rag_flywheel.adapters.ledger.engine import sqlite_url
+from rag_flywheel.adapters.ledger.sql_ledger import open_ledger
 from rag_flywheel.domain import (
     Confidence,
     CorrectionId,
@@ -21,11 +23,14 @@ from rag_flywheel.domain import (
     VersionState,
 )
 from rag_flywheel.domain.anchors import Fate, Followed
+from rag_flywheel.domain.erasures import Scope
 from rag_flywheel.domain.probes import Found, Probe, Reworded
 from rag_flywheel.rollout.promotion import act_of, promote
 from rag_flywheel.services import Services
+from tests.contract.rows import an_erasure
 from tests.fakes.doors import door, key
 from tests.fakes.encoder import HashingEncoder
+from tests.fakes.keys import keys_in
 from tests.fakes.samples import NOON, chunk, correction, decision, interaction, manifest, review, shown, span
 from tests.fakes.services import DIMENSION, entries, publish, services
 from tests.fakes.signals import say
@@ -195,6 +200,30 @@ def test_what_is_sensitive_is_in_nobodys_numbers(tmp_path: Path) -> None:
     told = door(made).get("/insights/overview", params=MAY).json()
     assert (told["total"]["answers"], told["corrections"]["handed_in"], told["groups"]) == (1, 1, [])
     assert door(made).get("/insights/overview", params={**MAY, "group": "patients"}).json()["total"]["answers"] == 0
+
+
+def test_what_is_deleted_is_gone_at_once_however_much_is_added_meanwhile(made: Services) -> None:
+    http = door(made)
+    made.ledger.add_interaction(asked("i5", user="bob", answered=False, citations=()))
+    made.ledger.add_interaction(asked("i6"))
+    assert http.get("/insights/overview", params=MAY).json()["total"]["refused"]["value"] == 2 / 6
+    made.ledger.erase(Scope(user="bob"))
+    made.ledger.add_interaction(asked("i7"))
+    assert http.get("/insights/overview", params=MAY).json()["total"]["refused"]["value"] == 1 / 6
+
+
+def test_who_asked_last_is_gone_at_once_where_the_next_answer_gets_the_same_number(tmp_path: Path) -> None:
+    keys = keys_in(tmp_path / "keys")
+    url = sqlite_url(tmp_path / "ledger.sqlite")
+    ledger = open_ledger(url, timeout=10, lock_folder=tmp_path / "locks", keys=keys)
+    http = door(services(tmp_path, ledger=ledger))
+    ledger.add_interaction(asked("i1", user="bob", answered=False, citations=()))
+    assert http.get("/insights/overview", params=MAY).json()["total"]["refused"]["value"] == 1
+    ledger.erase(Scope(user="bob"))
+    ledger.add_erasure(an_erasure())
+    ledger.add_interaction(asked("i2"))
+    assert http.get("/insights/overview", params=MAY).json()["total"]["refused"]["value"] == 0
+    ledger.close()
 
 
 # --- the digest -----------------------------------------------------------------------------------------------------

@@ -111,6 +111,7 @@ class MemoryLedger:
         self._keys = 0  # beside the salt
         self._turn = threading.RLock()
         self._held: set[str] = set()
+        self._numbers: dict[str, dict[str, int]] = {}  # of rows, by table
 
     def salt(self) -> bytes:
         return self._salt
@@ -402,14 +403,15 @@ class MemoryLedger:
             self._rows.audit.append(entry)
 
     def marks(self) -> dict[str, tuple[int, int]]:
-        """Rows have no numbers here: what stands for the last one changes with every row."""
+        """Rows get their numbers here; one that was changed is one that went and one that came."""
         with self._turn:
-            tables = ("interactions", "feedback", "corrections", "reviews", "versions", "topic_rulings", "erasures")
-            rows = {name: getattr(self._rows, name) for name in tables}
-            return {
-                name: (hash(repr(list(of) if name not in ("erasures", "topic_rulings") else of)), len(of))
-                for name, of in rows.items()
-            }
+            found = {}
+            for name in ("interactions", "feedback", "corrections", "reviews", "versions", "topic_rulings", "erasures"):
+                of, numbers = getattr(self._rows, name), self._numbers.setdefault(name, {})
+                keys = [repr(row) for row in (of.items() if name == "erasures" else of)]
+                here = [numbers.setdefault(key, len(numbers) + 1) for key in keys]
+                found[name] = (max(here, default=0), len(here))
+            return found
 
     def audit(self, *, limit: int) -> list[AuditEntry]:
         with self._turn:
