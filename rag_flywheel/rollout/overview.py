@@ -66,10 +66,13 @@ class Eyes:
     reader: Reader
     sensitive: Sensitive
 
+    @property
+    def see_everything(self) -> bool:
+        return self.reader.groups is None and not self.sensitive.anything
+
     def chosen(self, wanted: Wanted | None, ledger: Insights, group: str | None = None) -> Chosen:
         """The answers that count."""
-        free = self.reader.groups is None and not self.sensitive.anything
-        found = frozenset() if free else ledger.traits()
+        found = frozenset() if self.see_everything else ledger.traits()
         return Chosen(
             first=None if wanted is None else wanted.first,
             last=None if wanted is None else wanted.last,
@@ -162,7 +165,7 @@ class Overview:
     useless: tuple[DocumentLine, ...]
     stale: tuple[StaleDocument, ...]
     changed: tuple[ChangedEvidence, ...]
-    gain: Gain | None  # of a hold-out, since it began; of whom it was measured on
+    gain: Gain | None  # of a hold-out, since it began; it is of everybody, so only who may count everything sees it
 
 
 def overview(
@@ -178,7 +181,7 @@ def overview(
     useful, useless = _by_use(cited, eyes)
     return Overview(
         wanted=wanted,
-        groups=tuple(name for name in ledger.asker_groups() if name not in eyes.sensitive.groups),
+        groups=tuple(ledger.asker_groups(eyes.chosen(None, ledger))),
         total=total,
         versions=tuple(reversed(_lines(answers, judged, lambda entry: entry.version_id))),
         times=tuple(_lines(answers, judged, lambda entry: begin(entry.day, wanted.every).isoformat())),
@@ -188,7 +191,7 @@ def overview(
         useless=useless,
         stale=_stale(manifest, ours, known, eyes, {each.document_id: each.answers for each in cited}),
         changed=_changed(manifest, ours, eyes),
-        gain=gain,
+        gain=gain if eyes.see_everything else None,
     )
 
 

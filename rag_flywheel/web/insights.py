@@ -16,6 +16,7 @@ from rag_flywheel.api.overview import Chosen
 from rag_flywheel.api.overview_models import FIRST, LAST, OverviewReply
 from rag_flywheel.api.state import Asking, Shared
 from rag_flywheel.errors import NotAllowed
+from rag_flywheel.rollout.overview import Eyes
 from rag_flywheel.web import charts
 from rag_flywheel.web.page import TwinRoute, page
 
@@ -39,6 +40,7 @@ def show(request: Request, wanted: Chosen, state: Shared, asking: Asking) -> Res
         "chart": [charts.series(name, [getattr(line, name).value for line in told.times]) for name in DRAWN],
         "most": max((max(stage.answers, stage.corrections) for stage in told.stages), default=0) or 1,
         "sensitive": state.sensitive().anything,
+        "everything": Eyes(reader=state.reader(asking), sensitive=state.sensitive()).see_everything,
         "released": released,
         "may_send": bool(asking.roles & ROLES["POST /insights/digest"]),
     }

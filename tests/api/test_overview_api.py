@@ -25,7 +25,7 @@ from rag_flywheel.domain import (
 from rag_flywheel.domain.anchors import Fate, Followed
 from rag_flywheel.domain.erasures import Scope
 from rag_flywheel.domain.probes import Found, Probe, Reworded
-from rag_flywheel.rollout.promotion import act_of, promote
+from rag_flywheel.rollout.promotion import act_of, hold_out, promote
 from rag_flywheel.services import Services
 from tests.contract.rows import an_erasure
 from tests.fakes.doors import door, key
@@ -176,16 +176,37 @@ def test_what_somebody_may_not_read_is_in_none_of_their_numbers(tmp_path: Path) 
     for name, document in (("i1", "open"), ("i2", "pay"), ("i3", "pay")):
         cited = replace(interaction().citations[0], document_id=document)  # type: ignore[arg-type]
         seen = replace(shown(document, 1), groups=("hr",) if document == "pay" else ())
-        ledger.add_interaction(replace(interaction(name, ranking=[seen]), citations=(cited,), groups=frozenset()))
+        given = replace(interaction(name, ranking=[seen]), citations=(cited,), groups=frozenset())
+        ledger.add_interaction(replace(given, group=f"of-{document}"))
         ledger.add_correction(replace(correction(f"c{name}", of=name, evidence=[span(document)]), groups=()))
     http, rita = door(made), key(made, "rita", Role.REVIEWER)
     told = http.get("/insights/overview", params=MAY, headers=rita).json()
-    assert told["total"]["answers"] == 1
+    assert (told["total"]["answers"], told["groups"]) == (1, ["of-open"])
     assert [line["document_id"] for line in told["useful"]] == ["open"]
     assert told["corrections"]["handed_in"] == 1
     everything = http.get("/insights/overview", params=MAY).json()
     assert (everything["total"]["answers"], everything["corrections"]["handed_in"]) == (3, 3)
     assert "pay" not in http.get("/insights/digest?since=2026-05-01", headers=rita).text
+
+
+def test_the_gain_over_a_hold_out_is_told_where_everything_may_be_counted_and_to_nobody_else(tmp_path: Path) -> None:
+    sources = ("{path: docs, groups: {'x/': [hr]}}", "{path: docs, sensitive: true}")
+    for place, source in enumerate(sources):
+        folder = tmp_path / str(place)
+        folder.mkdir()
+        made = services(folder, text=f"sources: [{source}]\n")
+        publish(made, "v1")
+        publish(made, "v2")
+        act = act_of("t", "t", at=made.now())
+        hold_out(VersionId("v1"), share=0.1, index=made.index, ledger=made.ledger, act=act)
+        http, rita = door(made), key(made, "rita", Role.REVIEWER)
+        told = [
+            http.get("/insights/overview", params=MAY, headers=who).json()["holdout"] is not None for who in ({}, rita)
+        ]
+        assert told == [place == 0, False]
+        page = http.get("/insights", headers={**rita, "Accept": "text/html"}).text
+        assert "The gain is measured on everybody" in page
+        assert "Nobody is held out" not in page
 
 
 def test_what_is_sensitive_is_in_nobodys_numbers(tmp_path: Path) -> None:

@@ -734,9 +734,9 @@ class MemoryLedger:
         with self._turn:
             return frozenset(trait for asked in self._rows.interactions.values() for trait in traits(asked))
 
-    def asker_groups(self) -> list[str]:
+    def asker_groups(self, chosen: Chosen) -> list[str]:
         with self._turn:
-            return sorted({asked.group for asked in self._rows.interactions.values() if asked.group is not None})
+            return sorted({asked.group for asked, _ in self._chosen(chosen) if asked.group is not None})
 
     def _chosen(self, chosen: Chosen) -> list[tuple[Interaction, date]]:
         days = [(asked, asked.asked.astimezone(UTC).date()) for asked in self._rows.interactions.values()]

@@ -92,9 +92,10 @@ class SqlInsights(InDatabase, Insights):
             for kind, name, groups in found
         )
 
-    def asker_groups(self) -> list[str]:
-        wanted = select(_FACTS.asker_group).where(_FACTS.asker_group.is_not(None)).distinct()
+    def asker_groups(self, chosen: Chosen) -> list[str]:
+        named = select(_FACTS.asker_group).where(_FACTS.asker_group.is_not(None)).distinct()
         with self._database.read() as connection:
+            wanted = named.where(*_chosen(connection, chosen))
             return sorted(name for name in connection.scalars(wanted) if name is not None)
 
     def answers(self, chosen: Chosen) -> list[Answers]:
