@@ -8,7 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Protocol
@@ -259,7 +259,7 @@ def _stages(
 
 
 def _is_in(at: datetime | None, wanted: Wanted) -> bool:
-    return at is not None and wanted.first <= at.date() <= wanted.last
+    return at is not None and wanted.first <= at.astimezone(UTC).date() <= wanted.last
 
 
 def _corrections(
@@ -273,9 +273,10 @@ def _corrections(
     }
     live = {name: known.first[name].went_live for name in ours if name in known.first}
     lags = sorted(
-        max(0.0, (at - accepted[name]) / timedelta(hours=1))
+        (at - accepted[name]) / timedelta(hours=1)
         for name, at in live.items()
-        if at is not None and _is_in(at, wanted) and name in accepted
+        # What was accepted again since says nothing of how long the first time took.
+        if at is not None and _is_in(at, wanted) and name in accepted and accepted[name] <= at
     )
     asked = [found for name, probe in known.probes.items() if name in ours for found in probe.all]
     found = [each for each in asked if each is not Found.NOT_FOUND]

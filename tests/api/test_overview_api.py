@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -127,6 +127,22 @@ def test_corrections_are_told_with_their_lag_and_whether_they_are_found_and_used
     stages = {line["stage"]: (line["answers"], line["corrections"]) for line in told["stages"]}
     assert stages["missing"] == (0, 2)
     assert sum(answers for answers, _ in stages.values()) == 1
+
+
+def test_a_correction_that_was_accepted_again_after_it_went_live_has_no_lag(made: Services) -> None:
+    made.ledger.add_review(review("c1", name="again", reviewed=NOON + 2 * DAY))
+    corrections = door(made).get("/insights/overview", params=MAY).json()["corrections"]
+    assert (corrections["accepted"], corrections["went_live"]) == (1, 1)
+    assert (corrections["lag_p50"], corrections["lag_p95"]) == (None, None)
+    page = door(made).get("/insights", params=MAY, headers={"Accept": "text/html"}).text
+    assert "was accepted again since" in page
+
+
+def test_what_somebody_did_counts_on_its_day_in_utc_wherever_their_clock_was(made: Services) -> None:
+    elsewhere = datetime.fromisoformat("2026-05-21T01:00:00+02:00")
+    made.ledger.add_correction(replace(correction("c3", of="i4"), submitted=elsewhere))
+    days = {"from": "2026-05-20", "to": "2026-05-20"}
+    assert door(made).get("/insights/overview", params=days).json()["corrections"]["handed_in"] == 1
 
 
 def test_documents_are_told_by_the_answers_that_cite_them_and_the_stale_ones_by_their_corrections(
