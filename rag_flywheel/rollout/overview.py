@@ -6,7 +6,7 @@ released with noise alone (`feedback.insights`).
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -34,6 +34,7 @@ from rag_flywheel.privacy.sensitive import Sensitive
 from rag_flywheel.rollout.deployment import Gain
 
 LISTED = 20  # documents of a list
+FILLED = 366  # stretches without answers that are told of in a row
 _share = lru_cache(maxsize=10_000)(share)
 
 
@@ -158,7 +159,7 @@ class Overview:
     groups: tuple[str, ...]  # of askers, that can be chosen
     total: Line
     versions: tuple[Line, ...]  # the one that answered last comes first
-    times: tuple[Line, ...]  # oldest first
+    times: tuple[Line, ...]  # oldest first, also those between them without answers
     stages: tuple[FailedStage, ...]
     corrections: CorrectionFacts
     useful: tuple[DocumentLine, ...]
@@ -184,7 +185,9 @@ def overview(
         groups=tuple(ledger.asker_groups(eyes.chosen(None, ledger))),
         total=total,
         versions=tuple(reversed(_lines(answers, judged, lambda entry: entry.version_id))),
-        times=tuple(_lines(answers, judged, lambda entry: begin(entry.day, wanted.every).isoformat())),
+        times=tuple(
+            _filled(_lines(answers, judged, lambda entry: begin(entry.day, wanted.every).isoformat()), wanted.every)
+        ),
         stages=_stages(ledger.failed_stages(chosen), ours, known, wanted),
         corrections=_corrections(ours, known, wanted, ledger.answers_by_corrections(chosen), total.answers),
         useful=useful,
@@ -231,6 +234,25 @@ def _lines(answers: Sequence[Answers], judged: Sequence[Judged], of: Callable[[A
         judgements[True] += said.good
         judgements[False] += said.bad
     return [_line(name, counts, words.get(name, Counter())) for name, counts in states.items()]
+
+
+def _filled(lines: Sequence[Line], every: Every) -> Iterator[Line]:
+    """With the stretches between them in which nobody asked."""
+    last: date | None = None
+    for line in lines:
+        day = date.fromisoformat(line.name)
+        for _ in range(FILLED):
+            last = day if last is None else _following(last, every)
+            if last >= day:
+                break
+            yield _line(last.isoformat(), Counter(), Counter())
+        last = day
+        yield line
+
+
+def _following(day: date, every: Every) -> date:
+    """The first day of the stretch after the one that begins with `day`."""
+    return begin(day + timedelta(days={Every.DAY: 1, Every.WEEK: 7, Every.MONTH: 31}[every]), every)
 
 
 def _line(name: str, states: Counter[AnswerState], words: Counter[bool]) -> Line:

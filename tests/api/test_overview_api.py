@@ -93,6 +93,24 @@ def test_answers_are_told_by_version_and_by_time_with_intervals(http: TestClient
     assert [(line["name"], line["answers"]) for line in months] == [("2026-05-01", 4)]
 
 
+@pytest.mark.parametrize(("every", "empty"), [("day", 31), ("week", 4), ("month", 0)])
+def test_a_stretch_in_which_nobody_asked_is_told_and_breaks_the_line(made: Services, every: str, empty: int) -> None:
+    made.ledger.add_interaction(asked("i5", asked=NOON + 40 * DAY))
+    http, chosen = door(made), {"from": "2026-05-02", "to": "2026-06-30", "every": every}
+    times = http.get("/insights/overview", params=chosen).json()["times"]
+    assert [line["answers"] for line in times] == [1, *[0] * empty, 1]
+    assert [line["answered"]["value"] for line in times] == [1, *[None] * empty, 1]
+    assert [line["name"] for line in times] == sorted({line["name"] for line in times})
+    page = http.get("/insights", params=chosen, headers={"Accept": "text/html"}).text
+    assert ("<polyline" in page) is (empty == 0)
+
+
+def test_a_clock_that_was_far_off_makes_no_endless_table(made: Services) -> None:
+    made.ledger.add_interaction(asked("i5", asked=NOON.replace(year=2900)))
+    times = door(made).get("/insights/overview", params={"to": "2999-12-31", "from": "2026-05-02"}).json()["times"]
+    assert (len(times), times[-1]["name"]) == (368, "2900-05-01")
+
+
 def test_time_and_group_choose_the_answers(http: TestClient) -> None:
     assert http.get("/insights/overview", params={"to": "2026-05-01"}).json()["total"]["answers"] == 3
     beta = http.get("/insights/overview", params={**MAY, "group": "beta"}).json()
