@@ -186,13 +186,13 @@ class Chat:
         return telemetry.answering(self._stream(question, interaction_id), {telemetry.INTERACTION: interaction_id})
 
     def _stream(self, question: Question, interaction_id: InteractionId) -> Iterator[str | Interaction]:
-        asked = self._asked(question, interaction_id)
-        said, found = "", None
-        place = self.place(question)
-        generator = self.generator.masked_by(asked.talk)
-        with telemetry.part(Stage.REWRITE):
-            query = generator.rewrite(question.text, question.history)
+        said, found, place, started = "", None, EVERYBODY, time.perf_counter()
         try:
+            asked = self._asked(question, interaction_id, started)
+            place = self.place(question)
+            generator = self.generator.masked_by(asked.talk)
+            with telemetry.part(Stage.REWRITE):
+                query = generator.rewrite(question.text, question.history)
             found = self._found(unnumbered(asked.talk.redact(query).text) if self.remote else query, place, asked)
             place, passages = found.place, found.ranking.passages
             searched = Searched(
@@ -213,14 +213,14 @@ class Chat:
                     yield replace(interaction, answer=piece.text, citations=piece.citations)
         except FlywheelError as error:
             if found is None or not said or not isinstance(error, LanguageModelUnavailable):
-                self._failed(place, asked)
+                count(Came.FAILED, place.arm)
+                self._failed(place, question.asked, started)
                 raise
             broken = Draft(text=said, answered=True, citations=())
             self._keep(self._interaction(asked, query, found, broken), place, broken=True)
             raise
 
-    def _asked(self, question: Question, interaction_id: InteractionId) -> Asked:
-        started = time.perf_counter()
+    def _asked(self, question: Question, interaction_id: InteractionId, started: float) -> Asked:
         session = pseudonym(question.session, self.ledger.salt(), of="session")
         talk = self.masking.within(session, self.ledger, of=interaction_id)
         return Asked(interaction_id=interaction_id, question=question, talk=talk, started=started)
@@ -235,7 +235,8 @@ class Chat:
             return Found(place=place, searcher=searcher, ranking=ranking)
         except FlywheelError:  # nobody shall suffer from a candidate
             searcher, ranking = self.search(query, groups=groups)
-            self._failed(place, asked)  # the canary hears of it, once: where this search failed too, from us
+            # The canary hears of it, once: where this search failed too, from us.
+            self._failed(place, asked.question.asked, asked.started)
             return Found(place=EVERYBODY, searcher=searcher, ranking=ranking)
 
     def _keep(self, interaction: Interaction, place: Place, *, broken: bool = False) -> None:
@@ -244,9 +245,9 @@ class Chat:
             self._met(place, interaction.asked, interaction.seconds, None if broken else interaction)
         tell(interaction, Came.BROKEN if broken else came(interaction))
 
-    def _failed(self, place: Place, asked: Asked) -> None:
-        count(Came.FAILED, place.arm)
-        self._met(place, asked.question.asked, time.perf_counter() - asked.started, None)
+    def _failed(self, place: Place, at: datetime, started: float) -> None:
+        """Record that the asker's version failed them, whether or not another answered."""
+        self._met(place, at, time.perf_counter() - started, None)
 
     def _met(self, place: Place, at: datetime, seconds: float, interaction: Interaction | None) -> None:
         """Record what the asker met, None where there was no answer."""

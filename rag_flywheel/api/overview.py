@@ -10,6 +10,8 @@ from fastapi.responses import JSONResponse
 
 from rag_flywheel.api.guard import GuardedRoute
 from rag_flywheel.api.overview_models import (
+    FIRST,
+    Day,
     DigestBody,
     DigestReply,
     Format,
@@ -29,21 +31,22 @@ from rag_flywheel.rollout.promotion import act_of
 routes = APIRouter(prefix="/insights", tags=["insights"], route_class=GuardedRoute)
 FRESH = timedelta(minutes=1)
 """How long numbers are taken for those of now."""
+ERASURES = "erasures"  # the table of them
 DAYS = 30  # that are looked at where nobody says which
 MARKDOWN = "text/markdown; charset=utf-8"
-Since = Annotated[date | None, Query(description="Its first day; the Monday of the last week that is over.")]
+Since = Annotated[Day | None, Query(description="Its first day; the Monday of the last week that is over.")]
 
 
 def _wanted(
     state: Shared,
-    first: Annotated[date | None, Query(alias="from", description="First day, in UTC; 30 days ago.")] = None,
-    last: Annotated[date | None, Query(alias="to", description="Last day, in UTC; today.")] = None,
+    first: Annotated[Day | None, Query(alias="from", description="First day, in UTC; 30 days ago.")] = None,
+    last: Annotated[Day | None, Query(alias="to", description="Last day, in UTC; today.")] = None,
     every: Annotated[Every, Query(description="How long a line of `times` is.")] = Every.DAY,
     group: Annotated[str | None, Query(max_length=200, description="Of askers; all where it is not given.")] = None,
 ) -> Wanted:
     """Raises InvalidInput."""
     end = last or state.services.now().astimezone(UTC).date()
-    begin = first or end - timedelta(days=DAYS - 1)
+    begin = first or max(FIRST, end - timedelta(days=DAYS - 1))
     if begin > end:
         raise InvalidInput(f"the time ends before it begins: from {begin} to {end}; give `from` a day before `to`")
     return Wanted(first=begin, last=end, every=every, group=group or None)
@@ -105,8 +108,14 @@ class _Made:
     at: datetime
 
     def holds(self, marks: Mapping[str, tuple[int, int]], at: datetime) -> bool:
-        """For a while after it was made, unless something was deleted since."""
-        return at - self.at <= FRESH and all(marks[table][1] >= number for table, (_, number) in self.marks.items())
+        """For a while after it was made, unless something was deleted since: of the numbers up to the last one of a
+        table, more are of no row then. An erasure leaves a record, for where numbers are given again.
+        """
+        gone = marks[ERASURES] != self.marks[ERASURES] or any(
+            marks[table][1] < count or marks[table][0] - marks[table][1] > last - count
+            for table, (last, count) in self.marks.items()
+        )
+        return at - self.at <= FRESH and not gone
 
 
 def _found(wanted: Wanted, state: State, reader: Reader) -> Overview:

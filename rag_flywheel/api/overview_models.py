@@ -5,9 +5,9 @@ import io
 from collections.abc import Mapping, Sequence
 from datetime import date
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from rag_flywheel.api.deployment import GainReply, gain_reply
 from rag_flywheel.api.models import Body
@@ -15,6 +15,10 @@ from rag_flywheel.api.review_work_models import harmless
 from rag_flywheel.domain import Stage
 from rag_flywheel.domain.anchors import Fate
 from rag_flywheel.rollout.overview import Every, Overview
+
+FIRST, LAST = date(1970, 1, 1), date(2999, 12, 31)
+Day = Annotated[date, Field(ge=FIRST, le=LAST)]
+"""One that may be asked for: far enough from where dates end, so that weeks and months around it are dates too."""
 
 
 class _Read(Body):
@@ -104,7 +108,7 @@ class OverviewReply(Body):
 
 
 class DigestBody(Body):
-    since: date | None = None  # the first of its seven days; null: the Monday of the last week that is over
+    since: Day | None = None  # the first of its seven days; null: the Monday of the last week that is over
 
 
 class DigestReply(Body):

@@ -316,7 +316,7 @@ class Insights(Protocol):
     def traits(self) -> frozenset[Trait]:
         """All that answers have."""
 
-    def asker_groups(self) -> list[str]:
+    def asker_groups(self, chosen: Chosen) -> list[str]:
         """The groups of askers that answers were given to, sorted."""
 
     def answers(self, chosen: Chosen) -> list[Answers]:

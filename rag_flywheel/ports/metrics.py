@@ -36,7 +36,7 @@ class Came(StrEnum):
     DOUBTFUL = "doubtful"  # answered, and told that the passages may not hold it
     REFUSED = "refused"
     BROKEN = "broken"  # by the language model, in the middle
-    FAILED = "failed"
+    FAILED = "failed"  # it ended in an error; not where another version answered instead
 
 
 REQUESTS = Counter(
@@ -61,7 +61,7 @@ STAGE_SECONDS = Histogram(
 )
 ANSWERS = Counter(
     "rag_flywheel_answers",
-    "Questions by what came of them, and the arm of who asked.",
+    "Questions by what came of them, each once, and the arm of the version that answered, or failed.",
     ("outcome", "arm"),
     registry=REGISTRY,
 )

@@ -6,9 +6,9 @@ released with noise alone (`feedback.insights`).
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Protocol
@@ -34,6 +34,7 @@ from rag_flywheel.privacy.sensitive import Sensitive
 from rag_flywheel.rollout.deployment import Gain
 
 LISTED = 20  # documents of a list
+FILLED = 366  # stretches without answers that are told of in a row
 _share = lru_cache(maxsize=10_000)(share)
 
 
@@ -66,10 +67,13 @@ class Eyes:
     reader: Reader
     sensitive: Sensitive
 
+    @property
+    def see_everything(self) -> bool:
+        return self.reader.groups is None and not self.sensitive.anything
+
     def chosen(self, wanted: Wanted | None, ledger: Insights, group: str | None = None) -> Chosen:
         """The answers that count."""
-        free = self.reader.groups is None and not self.sensitive.anything
-        found = frozenset() if free else ledger.traits()
+        found = frozenset() if self.see_everything else ledger.traits()
         return Chosen(
             first=None if wanted is None else wanted.first,
             last=None if wanted is None else wanted.last,
@@ -155,14 +159,14 @@ class Overview:
     groups: tuple[str, ...]  # of askers, that can be chosen
     total: Line
     versions: tuple[Line, ...]  # the one that answered last comes first
-    times: tuple[Line, ...]  # oldest first
+    times: tuple[Line, ...]  # oldest first, also those between them without answers
     stages: tuple[FailedStage, ...]
     corrections: CorrectionFacts
     useful: tuple[DocumentLine, ...]
     useless: tuple[DocumentLine, ...]
     stale: tuple[StaleDocument, ...]
     changed: tuple[ChangedEvidence, ...]
-    gain: Gain | None  # of a hold-out, since it began; of whom it was measured on
+    gain: Gain | None  # of a hold-out, since it began; it is of everybody, so only who may count everything sees it
 
 
 def overview(
@@ -178,17 +182,19 @@ def overview(
     useful, useless = _by_use(cited, eyes)
     return Overview(
         wanted=wanted,
-        groups=tuple(name for name in ledger.asker_groups() if name not in eyes.sensitive.groups),
+        groups=tuple(ledger.asker_groups(eyes.chosen(None, ledger))),
         total=total,
         versions=tuple(reversed(_lines(answers, judged, lambda entry: entry.version_id))),
-        times=tuple(_lines(answers, judged, lambda entry: begin(entry.day, wanted.every).isoformat())),
+        times=tuple(
+            _filled(_lines(answers, judged, lambda entry: begin(entry.day, wanted.every).isoformat()), wanted.every)
+        ),
         stages=_stages(ledger.failed_stages(chosen), ours, known, wanted),
         corrections=_corrections(ours, known, wanted, ledger.answers_by_corrections(chosen), total.answers),
         useful=useful,
         useless=useless,
         stale=_stale(manifest, ours, known, eyes, {each.document_id: each.answers for each in cited}),
         changed=_changed(manifest, ours, eyes),
-        gain=gain,
+        gain=gain if eyes.see_everything else None,
     )
 
 
@@ -230,6 +236,25 @@ def _lines(answers: Sequence[Answers], judged: Sequence[Judged], of: Callable[[A
     return [_line(name, counts, words.get(name, Counter())) for name, counts in states.items()]
 
 
+def _filled(lines: Sequence[Line], every: Every) -> Iterator[Line]:
+    """With the stretches between them in which nobody asked."""
+    last: date | None = None
+    for line in lines:
+        day = date.fromisoformat(line.name)
+        for _ in range(FILLED):
+            last = day if last is None else _following(last, every)
+            if last >= day:
+                break
+            yield _line(last.isoformat(), Counter(), Counter())
+        last = day
+        yield line
+
+
+def _following(day: date, every: Every) -> date:
+    """The first day of the stretch after the one that begins with `day`."""
+    return begin(day + timedelta(days={Every.DAY: 1, Every.WEEK: 7, Every.MONTH: 31}[every]), every)
+
+
 def _line(name: str, states: Counter[AnswerState], words: Counter[bool]) -> Line:
     n, refused, doubtful = states.total(), states[AnswerState.REFUSED], states[AnswerState.DOUBTFUL]
     return Line(
@@ -256,7 +281,7 @@ def _stages(
 
 
 def _is_in(at: datetime | None, wanted: Wanted) -> bool:
-    return at is not None and wanted.first <= at.date() <= wanted.last
+    return at is not None and wanted.first <= at.astimezone(UTC).date() <= wanted.last
 
 
 def _corrections(
@@ -270,9 +295,10 @@ def _corrections(
     }
     live = {name: known.first[name].went_live for name in ours if name in known.first}
     lags = sorted(
-        max(0.0, (at - accepted[name]) / timedelta(hours=1))
+        (at - accepted[name]) / timedelta(hours=1)
         for name, at in live.items()
-        if at is not None and _is_in(at, wanted) and name in accepted
+        # What was accepted again since says nothing of how long the first time took.
+        if at is not None and _is_in(at, wanted) and name in accepted and accepted[name] <= at
     )
     asked = [found for name, probe in known.probes.items() if name in ours for found in probe.all]
     found = [each for each in asked if each is not Found.NOT_FOUND]

@@ -13,9 +13,10 @@ from rag_flywheel.api import insights as releases
 from rag_flywheel.api import overview
 from rag_flywheel.api.insights import InsightReply
 from rag_flywheel.api.overview import Chosen
-from rag_flywheel.api.overview_models import OverviewReply
+from rag_flywheel.api.overview_models import FIRST, LAST, OverviewReply
 from rag_flywheel.api.state import Asking, Shared
 from rag_flywheel.errors import NotAllowed
+from rag_flywheel.rollout.overview import Eyes
 from rag_flywheel.web import charts
 from rag_flywheel.web.page import TwinRoute, page
 
@@ -34,10 +35,12 @@ def show(request: Request, wanted: Chosen, state: Shared, asking: Asking) -> Res
     values = {
         "told": told,
         "address": _address(told),
+        "bounds": (FIRST, LAST),
         "spans": {label: _address(told, days=days) for label, days in SPANS.items()},
         "chart": [charts.series(name, [getattr(line, name).value for line in told.times]) for name in DRAWN],
         "most": max((max(stage.answers, stage.corrections) for stage in told.stages), default=0) or 1,
         "sensitive": state.sensitive().anything,
+        "everything": Eyes(reader=state.reader(asking), sensitive=state.sensitive()).see_everything,
         "released": released,
         "may_send": bool(asking.roles & ROLES["POST /insights/digest"]),
     }
@@ -46,7 +49,7 @@ def show(request: Request, wanted: Chosen, state: Shared, asking: Asking) -> Res
 
 def _address(told: OverviewReply, *, days: int | None = None) -> str:
     """What stands after the question mark of the address that shows this."""
-    first = told.first if days is None else told.last - timedelta(days=days - 1)
+    first = told.first if days is None else max(FIRST, told.last - timedelta(days=days - 1))
     asked: Mapping[str, str | None] = {
         "from": first.isoformat(),
         "to": told.last.isoformat(),

@@ -4,12 +4,14 @@ import csv
 import io
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
+from rag_flywheel.adapters.ledger.engine import sqlite_url
+from rag_flywheel.adapters.ledger.sql_ledger import open_ledger
 from rag_flywheel.domain import (
     Confidence,
     CorrectionId,
@@ -21,11 +23,14 @@ from rag_flywheel.domain import (
     VersionState,
 )
 from rag_flywheel.domain.anchors import Fate, Followed
+from rag_flywheel.domain.erasures import Scope
 from rag_flywheel.domain.probes import Found, Probe, Reworded
-from rag_flywheel.rollout.promotion import act_of, promote
+from rag_flywheel.rollout.promotion import act_of, hold_out, promote
 from rag_flywheel.services import Services
+from tests.contract.rows import an_erasure
 from tests.fakes.doors import door, key
 from tests.fakes.encoder import HashingEncoder
+from tests.fakes.keys import keys_in
 from tests.fakes.samples import NOON, chunk, correction, decision, interaction, manifest, review, shown, span
 from tests.fakes.services import DIMENSION, entries, publish, services
 from tests.fakes.signals import say
@@ -88,11 +93,47 @@ def test_answers_are_told_by_version_and_by_time_with_intervals(http: TestClient
     assert [(line["name"], line["answers"]) for line in months] == [("2026-05-01", 4)]
 
 
+@pytest.mark.parametrize(("every", "empty"), [("day", 31), ("week", 4), ("month", 0)])
+def test_a_stretch_in_which_nobody_asked_is_told_and_breaks_the_line(made: Services, every: str, empty: int) -> None:
+    made.ledger.add_interaction(asked("i5", asked=NOON + 40 * DAY))
+    http, chosen = door(made), {"from": "2026-05-02", "to": "2026-06-30", "every": every}
+    times = http.get("/insights/overview", params=chosen).json()["times"]
+    assert [line["answers"] for line in times] == [1, *[0] * empty, 1]
+    assert [line["answered"]["value"] for line in times] == [1, *[None] * empty, 1]
+    assert [line["name"] for line in times] == sorted({line["name"] for line in times})
+    page = http.get("/insights", params=chosen, headers={"Accept": "text/html"}).text
+    assert ("<polyline" in page) is (empty == 0)
+
+
+def test_a_clock_that_was_far_off_makes_no_endless_table(made: Services) -> None:
+    made.ledger.add_interaction(asked("i5", asked=NOON.replace(year=2900)))
+    times = door(made).get("/insights/overview", params={"to": "2999-12-31", "from": "2026-05-02"}).json()["times"]
+    assert (len(times), times[-1]["name"]) == (368, "2900-05-01")
+
+
 def test_time_and_group_choose_the_answers(http: TestClient) -> None:
     assert http.get("/insights/overview", params={"to": "2026-05-01"}).json()["total"]["answers"] == 3
     beta = http.get("/insights/overview", params={**MAY, "group": "beta"}).json()
     assert (beta["total"]["answers"], beta["groups"], beta["corrections"]["handed_in"]) == (1, ["beta"], 1)
     assert http.get("/insights/overview", params={"from": "2026-05-02", "to": "2026-05-01"}).status_code == 422
+
+
+@pytest.mark.parametrize("path", ["overview", "export", "digest"])
+def test_days_at_either_end_of_what_is_allowed_are_told_of_and_days_beyond_are_refused(
+    http: TestClient, path: str
+) -> None:
+    for first, last, status in (
+        ("1970-01-01", "1970-01-01", 200),
+        ("2999-12-31", "2999-12-31", 200),
+        ("0001-01-01", "0001-01-01", 422),
+        ("9999-12-31", "9999-12-31", 422),
+    ):
+        asked_for = {"since": first} if path == "digest" else {"from": first, "to": last, "every": "week"}
+        asked_for |= {"table": "times"} if path == "export" else {}
+        assert http.get(f"/insights/{path}", params=asked_for).status_code == status
+    assert http.get("/insights/overview", params={"to": "1970-01-01"}).status_code == 200
+    assert http.get("/insights/overview", params={"to": "0001-01-01"}).status_code == 422
+    assert http.post("/insights/digest", json={"since": "9999-12-31"}).status_code == 422
 
 
 def test_corrections_are_told_with_their_lag_and_whether_they_are_found_and_used(http: TestClient) -> None:
@@ -104,6 +145,22 @@ def test_corrections_are_told_with_their_lag_and_whether_they_are_found_and_used
     stages = {line["stage"]: (line["answers"], line["corrections"]) for line in told["stages"]}
     assert stages["missing"] == (0, 2)
     assert sum(answers for answers, _ in stages.values()) == 1
+
+
+def test_a_correction_that_was_accepted_again_after_it_went_live_has_no_lag(made: Services) -> None:
+    made.ledger.add_review(review("c1", name="again", reviewed=NOON + 2 * DAY))
+    corrections = door(made).get("/insights/overview", params=MAY).json()["corrections"]
+    assert (corrections["accepted"], corrections["went_live"]) == (1, 1)
+    assert (corrections["lag_p50"], corrections["lag_p95"]) == (None, None)
+    page = door(made).get("/insights", params=MAY, headers={"Accept": "text/html"}).text
+    assert "was accepted again since" in page
+
+
+def test_what_somebody_did_counts_on_its_day_in_utc_wherever_their_clock_was(made: Services) -> None:
+    elsewhere = datetime.fromisoformat("2026-05-21T01:00:00+02:00")
+    made.ledger.add_correction(replace(correction("c3", of="i4"), submitted=elsewhere))
+    days = {"from": "2026-05-20", "to": "2026-05-20"}
+    assert door(made).get("/insights/overview", params=days).json()["corrections"]["handed_in"] == 1
 
 
 def test_documents_are_told_by_the_answers_that_cite_them_and_the_stale_ones_by_their_corrections(
@@ -153,16 +210,37 @@ def test_what_somebody_may_not_read_is_in_none_of_their_numbers(tmp_path: Path) 
     for name, document in (("i1", "open"), ("i2", "pay"), ("i3", "pay")):
         cited = replace(interaction().citations[0], document_id=document)  # type: ignore[arg-type]
         seen = replace(shown(document, 1), groups=("hr",) if document == "pay" else ())
-        ledger.add_interaction(replace(interaction(name, ranking=[seen]), citations=(cited,), groups=frozenset()))
+        given = replace(interaction(name, ranking=[seen]), citations=(cited,), groups=frozenset())
+        ledger.add_interaction(replace(given, group=f"of-{document}"))
         ledger.add_correction(replace(correction(f"c{name}", of=name, evidence=[span(document)]), groups=()))
     http, rita = door(made), key(made, "rita", Role.REVIEWER)
     told = http.get("/insights/overview", params=MAY, headers=rita).json()
-    assert told["total"]["answers"] == 1
+    assert (told["total"]["answers"], told["groups"]) == (1, ["of-open"])
     assert [line["document_id"] for line in told["useful"]] == ["open"]
     assert told["corrections"]["handed_in"] == 1
     everything = http.get("/insights/overview", params=MAY).json()
     assert (everything["total"]["answers"], everything["corrections"]["handed_in"]) == (3, 3)
     assert "pay" not in http.get("/insights/digest?since=2026-05-01", headers=rita).text
+
+
+def test_the_gain_over_a_hold_out_is_told_where_everything_may_be_counted_and_to_nobody_else(tmp_path: Path) -> None:
+    sources = ("{path: docs, groups: {'x/': [hr]}}", "{path: docs, sensitive: true}")
+    for place, source in enumerate(sources):
+        folder = tmp_path / str(place)
+        folder.mkdir()
+        made = services(folder, text=f"sources: [{source}]\n")
+        publish(made, "v1")
+        publish(made, "v2")
+        act = act_of("t", "t", at=made.now())
+        hold_out(VersionId("v1"), share=0.1, index=made.index, ledger=made.ledger, act=act)
+        http, rita = door(made), key(made, "rita", Role.REVIEWER)
+        told = [
+            http.get("/insights/overview", params=MAY, headers=who).json()["holdout"] is not None for who in ({}, rita)
+        ]
+        assert told == [place == 0, False]
+        page = http.get("/insights", headers={**rita, "Accept": "text/html"}).text
+        assert "The gain is measured on everybody" in page
+        assert "Nobody is held out" not in page
 
 
 def test_what_is_sensitive_is_in_nobodys_numbers(tmp_path: Path) -> None:
@@ -177,6 +255,30 @@ def test_what_is_sensitive_is_in_nobodys_numbers(tmp_path: Path) -> None:
     told = door(made).get("/insights/overview", params=MAY).json()
     assert (told["total"]["answers"], told["corrections"]["handed_in"], told["groups"]) == (1, 1, [])
     assert door(made).get("/insights/overview", params={**MAY, "group": "patients"}).json()["total"]["answers"] == 0
+
+
+def test_what_is_deleted_is_gone_at_once_however_much_is_added_meanwhile(made: Services) -> None:
+    http = door(made)
+    made.ledger.add_interaction(asked("i5", user="bob", answered=False, citations=()))
+    made.ledger.add_interaction(asked("i6"))
+    assert http.get("/insights/overview", params=MAY).json()["total"]["refused"]["value"] == 2 / 6
+    made.ledger.erase(Scope(user="bob"))
+    made.ledger.add_interaction(asked("i7"))
+    assert http.get("/insights/overview", params=MAY).json()["total"]["refused"]["value"] == 1 / 6
+
+
+def test_who_asked_last_is_gone_at_once_where_the_next_answer_gets_the_same_number(tmp_path: Path) -> None:
+    keys = keys_in(tmp_path / "keys")
+    url = sqlite_url(tmp_path / "ledger.sqlite")
+    ledger = open_ledger(url, timeout=10, lock_folder=tmp_path / "locks", keys=keys)
+    http = door(services(tmp_path, ledger=ledger))
+    ledger.add_interaction(asked("i1", user="bob", answered=False, citations=()))
+    assert http.get("/insights/overview", params=MAY).json()["total"]["refused"]["value"] == 1
+    ledger.erase(Scope(user="bob"))
+    ledger.add_erasure(an_erasure())
+    ledger.add_interaction(asked("i2"))
+    assert http.get("/insights/overview", params=MAY).json()["total"]["refused"]["value"] == 0
+    ledger.close()
 
 
 # --- the digest -----------------------------------------------------------------------------------------------------

@@ -89,7 +89,8 @@ def test_answers_are_counted_by_day_version_and_how_surely_they_were_given(fille
     assert sum(found.count for found in filled.answers(Chosen(last=FIRST))) == 3
     assert [found.state for found in filled.answers(Chosen(group="beta"))] == [AnswerState.DOUBTFUL]
     assert sum(found.count for found in filled.answers(Chosen(without_groups=frozenset({"beta"})))) == 3
-    assert filled.asker_groups() == ["beta"]
+    assert filled.asker_groups(Chosen()) == ["beta"]
+    assert filled.asker_groups(Chosen(first=FIRST + DAY)) == []
 
 
 def test_an_answer_that_anybody_called_bad_is_bad_whoever_else_called_it_good(filled: Ledger) -> None:
@@ -165,7 +166,7 @@ def test_who_is_forgotten_is_counted_nowhere_and_their_correction_is_named_nowhe
         Theirs(names=lambda text: text in ("i2", "k1", "correction:k1"), wrote=lambda text: False), manifests=True
     )
     assert sum(found.count for found in filled.answers(Chosen())) == 3
-    assert filled.asker_groups() == []
+    assert filled.asker_groups(Chosen()) == []
     rows = [row for table, row in filled.records() if table in ("traits", "feedback")]
     assert not [row for row in rows if "i2" in row.values()]
     assert not [row for row in rows if "correction:k1" in row.values()]
@@ -181,3 +182,9 @@ def test_a_day_is_one_of_utc_wherever_the_question_was_asked(ledger: Ledger) -> 
     zone = datetime.fromisoformat("2026-03-29T00:30:00+02:00")
     ledger.add_interaction(asked("i1", at=zone))
     assert [found.day for found in ledger.answers(Chosen())] == [zone.astimezone(UTC).date()] == [date(2026, 3, 28)]
+
+
+def test_a_day_of_an_early_year_is_a_date_as_any_other(ledger: Ledger) -> None:
+    """From a clock that is wrong."""
+    ledger.add_interaction(asked("i1", at=datetime(999, 5, 1, tzinfo=UTC)))
+    assert [found.day for found in ledger.answers(Chosen(first=date(999, 4, 30)))] == [date(999, 5, 1)]

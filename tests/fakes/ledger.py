@@ -112,6 +112,7 @@ class MemoryLedger:
         self._keys = 0  # beside the salt
         self._turn = threading.RLock()
         self._held: set[str] = set()
+        self._numbers: dict[str, dict[str, int]] = {}  # of rows, by table
 
     def salt(self) -> bytes:
         return self._salt
@@ -403,14 +404,15 @@ class MemoryLedger:
             self._rows.audit.append(entry)
 
     def marks(self) -> dict[str, tuple[int, int]]:
-        """Rows have no numbers here: what stands for the last one changes with every row."""
+        """Rows get their numbers here; one that was changed is one that went and one that came."""
         with self._turn:
-            tables = ("interactions", "feedback", "corrections", "reviews", "versions", "topic_rulings", "erasures")
-            rows = {name: getattr(self._rows, name) for name in tables}
-            return {
-                name: (hash(repr(list(of) if name not in ("erasures", "topic_rulings") else of)), len(of))
-                for name, of in rows.items()
-            }
+            found = {}
+            for name in ("interactions", "feedback", "corrections", "reviews", "versions", "topic_rulings", "erasures"):
+                of, numbers = getattr(self._rows, name), self._numbers.setdefault(name, {})
+                keys = [repr(row) for row in (of.items() if name == "erasures" else of)]
+                here = [numbers.setdefault(key, len(numbers) + 1) for key in keys]
+                found[name] = (max(here, default=0), len(here))
+            return found
 
     def audit(self, *, limit: int) -> list[AuditEntry]:
         with self._turn:
@@ -733,9 +735,9 @@ class MemoryLedger:
         with self._turn:
             return frozenset(trait for asked in self._rows.interactions.values() for trait in traits(asked))
 
-    def asker_groups(self) -> list[str]:
+    def asker_groups(self, chosen: Chosen) -> list[str]:
         with self._turn:
-            return sorted({asked.group for asked in self._rows.interactions.values() if asked.group is not None})
+            return sorted({asked.group for asked, _ in self._chosen(chosen) if asked.group is not None})
 
     def _chosen(self, chosen: Chosen) -> list[tuple[Interaction, date]]:
         days = [(asked, asked.asked.astimezone(UTC).date()) for asked in self._rows.interactions.values()]

@@ -59,6 +59,12 @@ def test_a_time_that_ends_before_it_begins_is_told(http: TestClient) -> None:
     assert "ends before it begins" in reply.text
 
 
+def test_days_at_either_end_are_shown_and_days_beyond_are_told_to_be_wrong(http: TestClient) -> None:
+    for days, status in (("from=1970-01-01&to=1970-01-01", 200), ("to=2999-12-31", 200), ("to=0001-01-01", 422)):
+        assert http.get(f"/insights?{days}", headers=PAGE).status_code == status
+    assert 'min="1970-01-01" max="2999-12-31"' in http.get("/insights", headers=PAGE).text
+
+
 def test_reviewers_and_operators_are_led_to_it_and_askers_are_not(made: Services, http: TestClient) -> None:
     asker, reviewer = key(made, "ada", Role.ASKER), key(made, "rita", Role.REVIEWER)
     assert http.get("/insights", headers={**PAGE, **asker}).status_code == 403

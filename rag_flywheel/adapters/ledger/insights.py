@@ -41,7 +41,7 @@ def add_facts(connection: Connection, asked: Interaction) -> None:
     state = answer_state(answered=asked.answered, confidence=asked.confidence).value
     facts = {
         "interaction_id": asked.interaction_id,
-        "day": f"{asked.asked.astimezone(UTC):%Y-%m-%d}",
+        "day": asked.asked.astimezone(UTC).date().isoformat(),
         "version_id": asked.version_id,
         "state": IMPORTED if asked.arm == IMPORTED else state,
         "asker_group": asked.group,
@@ -58,7 +58,7 @@ def add_facts(connection: Connection, asked: Interaction) -> None:
 
 def _numbers(connection: Connection, wanted: Sequence[Trait]) -> dict[Trait, int]:
     keys = [(trait.kind.value, trait.name, trait.key) for trait in wanted]
-    known = _known(connection, keys)
+    known = known_traits(connection, keys)
     missing = [key for key in keys if key not in known]
     if missing:
         new = (
@@ -68,13 +68,15 @@ def _numbers(connection: Connection, wanted: Sequence[Trait]) -> dict[Trait, int
         )
         rows = [{"kind": kind, "name": name, "groups": groups} for kind, name, groups in missing]
         connection.execute(new.on_conflict_do_nothing(), rows)
-        known = _known(connection, keys)
+        known = known_traits(connection, keys)
     return {trait: known[key] for trait, key in zip(wanted, keys, strict=True)}
 
 
-def _known(connection: Connection, keys: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], int]:
-    wanted = select(_TRAITS.kind, _TRAITS.name, _TRAITS.groups, _TRAITS.sequence)
-    found = connection.execute(wanted.where(_TRAITS.name.in_({name for _, name, _ in keys})))
+def known_traits(connection: Connection, keys: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], int]:
+    """The numbers of those that there are, by kind, name and groups. Each column by itself: so the index is used."""
+    columns = (_TRAITS.kind, _TRAITS.name, _TRAITS.groups)
+    those = [column.in_(sorted(set(values))) for column, values in zip(columns, zip(*keys, strict=True), strict=True)]
+    found = connection.execute(select(*columns, _TRAITS.sequence).where(*those))
     return {(kind, name, groups): number for kind, name, groups, number in found}
 
 
@@ -96,9 +98,10 @@ class SqlInsights(InDatabase, Insights):
             for kind, name, groups in found
         )
 
-    def asker_groups(self) -> list[str]:
-        wanted = select(_FACTS.asker_group).where(_FACTS.asker_group.is_not(None)).distinct()
+    def asker_groups(self, chosen: Chosen) -> list[str]:
+        named = select(_FACTS.asker_group).where(_FACTS.asker_group.is_not(None)).distinct()
         with self._database.read() as connection:
+            wanted = named.where(*_chosen(connection, chosen))
             return sorted(name for name in connection.scalars(wanted) if name is not None)
 
     def answers(self, chosen: Chosen) -> list[Answers]:

@@ -1,5 +1,7 @@
 """Who meets which version in a canary or a hold-out, and what is recorded of it."""
 
+import contextlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +15,12 @@ from rag_flywheel.domain import (
     Draft,
     Exposure,
     Groups,
+    HoldOut,
     Interaction,
     InteractionId,
     Passage,
     Searched,
+    Turn,
     VersionId,
 )
 from rag_flywheel.errors import (
@@ -24,7 +28,8 @@ from rag_flywheel.errors import (
     LanguageModelUnavailable,
     LedgerUnavailable,
 )
-from rag_flywheel.ports import ALL_ENGLISH, Vectors
+from rag_flywheel.ports import ALL_ENGLISH, Vectors, metrics
+from rag_flywheel.ports.metrics import Came
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.rollout import promotion
 from rag_flywheel.rollout.promotion import act_of
@@ -291,6 +296,49 @@ def test_where_no_version_can_search_each_arm_failed_once_a_question(tmp_path: P
         (Arm.TREATMENT, True),
     ]
     assert made.ledger.interactions(limit=9) == []
+
+
+def failures() -> Counter[str]:
+    """Questions that were counted as failed, by arm."""
+    told = metrics.REGISTRY.get_sample_value
+    return Counter(
+        {arm: int(told("rag_flywheel_answers_total", {"outcome": Came.FAILED, "arm": arm}) or 0) for arm in Arm}
+    )
+
+
+def test_a_question_is_counted_as_failed_where_it_ends_in_an_error_and_not_where_another_version_answers(
+    tmp_path: Path,
+) -> None:
+    for lost, counted in (("v2",), {}), (("v1", "v2"), {Arm.TREATMENT: 1}):
+        before, folder = failures(), tmp_path / "".join(lost)
+        folder.mkdir()
+        made = losing(folder, *lost)
+        with contextlib.suppress(IndexUnavailable):
+            ask(made, on(made, Arm.TREATMENT))
+        assert failures() - before == counted
+
+
+def test_a_question_that_fails_before_anything_is_searched_is_counted_and_recorded_as_failed(trial: Services) -> None:
+    class Speechless(Retelling):
+        def rewrite(self, question: str, history: Sequence[Turn]) -> str:
+            raise LanguageModelUnavailable("the model is away")
+
+    before, made = failures(), replace(trial, generator=Speechless())
+    with pytest.raises(LanguageModelUnavailable):
+        ask(made, on(made, Arm.TREATMENT))
+    assert failures() - before == {Arm.TREATMENT: 1}
+    assert [(met.arm, met.failed) for met in made.ledger.exposures()] == [(Arm.TREATMENT, True)]
+
+
+def test_a_question_whose_arm_cannot_be_read_is_counted_as_failed(trial: Services) -> None:
+    class Away(MemoryLedger):
+        def holdout(self) -> HoldOut | None:
+            raise LedgerUnavailable("the database does not answer")
+
+    before = failures()
+    with pytest.raises(LedgerUnavailable):
+        ask(replace(trial, ledger=Away()), "ada")
+    assert failures() - before == {Arm.CONTROL: 1}
 
 
 class Breaking(Retelling):

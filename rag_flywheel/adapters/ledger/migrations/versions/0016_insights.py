@@ -85,7 +85,7 @@ def _fill() -> None:
             state = "refused" if not body["answered"] else "answered surely"
             state = "doubtful" if body["answered"] and body.get("confidence") == "low" else state
             state = "imported" if body["arm"] == "imported" else state  # by another service
-            day = f"{datetime.fromisoformat(body['asked']).astimezone(UTC):%Y-%m-%d}"
+            day = datetime.fromisoformat(body["asked"]).astimezone(UTC).date().isoformat()
             connection.execute(
                 facts.insert().values(
                     sequence=row.sequence,
