@@ -4,7 +4,6 @@ Slack wants a reply within three seconds, so it gets one at once; what takes lon
 turn, and told where Slack says.
 """
 
-import logging
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -21,9 +20,9 @@ from rag_flywheel.api import slack_messages as messages
 from rag_flywheel.api.chat import asked
 from rag_flywheel.api.entrance import TAKES_FORM
 from rag_flywheel.api.guard import Guard, GuardedRoute
-from rag_flywheel.api.limits import person_key
 from rag_flywheel.api.models import ChatBody, CorrectionBody, FeedbackBody
 from rag_flywheel.api.people import ConsentBody, record_consent, scope_of
+from rag_flywheel.api.slack_later import Later, Message
 from rag_flywheel.api.state import Shared, State, own
 from rag_flywheel.domain import FeedbackKind, Interaction, InteractionId, Json, Person
 from rag_flywheel.domain.consent import Purpose
@@ -33,9 +32,8 @@ from rag_flywheel.ports import Slack
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.privacy.records import standing
 
-logger = logging.getLogger("rag_flywheel.slack")
-Message = dict[str, Json]
 THEMSELF = "the person themself, in Slack"
+VIEW = "view"
 
 
 class SlackRoute(GuardedRoute):
@@ -77,7 +75,8 @@ class Signed:
 
     def later(self, asking: Person, work: Callable[[], Message], tell: Callable[[Message], None]) -> BackgroundTask:
         """What is done once Slack has its reply, in this person's turn."""
-        return BackgroundTask(_do, self._guard, asking, work, tell)
+        later: Later = self.request.app.state.later
+        return BackgroundTask(later.do, asking, work, tell)
 
     @property
     def base(self) -> str:
@@ -171,16 +170,17 @@ async def interactivity(came: FromSlack) -> Response:
     came.slack.refuse_elsewhere(sent.response_url)
     asking = await came.seat(sent.team_id, sent.user.id)
     await _refuse_again(came)
-    action = sent.actions[0]
+    action, tell = sent.actions[0], _to(sent.response_url, came)
     if action.action_id == messages.CORRECT and came.slack.has_token:
-        work: Callable[[], Message] = lambda: _open_view(action.value, sent, asking, came)  # noqa: E731
+        work: Callable[[], Message] = lambda: _view(action.value, sent, asking, came.state)  # noqa: E731
+        tell = _opened(sent, came)
     elif action.action_id in (messages.UP, messages.DOWN):
         work = lambda: _rated(action, asking, came.state)  # noqa: E731
     elif action.action_id in (messages.KEEP, messages.FORGET):
         work = lambda: _agreed(action.action_id == messages.KEEP, asking, came.state)  # noqa: E731
     else:
         return Response()
-    return Response(background=came.later(asking, work, _to(sent.response_url, came)))
+    return Response(background=came.later(asking, work, tell))
 
 
 async def _handed_in(sent: bodies.Interactivity, view: bodies.View, came: Signed) -> Response:
@@ -215,10 +215,8 @@ def _rated(action: bodies.Action, asking: Person, state: State) -> Message:
     return messages.plain(messages.THANKS)
 
 
-def _open_view(name: str, sent: bodies.Interactivity, asking: Person, came: Signed) -> Message:
-    view = messages.view(_kept(name, asking, came.state), url=sent.response_url)
-    came.slack.call("views.open", {"trigger_id": sent.trigger_id, "view": view})
-    return {}
+def _view(name: str, sent: bodies.Interactivity, asking: Person, state: State) -> Message:
+    return {VIEW: messages.view(_kept(name, asking, state), url=sent.response_url)}
 
 
 def _agreed(keep: bool, asking: Person, state: State) -> Message:
@@ -272,23 +270,21 @@ def _to(url: str, came: Signed) -> Callable[[Message], None]:
     return lambda message: came.slack.respond(url, message)
 
 
+def _opened(sent: bodies.Interactivity, came: Signed) -> Callable[[Message], None]:
+    """A view is opened, and what else there is to say is said beside the button."""
+
+    def tell(message: Message) -> None:
+        if VIEW not in message:
+            return came.slack.respond(sent.response_url, message)
+        try:
+            came.slack.call("views.open", {"trigger_id": sent.trigger_id, **message})
+        except FlywheelError as error:
+            came.slack.respond(sent.response_url, messages.failed(error))
+            raise
+
+    return tell
+
+
 def _for_channel(message: Mapping[str, Json]) -> Message:
     """As chat.postMessage takes it, which knows nothing of what is for replies alone."""
     return {name: value for name, value in message.items() if name not in ("response_type", "replace_original")}
-
-
-async def _do(guard: Guard, asking: Person, work: Callable[[], Message], tell: Callable[[Message], None]) -> None:
-    key = person_key(asking)
-    assert key is not None
-    try:
-        async with guard.allowance.turn(key):
-            told = await run_in_threadpool(work)
-    except FlywheelError as error:
-        logger.error("what was asked from Slack: %s", type(error).__name__)
-        told = messages.failed(error)
-    if not told:
-        return
-    try:
-        await run_in_threadpool(tell, told)
-    except FlywheelError as error:
-        logger.error("a reply to Slack: %s", type(error).__name__)

@@ -87,11 +87,11 @@ def view(interaction: Interaction, *, url: str) -> dict[str, Json]:
     }
 
 
-def failed(error: FlywheelError) -> dict[str, Json]:
+def failed(error: Exception) -> dict[str, Json]:
     """What went wrong, in plain words."""
     if isinstance(error, NotFound | Conflict) and error.http_status in (404, 409):
         return plain(NOT_THEIRS)
-    title, words = words_of(error.http_status)
+    title, words = words_of(error.http_status if isinstance(error, FlywheelError) else 500)
     return plain(f"{title}. {words}")
 
 
