@@ -26,7 +26,7 @@ from rag_flywheel.api.slack_later import Later, Message
 from rag_flywheel.api.state import Shared, State, own
 from rag_flywheel.domain import FeedbackKind, Interaction, InteractionId, Json, Person
 from rag_flywheel.domain.consent import Purpose
-from rag_flywheel.errors import Conflict, FlywheelError, InvalidInput, NotFound
+from rag_flywheel.errors import Conflict, FlywheelError, InvalidInput, NotAllowed, NotFound
 from rag_flywheel.feedback.intake import readable
 from rag_flywheel.ports import Slack
 from rag_flywheel.privacy.pseudonyms import pseudonym
@@ -62,9 +62,16 @@ class Signed:
     state: State
     slack: Slack
 
-    async def seat(self, team: str, user: str) -> Person:
-        """Who sends it, counted among the requests of that person. Raises TooMany."""
-        asking = slack.person(team, user, settings=self.state.services.config.slack)
+    def welcomes(self, team: str, home: str | None) -> bool:
+        return slack.is_welcome(team, home, settings=self.state.services.config.slack)
+
+    async def seat(self, team: str, user: str, home: str | None = None) -> Person:
+        """Who sends it, counted among the requests of that person; `home`: their own workspace, where it is told.
+        Raises NotAllowed and TooMany.
+        """
+        if not self.welcomes(team, home):
+            raise NotAllowed("people of this workspace do not ask here: slack.teams names those that do")
+        asking = slack.person(team, user, home, settings=self.state.services.config.slack)
         self.request.state.person = asking
         await self._guard.seated(self.request, turn=False)
         return asking
@@ -143,10 +150,10 @@ async def event(came: FromSlack) -> Response:
         return Response()
     said, question = sent.event, messages.asked_in(sent.event.text)
     ours = said.type == "app_mention" and said.bot_id is None and said.user is not None and said.channel is not None
-    if not (ours and question and came.slack.has_token):
+    if not (ours and question and came.slack.has_token and came.welcomes(sent.team_id, sent.home)):
         return Response()
     assert said.user is not None
-    asking = slack.in_channel(await came.seat(sent.team_id, said.user))
+    asking = slack.in_channel(await came.seat(sent.team_id, said.user, sent.home))
     if not await came.is_first(sent.event_id):
         if "x-slack-retry-num" not in came.request.headers:
             raise _again()
@@ -168,7 +175,7 @@ async def interactivity(came: FromSlack) -> Response:
     if sent.type != "block_actions" or not sent.actions:
         return Response()
     came.slack.refuse_elsewhere(sent.response_url)
-    asking = await came.seat(sent.team_id, sent.user.id)
+    asking = await came.seat(sent.team_id, sent.user.id, sent.user.team_id)
     await _refuse_again(came)
     action, tell = sent.actions[0], _to(sent.response_url, came)
     if action.action_id == messages.CORRECT and came.slack.has_token:
@@ -190,7 +197,7 @@ async def _handed_in(sent: bodies.Interactivity, view: bodies.View, came: Signed
     text = (field.value or "").strip() if field is not None else ""
     if not text:
         return JSONResponse({"response_action": "errors", "errors": {messages.BETTER: messages.EMPTY}})
-    asking = await came.seat(sent.team_id, sent.user.id)
+    asking = await came.seat(sent.team_id, sent.user.id, sent.user.team_id)
     await _refuse_again(came)
 
     def work() -> Message:
