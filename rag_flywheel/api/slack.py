@@ -34,6 +34,8 @@ from rag_flywheel.privacy.records import standing
 
 THEMSELF = "the person themself, in Slack"
 VIEW = "view"
+KEPT_FOR = (Purpose.ANSWER, Purpose.LEARN)
+"""What the button to keep questions says, and no more."""
 
 
 class SlackRoute(GuardedRoute):
@@ -130,10 +132,10 @@ async def command(came: FromSlack) -> Response:
 
     def work() -> Message:
         found = _answered(question, asking, came)
-        kept = _is_kept(asking, came.state)
+        kept, notice = _is_kept(asking, came.state), came.state.services.config.privacy_notice
         blocks = found.pop("blocks")
         assert isinstance(blocks, list)
-        return {**found, "blocks": [*blocks, *messages.standing(kept)], "response_type": "ephemeral"}
+        return {**found, "blocks": [*blocks, *messages.standing(kept, notice)], "response_type": "ephemeral"}
 
     return JSONResponse(
         messages.plain(messages.WAIT), background=came.later(asking, work, _to(sent.response_url, came))
@@ -228,7 +230,7 @@ def _view(name: str, sent: bodies.Interactivity, asking: Person, state: State) -
 
 def _agreed(keep: bool, asking: Person, state: State) -> Message:
     assert asking.name is not None
-    said = ConsentBody(purposes=dict.fromkeys(Purpose, keep))
+    said = ConsentBody(purposes=dict.fromkeys(KEPT_FOR if keep else Purpose, keep))
     record_consent(scope_of(asking.name, state.services.ledger), said, by=THEMSELF, state=state)
     return messages.plain(messages.CHOSEN[keep])
 

@@ -1,9 +1,11 @@
-"""Slack: whose people may ask, and in which groups they are."""
+"""Slack: whose people may ask, in which groups they are, and what they agree to."""
 
+import json
 from pathlib import Path
 
 from rag_flywheel.access import slack
 from rag_flywheel.config import Slack
+from rag_flywheel.domain.consent import Purpose
 from tests.fakes.slack import TEAM, installed, mention
 
 QUESTION = "How do I roll back to the previous version?"
@@ -27,3 +29,23 @@ def test_people_of_workspaces_that_the_settings_do_not_name_are_refused(tmp_path
         assert len(app.there.said) == before
         app.send("event", mention(QUESTION))
         assert len(app.there.said) == before + 1
+
+
+def test_the_button_to_keep_questions_agrees_to_what_it_says_and_the_one_to_keep_nothing_withdraws_all(
+    tmp_path: Path,
+) -> None:
+    with installed(tmp_path, text="privacy: {consent: required}") as app:
+        app.press("keep")
+        app.ask(QUESTION)
+        assert app.made.ledger.interactions(limit=1)[0].purposes == {Purpose.ANSWER, Purpose.LEARN}
+        app.press("keep_nothing")
+        app.ask(QUESTION)
+        assert "Your questions are not kept." in json.dumps(app.there.messages()[-1])
+
+
+def test_who_keeps_questions_and_the_privacy_notice_stand_above_the_button(tmp_path: Path) -> None:
+    text = "privacy_notice: {controller: Acme & Sons, url: 'https://example.org/privacy'}"
+    with installed(tmp_path, text=text) as app:
+        app.ask(QUESTION)
+        words = json.dumps(app.there.messages()[-1]["blocks"])
+    assert "Who keeps it: Acme &amp; Sons. <https://example.org/privacy|Privacy notice>" in words
