@@ -1,5 +1,6 @@
 """Slack: what people are told when something breaks, and that a Slack that hangs holds up nobody."""
 
+import functools
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from starlette.concurrency import run_in_threadpool
 
 from rag_flywheel.api.app import create_app
-from rag_flywheel.api.slack_later import TELLING_AT_ONCE, Later
+from rag_flywheel.api.slack_later import TELLING_AT_ONCE, Later, Message
 from rag_flywheel.domain import Person, Role
 from tests.fakes.services import services
 from tests.fakes.serving import Dictated
@@ -20,6 +21,10 @@ from tests.fakes.slack import installed
 QUESTION = "How do I roll back to the previous version?"
 WORDS = "xylophonequux"
 STEVE = Person(name="slack|T1:U1", roles=frozenset({Role.ASKER}))
+
+
+def said() -> Message:
+    return {"text": "x"}
 
 
 class Broken(Dictated):
@@ -42,11 +47,11 @@ def test_of_an_error_that_nobody_foresaw_who_asked_is_told_and_the_log_has_no_wo
 def test_a_reply_that_breaks_in_another_way_than_slack_refusing_it_is_logged_alone(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def tell(message: object) -> None:
+    def tell(message: Message) -> None:
         raise ValueError(WORDS)
 
     later: Later = create_app(services(tmp_path)).state.later
-    anyio.run(later.do, STEVE, lambda: {"text": "x"}, tell)
+    anyio.run(later.do, STEVE, said, tell)
     assert "ValueError at " in caplog.text
     assert WORDS not in caplog.text
 
@@ -57,17 +62,16 @@ def test_a_slack_that_hangs_leaves_the_threads_that_answer_alone(tmp_path: Path)
     over = threading.Event()
     done: list[int] = []
 
+    def tell(number: int, message: Message) -> None:
+        assert over.wait(20)
+        done.append(number)
+
     async def whole() -> None:
         anyio.to_thread.current_default_thread_limiter().total_tokens = TELLING_AT_ONCE
         async with anyio.create_task_group() as group:
             for number in range(3 * TELLING_AT_ONCE):
                 person = replace(STEVE, name=f"slack|T1:U{number}")
-
-                def tell(message: object, number: int = number) -> None:
-                    assert over.wait(20)
-                    done.append(number)
-
-                group.start_soon(later.do, person, lambda: {"text": "x"}, tell)
+                group.start_soon(later.do, person, said, functools.partial(tell, number))
             await anyio.sleep(0.5)
             try:
                 with anyio.fail_after(5):

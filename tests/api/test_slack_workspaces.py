@@ -37,7 +37,7 @@ def test_the_button_to_keep_questions_agrees_to_what_it_says_and_the_one_to_keep
     with installed(tmp_path, text="privacy: {consent: required}") as app:
         app.press("keep")
         app.ask(QUESTION)
-        assert app.made.ledger.interactions(limit=1)[0].purposes == {Purpose.ANSWER, Purpose.LEARN}
+        assert app.made.ledger.interactions(limit=1)[0].purposes == frozenset({Purpose.ANSWER, Purpose.LEARN})
         app.press("keep_nothing")
         app.ask(QUESTION)
         assert "Your questions are not kept." in json.dumps(app.there.messages()[-1])
