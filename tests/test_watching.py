@@ -154,9 +154,8 @@ def test_panels_do_not_lie_on_each_other_and_say_what_they_show() -> None:
 
 def test_compose_mounts_what_is_there() -> None:
     """Prometheus and Grafana find their files, and the key is one that the program reads."""
-    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    services = yaml.safe_load((DEPLOY / "watch.yaml").read_text(encoding="utf-8"))["services"]
     for name in ("prometheus", "grafana"):
-        assert services[name]["profiles"] == ["watch"]
         for mount in services[name]["volumes"]:
             source = mount.split(":")[0]
             assert not source.startswith(".") or (DEPLOY / source).exists(), f"{name} mounts {source}"
@@ -166,3 +165,10 @@ def test_compose_mounts_what_is_there() -> None:
     assert job["job_name"] in dict(alerts())["FlywheelDown"]
     assert "services" not in services  # one file, one project
     assert services["api"]["environment"]["RAG_FLYWHEEL_METRICS_KEY"]
+
+
+def test_grafana_starts_with_a_password_of_ones_own_alone_and_the_rest_without_it() -> None:
+    """Compose asks for the variables of a whole file, whichever of its services are started."""
+    watched = yaml.safe_load((DEPLOY / "watch.yaml").read_text(encoding="utf-8"))["services"]
+    assert watched["grafana"]["environment"]["GF_SECURITY_ADMIN_PASSWORD"].startswith("${GRAFANA_PASSWORD:?")
+    assert "GRAFANA_PASSWORD" not in (DEPLOY / "compose.yaml").read_text(encoding="utf-8")

@@ -30,10 +30,18 @@ def check(body: bytes, *, timestamp: str, signature: str, secret: str, now: date
         )
 
 
-def person(team: str, user: str, *, settings: Slack) -> Person:
-    """Somebody of a workspace: a person who asks, like any other."""
+def is_welcome(team: str, home: str | None, *, settings: Slack) -> bool:
+    """Whether people of these workspaces may ask: where it was asked, and whose the person is, where that is told."""
+    return not settings.teams or {team, home or team} <= set(settings.teams)
+
+
+def person(team: str, user: str, home: str | None, *, settings: Slack) -> Person:
+    """Somebody in a workspace: a person who asks, like any other. Who is of another one, as in a channel that two
+    organisations share, is in none of its groups.
+    """
     name = marked(SLACK, f"{team}:{user}")
-    return Person(name=name, roles=frozenset({Role.ASKER}), groups=frozenset(settings.groups.get(team, ())))
+    groups = settings.groups.get(team, ()) if home in (None, team) else ()
+    return Person(name=name, roles=frozenset({Role.ASKER}), groups=frozenset(groups))
 
 
 def in_channel(asking: Person) -> Person:

@@ -42,6 +42,7 @@ from rag_flywheel.api.limits import Allowance
 from rag_flywheel.api.models import Failure
 from rag_flywheel.api.observed import Observed
 from rag_flywheel.api.peer import Behind
+from rag_flywheel.api.slack_later import TELLING_AT_ONCE, Later
 from rag_flywheel.api.state import make_state
 from rag_flywheel.domain import Person
 from rag_flywheel.services import Services
@@ -109,6 +110,7 @@ def create_app(
         provider=anyio.CapacityLimiter(ASKING_AT_ONCE),
         allowance=Allowance(settings=config.limits, rates=services.rates, lookups=lookups),
     )
+    app.state.later = Later(allowance=app.state.guard.allowance, telling=anyio.CapacityLimiter(TELLING_AT_ONCE))
     answer_failures(app)
     answer_as_pages(app)
     app.add_exception_handler(Exception, with_headers(cast(Told, app.exception_handlers[Exception])))

@@ -17,6 +17,7 @@ from rag_flywheel.access import keys, proxied, roles, sessions, tokens, who
 from rag_flywheel.api.doorstep import is_foreign
 from rag_flywheel.api.entrance import UNTIL_SENT
 from rag_flywheel.api.limits import Allowance, address_key, person_key
+from rag_flywheel.api.observed import TRACED
 from rag_flywheel.api.peer import is_https, peer_of
 from rag_flywheel.config import Access
 from rag_flywheel.domain import Person, Role
@@ -71,6 +72,14 @@ class Guard:
             until_sent: contextlib.AsyncExitStack = request.scope[UNTIL_SENT]
             await until_sent.enter_async_context(self.allowance.turn(key or _address_key(request)))
 
+    def believes(self, request: Request) -> bool:
+        """Whether the sender, who was admitted, may say to which trace the request belongs: who has a key or a token,
+        and what comes through a proxy that the settings name.
+        """
+        settings, caller = self.services.config.access, _caller(request)
+        known = self.local is not None or who.has_key(caller) or who.has_token(caller, settings=settings)
+        return known or proxied.is_trusted(peer_of(request), settings=settings)
+
     def _watching(self, request: Request, route: str) -> Person | None:
         """Who comes with the key that opens the metrics and nothing else, for a program that can do no harm with it."""
         key, given = self.services.secrets.metrics_key, _caller(request).bearer
@@ -118,7 +127,9 @@ class GuardedRoute(APIRoute):
                 await guard.counted(request)
             elif not roles.EVERYBODY.issuperset(rows):
                 request.state.person = await guard.admitted(request, f"{request.method} {self.path_format}")
+                request.scope[TRACED].span(believed=guard.believes(request))
                 await guard.seated(request, turn=not roles.CARRYING.issuperset(rows))
+            request.scope[TRACED].span()
             if not (named.issuperset(request.query_params) or self.path_format.startswith(_OTHERS)):
                 # One that is misspelt would be passed over, and the reply be about something else.
                 raise InvalidInput(f"there is no such query parameter; there are: {', '.join(sorted(named)) or 'none'}")

@@ -1,11 +1,14 @@
-"""What is seen of each request, before all else: an id, a span that goes on with the caller's trace, a count, a time,
-and a line in the log. Routes are named as they are declared; of the path that was sent nothing is kept.
+"""What is seen of each request, before all else: an id, a span, a count, a time, and a line in the log.
+
+The span goes on with the caller's trace where the caller is known: who may choose any id could enter the traces of
+others. Routes are named as they are declared; of the path that was sent nothing is kept.
 """
 
 import logging
 import re
 import time
 import uuid
+from contextvars import Token
 
 from opentelemetry import context, propagate, trace
 from starlette.datastructures import Headers, MutableHeaders
@@ -16,9 +19,32 @@ from rag_flywheel.config.logs import REQUEST_ID
 from rag_flywheel.ports import metrics, telemetry
 
 HEADER = "X-Request-Id"
+TRACED = "rag_flywheel.traced"
 _ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 logger = logging.getLogger("rag_flywheel.api")
+
+
+class Traced:
+    """The span of a request, which begins once it is known whether its caller is believed."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope, self._came = scope, time.time_ns()
+        self._span: trace.Span | None = None
+        self._around: Token[context.Context] | None = None
+
+    def span(self, *, believed: bool = False) -> trace.Span:
+        """Begun at the first call, which decides."""
+        if self._span is None:
+            now, method = context.get_current(), self._scope["method"]
+            caller = propagate.extract(Headers(scope=self._scope), now) if believed else now
+            self._span = telemetry.request(method if method in METHODS else metrics.OTHER, caller, self._came)
+            self._around = context.attach(trace.set_span_in_context(self._span, caller))
+        return self._span
+
+    def left(self) -> None:
+        if self._around is not None:
+            context.detach(self._around)
 
 
 class Observed:
@@ -45,18 +71,17 @@ class Observed:
                 ended = time.perf_counter()
             await send(message)
 
-        caller = propagate.extract(headers, context.get_current())
-        span = telemetry.request(scope["method"] if scope["method"] in METHODS else metrics.OTHER, caller)
-        around, asked = context.attach(trace.set_span_in_context(span, caller)), REQUEST_ID.set(name)
+        traced, asked = Traced(scope), REQUEST_ID.set(name)
+        scope[TRACED] = traced
         try:
             await self._app(scope, receive, noted)
         except Exception as error:
-            telemetry.failed(span, error)
+            telemetry.failed(traced.span(), error)
             raise
         finally:
-            _tell(span, _route(scope), name, status, (ended or time.perf_counter()) - started)
+            _tell(traced.span(), _route(scope), name, status, (ended or time.perf_counter()) - started)
             REQUEST_ID.reset(asked)
-            context.detach(around)
+            traced.left()
 
 
 def _route(scope: Scope) -> str:

@@ -34,7 +34,7 @@ from rag_flywheel import wiring
 from rag_flywheel.api.app import create_app
 from rag_flywheel.api.metrics import SHARED
 from rag_flywheel.api.models import Failure
-from rag_flywheel.config import Config, Logs, Secrets, logs, secrets
+from rag_flywheel.config import Config, Secrets, logs, secrets
 from rag_flywheel.config.hiding import hide, known_secrets
 from rag_flywheel.errors import Conflict, FlywheelError
 from rag_flywheel.services import Services
@@ -56,14 +56,14 @@ def run(config: Config, keys: Secrets, *, host: str, port: int, workers: int, ou
     could not start has ended it all.
     """
     hide(known_secrets(config))
-    logs.configure(config.logs)
+    logs.configure(config.logs, always=True)
     with _opened(config, keys) as (services, tenants):  # with several workers, to refuse here what they could not open
         bound = _bind(host, port)
         address = f"serving on http://{f'[{host}]' if ':' in host else host}:{bound.getsockname()[1]}"
         if workers == 1:
             app = served(warm(services, tenants), threads=config.api.threads, until_the_end=contextlib.nullcontext())
             out.print(address, soft_wrap=True)
-            return asyncio.run(uvicorn.Server(_settings(app, config.logs)).serve(sockets=[bound]))
+            return asyncio.run(uvicorn.Server(_settings(app)).serve(sockets=[bound]))
     out.print(address, soft_wrap=True)
     return _supervise(config, bound, workers)
 
@@ -72,7 +72,7 @@ def worker_app(config: Config) -> ASGIApp:
     """The app of a worker, with services of its own that are closed when the app ends."""
     end_with_the_parent()
     hide(known_secrets(config))
-    logs.configure(config.logs)
+    logs.configure(config.logs, always=True)
     opened = contextlib.ExitStack()
     # Last of all: uvicorn raises the signal that ended it once more, which would cut off what Python does at its end.
     opened.callback(signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
@@ -197,7 +197,7 @@ class Supervisor(Multiprocess):
             super().keep_subprocess_alive()
 
 
-def _settings(app: ASGIApp | functools.partial[ASGIApp], told: Logs, *, workers: int = 1) -> uvicorn.Config:
+def _settings(app: ASGIApp | functools.partial[ASGIApp], *, workers: int = 1) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         factory=isinstance(app, functools.partial),
@@ -205,7 +205,7 @@ def _settings(app: ASGIApp | functools.partial[ASGIApp], told: Logs, *, workers:
         http=Patient,
         h11_max_incomplete_event_size=HEAD,
         lifespan="on",
-        log_config=uvicorn.config.LOGGING_CONFIG if told == Logs() else None,
+        log_config=None,  # its own would show the words of errors
         log_level="warning",
         proxy_headers=False,  # the app itself believes the proxies that `access.proxies` names, and no others
         access_log=False,  # its lines would be the only ones that say who asked when
@@ -216,9 +216,7 @@ def _settings(app: ASGIApp | functools.partial[ASGIApp], told: Logs, *, workers:
 
 def _supervise(config: Config, bound: socket.socket, workers: int) -> None:
     # The settings themselves, and not their file: a worker that is started later must not answer by other ones.
-    supervisor = Supervisor(
-        _settings(functools.partial(worker_app, config), config.logs, workers=workers), sockets=[bound]
-    )
+    supervisor = Supervisor(_settings(functools.partial(worker_app, config), workers=workers), sockets=[bound])
     with tempfile.TemporaryDirectory(prefix="rag-flywheel-metrics-") as shared:
         os.environ[SHARED] = shared  # where the workers, which have this process's variables, write what they count
         supervisor.run()

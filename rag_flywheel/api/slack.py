@@ -4,7 +4,6 @@ Slack wants a reply within three seconds, so it gets one at once; what takes lon
 turn, and told where Slack says.
 """
 
-import logging
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -21,21 +20,22 @@ from rag_flywheel.api import slack_messages as messages
 from rag_flywheel.api.chat import asked
 from rag_flywheel.api.entrance import TAKES_FORM
 from rag_flywheel.api.guard import Guard, GuardedRoute
-from rag_flywheel.api.limits import person_key
 from rag_flywheel.api.models import ChatBody, CorrectionBody, FeedbackBody
 from rag_flywheel.api.people import ConsentBody, record_consent, scope_of
+from rag_flywheel.api.slack_later import Later, Message
 from rag_flywheel.api.state import Shared, State, own
 from rag_flywheel.domain import FeedbackKind, Interaction, InteractionId, Json, Person
 from rag_flywheel.domain.consent import Purpose
-from rag_flywheel.errors import Conflict, FlywheelError, InvalidInput, NotFound
+from rag_flywheel.errors import Conflict, FlywheelError, InvalidInput, NotAllowed, NotFound
 from rag_flywheel.feedback.intake import readable
 from rag_flywheel.ports import Slack
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.privacy.records import standing
 
-logger = logging.getLogger("rag_flywheel.slack")
-Message = dict[str, Json]
 THEMSELF = "the person themself, in Slack"
+VIEW = "view"
+KEPT_FOR = (Purpose.ANSWER, Purpose.LEARN)
+"""What the button to keep questions says, and no more."""
 
 
 class SlackRoute(GuardedRoute):
@@ -64,9 +64,16 @@ class Signed:
     state: State
     slack: Slack
 
-    async def seat(self, team: str, user: str) -> Person:
-        """Who sends it, counted among the requests of that person. Raises TooMany."""
-        asking = slack.person(team, user, settings=self.state.services.config.slack)
+    def welcomes(self, team: str, home: str | None) -> bool:
+        return slack.is_welcome(team, home, settings=self.state.services.config.slack)
+
+    async def seat(self, team: str, user: str, home: str | None = None) -> Person:
+        """Who sends it, counted among the requests of that person; `home`: their own workspace, where it is told.
+        Raises NotAllowed and TooMany.
+        """
+        if not self.welcomes(team, home):
+            raise NotAllowed("people of this workspace do not ask here: slack.teams names those that do")
+        asking = slack.person(team, user, home, settings=self.state.services.config.slack)
         self.request.state.person = asking
         await self._guard.seated(self.request, turn=False)
         return asking
@@ -77,7 +84,8 @@ class Signed:
 
     def later(self, asking: Person, work: Callable[[], Message], tell: Callable[[Message], None]) -> BackgroundTask:
         """What is done once Slack has its reply, in this person's turn."""
-        return BackgroundTask(_do, self._guard, asking, work, tell)
+        later: Later = self.request.app.state.later
+        return BackgroundTask(later.do, asking, work, tell)
 
     @property
     def base(self) -> str:
@@ -124,10 +132,10 @@ async def command(came: FromSlack) -> Response:
 
     def work() -> Message:
         found = _answered(question, asking, came)
-        kept = _is_kept(asking, came.state)
+        kept, notice = _is_kept(asking, came.state), came.state.services.config.privacy_notice
         blocks = found.pop("blocks")
         assert isinstance(blocks, list)
-        return {**found, "blocks": [*blocks, *messages.standing(kept)], "response_type": "ephemeral"}
+        return {**found, "blocks": [*blocks, *messages.standing(kept, notice)], "response_type": "ephemeral"}
 
     return JSONResponse(
         messages.plain(messages.WAIT), background=came.later(asking, work, _to(sent.response_url, came))
@@ -144,10 +152,10 @@ async def event(came: FromSlack) -> Response:
         return Response()
     said, question = sent.event, messages.asked_in(sent.event.text)
     ours = said.type == "app_mention" and said.bot_id is None and said.user is not None and said.channel is not None
-    if not (ours and question and came.slack.has_token):
+    if not (ours and question and came.slack.has_token and came.welcomes(sent.team_id, sent.home)):
         return Response()
     assert said.user is not None
-    asking = slack.in_channel(await came.seat(sent.team_id, said.user))
+    asking = slack.in_channel(await came.seat(sent.team_id, said.user, sent.home))
     if not await came.is_first(sent.event_id):
         if "x-slack-retry-num" not in came.request.headers:
             raise _again()
@@ -169,18 +177,19 @@ async def interactivity(came: FromSlack) -> Response:
     if sent.type != "block_actions" or not sent.actions:
         return Response()
     came.slack.refuse_elsewhere(sent.response_url)
-    asking = await came.seat(sent.team_id, sent.user.id)
+    asking = await came.seat(sent.team_id, sent.user.id, sent.user.team_id)
     await _refuse_again(came)
-    action = sent.actions[0]
+    action, tell = sent.actions[0], _to(sent.response_url, came)
     if action.action_id == messages.CORRECT and came.slack.has_token:
-        work: Callable[[], Message] = lambda: _open_view(action.value, sent, asking, came)  # noqa: E731
+        work: Callable[[], Message] = lambda: _view(action.value, sent, asking, came.state)  # noqa: E731
+        tell = _opened(sent, came)
     elif action.action_id in (messages.UP, messages.DOWN):
         work = lambda: _rated(action, asking, came.state)  # noqa: E731
     elif action.action_id in (messages.KEEP, messages.FORGET):
         work = lambda: _agreed(action.action_id == messages.KEEP, asking, came.state)  # noqa: E731
     else:
         return Response()
-    return Response(background=came.later(asking, work, _to(sent.response_url, came)))
+    return Response(background=came.later(asking, work, tell))
 
 
 async def _handed_in(sent: bodies.Interactivity, view: bodies.View, came: Signed) -> Response:
@@ -190,7 +199,7 @@ async def _handed_in(sent: bodies.Interactivity, view: bodies.View, came: Signed
     text = (field.value or "").strip() if field is not None else ""
     if not text:
         return JSONResponse({"response_action": "errors", "errors": {messages.BETTER: messages.EMPTY}})
-    asking = await came.seat(sent.team_id, sent.user.id)
+    asking = await came.seat(sent.team_id, sent.user.id, sent.user.team_id)
     await _refuse_again(came)
 
     def work() -> Message:
@@ -215,15 +224,13 @@ def _rated(action: bodies.Action, asking: Person, state: State) -> Message:
     return messages.plain(messages.THANKS)
 
 
-def _open_view(name: str, sent: bodies.Interactivity, asking: Person, came: Signed) -> Message:
-    view = messages.view(_kept(name, asking, came.state), url=sent.response_url)
-    came.slack.call("views.open", {"trigger_id": sent.trigger_id, "view": view})
-    return {}
+def _view(name: str, sent: bodies.Interactivity, asking: Person, state: State) -> Message:
+    return {VIEW: messages.view(_kept(name, asking, state), url=sent.response_url)}
 
 
 def _agreed(keep: bool, asking: Person, state: State) -> Message:
     assert asking.name is not None
-    said = ConsentBody(purposes=dict.fromkeys(Purpose, keep))
+    said = ConsentBody(purposes=dict.fromkeys(KEPT_FOR if keep else Purpose, keep))
     record_consent(scope_of(asking.name, state.services.ledger), said, by=THEMSELF, state=state)
     return messages.plain(messages.CHOSEN[keep])
 
@@ -272,23 +279,21 @@ def _to(url: str, came: Signed) -> Callable[[Message], None]:
     return lambda message: came.slack.respond(url, message)
 
 
+def _opened(sent: bodies.Interactivity, came: Signed) -> Callable[[Message], None]:
+    """A view is opened, and what else there is to say is said beside the button."""
+
+    def tell(message: Message) -> None:
+        if VIEW not in message:
+            return came.slack.respond(sent.response_url, message)
+        try:
+            came.slack.call("views.open", {"trigger_id": sent.trigger_id, **message})
+        except FlywheelError as error:
+            came.slack.respond(sent.response_url, messages.failed(error))
+            raise
+
+    return tell
+
+
 def _for_channel(message: Mapping[str, Json]) -> Message:
     """As chat.postMessage takes it, which knows nothing of what is for replies alone."""
     return {name: value for name, value in message.items() if name not in ("response_type", "replace_original")}
-
-
-async def _do(guard: Guard, asking: Person, work: Callable[[], Message], tell: Callable[[Message], None]) -> None:
-    key = person_key(asking)
-    assert key is not None
-    try:
-        async with guard.allowance.turn(key):
-            told = await run_in_threadpool(work)
-    except FlywheelError as error:
-        logger.error("what was asked from Slack: %s", type(error).__name__)
-        told = messages.failed(error)
-    if not told:
-        return
-    try:
-        await run_in_threadpool(tell, told)
-    except FlywheelError as error:
-        logger.error("a reply to Slack: %s", type(error).__name__)

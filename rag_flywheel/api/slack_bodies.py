@@ -80,6 +80,8 @@ class Event(_Sent):
     type: Short
     user: Id | None = None
     bot_id: Short | None = None
+    team: Id | None = None
+    user_team: Id | None = None
     text: Long = ""
     channel: Id | None = None
     ts: Short = ""
@@ -91,6 +93,11 @@ class Callback(_Sent):
     team_id: Id
     event_id: Short
     event: Event
+
+    @property
+    def home(self) -> str:
+        """The workspace of who wrote it, which in a shared channel may be another than the app's."""
+        return self.event.user_team or self.event.team or self.team_id
 
 
 class Challenge(_Sent):

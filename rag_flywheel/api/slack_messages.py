@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 
+from rag_flywheel.config.keeping import PrivacyNotice
 from rag_flywheel.domain import Interaction, Json
 from rag_flywheel.domain.conversation import Confidence
 from rag_flywheel.errors import Conflict, FlywheelError, NotFound
@@ -57,13 +58,21 @@ def answer(interaction: Interaction, *, base: str, correctable: bool) -> dict[st
     return {"text": _mrkdwn(text[:HEAD]), "blocks": blocks, "unfurl_links": False}
 
 
-def standing(kept: bool | None) -> list[Json]:
-    """What is kept of the person, and a button to change it; `None`: nothing is, whatever they say."""
+def standing(kept: bool | None, notice: PrivacyNotice) -> list[Json]:
+    """What is kept of the person and by whom, and a button to change it; `None`: nothing is, whatever they say."""
     if kept is None:
         return [_context("Nothing that you ask is kept here.")]
     told = "Your questions are kept." if kept else "Your questions are not kept."
     button = _button("Keep nothing of me", FORGET) if kept else _button("Keep my questions, and learn from them", KEEP)
-    return [_context(told), {"type": "actions", "elements": [button]}]
+    return [_context(told), *_notice(notice), {"type": "actions", "elements": [button]}]
+
+
+def _notice(notice: PrivacyNotice) -> list[Json]:
+    """Who keeps texts and where that is explained, as far as the settings tell."""
+    who = f"Who keeps it: {_escaped(notice.controller[:TITLE])}." if notice.controller else ""
+    where = f"<{_escaped(notice.url).replace('|', '%7C')}|Privacy notice>" if notice.url else ""
+    words = " ".join(filter(None, (who, where)))
+    return [_context(words)] if words else []
 
 
 def view(interaction: Interaction, *, url: str) -> dict[str, Json]:
@@ -87,11 +96,11 @@ def view(interaction: Interaction, *, url: str) -> dict[str, Json]:
     }
 
 
-def failed(error: FlywheelError) -> dict[str, Json]:
+def failed(error: Exception) -> dict[str, Json]:
     """What went wrong, in plain words."""
     if isinstance(error, NotFound | Conflict) and error.http_status in (404, 409):
         return plain(NOT_THEIRS)
-    title, words = words_of(error.http_status)
+    title, words = words_of(error.http_status if isinstance(error, FlywheelError) else 500)
     return plain(f"{title}. {words}")
 
 

@@ -1,6 +1,7 @@
 """The two clients, which do the same: one waits, the other is awaited."""
 
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -37,7 +38,8 @@ class Client:
     """A connection to a server, closed at the end of a `with` block. Safe under threads.
 
     A request that never arrived is sent again, and one that may have arrived only where nothing happens twice: reading
-    and searching, and what carries an idempotency key, which feedback and corrections get by themselves.
+    and searching, and what carries an idempotency key, which feedback and corrections get by themselves. `stream` sends
+    once. Pauses in between are 30 seconds at most, even where the server asks for more.
     """
 
     def __init__(
@@ -67,7 +69,9 @@ class Client:
         return self._sent(calls.ask(_asking(asking)))
 
     def stream(self, asking: str | Asking) -> Iterator[str | Answer]:
-        """Pieces of the answer as they come, and in the end the whole of it. Raises as `ask` does, also in between."""
+        """Pieces of the answer as they come, and in the end the whole of it. Sent once: it raises what `ask` raises in
+        the end, also in between.
+        """
         url, body = self._server.url, _asking(asking).body(stream=True)
         with sending.translated(url), httpx_sse.connect_sse(self._http, "POST", "/chat", json=body) as events:
             if events.response.is_error:
@@ -75,6 +79,8 @@ class Client:
             sending.checked(events.response)
             for event in events.iter_sse():
                 piece = _piece(event)
+                if piece is None:
+                    continue
                 yield piece
                 if isinstance(piece, Answer):
                     return
@@ -181,7 +187,9 @@ class AsyncClient:
         return await self._sent(calls.ask(_asking(asking)))
 
     async def stream(self, asking: str | Asking) -> AsyncIterator[str | Answer]:
-        """Pieces of the answer as they come, and in the end the whole of it. Raises as `ask` does, also in between."""
+        """Pieces of the answer as they come, and in the end the whole of it. Sent once: it raises what `ask` raises in
+        the end, also in between.
+        """
         url, body = self._server.url, _asking(asking).body(stream=True)
         with sending.translated(url):
             async with httpx_sse.aconnect_sse(self._http, "POST", "/chat", json=body) as events:
@@ -190,6 +198,8 @@ class AsyncClient:
                 sending.checked(events.response)
                 async for event in events.aiter_sse():
                     piece = _piece(event)
+                    if piece is None:
+                        continue
                     yield piece
                     if isinstance(piece, Answer):
                         return
@@ -266,6 +276,7 @@ class AsyncClient:
         return _named(await self.me())
 
 
+PIECE = "delta"
 BROKE_OFF = "the answer broke off before its end: ask again"
 
 
@@ -273,14 +284,27 @@ def _asking(asking: str | Asking) -> Asking:
     return Asking(question=asking) if isinstance(asking, str) else asking
 
 
-def _piece(event: httpx_sse.ServerSentEvent) -> str | Answer:
-    """A piece of the answer, or the whole of it. Raises the error that an `error` event names."""
-    if event.event == "error":
-        named = event.json()
-        raise sending.error_of(str(named["error"]), str(named["detail"]))
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    error: str
+    detail: str
+
+
+def _piece(event: httpx_sse.ServerSentEvent) -> str | Answer | None:
+    """A piece of the answer, or the whole of it; None for what is neither, such as a ping. Raises the error that an
+    `error` event names, and Damaged.
+    """
     if event.event == "done":
         return sending.read(Answer, event.data)
-    return str(event.json()["text"])
+    if event.event == "error":
+        named = sending.read(_Failure, event.data)
+        raise sending.error_of(named.error, named.detail)
+    return sending.read(_Piece, event.data).text if event.event == PIECE else None
 
 
 def _named(me: Me) -> str:

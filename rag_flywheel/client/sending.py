@@ -7,6 +7,7 @@ from functools import cache, partial
 from typing import Any, TypeVar, cast
 
 import httpx
+import httpx_sse
 from pydantic import TypeAdapter, ValidationError
 from tenacity import RetryCallState, retry_if_exception, stop_after_attempt
 
@@ -64,7 +65,7 @@ class Server:
         }
 
     def _wait(self, state: RetryCallState) -> float:
-        """As long as the server says, else longer each time."""
+        """As long as the server says, else longer each time; never more than LONGEST."""
         error = None if state.outcome is None else state.outcome.exception()
         if isinstance(error, TooMany):
             return min(float(error.seconds), LONGEST)
@@ -87,7 +88,9 @@ def translated(url: str) -> Iterator[None]:
     """Raises our errors for those of httpx."""
     try:
         yield
-    except httpx.TransportError as error:
+    except (httpx.DecodingError, httpx_sse.SSEError) as error:
+        raise Damaged(f"the reply from {url} cannot be read: is it a rag-flywheel server?") from error
+    except httpx.RequestError as error:
         raise Unavailable(
             f"no answer from {url} ({type(error).__name__}): is the server running? Start it with `rag-flywheel serve`"
         ) from error
@@ -121,7 +124,7 @@ def read(kind: type[Reply], text: str | bytes) -> Reply:
     try:
         found: Reply = _adapter(cast(Any, kind)).validate_json(text)
     except ValidationError as error:
-        raise Damaged(f"the server's reply is no {kind.__name__}: is it a rag-flywheel server?") from error
+        raise Damaged(f"the server's reply is no {kind.__name__.lstrip('_')}: is it a rag-flywheel server?") from error
     return found
 
 

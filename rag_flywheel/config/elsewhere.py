@@ -12,6 +12,7 @@ ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@A-Z]+")
 _FRAMING = re.compile(
     r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?"
 )  # nothing that a policy could read anew
+_Team = Annotated[str, Field(pattern=r"^T[A-Z0-9]{1,40}$")]
 _RESPONDS = r"^[a-z0-9._-]+(:[0-9]{1,5})?$"
 
 
@@ -41,9 +42,8 @@ class Web(_Section):
 class Slack(_Section):
     url: str = "https://slack.com/api"
     response_hosts: tuple[Annotated[str, Field(pattern=_RESPONDS)], ...] = ("hooks.slack.com",)
-    groups: dict[
-        Annotated[str, Field(pattern=r"^T[A-Z0-9]{1,40}$")], Annotated[tuple[str, ...], BeforeValidator(group_names)]
-    ] = {}
+    teams: tuple[_Team, ...] = ()
+    groups: dict[_Team, Annotated[tuple[str, ...], BeforeValidator(group_names)]] = {}
 
     @field_validator("url")
     @classmethod

@@ -5,6 +5,7 @@ import logging
 import time
 import traceback
 from contextvars import ContextVar
+from types import TracebackType
 from typing import Any
 
 from opentelemetry import trace
@@ -18,9 +19,11 @@ OURS = "rag_flywheel"
 _PLAIN = frozenset(vars(logging.makeLogRecord({})).keys() | {"message", "asctime", "taskName", "color_message"})
 
 
-def configure(logs: Logs) -> bool:
-    """Write all logs of this process as the settings say. False where they say nothing, and all stays as it is."""
-    if logs == Logs():
+def configure(logs: Logs, *, always: bool = False) -> bool:
+    """Write all logs of this process as the settings say. False where they say nothing and all stays as it is, unless
+    it is `always` to be done.
+    """
+    if logs == Logs() and not always:
         return False
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if logs.format == "json" else Lines())
@@ -40,13 +43,25 @@ def event(record: logging.LogRecord) -> dict[str, Any]:
     return said
 
 
+def place_of(error: BaseException) -> str:
+    """Its kind and where it was raised, without its words, which may repeat what was sent."""
+    return " at ".join([type(error).__name__, *_frames(error.__traceback__)[-1:]])
+
+
 class Lines(logging.Formatter):
-    """`2026-11-30T03:00:12.345Z INFO rag_flywheel.api request route=... seconds=0.012`"""
+    """`2026-11-30T03:00:12.345Z INFO rag_flywheel.api request route=... seconds=0.012`
+
+    Of an error it tells what JsonLines tells, a frame a line.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         said = " ".join(f"{name}={value}" for name, value in event(record).items())
         line = f"{_when(record)} {record.levelname} {record.name} {record.getMessage()} {said}".rstrip()
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        if not record.exc_info or record.exc_info[0] is None:
+            return line
+        return "\n".join(
+            [f"{line} error={record.exc_info[0].__name__}", *map("  {}".format, _frames(record.exc_info[2]))]
+        )
 
 
 class JsonLines(logging.Formatter):
@@ -63,10 +78,14 @@ class JsonLines(logging.Formatter):
             **event(record),
         }
         if record.exc_info and record.exc_info[0] is not None:
-            frames = traceback.extract_tb(record.exc_info[2])
             said["error"] = record.exc_info[0].__name__
-            said["where"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+            said["where"] = _frames(record.exc_info[2])
         return json.dumps(said, ensure_ascii=False, default=str)
+
+
+def _frames(trace: TracebackType | None) -> list[str]:
+    """Where it was raised, from the outermost."""
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)]
 
 
 def _when(record: logging.LogRecord) -> str:

@@ -177,9 +177,9 @@ def beneath(span: Span, name: str, *, start: int, end: int) -> None:
     trace.get_tracer(TRACER).start_span(name, above, attributes={KIND: Kind.CHAIN}, start_time=start).end(end)
 
 
-def request(method: str, caller: Context) -> Span:
-    """The span of a request, which goes on with the trace of its caller."""
-    return trace.get_tracer(TRACER).start_span(method, caller, SpanKind.SERVER, {METHOD: method})
+def request(method: str, caller: Context, came: int) -> Span:
+    """The span of a request, which goes on with the trace of its caller; `came`: when, in nanoseconds."""
+    return trace.get_tracer(TRACER).start_span(method, caller, SpanKind.SERVER, {METHOD: method}, start_time=came)
 
 
 def _is_looked_at() -> bool:

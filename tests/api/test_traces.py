@@ -15,7 +15,7 @@ from rag_flywheel.domain import LearnedRanking
 from rag_flywheel.ports import Pair, telemetry
 from rag_flywheel.services import Services
 from tests.fakes.collector import Collector, Got, traced
-from tests.fakes.doors import door
+from tests.fakes.doors import door, laptop
 from tests.fakes.openai_server import Die, OpenAIServer
 from tests.fakes.services import HANDBOOK, publish, services
 from tests.fakes.serving import served
@@ -144,6 +144,16 @@ def test_the_trace_of_the_caller_goes_on(made: Services) -> None:
         [request] = [span for span in collector.spans() if span.name == "POST /chat"]
     assert (request.trace_id, request.parent) == (CALLER.split("-")[1], CALLER.split("-")[2])
     assert reply.headers[HEADER] == request.attributes["rag_flywheel.request_id"] == "order-2026-11-30"
+
+
+def test_the_trace_that_a_caller_without_a_key_names_is_passed_over(made: Services) -> None:
+    with Collector() as collector, traced(collector.url):
+        laptop(made).post("/chat", json={"question": QUESTION}, headers={"traceparent": CALLER})
+        spans = collector.spans()
+    [request] = [span for span in spans if span.name == "POST /chat"]
+    assert request.trace_id != CALLER.split("-")[1]
+    assert request.parent == ""
+    assert {span.trace_id for span in spans} == {request.trace_id}
 
 
 @pytest.mark.parametrize("given", ["", "short", "a b c d e f g h", "ä" * 10, "x" * 65])

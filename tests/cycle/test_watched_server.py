@@ -9,9 +9,11 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from rag_flywheel.domain import Role
 from tests.cycle.project import Project
 from tests.cycle.test_workers import PAGES, QUESTION, SECONDS, build, services, serving, soon, switch, workers
 from tests.fakes.collector import Collector
+from tests.fakes.doors import key
 
 KEY = "only-for-prometheus"
 ASKED = {**QUESTION, "user_id": "xylophonequux"}  # no part of an id
@@ -48,10 +50,11 @@ def test_two_workers_count_as_one_server_and_tell_nobody_s_words(tmp_path_factor
         with services(made) as opened:
             build("v1", opened)
             switch("v1", opened)
+            known = {**key(opened, "help-centre", Role.ASKER), "traceparent": CALLER}
         with serving(made) as (url, process):
             soon(lambda: len(workers(process)) == 2)
             for _ in range(20):
-                asked = httpx.post(f"{url}/chat", json=ASKED, headers={"traceparent": CALLER}, timeout=SECONDS)
+                asked = httpx.post(f"{url}/chat", json=ASKED, headers=known, timeout=SECONDS)
                 assert asked.raise_for_status().json()["answered"]
             for _ in range(4):  # whichever worker is asked
                 assert total(url, "rag_flywheel_answers_total", outcome="answered") == 20

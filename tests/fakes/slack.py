@@ -100,8 +100,8 @@ class App:
     def ask(self, text: str, **more: str) -> Response:
         return self.send("command", command(self.there, text, **more))
 
-    def press(self, action: str, value: str = "", *, user: str = USER) -> Response:
-        return self.send("action", block_actions(self.there, action, value, user=user))
+    def press(self, action: str, value: str = "", *, user: str = USER, home: str = TEAM) -> Response:
+        return self.send("action", block_actions(self.there, action, value, user=user, home=home))
 
 
 @contextlib.contextmanager
@@ -169,7 +169,7 @@ def mention(text: str, /, *, event_id: str = "Ev08MFMKH6", **more: Any) -> bytes
     return json.dumps(sent).encode()
 
 
-def block_actions(there: Workspace, action: str, value: str, *, user: str = USER) -> bytes:
+def block_actions(there: Workspace, action: str, value: str, *, user: str = USER, home: str = TEAM) -> bytes:
     pressed = {
         "action_id": action,
         "block_id": "=qXel",
@@ -181,7 +181,7 @@ def block_actions(there: Workspace, action: str, value: str, *, user: str = USER
     sent = {
         "type": "block_actions",
         "team": {"id": TEAM, "domain": "example"},
-        "user": {"id": user, "username": "steve", "name": "steve", "team_id": TEAM},
+        "user": {"id": user, "username": "steve", "name": "steve", "team_id": home},
         "api_app_id": "A123456",
         "token": "Nj2rfC2hU8mAfgaJLemZgO7H",
         "container": {"type": "message", "message_ts": "1548261231.000200", "channel_id": "C1", "is_ephemeral": True},

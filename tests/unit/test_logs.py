@@ -95,6 +95,21 @@ def test_of_an_error_json_tells_where_and_not_what(as_json: Kept) -> None:
     assert SECRET not in as_json.lines[0]
 
 
+def test_of_an_error_lines_for_people_tell_where_and_not_what(as_text: Kept) -> None:
+    logger = logging.getLogger("rag_flywheel.test")
+    try:
+        try:
+            raise KeyError(SECRET)
+        except KeyError as error:
+            raise ValueError(f"could not read {SECRET}") from error
+    except ValueError:
+        logger.exception("something broke")
+    first, *frames = as_text.lines[0].splitlines()
+    assert first.endswith("something broke error=ValueError")
+    assert frames[-1].endswith("test_of_an_error_lines_for_people_tell_where_and_not_what")
+    assert SECRET not in as_text.lines[0]
+
+
 def test_lines_for_people_have_the_same_events(as_text: Kept) -> None:
     token = REQUEST_ID.set("r1")
     logging.getLogger("rag_flywheel.test").info("answer", extra={"shown": 3})
@@ -109,6 +124,8 @@ def test_the_settings_say_where_logs_go_and_in_which_form(capsys: pytest.Capture
     try:
         assert not configure(Logs())
         assert root.handlers is before
+        assert configure(Logs(), always=True)
+        assert isinstance(root.handlers[0].formatter, Lines)
         assert configure(Logs(format="json", level="info"))
         ours.info("cycle", extra={"outcome": "promoted"})
         logging.getLogger("httpx").info("a library's own words")
