@@ -35,7 +35,7 @@ class QdrantServer:
         self._go_on = threading.Event()
         self._go_on.set()
         self._store = QdrantClient(":memory:")
-        self._server = uvicorn.Server(uvicorn.Config(self._app(), port=0, log_level="error"))
+        self._server = uvicorn.Server(uvicorn.Config(self._app(), port=0, log_config=None, log_level="error"))
         self._thread = threading.Thread(target=self._server.run)
 
     @property

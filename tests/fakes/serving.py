@@ -18,7 +18,9 @@ from rag_flywheel.services import Services
 @contextlib.contextmanager
 def served(made: Services) -> Iterator[str]:
     """The address of a server that answers with these services."""
-    settings = uvicorn.Config(create_app(made), host="127.0.0.1", port=0, http=Patient, log_level="error")
+    settings = uvicorn.Config(
+        create_app(made), host="127.0.0.1", port=0, http=Patient, log_config=None, log_level="error"
+    )
     server = uvicorn.Server(settings)
     thread = threading.Thread(target=server.run)
     thread.start()

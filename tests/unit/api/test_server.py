@@ -23,7 +23,7 @@ from tests.fakes.services import ASSUMED, publish, services
 @contextlib.contextmanager
 def serving(app: ASGIApp) -> Iterator[tuple[uvicorn.Server, int]]:
     """A server thread and its port; the thread is waited for at the end."""
-    made = uvicorn.Server(uvicorn.Config(app, http=Patient, port=0, log_level="error"))
+    made = uvicorn.Server(uvicorn.Config(app, http=Patient, port=0, log_config=None, log_level="error"))
     thread = threading.Thread(target=made.run)
     thread.start()
     try:

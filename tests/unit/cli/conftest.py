@@ -67,7 +67,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Services:
 def url(made: Services) -> Iterator[str]:
     """Of a server whose admin calls, unless a test has another key."""
     with (
-        serving(uvicorn.Server(uvicorn.Config(create_app(made), port=0, log_level="error"))) as address,
+        serving(
+            uvicorn.Server(uvicorn.Config(create_app(made), port=0, log_config=None, log_level="error"))
+        ) as address,
         pytest.MonkeyPatch.context() as patched,
     ):
         patched.setenv(API_KEY, api_key(made, "rita"))

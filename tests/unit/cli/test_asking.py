@@ -78,7 +78,7 @@ def test_explain_shows_people_by_what_a_known_question_is_answered(
         learned=LearnedRanking(admission=Admission(threshold=0.5, words=0.5, passage=0.5, tokens=1.0)),
     )
     monkeypatch.setenv(API_KEY, api_key(made, "rita"))
-    with serving(uvicorn.Server(uvicorn.Config(create_app(made), port=0, log_level="error"))) as url:
+    with serving(uvicorn.Server(uvicorn.Config(create_app(made), port=0, log_config=None, log_level="error"))) as url:
         asked = json.loads(run("--url", url, "ask", QUESTION, "--json")[1])
         out = run("--url", url, "explain", asked["interaction_id"])[1]
     ranking, known = out.split("Known questions near the query")
