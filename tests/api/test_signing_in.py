@@ -163,7 +163,7 @@ def test_without_a_provider_in_the_settings_nobody_signs_in(tmp_path: Path) -> N
 def served(made: Services, port: int = 0) -> Iterator[str]:
     """The address of a server as `rag-flywheel serve` makes it."""
     bound = socket.create_server(("127.0.0.1", port))
-    running = uvicorn.Server(server._settings(create_app(made), made.config.logs))
+    running = uvicorn.Server(server._settings(create_app(made)))
     thread = threading.Thread(target=running.run, args=([bound],))
     thread.start()
     try:
