@@ -49,8 +49,9 @@ class Help:
 
     def ask(self, question: str = QUESTION) -> None:
         turns = self.frame.locator("article.turn").count()
+        expect(self.frame.locator("#kept")).not_to_be_empty()  # so its scripts have run
         self.frame.get_by_label("Your question").fill(question)
-        self.page.keyboard.press("Enter")
+        self.frame.get_by_label("Your question").press("Enter")
         expect(self.frame.locator("article.turn")).to_have_count(turns + 1)
 
 
