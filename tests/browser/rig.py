@@ -19,7 +19,6 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PICTURES = os.environ.get("PICTURES")
 """A folder for pictures of every page that is looked at, as a person sees it; unset: none are taken."""
 PHONE, DESKTOP = (390, 844), (1280, 800)
-PAINTED = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 SECONDS = 30  # for what a page should show, on a busy machine
 expect.set_options(timeout=SECONDS * 1000)
 
@@ -101,14 +100,10 @@ def look(page: Page, name: str) -> None:
         page.set_viewport_size(_size(size))
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
-            page.evaluate(PAINTED)  # before, a busy machine still has some colours of the other scheme
             if PICTURES is not None:
                 Path(PICTURES).mkdir(parents=True, exist_ok=True)
                 page.screenshot(path=f"{PICTURES}/{name}-{size[0]}-{scheme}.png", full_page=True)
             found = violations(page)
-            if found:  # on a busy machine some elements have colours of the other scheme for longer than two frames
-                page.wait_for_timeout(1000)
-                found = violations(page)
             assert not found, f"{name}, {size[0]} wide, {scheme}: {found}"
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, f"{name} is {wide} pixels wider than a screen of {size[0]}"
@@ -121,8 +116,6 @@ def look_within(page: Page, name: str) -> None:
         page.set_viewport_size(_size(size))
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
-            for frame in page.frames:
-                frame.evaluate(PAINTED)
             if PICTURES is not None:
                 Path(PICTURES).mkdir(parents=True, exist_ok=True)
                 page.screenshot(path=f"{PICTURES}/{name}-{size[0]}-{scheme}.png")

@@ -39,3 +39,14 @@ def test_the_first_tab_leads_past_the_navigation(site: Site) -> None:
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_all_of_a_page_has_the_colours_of_a_scheme_at_once_where_no_motion_is_wanted(site: Site) -> None:
+    told = "[...document.querySelectorAll('body, body *')].map(each => getComputedStyle(each).color).join()"
+    with site.somebody() as page:
+        page.goto("/")
+        for scheme in ("dark", "light") * 10:
+            page.emulate_media(color_scheme=scheme)
+            at_once = page.evaluate(told)
+            page.wait_for_timeout(100)
+            assert at_once == page.evaluate(told)
