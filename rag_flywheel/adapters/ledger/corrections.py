@@ -4,12 +4,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Dialect, Select, Text, and_, cast, func, select
 
 from rag_flywheel.adapters.ledger import tables
+from rag_flywheel.adapters.ledger.column_types import Value
 from rag_flywheel.adapters.ledger.database import Database, InDatabase
 from rag_flywheel.domain import Correction, CorrectionId, Review, ReviewedCorrection
 from rag_flywheel.domain.reviewing import Assignment, SecondReview
@@ -20,7 +20,7 @@ from rag_flywheel.ports.ledger import Corrections
 class SqlCorrections(InDatabase, Corrections):
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self._checked: Mapping[bytes, Any] = {}
+        self._read_before: Mapping[bytes, ReviewedCorrection] = {}
 
     def add_correction(self, correction: Correction) -> None:
         self._database.append(
@@ -55,14 +55,12 @@ class SqlCorrections(InDatabase, Corrections):
         if until is not None:
             return self._read(_reviewed(until=until))
         # All of them are read for many pages, and a value is checked again only where what is stored has changed.
-        bodies = (tables.corrections.c.body, tables.reviews.c.body)
         with self._database.read() as connection:
             rows = connection.execute(_reviewed(stored=True)).all()
-            before, known = self._checked, dict[bytes, Any]()
-            read = partial(_value, dialect=connection.dialect, before=before, known=known)
-            found = [tuple(read(body, column) for body, column in zip(row, bodies, strict=True)) for row in rows]
-        self._checked = known  # so that nothing stays here that is gone there
-        return [ReviewedCorrection(correction=correction, review=review) for correction, review in found]
+            read = _Read(before=self._read_before, dialect=connection.dialect)
+            found = [read.entry(correction, review) for correction, review in rows]
+        self._read_before = read.known  # so that nothing stays here that is gone there
+        return found
 
     def corrections_of(self, user: str) -> list[ReviewedCorrection]:
         is_one = self._database.is_one
@@ -185,20 +183,33 @@ def _reviewed(
     )
 
 
-def _value(
-    stored: str | None, column: Column[Any], *, dialect: Dialect, before: Mapping[bytes, Any], known: dict[bytes, Any]
-) -> Any:
-    """What a column gives of its text in the database, where that was not met before; what is met is `known`."""
-    if stored is None:
-        return None
-    digest = hashlib.sha256(stored.encode("utf-8", "surrogatepass")).digest()
-    if digest not in known:
-        known[digest] = before[digest] if digest in before else _read_value(stored, column, dialect)
-    return known[digest]
+class _Read:
+    """Corrections by digests of what is stored of them, as they were read before and are known now."""
+
+    def __init__(self, *, before: Mapping[bytes, ReviewedCorrection], dialect: Dialect) -> None:
+        self.known: dict[bytes, ReviewedCorrection] = {}
+        self._before, self._dialect = before, dialect
+
+    def entry(self, correction: str, review: str | None) -> ReviewedCorrection:
+        of, whole = _digest(correction), _digest(correction, review or "")
+        found = self._before.get(whole)
+        if found is None:
+            former = self._before.get(of)
+            found = ReviewedCorrection(
+                correction=self._value(correction, tables.corrections.c.body) if former is None else former.correction,
+                review=None if review is None else self._value(review, tables.reviews.c.body),
+            )
+        self.known[of] = self.known[whole] = found
+        return found
+
+    def _value(self, stored: str, column: Column[Any]) -> Any:
+        kind = column.type
+        assert isinstance(kind, Value)
+        return kind.process_result_value(json.loads(stored), self._dialect)
 
 
-def _read_value(stored: str, column: Column[Any], dialect: Dialect) -> Any:
-    return column.type.process_result_value(json.loads(stored), dialect)  # type: ignore[attr-defined]
+def _digest(*stored: str) -> bytes:
+    return hashlib.sha256("\0".join(stored).encode("utf-8", "surrogatepass")).digest()
 
 
 def _stands(until: datetime | None = None) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
