@@ -79,7 +79,8 @@ def create_app(
     of `services`. `local` sends every request, where it is who works with the files themselves; else each has to say
     who sends it.
     """
-    every: dict[str | None, Services] = {None: services, **dict(tenants)}
+    every: dict[str | None, Services] = {None: services}
+    every.update(tenants.items())
 
     @contextlib.asynccontextmanager
     async def watching(app: FastAPI) -> AsyncIterator[None]:
@@ -121,6 +122,12 @@ def create_app(
     security_headers(app)
     app.add_middleware(Behind, proxies=config.access.proxies)
     app.add_middleware(Observed)
+    _open_doors(app)
+    return app
+
+
+def _open_doors(app: FastAPI) -> None:
+    """Every route of the API and of the pages."""
     for pages in PAGES:  # before the rest: one that stands beside a route of the API leaves programs to it
         app.include_router(pages.routes)
     failures = _failures()
@@ -129,7 +136,6 @@ def create_app(
     app.include_router(openai.routes, responses={status: {"model": CompletionFailure} for status in ("4XX", "5XX")})
     refuse_unguarded([*(doors.routes for doors in (*OURS, *PAGES)), openai.routes])
     _make_validators(app)
-    return app
 
 
 def _make_validators(app: FastAPI) -> None:
