@@ -79,8 +79,7 @@ def create_app(
     of `services`. `local` sends every request, where it is who works with the files themselves; else each has to say
     who sends it.
     """
-    every: dict[str | None, Services] = {None: services}
-    every.update(tenants.items())
+    every: dict[str | None, Services] = {None: services, **dict(tenants)}
 
     @contextlib.asynccontextmanager
     async def watching(app: FastAPI) -> AsyncIterator[None]:
