@@ -58,7 +58,7 @@ class SqlCorrections(InDatabase, Corrections):
         with self._database.read() as connection:
             rows = connection.execute(_reviewed(stored=True)).all()
             read = _Read(before=self._read_before, dialect=connection.dialect)
-            found = [read.entry(correction, review) for correction, review in rows]
+            found = [read.entry(str(of), None if by is None else str(by)) for of, by in rows]
         self._read_before = read.known  # so that nothing stays here that is gone there
         return found
 
