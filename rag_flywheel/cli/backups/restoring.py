@@ -15,9 +15,9 @@ from rag_flywheel.cli.backups.saving import CONFIG, FOLDERS, INDEX, KEYS, LEDGER
 from rag_flywheel.config import Config, Secrets
 from rag_flywheel.cycle import erasing
 from rag_flywheel.domain import AuditEntry
-from rag_flywheel.errors import ConfigError, Conflict, InvalidInput, WrongKey, check_room, on_disk
+from rag_flywheel.errors import ConfigError, Conflict, Damaged, InvalidInput, WrongKey, check_room, on_disk
 from rag_flywheel.privacy.erasure import under_way
-from rag_flywheel.rollout import housekeeping
+from rag_flywheel.rollout import housekeeping, promotion
 from rag_flywheel.services import Services
 
 SUPPRESSED = "suppressed.jsonl"
@@ -163,7 +163,11 @@ def _add_receipts(kept: Path, receipts: Path) -> None:
 def _settled(services: Services, contents: Contents, who: str) -> Restored:
     """The ledger has been migrated by now."""
     ledger, index = services.ledger, services.index
-    notes = [*housekeeping.reconcile(index=index, ledger=ledger, at=services.now()), *erasing.settle(services)]
+    notes = [
+        *_known_again(services),
+        *housekeeping.reconcile(index=index, ledger=ledger, at=services.now()),
+        *erasing.settle(services),
+    ]
     live = index.live()
     if live is None:
         notes.append("no version is live: `rag-flywheel reindex` builds one from the sources and the ledger")
@@ -176,3 +180,24 @@ def _settled(services: Services, contents: Contents, who: str) -> Restored:
         notes=tuple(notes),
         erasures=tuple(entry.erasure_id for entry in under_way(ledger)),
     )
+
+
+def _known_again(services: Services) -> list[str]:
+    """Where the versions are on a server, which was not put back, the alias may name one that came after the backup:
+    let it name the newest that the ledger knows.
+    """
+    index, live = services.index, services.index.live()
+    served = {record.manifest.version_id: record for record in services.ledger.versions()}
+    if live is None or live in served:
+        return []
+    kept = [version for version in index.versions() if version in served and served[version].went_live is not None]
+    if not kept:
+        raise Damaged(
+            f"the ledger is back, and does not know {live}, which the alias on the Qdrant server names, nor any other "
+            "version there: put the server's snapshots of the same night back, or delete its collections and aliases "
+            "of this prefix; then run this again"
+        )
+    newest = max(kept, key=lambda version: served[version].manifest.created)
+    with promotion.alone(services.ledger):
+        index.move_live(newest, expected=live)
+    return [f"the alias named {live}, of after the backup: now {newest} is live"]
