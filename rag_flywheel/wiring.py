@@ -180,6 +180,22 @@ def load_ledger(config: Config, file: Path) -> None:
     dumping.load(_ledger_url(config), timeout=config.ledger.timeout, file=file)
 
 
+def dump_index(config: Config, secrets: Secrets, folder: Path) -> None:
+    """Write the versions on a Qdrant server into files. Raises IndexUnavailable, DiskUnavailable."""
+    from rag_flywheel.adapters.index import snapshots  # as in `_index`
+
+    settings = config.index
+    snapshots.fetch(settings.url, api_key=secrets.qdrant_api_key, prefix=settings.prefix, folder=folder)
+
+
+def load_index(config: Config, secrets: Secrets, folder: Path) -> None:
+    """Put versions from files on the Qdrant server. Raises IndexUnavailable."""
+    from rag_flywheel.adapters.index import snapshots
+
+    settings = config.index
+    snapshots.send(settings.url, api_key=secrets.qdrant_api_key, prefix=settings.prefix, folder=folder)
+
+
 def has_ledger(config: Config) -> bool:
     """Whether there is one; none is made. Raises ConfigError, LedgerUnavailable."""
     return dumping.has_tables(_ledger_url(config), timeout=config.ledger.timeout)

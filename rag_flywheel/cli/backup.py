@@ -38,7 +38,6 @@ def backup(
         "backup": str(saved.place),
         "made": contents.made.isoformat(),
         "live": contents.live,
-        "versions_in_it": contents.index,
         "bytes": saved.size,
         "apart": None if saved.apart is None else str(saved.apart),
     }
@@ -83,8 +82,6 @@ def restore(
 
 def _saved(result: Mapping[str, Any]) -> None:
     terminal.fields(result)
-    if not result["versions_in_it"]:
-        terminal.line("the versions are on the Qdrant server and not in it: see docs/storage.md", style="yellow")
     if result["apart"] is None:
         terminal.line("keys are not in it: keep a copy apart from it, as --apart does", style="yellow")
 

@@ -8,10 +8,10 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Engine, inspect, select
+from sqlalchemy import Engine, inspect, select, text
 from sqlalchemy.engine import URL
 
-from rag_flywheel.adapters.ledger import tables
+from rag_flywheel.adapters.ledger import tables as held
 from rag_flywheel.adapters.ledger.engine import MIGRATIONS, is_sqlite, open_engine, revision_of, shown, translated
 from rag_flywheel.adapters.ledger.sealing import FINGERPRINT
 from rag_flywheel.errors import ConfigError, Damaged, LedgerUnavailable, on_disk
@@ -35,7 +35,7 @@ def dump(url: str, *, timeout: float, file: Path) -> Dumped:
         with translated(engine.url), engine.connect() as connection:
             outside = connection.execution_options(isolation_level="AUTOCOMMIT")
             revision = revision_of(outside)
-            key = outside.scalar(select(tables.settings.c.value).where(tables.settings.c.name == f"{FINGERPRINT}0"))
+            key = outside.scalar(select(held.settings.c.value).where(held.settings.c.name == f"{FINGERPRINT}0"))
             if is_sqlite(engine.url):
                 # It reads as of one moment, lets writers go on, and leaves behind what deleted rows left in free pages.
                 outside.exec_driver_sql("VACUUM INTO ?", (str(file),))
@@ -107,10 +107,15 @@ def _replace(ledger: Path, file: Path) -> None:
 
 
 def _drops(engine: Engine) -> list[str]:
-    """What takes away all tables that are there: a newer release's may refer to those of the dump."""
+    """What takes away all that a ledger has made: a newer release's tables may refer to those of the dump."""
     quoted = engine.dialect.identifier_preparer.quote
+    functions = text(
+        "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = current_schema()::regnamespace "
+        "AND proowner = current_user::regrole AND oid NOT IN (SELECT objid FROM pg_depend WHERE deptype = 'e')"
+    )
     with translated(engine.url), engine.connect() as connection:
-        return [f"DROP TABLE {quoted(name)} CASCADE;" for name in inspect(connection).get_table_names()]
+        tables = [f"DROP TABLE {quoted(name)} CASCADE;" for name in inspect(connection).get_table_names()]
+        return tables + [f"DROP FUNCTION {name} CASCADE;" for name in connection.scalars(functions)]
 
 
 def _run(url: URL, program: str, *arguments: str) -> None:
@@ -128,7 +133,8 @@ def _run(url: URL, program: str, *arguments: str) -> None:
         env={**os.environ, **password}, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode != 0:
-        said = next(iter(done.stderr.strip().splitlines()), f"exit code {done.returncode}")  # later lines quote values
+        lines = done.stderr.splitlines()  # of the reason the first alone, since later ones quote values
+        said = next((line for line in lines if "error:" in line.lower()), f"it ended with {done.returncode}")
         raise LedgerUnavailable(
             f"{program} could not work on the ledger at {shown(url)}: {said}; see that the server runs, that {program} "
             "is no older than it, and that nobody else uses the ledger, then try again"

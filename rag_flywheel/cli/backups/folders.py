@@ -14,6 +14,7 @@ from pathlib import Path
 from rag_flywheel.errors import Conflict, Damaged, InvalidInput, Unavailable, on_disk
 
 LIST = "backup.json"
+EMBEDDED, QDRANT = "embedded", "qdrant"
 PARTIAL = ".partial"
 FORM = 1
 LARGEST = 64_000_000  # bytes of a list that is read
@@ -31,7 +32,7 @@ class Contents:
     kind: str  # of the ledger's database; "" where there is none in it
     revision: str | None  # of the ledger's schema
     key: str  # the fingerprint of the first key of the pseudonyms
-    index: bool  # whether it holds the versions
+    store: str  # of the versions: EMBEDDED, QDRANT; "" where there is none in it
     live: str | None
     files: dict[str, str] = field(default_factory=dict)  # SHA-256 by path
 

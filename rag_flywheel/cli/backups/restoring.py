@@ -10,12 +10,12 @@ from pathlib import Path
 
 from rag_flywheel import wiring
 from rag_flywheel.cli.backups import folders
-from rag_flywheel.cli.backups.folders import Contents
-from rag_flywheel.cli.backups.saving import CONFIG, FOLDERS, INDEX, KEYS, LEDGER, RECEIPTS
+from rag_flywheel.cli.backups.folders import EMBEDDED, QDRANT, Contents
+from rag_flywheel.cli.backups.saving import CONFIG, FOLDERS, INDEX, KEYS, LEDGER, RECEIPTS, SNAPSHOTS
 from rag_flywheel.config import Config, Secrets
 from rag_flywheel.cycle import erasing
-from rag_flywheel.domain import AuditEntry
-from rag_flywheel.errors import ConfigError, Conflict, Damaged, InvalidInput, WrongKey, check_room, on_disk
+from rag_flywheel.domain import AuditEntry, VersionId
+from rag_flywheel.errors import ConfigError, Conflict, InvalidInput, WrongKey, check_room, on_disk
 from rag_flywheel.privacy.erasure import under_way
 from rag_flywheel.rollout import housekeeping, promotion
 from rag_flywheel.services import Services
@@ -58,7 +58,7 @@ def restore(config: Config, secrets: Secrets, place: Path, *, apart: Path | None
     _put_keys(config, secrets, contents, apart)
     with on_disk(config.data):
         new = _staged(config, contents, place)
-        _swap(config, new, apart)
+        _swap(config, secrets, new, apart)
         shutil.rmtree(new.parent)
     with wiring.services(config, secrets) as services, services.ledger.lock(erasing.LOCK):
         return _settled(services, contents, who)
@@ -68,10 +68,12 @@ def _check_kinds(config: Config, contents: Contents, place: Path) -> None:
     if not contents.kind:
         raise InvalidInput(f"{place} is what was kept apart from a backup: name the backup, and this with --apart")
     wiring.check_dump(config, kind=contents.kind, revision=contents.revision)
-    if contents.index and config.index.url:
+    here = QDRANT if config.index.url else EMBEDDED
+    if contents.store != here:
         raise ConfigError(
-            "the backup holds versions of the embedded store, and `index.url` names a Qdrant server: leave it empty "
-            "until the backup is back, then set it and run `rag-flywheel reindex --force`"
+            f"the backup's versions are of the {contents.store} store, and the settings say {here}: let `index.url` "
+            f"{'name a server' if contents.store == QDRANT else 'be empty'} until the backup is back; change it then, "
+            "and run `rag-flywheel reindex --force`"
         )
 
 
@@ -124,11 +126,13 @@ def _staged(config: Config, contents: Contents, place: Path) -> Path:
     return new
 
 
-def _swap(config: Config, new: Path, apart: Path | None) -> None:
+def _swap(config: Config, secrets: Secrets, new: Path, apart: Path | None) -> None:
     for name in (*(() if config.index.url else (INDEX,)), *FOLDERS):
         shutil.rmtree(config.data / name, ignore_errors=True)
         if (new / name).exists():
             (new / name).rename(config.data / name)
+    if config.index.url:
+        wiring.load_index(config, secrets, new / SNAPSHOTS)
     receipts = config.data / RECEIPTS
     for kept in (*(() if apart is None else (apart / RECEIPTS,)), new / RECEIPTS):
         _add_receipts(kept, receipts)
@@ -164,7 +168,7 @@ def _settled(services: Services, contents: Contents, who: str) -> Restored:
     """The ledger has been migrated by now."""
     ledger, index = services.ledger, services.index
     notes = [
-        *_known_again(services),
+        *_as_it_was(services, contents.live),
         *housekeeping.reconcile(index=index, ledger=ledger, at=services.now()),
         *erasing.settle(services),
     ]
@@ -182,22 +186,11 @@ def _settled(services: Services, contents: Contents, who: str) -> Restored:
     )
 
 
-def _known_again(services: Services) -> list[str]:
-    """Where the versions are on a server, which was not put back, the alias may name one that came after the backup:
-    let it name the newest that the ledger knows.
-    """
-    index, live = services.index, services.index.live()
-    served = {record.manifest.version_id: record for record in services.ledger.versions()}
-    if live is None or live in served:
+def _as_it_was(services: Services, live: str | None) -> list[str]:
+    """On a server the alias names what it named until now."""
+    index, now = services.index, services.index.live()
+    if live is None or now == live:
         return []
-    kept = [version for version in index.versions() if version in served and served[version].went_live is not None]
-    if not kept:
-        raise Damaged(
-            f"the ledger is back, and does not know {live}, which the alias on the Qdrant server names, nor any other "
-            "version there: put the server's snapshots of the same night back, or delete its collections and aliases "
-            "of this prefix; then run this again"
-        )
-    newest = max(kept, key=lambda version: served[version].manifest.created)
     with promotion.alone(services.ledger):
-        index.move_live(newest, expected=live)
-    return [f"the alias named {live}, of after the backup: now {newest} is live"]
+        index.move_live(VersionId(live), expected=now)
+    return [f"the alias named {now or 'nothing'}: now it names {live} again"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rag_flywheel import wiring
 from rag_flywheel.cli.backups import folders
-from rag_flywheel.cli.backups.folders import Contents
+from rag_flywheel.cli.backups.folders import EMBEDDED, QDRANT, Contents
 from rag_flywheel.cycle.erasing import LOCK
 from rag_flywheel.cycle.erasing import folder as receipts_of
 from rag_flywheel.domain import AuditEntry
@@ -20,6 +20,7 @@ from rag_flywheel.services import Services
 
 LEDGER = "ledger"
 INDEX = "index"
+SNAPSHOTS = "snapshots"
 FOLDERS = ("rerankers", "reports")
 RECEIPTS = "receipts"
 KEYS = "pseudonyms.key"
@@ -60,7 +61,7 @@ def save(services: Services, place: Path, *, apart: Path | None, replaces: bool,
                 kind=dumped.kind,
                 revision=dumped.revision,
                 key=dumped.key,
-                index=not config.index.url,
+                store=QDRANT if config.index.url else EMBEDDED,
                 live=services.index.live(),
             )
             _written(folder, contents, services)
@@ -75,8 +76,12 @@ def save(services: Services, place: Path, *, apart: Path | None, replaces: bool,
 def _written(folder: Path, contents: Contents, services: Services) -> None:
     data = services.config.data
     files = {LEDGER: folders.digest_of(folder / LEDGER)}
-    for name in (*((INDEX,) if contents.index else ()), *FOLDERS):
+    for name in (*((INDEX,) if contents.store == EMBEDDED else ()), *FOLDERS):
         files |= _copied(data / name, folder, name)
+    if contents.store == QDRANT:
+        wiring.dump_index(services.config, services.secrets, folder / SNAPSHOTS)
+        written = sorted((folder / SNAPSHOTS).glob("*"))
+        files |= {f"{SNAPSHOTS}/{file.name}": folders.digest_of(file) for file in written}
     files |= _copied(receipts_of(services), folder, RECEIPTS, without=SECRET)
     for entry in services.ledger.erasures():
         if entry.state is not ErasureState.DONE:  # without its key nobody could go on with it
@@ -92,7 +97,7 @@ def _set_apart(apart: Path, contents: Contents, services: Services) -> None:
         key = wiring.key_file(services.config)
         if not services.secrets.pseudonym_keys and key.exists():
             files[KEYS] = folders.copy(key, folder / KEYS)
-        folders.write_list(folder, replace(contents, kind="", revision=None, index=False, live=None, files=files))
+        folders.write_list(folder, replace(contents, kind="", revision=None, store="", live=None, files=files))
 
 
 def _copied(
