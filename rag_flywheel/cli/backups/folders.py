@@ -44,7 +44,8 @@ def copy(source: Path, target: Path) -> str:
     for _ in range(TRIES):
         before = _stamp(source)
         digest = _copied(source, target)
-        if _stamp(source) == before:
+        # Within a few milliseconds a file may be emptied and written again at one and the same time of change.
+        if _stamp(source) == before and target.stat().st_size == before[1]:
             return digest
         target.unlink()
         time.sleep(PAUSE)
