@@ -15,6 +15,7 @@ from qdrant_client.http.exceptions import ApiException
 
 from rag_flywheel.adapters.index import points
 from rag_flywheel.adapters.index.qdrant_index import COMPLETE
+from rag_flywheel.domain import VersionId
 from rag_flywheel.errors import IndexUnavailable, on_disk
 
 SECONDS = 3600  # for one snapshot: it is as long as the version is large
@@ -37,7 +38,7 @@ def send(url: str, *, api_key: str, prefix: str, folder: Path) -> None:
     with _opened(url, api_key) as (client, plain):
         there = {alias.alias_name for alias in client.get_aliases().aliases}
         for file in sorted(folder.glob(f"*{ENDING}")):
-            points.check_version(version := file.name.removesuffix(ENDING))
+            points.check_version(version := VersionId(file.name.removesuffix(ENDING)))
             collection = f"{prefix}--{version}"
             if collection + COMPLETE in there:
                 continue
