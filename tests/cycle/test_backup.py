@@ -116,7 +116,10 @@ def test_a_version_with_a_correction_of_whoever_was_erased_after_the_backup_goes
         project.run("review", "decide", correction, "--verdict", "accept", "--reviewer", reviewer)
     assert project.run("reindex")["decision"] == "promoted"
     project.run("backup", str(backup))
-    project.run("forget", "ada")
+    erasure = project.run("forget", "ada")["id"]
+    tuesday = backup.with_name("tuesday")
+    project.run("backup", str(tuesday))
+    assert [file.stem for file in (tuesday / "receipts" / "keys").iterdir()] == [erasure], "it can be gone on with"
     restored = project.run("restore", str(backup), "--yes")
     assert len(restored["erasures"]) == 1
     assert kept_of(project, "ada") == []

@@ -134,22 +134,24 @@ def _swap(config: Config, secrets: Secrets, new: Path, apart: Path | None) -> No
     if config.index.url:
         wiring.load_index(config, secrets, new / SNAPSHOTS)
     receipts = config.data / RECEIPTS
-    for kept in (*(() if apart is None else (apart / RECEIPTS,)), new / RECEIPTS):
-        _add_receipts(kept, receipts)
+    if apart is not None:
+        _add_receipts(apart / RECEIPTS, receipts, keys=False)
+    _add_receipts(new / RECEIPTS, receipts, keys=True)
     wiring.load_ledger(config, new / LEDGER)
     folders.sync(config.data)
 
 
-def _add_receipts(kept: Path, receipts: Path) -> None:
+def _add_receipts(kept: Path, receipts: Path, *, keys: bool) -> None:
     """What is there is newer than any backup, and stays: only what is missing comes, and of the suppression list what
-    stands in either.
+    stands in either. `keys`: of erasures that were under way, which go on with the ledger that comes back.
     """
     first = not (receipts / PUBLIC).exists()
     for file in sorted(kept.rglob("*")):
         below = file.relative_to(kept)
         to = receipts / below
         # A look that was done, and a key that was destroyed, are not to be there again.
-        if file.is_file() and not to.exists() and (first or below.name.startswith("erasure-")):
+        wanted = first or below.name.startswith("erasure-") or (keys and below.parts[0] == "keys")
+        if wanted and file.is_file() and not to.exists():
             folders.copy(file, to)
     lines = [
         line
