@@ -41,7 +41,11 @@ from tests.paths import ROOT
 PROGRAM = "rag-flywheel"
 HANDBOOK = sorted((ROOT / "docs").glob("*.md"))
 PAGES = [ROOT / "README.md", *HANDBOOK]
-DEPLOYMENT = [ROOT / "deploy" / name for name in ("Dockerfile", "compose.yaml", "watch.yaml", "crontab")]
+DEPLOYMENT = [
+    *(ROOT / "deploy" / name for name in ("Dockerfile", "compose.yaml", "watch.yaml", "crontab")),
+    *sorted((ROOT / "deploy" / "systemd").iterdir()),
+    *sorted((ROOT / "deploy" / "kubernetes").iterdir()),
+]
 FILE_SUFFIXES = {"yaml", "yml", "md", "db", "html", "json", "jsonl", "tsv", "htm"}
 """What stands after the dot in a file's name; elsewhere in backticks a dot stands in a key."""
 
