@@ -70,7 +70,7 @@ PEOPLE: Mapping[type, tuple[str, ...]] = {
 """The fields of stored values that are pseudonyms, or hold such and keyed digests among what is none."""
 BLOCK = 32  # hexadecimal digits of a pseudonym, and of what is sealed
 DIGESTS: Mapping[str, int] = {"masked": 24, "words": 16}
-"""The fields that are keyed digests, with their hexadecimal digits. Shorter than a block, they are sealed with zeros."""
+"""The fields that are keyed digests, with their hexadecimal digits. They are sealed with zeros, up to a block."""
 
 
 def turned(body: Any, kind: type, turn: Callable[[str], str]) -> Any:
