@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import regex
 
-from rag_flywheel.adapters.privacy.names import OTHER_WORDS
+from rag_flywheel.adapters.privacy.names import OTHER_WORDS, TITLE
 from rag_flywheel.adapters.privacy.spans import GUESSED, Span
 
 GRAPH = Path(__file__).with_name("tagger.onnx")
@@ -37,6 +37,7 @@ OTHER = frozenset(OTHER_WORDS.casefold().split())
 OF_NAMES = "van von der den de da di del della dos du la le al el bin ibn ter ten zu zum"
 PARTICLES = frozenset(OF_NAMES.split())
 NUMBER = regex.compile(r"(?<![\w.])\d")  # of a house, and not of a version
+TITLED = regex.compile(rf"\b{TITLE}$", regex.IGNORECASE)
 TWO_LETTERS = regex.compile(r"[^\W\d_]{2}")
 
 Numbers = npt.NDArray[np.float32]
@@ -75,7 +76,12 @@ def spans(text: str, words: Sequence[tuple[int, int]], of_words: Numbers) -> Ite
             alone = kind == PERSON and text[start:end].casefold() not in sure and (start, end) in words
             doubted = kind == ADDRESS and not _is_sure(text, words, of_words, start, end)
             if not alone and not doubted and _holds(text, text[start:end], kind):
-                yield entity, Span(start, end, GUESSED)
+                yield entity, Span(_with_title(text, start) if kind == PERSON else start, end, GUESSED)
+
+
+def _with_title(text: str, start: int) -> int:
+    title = TITLED.search(text, max(0, start - 12), start)
+    return start if title is None else title.start()
 
 
 def _begins(text: str, start: int) -> bool:

@@ -33,6 +33,7 @@ def redactor() -> PresidioRedactor:
         ("Send it to PSC 802, Box 74\nAPO AE 09499 please", "Send it to <STREET_ADDRESS> please"),
         ("send it to unit 2050 box 4190, apo ap 96278-2050", "send it to <STREET_ADDRESS>"),
         ("Ship to USNS Comfort\nFPO AP 96620.", "Ship to <STREET_ADDRESS>."),
+        ("As dr. Halvard Ekström said, the lamp blinks.", "As <PERSON> said, the lamp blinks."),
         ("Is it what Jamukha said?", "Is it what <PERSON> said?"),
         ("He's injured, but Celina just left.", "He's injured, but <PERSON> just left."),
         ("My neighbour Anneke ten Broek has the same set.", "My neighbour <PERSON> has the same set."),
