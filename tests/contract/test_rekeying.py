@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from rag_flywheel.domain import CorrectionId, FeedbackId, InteractionId
+from rag_flywheel.domain import CorrectionId, FeedbackId, InteractionId, StandIn
 from rag_flywheel.domain.erasures import Scope
 from rag_flywheel.errors import AlreadyRunning
 from rag_flywheel.ports import Ledger
@@ -15,6 +15,7 @@ from tests.contract.rows import (
     a_consent,
     a_correction,
     a_feedback,
+    a_review,
     a_session,
     an_erasure,
     an_interaction,
@@ -42,6 +43,32 @@ def leave(name: str, ledger: Ledger) -> None:
         replace(an_erasure(f"x-{name}"), scope=Scope(user=who, session=conversation, until=NOON), clean=frozenset())
     )
     ledger.remember(reply(name, ledger), digest="d", reply={"id": f"c-{name}"}, at=NOON)
+
+
+MASKED, NAMED = "5e" * 12, "a1" * 8
+"""Keyed digests: of a value that was masked out, and of a word that a stand-in is for."""
+
+
+def leave_digests(ledger: Ledger) -> None:
+    """A question, a comment, a correction and its review in which something was masked."""
+    named = (StandIn(kind="PERSON", number=1, words=(NAMED,)), StandIn(kind="PERSON", number=2))
+    asked = replace(an_interaction("i-digests"), masked=(MASKED, MASKED[::-1]), stand_ins=named)
+    ledger.add_interaction(asked)
+    ledger.add_feedback(replace(a_feedback("f-digests", of="i-digests"), stand_ins=named))
+    ledger.add_correction(
+        replace(a_correction("c-digests", of="i-digests"), masked=(MASKED,), stand_ins=named, feedback_id=None)
+    )
+    ledger.add_review(replace(a_review("r-digests", of="c-digests"), stand_ins=named))
+
+
+def told_digests(ledger: Ledger) -> list[object]:
+    return [
+        ledger.interaction(InteractionId("i-digests")),
+        ledger.feedback(interaction_id=InteractionId("i-digests")),
+        ledger.correction(CorrectionId("c-digests")),
+        ledger.reviews(of=CorrectionId("c-digests")),
+        ledger.stand_ins(None, InteractionId("i-digests")),
+    ]
 
 
 def reply(name: str, ledger: Ledger) -> str:
@@ -92,6 +119,17 @@ def test_while_rows_are_stored_anew_people_are_found_whether_their_turn_has_come
         leave(f"new{number}", ledger)
         assert all(told(f"new{number}", ledger))
     assert told("ada", ledger) == before
+
+
+def test_what_was_masked_in_a_record_is_known_again_whatever_key_it_is_stored_under(ledger: Ledger) -> None:
+    leave_digests(ledger)
+    before = told_digests(ledger)
+    assert all(before)
+    for _ in range(2):
+        assert rekey(ledger=ledger, by="olga", now=NOON) == 4
+        assert told_digests(ledger) == before
+    assert drop_keys(ledger=ledger, by="olga", now=NOON) == 1
+    assert told_digests(ledger) == before
 
 
 def test_who_comes_back_under_a_new_key_is_the_same_person_with_one_reply_to_a_request(ledger: Ledger) -> None:

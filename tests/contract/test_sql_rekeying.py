@@ -22,7 +22,7 @@ from rag_flywheel.ports import Ledger
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.privacy.rekeying import drop_keys, rekey
 from tests.contract.rows import NOON, an_entry, an_interaction
-from tests.contract.test_rekeying import leave, told, user
+from tests.contract.test_rekeying import MASKED, NAMED, leave, leave_digests, told, user
 from tests.contract.test_sql_ledger import engine_at
 from tests.fakes.keys import keys_in
 
@@ -95,6 +95,32 @@ def test_no_row_and_no_file_holds_a_pseudonym_in_the_form_of_before(
         new = {found[0] for found in FORMS.finditer(now) if found[1] == str(epoch)}
         assert len(new) == len(names(ledger))  # one form for each
         old = [form.partition(".")[2] for form in new]
+
+
+def test_who_has_the_first_key_cannot_try_out_what_was_masked_in_a_ledger_of_after(url: str, ledger: SqlLedger) -> None:
+    leave_digests(ledger)
+    before = stored(url)
+    assert MASKED in before
+    assert NAMED in before
+    rekey(ledger=ledger, by="olga", now=NOON)
+    after = stored(url)
+    assert MASKED not in after
+    assert NAMED not in after
+    assert MASKED[::-1] not in after
+    one, two = set(re.findall(r"1\.[0-9a-f]{32}", after)), set(re.findall(r"1\.[0-9a-f]{32}", before))
+    assert len(one) >= 3
+    assert not two
+
+
+def test_with_another_first_key_a_person_is_nobody_whom_the_ledger_knows(ledger: SqlLedger) -> None:
+    """Why the first key stays: names are made pseudonyms with it, and from what is stored none can be made anew."""
+    leave("ada", ledger)
+    rekey(ledger=ledger, by="olga", now=NOON)
+    assert ledger.interactions_of(user("ada", ledger))
+    of_another = pseudonym("ada", bytes(32)) or ""
+    assert of_another != user("ada", ledger)
+    assert ledger.interactions_of(of_another) == []
+    assert of_another not in ledger.people()
 
 
 def test_of_two_ledgers_under_different_keys_nobody_can_tell_who_is_the_same(tmp_path: Path) -> None:

@@ -676,6 +676,7 @@ class MemoryLedger:
                 rows.interactions,
                 rows.feedback,
                 rows.corrections,
+                [review for review in rows.reviews.values() if review.stand_ins],
                 rows.sessions,
                 rows.consents,
                 rows.replies,

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import JSON, Column, DateTime, Dialect, Text, TypeDecorator, type_coerce
 
 from rag_flywheel.adapters.ledger.forms import present
-from rag_flywheel.domain import Correction, Feedback, Interaction, Session
+from rag_flywheel.domain import Correction, Feedback, Interaction, Review, Session
 from rag_flywheel.domain.consent import ConsentEvent
 from rag_flywheel.domain.erasures import ErasureEntry
 from rag_flywheel.errors import Damaged
@@ -59,28 +59,44 @@ def _seal(dialect: Dialect) -> Seal:
 
 
 PEOPLE: Mapping[type, tuple[str, ...]] = {
-    Interaction: ("user", "session"),
-    Feedback: ("user",),
-    Correction: ("user", "sender"),
+    Interaction: ("user", "session", "masked", "stand_ins"),
+    Feedback: ("user", "stand_ins"),
+    Correction: ("user", "sender", "masked", "stand_ins"),
+    Review: ("stand_ins",),
     Session: ("pseudonym",),
     ConsentEvent: ("user", "session"),
     ErasureEntry: ("scope",),
 }
-"""The fields of stored values that are pseudonyms, or hold nothing but such and moments."""
+"""The fields of stored values that are pseudonyms, or hold such and keyed digests among what is none."""
+BLOCK = 32  # hexadecimal digits of a pseudonym, and of what is sealed
+DIGESTS: Mapping[str, int] = {"masked": 24, "words": 16}
+"""The fields that are keyed digests, with their hexadecimal digits. They are sealed with zeros, up to a block."""
 
 
 def turned(body: Any, kind: type, turn: Callable[[str], str]) -> Any:
-    """A stored value with its pseudonyms turned."""
+    """A stored value with its pseudonyms and keyed digests turned."""
     fields = PEOPLE.get(kind, ())
     if not fields or not isinstance(body, dict):
         return body
-    return {name: _each(value, turn) if name in fields else value for name, value in body.items()}
+    return {name: _each(name, value, turn) if name in fields else value for name, value in body.items()}
 
 
-def _each(value: Any, turn: Callable[[str], str]) -> Any:
+def _each(name: str, value: Any, turn: Callable[[str], str]) -> Any:
     if isinstance(value, dict):
-        return {name: _each(below, turn) for name, below in value.items()}
-    return turn(value) if isinstance(value, str) else value
+        return {below: _each(below, each, turn) for below, each in value.items()}
+    if isinstance(value, list):
+        return [_each(name, each, turn) for each in value]
+    if not isinstance(value, str):
+        return value
+    return _digest(value, DIGESTS[name], turn) if name in DIGESTS else turn(value)
+
+
+def _digest(stored: str, length: int, turn: Callable[[str], str]) -> str:
+    """Of so many digits, as it is or as it is stored; what is neither stays."""
+    if "." not in stored and len(stored) != length:
+        return stored
+    new = turn(stored.ljust(BLOCK, "0"))
+    return new if "." in new else new[:length]
 
 
 class Value(TypeDecorator[Any]):

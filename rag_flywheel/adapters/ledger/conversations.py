@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import JSON, or_, select, type_coerce
 
 from rag_flywheel.adapters.ledger import tables
+from rag_flywheel.adapters.ledger.column_types import turned
 from rag_flywheel.adapters.ledger.database import InDatabase
 from rag_flywheel.adapters.ledger.insights import add_facts
 from rag_flywheel.domain import Feedback, Interaction, InteractionId, StandIn
@@ -14,7 +15,7 @@ from rag_flywheel.domain.insights import judgement
 from rag_flywheel.errors import no_interaction
 from rag_flywheel.ports.ledger import Conversations
 
-_STAND_IN: TypeAdapter[StandIn] = TypeAdapter(StandIn)
+_STAND_INS: TypeAdapter[list[StandIn]] = TypeAdapter(list[StandIn])
 
 
 class SqlConversations(InDatabase, Conversations):
@@ -96,7 +97,9 @@ class SqlConversations(InDatabase, Conversations):
         with self._database.read() as connection:
             bodies = (body for each in wanted for body in connection.scalars(each))
             # Not the whole value: a conversation may be long, and each question looks through it.
-            return [_STAND_IN.validate_python(found) for body in bodies for found in body.get("stand_ins", ())]
+            found = [each for body in bodies for each in body.get("stand_ins", ())]
+        told = turned({"stand_ins": found}, Interaction, self._database.sealing.opened)
+        return _STAND_INS.validate_python(told["stand_ins"])
 
     def add_feedback(self, feedback: Feedback) -> None:
         self._database.append(

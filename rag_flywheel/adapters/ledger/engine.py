@@ -19,7 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from rag_flywheel.errors import FAULTS, ConfigError, Damaged, DiskUnavailable, InvalidInput, LedgerUnavailable, trouble
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0016_insights"  # the newest revision there, so that a ledger which is at it needs no Alembic
+HEAD = "0017_reviews"  # the newest revision there, so that a ledger which is at it needs no Alembic
 MIGRATION_LOCK = 4_746_494_957_231_001  # PostgreSQL's advisory lock while the schema changes; any number that stays
 CONNECTIONS = 10  # kept open; PostgreSQL allows 100 to all processes together by default
 MORE_CONNECTIONS = 10  # opened under load; a thread beyond them waits for its turn

@@ -1,4 +1,4 @@
-"""How a person is reached: e-mail addresses, IP addresses and telephone numbers.
+"""How a person is reached: e-mail addresses, IP addresses, telephone numbers and addresses of soldiers.
 
 What standards set aside for documentation (RFC 2606, 3849, 5737 and the numbers 555-0100 to 555-0199) reaches nobody.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import phonenumbers
 import regex
 
-from rag_flywheel.adapters.privacy.spans import LIKELY, SURE, Span
+from rag_flywheel.adapters.privacy.spans import LIKELY, SURE, Span, matches
 
 # --- e-mail -----------------------------------------------------------------------------------------------------------
 
@@ -161,3 +161,13 @@ def _freephone(number: str) -> bool:
         return phonenumbers.number_type(phonenumbers.parse(number, "US")) in _OF_ORGANISATIONS
     except phonenumbers.NumberParseException:
         return False
+
+
+# --- military addresses -----------------------------------------------------------------------------------------------
+
+military_addresses = matches(  # Postal Addressing Standards of the USPS, Publication 28, section 238
+    r"\b(?:(?:PSC|CMR|UNIT)[ \t]\d{1,5},?[ \t]{1,3}BOX[ \t]\d{1,6}|(?:USS|USNS|USCGC)(?:[ \t][\w.'-]{1,30}){1,3})"
+    r"\s{0,3},?\s{0,12}>?[ \t]{0,3}[ADF]PO,?[ \t]A[AEP],?[ \t]\d{5}(?:-\d{4})?\b",
+    SURE,
+    ignore_case=True,
+)

@@ -31,6 +31,8 @@ _WORD = rf"(?!{_NOT_A_PART}){_PART}"
 _REST = rf"(?:[ \t](?:{_INITIAL}(?!\p{{L}})|(?:{_PARTICLE}[ \t]){{0,3}}{_WORD}))"
 NAME = rf"{_WORD}{_REST}{{0,3}}(?<=\p{{Ll}})(?!\p{{L}})"
 FULL_NAME = rf"(?:{_WORD}|{_INITIAL}){_REST}{{1,3}}(?<=\p{{Ll}})(?!\p{{L}})"
+TITLE = r"(?:(?:Mr|Mrs|Ms|Mx|Dr|Prof)\.?|Miss|Professor|Officer)[ \t]"
+"""A title goes with the name: Mr and Mrs Smith are two people."""
 _KIN = (
     r"wife|husband|spouse|partner|fianc[eé]e?|boyfriend|girlfriend|son|daughter|kid|child|children|baby|mother|father|mom|mum|dad"
     r"|brother|sister|uncle|aunt|cousin|nephew|niece|grandmother|grandfather|grandma|grandpa|friend|colleague|co-?worker|roommate"
@@ -55,9 +57,7 @@ def _named(before: str, who: str = NAME, after: str = "") -> Finder:
 
 
 _FINDERS = (
-    _named(  # title
-        r"\b(?:(?:Mr|Mrs|Ms|Mx|Dr|Prof)\.?|Miss|Professor|Officer)[ \t]", rf"(?:{_INITIAL}[ \t]){{0,3}}{NAME}"
-    ),
+    _named("", rf"{TITLE}(?:{_INITIAL}[ \t]){{0,3}}{NAME}"),
     _named(  # said so
         r"\b(?i:(?:my|his|her|their|your|full|first|last|maiden) name(?:'s|’s| is| was))[ \t]"
     ),

@@ -26,6 +26,7 @@ FULL: Mapping[str, Sequence[Finder]] = {
     "ID_NUMBER": (identifiers.national_ids, identifiers.ids_called_so, identifiers.bank_numbers),
     "SECRET": (credentials.tokens, credentials.drawn_keys, credentials.secrets_given),
     "PERSON": (names,),
+    "STREET_ADDRESS": (contacts.military_addresses,),
 }
 """What people say is masked wherever it may be about them."""
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine, RecognizerResult
     from presidio_analyzer.nlp_engine import NlpEngine
 
-RULES = "6"  # raise it whenever a pattern changes: caches are keyed by the redactor's name
+RULES = "7"  # raise it whenever a pattern changes: caches are keyed by the redactor's name
 LANGUAGE = "en"
 SECRET = "SECRET"  # noqa: S105  # a kind of personal data
 PIECE = 1000  # characters
@@ -197,9 +197,7 @@ def _load(
         registry.add_recognizer(SpacyRecognizer(supported_language=LANGUAGE))
     if tagger:
         registry.add_recognizer(Tagged())
-    known = {"STREET_ADDRESS"} | {
-        entity for recognizer in registry.recognizers for entity in recognizer.supported_entities
-    }
+    known = {entity for recognizer in registry.recognizers for entity in recognizer.supported_entities}
     for entity in entities:
         if entity not in known:
             near = get_close_matches(entity, sorted(known), n=1, cutoff=0.5)

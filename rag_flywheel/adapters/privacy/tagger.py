@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import regex
 
-from rag_flywheel.adapters.privacy.names import OTHER_WORDS
+from rag_flywheel.adapters.privacy.names import OTHER_WORDS, TITLE
 from rag_flywheel.adapters.privacy.spans import GUESSED, Span
 
 GRAPH = Path(__file__).with_name("tagger.onnx")
@@ -22,16 +22,22 @@ LEARNED = Path(__file__).with_name("tagger.npz")
 LAYERS = 3
 WIDTH = 384
 MARKS = 16
-THRESHOLD = 0.6  # probability that a word belongs to either, from which it does
-SMALL = 0.75  # the same for a word in small letters, which is seldom a name
-LONE = 0.9  # the same for a word that is a whole name by itself: such are words that the encoder does not know, too
-NEIGHBOUR = 0.2  # the same for a word beside one that does
+THRESHOLD = 0.5  # probability that a word belongs to either, from which it does
+SMALL = 0.6  # the same for a word in small letters, which is seldom a name
+LONE = 0.8  # the same for a word that is a whole name by itself: such are words that the encoder does not know, too
+LONE_DOUBTED = 0.9  # the same for one in small letters, or whose capital is that of a sentence or a line
+NUMBERED = 0.2  # the same for one number of an address
+PEAK = 0.8  # the same for the surest word of an address
+NEIGHBOUR = {1: 0.2, 2: 0.1}  # the same for a word beside one that does, by kind
 WINDOW, STEP = 160, 120  # tokens at a time, so that a text of any length takes time in proportion
 WORD = regex.compile(  # not within a placeholder or an e-mail address
     r"(?:<[A-Z][A-Z_]{0,40}>|[\w.+-]{1,64}+@[\w.-]{0,255}+|['’]s\b)(*SKIP)(*FAIL)|[^\W_]+(?:['’-](?!s\b)[^\W_]+)*+"
 )
 OTHER = frozenset(OTHER_WORDS.casefold().split())
+OF_NAMES = "van von der den de da di del della dos du la le al el bin ibn ter ten zu zum"
+PARTICLES = frozenset(OF_NAMES.split())
 NUMBER = regex.compile(r"(?<![\w.])\d")  # of a house, and not of a version
+TITLED = regex.compile(rf"\b{TITLE}$", regex.IGNORECASE)
 TWO_LETTERS = regex.compile(r"[^\W\d_]{2}")
 
 Numbers = npt.NDArray[np.float32]
@@ -59,20 +65,41 @@ def tagged(text: str) -> Iterator[tuple[str, Span]]:
 def spans(text: str, words: Sequence[tuple[int, int]], of_words: Numbers) -> Iterator[tuple[str, Span]]:
     """What the words' probabilities, (words, 3), make of the text."""
     kinds = _kinds(text, words, of_words)
-    sure = {text[start:end].casefold() for (start, end), row in zip(words, of_words, strict=True) if row[PERSON] > LONE}
+    sure = {
+        word.casefold()
+        for (start, end), row in zip(words, of_words, strict=True)
+        if row[PERSON] > (LONE_DOUBTED if (word := text[start:end]).islower() or _begins(text, start) else LONE)
+    }
     for kind, entity in ENTITIES.items():
         own = [word for word, of in zip(words, kinds, strict=True) if of == kind]
         for start, end in _joined(text, own, kind):
             alone = kind == PERSON and text[start:end].casefold() not in sure and (start, end) in words
-            small = kind == ADDRESS and text[start:end].islower() and not _is_sure(words, of_words, start, end)
-            if not alone and not small and _holds(text, text[start:end], kind):
-                yield entity, Span(start, end, GUESSED)
+            doubted = kind == ADDRESS and not _is_sure(text, words, of_words, start, end)
+            if not alone and not doubted and _holds(text, text[start:end], kind):
+                yield entity, Span(_with_title(text, start) if kind == PERSON else start, end, GUESSED)
 
 
-def _is_sure(words: Sequence[tuple[int, int]], of_words: Numbers, start: int, end: int) -> bool:
-    """Whether each word of an address is surely one of an address: a part and its number have small letters, too."""
-    rows = (row for (first, last), row in zip(words, of_words, strict=True) if first >= start and last <= end)
-    return all(row[ADDRESS] >= SMALL for row in rows)
+def _with_title(text: str, start: int) -> int:
+    title = TITLED.search(text, max(0, start - 12), start)
+    return start if title is None else title.start()
+
+
+def _begins(text: str, start: int) -> bool:
+    return regex.search(r"(?:^|[.!?:]|\n\W*)\s*$", text[max(0, start - 8) : start]) is not None
+
+
+def _is_sure(text: str, words: Sequence[tuple[int, int]], of_words: Numbers, start: int, end: int) -> bool:
+    """Whether an address has a word that is surely one's, and a number that is no mere neighbour; in small letters all
+    words are: a part and its number have small letters, too.
+    """
+    rows = [
+        (first, float(row[ADDRESS]))
+        for (first, last), row in zip(words, of_words, strict=True)
+        if start <= first and last <= end
+    ]
+    numbered = any(sure >= NUMBERED and NUMBER.match(text, first) for first, sure in rows)
+    small = text[start:end].islower()
+    return numbered and max(sure for _, sure in rows) >= PEAK and (not small or all(sure >= SMALL for _, sure in rows))
 
 
 def _joined(text: str, words: Sequence[tuple[int, int]], kind: Kind) -> Iterator[tuple[int, int]]:
@@ -98,13 +125,24 @@ def _kinds(text: str, words: Sequence[tuple[int, int]], rows: Numbers) -> Sequen
         for place in places:
             kind = kinds[place - step]
             left, right = sorted((place, place - step))
-            if kind and not kinds[place] and rows[place, kind] >= NEIGHBOUR:
+            if kind and not kinds[place] and rows[place, kind] >= NEIGHBOUR[kind]:
                 kinds[place] = kind if _joins(text[words[left][1] : words[right][0]], kind) else 0
+    for place in range(1, len(words) - 1):
+        before, kind, after = kinds[place - 1 : place + 2]
+        if not kind and before and before == after and _bridges(text, words[place - 1 : place + 2], before):
+            kinds[place] = before
     known = {text[a:b].casefold() for (a, b), kind in zip(words, kinds, strict=True) if kind == PERSON and b - a > 2}
     for place, (start, end) in enumerate(words):
         if not kinds[place] and text[start].isupper() and text[start:end].casefold() in known:
             kinds[place] = PERSON
     return kinds
+
+
+def _bridges(text: str, words: Sequence[tuple[int, int]], kind: Kind) -> bool:
+    """Whether the word in the middle belongs to what is on both sides: "van" in a name, any word in an address."""
+    (_, first), (start, end), (last, _) = words
+    near = text[first:start].isspace() and text[end:last].isspace() and "\n" not in text[first:last]
+    return near and (kind == ADDRESS or text[start:end] in PARTICLES)
 
 
 def _joins(gap: str, kind: Kind) -> bool:

@@ -62,12 +62,12 @@ def test_personal_data_is_masked_by_its_kind(redactor: PresidioRedactor, text: s
 NAMES = {
     "My name is Jörg van der Berg.": "My name is <PERSON>.",
     "I'm Naomi Ryan, and it does not work": "I'm <PERSON>, and it does not work",
-    "Mrs. O'Brien called, then Dr Lee": "Mrs. <PERSON> called, then Dr <PERSON>",
+    "Mrs. O'Brien called, then Dr Lee": "<PERSON> called, then <PERSON>",
     "Dear Anna,\nit works.\n\nRegards,\nJohn A. Smith-Jones": "Dear <PERSON>,\nit works.\n\nRegards,\n<PERSON>",
     "Ashley Lim gave her SSN 232-18-0912.": "<PERSON> gave her SSN <US_SSN>.",
     "Card 4111111111111111 was used by Ann Lee.": "Card <CREDIT_CARD> was used by <PERSON>.",
     "Hello, this is Tom. Who are you?": "Hello, this is <PERSON>. Who are you?",
-    "Signed: Dr. A. B. Carter": "Signed: Dr. <PERSON>",
+    "Signed: Dr. A. B. Carter": "Signed: <PERSON>",
     "ask my sister Lucy": "ask my sister <PERSON>",
     "Patient: Ada King\nAge: 3": "Patient: <PERSON>\nAge: 3",
     "Jane Doe's email is lost": "<PERSON>'s email is lost",
@@ -198,8 +198,8 @@ def test_a_spacy_model_finds_names_that_patterns_do_not(tmp_path: Path) -> None:
 def test_several_threads_share_one_redactor() -> None:
     shared = PresidioRedactor(ENTITIES, 0.5, "")
     with ThreadPoolExecutor(8) as pool:
-        texts = set(pool.map(lambda number: shared.redact(f"Mr. Bean {number}, a@acme.com").text[:12], range(64)))
-    assert texts == {"Mr. <PERSON>"}
+        texts = set(pool.map(lambda number: shared.redact(f"Mr. Bean {number}, a@acme.com").text[:8], range(64)))
+    assert texts == {"<PERSON>"}
 
 
 @pytest.mark.parametrize("piece", ["Ann Lee ", "Dear ", "1.", "a@", "+1 ", "password ", "O'", "12-", "<", "fe80:"])
@@ -219,7 +219,7 @@ def test_masking_opens_no_connection_and_warns_of_nothing() -> None:
         "print(redactor.redact('Mr. Bean, a@acme.com').text)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("Mr. <PERSON>, <EMAIL_ADDRESS>\n", "")
+    assert (done.stdout, done.stderr) == ("<PERSON>, <EMAIL_ADDRESS>\n", "")
 
 
 def test_importing_and_naming_the_redactor_does_not_load_presidio() -> None:

@@ -2,10 +2,11 @@
 
 import time
 
+import numpy as np
 import pytest
 
 from rag_flywheel.adapters.privacy.redactor import PresidioRedactor
-from rag_flywheel.adapters.privacy.tagger import tagged
+from rag_flywheel.adapters.privacy.tagger import ADDRESS, PERSON, WORD, spans, tagged
 from rag_flywheel.config import Privacy
 
 ENTITIES = Privacy().entities
@@ -29,6 +30,13 @@ def redactor() -> PresidioRedactor:
             "Please deliver it to <STREET_ADDRESS> instead.",
         ),
         ("We moved to Gartenstraße 12, 72074 Tübingen.", "We moved to <STREET_ADDRESS>."),
+        ("Send it to PSC 802, Box 74\nAPO AE 09499 please", "Send it to <STREET_ADDRESS> please"),
+        ("send it to unit 2050 box 4190, apo ap 96278-2050", "send it to <STREET_ADDRESS>"),
+        ("Ship to USNS Comfort\nFPO AP 96620.", "Ship to <STREET_ADDRESS>."),
+        ("As dr. Halvard Ekström said, the lamp blinks.", "As <PERSON> said, the lamp blinks."),
+        ("Is it what Jamukha said?", "Is it what <PERSON> said?"),
+        ("He's injured, but Celina just left.", "He's injured, but <PERSON> just left."),
+        ("My neighbour Anneke ten Broek has the same set.", "My neighbour <PERSON> has the same set."),
     ],
 )
 def test_names_and_addresses_are_masked_where_no_pattern_knows_them(
@@ -43,11 +51,44 @@ def test_names_and_addresses_are_masked_where_no_pattern_knows_them(
         "How do I connect the Sony Bravia to the Sonos Beam over HDMI 2.1?",
         "Kubernetes restarts Prometheus, and Grafana says 503 on port 8080.",
         "Go to Settings, General, then Voice Guide, and choose Off.",
+        "He looks at the TV remotely:\nDiagnose your TV, adjust the settings.",
+        "ALAC MPEG4 AAC midi AIFF JPEG 15360 x 8640, H.264 Sorenson VP6 VP8 1920 x 1080.",
+        "The unit 12 box 7 is empty, and the APO said so.",
         "Order 20394-11 of 12 May holds 2 lamps of 9 W from the Berlin office.",
     ],
 )
 def test_products_menus_and_numbers_are_left_alone(redactor: PresidioRedactor, text: str) -> None:
     assert redactor.redact(text).text == text
+
+
+def found(text: str, kind: int, **sure: float) -> list[str]:
+    """What is masked where these words are so surely of the kind, and all others of none."""
+    words = [match.span() for match in WORD.finditer(text)]
+    rows = np.zeros((len(words), 3), np.float32)
+    for place, (start, end) in enumerate(words):
+        rows[place, kind] = sure.get(text[start:end].strip("0123456789") or "number", 0.0)
+    return [text[span.start : span.end] for _, span in spans(text, words, rows)]
+
+
+def test_a_name_of_one_word_has_to_be_surer_where_its_capital_is_a_sentence_s_or_missing() -> None:
+    assert found("Then Dolby came.", PERSON, Dolby=0.85) == ["Dolby"]
+    assert found("It works. Dolby came.", PERSON, Dolby=0.85) == []
+    assert found("Menu:\n  Dolby", PERSON, Dolby=0.85) == []
+    assert found("then dolby came", PERSON, dolby=0.85) == []
+    assert found("It works. Dolby came.", PERSON, Dolby=0.95) == ["Dolby"]
+
+
+def test_a_particle_between_two_parts_of_a_name_goes_with_it() -> None:
+    assert found("Anneke ten Broek came.", PERSON, Anneke=0.7, Broek=0.6) == ["Anneke ten Broek"]
+    assert found("Anneke met Broek there.", PERSON, Anneke=0.95, Broek=0.95) == ["Anneke", "Broek"]
+
+
+def test_an_address_has_a_word_that_surely_is_one_and_a_number_that_is_no_mere_neighbour() -> None:
+    assert found("at 12 Juniper Close, Bath", ADDRESS, number=0.7, Juniper=0.9, Close=0.15, Bath=0.2) == [
+        "12 Juniper Close, Bath"
+    ]
+    assert found("at 12 Juniper Close, Bath", ADDRESS, number=0.7, Juniper=0.7, Close=0.7, Bath=0.7) == []
+    assert found("at VP Sorenson 1920", ADDRESS, VP=0.9, Sorenson=0.95, number=0.15) == []
 
 
 def test_documents_keep_names_and_addresses(redactor: PresidioRedactor) -> None:
