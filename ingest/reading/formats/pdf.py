@@ -1,6 +1,7 @@
 """PDF to Markdown: pages in reading order, with headings and tables. PDFium finds the letters."""
 
 import ctypes
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
@@ -18,6 +19,7 @@ from ingest.reading.raw import PAGE_BREAK, Content, Removal, Unreadable
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfPage, PdfTextPage
 
+TURNED = 0.1  # of a circle by its radius, from which on text is not upright
 SMALLER = 0.85  # times as high as a word's first letter is one that may be raised or lowered
 HEADING = 1.15  # how many times as high as the body's letters those of a heading are
 MOST_SHAPES = 2_000  # of a page, that are looked at for rules, and five times as many of their parts: a map has more
@@ -153,7 +155,7 @@ def _words(textpage: "PdfTextPage", letters: Sequence[str]) -> tuple[list[Word],
     turned: list[str] = []
     before = 0
     for start, end in _spans(letters):
-        if abs(pdfium.FPDFText_GetCharAngle(textpage, start)) > 0.1:
+        if _is_turned(textpage, start):
             turned.append(_text(letters[start:end]))
         else:
             found = [word for part in divided(textpage, start, end) for word in _placed(textpage, letters, *part)]
@@ -165,6 +167,16 @@ def _words(textpage: "PdfTextPage", letters: Sequence[str]) -> tuple[list[Word],
     if len(turned) > len(words):
         return [], _text(letters).replace("\r", "")
     return words, " ".join(turned)
+
+
+def _is_turned(textpage: "PdfTextPage", place: int) -> bool:
+    """Whether the letter's foot is not level. PDFium's own angle is that of its side, which is slanted in italics."""
+    import pypdfium2.raw as pdfium
+
+    if abs(pdfium.FPDFText_GetCharAngle(textpage, place)) <= TURNED:
+        return False
+    matrix = pdfium.FS_MATRIX()
+    return not pdfium.FPDFText_GetMatrix(textpage, place, matrix) or abs(math.atan2(matrix.b, matrix.a)) > TURNED
 
 
 def _placed(textpage: "PdfTextPage", letters: Sequence[str], start: int, end: int) -> Iterator[Word]:

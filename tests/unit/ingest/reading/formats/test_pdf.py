@@ -121,6 +121,18 @@ def test_turned_text_is_kept(path: Path) -> None:
     assert text == f"Upright text here\nTurned note\n{PAGE_BREAK}\nTurned note"
 
 
+def test_slanted_text_stands_where_it_is_read(path: Path) -> None:
+    def slanted(canvas: Canvas) -> None:
+        canvas.saveState()
+        canvas.skew(0, 15)
+        canvas.drawString(-110, 690, "Hold it until it clicks.")
+        canvas.restoreState()
+
+    draw = both(written("First press the button."), slanted, written("Then let go.", top=660))
+    lines = [line for line in pdf.read(drawn(path, draw)).text.split("\n") if line]
+    assert lines == ["First press the button.", "Hold it until it clicks.", "Then let go."]
+
+
 def test_a_line_that_begins_like_a_heading_of_markdown_is_none(path: Path) -> None:
     assert pdf.read(drawn(path, written("# apt install pump", "```"))).text == "\\# apt install pump\n\\```"
 
