@@ -12,9 +12,11 @@ from ingest.reading.formats.marks import heading, plain, table
 
 GAP = 1.0  # letters' heights between two words that stand apart
 GUTTER = 0.3  # letters' heights, at least, that are free between columns
+HEADING = 1.15  # how many times as high as the body's letters those of a heading are
 PROSE = 18  # characters, from which lines beside each other are columns of text and no cells
 LONGEST_HEADING = 150
 
+_SECTION = re.compile(r"(?:\d{1,3}|[A-Z])(?:\.\d{1,3}){0,5}\.?")
 _LABEL = re.compile(r"[•◦▪●○■□►‣⁃∙·–—*-]|[\uf0a7\uf0b7]|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)]|\[\d+\]")
 _BULLET = re.compile(r"^(?:[•◦▪●○■□►‣⁃∙·\uf0a7\uf0b7]\s*)(?=\S)")
 
@@ -102,21 +104,25 @@ class _Row:
         return [word for piece in self.pieces for word in piece.words]
 
 
-def lines(words: Sequence[Word], rules: Sequence[Rule] = ()) -> list[Line]:
-    """The lines of a page in reading order, from top to bottom. Rules prove where cells end."""
+def lines(words: Sequence[Word], rules: Sequence[Rule] = (), *, typed: bool = False) -> list[Line]:
+    """The lines of a page in reading order, from top to bottom. Rules prove where cells end.
+
+    Letters of one width are code, but where the file as a whole is `typed`.
+    """
     upright = sorted((rule for rule in rules if rule.top - rule.bottom > rule.right - rule.left), key=_left)
     level = sorted(rule.bottom for rule in rules if rule.top - rule.bottom <= rule.right - rule.left)
-    rows = list(_rows(words, upright))
-    typed = code(rows)
+    body = _height(words) if words else 0.0
+    rows = [_titled(row, body) for row in _rows(words, upright)]
+    blocks = {} if typed else code(rows)
     found: list[Line] = []
     start = 0
     while start < len(rows):
-        if start in typed:
+        if start in blocks:
             size = rows[start].pieces[0].size
-            start, text = typed[start]
+            start, text = blocks[start]
             found.append(Line(text=text, size=size, gap=True, code=True))
             continue
-        following = next((place for place in typed if place > start), len(rows))
+        following = next((place for place in blocks if place > start), len(rows))
         end, gutters = _beside(rows[:following], start)
         block = rows[start:end]
         apart = start > 0 and rows[start - 1].bottom - rows[start].top > 0.6 * (rows[start].top - rows[start].bottom)
@@ -158,7 +164,8 @@ def markdown(page: Iterable[Line], headings: Mapping[float, int], sure: Containe
             parts.append(f"\n```\n{line.text.replace('```', chr(39) * 3)}\n```\n")
         elif line.rows:
             rows = [[_short_leaders(cell) for cell in row] for row in line.rows]
-            parts.append(f"\n{table(rows) if _says(rows) else plain(_flat(rows))}\n")
+            is_table = _says(rows) and not _are_entries(line.rows)
+            parts.append(f"\n{table(rows) if is_table else plain(_flat(rows))}\n")
         else:
             text = plain(_BULLET.sub("- ", _short_leaders(line.text)))
             parts.append(f"\n{text}" if line.gap else text)
@@ -178,6 +185,12 @@ def _says(rows: Sequence[Sequence[str]]) -> bool:
     cells = [cell for cell in cells if cell and (len(cell) > 1 or len(cell[0]) > 1 or cell[0].isdigit())]  # no ticks
     said = sum(2 * sum(map(_says_something, cell)) >= len(cell) for cell in cells)
     return 2 * said >= len(cells) > 0
+
+
+def _are_entries(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether dots lead to a page number in most of the rows, as in a table of contents, which has no header."""
+    led = sum(bool(_LEADERS.search(" ".join(row))) for row in rows)
+    return 2 * led > len(rows)
 
 
 def _says_something(part: str) -> bool:
@@ -240,6 +253,13 @@ def _row(words: list[Word], upright: Sequence[Rule]) -> _Row:
             pieces.append(_Piece([word]))
             right = word.right
     return _Row(pieces, min(word.bottom for word in words), max(word.top for word in words))
+
+
+def _titled(row: _Row, body: float) -> _Row:
+    """The row in one piece where it is a section's number and title: higher letters, and the number stands apart."""
+    if len(row.pieces) != 2 or not _SECTION.fullmatch(row.pieces[0].text) or row.pieces[1].size < HEADING * body:
+        return row
+    return _Row([_Piece(row.words)], row.bottom, row.top)
 
 
 def _ruled(right: float, word: Word, upright: Sequence[Rule]) -> bool:

@@ -9,7 +9,6 @@ SAME = 0.005  # share by which the widths of letters may differ
 FEWEST_ROWS = 2
 FEWEST_WORDS = 4
 FEWEST_LETTERS = 6  # different ones, since digits are of the same width in most fonts
-MOST = 0.6  # of a page's rows: more of them are no code, but a page that is typed
 APART = 2.5  # letters' heights between two lines of the same code, at most
 NARROW = 0.1  # a letter's width by its height; what is narrower has no width that says anything
 COLUMNS = 1000  # of a line, at most
@@ -45,8 +44,7 @@ def code(rows: Sequence[_Row]) -> dict[int, tuple[int, str]]:
         if enough and _width(rows[start:end]) <= COLUMNS * pitch:
             found[start] = end, _text(rows[start:end], pitch)
         start = max(end, start + 1)
-    inside = sum(end - start for start, (end, _) in found.items())
-    return found if inside <= MOST * len(rows) else {}
+    return found
 
 
 def _stretch(rows: Sequence[_Row], start: int) -> tuple[int, float]:

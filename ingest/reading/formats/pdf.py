@@ -10,7 +10,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingest.reading.formats.layout import Line, Rule, Word, in_words, lines, markdown, may_head
+from ingest.reading.formats.layout import HEADING, Line, Rule, Word, in_words, lines, markdown, may_head
 from ingest.reading.formats.marks import lowered, raised
 from ingest.reading.formats.pdf_fonts import Fonts, without
 from ingest.reading.formats.pdf_gaps import divided, is_no_blank, whole
@@ -19,11 +19,13 @@ from ingest.reading.raw import PAGE_BREAK, Content, Removal, Unreadable
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfPage, PdfTextPage
 
-TURNED = 0.1  # of a circle by its radius, from which on text is not upright
+TURNED = 0.1  # radians from which on a line of text is not level
 SMALLER = 0.85  # times as high as a word's first letter is one that may be raised or lowered
-HEADING = 1.15  # how many times as high as the body's letters those of a heading are
+TYPED = 0.6  # of a file's letters in code: more are none, but a text that is typed as a whole
 MOST_SHAPES = 2_000  # of a page, that are looked at for rules, and five times as many of their parts: a map has more
+POINTS = 3  # lines of nothing but signs, at least, that are points of a drawing
 
+_POINTS = re.compile(r"([\u25a0-\u25ff])(?:\s*\1)*")
 _NO_TITLE = re.compile(r"(?i)(?:untitled.*|\(.*\)|microsoft word\b.*|.*\.\w{3,4})?")
 _BROKEN = re.compile("[\ue000-\uf8ff\ufffd\x00]")
 _HYPHENS = {"\x02": "-", "\ufffe": "-", "\xad": "-"}  # what PDFium makes of a hyphen at the end of a line
@@ -42,6 +44,8 @@ def read(path: Path) -> Content:
     try:
         title = document.get_metadata_value("Title").strip()
         pages, removed = _pages(document)
+        if _is_typed(pages):
+            pages, removed = _pages(document, typed=True)
     finally:
         document.close()
     if not any(pages):
@@ -55,6 +59,7 @@ def read(path: Path) -> Content:
 class _Page:
     lines: list[Line]
     failed: str = ""  # what of it cannot be read, and why
+    points: int = 0  # of drawings, that are left out
 
 
 _DAMAGED = "pages that are damaged"
@@ -62,23 +67,41 @@ _PICTURES = "pages that hold only pictures; run OCR first"
 _NAMELESS = "pages whose fonts do not name their letters; run OCR first"
 
 
-def _pages(document: "PdfDocument") -> tuple[list[list[Line]], tuple[Removal, ...]]:
+def _pages(document: "PdfDocument", *, typed: bool = False) -> tuple[list[list[Line]], tuple[Removal, ...]]:
     fonts = Fonts()
-    pages = [_page(document, number, fonts) for number in range(len(document))]
+    pages = [_page(document, number, fonts, typed=typed) for number in range(len(document))]
     signs = fonts.of_signs()
     for number in fonts.pages:  # only now is it known what stands there
-        pages[number] = _page(document, number, signs=signs)
+        pages[number] = _page(document, number, signs=signs, typed=typed)
     removed = []
     for what in (_DAMAGED, _PICTURES, _NAMELESS):
         if where := [f"page {number}" for number, page in enumerate(pages, 1) if page.failed == what]:
             removed.append(Removal(what=what, count=len(where), lines=tuple(where[:50])))
+    if points := [f"page {number}: {page.points}" for number, page in enumerate(pages, 1) if page.points]:
+        count = sum(page.points for page in pages)
+        removed.append(Removal(what="points of drawings", count=count, lines=tuple(points[:50])))
     if signs:
         names = tuple(f"{name or 'a font without a name'}: {count}" for name, count in signs.items())
         removed.append(Removal(what="signs of fonts that name no letters", count=sum(signs.values()), lines=names))
     return [page.lines for page in pages], tuple(removed)
 
 
-def _page(document: "PdfDocument", number: int, fonts: Fonts | None = None, *, signs: Collection[str] = ()) -> _Page:
+def _is_typed(pages: Sequence[Sequence[Line]]) -> bool:
+    letters: Counter[bool] = Counter()
+    for page in pages:
+        for line in page:
+            letters[line.code] += len("".join(line.text.split()))
+    return letters[True] > TYPED * letters.total()
+
+
+def _page(
+    document: "PdfDocument",
+    number: int,
+    fonts: Fonts | None = None,
+    *,
+    signs: Collection[str] = (),
+    typed: bool = False,
+) -> _Page:
     """The lines of a page, without what is set in the fonts of `signs`. None yet, where `fonts` takes note of it."""
     import pypdfium2
 
@@ -99,16 +122,31 @@ def _page(document: "PdfDocument", number: int, fonts: Fonts | None = None, *, s
     broken = len(_BROKEN.findall(text))
     if 2 * broken > len(text):
         words, rest = [], ""
-    found = [
-        *lines(words, list(_rules(page)) if words else ()),
-        *(Line(text=line, size=0.0) for line in rest.split("\n") if line),
-    ]
+    found = lines(words, list(_rules(page)) if words else (), typed=typed)
+    found, points = _without_points(found)
+    foot = len(found) - bool(found and found[-1].gap)  # what is turned stands before it, and parts no sentence
+    found[foot:foot] = [Line(text=line, size=0.0) for line in rest.split("\n") if line]
     if 2 * (broken + gone) > len(text) + gone:
         failed = _NAMELESS
     else:
         failed = _PICTURES if not text and _has_picture(page) else ""
     page.close()
-    return _Page(found, failed)
+    return _Page(found, failed, points)
+
+
+def _without_points(page: Sequence[Line]) -> tuple[list[Line], int]:
+    """The lines without the points of drawings, and how many these are: of several lines that follow each other and
+    hold nothing but one sign again and again, which says nothing."""
+    kept: list[Line] = []
+    gone = 0
+    for are_points, some in groupby(page, lambda line: bool(_POINTS.fullmatch(line.text))):
+        same = list(some)
+        signs = sum(len("".join(line.text.split())) for line in same)
+        if are_points and len(same) >= POINTS and signs >= 2 * len(same):
+            gone += signs
+        else:
+            kept += same
+    return kept, gone
 
 
 def _has_picture(page: "PdfPage") -> bool:

@@ -121,6 +121,33 @@ def test_turned_text_is_kept(path: Path) -> None:
     assert text == f"Upright text here\nTurned note\n{PAGE_BREAK}\nTurned note"
 
 
+def test_what_stands_at_the_foot_of_a_page_with_turned_text_stays_at_its_end(path: Path) -> None:
+    def turned(canvas: Canvas) -> None:
+        canvas.rotate(90)
+        canvas.drawString(300, -40, "Pressure")
+
+    text = pdf.read(drawn(path, both(written("What the pump", "shows."), written("7", top=40), turned))).text
+    assert [line for line in text.split("\n") if line] == ["What the pump", "shows.", "Pressure", "7"]
+
+
+def test_a_numbered_title_in_higher_letters_is_a_heading_and_no_table(path: Path) -> None:
+    def titled(number: str, title: str, top: float, size: float) -> Draw:
+        return both(written(number, top=top, size=size), written(title, left=130, top=top, size=size))
+
+    body = [f"Line {number} says what there is to say of pumps." for number in range(9)]
+    draw = both(titled("4", "Pumps", 720, 18), titled("4.1", "Filling", 690, 15), written(*body, top=650))
+    lines = [line for line in pdf.read(drawn(path, draw)).text.split("\n") if line]
+    assert lines == ["# 4 Pumps", "## 4.1 Filling", *body]
+
+
+def test_a_table_of_contents_is_lines_and_none_of_them_a_header(path: Path) -> None:
+    titles = ("Filling", "Starting", "Cleaning")
+    draw = both(written("1.1", "1.2", "1.3"), written(*(f"{title} . . . . . . . . 4" for title in titles), left=130))
+    assert pdf.read(drawn(path, draw)).text.split("\n") == [
+        f"1.{number}   {title} ... 4" for number, title in enumerate(titles, 1)
+    ]
+
+
 def test_slanted_text_stands_where_it_is_read(path: Path) -> None:
     def slanted(canvas: Canvas) -> None:
         canvas.saveState()
@@ -226,7 +253,26 @@ def test_lines_in_the_letters_of_a_typewriter_are_code_with_its_indent(path: Pat
     assert lines == [*above, "```", *CODE, "```", *below]
 
 
-def test_a_page_that_is_typed_as_a_whole_is_no_code(path: Path) -> None:
+def test_a_page_full_of_code_is_code_in_a_file_of_other_letters(path: Path) -> None:
+    prose = written(*(f"Line {number} says what there is to say of pumps." for number in range(9)))
+    text = pdf.read(drawn(path, prose, typed(*CODE, top=700))).text
+    assert text.endswith("```\n" + "\n".join(CODE) + "\n```")
+
+
+def test_the_points_of_a_drawing_are_left_out_and_counted_by_page(path: Path) -> None:
+    def points(canvas: Canvas) -> None:
+        canvas.setFont("ZapfDingbats", 8)
+        for number in range(4):
+            canvas.drawString(90, 500 - 13 * number, "l l   l")
+
+    content = pdf.read(drawn(path, both(written("Pressure by day", "● open"), points)))
+    assert content.text == "Pressure by day\n- open"
+    assert [(each.what, each.count, each.lines) for each in content.removed] == [
+        ("points of drawings", 12, ("page 1: 12",))
+    ]
+
+
+def test_a_file_that_is_typed_as_a_whole_is_no_code(path: Path) -> None:
     assert "```" not in pdf.read(drawn(path, typed(*CODE, "and the text goes on like this", top=700))).text
 
 
