@@ -5,7 +5,7 @@ import unicodedata
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ingest.reading.formats.layout_code import code
 from ingest.reading.formats.marks import heading, plain, table
@@ -58,6 +58,7 @@ class Line:
     rows: tuple[tuple[str, ...], ...] = ()
     gap: bool = False  # whether there is an empty line before it
     code: bool = False  # several lines, as they stand
+    top: float = 0.0  # of its first row
 
 
 @dataclass(slots=True)
@@ -118,9 +119,9 @@ def lines(words: Sequence[Word], rules: Sequence[Rule] = (), *, typed: bool = Fa
     start = 0
     while start < len(rows):
         if start in blocks:
-            size = rows[start].pieces[0].size
+            first = rows[start]
             start, text = blocks[start]
-            found.append(Line(text=text, size=size, gap=True, code=True))
+            found.append(Line(text=text, size=first.pieces[0].size, gap=True, code=True, top=first.top))
             continue
         following = next((place for place in blocks if place > start), len(rows))
         end, gutters = _beside(rows[:following], start)
@@ -132,7 +133,7 @@ def lines(words: Sequence[Word], rules: Sequence[Rule] = (), *, typed: bool = Fa
             else [_line(row, rows[at - 1] if at else None) for at, row in enumerate(block, start)]
         )
         if made and gutters and apart:
-            made[0] = Line(text=made[0].text, size=made[0].size, rows=made[0].rows, gap=True)
+            made[0] = replace(made[0], gap=True)
         found += made
         start = end
     return found
@@ -357,7 +358,7 @@ def _block(rows: Sequence[_Row], gutters: Sequence[tuple[float, float]], level: 
     else:
         texts = [[" ".join(piece.text for piece in cell) for cell in cells] for cells in divided]
         whole = tuple(map(tuple, _whole_rows(rows, texts, level)))
-        yield Line(text="".join(map("".join, whole)), size=rows[0].pieces[0].size, rows=whole)
+        yield Line(text="".join(map("".join, whole)), size=rows[0].pieces[0].size, rows=whole, top=rows[0].top)
 
 
 def _whole_rows(rows: Sequence[_Row], texts: list[list[str]], level: Sequence[float]) -> list[list[str]]:
@@ -377,4 +378,4 @@ def _whole_rows(rows: Sequence[_Row], texts: list[list[str]], level: Sequence[fl
 def _line(row: _Row, before: _Row | None, *, first: bool = False) -> Line:
     apart = before is not None and before.bottom - row.top > 0.6 * (row.top - row.bottom)
     text = "   ".join(piece.text for piece in row.pieces)
-    return Line(text=text, size=_height(word for piece in row.pieces for word in piece.words), gap=apart or first)
+    return Line(text=text, size=_height(row.words), gap=apart or first, top=row.top)

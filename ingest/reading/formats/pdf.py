@@ -23,7 +23,7 @@ TURNED = 0.1  # radians from which on a line of text is not level
 SMALLER = 0.85  # times as high as a word's first letter is one that may be raised or lowered
 TYPED = 0.6  # of a file's letters in code: more are none, but a text that is typed as a whole
 MOST_SHAPES = 2_000  # of a page, that are looked at for rules, and five times as many of their parts: a map has more
-POINTS = 3  # lines of nothing but signs, at least, that are points of a drawing
+POINTS = 10  # of a drawing, at least, on lines of nothing else
 
 _POINTS = re.compile(r"([\u25a0-\u25ff])(?:\s*\1)*")
 _NO_TITLE = re.compile(r"(?i)(?:untitled.*|\(.*\)|microsoft word\b.*|.*\.\w{3,4})?")
@@ -115,17 +115,18 @@ def _page(
         gone = 0
         if signs:
             letters, gone = without(textpage, letters, signs)
-        words, rest = _words(textpage, letters)
+        words, turned, rest = _words(textpage, letters)
     except pypdfium2.PdfiumError:
         return _Page([], _DAMAGED)
-    text = "".join(word.text for word in words) + rest
+    text = "".join(word.text for word in (*words, *turned)) + rest
     broken = len(_BROKEN.findall(text))
     if 2 * broken > len(text):
-        words, rest = [], ""
+        words, turned, rest = [], [], ""
     found = lines(words, list(_rules(page)) if words else (), typed=typed)
     found, points = _without_points(found)
-    foot = len(found) - bool(found and found[-1].gap)  # what is turned stands before it, and parts no sentence
-    found[foot:foot] = [Line(text=line, size=0.0) for line in rest.split("\n") if line]
+    found += [Line(text=line, size=0.0) for line in rest.split("\n") if line]
+    for run in _runs(turned):
+        found.insert(_beside(run, found), Line(text=" ".join(word.text for word in run), size=0.0, gap=True))
     if 2 * (broken + gone) > len(text) + gone:
         failed = _NAMELESS
     else:
@@ -135,14 +136,14 @@ def _page(
 
 
 def _without_points(page: Sequence[Line]) -> tuple[list[Line], int]:
-    """The lines without the points of drawings, and how many these are: of several lines that follow each other and
-    hold nothing but one sign again and again, which says nothing."""
+    """The lines without the points of drawings, and how many these are: of lines that hold nothing but one sign again
+    and again, which says nothing."""
     kept: list[Line] = []
     gone = 0
     for are_points, some in groupby(page, lambda line: bool(_POINTS.fullmatch(line.text))):
         same = list(some)
         signs = sum(len("".join(line.text.split())) for line in same)
-        if are_points and len(same) >= POINTS and signs >= 2 * len(same):
+        if are_points and signs >= POINTS:
             gone += signs
         else:
             kept += same
@@ -185,16 +186,16 @@ def _letters(textpage: "PdfTextPage") -> list[str]:
     return [chr(letter(page, place)) for place in range(max(0, textpage.count_chars()))]
 
 
-def _words(textpage: "PdfTextPage", letters: Sequence[str]) -> tuple[list[Word], str]:
-    """The upright words with their places, and the text of the turned ones. A page may be turned as a whole."""
+def _words(textpage: "PdfTextPage", letters: Sequence[str]) -> tuple[list[Word], list[Word], str]:
+    """The upright words and the turned ones with their places, and the text of a page that is turned as a whole."""
     import pypdfium2.raw as pdfium
 
     words: list[Word] = []
-    turned: list[str] = []
+    turned: list[Word] = []
     before = 0
     for start, end in _spans(letters):
         if _is_turned(textpage, start):
-            turned.append(_text(letters[start:end]))
+            turned.append(_around(textpage, letters, start, end))
         else:
             found = [word for part in divided(textpage, start, end) for word in _placed(textpage, letters, *part)]
             made_up = start - before == 1 and pdfium.FPDFText_IsGenerated(textpage, before) == 1
@@ -203,8 +204,27 @@ def _words(textpage: "PdfTextPage", letters: Sequence[str]) -> tuple[list[Word],
             words += found
         before = end
     if len(turned) > len(words):
-        return [], _text(letters).replace("\r", "")
-    return words, " ".join(turned)
+        return [], [], _text(letters).replace("\r", "")
+    return words, turned, ""
+
+
+def _around(textpage: "PdfTextPage", letters: Sequence[str], start: int, end: int) -> Word:
+    boxes = [textpage.get_charbox(place, loose=True) for place in (start, end - 1)]
+    left, bottom, right, top = zip(*boxes, strict=True)
+    return Word(text=_text(letters[start:end]), left=min(left), bottom=min(bottom), right=max(right), top=max(top))
+
+
+def _runs(turned: Sequence[Word]) -> Iterator[list[Word]]:
+    """The words of each turned line."""
+    for _, run in groupby(turned, lambda word: (round(word.left), round(word.right))):
+        yield list(run)
+
+
+def _beside(run: Sequence[Word], page: Sequence[Line]) -> int:
+    """Where a turned line goes: before what stands apart from the lines above, below the middle of it."""
+    middle = (max(word.top for word in run) + min(word.bottom for word in run)) / 2
+    below = (at for at, line in enumerate(page) if line.top < middle and (line.gap or line.rows or line.code))
+    return next(below, len(page))
 
 
 def _is_turned(textpage: "PdfTextPage", place: int) -> bool:

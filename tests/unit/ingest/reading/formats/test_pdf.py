@@ -118,16 +118,18 @@ def test_turned_text_is_kept(path: Path) -> None:
         canvas.drawString(300, -40, "Turned note")
 
     text = pdf.read(drawn(path, both(written("Upright text here"), turned), turned)).text
-    assert text == f"Upright text here\nTurned note\n{PAGE_BREAK}\nTurned note"
+    assert text == f"Upright text here\n\nTurned note\n{PAGE_BREAK}\nTurned note"
 
 
-def test_what_stands_at_the_foot_of_a_page_with_turned_text_stays_at_its_end(path: Path) -> None:
+def test_turned_text_stands_at_its_height_on_the_page_and_parts_no_sentence(path: Path) -> None:
     def turned(canvas: Canvas) -> None:
         canvas.rotate(90)
         canvas.drawString(300, -40, "Pressure")
 
-    text = pdf.read(drawn(path, both(written("What the pump", "shows."), written("7", top=40), turned))).text
-    assert [line for line in text.split("\n") if line] == ["What the pump", "shows.", "Pressure", "7"]
+    below = written("It was hot", "that day.", top=200)
+    draw = both(written("What the pump", "shows."), below, written("7", top=40), turned)
+    lines = [line for line in pdf.read(drawn(path, draw)).text.split("\n") if line]
+    assert lines == ["What the pump", "shows.", "Pressure", "It was hot", "that day.", "7"]
 
 
 def test_a_numbered_title_in_higher_letters_is_a_heading_and_no_table(path: Path) -> None:
