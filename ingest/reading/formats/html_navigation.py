@@ -100,7 +100,7 @@ def _is_menu(node: LexborNode, titles: int) -> bool:
     if _is_named(node):
         return True
     inner = (menu for menu in node.css(_MARKED) if menu.mem_id != node.mem_id)
-    own = len(node.css('a[href^="#"]')) >= _TIMES
+    own = len(node.css('a[href^="#"]')) >= _TIMES or node.css_first("[role=menu]") is not None
     return any(map(_SIDEBAR.fullmatch, _names(node))) and (own or any(map(_is_named, inner)))
 
 

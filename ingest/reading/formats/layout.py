@@ -37,6 +37,7 @@ class Word:
     right: float
     bottom: float
     top: float
+    size: float = 0.0  # of its font, where that is known; boxes of letters differ within one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +89,7 @@ def _height(words: Iterable[Word]) -> float:
     """The height that most of the letters have."""
     heights: Counter[float] = Counter()
     for word in words:
-        heights[round(word.top - word.bottom, 1)] += len(word.text)
+        heights[round(word.size or word.top - word.bottom, 1)] += len(word.text)
     return max(heights, key=lambda height: heights[height])
 
 

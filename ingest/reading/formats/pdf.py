@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfPage, PdfTextPage
 
 TURNED = 0.1  # radians from which on a line of text is not level
+MOST_OFF = 1.7  # times that a letter's box is higher or lower than the size of its font
 SMALLER = 0.85  # times as high as a word's first letter is one that may be raised or lowered
 TYPED = 0.6  # of a file's letters in code: more are none, but a text that is typed as a whole
 MOST_SHAPES = 2_000  # of a page, that are looked at for rules, and five times as many of their parts: a map has more
@@ -253,8 +254,19 @@ def _placed(textpage: "PdfTextPage", letters: Sequence[str], start: int, end: in
                 stop, right = stop + 1, max(right, box[2])
                 places.append(_place(first, box))
             text = _marked(letters[start:stop], places)
-        yield Word(text=text, left=left, right=right, bottom=bottom, top=top)
+        size = _size(textpage, start, top - bottom)
+        yield Word(text=text, left=left, right=right, bottom=bottom, top=top, size=size)
         start = stop
+
+
+def _size(textpage: "PdfTextPage", place: int, height: float) -> float:
+    """The size of the letter's font, if it is one of its box, which it need not be of fonts made of pictures."""
+    import pypdfium2.raw as pdfium
+
+    matrix = pdfium.FS_MATRIX()
+    pdfium.FPDFText_GetMatrix(textpage, place, matrix)
+    size = pdfium.FPDFText_GetFontSize(textpage, place) * math.hypot(matrix.b, matrix.d)
+    return size if size / MOST_OFF < height < size * MOST_OFF else 0.0
 
 
 def _place(first: tuple[float, ...], box: tuple[float, ...]) -> str:

@@ -148,6 +148,9 @@ def test_a_foot_of_links_and_a_sidebar_with_parts_of_the_page_are_menus() -> Non
     links = "<a href=https://x.org/a>About</a> <a href=https://x.org/b>Brand</a> Apache 2.0"
     page = f"<h1>Pump</h1><p>Turn it.</p><div class=docs-sidebar><ul>{parts}</ul></div><footer>{links}</footer>"
     assert from_html(page).text.split() == ["#", "Pump", "Turn", "it."]
+    languages = "<ul role=menu><li><a href=/de/>Deutsch</a></ul><ul><li><a href=b.html>Hoses</a></ul>"
+    page = f"<h1>Pump</h1><p>Turn it.</p><div class=docs-sidebar>{languages}</div>"
+    assert from_html(page).text.split() == ["#", "Pump", "Turn", "it."]
     called = f"<h1>Pump</h1><p>Turn it.</p><footer>{links} Call 555</footer>"
     assert "555" in from_html(called).text
 

@@ -101,6 +101,16 @@ def test_lines_in_a_bigger_font_are_headings_by_their_size(path: Path) -> None:
     assert [line for line in lines if line.startswith("#")] == ["# Handbook", "## Rates"]
 
 
+def test_a_title_in_two_fonts_of_one_size_is_one_heading(path: Path) -> None:
+    def title(canvas: Canvas) -> None:
+        for font, line, top in (("Times-Bold", "All about pumps", 720), ("Courier-Bold", "and their hoses", 698)):
+            canvas.setFont(font, 18)
+            canvas.drawString(72, top, line)
+
+    body = written(*(f"Line {number} says what there is to say of pumps." for number in range(20)), top=650)
+    assert pdf.read(drawn(path, both(title, body))).text.startswith("# All about pumps and their hoses\n")
+
+
 def test_bullets_and_numbers_stay_with_their_items(path: Path) -> None:
     draw = both(written("1.", "2.", "•", "•"), written("first thing", "second thing", "red", "blue", left=110))
     assert pdf.read(drawn(path, draw)).text.split("\n") == ["1. first thing", "2. second thing", "- red", "- blue"]
