@@ -13,6 +13,7 @@ FEWEST_WORDS = 4
 FEWEST_LETTERS = 6  # different ones, since digits are of the same width in most fonts
 APART = 2.5  # letters' heights between two lines of the same code, at most
 NARROW = 0.1  # a letter's width by its height; what is narrower has no width that says anything
+HIGHER = 1.2  # times the height of the first line: letters of another font
 COLUMNS = 1000  # of a line, at most
 
 
@@ -60,7 +61,8 @@ def _stretch(rows: Sequence[_Row], start: int) -> tuple[int, float]:
         narrow = any(width <= NARROW * height * count for width, count in widths)
         least = max([low, *((width - ROUNDED * height) / count for width, count in widths)])
         most = min([high, *((width + ROUNDED * height) / count for width, count in widths)])
-        if not widths or wide or apart or narrow or least > (1 + SAME) * most:
+        other = height > HIGHER * (rows[start].top - rows[start].bottom)  # such as the number of the page
+        if not widths or wide or apart or narrow or other or least > (1 + SAME) * most:
             return end, (low + high) / 2
         low, high = least, most
     return len(rows), (low + high) / 2

@@ -58,3 +58,9 @@ def test_letters_whose_widths_were_rounded_are_code() -> None:
     assert code([*rows[:3], replace(rows[3], words=(rounded, *rows[3].words[1:])), rows[4]]) == {
         3: (5, "\n".join(LINES))
     }
+
+
+def test_a_page_number_below_code_whose_digits_are_as_wide_as_its_letters_is_none_of_it() -> None:
+    number = row("132", 5, letter=6.0)
+    higher = replace(number, words=[replace(number.words[0], top=number.top + 3)], top=number.top + 3)
+    assert code([*page(6.0), higher]) == {3: (5, "\n".join(LINES))}
