@@ -28,7 +28,7 @@ _MADE = r"\b(?:created|generated|built|made|powered|produced|converted)\b[^.]{0,
 _NOTICE = re.compile(  # one sentence of a holder with years and no other number, their rights, and the program's mark
     rf"(?i)(?:copyright\s+)?(?:©|\(c\)(?=\s*{_YEAR})|copyright(?=\s+{_YEAR}))"
     rf"(?:[^\d.!?]|{_YEAR}|\.(?!(?<!\b\w\.)\s)){{0,120}}(?:\.?\s*all rights reserved)?"
-    rf"(?:\.?\s*{_MADE}[^.]{{0,40}}(?:\.\d[^.]{{0,20}})*)?\.?"
+    rf"(?:\.?[\s|]*{_MADE}[^.]{{0,40}}(?:\.\d[^.]{{0,20}})*)?\.?"
 )
 _MARK = re.compile(rf"(?i){_MADE}")
 _NUMBERED = re.compile(r"(?!\b(?:(?:19|20)\d\d|\d\.\d)\b)(?<!\.)\b\d")  # no year or version: to call, hours

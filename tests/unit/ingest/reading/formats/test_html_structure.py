@@ -106,6 +106,7 @@ def test_files_to_download_stay_however_often_their_links_read_the_same() -> Non
             "<address class=footer>Generated on Thu Jan 5 2023 by <a href=https://x.org>doxygen</a> 1.9.4</address>",
             True,
         ),
+        ("<div>©2017, N. H. | Powered by <a href=https://x.org>Sphinx 5.3.0</a> &amp; Alabaster 0.7.12</div>", True),
         ("<footer>© 2024 ACME. Call 0800 123 456.</footer>", False),
         ("<p>&copy; Copyright 2020, A. Writer. Created using <a href=https://x.org>Sphinx</a> 5.0.2.</p>", True),
         ("<p>(a) One.</p><p>(b) Two.</p><p>(c) The supplier shall pay.</p>", False),
