@@ -190,7 +190,10 @@ def _says(rows: Sequence[Sequence[str]]) -> bool:
 
 
 def _are_entries(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether dots lead to a page number in most of the rows, as in a table of contents, which has no header."""
+    """Whether there is no header: dots lead to a page number in most of the rows, or these are lines with numbers."""
+    first = [row[0] for row in rows]
+    if all(len(row) == 2 for row in rows) and len(rows) > 2 and all(map(str.isdecimal, first)):
+        return [int(number) - int(first[0]) for number in first] == list(range(len(rows)))
     led = sum(bool(_LEADERS.search(" ".join(row))) for row in rows)
     return 2 * led > len(rows)
 
@@ -307,7 +310,17 @@ def _beside(rows: Sequence[_Row], start: int) -> tuple[int, list[tuple[float, fl
     if len(filled) < 2 or not gutters:  # what else stands apart, such as a title from its number, is in one column
         return start + 1, []
     tail = filled[-1] + 1
+    while tail < end and _goes_on(rows[tail - 1], rows[tail], rows[start:tail], gutters):
+        tail += 1
     return (end if _is_prose(rows[start:tail], gutters) else tail), gutters
+
+
+def _goes_on(before: _Row, row: _Row, block: Sequence[_Row], gutters: Sequence[tuple[float, float]]) -> bool:
+    """Whether the row is one more line of a cell beside others: close below, where its column begins."""
+    number = next(number for number, cell in enumerate(_cells(row, gutters)) if cell)
+    lefts = [cells[number][0].left for cells in (_cells(other, gutters) for other in block) if cells[number]]
+    close = before.bottom - row.top <= 0.6 * (row.top - row.bottom)
+    return number > 0 and close and bool(lefts) and abs(row.pieces[0].left - min(lefts)) < 0.1 * row.pieces[0].size
 
 
 def _free(row: _Row) -> list[tuple[float, float]]:

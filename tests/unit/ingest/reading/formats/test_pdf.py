@@ -92,6 +92,22 @@ def test_a_table_keeps_its_cells_apart_with_and_without_rules(path: Path) -> Non
     assert pdf.read(path).text.split("\n")[2:] == ["| Monday | 4 | 9 |", "| Sunday | first second | 5 |"]
 
 
+def test_the_last_cell_of_a_table_keeps_its_second_line_and_the_text_below_is_none(path: Path) -> None:
+    left = written("HB-IO", "HB-HT")
+    right = written("The sensor of pressure", "The sensor of heat, which has", "many settings.", left=192)
+    draw = both(left, right, written("An example follows.", top=640))
+    assert [line for line in pdf.read(drawn(path, draw)).text.split("\n") if line][2:] == [
+        "| HB-HT | The sensor of heat, which has |",
+        "|  | many settings. |",
+        "An example follows.",
+    ]
+
+
+def test_lines_of_a_program_with_their_numbers_have_no_header(path: Path) -> None:
+    draw = both(written("8", "9", "10"), written("start the pump", "wait", "stop the pump", left=130))
+    assert pdf.read(drawn(path, draw)).text.split("\n") == ["8   start the pump", "9   wait", "10   stop the pump"]
+
+
 def test_lines_in_a_bigger_font_are_headings_by_their_size(path: Path) -> None:
     styles = getSampleStyleSheet()
     body = Paragraph("The pump is started and stopped by its button. " * 20, styles["Normal"])
