@@ -31,10 +31,10 @@ def take_changing(pages: Sequence[Page], deepest: int) -> list[str]:
     """Takes the heads and feet that are not the same on most pages out of these, and gives their texts.
 
     A line at a page's edge may be one where its number, apart from the words, counts the pages over at least three
-    that follow each other, or where 60% of the pages have a line there that stands on a page beside them, too. Of these
-    go the bare numbers, and what stands at that edge again, or is a line elsewhere in the text, such as a chapter's
-    title; so what goes can be read elsewhere. Rows of tables stay, and a heading that stands there once. At most
-    `deepest` lines of the top and of the bottom are looked at.
+    that follow each other, or where 60% of the pages have a line there that stands on a page beside them, too, or
+    repeats a heading up to there. Of these go the bare numbers, and what stands at that edge again, or is a line
+    elsewhere in the text, such as a chapter's title; so what goes can be read elsewhere. Rows of tables stay, and a
+    heading that stands there once. At most `deepest` lines of the top and of the bottom are looked at.
     """
     taken: list[str] = []
     seen: set[str] = set()
@@ -42,8 +42,9 @@ def take_changing(pages: Sequence[Page], deepest: int) -> list[str]:
     for top in (True, False):
         for _ in range(deepest):
             lines = _lines(pages, top)
-            heads = [line for line in lines if _is_counted(line, runs)] or _beside(lines, len(pages))
-            if not heads or not _take(heads, pages, top, _known_lines(pages), seen, taken):
+            begun = _headings(pages)
+            heads = [line for line in lines if _is_counted(line, runs)] or _beside(lines, begun, len(pages))
+            if not heads or not _take(heads, pages, top, begun, seen, taken):
                 break
     return taken
 
@@ -53,14 +54,15 @@ def _lines(pages: Sequence[Page], top: bool) -> list[Line]:
 
 
 def _take(
-    heads: Sequence[Line], pages: Sequence[Page], top: bool, known: set[str], seen: set[str], taken: list[str]
+    heads: Sequence[Line], pages: Sequence[Page], top: bool, begun: dict[str, int], seen: set[str], taken: list[str]
 ) -> bool:
     """Takes those of the lines that are bare numbers or said elsewhere; whether there were any."""
+    known = _known_lines(pages)
     again = Counter(part for line in heads for part in set(_parts(line.text)))
     bare = [line for line in heads if not _said(line.text)]
     worded = [line for line in heads if _said(line.text)]
     shown = [line for line in worded if _is_shown(line, known, again)]
-    repeated = [line for line in shown if any(again[part] > 1 for part in _parts(line.text))]
+    repeated = [line for line in shown if _is_begun(line, begun) or any(again[part] > 1 for part in _parts(line.text))]
     if 2 * len(shown) < len(worded) or 3 * len(repeated) < len(shown):
         shown = []  # no heads, but what the pages begin with, such as numbered titles
     passed = 0
@@ -111,14 +113,15 @@ def _is_counted(line: Line, runs: Sequence[_Counted]) -> bool:
     return any(run.offset in values and run.first - GAP <= line.page <= run.last + GAP for run in runs)
 
 
-def _beside(lines: Sequence[Line], pages: int) -> list[Line]:
-    """The lines, if most pages have one of which a part stands at the same place on a page beside them, too."""
+def _beside(lines: Sequence[Line], begun: dict[str, int], pages: int) -> list[Line]:
+    """The lines, if most pages have one that repeats a heading, or of which a part stands there on a page beside it."""
     parts = {line.page: set(_parts(line.text)) for line in lines}
     near = [place for place in range(-NEAR, NEAR + 1) if place]
     found = [
         line
         for line in lines
-        if any(not parts[line.page].isdisjoint(parts.get(line.page + place, ())) for place in near)
+        if _is_begun(line, begun)
+        or any(not parts[line.page].isdisjoint(parts.get(line.page + place, ())) for place in near)
     ]
     return found if len(found) >= max(FEWEST_PAGES, SHARE_OF_PAGES * pages) else []
 
@@ -159,6 +162,24 @@ def _known_lines(pages: Sequence[Page]) -> set[str]:
         if often[_said(title)] == 1:
             known.update(_forms(title))
     return known
+
+
+def _headings(pages: Sequence[Page]) -> dict[str, int]:
+    """The page on which each heading stands first, by its words, with and without a number before them."""
+    first: dict[str, int] = {}
+    for number, page in enumerate(pages):
+        for line in page.lines:
+            if line and line.startswith("#"):
+                for form in _forms(line):
+                    first.setdefault(form, number)
+    return first
+
+
+def _is_begun(line: Line, begun: dict[str, int]) -> bool:
+    """Whether it is a heading once more, without being one: each of its parts is that of the page, or of one before."""
+    parts = [] if line.text.startswith("#") else _named(line.text)
+    pages = [min((begun[form] for form in _forms(part) if form in begun), default=None) for part in parts]
+    return bool(parts) and all(page is not None and page <= line.page for page in pages)
 
 
 def _is_known(part: str, known: set[str]) -> bool:

@@ -28,7 +28,7 @@ _MADE = r"\b(?:created|generated|built|made|powered|produced|converted)\b[^.]{0,
 _NOTICE = re.compile(  # one sentence of a holder with years and no other number, their rights, and the program's mark
     rf"(?i)(?:copyright\s+)?(?:©|\(c\)(?=\s*{_YEAR})|copyright(?=\s+{_YEAR}))"
     rf"(?:[^\d.!?]|{_YEAR}|\.(?!(?<!\b\w\.)\s)){{0,120}}(?:\.?\s*all rights reserved)?"
-    rf"(?:\.?\s*{_MADE}[^.]{{0,40}}(?:\.\d[^.]{{0,20}})*)?\.?"
+    rf"(?:\.?[\s|]*{_MADE}[^.]{{0,40}}(?:\.\d[^.]{{0,20}})*)?\.?"
 )
 _MARK = re.compile(rf"(?i){_MADE}")
 _NUMBERED = re.compile(r"(?!\b(?:(?:19|20)\d\d|\d\.\d)\b)(?<!\.)\b\d")  # no year or version: to call, hours
@@ -100,7 +100,7 @@ def _is_menu(node: LexborNode, titles: int) -> bool:
     if _is_named(node):
         return True
     inner = (menu for menu in node.css(_MARKED) if menu.mem_id != node.mem_id)
-    own = len(node.css('a[href^="#"]')) >= _TIMES
+    own = len(node.css('a[href^="#"]')) >= _TIMES or node.css_first("[role=menu]") is not None
     return any(map(_SIDEBAR.fullmatch, _names(node))) and (own or any(map(_is_named, inner)))
 
 

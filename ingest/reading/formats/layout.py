@@ -5,16 +5,18 @@ import unicodedata
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ingest.reading.formats.layout_code import code
 from ingest.reading.formats.marks import heading, plain, table
 
 GAP = 1.0  # letters' heights between two words that stand apart
 GUTTER = 0.3  # letters' heights, at least, that are free between columns
+HEADING = 1.15  # how many times as high as the body's letters those of a heading are
 PROSE = 18  # characters, from which lines beside each other are columns of text and no cells
 LONGEST_HEADING = 150
 
+_SECTION = re.compile(r"(?:\d{1,3}|[A-Z])(?:\.\d{1,3}){0,5}\.?")
 _LABEL = re.compile(r"[•◦▪●○■□►‣⁃∙·–—*-]|[\uf0a7\uf0b7]|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)]|\[\d+\]")
 _BULLET = re.compile(r"^(?:[•◦▪●○■□►‣⁃∙·\uf0a7\uf0b7]\s*)(?=\S)")
 
@@ -35,6 +37,7 @@ class Word:
     right: float
     bottom: float
     top: float
+    size: float = 0.0  # of its font, where that is known; boxes of letters differ within one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,7 @@ class Line:
     rows: tuple[tuple[str, ...], ...] = ()
     gap: bool = False  # whether there is an empty line before it
     code: bool = False  # several lines, as they stand
+    top: float = 0.0  # of its first row
 
 
 @dataclass(slots=True)
@@ -85,7 +89,7 @@ def _height(words: Iterable[Word]) -> float:
     """The height that most of the letters have."""
     heights: Counter[float] = Counter()
     for word in words:
-        heights[round(word.top - word.bottom, 1)] += len(word.text)
+        heights[round(word.size or word.top - word.bottom, 1)] += len(word.text)
     return max(heights, key=lambda height: heights[height])
 
 
@@ -102,21 +106,25 @@ class _Row:
         return [word for piece in self.pieces for word in piece.words]
 
 
-def lines(words: Sequence[Word], rules: Sequence[Rule] = ()) -> list[Line]:
-    """The lines of a page in reading order, from top to bottom. Rules prove where cells end."""
+def lines(words: Sequence[Word], rules: Sequence[Rule] = (), *, typed: bool = False) -> list[Line]:
+    """The lines of a page in reading order, from top to bottom. Rules prove where cells end.
+
+    Letters of one width are code, but where the file as a whole is `typed`.
+    """
     upright = sorted((rule for rule in rules if rule.top - rule.bottom > rule.right - rule.left), key=_left)
     level = sorted(rule.bottom for rule in rules if rule.top - rule.bottom <= rule.right - rule.left)
-    rows = list(_rows(words, upright))
-    typed = code(rows)
+    body = _height(words) if words else 0.0
+    rows = [_titled(row, body) for row in _rows(words, upright)]
+    blocks = {} if typed else code(rows)
     found: list[Line] = []
     start = 0
     while start < len(rows):
-        if start in typed:
-            size = rows[start].pieces[0].size
-            start, text = typed[start]
-            found.append(Line(text=text, size=size, gap=True, code=True))
+        if start in blocks:
+            first = rows[start]
+            start, text = blocks[start]
+            found.append(Line(text=text, size=first.pieces[0].size, gap=True, code=True, top=first.top))
             continue
-        following = next((place for place in typed if place > start), len(rows))
+        following = next((place for place in blocks if place > start), len(rows))
         end, gutters = _beside(rows[:following], start)
         block = rows[start:end]
         apart = start > 0 and rows[start - 1].bottom - rows[start].top > 0.6 * (rows[start].top - rows[start].bottom)
@@ -126,7 +134,7 @@ def lines(words: Sequence[Word], rules: Sequence[Rule] = ()) -> list[Line]:
             else [_line(row, rows[at - 1] if at else None) for at, row in enumerate(block, start)]
         )
         if made and gutters and apart:
-            made[0] = Line(text=made[0].text, size=made[0].size, rows=made[0].rows, gap=True)
+            made[0] = replace(made[0], gap=True)
         found += made
         start = end
     return found
@@ -158,7 +166,8 @@ def markdown(page: Iterable[Line], headings: Mapping[float, int], sure: Containe
             parts.append(f"\n```\n{line.text.replace('```', chr(39) * 3)}\n```\n")
         elif line.rows:
             rows = [[_short_leaders(cell) for cell in row] for row in line.rows]
-            parts.append(f"\n{table(rows) if _says(rows) else plain(_flat(rows))}\n")
+            is_table = _says(rows) and not _are_entries(line.rows)
+            parts.append(f"\n{table(rows) if is_table else plain(_flat(rows))}\n")
         else:
             text = plain(_BULLET.sub("- ", _short_leaders(line.text)))
             parts.append(f"\n{text}" if line.gap else text)
@@ -178,6 +187,15 @@ def _says(rows: Sequence[Sequence[str]]) -> bool:
     cells = [cell for cell in cells if cell and (len(cell) > 1 or len(cell[0]) > 1 or cell[0].isdigit())]  # no ticks
     said = sum(2 * sum(map(_says_something, cell)) >= len(cell) for cell in cells)
     return 2 * said >= len(cells) > 0
+
+
+def _are_entries(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether there is no header: dots lead to a page number in most of the rows, or these are lines with numbers."""
+    first = [row[0] for row in rows]
+    if all(len(row) == 2 for row in rows) and len(rows) > 2 and all(map(str.isdecimal, first)):
+        return [int(number) - int(first[0]) for number in first] == list(range(len(rows)))
+    led = sum(bool(_LEADERS.search(" ".join(row))) for row in rows)
+    return 2 * led > len(rows)
 
 
 def _says_something(part: str) -> bool:
@@ -242,6 +260,13 @@ def _row(words: list[Word], upright: Sequence[Rule]) -> _Row:
     return _Row(pieces, min(word.bottom for word in words), max(word.top for word in words))
 
 
+def _titled(row: _Row, body: float) -> _Row:
+    """The row in one piece where it is a section's number and title: higher letters, and the number stands apart."""
+    if len(row.pieces) != 2 or not _SECTION.fullmatch(row.pieces[0].text) or row.pieces[1].size < HEADING * body:
+        return row
+    return _Row([_Piece(row.words)], row.bottom, row.top)
+
+
 def _ruled(right: float, word: Word, upright: Sequence[Rule]) -> bool:
     """Whether a rule stands between what ends at `right` and the word."""
     middle = (word.bottom + word.top) / 2
@@ -285,7 +310,17 @@ def _beside(rows: Sequence[_Row], start: int) -> tuple[int, list[tuple[float, fl
     if len(filled) < 2 or not gutters:  # what else stands apart, such as a title from its number, is in one column
         return start + 1, []
     tail = filled[-1] + 1
+    while tail < end and _goes_on(rows[tail - 1], rows[tail], rows[start:tail], gutters):
+        tail += 1
     return (end if _is_prose(rows[start:tail], gutters) else tail), gutters
+
+
+def _goes_on(before: _Row, row: _Row, block: Sequence[_Row], gutters: Sequence[tuple[float, float]]) -> bool:
+    """Whether the row is one more line of a cell beside others: close below, where its column begins."""
+    number = next(number for number, cell in enumerate(_cells(row, gutters)) if cell)
+    lefts = [cells[number][0].left for cells in (_cells(other, gutters) for other in block) if cells[number]]
+    close = before.bottom - row.top <= 0.6 * (row.top - row.bottom)
+    return number > 0 and close and bool(lefts) and abs(row.pieces[0].left - min(lefts)) < 0.1 * row.pieces[0].size
 
 
 def _free(row: _Row) -> list[tuple[float, float]]:
@@ -337,7 +372,7 @@ def _block(rows: Sequence[_Row], gutters: Sequence[tuple[float, float]], level: 
     else:
         texts = [[" ".join(piece.text for piece in cell) for cell in cells] for cells in divided]
         whole = tuple(map(tuple, _whole_rows(rows, texts, level)))
-        yield Line(text="".join(map("".join, whole)), size=rows[0].pieces[0].size, rows=whole)
+        yield Line(text="".join(map("".join, whole)), size=rows[0].pieces[0].size, rows=whole, top=rows[0].top)
 
 
 def _whole_rows(rows: Sequence[_Row], texts: list[list[str]], level: Sequence[float]) -> list[list[str]]:
@@ -357,4 +392,4 @@ def _whole_rows(rows: Sequence[_Row], texts: list[list[str]], level: Sequence[fl
 def _line(row: _Row, before: _Row | None, *, first: bool = False) -> Line:
     apart = before is not None and before.bottom - row.top > 0.6 * (row.top - row.bottom)
     text = "   ".join(piece.text for piece in row.pieces)
-    return Line(text=text, size=_height(word for piece in row.pieces for word in piece.words), gap=apart or first)
+    return Line(text=text, size=_height(row.words), gap=apart or first, top=row.top)

@@ -3,15 +3,17 @@
 import unicodedata
 from collections.abc import Sequence
 from itertools import pairwise
+from math import inf
 from typing import Protocol
 
 SAME = 0.005  # share by which the widths of letters may differ
+ROUNDED = 0.01  # of a letter's height: how much a word's width may be off besides
 FEWEST_ROWS = 2
 FEWEST_WORDS = 4
 FEWEST_LETTERS = 6  # different ones, since digits are of the same width in most fonts
-MOST = 0.6  # of a page's rows: more of them are no code, but a page that is typed
 APART = 2.5  # letters' heights between two lines of the same code, at most
 NARROW = 0.1  # a letter's width by its height; what is narrower has no width that says anything
+HIGHER = 1.2  # times the height of the first line: letters of another font
 COLUMNS = 1000  # of a line, at most
 
 
@@ -45,24 +47,25 @@ def code(rows: Sequence[_Row]) -> dict[int, tuple[int, str]]:
         if enough and _width(rows[start:end]) <= COLUMNS * pitch:
             found[start] = end, _text(rows[start:end], pitch)
         start = max(end, start + 1)
-    inside = sum(end - start for start, (end, _) in found.items())
-    return found if inside <= MOST * len(rows) else {}
+    return found
 
 
 def _stretch(rows: Sequence[_Row], start: int) -> tuple[int, float]:
     """Where the rows end that have the first one's width of letters, and that width."""
-    pitch = 0.0
-    widths: list[float] = []  # the narrowest and the widest so far
+    low, high = 0.0, inf  # between which the width must be, by the words so far
     for end, row in enumerate(rows[start:], start):
-        widths += [(word.right - word.left) / len(word.text) for word in row.words if word.text]
-        widths = [min(widths), max(widths)] if widths else []
+        height = row.top - row.bottom
+        widths = [(word.right - word.left, len(word.text)) for word in row.words if word.text]
         wide = any(unicodedata.east_asian_width(letter) in "WF" for word in row.words for letter in word.text)
-        apart = end > start and rows[end - 1].bottom - row.top > APART * (row.top - row.bottom)
-        narrow = bool(widths) and widths[0] <= NARROW * (row.top - row.bottom)
-        if not widths or wide or apart or narrow or widths[1] - widths[0] > SAME * widths[1]:
-            return end, pitch
-        pitch = widths[1]
-    return len(rows), pitch
+        apart = end > start and rows[end - 1].bottom - row.top > APART * height
+        narrow = any(width <= NARROW * height * count for width, count in widths)
+        least = max([low, *((width - ROUNDED * height) / count for width, count in widths)])
+        most = min([high, *((width + ROUNDED * height) / count for width, count in widths)])
+        other = height > HIGHER * (rows[start].top - rows[start].bottom)  # such as the number of the page
+        if not widths or wide or apart or narrow or other or least > (1 + SAME) * most:
+            return end, (low + high) / 2
+        low, high = least, most
+    return len(rows), (low + high) / 2
 
 
 def _width(rows: Sequence[_Row]) -> float:

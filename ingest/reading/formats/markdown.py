@@ -22,6 +22,8 @@ _DEFINITION = re.compile(
     re.MULTILINE,
 )
 _BADGE = re.compile(r"(?i)(?:^|[/._-])(?:badges?|badgen|shields)(?:$|[/._-])")
+_WORDS = re.compile(rb"!\[([^\[\]]*)\]")
+_CALLED = re.compile(rb"(?i)\bbadge\s*$")
 _LINKED = re.compile(rb"\](?:\([^()\s]*(?:\s+\"[^\"\n]*\")?\)|\[[^\[\]\n]*\])")
 _HEADING = re.compile(r"^#{1,6} +(.+?)(?: +#*)?$", re.MULTILINE)
 
@@ -91,14 +93,21 @@ def _edit(source: bytes, piece: Piece) -> Iterator[Edit]:
 
 
 def _badges(source: bytes, found: list[Piece]) -> Iterator[tuple[int, int, str]]:
-    """Pictures whose address calls them badges, which show a state of today, with the links around them."""
+    """Pictures that are called badges, which show a state of today, with the links around them."""
     for piece in found:
-        if piece.kind == "picture" and _BADGE.search(piece.text):
+        if _is_badge(source, piece):
             start, end = piece.start, piece.end
             link = _LINKED.match(source, end)
             if link and source[start - 1 : start] == b"[":
                 start, end = start - 1, link.end()
             yield start, end, source[piece.start : piece.end].decode()
+
+
+def _is_badge(source: bytes, piece: Piece) -> bool:
+    """Whether its address calls it so, or its words do and it is a link."""
+    words = _WORDS.match(source, piece.start, piece.end)
+    called = words and _CALLED.search(words[1]) and source[piece.start - 1 : piece.start] == b"["
+    return piece.kind == "picture" and bool(_BADGE.search(piece.text) or called)
 
 
 def _listed(badges: list[tuple[int, int, str]]) -> Removal:
@@ -117,8 +126,8 @@ def _definitions(source: bytes, found: list[Piece]) -> Iterator[Edit]:
             yield inner + 1, end, f"({piece.text})".encode()
             labels.add(_label(piece.label))
     pictures = [piece for piece in found if piece.kind == "picture"]
-    labels |= {_label(piece.label) for piece in pictures if _BADGE.search(piece.text)}
-    labels -= {_label(piece.label) for piece in pictures if not _BADGE.search(piece.text)}
+    labels |= {_label(piece.label) for piece in pictures if _is_badge(source, piece)}
+    labels -= {_label(piece.label) for piece in pictures if not _is_badge(source, piece)}
     code = [(piece.start, piece.end) for piece in found if piece.kind in ("code", "html")]
     for definition in _DEFINITION.finditer(source):
         before = bisect_right(code, (definition.start(), len(source))) - 1

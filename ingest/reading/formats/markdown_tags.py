@@ -24,6 +24,7 @@ _STRUCTURES = re.compile(
 )
 """Blocks that only a parser of HTML reads rightly. Between other tags the text is Markdown."""
 _TAG = re.compile(r"<!--.*?(?:-->|\Z)|<(/?)([a-zA-Z][\w.:-]*)((?:\s+[^<>]*)?)>", re.DOTALL)
+_PICTURE = re.compile(rb"\s*\[?!\[")
 _SHORTCODE = re.compile(r"\{\{[<%]\s*/?[\w-]+(?:\s[^{}]*)?[>%]\}\}")
 _SHOWN = ("title", "label", "header", "heading", "summary", "caption", "alt", "description")
 _FIELD = ("path", "query", "body", "header", "name", "type", "default", "label", "title")  # of a parameter of an API
@@ -59,7 +60,9 @@ def _in_text(source: bytes, tags: Sequence[Piece], closed: frozenset[str]) -> It
             shown = " " if piece.within else "" if source[piece.end : piece.end + 1] in (b"\n", b"") else "\n"
         elif name in ("sup", "sub") and not tag[1]:
             number = re.match(rb"\d+</sub>", source[piece.end : piece.end + 20])
-            shown = "" if number and source[piece.start - 1 : piece.start].isalpha() else "^" if name == "sup" else "_"
+            is_formula = number and source[piece.start - 1 : piece.start].isalpha()
+            sign = "^" if name == "sup" else "_"
+            shown = "" if is_formula or _PICTURE.match(source, piece.end) else sign
         elif name in ("del", "s", "strike"):
             shown = "~~"
         else:

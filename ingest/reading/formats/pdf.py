@@ -1,6 +1,7 @@
 """PDF to Markdown: pages in reading order, with headings and tables. PDFium finds the letters."""
 
 import ctypes
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
@@ -9,7 +10,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingest.reading.formats.layout import Line, Rule, Word, in_words, lines, markdown, may_head
+from ingest.reading.formats.layout import HEADING, Line, Rule, Word, in_words, lines, markdown, may_head
 from ingest.reading.formats.marks import lowered, raised
 from ingest.reading.formats.pdf_fonts import Fonts, without
 from ingest.reading.formats.pdf_gaps import divided, is_no_blank, whole
@@ -18,10 +19,14 @@ from ingest.reading.raw import PAGE_BREAK, Content, Removal, Unreadable
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfPage, PdfTextPage
 
+TURNED = 0.1  # radians from which on a line of text is not level
+MOST_OFF = 1.7  # times that a letter's box is higher or lower than the size of its font
 SMALLER = 0.85  # times as high as a word's first letter is one that may be raised or lowered
-HEADING = 1.15  # how many times as high as the body's letters those of a heading are
+TYPED = 0.6  # of a file's letters in code: more are none, but a text that is typed as a whole
 MOST_SHAPES = 2_000  # of a page, that are looked at for rules, and five times as many of their parts: a map has more
+POINTS = 10  # of a drawing, at least, on lines of nothing else
 
+_POINTS = re.compile(r"([\u25a0-\u25ff])(?:\s*\1)*")
 _NO_TITLE = re.compile(r"(?i)(?:untitled.*|\(.*\)|microsoft word\b.*|.*\.\w{3,4})?")
 _BROKEN = re.compile("[\ue000-\uf8ff\ufffd\x00]")
 _HYPHENS = {"\x02": "-", "\ufffe": "-", "\xad": "-"}  # what PDFium makes of a hyphen at the end of a line
@@ -40,6 +45,8 @@ def read(path: Path) -> Content:
     try:
         title = document.get_metadata_value("Title").strip()
         pages, removed = _pages(document)
+        if _is_typed(pages):
+            pages, removed = _pages(document, typed=True)
     finally:
         document.close()
     if not any(pages):
@@ -53,6 +60,7 @@ def read(path: Path) -> Content:
 class _Page:
     lines: list[Line]
     failed: str = ""  # what of it cannot be read, and why
+    points: int = 0  # of drawings, that are left out
 
 
 _DAMAGED = "pages that are damaged"
@@ -60,23 +68,41 @@ _PICTURES = "pages that hold only pictures; run OCR first"
 _NAMELESS = "pages whose fonts do not name their letters; run OCR first"
 
 
-def _pages(document: "PdfDocument") -> tuple[list[list[Line]], tuple[Removal, ...]]:
+def _pages(document: "PdfDocument", *, typed: bool = False) -> tuple[list[list[Line]], tuple[Removal, ...]]:
     fonts = Fonts()
-    pages = [_page(document, number, fonts) for number in range(len(document))]
+    pages = [_page(document, number, fonts, typed=typed) for number in range(len(document))]
     signs = fonts.of_signs()
     for number in fonts.pages:  # only now is it known what stands there
-        pages[number] = _page(document, number, signs=signs)
+        pages[number] = _page(document, number, signs=signs, typed=typed)
     removed = []
     for what in (_DAMAGED, _PICTURES, _NAMELESS):
         if where := [f"page {number}" for number, page in enumerate(pages, 1) if page.failed == what]:
             removed.append(Removal(what=what, count=len(where), lines=tuple(where[:50])))
+    if points := [f"page {number}: {page.points}" for number, page in enumerate(pages, 1) if page.points]:
+        count = sum(page.points for page in pages)
+        removed.append(Removal(what="points of drawings", count=count, lines=tuple(points[:50])))
     if signs:
         names = tuple(f"{name or 'a font without a name'}: {count}" for name, count in signs.items())
         removed.append(Removal(what="signs of fonts that name no letters", count=sum(signs.values()), lines=names))
     return [page.lines for page in pages], tuple(removed)
 
 
-def _page(document: "PdfDocument", number: int, fonts: Fonts | None = None, *, signs: Collection[str] = ()) -> _Page:
+def _is_typed(pages: Sequence[Sequence[Line]]) -> bool:
+    letters: Counter[bool] = Counter()
+    for page in pages:
+        for line in page:
+            letters[line.code] += len("".join(line.text.split()))
+    return letters[True] > TYPED * letters.total()
+
+
+def _page(
+    document: "PdfDocument",
+    number: int,
+    fonts: Fonts | None = None,
+    *,
+    signs: Collection[str] = (),
+    typed: bool = False,
+) -> _Page:
     """The lines of a page, without what is set in the fonts of `signs`. None yet, where `fonts` takes note of it."""
     import pypdfium2
 
@@ -90,23 +116,39 @@ def _page(document: "PdfDocument", number: int, fonts: Fonts | None = None, *, s
         gone = 0
         if signs:
             letters, gone = without(textpage, letters, signs)
-        words, rest = _words(textpage, letters)
+        words, turned, rest = _words(textpage, letters)
     except pypdfium2.PdfiumError:
         return _Page([], _DAMAGED)
-    text = "".join(word.text for word in words) + rest
+    text = "".join(word.text for word in (*words, *turned)) + rest
     broken = len(_BROKEN.findall(text))
     if 2 * broken > len(text):
-        words, rest = [], ""
-    found = [
-        *lines(words, list(_rules(page)) if words else ()),
-        *(Line(text=line, size=0.0) for line in rest.split("\n") if line),
-    ]
+        words, turned, rest = [], [], ""
+    found = lines(words, list(_rules(page)) if words else (), typed=typed)
+    found, points = _without_points(found)
+    found += [Line(text=line, size=0.0) for line in rest.split("\n") if line]
+    for run in _runs(turned):
+        found.insert(_beside(run, found), Line(text=" ".join(word.text for word in run), size=0.0, gap=True))
     if 2 * (broken + gone) > len(text) + gone:
         failed = _NAMELESS
     else:
         failed = _PICTURES if not text and _has_picture(page) else ""
     page.close()
-    return _Page(found, failed)
+    return _Page(found, failed, points)
+
+
+def _without_points(page: Sequence[Line]) -> tuple[list[Line], int]:
+    """The lines without the points of drawings, and how many these are: of lines that hold nothing but one sign again
+    and again, which says nothing."""
+    kept: list[Line] = []
+    gone = 0
+    for are_points, some in groupby(page, lambda line: bool(_POINTS.fullmatch(line.text))):
+        same = list(some)
+        signs = sum(len("".join(line.text.split())) for line in same)
+        if are_points and signs >= POINTS:
+            gone += signs
+        else:
+            kept += same
+    return kept, gone
 
 
 def _has_picture(page: "PdfPage") -> bool:
@@ -145,16 +187,16 @@ def _letters(textpage: "PdfTextPage") -> list[str]:
     return [chr(letter(page, place)) for place in range(max(0, textpage.count_chars()))]
 
 
-def _words(textpage: "PdfTextPage", letters: Sequence[str]) -> tuple[list[Word], str]:
-    """The upright words with their places, and the text of the turned ones. A page may be turned as a whole."""
+def _words(textpage: "PdfTextPage", letters: Sequence[str]) -> tuple[list[Word], list[Word], str]:
+    """The upright words and the turned ones with their places, and the text of a page that is turned as a whole."""
     import pypdfium2.raw as pdfium
 
     words: list[Word] = []
-    turned: list[str] = []
+    turned: list[Word] = []
     before = 0
     for start, end in _spans(letters):
-        if abs(pdfium.FPDFText_GetCharAngle(textpage, start)) > 0.1:
-            turned.append(_text(letters[start:end]))
+        if _is_turned(textpage, start):
+            turned.append(_around(textpage, letters, start, end))
         else:
             found = [word for part in divided(textpage, start, end) for word in _placed(textpage, letters, *part)]
             made_up = start - before == 1 and pdfium.FPDFText_IsGenerated(textpage, before) == 1
@@ -163,8 +205,37 @@ def _words(textpage: "PdfTextPage", letters: Sequence[str]) -> tuple[list[Word],
             words += found
         before = end
     if len(turned) > len(words):
-        return [], _text(letters).replace("\r", "")
-    return words, " ".join(turned)
+        return [], [], _text(letters).replace("\r", "")
+    return words, turned, ""
+
+
+def _around(textpage: "PdfTextPage", letters: Sequence[str], start: int, end: int) -> Word:
+    boxes = [textpage.get_charbox(place, loose=True) for place in (start, end - 1)]
+    left, bottom, right, top = zip(*boxes, strict=True)
+    return Word(text=_text(letters[start:end]), left=min(left), bottom=min(bottom), right=max(right), top=max(top))
+
+
+def _runs(turned: Sequence[Word]) -> Iterator[list[Word]]:
+    """The words of each turned line."""
+    for _, run in groupby(turned, lambda word: (round(word.left), round(word.right))):
+        yield list(run)
+
+
+def _beside(run: Sequence[Word], page: Sequence[Line]) -> int:
+    """Where a turned line goes: before what stands apart from the lines above, below the middle of it."""
+    middle = (max(word.top for word in run) + min(word.bottom for word in run)) / 2
+    below = (at for at, line in enumerate(page) if line.top < middle and (line.gap or line.rows or line.code))
+    return next(below, len(page))
+
+
+def _is_turned(textpage: "PdfTextPage", place: int) -> bool:
+    """Whether the letter's foot is not level. PDFium's own angle is that of its side, which is slanted in italics."""
+    import pypdfium2.raw as pdfium
+
+    if abs(pdfium.FPDFText_GetCharAngle(textpage, place)) <= TURNED:
+        return False
+    matrix = pdfium.FS_MATRIX()
+    return not pdfium.FPDFText_GetMatrix(textpage, place, matrix) or abs(math.atan2(matrix.b, matrix.a)) > TURNED
 
 
 def _placed(textpage: "PdfTextPage", letters: Sequence[str], start: int, end: int) -> Iterator[Word]:
@@ -183,8 +254,19 @@ def _placed(textpage: "PdfTextPage", letters: Sequence[str], start: int, end: in
                 stop, right = stop + 1, max(right, box[2])
                 places.append(_place(first, box))
             text = _marked(letters[start:stop], places)
-        yield Word(text=text, left=left, right=right, bottom=bottom, top=top)
+        size = _size(textpage, start, top - bottom)
+        yield Word(text=text, left=left, right=right, bottom=bottom, top=top, size=size)
         start = stop
+
+
+def _size(textpage: "PdfTextPage", place: int, height: float) -> float:
+    """The size of the letter's font, if it is one of its box, which it need not be of fonts made of pictures."""
+    import pypdfium2.raw as pdfium
+
+    matrix = pdfium.FS_MATRIX()
+    pdfium.FPDFText_GetMatrix(textpage, place, matrix)
+    size = pdfium.FPDFText_GetFontSize(textpage, place) * math.hypot(matrix.b, matrix.d)
+    return size if size / MOST_OFF < height < size * MOST_OFF else 0.0
 
 
 def _place(first: tuple[float, ...], box: tuple[float, ...]) -> str:

@@ -49,6 +49,10 @@ _CODE = (
     "doctest",
     "testcode",
     "testoutput",
+    "jupyter-execute",
+    "jupyter-input",
+    "jupyter-output",
+    "ipython",
 )
 _UNSEEN = (
     "index",
@@ -60,6 +64,8 @@ _UNSEEN = (
     "module",
     "py:module",
     "tabularcolumns",
+    "testsetup",
+    "testcleanup",
 )
 _LEADS = {
     "class": "class",
@@ -219,7 +225,7 @@ class _Unknown(Directive):
     def _shown(self) -> str:
         """What the first line says to the reader."""
         argument = " ".join(self.arguments)
-        if self.name == "only" or (self.name == "class" and not _SIGNATURE.search(argument)):
+        if self.name in ("only", "rst-class") or (self.name == "class" and not _SIGNATURE.search(argument)):
             return ""
         if self.name in _VERSIONS and len(parts := argument.split(None, 1)) == 2:
             argument = f"{parts[0]}: {parts[1]}"

@@ -108,6 +108,32 @@ def test_heads_without_numbers_go_where_most_pages_repeat_them_and_the_chapter_i
     assert text.count(BODY) == 12
 
 
+SECTIONS = ("Valves", "Pumps", "Hoses", "Seals", "Filters", "Taps")
+
+
+def test_feet_that_name_each_pages_own_section_go_where_their_numbers_count_the_pages() -> None:
+    def page(number: int, foot: str = "") -> str:
+        return f"This is {'x' * number}.\n## {SECTIONS[number - 1]}\n{BODY}{foot}"
+
+    def numbered(number: int) -> str:
+        name = SECTIONS[number - 1]
+        return page(number, f"\n{name}   {number}" if number % 2 else f"\n{number}   {name}")
+
+    text, removed = without_furniture(book(numbered))
+    assert text == book(page)
+    assert removed[0].count == 6
+
+
+def test_a_chapters_title_goes_from_the_only_page_that_repeats_it_where_the_other_pages_repeat_theirs() -> None:
+    def page(number: int) -> str:
+        name = SECTIONS[(number - 1) // 3]
+        return f"# {name}\n{BODY}" if number % 3 == 1 else f"{name}\n{BODY}"
+
+    text, removed = without_furniture(book(page, 14))
+    assert removed[0].count == 9
+    assert [line for line in text.split("\n") if "Filters" in line] == ["# Filters"]
+
+
 def test_a_head_in_bigger_letters_that_stays_where_it_stands_first_is_no_heading() -> None:
     text, _ = without_furniture(book(lambda page: f"# Pumps\n{BODY}\n###### All rights reserved: Pumps | {page}", 8))
     assert text.count("All rights") == 1

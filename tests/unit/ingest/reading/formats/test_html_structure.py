@@ -106,6 +106,7 @@ def test_files_to_download_stay_however_often_their_links_read_the_same() -> Non
             "<address class=footer>Generated on Thu Jan 5 2023 by <a href=https://x.org>doxygen</a> 1.9.4</address>",
             True,
         ),
+        ("<div>©2017, N. H. | Powered by <a href=https://x.org>Sphinx 5.3.0</a> &amp; Alabaster 0.7.12</div>", True),
         ("<footer>© 2024 ACME. Call 0800 123 456.</footer>", False),
         ("<p>&copy; Copyright 2020, A. Writer. Created using <a href=https://x.org>Sphinx</a> 5.0.2.</p>", True),
         ("<p>(a) One.</p><p>(b) Two.</p><p>(c) The supplier shall pay.</p>", False),
@@ -147,6 +148,9 @@ def test_a_foot_of_links_and_a_sidebar_with_parts_of_the_page_are_menus() -> Non
     parts = "".join(f"<li><a href=#{part}>{part}</a>" for part in ("care", "reset", "test"))
     links = "<a href=https://x.org/a>About</a> <a href=https://x.org/b>Brand</a> Apache 2.0"
     page = f"<h1>Pump</h1><p>Turn it.</p><div class=docs-sidebar><ul>{parts}</ul></div><footer>{links}</footer>"
+    assert from_html(page).text.split() == ["#", "Pump", "Turn", "it."]
+    languages = "<ul role=menu><li><a href=/de/>Deutsch</a></ul><ul><li><a href=b.html>Hoses</a></ul>"
+    page = f"<h1>Pump</h1><p>Turn it.</p><div class=docs-sidebar>{languages}</div>"
     assert from_html(page).text.split() == ["#", "Pump", "Turn", "it."]
     called = f"<h1>Pump</h1><p>Turn it.</p><footer>{links} Call 555</footer>"
     assert "555" in from_html(called).text

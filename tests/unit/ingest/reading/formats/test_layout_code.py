@@ -49,3 +49,18 @@ def test_lines_of_more_columns_than_a_page_has_are_no_code() -> None:
     rows = page(1e-4, 1e-4)
     far = replace(rows[4].words[0], left=300.0, right=300.0 + 1e-4 * len(rows[4].words[0].text))
     assert code([*rows[:4], replace(rows[4], words=(*rows[4].words, far))]) == {}
+
+
+def test_letters_whose_widths_were_rounded_are_code() -> None:
+    rows = page(6.0)
+    first = rows[3].words[0]
+    rounded = replace(first, right=first.right + 0.05)
+    assert code([*rows[:3], replace(rows[3], words=(rounded, *rows[3].words[1:])), rows[4]]) == {
+        3: (5, "\n".join(LINES))
+    }
+
+
+def test_a_page_number_below_code_whose_digits_are_as_wide_as_its_letters_is_none_of_it() -> None:
+    number = row("132", 5, letter=6.0)
+    higher = replace(number, words=[replace(number.words[0], top=number.top + 3)], top=number.top + 3)
+    assert code([*page(6.0), higher]) == {3: (5, "\n".join(LINES))}

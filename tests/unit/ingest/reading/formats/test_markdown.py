@@ -350,6 +350,16 @@ def test_badges_and_links_that_show_nothing_go_and_other_pictures_stay() -> None
     assert [(removal.what, removal.count) for removal in content.removed] == [("badges", 2)]
 
 
+def test_linked_pictures_that_are_named_badges_go_from_a_heading_and_other_pictures_of_badges_stay() -> None:
+    content = from_markdown(
+        "# pump <sup>[![Version Badge][v]][n]</sup>\n\nIt shows ![an open badge](open.png).\n\n"
+        "[v]: https://badg.example.org/v.svg\n[n]: https://example.org\n"
+    )
+    assert content.title == "pump"
+    assert content.text.split("\n")[0].strip() == "# pump"
+    assert "![an open badge](open.png)" in content.text
+
+
 def test_shortcodes_in_blocks_of_html_go() -> None:
     source = (
         '<div class="row">\n  {{< placeholder width="20" text=" " >}}\n  Hello.\n</div>\n{{< /example >}}\n\nAfter it.'

@@ -92,6 +92,22 @@ def test_a_table_keeps_its_cells_apart_with_and_without_rules(path: Path) -> Non
     assert pdf.read(path).text.split("\n")[2:] == ["| Monday | 4 | 9 |", "| Sunday | first second | 5 |"]
 
 
+def test_the_last_cell_of_a_table_keeps_its_second_line_and_the_text_below_is_none(path: Path) -> None:
+    left = written("HB-IO", "HB-HT")
+    right = written("The sensor of pressure", "The sensor of heat, which has", "many settings.", left=192)
+    draw = both(left, right, written("An example follows.", top=640))
+    assert [line for line in pdf.read(drawn(path, draw)).text.split("\n") if line][2:] == [
+        "| HB-HT | The sensor of heat, which has |",
+        "|  | many settings. |",
+        "An example follows.",
+    ]
+
+
+def test_lines_of_a_program_with_their_numbers_have_no_header(path: Path) -> None:
+    draw = both(written("8", "9", "10"), written("start the pump", "wait", "stop the pump", left=130))
+    assert pdf.read(drawn(path, draw)).text.split("\n") == ["8   start the pump", "9   wait", "10   stop the pump"]
+
+
 def test_lines_in_a_bigger_font_are_headings_by_their_size(path: Path) -> None:
     styles = getSampleStyleSheet()
     body = Paragraph("The pump is started and stopped by its button. " * 20, styles["Normal"])
@@ -99,6 +115,16 @@ def test_lines_in_a_bigger_font_are_headings_by_their_size(path: Path) -> None:
     SimpleDocTemplate(str(path)).build(story)
     lines = pdf.read(path).text.split("\n")
     assert [line for line in lines if line.startswith("#")] == ["# Handbook", "## Rates"]
+
+
+def test_a_title_in_two_fonts_of_one_size_is_one_heading(path: Path) -> None:
+    def title(canvas: Canvas) -> None:
+        for font, line, top in (("Times-Bold", "All about pumps", 720), ("Courier-Bold", "and their hoses", 698)):
+            canvas.setFont(font, 18)
+            canvas.drawString(72, top, line)
+
+    body = written(*(f"Line {number} says what there is to say of pumps." for number in range(20)), top=650)
+    assert pdf.read(drawn(path, both(title, body))).text.startswith("# All about pumps and their hoses\n")
 
 
 def test_bullets_and_numbers_stay_with_their_items(path: Path) -> None:
@@ -118,7 +144,48 @@ def test_turned_text_is_kept(path: Path) -> None:
         canvas.drawString(300, -40, "Turned note")
 
     text = pdf.read(drawn(path, both(written("Upright text here"), turned), turned)).text
-    assert text == f"Upright text here\nTurned note\n{PAGE_BREAK}\nTurned note"
+    assert text == f"Upright text here\n\nTurned note\n{PAGE_BREAK}\nTurned note"
+
+
+def test_turned_text_stands_at_its_height_on_the_page_and_parts_no_sentence(path: Path) -> None:
+    def turned(canvas: Canvas) -> None:
+        canvas.rotate(90)
+        canvas.drawString(300, -40, "Pressure")
+
+    below = written("It was hot", "that day.", top=200)
+    draw = both(written("What the pump", "shows."), below, written("7", top=40), turned)
+    lines = [line for line in pdf.read(drawn(path, draw)).text.split("\n") if line]
+    assert lines == ["What the pump", "shows.", "Pressure", "It was hot", "that day.", "7"]
+
+
+def test_a_numbered_title_in_higher_letters_is_a_heading_and_no_table(path: Path) -> None:
+    def titled(number: str, title: str, top: float, size: float) -> Draw:
+        return both(written(number, top=top, size=size), written(title, left=130, top=top, size=size))
+
+    body = [f"Line {number} says what there is to say of pumps." for number in range(9)]
+    draw = both(titled("4", "Pumps", 720, 18), titled("4.1", "Filling", 690, 15), written(*body, top=650))
+    lines = [line for line in pdf.read(drawn(path, draw)).text.split("\n") if line]
+    assert lines == ["# 4 Pumps", "## 4.1 Filling", *body]
+
+
+def test_a_table_of_contents_is_lines_and_none_of_them_a_header(path: Path) -> None:
+    titles = ("Filling", "Starting", "Cleaning")
+    draw = both(written("1.1", "1.2", "1.3"), written(*(f"{title} . . . . . . . . 4" for title in titles), left=130))
+    assert pdf.read(drawn(path, draw)).text.split("\n") == [
+        f"1.{number}   {title} ... 4" for number, title in enumerate(titles, 1)
+    ]
+
+
+def test_slanted_text_stands_where_it_is_read(path: Path) -> None:
+    def slanted(canvas: Canvas) -> None:
+        canvas.saveState()
+        canvas.skew(0, 15)
+        canvas.drawString(-110, 690, "Hold it until it clicks.")
+        canvas.restoreState()
+
+    draw = both(written("First press the button."), slanted, written("Then let go.", top=660))
+    lines = [line for line in pdf.read(drawn(path, draw)).text.split("\n") if line]
+    assert lines == ["First press the button.", "Hold it until it clicks.", "Then let go."]
 
 
 def test_a_line_that_begins_like_a_heading_of_markdown_is_none(path: Path) -> None:
@@ -214,7 +281,26 @@ def test_lines_in_the_letters_of_a_typewriter_are_code_with_its_indent(path: Pat
     assert lines == [*above, "```", *CODE, "```", *below]
 
 
-def test_a_page_that_is_typed_as_a_whole_is_no_code(path: Path) -> None:
+def test_a_page_full_of_code_is_code_in_a_file_of_other_letters(path: Path) -> None:
+    prose = written(*(f"Line {number} says what there is to say of pumps." for number in range(9)))
+    text = pdf.read(drawn(path, prose, typed(*CODE, top=700))).text
+    assert text.endswith("```\n" + "\n".join(CODE) + "\n```")
+
+
+def test_the_points_of_a_drawing_are_left_out_and_counted_by_page(path: Path) -> None:
+    def points(canvas: Canvas) -> None:
+        canvas.setFont("ZapfDingbats", 8)
+        for number in range(4):
+            canvas.drawString(90, 500 - 13 * number, "l l   l")
+
+    content = pdf.read(drawn(path, both(written("Pressure by day", "● open"), points)))
+    assert content.text == "Pressure by day\n- open"
+    assert [(each.what, each.count, each.lines) for each in content.removed] == [
+        ("points of drawings", 12, ("page 1: 12",))
+    ]
+
+
+def test_a_file_that_is_typed_as_a_whole_is_no_code(path: Path) -> None:
     assert "```" not in pdf.read(drawn(path, typed(*CODE, "and the text goes on like this", top=700))).text
 
 

@@ -150,6 +150,24 @@ def test_code_without_an_empty_line_before_it_stays() -> None:
     assert lines(".. code-block:: bash\n   ls -l\n   pwd\n") == ["```bash", "ls -l", "pwd", "```"]
 
 
+def test_cells_that_a_page_runs_are_code_and_what_sets_tests_up_or_names_a_style_is_not_shown() -> None:
+    source = """.. testsetup::
+
+   import pump
+
+.. rst-class:: wide
+
+Start it:
+
+.. jupyter-execute::
+   :hide-output:
+
+   for each in pumps:
+       each.start()
+"""
+    assert lines(source) == ["Start it:", "```", "for each in pumps:", "each.start()", "```"]
+
+
 def test_an_indented_list_is_no_quotation() -> None:
     assert lines("Ways:\n\n  - first\n  - second\n") == ["Ways:", "- first", "- second"]
 
