@@ -84,7 +84,7 @@ def main() -> None:
         file = prepare(Path(folder))
         key = json.loads(command(file, "keys", "create", "root", "--role", "admin", "--for-others"))["key"]
         with serving(file, workers=given.workers) as server:
-            samples, seen = asyncio.run(load(server, file, key, options, write=lambda text: print(text, file=out)))
+            samples, seen = asyncio.run(load(server, file, key, options, write=lambda text: print(text, file=out, flush=True)))
         told = verdict(samples, seen)
         print(json.dumps(told, indent=2), file=out)
     if given.out is not None:
