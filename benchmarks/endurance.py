@@ -28,7 +28,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TextIO
 
 import httpx
 from scipy.stats import theilslopes
@@ -84,7 +84,7 @@ def main() -> None:
         file = prepare(Path(folder))
         key = json.loads(command(file, "keys", "create", "root", "--role", "admin", "--for-others"))["key"]
         with serving(file, workers=given.workers) as server:
-            samples, seen = asyncio.run(load(server, file, key, options, write=lambda text: print(text, file=out, flush=True)))
+            samples, seen = asyncio.run(load(server, file, key, options, out=out))
         told = verdict(samples, seen)
         print(json.dumps(told, indent=2), file=out)
     if given.out is not None:
@@ -116,7 +116,7 @@ def command(file: Path, *words: str) -> str:
 
 
 async def load(
-    server: Server, file: Path, key: str, options: Options, *, write: Any
+    server: Server, file: Path, key: str, options: Options, *, out: TextIO
 ) -> tuple[list[dict[str, float]], Seen]:
     chance, seen = Random(options.seed), Seen()
     headers = {"Authorization": f"Bearer {key}"}
@@ -125,7 +125,7 @@ async def load(
             await client.get("/health")
         begin = time.monotonic()
         beside = [
-            asyncio.create_task(_sample(server, seen, begin, options.seconds, write)),
+            asyncio.create_task(_sample(server, seen, begin, options.seconds, out)),
             asyncio.create_task(_cycles(file, seen, begin, options)),
         ]
         pending: set[asyncio.Task[None]] = set()
@@ -205,7 +205,7 @@ async def _cycles(file: Path, seen: Seen, begin: float, options: Options) -> Non
         due = max(due + options.cycle, time.monotonic())
 
 
-async def _sample(server: Server, seen: Seen, begin: float, seconds: float, write: Any) -> list[dict[str, float]]:
+async def _sample(server: Server, seen: Seen, begin: float, seconds: float, out: TextIO) -> list[dict[str, float]]:
     samples: list[dict[str, float]] = []
     while time.monotonic() < begin + seconds:
         await asyncio.sleep(EVERY)
@@ -219,7 +219,8 @@ async def _sample(server: Server, seen: Seen, begin: float, seconds: float, writ
         }
         samples.append(sample)
         medians = {kind: round(statistics.median(some), 4) for kind, some in waits.items()}
-        write(json.dumps({**sample, "medians": medians, "failures": dict(seen.failures), "cycles": dict(seen.cycles)}))
+        told = {**sample, "medians": medians, "failures": dict(seen.failures), "cycles": dict(seen.cycles)}
+        print(json.dumps(told), file=out, flush=True)
     return samples
 
 
