@@ -82,9 +82,12 @@ def main() -> None:
     out = sys.stdout if given.out is None else given.out.open("w", encoding="utf-8")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, out:
         file = prepare(Path(folder))
-        key = json.loads(command(file, "keys", "create", "root", "--role", "admin", "--for-others"))["key"]
+        keys = [
+            json.loads(command(file, "keys", "create", *words))["key"]
+            for words in (("site", "--role", "admin", "--for-others"), ("grace", "--role", "reviewer"))
+        ]
         with serving(file, workers=given.workers) as server:
-            samples, seen = asyncio.run(load(server, file, key, options, out=out))
+            samples, seen = asyncio.run(load(server, file, keys, options, out=out))
         told = verdict(samples, seen)
         print(json.dumps(told, indent=2), file=out)
     if given.out is not None:
@@ -116,11 +119,13 @@ def command(file: Path, *words: str) -> str:
 
 
 async def load(
-    server: Server, file: Path, key: str, options: Options, *, out: TextIO
+    server: Server, file: Path, keys: Sequence[str], options: Options, *, out: TextIO
 ) -> tuple[list[dict[str, float]], Seen]:
     chance, seen = Random(options.seed), Seen()
-    headers = {"Authorization": f"Bearer {key}"}
-    async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE, headers=headers) as client:
+    site, reviewer = ({"Authorization": f"Bearer {key}"} for key in keys)
+    # As many connections as are wanted, and none that waits for longer than a server keeps it open.
+    limits = httpx.Limits(max_connections=None, keepalive_expiry=2)
+    async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE, headers=site, limits=limits) as client:
         for _ in range(20):
             await client.get("/health")
         begin = time.monotonic()
@@ -132,7 +137,7 @@ async def load(
         for number in range(int(options.seconds * options.rate)):
             await asyncio.sleep(max(0.0, begin + number / options.rate - time.monotonic()))
             kind = chance.choices(list(KINDS), list(KINDS.values()))[0]
-            task = asyncio.create_task(_timed(kind, number, client, chance, seen))
+            task = asyncio.create_task(_timed(kind, number, client, chance, seen, reviewer))
             pending.add(task)
             task.add_done_callback(pending.discard)
         await asyncio.gather(*pending)
@@ -141,11 +146,16 @@ async def load(
         return samples, seen
 
 
-async def _timed(kind: str, number: int, client: httpx.AsyncClient, chance: Random, seen: Seen) -> None:
+async def _timed(
+    kind: str, number: int, client: httpx.AsyncClient, chance: Random, seen: Seen, reviewer: Mapping[str, str]
+) -> None:
     begin = time.monotonic()
     seen.asked += 1
     try:
-        reply = await _request(kind, number, client, chance, seen)
+        if kind == "review":
+            reply = await _review(client, chance, seen, reviewer)
+        else:
+            reply = await _request(kind, number, client, chance, seen)
     except httpx.HTTPError as error:
         seen.failures[f"{kind} {type(error).__name__}"] += 1
         return
@@ -171,11 +181,6 @@ async def _request(
         return reply
     if kind == "page":
         return await client.get(chance.choice(PAGES), headers={"Accept": "text/html"}, follow_redirects=True)
-    if kind == "review":
-        if not seen.handed_in:
-            return await client.get("/review")
-        verdict = chance.choice(("accept", "accept", "reject"))
-        return await client.post(f"/review/{seen.handed_in.popleft()}", json={"verdict": verdict})
     if not seen.answers:
         return None
     interaction, _, user = chance.choice(seen.answers).partition(" ")
@@ -188,6 +193,14 @@ async def _request(
     if reply.is_success:
         seen.handed_in.append(reply.json()["id"])
     return reply
+
+
+async def _review(client: httpx.AsyncClient, chance: Random, seen: Seen, reviewer: Mapping[str, str]) -> httpx.Response:
+    """Decide on a correction, as somebody else than who handed it in; look at the queue where there is none."""
+    if not seen.handed_in:
+        return await client.get("/review", headers=reviewer)
+    verdict = chance.choice(("accept", "accept", "reject"))
+    return await client.post(f"/review/{seen.handed_in.popleft()}", json={"verdict": verdict}, headers=reviewer)
 
 
 async def _cycles(file: Path, seen: Seen, begin: float, options: Options) -> None:
