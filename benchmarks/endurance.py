@@ -152,10 +152,11 @@ async def _timed(
     begin = time.monotonic()
     seen.asked += 1
     try:
-        if kind == "review":
-            reply = await _review(client, chance, seen, reviewer)
-        else:
-            reply = await _request(kind, number, client, chance, seen)
+        reply = (
+            await _review(client, chance, seen, reviewer)
+            if kind == "review"
+            else await _request(kind, number, client, chance, seen)
+        )
     except httpx.HTTPError as error:
         seen.failures[f"{kind} {type(error).__name__}"] += 1
         return

@@ -160,7 +160,7 @@ def test_what_is_damaged_is_told_by_new_workers_and_a_rollback_leads_away_from_i
         os.kill(met.process.pid, signal.SIGHUP)
         soon(lambda: not before & workers(met.process) and len(workers(met.process)) == 2)
         assert met.sees("ask", "rate") == {"ask": "500 Damaged", "rate": "201"}
-        met.project.run("rollback")
+        met.project.run("rollback", "--to", "v1")
         assert met.recovers()
 
 
