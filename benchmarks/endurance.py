@@ -126,8 +126,8 @@ async def load(
     # As many connections as are wanted, and none that waits for longer than a server keeps it open.
     limits = httpx.Limits(max_connections=None, keepalive_expiry=2)
     async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE, headers=site, limits=limits) as client:
-        for _ in range(20):
-            await client.get("/health")
+        while not await _warm(client):
+            await asyncio.sleep(1)
         begin = time.monotonic()
         beside = [
             asyncio.create_task(_sample(server, seen, begin, options.seconds, out)),
@@ -144,6 +144,14 @@ async def load(
         samples, _ = await asyncio.gather(*beside)
         assert samples is not None
         return samples, seen
+
+
+async def _warm(client: httpx.AsyncClient) -> bool:
+    """Whether workers answer, several times in a row."""
+    try:
+        return all([(await client.get("/health")).is_success for _ in range(20)])
+    except httpx.TransportError:  # they are starting
+        return False
 
 
 async def _timed(

@@ -65,7 +65,7 @@ class Supervisor(Multiprocess):
                     if pid not in asked:
                         worker.parent_conn.send(b"ping")
                         asked.add(pid)
-                if silent[pid] >= (HUNG if pid in up else WARM):
+                if silent[pid] >= (HUNG if pid in up or self.should_exit.is_set() else WARM):
                     logger.error("a worker gave no sign of life for %d seconds and is killed", silent[pid] * BEAT)
                     silent[pid] = 0
                     worker.process.kill()
