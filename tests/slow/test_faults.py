@@ -8,7 +8,8 @@ import os
 import signal
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import httpx
 import pytest
 
 from tests.cycle.project import Project
-from tests.cycle.test_workers import SECONDS, build, services, soon, switch, workers
+from tests.cycle.test_workers import SECONDS, build, services, switch, workers
 from tests.fakes.line import Line
 from tests.fakes.openai_server import Broken, Die, Fail, OpenAIServer, Reply, Stall
 from tests.fakes.qdrant_server import QdrantServer
@@ -31,6 +32,7 @@ golden: ""
 api: {workers: 2}
 ledger: {timeout: 2}
 """
+REPLACED = 240.0  # seconds for two workers that start one after the other, on a busy machine
 GOOD = {"ask": "200", "stream": "200 done", "rate": "201", "correct": "202", "look": "200", "health": "200"}
 
 
@@ -122,6 +124,14 @@ def door(folder: Path, settings: str = "", **variables: str) -> Iterator[Door]:
     written = log.read_text(encoding="utf-8")
     assert WORD not in written
     assert "Traceback" not in written
+
+
+def soon(met: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + REPLACED
+    while not met():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.1)
 
 
 def test_faults_of_the_local_files_cost_what_they_touch_and_nothing_when_they_are_mended(tmp_path: Path) -> None:
