@@ -36,6 +36,8 @@ class MemoryRates:
 
     def wait(self, key: str, *, per_minute: int) -> int:
         item = RateLimitItemPerMinute(per_minute)
+        if self._limiter.get_window_stats(item, key).reset_time > time.time() + MINUTE + 1:
+            self._limiter.clear(item, key)  # the clock was put back: the minute would last as long as it was ahead
         if self._limiter.hit(item, key):
             return 0
         return max(1, math.ceil(self._limiter.get_window_stats(item, key).reset_time - time.time()))

@@ -1,14 +1,17 @@
 """POST /chat, whole or as Server-Sent Events."""
 
+import functools
 import itertools
 import logging
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any, TypeVar
 
+import anyio.to_thread
 from fastapi import APIRouter, BackgroundTasks
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 from pydantic import BaseModel
+from starlette.types import Receive, Scope, Send
 
 from rag_flywheel.access.who import asks_for, asks_in
 from rag_flywheel.api import counted
@@ -24,6 +27,8 @@ from rag_flywheel.privacy.consent import Said
 from rag_flywheel.privacy.numbering import masking
 
 logger = logging.getLogger("rag_flywheel.api")
+
+Made = TypeVar("Made")
 
 routes = APIRouter(tags=["chat"], route_class=GuardedRoute)
 
@@ -81,11 +86,40 @@ def streamed(
     made to its end all the same: it can then be looked at, and rated, like any other.
     """
     pieces = state.chat.stream(question, interaction_id=interaction_id)
-    pieces = itertools.chain([next(pieces)], pieces)
+    in_a_thread = functools.partial(anyio.to_thread.run_sync, limiter=state.listening)
     after = BackgroundTasks()
-    after.add_task(_read_on, pieces, state, question, interaction_id)
+    after.add_task(in_a_thread, _read_on, pieces, state, question, interaction_id)
     headers = {**PIECE_BY_PIECE, "X-Interaction-Id": interaction_id}
-    return StreamingResponse(events(pieces), media_type="text/event-stream", headers=headers, background=after)
+    made = _waited(pieces, events, in_a_thread)
+    return Streamed(made, media_type="text/event-stream", headers=headers, background=after)
+
+
+class Streamed(StreamingResponse):
+    """A stream that begins when its first event is there."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        events = aiter(self.body_iterator)
+        self.body_iterator = _joined(await anext(events), events)
+        await super().__call__(scope, receive, send)
+
+
+async def _joined(first: Made, rest: AsyncIterator[Made]) -> AsyncIterator[Made]:
+    yield first
+    async for event in rest:
+        yield event
+
+
+async def _waited(
+    pieces: Iterator[str | Interaction],
+    events: Callable[[Iterator[str | Interaction]], Iterator[str] | Iterator[bytes]],
+    in_a_thread: Callable[..., Awaitable[Any]],
+) -> AsyncIterator[str | bytes]:
+    """The events, waited for in threads that are none of `api.threads`: a model that is slow to speak holds up those
+    alone who listen to it.
+    """
+    made = events(itertools.chain([await in_a_thread(next, pieces)], pieces))
+    while (event := await in_a_thread(next, made, None)) is not None:
+        yield event
 
 
 def _read_on(

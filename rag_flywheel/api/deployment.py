@@ -297,6 +297,8 @@ class Watch:
                 do()
             except FlywheelError as error:  # the next time may succeed
                 logger.error("%s failed: %s", what, type(error).__name__)
+            except Exception:  # what nobody foresaw must not be the last thing that this thread does
+                logger.exception("%s failed", what)
 
     def _look(self) -> None:
         looked = deployment.look(self._services)

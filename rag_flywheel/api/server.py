@@ -9,13 +9,11 @@ import asyncio
 import contextlib
 import functools
 import logging
-import multiprocessing
 import os
 import signal
 import socket
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from types import MappingProxyType
@@ -28,19 +26,18 @@ from rich.console import Console
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.supervisors import Multiprocess
 
 from rag_flywheel import wiring
 from rag_flywheel.api.app import create_app
 from rag_flywheel.api.metrics import SHARED
 from rag_flywheel.api.models import Failure
+from rag_flywheel.api.supervisor import WARM, Supervisor, end_when_stuck, end_with_the_parent
 from rag_flywheel.config import Config, Secrets, logs, secrets
 from rag_flywheel.config.hiding import hide, known_secrets
 from rag_flywheel.errors import Conflict, FlywheelError
 from rag_flywheel.services import Services
 
 GRACE = 10  # seconds for answers under way when a worker is to end
-WARM = 120  # seconds in which a worker that takes another's place at SIGHUP must be warm
 BACKLOG = 2048  # connections that may wait for a worker; uvicorn has as many
 HEAD = 32_768  # bytes of a request's head, at most
 HEAD_SECONDS = 15  # in which it has to be there, from the connection or the reply before it
@@ -81,7 +78,7 @@ def worker_app(config: Config) -> ASGIApp:
     except FlywheelError as error:
         logger.error("a worker could not start: %s", error)
         raise SystemExit(error.exit_code) from error
-    return served(app, threads=config.api.threads, until_the_end=opened)
+    return served(app, threads=config.api.threads, until_the_end=opened, supervised=True)
 
 
 @contextlib.contextmanager
@@ -102,8 +99,12 @@ def warm(services: Services, tenants: Mapping[str, Services] = MappingProxyType(
     return app
 
 
-def served(app: ASGIApp, *, threads: int, until_the_end: AbstractContextManager[object]) -> ASGIApp:
-    """The app, answering at most `threads` questions at a time, inside a block that ends with it."""
+def served(
+    app: ASGIApp, *, threads: int, until_the_end: AbstractContextManager[object], supervised: bool = False
+) -> ASGIApp:
+    """The app, answering at most `threads` questions at a time, inside a block that ends with it. Where it is
+    `supervised`, its process ends when it hangs.
+    """
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
@@ -111,6 +112,8 @@ def served(app: ASGIApp, *, threads: int, until_the_end: AbstractContextManager[
             return
         # The one call that comes before all others, lasts until they are answered, and runs in the loop that is meant.
         anyio.to_thread.current_default_thread_limiter().total_tokens = threads
+        if supervised:
+            end_when_stuck(asyncio.get_running_loop())
         with until_the_end:
             await app(scope, receive, send)
 
@@ -185,18 +188,6 @@ class Patient(H11Protocol):
             super().shutdown()
 
 
-class Supervisor(Multiprocess):
-    """uvicorn's, but only a worker that is dead is replaced.
-
-    uvicorn (0.54) also asks each worker for a sign of life and waits for it as long as it lets a successor warm up. One
-    that is ending gives none: measured, a worker that SIGTERM ended was replaced after 110 s, and after 1 s like this.
-    """
-
-    def keep_subprocess_alive(self) -> None:
-        if any(worker.exitcode is not None for worker in self.processes):
-            super().keep_subprocess_alive()
-
-
 def _settings(app: ASGIApp | functools.partial[ASGIApp], *, workers: int = 1) -> uvicorn.Config:
     return uvicorn.Config(
         app,
@@ -222,22 +213,6 @@ def _supervise(config: Config, bound: socket.socket, workers: int) -> None:
         supervisor.run()
     if any(worker.exitcode == STARTUP_FAILURE for worker in supervisor.processes):
         raise FlywheelError("a worker could not start, and no other one could: its error stands above")
-
-
-def end_with_the_parent() -> None:
-    """End this process when the one that started it dies: nobody would look after it, and it would keep the port.
-
-    uvicorn's workers do not notice: each holds both ends of the pipe to its supervisor.
-    """
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Protocol, TypeVar
 
+import anyio
 from cachetools import LRUCache, TTLCache
 from fastapi import Depends, Request
 from pydantic import BaseModel
@@ -49,6 +50,8 @@ from rag_flywheel.services import Services
 Seen = tuple[str, VersionId | None, Groups, bool]
 """At which state of the ledger, with which version live, by whom."""
 Made = TypeVar("Made")
+LISTENING = 1_000
+"""Streams at a time in each worker, whose pieces are waited for beside the threads that answer."""
 AT_ONCE = 250  # questions that are read together
 COUNTED_FOR = 60.0
 """Seconds for which it is known how many people asked what, and what a hold-out gained."""
@@ -74,6 +77,7 @@ class State:
     peers_by: LRUCache[Seen, Peers] = field(default_factory=lambda: LRUCache(4))
     standing_of: LRUCache[tuple[str, VersionId | None], Standing] = field(default_factory=lambda: LRUCache(1))
     lock: threading.Lock = field(default_factory=threading.Lock)
+    listening: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(LISTENING))
 
     def find(self, text: str, groups: Groups) -> Sequence[Passage]:
         """The live version's passages for a text, of those that somebody in these groups may read."""

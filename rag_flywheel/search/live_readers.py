@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from rag_flywheel.domain import DocumentId, Groups, VersionId
 from rag_flywheel.domain.readers import EVERYTHING, Reader
+from rag_flywheel.errors import Damaged, IndexUnavailable, NotFound
 from rag_flywheel.ports import PassageIndex, Versions
 from rag_flywheel.search.versions import Searcher
 
@@ -28,8 +29,15 @@ class LiveReaders:
         """What somebody in these groups may read of what is recorded."""
         if groups is None:
             return EVERYTHING
-        live = self._index.live()
-        readership = None if live is None else self._versions.version(live).manifest.readership
+        try:
+            live = self._index.live()
+            readership = None if live is None else self._versions.version(live).manifest.readership
+        except (IndexUnavailable, Damaged, NotFound) as error:
+            if self._open_before():  # nothing is kept apart in any version, so which one is live does not matter
+                return Reader(groups=groups, before=True)
+            if isinstance(error, NotFound):  # which would be taken for what was asked for
+                raise Damaged(f"who may read what is not known: {error}") from error
+            raise
         if live is None or readership is None:
             return Reader(groups=groups, before=self._open_before())
         if not readership.groups:

@@ -179,21 +179,29 @@ def test_several_workers_that_look_at_once_act_once(tmp_path: Path) -> None:
 class AwayAtFirst(MemoryLedger):
     """It does not answer the first looks."""
 
-    def __init__(self) -> None:
+    def __init__(self, trouble: Exception) -> None:
         super().__init__()
         self.away = 0
+        self.trouble = trouble
 
     def canary(self) -> Canary | None:
         if self.away and threading.current_thread().name == "canary":
             self.away -= 1
-            raise LedgerUnavailable("the database restarts")
+            raise self.trouble
         return super().canary()
 
 
+@pytest.mark.parametrize(
+    ("trouble", "told"),
+    [
+        (LedgerUnavailable("the database restarts"), "looking at the canary failed: LedgerUnavailable"),
+        (KeyError("nobody foresaw this"), "looking at the canary failed"),
+    ],
+)
 def test_looking_goes_on_after_a_ledger_that_did_not_answer_and_says_so_in_the_log(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, trouble: Exception, told: str
 ) -> None:
-    ledger = AwayAtFirst()
+    ledger = AwayAtFirst(trouble)
     trial = Trial(tmp_path, text=OFTEN, ledger=ledger)
     trial.deploy()
     worse(trial)
@@ -201,7 +209,7 @@ def test_looking_goes_on_after_a_ledger_that_did_not_answer_and_says_so_in_the_l
     with Watch(trial.made):
         until(lambda: trial.canary.state is CanaryState.ROLLED_BACK)
     said = [record.getMessage() for record in caplog.records if record.name == "rag_flywheel.deployment"]
-    assert said[:3] == ["looking at the canary failed: LedgerUnavailable"] * 3
+    assert said[:3] == [told] * 3
     assert said[3:] == ["canary of v2: roll_back"]
 
 

@@ -126,6 +126,17 @@ def test_each_key_is_counted_for_itself_and_again_in_the_next_minute(
     rates.close()
 
 
+def test_nobody_is_locked_out_when_a_clock_that_was_ahead_is_put_back(
+    rates: Rates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time() // 60 * 60 + 6000.5
+    monkeypatch.setattr(time, "time", lambda: now)
+    assert [rates.wait("user:ada", per_minute=2) > 0 for _ in range(3)] == [False, False, True]
+    now -= 5000
+    assert rates.wait("user:ada", per_minute=2) == 0
+    rates.close()
+
+
 def test_several_processes_with_one_database_count_together(postgres_url: str) -> None:
     both = [PostgresRates(open_engine(postgres_url, timeout=10)) for _ in range(2)]
     allowed: list[bool] = []

@@ -173,7 +173,7 @@ def test_workers_go_on_while_a_version_is_built_switched_to_and_deleted_and_whil
 
 ORPHAN = """
 import multiprocessing, sys, time
-from rag_flywheel.api.server import end_with_the_parent
+from rag_flywheel.api.supervisor import end_with_the_parent
 
 def worker():
     end_with_the_parent()

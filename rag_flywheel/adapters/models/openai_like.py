@@ -55,7 +55,10 @@ class OpenAILikeSpeaker:
         self._most = _ENVELOPE + _BYTES_OF_AN_EVENT * server.max_tokens
         self._pause = pause
         self._http = httpx.Client(
-            timeout=server.timeout, follow_redirects=True, event_hooks={"response": [self._watch]}
+            timeout=server.timeout,
+            follow_redirects=True,
+            event_hooks={"response": [self._watch]},
+            limits=httpx.Limits(max_connections=MOST, max_keepalive_connections=20),  # httpx would take 100
         )
         try:
             self._llm = OpenAILike(

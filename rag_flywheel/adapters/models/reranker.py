@@ -29,7 +29,7 @@ class TunedReranker:
         quiet()
         try:
             self._model = CrossEncoder(str(folder), device="cpu", max_length=MAX_TOKENS)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, SafetensorError) as error:
             raise Damaged(
                 f"the tuned reranker in {folder} cannot be loaded ({type(error).__name__}): put a copy of the folder "
                 "back, or delete it and reindex"

@@ -10,8 +10,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-MOST = 64
-"""Calls of a model at a time, those included that nobody waits for any more."""
+MOST = 1_000
+"""Calls of a model at a time, those included that nobody waits for any more: each takes a thread and a connection."""
 
 _AHEAD = 64  # pieces that are kept for a reader who is slow
 _LOOK = 0.2  # seconds after which a thread looks whether anybody still reads

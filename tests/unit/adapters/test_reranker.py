@@ -114,6 +114,15 @@ def test_a_broken_one_is_damaged(tmp_path: Path) -> None:
         folder(tmp_path).load("0123")
 
 
+@pytest.mark.parametrize("file", ["model.safetensors", "config.json", "tokenizer.json", "modules.json"])
+@pytest.mark.parametrize("left", [0, 100])  # bytes
+def test_one_of_whose_files_the_end_is_missing_is_damaged(tuned: Tuned, tmp_path: Path, file: str, left: int) -> None:
+    copy = shutil.copytree(tuned.folder / tuned.digest, tmp_path / "0123")
+    (copy / file).write_bytes((copy / file).read_bytes()[:left])
+    with pytest.raises(Damaged, match="0123"):
+        folder(tmp_path).load("0123")
+
+
 @pytest.mark.parametrize("relevant", [True, False])
 def test_pairs_of_one_kind_cannot_be_learned_from(tmp_path: Path, relevant: bool) -> None:
     with pytest.raises(ValueError, match="relevant and irrelevant"):

@@ -144,3 +144,10 @@ def test_a_pass_that_dies_lets_go_of_the_lock_and_keeps_what_it_has_recorded() -
     webhooks = Receivers()
     assert deliver(ledger, webhooks, at=NOW) == 1
     assert webhooks.sent == [("a", "two")]
+
+
+def test_a_notice_that_failed_while_the_clock_was_ahead_is_sent_again_when_the_clock_is_right() -> None:
+    ledger, ahead = ledger_with("one"), NOW + timedelta(hours=20)
+    assert deliver(ledger, Receivers(replies={"a": 503}), at=ahead) == 0
+    assert deliver(ledger, Receivers(), at=ahead + timedelta(seconds=4)) == 0
+    assert deliver(ledger, Receivers(), at=NOW + timedelta(minutes=1)) == 1
