@@ -1,18 +1,20 @@
 """Embedding and cross-encoding beside plain sentence-transformers: torch, float32, one call over the whole list."""
 
+import importlib.util
 import statistics
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from performance_rows import Measured, by_turns, options, ratio, tell, texts
 
-from rag_flywheel.adapters.models.encoder import SentenceEncoder, model_path
+from rag_flywheel.adapters.models.encoder import Running, SentenceEncoder, model_path
 from rag_flywheel.adapters.models.reranker import MAX_TOKENS, TunedReranker
 
 MODEL = "all-MiniLM-L6-v2"
 VENDOR = "sentence-transformers, torch float32"
+Engine = Literal["onnxruntime", "openvino"]
 QUERIES = 20  # for one figure
 PASSAGES = 20
 
@@ -24,11 +26,14 @@ def main() -> None:
     given = options()
     torch.set_num_threads(given.threads)
     vendor = SentenceTransformer(model_path(MODEL), device="cpu")
-    tell([*_embedding(vendor, given.texts, given.rounds), _cross_encoding(given.rounds)])
+    engines: list[Engine] = [engine for engine in get_args(Engine) if importlib.util.find_spec(engine)]
+    rows = [row for engine in engines for row in _embedding(vendor, engine, given.texts, given.rounds)]
+    tell([*rows, _cross_encoding(given.rounds)])
 
 
-def _embedding(vendor: Any, count: int, rounds: int) -> list[Measured]:
-    ours = SentenceEncoder(MODEL, batch=8, query_prefix="", document_prefix="")
+def _embedding(vendor: Any, engine: Engine, count: int, rounds: int) -> list[Measured]:
+    running = Running(engine=engine)
+    ours = SentenceEncoder(MODEL, batch=8, query_prefix="", document_prefix="", running=running)
     some, asked = texts(count), [text[:60] for text in texts(QUERIES)]
 
     def by_vendor(of: list[str]) -> Any:
@@ -49,7 +54,7 @@ def _embedding(vendor: Any, count: int, rounds: int) -> list[Measured]:
     same = f"lowest cosine {cosines.min():.5f}"
     return [
         Measured(
-            what=f"embedding {len(some)} texts of 600 characters",
+            what=f"embedding {len(some)} texts, {engine}",
             unit="texts/s",
             ours=round(len(some) / median["ours"], 1),
             other=VENDOR,
@@ -60,7 +65,7 @@ def _embedding(vendor: Any, count: int, rounds: int) -> list[Measured]:
             quality=same,
         ),
         Measured(
-            what="embedding one query",
+            what=f"embedding one query, {engine}",
             unit="ms",
             ours=round(one, 2),
             other=VENDOR,
