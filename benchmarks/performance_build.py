@@ -7,6 +7,7 @@ nothing. It needs the extra `[bench]`; without it only `reindex` is timed.
 
 import importlib.util
 import json
+import resource
 import shutil
 import statistics
 import subprocess
@@ -19,6 +20,7 @@ from tempfile import TemporaryDirectory
 from performance_rows import Measured, options, pages, ratio, tell
 
 MOST = 3  # rounds: a round is minutes
+FEWEST = 400  # passages, below which the aim, which is for about 500, is not judged
 VENDOR = "LlamaIndex, HuggingFaceEmbedding, QdrantVectorStore"
 SETTINGS = "sources: [docs]\nprivacy: {consent: assumed}\nguardrails: {maximum_stale: 1.0}\n"
 PIPELINE = """
@@ -48,25 +50,35 @@ def main() -> None:
         importlib.util.find_spec(f"llama_index.{name}") for name in ("embeddings.huggingface", "vector_stores.qdrant")
     )
     took: dict[str, list[float]] = {"first": [], "again": [], "theirs": []}
+    worked: dict[str, list[float]] = {"first": [], "again": [], "theirs": []}
     passages = nodes = 0
     for _ in range(min(given.rounds, MOST)):
         with TemporaryDirectory() as name:
             folder = Path(name)
             _written(folder, given.pages)
-            seconds, said = _timed(_reindex(folder))
-            took["first"].append(seconds)
-            passages = json.loads(said)["counts"]["passages"]
-            took["again"].append(_timed(_reindex(folder))[0])
+            commands = {"first": _reindex(folder), "again": _reindex(folder)}
             if compared:
-                seconds, said = _timed([sys.executable, "-c", PIPELINE, name])
-                took["theirs"].append(seconds)
-                nodes = int(said.split()[-1])
-    tell(_rows(took, passages=passages, nodes=nodes, read=given.pages))
+                commands["theirs"] = [sys.executable, "-c", PIPELINE, name]
+            said = {}
+            for way, command in commands.items():
+                seconds, processor, said[way] = _timed(command)
+                took[way].append(seconds)
+                worked[way].append(processor)
+            passages = json.loads(said["first"])["counts"]["passages"]
+            nodes = int(said["theirs"].split()[-1]) if compared else 0
+    tell(_rows(took, worked, passages=passages, nodes=nodes, read=given.pages))
 
 
-def _rows(took: dict[str, list[float]], *, passages: int, nodes: int, read: int) -> list[Measured]:
+def _rows(
+    took: dict[str, list[float]], worked: dict[str, list[float]], *, passages: int, nodes: int, read: int
+) -> list[Measured]:
     gained = ratio(took["theirs"], took["first"]) if took["theirs"] else None
     again = statistics.median(took["again"])
+    processor = {name: f"{statistics.median(seconds):.1f}" for name, seconds in worked.items() if seconds}
+    quality = f"{passages} passages; seconds of the processor: {processor['first']}"
+    if gained:
+        quality = f"{passages} passages, {nodes} nodes; seconds of the processor: {processor['first']} here, "
+        quality += f"{processor['theirs']} there"
     return [
         Measured(
             what=f"first build of {read} pages, gate included",
@@ -76,10 +88,17 @@ def _rows(took: dict[str, list[float]], *, passages: int, nodes: int, read: int)
             theirs=round(statistics.median(took["theirs"]), 1) if gained else None,
             ratio=gained,
             aim="as fast at 500 chunks",
-            met=None if gained is None else gained >= 1,
-            quality=f"{passages} passages, {nodes} nodes" if gained else f"{passages} passages",
+            met=None if gained is None or passages < FEWEST else gained >= 1,
+            quality=quality,
         ),
-        Measured(what="`reindex`, nothing changed", unit="s", ours=round(again, 1), aim="under 3 s", met=again < 3),
+        Measured(
+            what="`reindex`, nothing changed",
+            unit="s",
+            ours=round(again, 1),
+            aim="under 3 s",
+            met=again < 3,
+            quality=f"seconds of the processor: {processor['again']}",
+        ),
     ]
 
 
@@ -94,12 +113,14 @@ def _reindex(folder: Path) -> list[str]:
     return [sys.executable, "-m", "rag_flywheel", "--config", str(folder / "config.yaml"), "--json", "reindex"]
 
 
-def _timed(command: Sequence[str]) -> tuple[float, str]:
-    began = time.perf_counter()
+def _timed(command: Sequence[str]) -> tuple[float, float, str]:
+    """Seconds, those of the processor in the process and those below it, and what was printed."""
+    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
+    seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         raise SystemExit(f"{command[1]} ended with {done.returncode}: {done.stderr[-500:]} {done.stdout[-500:]}")
-    return time.perf_counter() - began, done.stdout
+    return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def page(parts: Mapping[str, Part], machine: Mapping[str, str]) -> str:
     text = HEAD
     for name, part in parts.items():
         load = ", ".join(f"{value:.1f}" for value in part.load)
-        said = f"not measured: {part.problem}" if part.problem else f"{part.threads} threads, load {load}"
+        said = f"not measured: {part.problem}" if part.problem else f"threads: {part.threads}, load {load}"
         text += f"\n## {TITLES[name]}\n\n{said[0].upper()}{said[1:]}.\n"
         if part.rows:
             text += f"\n{COLUMNS}\n|{' --- |' * 9}\n" + "".join(f"{_line(row)}\n" for row in part.rows)
