@@ -184,6 +184,13 @@ def _index(config: Config, secrets: Secrets) -> PassageIndex:
         timeout=settings.timeout,
         prefix=settings.prefix,
         titles=titles,
+        layout=qdrant_index.Layout(
+            shards=settings.shards or None,
+            replicas=settings.replicas,
+            write_consistency=settings.write_consistency,
+            on_disk=settings.on_disk,
+            int8=settings.quantization == "int8",
+        ),
     )
 
 

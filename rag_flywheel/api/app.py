@@ -122,6 +122,12 @@ def create_app(
     security_headers(app)
     app.add_middleware(Behind, proxies=config.access.proxies)
     app.add_middleware(Observed)
+    _open_doors(app)
+    return app
+
+
+def _open_doors(app: FastAPI) -> None:
+    """Every route of the API and of the pages."""
     for pages in PAGES:  # before the rest: one that stands beside a route of the API leaves programs to it
         app.include_router(pages.routes)
     failures = _failures()
@@ -129,7 +135,15 @@ def create_app(
         app.include_router(doors.routes, responses=failures)
     app.include_router(openai.routes, responses={status: {"model": CompletionFailure} for status in ("4XX", "5XX")})
     refuse_unguarded([*(doors.routes for doors in (*OURS, *PAGES)), openai.routes])
-    return app
+    _make_validators(app)
+
+
+def _make_validators(app: FastAPI) -> None:
+    """What validates the requests of each route, which FastAPI makes at the first request that looks for one: who asks
+    first would wait for it, and two who ask at once make it in two threads, with warnings that FastAPI hides in one.
+    """
+    for route in app.routes:
+        route.matches({"type": "http", "method": "GET", "path": "/", "root_path": "", "headers": []})
 
 
 def _failures() -> dict[int | str, dict[str, Any]]:

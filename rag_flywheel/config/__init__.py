@@ -23,10 +23,8 @@ from rag_flywheel.config.sections import (
     Gate,
     Generator,
     Guardrails,
-    IndexSection,
     Ingest,
     Judge,
-    LedgerSection,
     Limits,
     Oidc,
     Privacy,
@@ -36,6 +34,7 @@ from rag_flywheel.config.sections import (
     ReviewSection,
 )
 from rag_flywheel.config.source import Source
+from rag_flywheel.config.stores import IndexSection, LedgerSection
 from rag_flywheel.config.urls import masked_url
 from rag_flywheel.config.watching import Logs, Telemetry
 

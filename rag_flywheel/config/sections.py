@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, f
 from rag_flywheel.config.elsewhere import ORIGIN, Slack, Web
 from rag_flywheel.config.keeping import Consent, PrivacyNotice, Retention
 from rag_flywheel.config.source import CLASS, Source, as_source, refuse_secrets
+from rag_flywheel.config.stores import IndexSection, LedgerSection
 from rag_flywheel.config.watching import Logs, Telemetry
 from rag_flywheel.domain import GROUP, Role
 from rag_flywheel.domain.checks import is_private
@@ -153,18 +154,6 @@ class Judge(_Section):
     concurrency: int = Field(4, ge=1)
     maximum_calls: int = Field(5000, ge=1)
     maximum_tokens: int = Field(5_000_000, ge=1)
-
-
-class LedgerSection(_Section):
-    url: str = ""
-    timeout: float = Field(10.0, gt=0)
-
-
-class IndexSection(_Section):
-    url: str = ""
-    prefix: str = "rag-flywheel"
-    timeout: float = Field(30.0, gt=0)
-    keep_versions: int = Field(5, ge=1)
 
 
 class Gate(_Section):

@@ -28,10 +28,14 @@ KEPT = ("collections", "aliases")  # what the local mode of qdrant-client holds
 
 
 class QdrantServer:
-    """The server in a thread of its own, until the end of the block. `searches` is how many were begun."""
+    """The server in a thread of its own, until the end of the block. `searches` is how many were begun, `created` what
+    was asked for with each collection, `asked` every search.
+    """
 
     def __init__(self) -> None:
         self.searches = 0
+        self.created: dict[str, models.CreateCollection] = {}
+        self.asked: list[models.QueryRequest] = []
         self._go_on = threading.Event()
         self._go_on.set()
         self._store = QdrantClient(":memory:")
@@ -83,6 +87,7 @@ class QdrantServer:
             try:
                 with one_at_a_time, warnings.catch_warnings():
                     warnings.filterwarnings("ignore", "Payload indexes have no effect in the local Qdrant")
+                    warnings.filterwarnings("ignore", "Local mode performs exact")
                     result = act()
             except ValueError as error:
                 status = 404 if str(error).endswith(" not found") else 409
@@ -111,6 +116,7 @@ class QdrantServer:
 
         @app.put(COLLECTION)
         def create(name: str, body: models.CreateCollection) -> Response:
+            self.created[name] = body
             return done(
                 lambda: store.create_collection(
                     name, vectors_config=body.vectors, sparse_vectors_config=body.sparse_vectors
@@ -154,6 +160,7 @@ class QdrantServer:
         @app.post(COLLECTION + "/points/query/batch")
         def query(name: str, body: models.QueryRequestBatch) -> Response:
             self.searches += 1
+            self.asked += body.searches
             self._go_on.wait()
             return done(lambda: store.query_batch_points(name, body.searches))
 

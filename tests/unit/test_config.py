@@ -323,3 +323,8 @@ def test_a_period_without_end_may_be_written_as_none_or_nothing(tmp_path: Path) 
     kept = loaded.retention
     assert (kept.sessions, kept.replies, kept.interactions) == (0, 0, 30)
     assert "`retention.audit`" in refused(tmp_path, "retention: {audit: -1}")
+
+
+def test_more_replicas_cannot_confirm_a_write_than_there_are(tmp_path: Path) -> None:
+    said = refused(tmp_path, "index: {replicas: 2, write_consistency: 3}")
+    assert "write_consistency (3) should be at most replicas (2)" in said

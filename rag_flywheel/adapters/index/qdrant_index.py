@@ -28,9 +28,24 @@ from rag_flywheel.errors import Damaged, IndexUnavailable, NotFound
 from rag_flywheel.ports import ALL_ENGLISH, Entry, Vectors
 
 COMPLETE = "--complete"
+_RESCORED = models.SearchParams(quantization=models.QuantizationSearchParams(rescore=True, oversampling=2.0))
+"""Twice as many are found in the small vectors as are wanted; the whole ones say which, and the scores."""
 
 
-def connect(url: str, *, api_key: str, timeout: float, prefix: str, titles: bool = True) -> "QdrantIndex":
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """How a version that is built lies on the server. A version keeps the layout that it was built with."""
+
+    shards: int | None = None  # None: as many as the server chooses, one for each node
+    replicas: int = 1  # copies of each shard, on as many nodes
+    write_consistency: int = 1  # replicas that must have what is written before it counts
+    on_disk: bool = False  # vectors, instead of in memory
+    int8: bool = False  # search in vectors of a byte a number, which stay in memory, and score with the whole ones
+
+
+def connect(
+    url: str, *, api_key: str, timeout: float, prefix: str, titles: bool = True, layout: Layout | None = None
+) -> "QdrantIndex":
     """An index on the server at `url`; `timeout` in seconds, rounded up, for each request. Sends nothing yet."""
     client = QdrantClient(
         url=url,
@@ -39,7 +54,7 @@ def connect(url: str, *, api_key: str, timeout: float, prefix: str, titles: bool
         # The check would send a request from the constructor, and only warn where there is no server.
         check_compatibility=False,
     )
-    return QdrantIndex(client, prefix=prefix, titles=titles)
+    return QdrantIndex(client, prefix=prefix, titles=titles, layout=layout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +70,10 @@ class QdrantIndex:
     process. Across processes it is the ledger's promotion lock that keeps them apart, and promotion holds it. The move
     itself is one request, so a reader sees the old version or the new one. `live` asks the server each time: what acts
     on the alias must not go by what it was. `titles` says whether BM25 searches a passage's title and headings too.
+    Every filter is on a payload field that is indexed, so a server's strict mode has nothing to refuse.
     """
 
-    def __init__(self, client: QdrantClient, *, prefix: str, titles: bool = True) -> None:
+    def __init__(self, client: QdrantClient, *, prefix: str, titles: bool = True, layout: Layout | None = None) -> None:
         if not points.is_version(prefix):
             raise ValueError(
                 f"{prefix!r} cannot be a prefix: letters, digits, dots, underscores, single dashes between"
@@ -66,6 +82,7 @@ class QdrantIndex:
         self._prefix = f"{prefix}--"
         self._alias = f"{prefix}-live"
         self._sparse = Sparse(titles=titles)
+        self._layout = layout or Layout()
         self._moving = threading.Lock()
         self._guard = threading.Lock()  # of _known; held for a moment only
         self._known: LRUCache[VersionId, _Known] = LRUCache(100)
@@ -78,19 +95,15 @@ class QdrantIndex:
         with _translated(version):
             if self._client.collection_exists(collection):
                 raise ValueError(f"version {version} exists already, or its unfinished build does: choose another name")
-            near = models.VectorParams(size=dimension, distance=models.Distance.COSINE)
-            tokens = {points.TOKENS: _several(token_dimension, models.Distance.DOT)} if token_dimension else {}
+            layout, sparse = self._layout, models.SparseVectorParams(modifier=models.Modifier.IDF)
             self._client.create_collection(
                 collection,
-                vectors_config={
-                    points.DENSE: near,
-                    points.QUESTION: near,
-                    points.ANSWER: near,
-                    points.SENTENCES: _several(dimension, models.Distance.COSINE),
-                    **tokens,
-                },
-                sparse_vectors_config={points.SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)},
+                vectors_config=_vectors(layout, dimension=dimension, token_dimension=token_dimension),
+                sparse_vectors_config={points.SPARSE: sparse},
                 on_disk_payload=True,
+                shard_number=layout.shards,
+                replication_factor=layout.replicas,
+                write_consistency_factor=layout.write_consistency,
             )
             for field in points.INDEXED:
                 self._client.create_payload_index(collection, field, field_schema=models.PayloadSchemaType.KEYWORD)
@@ -164,20 +177,21 @@ class QdrantIndex:
             points.QUESTION: near,
             points.ANSWER: near,
         }
+        exact = _RESCORED if self._layout.int8 else None
         requests = {
-            name: models.QueryRequest(query=query, using=name, limit=limit, filter=wanted, with_payload=[points.CHUNK])
+            name: models.QueryRequest(
+                query=query, using=name, limit=limit, filter=wanted, params=exact, with_payload=[points.CHUNK]
+            )
             for name, query in queries.items()
             if name in (points.SPARSE, *vectors)
         }
         if points.ANSWER in vectors:  # both cosines of what either of them found
             for name in (points.QUESTION, points.ANSWER):
                 both = [
-                    models.Prefetch(query=near, using=other, limit=limit, filter=wanted)
+                    models.Prefetch(query=near, using=other, limit=limit, filter=wanted, params=exact)
                     for other in (points.QUESTION, points.ANSWER)
                 ]
-                requests[name] = models.QueryRequest(
-                    query=near, using=name, limit=2 * limit, prefetch=both, filter=wanted, with_payload=[points.CHUNK]
-                )
+                requests[name] = requests[name].model_copy(update={"limit": 2 * limit, "prefetch": both})
         found = self._ask(version, requests)
         ids = points.ids(found)
         parts = {points.SENTENCES: [near], points.TOKENS: points.of_tokens(tokens, vectors)}
@@ -296,11 +310,26 @@ class QdrantIndex:
             return {alias.alias_name: alias.collection_name for alias in self._client.get_aliases().aliases}
 
 
-def _several(dimension: int, distance: models.Distance) -> models.VectorParams:
+def _vectors(layout: Layout, *, dimension: int, token_dimension: int) -> dict[str, models.VectorParams]:
+    int8 = models.ScalarQuantizationConfig(type=models.ScalarType.INT8, always_ram=True)
+    near = models.VectorParams(
+        size=dimension,
+        distance=models.Distance.COSINE,
+        on_disk=layout.on_disk or None,
+        quantization_config=models.ScalarQuantization(scalar=int8) if layout.int8 else None,
+    )
+    several = {points.SENTENCES: _several(layout, dimension, models.Distance.COSINE)}
+    if token_dimension:
+        several[points.TOKENS] = _several(layout, token_dimension, models.Distance.DOT)
+    return {points.DENSE: near, points.QUESTION: near, points.ANSWER: near, **several}
+
+
+def _several(layout: Layout, dimension: int, distance: models.Distance) -> models.VectorParams:
     """Vectors of a passage's parts: only passages that a channel found are asked for them, so there is no graph."""
     return models.VectorParams(
         size=dimension,
         distance=distance,
+        on_disk=layout.on_disk or None,
         multivector_config=models.MultiVectorConfig(comparator=models.MultiVectorComparator.MAX_SIM),
         datatype=models.Datatype.FLOAT16,
         hnsw_config=models.HnswConfigDiff(m=0),

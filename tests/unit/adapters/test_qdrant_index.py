@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from qdrant_client import QdrantClient, models
 
-from rag_flywheel.adapters.index.qdrant_index import QdrantIndex, connect
+from rag_flywheel.adapters.index.qdrant_index import Layout, QdrantIndex, connect
 from rag_flywheel.domain import Chunk, ChunkId, DocumentId, VersionId
 from rag_flywheel.errors import Damaged, IndexUnavailable, NotFound
 from rag_flywheel.ports import Entry
+from tests.fakes.qdrant_server import QdrantServer
 
 # The adapter makes payload indexes for the server; in-memory mode says that it needs none.
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning")
@@ -179,3 +180,44 @@ def test_a_version_that_the_server_does_not_know_is_not_found() -> None:
         with pytest.raises(NotFound, match="v1"):
             index.search(V1, text="words", vector=QUERY, limit=5, groups=None)
         index.close()
+
+
+def test_a_version_lies_on_the_server_as_the_layout_says() -> None:
+    layout = Layout(shards=3, replicas=2, write_consistency=2, on_disk=True, int8=True)
+    with QdrantServer() as running:
+        index = connect(running.url, api_key="", timeout=5, prefix="rag", layout=layout)
+        build(index, V1)
+        asked = running.created["rag--v1"]
+        index.close()
+    assert (asked.shard_number, asked.replication_factor, asked.write_consistency_factor) == (3, 2, 2)
+    vectors = asked.vectors
+    assert isinstance(vectors, dict)
+    assert {name: params.on_disk for name, params in vectors.items()} == dict.fromkeys(vectors, True)
+    small = {name for name, params in vectors.items() if params.quantization_config is not None}
+    assert small == {"dense", "question", "answer"}
+
+
+def test_what_was_found_in_small_vectors_is_scored_with_the_whole_ones() -> None:
+    with QdrantServer() as running:
+        index = connect(running.url, api_key="", timeout=5, prefix="rag", layout=Layout(int8=True))
+        build(index, V1)
+        index.search(V1, text="words", vector=QUERY, limit=5, groups=None)
+        index.close()
+    near = [query for query in running.asked if query.using in ("dense", "question", "answer")]
+    inner = [each for query in near if isinstance(query.prefetch, list) for each in query.prefetch]
+    assert {query.using for query in inner} == {"question", "answer"}
+    for query in [*near, *inner]:
+        assert query.params is not None
+        assert query.params.quantization is not None
+        assert query.params.quantization.rescore
+
+
+def test_without_a_layout_the_server_chooses_the_shards_and_keeps_whole_vectors_in_memory() -> None:
+    with QdrantServer() as running:
+        index = connect(running.url, api_key="", timeout=5, prefix="rag")
+        build(index, V1)
+        asked = running.created["rag--v1"]
+        index.close()
+    assert (asked.shard_number, asked.replication_factor, asked.write_consistency_factor) == (None, 1, 1)
+    assert isinstance(asked.vectors, dict)
+    assert not any(params.on_disk or params.quantization_config for params in asked.vectors.values())
