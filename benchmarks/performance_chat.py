@@ -87,7 +87,9 @@ def _asked(url: str, pid: int, questions: Sequence[str]) -> list[Measured]:
         Measured(what="`/chat`, new questions, p95", unit="ms", ours=round(float(np.quantile(new, 0.95)), 1)),
         Measured(what="`/chat`, a repeated question, p50", unit="ms", ours=round(float(np.median(again)), 1)),
         Measured(what=f"`/chat`, {CLIENTS} clients", unit="requests/s", ours=round(rate, 1), aim="60", met=rate >= 60),
-        Measured(what="memory of the worker", unit="MB", ours=round(held), aim="600 MB", met=held <= 600),
+        Measured(
+            what="memory of the server, all processes", unit="MB", ours=round(held), aim="600 MB", met=held <= 600
+        ),
     ]
 
 
