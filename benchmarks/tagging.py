@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from tagging_texts import UNKNOWN, People, Text, made_up, ordinary_paragraphs, sayings
 
-from rag_flywheel.adapters.models import bundled
+from rag_flywheel.adapters.models import engines
 from rag_flywheel.adapters.privacy import tagger
 from rag_flywheel.adapters.privacy.redactor import PresidioRedactor
 from rag_flywheel.config import Privacy
@@ -203,7 +203,7 @@ def export() -> None:
     """
     import onnx
 
-    whole = onnx.load_from_string(bundled.GRAPH.read_bytes())
+    whole = onnx.load_from_string(engines.GRAPH.read_bytes())
     norm = f"encoder.layer.{tagger.LAYERS - 1}.output.LayerNorm.weight"
     (last,) = [node.output[0] for node in whole.graph.node if norm in node.input and len(node.output) == 1]
     needed, kept = {last}, []

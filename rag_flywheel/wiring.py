@@ -23,7 +23,7 @@ from rag_flywheel.adapters.ledger.standing import Standing, standing
 from rag_flywheel.adapters.models.cached_encoder import CachedEncoder
 from rag_flywheel.adapters.models.cached_generator import CachedGenerator
 from rag_flywheel.adapters.models.cached_rephraser import CachedRephraser
-from rag_flywheel.adapters.models.encoder import BUNDLED, SentenceEncoder
+from rag_flywheel.adapters.models.encoder import BUNDLED, Running, SentenceEncoder
 from rag_flywheel.adapters.models.llama_index_llm import LlamaIndexSpeaker
 from rag_flywheel.adapters.models.llm import ModelGenerator, Speaker
 from rag_flywheel.adapters.models.openai_like import OpenAILikeSpeaker, Server
@@ -82,7 +82,7 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
         opened.callback(cache.close)
         rates = open_rates(config.ledger.url, timeout=config.ledger.timeout)
         opened.callback(rates.close)
-        encoders = functools.cache(functools.partial(_encoder, cache=cache))
+        encoders = functools.cache(functools.partial(_encoder, data=data, cache=cache))
         redactor = redactor_of(config)
         document_redactors = functools.cache(functools.partial(redactor_of, config))
         model = _language_model(config, secrets, encoders)
@@ -262,18 +262,22 @@ def identity_provider(config: Config, secrets: Secrets) -> IdentityProvider | No
     )
 
 
-def encoder(settings: Embedder) -> Encoder:
-    """The model itself, which remembers nothing. It loads at first use."""
+def encoder(settings: Embedder, *, data: Path | None = None) -> SentenceEncoder:
+    """The model itself, which remembers no vector, and what runs it in `data`. It loads at first use."""
     return SentenceEncoder(
         settings.model,
         batch=settings.batch,
         query_prefix=settings.query_prefix,
         document_prefix=settings.document_prefix,
+        running=Running(
+            engine=settings.engine, device=settings.device, remembered=None if data is None else data / "engine.json"
+        ),
     )
 
 
-def _encoder(settings: Embedder, *, cache: Cache) -> Encoder:
-    return CachedEncoder(encoder(settings), model=settings.model_dump_json(exclude={"batch"}), cache=cache)
+def _encoder(settings: Embedder, *, data: Path, cache: Cache) -> Encoder:
+    kept_by = settings.model_dump_json(exclude={"batch", "engine", "device"})  # which change vectors by rounding only
+    return CachedEncoder(encoder(settings, data=data), model=kept_by, cache=cache)
 
 
 def _extractive(config: Config, encoders: Callable[[Embedder], Encoder]) -> Generator:

@@ -1,13 +1,14 @@
 """Commands that run the loop: serve answers, build the next version."""
 
+import time
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from rag_flywheel.cli import terminal
-from rag_flywheel.cli.invocation import Json, Url, invoked, local_services, send, settings_of, show
-from rag_flywheel.errors import DONE, REFUSED, UNDECIDED
+from rag_flywheel.cli.invocation import Invocation, Json, Url, invoked, local_services, send, settings_of, show
+from rag_flywheel.errors import DONE, REFUSED, UNDECIDED, InvalidInput
 
 commands = typer.Typer()
 
@@ -43,6 +44,9 @@ def reindex(
     force: Annotated[
         bool, typer.Option("--force", help="Build even when nothing has changed, or a canary is running.")
     ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on, and run whenever a correction was accepted. Local files only.")
+    ] = False,
     json: Json = False,
     url: Url = "",
 ) -> None:
@@ -51,7 +55,11 @@ def reindex(
     Exit codes: 0 deployed or nothing to do, 3 refused by the gate, 4 undecided, 6 another run is on.
     """
     invocation = invoked(context, json, url)
-    if invocation.url:
+    if watch and invocation.url:
+        raise InvalidInput("--watch runs beside the local files, and --url names a server: leave one of them out")
+    if watch:
+        _watch(invocation, force=force)
+    elif invocation.url:
         result = send(invocation, "POST", "/reindex", params={"force": force})
     else:
         from rag_flywheel import wiring
@@ -68,6 +76,26 @@ def reindex(
             result = run(services, force=force, steps=steps).as_json()
     show(invocation, result, _reindex_table)
     raise typer.Exit({"refused": REFUSED, "undecided": UNDECIDED}.get(result["decision"], DONE))
+
+
+def _watch(invocation: Invocation, *, force: bool) -> NoReturn:
+    from rag_flywheel import wiring
+    from rag_flywheel.cli.progress import shown
+    from rag_flywheel.config import logs
+    from rag_flywheel.cycle.reindex import reindex as run
+    from rag_flywheel.cycle.result import CycleResult
+    from rag_flywheel.cycle.watching import whenever_accepted
+
+    with local_services(invocation) as services, wiring.traces(services.config):
+        logs.configure(services.config.logs)
+
+        def once() -> CycleResult:
+            with shown(terminal.console(stderr=True)) as steps:
+                return run(services, force=force, steps=steps)
+
+        for result in whenever_accepted(once, ledger=services.ledger, wait=time.sleep):
+            show(invocation, result.as_json(), _reindex_table)
+    raise AssertionError("watching does not end by itself")
 
 
 def _reindex_table(result: Mapping[str, Any]) -> None:

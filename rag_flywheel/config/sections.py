@@ -88,6 +88,8 @@ class Releases(_Section):
 
 class Embedder(_Section):
     model: str = "all-MiniLM-L6-v2"
+    engine: Literal["auto", "onnxruntime", "openvino"] = "auto"
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     batch: int = Field(8, ge=1)
     query_prefix: str = ""
     document_prefix: str = ""

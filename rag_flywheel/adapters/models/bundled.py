@@ -1,15 +1,15 @@
-"""The bundled model, run by ONNX Runtime: it starts in a fraction of the time that sentence-transformers takes to be
-imported, and embeds faster. The vectors are the same but for rounding.
+"""The bundled model, run by ONNX Runtime or OpenVINO: it starts in a fraction of the time that sentence-transformers
+takes to be imported, and embeds faster. The vectors are the same but for rounding.
 
 `minilm.onnx` is the graph that PyTorch exports, pooling and normalising included, without weights: those are read from
-the file of the package that carries the model, by the names they have there. `minilm_tokens.npy` leads the vectors of
-tokens to the few directions in which texts of several domains differ most. They are written by
+the file of the package that carries the model, by the names they have there, or by their places in it.
+`minilm_tokens.npy` leads the vectors of tokens to the few directions in which texts of several domains differ most.
+They are written by
 
     python benchmarks/encoder.py --export
     python benchmarks/encoder.py --project FOLDER ...
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rag_flywheel.adapters.models.engines import Run, in_onnxruntime
 from rag_flywheel.ports import Vectors
 
-GRAPH = Path(__file__).with_name("minilm.onnx")
 PROJECTION = Path(__file__).with_name("minilm_tokens.npy")
 UNTELLING = (
     "a an the of to in on at for and or is are was were be been do does did i you he she it we they my your his her "
@@ -38,9 +38,18 @@ class BundledModel:
     dimension = 384
     token_dimension = 128
 
-    def __init__(self, weights: Path, tokenizer: str, longest: int, *, projection: Vectors | None = None) -> None:
+    def __init__(
+        self,
+        weights: Path,
+        tokenizer: str,
+        longest: int,
+        *,
+        projection: Vectors | None = None,
+        run: Run | None = None,
+        runs_on: str = "onnxruntime",
+    ) -> None:
         """`tokenizer` is its JSON; texts are cut after `longest` tokens. `projection`, (dimension, token_dimension), is
-        another one than that which comes with the project.
+        another one than that which comes with the project, and `run` another engine than ONNX Runtime.
         """
         from tokenizers import Tokenizer
 
@@ -49,7 +58,8 @@ class BundledModel:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(longest)
         self._telling = _telling(self._tokenizer)
-        self._session = _session(weights)
+        self.runs_on = runs_on
+        self._engine = in_onnxruntime(weights) if run is None else run
         self._projection = np.load(PROJECTION).astype(np.float32) if projection is None else projection
 
     def tokenizer(self) -> tuple[str, int]:
@@ -91,8 +101,7 @@ class BundledModel:
         for row, of_text in enumerate(tokens):
             ids[row, : len(of_text)] = of_text
             mask[row, : len(of_text)] = 1
-        whole, states = self._session.run(["vectors", "tokens"], {"input_ids": ids, "attention_mask": mask})
-        return np.asarray(whole, dtype=np.float32), np.asarray(states, dtype=np.float32)
+        return self._engine(ids, mask)
 
 
 def _telling(tokenizer: Any) -> NDArray[np.bool_]:
@@ -102,19 +111,3 @@ def _telling(tokenizer: Any) -> NDArray[np.bool_]:
     for token, number in tokenizer.get_vocab().items():
         told[number] = token not in untelling and any(map(str.isalnum, token))
     return told
-
-
-def _session(weights: Path) -> Any:
-    import onnxruntime
-    from safetensors.numpy import load_file
-
-    options = onnxruntime.SessionOptions()
-    told = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]  # as PyTorch is told: one for each nested level
-    options.intra_op_num_threads = int(told) if told.isdecimal() else 0  # 0 is every core
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # threads that wait leave the cores alone
-    options.enable_mem_pattern = False  # texts have many lengths, and each would leave its own plan
-    options.log_severity_level = 3
-    stored = load_file(weights)
-    names = [name for name in stored if not name.startswith("pooler.") and stored[name].dtype == np.float32]
-    options.add_external_initializers(names, [onnxruntime.OrtValue.ortvalue_from_numpy(stored[name]) for name in names])
-    return onnxruntime.InferenceSession(GRAPH.read_bytes(), options, providers=["CPUExecutionProvider"])

@@ -4,12 +4,15 @@ import json
 import logging
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
+from rag_flywheel.adapters.models import trial
 from rag_flywheel.adapters.models.bundled import BundledModel
+from rag_flywheel.adapters.models.engines import ENGINES
 from rag_flywheel.errors import ConfigError
 from rag_flywheel.ports import Vectors
 
@@ -47,6 +50,9 @@ class _Model(Protocol):
     """What is loaded: texts to unit vectors, `batch` at a time; its tokenizer as JSON, and the tokens it takes."""
 
     @property
+    def runs_on(self) -> str: ...
+
+    @property
     def dimension(self) -> int: ...
 
     @property
@@ -59,14 +65,26 @@ class _Model(Protocol):
     def tokenizer(self) -> tuple[str, int]: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """What runs a model. `engine` is of the bundled one, `device` of any other; `remembered` keeps what was chosen."""
+
+    engine: Literal["auto", "onnxruntime", "openvino"] = "onnxruntime"
+    device: Literal["auto", "cpu", "cuda", "mps"] = "cpu"
+    remembered: Path | None = None
+
+
 class SentenceEncoder:
     """A model as an `Encoder`; it is loaded at first use, once, also under many threads."""
 
-    def __init__(self, model: str, *, batch: int, query_prefix: str, document_prefix: str) -> None:
+    def __init__(
+        self, model: str, *, batch: int, query_prefix: str, document_prefix: str, running: Running | None = None
+    ) -> None:
         self.name = model
         self._batch = batch
         self._query_prefix = query_prefix
         self._document_prefix = document_prefix
+        self._running = running or Running()
         self._lock = threading.Lock()
         self._loaded: _Model | None = None
         self._counting: tuple[Tokenizer, int] | None = None
@@ -74,6 +92,11 @@ class SentenceEncoder:
     @property
     def dimension(self) -> int:
         return self._model().dimension
+
+    @property
+    def runs_on(self) -> str:
+        """The engine or device of the loaded model, and why that one."""
+        return self._model().runs_on
 
     @property
     def token_dimension(self) -> int:
@@ -123,7 +146,7 @@ class SentenceEncoder:
     def _model(self) -> _Model:
         with self._lock:
             if self._loaded is None:
-                self._loaded = _load(self.name)
+                self._loaded = _load(self.name, self._running)
             return self._loaded
 
 
@@ -136,6 +159,10 @@ class _SentenceTransformer:
 
     def __init__(self, model: Any) -> None:
         self._model = model
+
+    @property
+    def runs_on(self) -> str:
+        return f"sentence-transformers on {self._model.device.type}"
 
     @property
     def dimension(self) -> int:
@@ -154,25 +181,63 @@ class _SentenceTransformer:
         return self._model.tokenizer.backend_tokenizer.to_str(), int(self._model.max_seq_length)
 
 
-def _load(name: str) -> _Model:
-    if bundled(name):
-        folder = Path(model_path(name))
-        tokenizer = stored_tokenizer(folder)
-        assert tokenizer is not None
-        return BundledModel(folder / "model.safetensors", *tokenizer)
-    return _from_sentence_transformers(name)
+def _load(name: str, running: Running) -> _Model:
+    return _bundled(running) if bundled(name) else _from_sentence_transformers(name, running.device)
 
 
-def _from_sentence_transformers(name: str) -> _SentenceTransformer:
+def _bundled(running: Running) -> BundledModel:
+    """In the engine that is asked for, or that a trial chooses."""
+    told = running.engine
+    if told == "auto":
+        machine = trial.machine()
+        chosen = trial.remembered(running.remembered, machine=machine)
+        if chosen is None and machine:
+            return _tried(running, machine)
+        return _in_engine(trial.DEFAULT if chosen is None else chosen.engine, "" if chosen is None else chosen.reason)
+    try:
+        return _in_engine(told, "embedder.engine says so")
+    except (ImportError, RuntimeError) as error:
+        raise ConfigError(
+            f"embedder.engine: {told!r} cannot run here ({type(error).__name__}); "
+            "`pip install 'rag-flywheel[openvino]'`, or set it to 'auto'"
+        ) from error
+
+
+def _tried(running: Running, machine: str) -> BundledModel:
+    usual = _in_engine(trial.DEFAULT, "")
+    try:
+        other = _in_engine(trial.FASTER, "")
+    except (ImportError, RuntimeError) as error:
+        chosen = trial.Chosen(
+            engine=trial.DEFAULT, reason=f"OpenVINO cannot run here ({type(error).__name__})", machine=machine
+        )
+    else:
+        ways = [lambda texts, model=model: model.embed(texts, batch=8) for model in (usual, other)]
+        chosen = trial.choose(*ways, machine=machine)
+    trial.remember(running.remembered, chosen)
+    return _in_engine(chosen.engine, chosen.reason)
+
+
+def _in_engine(engine: str, why: str) -> BundledModel:
+    folder = Path(model_path(BUNDLED))
+    tokenizer = stored_tokenizer(folder)
+    assert tokenizer is not None
+    weights = folder / "model.safetensors"
+    runs_on = f"{engine}: {why}" if why else engine
+    return BundledModel(weights, *tokenizer, run=ENGINES[engine](weights), runs_on=runs_on)
+
+
+def _from_sentence_transformers(name: str, device: str) -> _SentenceTransformer:
     from sentence_transformers import SentenceTransformer
 
     quiet()
     try:
-        return _SentenceTransformer(SentenceTransformer(model_path(name), device="cpu"))
-    except (OSError, ValueError) as error:
+        # It looks for CUDA and MPS itself where no device is named.
+        return _SentenceTransformer(SentenceTransformer(model_path(name), device=None if device == "auto" else device))
+    except (OSError, ValueError, RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
         raise ConfigError(
-            f"embedder.model: {name!r} cannot be loaded; give {BUNDLED!r}, a folder, or a name that "
-            f"this machine can fetch from the model hub ({type(error).__name__})"
+            f"embedder.model: {name!r} cannot be loaded on embedder.device {device!r}; give {BUNDLED!r}, a folder, or "
+            f"a name that this machine can fetch from the model hub ({type(error).__name__})"
         ) from error
 
 

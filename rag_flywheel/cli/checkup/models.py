@@ -27,7 +27,8 @@ ASK_DO = "see that the server runs, and that url, model and key in the settings 
 
 def embedder(config: Config, secrets: Secrets) -> list[Finding]:
     """Whether the model of `embedder.model` loads, knows what means the same, and is quick."""
-    model = wiring.encoder(config.embedder)
+    tried = (config.data / "engine.json").is_file()  # a look keeps no trial of its own
+    model = wiring.encoder(config.embedder, data=config.data if tried else None)
     name = f"{model.name}"
     started = time.perf_counter()
     model.encode_queries([ASKED])
@@ -37,7 +38,7 @@ def embedder(config: Config, secrets: Secrets) -> list[Finding]:
     seconds = _seconds(model)
     said = (
         f"{name} loads in {loaded:.1f} s and embeds a question in {1000 * seconds:.0f} ms; cosine {same:.2f} of two "
-        f"questions that mean the same, {different:.2f} of others"
+        f"questions that mean the same, {different:.2f} of others; it runs on {model.runs_on}"
     )
     if not np.isfinite([same, different]).all() or same <= different:
         expected = "a higher cosine of what means the same"

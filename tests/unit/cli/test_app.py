@@ -171,3 +171,9 @@ def test_an_id_never_names_another_route(id: str) -> None:
 
 def test_what_an_id_may_hold_besides_is_quoted() -> None:
     assert segment("a?state=gone#b") == "a%3Fstate%3Dgone%23b"
+
+
+def test_watching_a_server_s_corrections_from_elsewhere_is_refused_with_what_to_leave_out(run: Run) -> None:
+    code, _, err = run("reindex", "--watch", "--url", NOBODY)
+    assert code == InvalidInput.exit_code
+    assert "leave one of them out" in " ".join(err.split())

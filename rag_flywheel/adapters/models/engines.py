@@ -1,0 +1,72 @@
+"""What runs the bundled model's graph: ONNX Runtime, or OpenVINO, in bfloat16 where the processor has it."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag_flywheel.ports import Vectors
+
+GRAPH = Path(__file__).with_name("minilm.onnx")
+
+Ids = NDArray[np.int64]
+Run = Callable[[Ids, Ids], tuple[Vectors, Vectors]]
+"""Tokens and mask, (texts, longest), to the texts' vectors and their tokens'. Many threads may call it at once."""
+
+
+def in_onnxruntime(weights: Path) -> Run:
+    import onnxruntime
+    from safetensors.numpy import load_file
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = _threads()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # threads that wait leave the cores alone
+    options.enable_mem_pattern = False  # texts have many lengths, and each would leave its own plan
+    options.log_severity_level = 3
+    stored = load_file(weights)
+    names = [name for name in stored if not name.startswith("pooler.") and stored[name].dtype == np.float32]
+    options.add_external_initializers(names, [onnxruntime.OrtValue.ortvalue_from_numpy(stored[name]) for name in names])
+    session = onnxruntime.InferenceSession(GRAPH.read_bytes(), options, providers=["CPUExecutionProvider"])
+
+    def run(ids: Ids, mask: Ids) -> tuple[Vectors, Vectors]:
+        whole, states = session.run(["vectors", "tokens"], {"input_ids": ids, "attention_mask": mask})
+        return np.asarray(whole, dtype=np.float32), np.asarray(states, dtype=np.float32)
+
+    return run
+
+
+def in_openvino(weights: Path) -> Run:
+    """Raises ImportError where the extra `[openvino]` is not installed, and RuntimeError for a processor it cannot."""
+    import openvino
+
+    core = openvino.Core()
+    fast = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    settings: dict[str, Any] = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": _threads(),
+        "INFERENCE_PRECISION_HINT": "bf16" if fast else "f32",
+    }
+    with TemporaryDirectory() as folder:  # it takes weights from beside the graph only, and through no link
+        shutil.copyfile(weights, Path(folder) / "model.safetensors")
+        graph = shutil.copyfile(GRAPH, Path(folder) / GRAPH.name)
+        compiled = core.compile_model(core.read_model(graph), "CPU", settings)
+
+    def run(ids: Ids, mask: Ids) -> tuple[Vectors, Vectors]:
+        found = compiled.create_infer_request().infer({"input_ids": ids, "attention_mask": mask})
+        return np.asarray(found["vectors"], dtype=np.float32), np.asarray(found["tokens"], dtype=np.float32)
+
+    return run
+
+
+ENGINES: dict[str, Callable[[Path], Run]] = {"onnxruntime": in_onnxruntime, "openvino": in_openvino}
+
+
+def _threads() -> int:
+    """As PyTorch is told, one figure for each nested level; 0 is every core."""
+    told = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    return int(told) if told.isdecimal() else 0
