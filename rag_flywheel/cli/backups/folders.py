@@ -21,6 +21,7 @@ LARGEST = 64_000_000  # bytes of a list that is read
 BLOCK = 1 << 20
 TRIES = 20  # to copy a file while nobody changes it
 PAUSE = 0.25  # seconds between them
+QUIET = 50_000_000  # nanoseconds since the last change, from which on a file is taken to be whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +43,10 @@ def copy(source: Path, target: Path) -> str:
     its owner alone, and on the disk. Raises Unavailable for a file that changes all the time.
     """
     for _ in range(TRIES):
-        before = _stamp(source)
+        before, begun = _stamp(source), time.time_ns()
         digest = _copied(source, target)
-        # Within a few milliseconds a file may be emptied and written again at one and the same time of change.
-        if _stamp(source) == before and target.stat().st_size == before[1]:
+        # A file may be emptied and written again at what the file system calls one time: a few milliseconds.
+        if _stamp(source) == before and not 0 <= begun - before[2] < QUIET:
             return digest
         target.unlink()
         time.sleep(PAUSE)

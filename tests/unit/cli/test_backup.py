@@ -109,7 +109,7 @@ def test_a_backup_is_for_its_owner_alone(backup: Path) -> None:
 def test_a_file_that_is_written_to_meanwhile_is_copied_again_until_it_is_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folders, "PAUSE", 0.01)
+    monkeypatch.setattr(folders, "PAUSE", 0.05)
     file, stop = tmp_path / "busy", threading.Event()
     file.write_bytes(b"x" * 100)
 
