@@ -30,6 +30,7 @@ from rag_flywheel.adapters.privacy.masked_generator import MaskedGenerator
 from rag_flywheel.adapters.privacy.noise import OpenDpNoise
 from rag_flywheel.adapters.privacy.redactor import NoRedactor, PresidioRedactor
 from rag_flywheel.adapters.rates import open_rates
+from rag_flywheel.adapters.ray_workers import RayWorkers
 from rag_flywheel.adapters.tracing import tracing
 from rag_flywheel.adapters.web.slack import HttpSlack
 from rag_flywheel.adapters.web.webhooks import HttpWebhooks
@@ -43,11 +44,13 @@ from rag_flywheel.config.source import with_variables
 from rag_flywheel.errors import ConfigError
 from rag_flywheel.ports import (
     Cache,
+    Elsewhere,
     Encoder,
     Generator,
     IdentityProvider,
     PassageIndex,
     Redactor,
+    Tools,
 )
 from rag_flywheel.services import Services
 
@@ -77,6 +80,15 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
         rates = open_rates(config.ledger.url, timeout=config.ledger.timeout)
         opened.callback(rates.close)
         encoders = functools.cache(functools.partial(_encoder, cache=cache))
+        elsewhere = None
+        if config.reindex.engine == "ray":
+            workers = RayWorkers(
+                address=config.reindex.address,
+                at_once=config.reindex.workers,
+                tools=functools.partial(tools_of_worker, config),
+            )
+            opened.callback(workers.close)
+            elsewhere = Elsewhere(workers=workers, vectors=encoders(config.embedder))
         redactor = redactor_of(config)
         document_redactors = functools.cache(functools.partial(redactor_of, config))
         model = _language_model(config, secrets, encoders)
@@ -104,6 +116,7 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
             noise=OpenDpNoise(),
             webhooks=HttpWebhooks(secrets.webhook_urls.split(), secret=secrets.webhook_secret),
             slack=_slack(config, secrets),
+            elsewhere=elsewhere,
             now=lambda: datetime.now(UTC),
             new_id=lambda: uuid.uuid4().hex,
         )
@@ -223,7 +236,12 @@ def encoder(settings: Embedder) -> Encoder:
     )
 
 
-def _encoder(settings: Embedder, *, cache: Cache) -> Encoder:
+def tools_of_worker(config: Config) -> Tools:
+    """What a worker elsewhere works with: the same models, which load there at first use."""
+    return Tools(encoder=encoder(config.embedder), redactor=functools.cache(functools.partial(redactor_of, config)))
+
+
+def _encoder(settings: Embedder, *, cache: Cache) -> CachedEncoder:
     return CachedEncoder(encoder(settings), model=settings.model_dump_json(exclude={"batch"}), cache=cache)
 
 
