@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,8 +13,9 @@ from typing import Any
 
 import httpx
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from handbook.browser import chromium, opened
 from handbook.build import ROOT
 from rag_flywheel.cli.demo import ASKED, CORRECTION, KNOWN, REWORDED
 
@@ -68,7 +68,7 @@ class Install:
 
 def take(folder: Path) -> None:
     """Every picture, in a folder; a day of an asker, a reviewer and an operator on a fresh install."""
-    with tempfile.TemporaryDirectory() as data, _browser() as browser:
+    with tempfile.TemporaryDirectory() as data, opened(chromium()) as browser:
         install = Install(data=Path(data))
         install.run("reindex")
         with install.server() as url:
@@ -178,17 +178,6 @@ def _picture(page: Page, path: Path, *, height: int) -> None:
     with Image.open(taken) as picture:
         picture.convert("RGB").save(path, "WEBP", quality=80, method=6)
     taken.unlink()
-
-
-@contextlib.contextmanager
-def _browser() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        try:
-            yield browser
-        finally:
-            browser.close()
 
 
 @contextlib.contextmanager

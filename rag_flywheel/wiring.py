@@ -13,9 +13,11 @@ from typing import Literal
 
 from rag_flywheel.adapters.cache import ForgivingCache, SqliteCache
 from rag_flywheel.adapters.index.edge_index import EdgeIndex
+from rag_flywheel.adapters.ledger import dumping
+from rag_flywheel.adapters.ledger.dumping import Dumped
 from rag_flywheel.adapters.ledger.engine import sqlite_url
 from rag_flywheel.adapters.ledger.locks import Noted, noted
-from rag_flywheel.adapters.ledger.pseudonym_keys import KeyPlace
+from rag_flywheel.adapters.ledger.pseudonym_keys import KeyPlace, fingerprint
 from rag_flywheel.adapters.ledger.sql_ledger import open_ledger
 from rag_flywheel.adapters.ledger.standing import Standing, standing
 from rag_flywheel.adapters.models.cached_encoder import CachedEncoder
@@ -41,7 +43,7 @@ from rag_flywheel.answering.support import checking, nearness
 from rag_flywheel.config import Config, Embedder, Secrets, of_tenant
 from rag_flywheel.config import Generator as GeneratorSection
 from rag_flywheel.config.source import with_variables
-from rag_flywheel.errors import ConfigError
+from rag_flywheel.errors import ConfigError, Damaged
 from rag_flywheel.ports import (
     Cache,
     Elsewhere,
@@ -54,23 +56,27 @@ from rag_flywheel.ports import (
 )
 from rag_flywheel.services import Services
 
+RESTORING = "restoring"  # in data_dir: what a restore has not put in its place yet
+
 
 @contextlib.contextmanager
 def services(config: Config, secrets: Secrets) -> Iterator[Services]:
     """The parts, closed at the end of the block. Models load at first use. Raises ConfigError (WrongKey where it is the
-    ledger's keys that are not there), LedgerUnavailable.
+    ledger's keys that are not there), LedgerUnavailable, Damaged in the middle of a restore.
     """
     data = config.data
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"data_dir: {data} cannot be made ({error.strerror}); name a folder that can") from error
+    if (data / RESTORING).exists():
+        raise Damaged(f"a restore into {data} broke off, or is under way: run `rag-flywheel restore` again to the end")
     with contextlib.ExitStack() as opened:
         ledger = open_ledger(
             _ledger_url(config),
             timeout=config.ledger.timeout,
             lock_folder=_locks(config),
-            keys=KeyPlace(file=_key_file(config), variable=secrets.pseudonym_keys),
+            keys=KeyPlace(file=key_file(config), variable=secrets.pseudonym_keys),
         )
         opened.callback(ledger.close)
         index = _index(config, secrets)
@@ -147,16 +153,12 @@ def traces(config: Config) -> AbstractContextManager[None]:
     return tracing(config.telemetry.endpoint)
 
 
-def _key_file(config: Config) -> Path:
-    return config.resolve(config.privacy.key_file or config.data / "keys" / "pseudonyms.key")
-
-
 def _refuse_shared(settings: Mapping[str, Config]) -> None:
     for (name, one), (other_name, other) in itertools.combinations(settings.items(), 2):
         shared = []
         if one.data.is_relative_to(other.data) or other.data.is_relative_to(one.data):
             shared.append("data_dir")
-        if one.privacy.key_file and _key_file(one) == _key_file(other):
+        if one.privacy.key_file and key_file(one) == key_file(other):
             shared.append("privacy.key_file")
         if one.ledger.url and one.ledger.url == other.ledger.url:
             shared.append("ledger.url")
@@ -174,6 +176,53 @@ def ledger_standing(config: Config) -> Standing:
 def noted_locks(config: Config) -> list[Noted]:
     """The locks in files whose holders have said who they are."""
     return noted(_locks(config))
+
+
+def dump_ledger(config: Config, file: Path) -> Dumped:
+    """Write the ledger into a new file, while it is used. Raises ConfigError, LedgerUnavailable, DiskUnavailable."""
+    return dumping.dump(_ledger_url(config), timeout=config.ledger.timeout, file=file)
+
+
+def check_dump(config: Config, *, kind: str, revision: str | None) -> None:
+    """Raises ConfigError for a dump of another kind of database than the settings name, Damaged for a newer one."""
+    dumping.check_fits(_ledger_url(config), kind=kind, revision=revision)
+
+
+def load_ledger(config: Config, file: Path) -> None:
+    """Put a dump in the ledger's place. Raises what `dump_ledger` does."""
+    dumping.load(_ledger_url(config), timeout=config.ledger.timeout, file=file)
+
+
+def dump_index(config: Config, secrets: Secrets, folder: Path) -> None:
+    """Write the versions on a Qdrant server into files. Raises IndexUnavailable, DiskUnavailable."""
+    from rag_flywheel.adapters.index import snapshots  # as in `_index`
+
+    settings = config.index
+    snapshots.fetch(settings.url, api_key=secrets.qdrant_api_key, prefix=settings.prefix, folder=folder)
+
+
+def load_index(config: Config, secrets: Secrets, folder: Path) -> None:
+    """Put versions from files on the Qdrant server. Raises IndexUnavailable."""
+    from rag_flywheel.adapters.index import snapshots
+
+    settings = config.index
+    snapshots.send(settings.url, api_key=secrets.qdrant_api_key, prefix=settings.prefix, folder=folder)
+
+
+def has_ledger(config: Config) -> bool:
+    """Whether there is one; none is made. Raises ConfigError, LedgerUnavailable."""
+    return dumping.has_tables(_ledger_url(config), timeout=config.ledger.timeout)
+
+
+def key_file(config: Config) -> Path:
+    """Where the keys of the pseudonyms are, if no variable holds them."""
+    return config.resolve(config.privacy.key_file or config.data / "keys" / "pseudonyms.key")
+
+
+def key_known(config: Config, secrets: Secrets) -> str | None:
+    """The fingerprint of the first key of the pseudonyms, None where there is none yet. Raises WrongKey."""
+    keys = KeyPlace(file=key_file(config), variable=secrets.pseudonym_keys).read()
+    return None if keys is None else fingerprint(keys.base)
 
 
 def _ledger_url(config: Config) -> str:

@@ -70,18 +70,13 @@ def chosen(filters: Filters, asking: Person, state: State) -> list[review_queue.
 
     def wanted(entry: ReviewedCorrection) -> bool:
         correction, last = entry.correction, entry.review
-        spans = {span.document_id for span in (*correction.evidence, *correction.supersedes)}
+        spans = (*correction.evidence, *correction.supersedes)
         holder = held.get(correction.correction_id)
         whose = "nobody" if holder is None else "me" if same_person(holder.reviewer, asking.signed) else "others"
-        state_fits = (
-            entry.verdict_state == filters.status
-            if filters.status is not None
-            else filters.conflicts or review.waits(entry)
-        )
         return (
-            state_fits
+            filters.status in (None, entry.verdict_state)  # without one they are those that wait, or in conflict
             and filters.stage in (None, correction.stage)
-            and (filters.document is None or filters.document in spans)
+            and (filters.document is None or any(span.document_id == filters.document for span in spans))
             and (filters.reviewer is None or (last is not None and same_person(last.reviewer, filters.reviewer)))
             and filters.in_hand in (None, whose)
             and (filters.since is None or correction.submitted >= filters.since)
@@ -90,7 +85,13 @@ def chosen(filters: Filters, asking: Person, state: State) -> list[review_queue.
         )
 
     return review_queue.queue(
-        review_queue.Selection(wanted=wanted, conflicting=filters.conflicts, order=filters.order, limit=filters.limit),
+        review_queue.Selection(
+            wanted=wanted,
+            waiting=filters.status is None and not filters.conflicts,
+            conflicting=filters.conflicts,
+            order=filters.order,
+            limit=filters.limit,
+        ),
         known=state.known(reader),
         ledger=services.ledger,
         people=state.people(asking),

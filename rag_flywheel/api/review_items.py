@@ -15,22 +15,30 @@ FOUND = 10
 
 def items(found: Sequence[review_queue.Progress], asking: Person, state: State) -> list[ReviewItem]:
     ledger, live = state.services.ledger, state.services.index.live()
-    now = state.services.now()
-    look, people = state.look(state.reader(asking)), state.people(asking)
+    now, reader, people = state.services.now(), state.reader(asking), state.people(asking)
+    asked = ledger.interactions_named([progress.reviewed.correction.interaction_id for progress in found])
+    look, wordings = state.look(reader, asked), state.known(reader).standing.wordings
     followed = () if live is None else ledger.version(live).manifest.followed
     waits_for = state.waits_for([progress.reviewed for progress in found])
     held = assigning.in_hand(ledger, now)
     return [
         review_item(
             progress,
-            ledger.interaction(progress.reviewed.correction.interaction_id),
+            asked[progress.reviewed.correction.interaction_id],
             followed,
             look(progress.reviewed, progress.reviewed.answer),
-            waits_for=waits_for.get(progress.reviewed.correction.correction_id),
-            worth=review_queue.worth(progress.reviewed, in_conflict=bool(progress.conflicts), people=people, now=now),
-            held=held.get(progress.reviewed.correction.correction_id),
+            waits_for=waits_for.get(name),
+            worth=review_queue.worth(
+                progress.reviewed,
+                in_conflict=bool(progress.conflicts),
+                people=people.get(wordings[name], 0) if name in wordings else 0,
+                now=now,
+            ),
+            held=held.get(name),
         )
         for progress in found
+        for name in (progress.reviewed.correction.correction_id,)
+        if progress.reviewed.correction.interaction_id in asked  # else both were deleted just now
     ]
 
 

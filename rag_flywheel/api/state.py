@@ -1,7 +1,6 @@
 """What every route shares: the services, the chat, and small views of the live version."""
 
 import contextlib
-import functools
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -50,6 +49,7 @@ from rag_flywheel.services import Services
 Seen = tuple[str, VersionId | None, Groups, bool]
 """At which state of the ledger, with which version live, by whom."""
 Made = TypeVar("Made")
+AT_ONCE = 250  # questions that are read together
 COUNTED_FOR = 60.0
 """Seconds for which it is known how many people asked what, and what a hold-out gained."""
 
@@ -93,29 +93,42 @@ class State:
         """What of all that is recorded they may read."""
         return self.chat.readers.reader(asking.groups)
 
-    def look(self, reader: Reader = EVERYTHING) -> Look:
+    def look(self, reader: Reader = EVERYTHING, asked: Mapping[InteractionId, Interaction] | None = None) -> Look:
         """Who looks twice at what reviewers are to decide on, beside the live version; for what a reader is shown, with
-        their eyes.
+        their eyes. What the corrections are of is read of the ledger unless it was `asked` for before.
         """
         ledger = self.services.ledger
-        peers = self._kept(self.peers_by, reader, lambda: peers_of(ledger.corrections(), reader))
-        return looker(peers=peers, ledger=ledger, live=self.live_passages(), reader=reader)
+
+        def made(before: Peers | None) -> Peers:
+            return peers_of(self.known(reader).reviewed.values(), reader, before)
+
+        peers = self._kept(self.peers_by, reader, made)
+        return looker(peers=peers, ledger=ledger, live=self.live_passages(), reader=reader, asked=asked)
 
     def known(self, reader: Reader) -> Known:
         """What the ledger says of all corrections that they may read."""
         ledger, index = self.services.ledger, self.services.index
-        made = functools.partial(review_queue.survey, ledger=ledger, live=index.live(), reader=reader)
+
+        def made(before: Known | None) -> Known:
+            return review_queue.survey(ledger=ledger, live=index.live(), reader=reader, before=before)
+
         return self._kept(self.known_by, reader, made)
 
-    def _kept(self, kept: LRUCache[Seen, Made], reader: Reader, make: Callable[[], Made]) -> Made:
-        """What is made of all corrections, as long as nothing has changed since."""
+    def _kept(self, kept: LRUCache[Seen, Made], reader: Reader, make: Callable[[Made | None], Made]) -> Made:
+        """What is made of all corrections, as long as nothing has changed since; else of what was made before of those
+        that the same people may read, which goes.
+        """
         services = self.services
         key = (services.ledger.corrections_mark(), services.index.live(), reader.groups, reader.before)
         with self.lock:
             found = kept.get(key)
+            former = next((other for other in kept if other[2:] == key[2:]), None)
+            before = None if former is None else kept[former]
         if found is None:
-            found = make()
+            found = make(before)
             with self.lock:
+                if former is not None:
+                    kept.pop(former, None)
                 kept[key] = found
         return found
 
@@ -168,10 +181,18 @@ class State:
                 yield case.question
         yield from (asked.query for asked in self._recent(asking) if asked.consent)
 
-    def _recent(self, asking: Person) -> list[Interaction]:
-        reader, hidden = self.reader(asking), self.sensitive().hidden
-        found = self.services.ledger.interactions(limit=review_queue.ASKED)
-        return [asked for asked in found if reader.reads_interaction(asked) and not hidden(asked)]
+    def _recent(self, asking: Person) -> Iterator[Interaction]:
+        """The newest, read a few hundred at a time."""
+        ledger, reader, hidden = self.services.ledger, self.reader(asking), self.sensitive().hidden
+        names = ledger.interaction_ids(limit=review_queue.ASKED)
+        for start in range(0, len(names), AT_ONCE):
+            some = names[start : start + AT_ONCE]
+            found = ledger.interactions_named(some)
+            yield from (
+                found[name]
+                for name in some
+                if name in found and reader.reads_interaction(found[name]) and not hidden(found[name])
+            )
 
     def refuse_part(self, asking: Person) -> None:
         """Raises NotAllowed for what speaks of all documents, where some of them are not for who asks."""

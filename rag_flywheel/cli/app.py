@@ -17,6 +17,7 @@ import typer
 from rag_flywheel.cli import (
     aside,
     asking,
+    backup,
     doctor,
     exchange,
     feedback,
@@ -61,7 +62,7 @@ app.add_typer(people.group, name="people")
 app.add_typer(people.consent_group, name="consent")
 app.add_typer(people.receipt_group, name="receipt")
 app.add_typer(settings.group, name="config")
-for module in (init, doctor, loop, asking, feedback, rollout, versions, replay, people, mcp):
+for module in (init, doctor, loop, asking, feedback, rollout, versions, replay, people, backup, mcp):
     app.add_typer(module.commands)
 
 

@@ -12,6 +12,8 @@ from rag_flywheel.domain.stand_ins import unnumbered
 _WORD = re.compile(r"\w+")
 NEAR = 0.8
 """Jaccard similarity of their words from which two questions count as wordings of one."""
+RENEWED = 0.2
+"""Share of its texts from which an index is made anew rather than changed."""
 AGREEMENT = 0.6
 """Token F1 from which two answers count as the same one."""
 SUPPORT = 0.7
@@ -37,34 +39,58 @@ def normalised(question: str) -> str:
 class NearIndex:
     """Normalised texts, to find those of nearly the same words. Made by `near_index`."""
 
-    texts: tuple[str, ...]
     words: Mapping[str, frozenset[str]]  # of each text
+    spread: Mapping[str, int]  # in how many texts a word was when the index was made: by this the rarest are told
     rarest: Mapping[str, tuple[str, ...]]  # the few rarest words of each text
     holders: Mapping[str, tuple[str, ...]]  # a word -> the texts among whose rarest words it is
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return tuple(self.words)
 
-def near_index(texts: Iterable[str]) -> NearIndex:
-    """The normalised texts, each once, by their rarest words.
+
+def near_index(texts: Iterable[str], before: NearIndex | None = None) -> NearIndex:
+    """The normalised texts, each once, by their rarest words; made out of the index `before` where they are mostly its.
 
     Prefix filtering (Chaudhuri, Ganti and Kaushik, ICDE 2006): two texts with a Jaccard similarity of words of at least
-    NEAR share one of the few rarest words of each, so only texts that do are compared.
+    NEAR share one of the few rarest words of each, so only texts that do are compared. That holds by any order of the
+    words that is the same for all texts, so by that of before.
     """
-    words = {text: frozenset(text.split()) for text in texts}
+    wanted = dict.fromkeys(texts)
+    if before is not None and len(wanted.keys() ^ before.words.keys()) <= RENEWED * len(wanted):
+        return _changed(before, wanted)
+    words = {text: frozenset(text.split()) for text in wanted}
     spread = Counter(word for own in words.values() for word in own)
-    rarest = {
-        text: tuple(sorted(own, key=lambda word: (spread[word], word))[: len(own) - ceil(NEAR * len(own)) + 1])
-        for text, own in words.items()
-    }
+    rarest = {text: _rarest(own, spread) for text, own in words.items()}
     holders: dict[str, list[str]] = defaultdict(list)
     for text, some in rarest.items():
         for word in some:
             holders[word].append(text)
     return NearIndex(
-        texts=tuple(words),
         words=words,
+        spread=spread,
         rarest=rarest,
         holders={word: tuple(those) for word, those in holders.items()},
     )
+
+
+def _changed(before: NearIndex, wanted: Mapping[str, None]) -> NearIndex:
+    words, rarest, holders = dict(before.words), dict(before.rarest), dict(before.holders)
+    for text in before.words.keys() - wanted.keys():
+        del words[text]
+        for word in rarest.pop(text):
+            holders[word] = tuple(other for other in holders[word] if other != text)
+    for text in wanted.keys() - before.words.keys():
+        words[text] = frozenset(text.split())
+        rarest[text] = _rarest(words[text], before.spread)
+        for word in rarest[text]:
+            holders[word] = (*holders.get(word, ()), text)
+    return NearIndex(words=words, spread=before.spread, rarest=rarest, holders=holders)
+
+
+def _rarest(own: frozenset[str], spread: Mapping[str, int]) -> tuple[str, ...]:
+    ordered = sorted(own, key=lambda word: (spread.get(word, 0), word))
+    return tuple(ordered[: len(own) - ceil(NEAR * len(own)) + 1])
 
 
 def near_texts(text: str, index: NearIndex) -> Iterator[str]:

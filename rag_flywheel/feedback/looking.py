@@ -4,7 +4,16 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from rag_flywheel.domain import Chunk, ChunkId, Correction, DocumentId, Evidence, Interaction, ReviewedCorrection
+from rag_flywheel.domain import (
+    Chunk,
+    ChunkId,
+    Correction,
+    DocumentId,
+    Evidence,
+    Interaction,
+    InteractionId,
+    ReviewedCorrection,
+)
 from rag_flywheel.domain.readers import ANYBODY, Reader
 from rag_flywheel.feedback.review import Look
 from rag_flywheel.feedback.second_look import Beside, Concern, Peers, concerns, survey
@@ -34,21 +43,29 @@ def live_passages(chunks: Iterable[Chunk], is_official: Callable[[str], bool]) -
     )
 
 
-def peers_of(corrections: Iterable[ReviewedCorrection], reader: Reader = ANYBODY) -> Peers:
-    """Those that a correction is looked at beside, of what the reader may read."""
-    return survey([entry for entry in corrections if reader.reads_correction(entry.correction)])
+def peers_of(corrections: Iterable[ReviewedCorrection], reader: Reader = ANYBODY, before: Peers | None = None) -> Peers:
+    """Those that a correction is looked at beside, of what the reader may read; `before` saves time, as in `survey`."""
+    return survey([entry for entry in corrections if reader.reads_correction(entry.correction)], before)
 
 
-def looker(*, peers: Peers, ledger: Conversations, live: LivePassages, reader: Reader = ANYBODY) -> Look:
-    """Who looks at corrections twice.
+def looker(
+    *,
+    peers: Peers,
+    ledger: Conversations,
+    live: LivePassages,
+    reader: Reader = ANYBODY,
+    asked: Mapping[InteractionId, Interaction] | None = None,
+) -> Look:
+    """Who looks at corrections twice; what they are of is read of the ledger unless it was `asked` for before.
 
     What is said of them tells of nothing that the reader may not read. Whether a correction is held is another matter:
     `EVERYTHING` has to be looked at for that.
     """
 
     def look(reviewed: ReviewedCorrection, answer: str) -> tuple[Concern, ...]:
-        asked = ledger.interaction(reviewed.correction.interaction_id)
-        return concerns(reviewed, answer, beside=beside(reviewed.correction, asked, live, reader), peers=peers)
+        name = reviewed.correction.interaction_id
+        of = (asked or {}).get(name) or ledger.interaction(name)
+        return concerns(reviewed, answer, beside=beside(reviewed.correction, of, live, reader), peers=peers)
 
     return look
 

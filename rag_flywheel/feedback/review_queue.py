@@ -24,6 +24,7 @@ from rag_flywheel.domain.readers import ANYBODY, Reader
 from rag_flywheel.errors import no_correction
 from rag_flywheel.feedback import conflicts
 from rag_flywheel.feedback.conflicts import Disagreement, Standing
+from rag_flywheel.feedback.review import waits
 from rag_flywheel.feedback.reviewers import is_for
 from rag_flywheel.ports import Conversations, Corrections, Versions
 
@@ -66,6 +67,7 @@ class Selection:
     """Which corrections are listed, in which order."""
 
     wanted: Callable[[ReviewedCorrection], bool]
+    waiting: bool = False  # only those that wait for a decision
     conflicting: bool = False  # only those in conflict
     order: Order = Order.WORTH
     limit: int
@@ -94,7 +96,7 @@ class Known:
 
     reviewed: Mapping[CorrectionId, ReviewedCorrection]  # oldest first
     standing: Standing
-    in_conflict: frozenset[CorrectionId]
+    waiting: Mapping[CorrectionId, ReviewedCorrection]  # those of them that wait for a decision
     live: frozenset[CorrectionId]  # those that the live version holds
     first: Mapping[CorrectionId, VersionRecord]  # the first version in which each went live
     probes: Mapping[CorrectionId, Probe]
@@ -113,17 +115,23 @@ def queue(
 
     `people`: how many asked each question, by its normalised text.
     """
-    in_conflict = known.in_conflict
+    in_conflict = known.standing.contested
+    among = known.waiting if chosen.waiting else known.reviewed
     names = [
         name
-        for name, reviewed in known.reviewed.items()
+        for name, reviewed in among.items()
         if (name in in_conflict or not chosen.conflicting) and chosen.wanted(reviewed)
     ]
     if chosen.order is Order.NEWEST:
         names.reverse()
     if chosen.order is Order.WORTH:
         worths = {
-            name: worth(known.reviewed[name], in_conflict=name in in_conflict, people=people, now=now).score
+            name: worth(
+                known.reviewed[name],
+                in_conflict=name in in_conflict,
+                people=people.get(known.standing.wordings[name], 0),
+                now=now,
+            ).score
             for name in names
         }
         names.sort(key=lambda name: -worths[name])
@@ -131,13 +139,13 @@ def queue(
     return [_progress(name, known) for name in itertools.islice(shown, chosen.limit)]
 
 
-def worth(reviewed: ReviewedCorrection, *, in_conflict: bool, people: Mapping[str, int], now: datetime) -> Worth:
-    """What a verdict on it is worth now."""
+def worth(reviewed: ReviewedCorrection, *, in_conflict: bool, people: int, now: datetime) -> Worth:
+    """What a verdict on it is worth now; `people`: who asked its very question lately."""
     return Worth(
         sent_back=reviewed.sent_back,
         in_conflict=in_conflict,
         held=reviewed.verdict_state is CorrectionState.HELD,
-        people=people.get(normalised(reviewed.correction.question), 0),
+        people=people,
         waiting=max(now - reviewed.correction.submitted, timedelta(0)),
     )
 
@@ -175,10 +183,21 @@ def of_author(user: str, *, ledger: ProgressLedger, live: VersionId | None, read
     return [_progress(entry.correction.correction_id, known) for entry in reversed(own)]
 
 
-def survey(*, ledger: ProgressLedger, live: VersionId | None, reader: Reader = ANYBODY) -> Known:
-    """What holds until `corrections_mark` is another one, or the live version is."""
+def survey(
+    *, ledger: ProgressLedger, live: VersionId | None, reader: Reader = ANYBODY, before: Known | None = None
+) -> Known:
+    """What holds until `corrections_mark` is another one, or the live version is. What was known `before` saves time
+    where little has changed; where a correction is gone all is made anew, so that nothing of it stays here.
+    """
     corrections = [entry for entry in ledger.corrections() if reader.reads_correction(entry.correction)]
-    return _known(ledger, live, corrections, conflicts.survey(corrections))
+    standing = before.standing if before is not None and _goes_on(before, corrections) else None
+    return _known(ledger, live, corrections, conflicts.survey(corrections, standing))
+
+
+def _goes_on(before: Known, corrections: Sequence[ReviewedCorrection]) -> bool:
+    """Whether what was known is there still, in the same words."""
+    now = {entry.correction.correction_id: entry.correction for entry in corrections}
+    return all(now.get(name) is entry.correction for name, entry in before.reviewed.items())
 
 
 def _known(
@@ -192,11 +211,10 @@ def _known(
                 first.setdefault(name, record)
     held = (record.manifest.corrections for record in records if record.manifest.version_id == live)
     decisions = [ledger.decision(record.manifest.version_id) for record in records[-PROBED:]]
-    contested = (name for name in standing.corrections if any(True for _ in conflicts.disagreements(name, standing)))
     return Known(
         reviewed={reviewed.correction.correction_id: reviewed for reviewed in corrections},
         standing=standing,
-        in_conflict=frozenset(contested),
+        waiting={entry.correction.correction_id: entry for entry in corrections if waits(entry)},
         live=frozenset(itertools.chain.from_iterable(held)),
         first=first,
         probes=probes.latest(decision.report for decision in decisions if decision is not None),

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rag_flywheel.domain import ANONYMOUS, Correction, CorrectionState, ReviewedCorrection
+from rag_flywheel.domain import ANONYMOUS, Correction, CorrectionId, CorrectionState, ReviewedCorrection
 from rag_flywheel.domain.echo import is_made_to_be_found
 from rag_flywheel.domain.equivalence import (
     NearIndex,
@@ -92,20 +92,34 @@ class Peers:
     given: Mapping[str, tuple[Correction, ...]]  # a text -> the corrections that have it
 
 
-def survey(corrections: Sequence[ReviewedCorrection]) -> Peers:
-    """What is usual, who was trusted before, and who handed in what."""
+def survey(corrections: Sequence[ReviewedCorrection], before: Peers | None = None) -> Peers:
+    """What is usual, who was trusted before, and who handed in what. What was made `before` a few of them changed saves
+    time; where one is gone all is made anew, so that nothing of it stays here.
+    """
     given: dict[str, list[Correction]] = defaultdict(list)
+    known = _known_texts(corrections, before)
     for reviewed in corrections:
-        given[_text(reviewed.correction.answer)].append(reviewed.correction)
+        text = known.get(reviewed.correction.correction_id)
+        given[_text(reviewed.correction.answer) if text is None else text].append(reviewed.correction)
     accepted = [reviewed for reviewed in corrections if reviewed.verdict_state is CorrectionState.ACCEPTED]
     lengths = sorted(len(reviewed.answer) for reviewed in accepted)
     usual = lengths[int(0.95 * len(lengths))] if len(lengths) >= USUAL_FROM else None
     return Peers(
         long=LONG if usual is None else max(SHORT_ENOUGH, TIMES_USUAL * usual),
         trusted=frozenset(user for reviewed in accepted if (user := reviewed.correction.user) is not None),
-        near=near_index(given),
+        near=near_index(given, before.near if before is not None and known else None),
         given={text: tuple(those) for text, those in given.items()},
     )
+
+
+def _known_texts(corrections: Sequence[ReviewedCorrection], before: Peers | None) -> dict[CorrectionId, str]:
+    """The texts that corrections were compared by, where all that there were are there still in the same words."""
+    now = {entry.correction.correction_id: entry.correction for entry in corrections}
+    given = {} if before is None else before.given
+    had = [(text, correction) for text, those in given.items() for correction in those]
+    if not all(now.get(correction.correction_id) is correction for _, correction in had):
+        return {}
+    return {correction.correction_id: text for text, correction in had}
 
 
 def concerns(reviewed: ReviewedCorrection, answer: str, *, beside: Beside, peers: Peers) -> tuple[Concern, ...]:

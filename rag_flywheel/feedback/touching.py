@@ -95,9 +95,13 @@ def touched(
 def _nearest(
     question: str, others: Iterable[str], *, encoder: Encoder, vectors: MutableMapping[bytes, Vectors]
 ) -> list[tuple[str, float]]:
-    different = {normalised(text): text for text in others if text.strip()}
-    different.pop(normalised(question), None)
-    texts = list(different.values())[:LOOKED_THROUGH]
+    own, different = normalised(question), dict[str, str]()
+    for text in others:  # no more are read than are looked through
+        if text.strip() and normalised(text) != own:
+            different.setdefault(normalised(text), text)
+        if len(different) == LOOKED_THROUGH:
+            break
+    texts = list(different.values())
     if not texts:
         return []
     cosines = _encoded(texts, encoder, vectors) @ encoder.encode_queries([question])[0]

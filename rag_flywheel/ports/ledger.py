@@ -3,6 +3,7 @@
 Every method raises LedgerUnavailable when the database does not answer.
 """
 
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -77,12 +78,15 @@ class Conversations(Protocol):
     def interaction(self, interaction_id: InteractionId) -> Interaction:
         """Raises NotFound."""
 
+    def interactions_named(self, names: Collection[InteractionId]) -> dict[InteractionId, Interaction]:
+        """Those of them that are there, read at once: a page shows so many."""
+
     def interactions(
         self, *, since: datetime | None = None, answered: bool | None = None, limit: int
     ) -> list[Interaction]:
         """Newest first."""
 
-    def interaction_ids(self, *, answered: bool, limit: int) -> list[InteractionId]:
+    def interaction_ids(self, *, answered: bool | None = None, limit: int) -> list[InteractionId]:
         """Newest first. Cheap enough to call for every page."""
 
     def interactions_of(self, user: str) -> list[Interaction]:

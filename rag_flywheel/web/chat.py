@@ -20,7 +20,7 @@ from rag_flywheel.api.state import Asking, Shared, State
 from rag_flywheel.domain import FeedbackKind, Interaction, InteractionId, Person, Question
 from rag_flywheel.errors import Conflict, FlywheelError, NotFound
 from rag_flywheel.web import consent
-from rag_flywheel.web.conversations import history, session_of, turns_of
+from rag_flywheel.web.conversations import SHOWN, history, session_of, turns_of
 from rag_flywheel.web.page import Form, PageRoute, is_partial, page, part, posted
 from rag_flywheel.web.plain_words import words_of
 from rag_flywheel.web.turns import Shown, shown
@@ -69,7 +69,7 @@ def ask(
     if is_partial(request):
         return streamed(state, made.question, made.interaction_id, _events(made, user, state))
     interaction = state.chat.answer(made.question, interaction_id=made.interaction_id)
-    turns = [shown(each, state, user=user) for each in made.turns]
+    turns = [shown(each, state, user=user) for each in made.turns[-SHOWN + 1 :]]
     turns.append(shown(interaction, state, user=user, question=form.question))
     return page(request, "chat.html.jinja", _values(turns, made.opened, user, state))
 

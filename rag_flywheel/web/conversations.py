@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from rag_flywheel.api.models import HISTORY_AT_MOST, TurnBody
@@ -28,6 +28,7 @@ from rag_flywheel.web.who import user_of
 
 routes = APIRouter(route_class=PageRoute, include_in_schema=False)
 LISTED = 100  # conversations, the newest
+SHOWN = 20  # of its questions on one page
 TURNS = 10  # questions with answers that a new question is read with
 CUT = HISTORY_AT_MOST // (2 * TURNS)  # characters of each text, at most
 
@@ -101,12 +102,27 @@ def show(request: Request, state: Shared, asking: Asking) -> Response:
 
 
 @routes.get("/conversations/{session}")
-def show_one(session: str, request: Request, state: Shared, asking: Asking) -> Response:
-    """One of them, to read and to go on with."""
+def show_one(
+    session: str,
+    request: Request,
+    state: Shared,
+    asking: Asking,
+    part: Annotated[int, Query(ge=0, le=1_000_000, description="How many parts before the newest one.")] = 0,
+) -> Response:
+    """One of them, to read and to go on with; a long one in parts, the newest first."""
     user = user_of(request, asking)
     found = _own(session, user, state, state.reader(asking))
-    turns = [shown(asked, state, user=user) for asked in found.turns]
-    return page(request, "conversation.html.jinja", {"turns": turns, "conversation": found})
+    part = min(part, (len(found.turns) - 1) // SHOWN)
+    end = len(found.turns) - part * SHOWN
+    start = max(0, end - SHOWN)
+    values = {
+        "turns": [shown(asked, state, user=user) for asked in found.turns[start:end]],
+        "conversation": found,
+        "part": part,
+        "earlier": start,
+        "later": len(found.turns) - end,
+    }
+    return page(request, "conversation.html.jinja", values)
 
 
 @routes.post("/conversations/{session}/delete")

@@ -8,7 +8,7 @@ from rag_flywheel.api.doorstep import FRAMED
 from rag_flywheel.api.state import Asking, Shared, State
 from rag_flywheel.errors import NotFound
 from rag_flywheel.web import assets, consent
-from rag_flywheel.web.conversations import kept_session, turns_of
+from rag_flywheel.web.conversations import SHOWN, kept_session, turns_of
 from rag_flywheel.web.page import PageRoute, page
 from rag_flywheel.web.turns import shown
 from rag_flywheel.web.who import user_of
@@ -40,7 +40,8 @@ def conversation(
     _origins(state)
     user = user_of(request, asking)
     standing = consent.stand(user, state)
-    turns = [shown(each, state, user=user) for each in turns_of(user, begun, state, state.reader(asking))]
+    asked = turns_of(user, begun, state, state.reader(asking))
+    turns = [shown(each, state, user=user) for each in asked[-SHOWN:]]
     values = {
         "turns": turns,
         "opened": begun,

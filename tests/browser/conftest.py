@@ -5,13 +5,14 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.rig import Site, opened
+from handbook.browser import opened
+from tests.browser.rig import Site, chromium
 from tests.cycle.project import Project
 
 
 @pytest.fixture(scope="session")
 def chrome() -> Iterator[Browser]:
-    with opened() as browser:
+    with opened(chromium()) as browser:
         yield browser
 
 

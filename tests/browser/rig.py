@@ -2,20 +2,19 @@
 
 import contextlib
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Frame, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Frame, Page, expect
 
+from handbook.browser import chromium as installed
 from rag_flywheel.domain import Role
 from tests.cycle.project import Project, Server
 
 AXE = (Path(__file__).parent / "axe.min.js").read_text(encoding="utf-8")
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PICTURES = os.environ.get("PICTURES")
 """A folder for pictures of every page that is looked at, as a person sees it; unset: none are taken."""
 PHONE, DESKTOP = (390, 844), (1280, 800)
@@ -25,24 +24,13 @@ expect.set_options(timeout=SECONDS * 1000)
 
 def chromium() -> str:
     """The browser's file. Skips the test where there is none; where every change is checked there has to be one."""
-    found = next((path for name in NAMES if (path := shutil.which(name)) is not None), None)
+    found = installed()
     if found is None:
         told = "there is no Chromium: apt-get install chromium, or put one on the PATH"
         if os.environ.get("CI"):
             pytest.fail(told)
         pytest.skip(told)
     return found
-
-
-@contextlib.contextmanager
-def opened() -> Iterator[Browser]:
-    path = chromium()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        try:
-            yield browser
-        finally:
-            browser.close()
 
 
 @contextlib.contextmanager

@@ -121,6 +121,15 @@ def test_interactions_can_be_those_without_an_answer(ledger: Ledger) -> None:
     assert [interaction.interaction_id for interaction in ledger.interactions(answered=True, limit=10)] == ["answered"]
     assert ledger.interaction_ids(answered=False, limit=10) == ["refused"]
     assert ledger.interaction_ids(answered=True, limit=10) == ["answered"]
+    assert ledger.interaction_ids(limit=10) == ["refused", "answered"]
+
+
+def test_several_interactions_are_read_at_once_and_those_that_are_gone_are_left_out(ledger: Ledger) -> None:
+    for name in ("i1", "i2", "i3"):
+        ledger.add_interaction(an_interaction(name))
+    names = [InteractionId("i3"), InteractionId("gone"), InteractionId("i1"), InteractionId("i3")]
+    assert ledger.interactions_named(names) == {name: an_interaction(name) for name in ("i1", "i3")}
+    assert ledger.interactions_named([]) == {}
 
 
 def test_feedback_comes_oldest_first_up_to_and_including_the_cut_off(ledger: Ledger) -> None:

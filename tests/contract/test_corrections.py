@@ -1,5 +1,6 @@
 """What `Corrections` promises."""
 
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -7,10 +8,7 @@ from datetime import datetime
 
 import pytest
 
-from rag_flywheel.domain import (
-    CorrectionId,
-    Verdict,
-)
+from rag_flywheel.domain import Correction, CorrectionId, Review, Verdict
 from rag_flywheel.domain.erasures import Scope
 from rag_flywheel.domain.reviewing import AssignmentState
 from rag_flywheel.errors import NotFound
@@ -205,3 +203,28 @@ def test_what_is_made_of_corrections_is_known_to_be_old_once_something_changes(l
         step()
         assert ledger.corrections_mark() not in marks
         marks.append(ledger.corrections_mark())
+
+
+def test_all_corrections_are_read_as_they_are_by_now_whatever_happened_since(ledger: Ledger) -> None:
+    for name in ("i1", "i2"):
+        ledger.add_interaction(an_interaction(name, user="ann" if name == "i1" else "bob"))
+    of_ann, of_bob = a_correction("c1", of="i1", user="ann"), a_correction("c2", of="i2", user="bob")
+
+    def found() -> dict[str, tuple[Correction, Review | None]]:
+        return {entry.correction.correction_id: (entry.correction, entry.review) for entry in ledger.corrections()}
+
+    ledger.add_correction(of_ann)
+    assert found() == {"c1": (of_ann, None)}
+    ledger.add_correction(of_bob)
+    ledger.add_review(a_review(of="c2"))
+    assert found() == {"c1": (of_ann, None), "c2": (of_bob, a_review(of="c2"))}
+    with contextlib.suppress(KeyError), ledger.transaction():
+        ledger.add_correction(a_correction("c3", of="i2", user="bob"))
+        assert "c3" in found()
+        raise KeyError
+    assert found().keys() == {"c1", "c2"}
+    ledger.erase(Scope(user="ann"))
+    assert found() == {"c2": (of_bob, a_review(of="c2"))}
+    ledger.add_correction(replace(of_bob, correction_id=CorrectionId("c1")))
+    ledger.add_review(replace(an_undo(), correction_id=CorrectionId("c2")))
+    assert found() == {"c2": (of_bob, None), "c1": (replace(of_bob, correction_id=CorrectionId("c1")), None)}

@@ -6,7 +6,7 @@ import json
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Sized
+from collections.abc import Collection, Iterator, Mapping, Sequence, Sized
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -147,6 +147,10 @@ class MemoryLedger:
             if interaction_id not in self._rows.interactions:
                 raise no_interaction(interaction_id)
             return self._rows.interactions[interaction_id]
+
+    def interactions_named(self, names: Collection[InteractionId]) -> dict[InteractionId, Interaction]:
+        with self._turn:
+            return {name: self._rows.interactions[name] for name in names if name in self._rows.interactions}
 
     def interactions(
         self, *, since: datetime | None = None, answered: bool | None = None, limit: int
@@ -500,7 +504,7 @@ class MemoryLedger:
             self._rows.replied.setdefault(key, at)
             return new
 
-    def interaction_ids(self, *, answered: bool, limit: int) -> list[InteractionId]:
+    def interaction_ids(self, *, answered: bool | None = None, limit: int) -> list[InteractionId]:
         return [asked.interaction_id for asked in self.interactions(answered=answered, limit=limit)]
 
     def stand_ins(self, session: str | None, interaction_id: InteractionId) -> list[StandIn]:

@@ -10,6 +10,7 @@ adapter sends is known; whatever else comes in is answered 404. `hold` makes sea
 
 import contextlib
 import copy
+import pickle
 import threading
 import time
 import warnings
@@ -18,7 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import uvicorn
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse
 from qdrant_client import QdrantClient, models
@@ -163,5 +164,38 @@ class QdrantServer:
             self.asked += body.searches
             self._go_on.wait()
             return done(lambda: store.query_batch_points(name, body.searches))
+
+        snapshots: dict[str, bytes] = {}
+
+        @app.post(COLLECTION + "/snapshots")
+        def snapshot(name: str) -> Response:
+            def made() -> models.SnapshotDescription:
+                store.get_collection(name)
+                kept = store._client.collections[name]
+                snapshots[taken := f"{name}-{len(snapshots)}.snapshot"] = pickle.dumps(kept)
+                return models.SnapshotDescription(name=taken, size=len(snapshots[taken]))
+
+            return done(made)
+
+        @app.get(COLLECTION + "/snapshots/{taken}")
+        def fetched(taken: str) -> Response:
+            return Response(snapshots[taken], media_type="application/octet-stream")
+
+        @app.delete(COLLECTION + "/snapshots/{taken}")
+        def dropped(taken: str) -> Response:
+            return done(lambda: snapshots.pop(taken) is not None)
+
+        @app.post(COLLECTION + "/snapshots/upload")
+        async def uploaded(name: str, request: Request) -> Response:
+            async with request.form() as form:
+                file = form["snapshot"]
+                assert not isinstance(file, str)
+                sent = await file.read()
+
+            def put() -> bool:
+                store._client.collections[name] = pickle.loads(sent)  # noqa: S301  # this module wrote it
+                return True
+
+            return done(put)
 
         return app

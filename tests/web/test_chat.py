@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from rag_flywheel.api.app import create_app
 from rag_flywheel.domain import FeedbackKind, Role
 from rag_flywheel.services import Services
+from rag_flywheel.web.conversations import SHOWN
 from tests.fakes.doors import key, laptop
 from tests.fakes.services import publish, services
 from tests.fakes.serving import Dictated
@@ -93,6 +94,26 @@ def test_a_long_conversation_goes_on(made: Services) -> None:
         assert text.status_code == 200
         opened = {"conversation": str(re.findall(r'name="conversation" value="([^"]+)"', text.text)[0])}
     assert http.get("/conversations", headers=BROWSER).text.count("12 questions") == 1
+
+
+def test_a_long_conversation_is_read_in_parts_the_newest_first_and_goes_on_from_there(made: Services) -> None:
+    http, opened = asker(made), dict[str, str]()
+    for number in range(1, SHOWN + 4):
+        told = http.post("/ask", data={"question": f"What is number {number}?", **opened}, headers=OURS).text
+        opened = {"conversation": str(re.findall(r'name="conversation" value="([^"]+)"', told)[0])}
+    session = made.ledger.interactions(limit=1)[0].session
+
+    def numbers(text: str) -> list[int]:
+        return [int(number) for number in re.findall(r'class="question">What is number (\d+)\?', text)]
+
+    def part(query: str = "") -> tuple[list[int], bool, list[str]]:
+        text = http.get(f"/conversations/{session}{query}", headers=BROWSER).text
+        links = re.findall(rf'href="/conversations/{session}([^"]*)"', text)
+        return numbers(text), 'id="question"' in text, links
+
+    assert numbers(told) == [*range(4, SHOWN + 4)]
+    assert part() == ([*range(4, SHOWN + 4)], True, ["?part=1"])
+    assert part("?part=1") == part("?part=99") == ([1, 2, 3], False, [""])
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Questions with their answers, and feedback, as rows."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from pydantic import TypeAdapter
@@ -39,6 +40,12 @@ class SqlConversations(InDatabase, Conversations):
             raise no_interaction(interaction_id)
         return found
 
+    def interactions_named(self, names: Collection[InteractionId]) -> dict[InteractionId, Interaction]:
+        rows = tables.interactions.c
+        wanted = select(rows.interaction_id, rows.body).where(rows.interaction_id.in_(sorted(set(names))))
+        with self._database.read() as connection:
+            return {InteractionId(name): body for name, body in connection.execute(wanted)}
+
     def interactions(
         self, *, since: datetime | None = None, answered: bool | None = None, limit: int
     ) -> list[Interaction]:
@@ -51,11 +58,13 @@ class SqlConversations(InDatabase, Conversations):
         with self._database.read() as connection:
             return list(connection.scalars(wanted))
 
-    def interaction_ids(self, *, answered: bool, limit: int) -> list[InteractionId]:
+    def interaction_ids(self, *, answered: bool | None = None, limit: int) -> list[InteractionId]:
         rows = tables.interactions.c
-        wanted = select(rows.interaction_id).where(rows.answered == answered)
+        wanted = select(rows.interaction_id).order_by(rows.asked.desc(), rows.sequence.desc()).limit(limit)
+        if answered is not None:
+            wanted = wanted.where(rows.answered == answered)
         with self._database.read() as connection:
-            return list(connection.scalars(wanted.order_by(rows.asked.desc(), rows.sequence.desc()).limit(limit)))
+            return list(connection.scalars(wanted))
 
     def interactions_of(self, user: str) -> list[Interaction]:
         rows = tables.interactions.c

@@ -1,11 +1,16 @@
 """Corrections and their reviews, as rows."""
 
+import hashlib
+import json
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy import Column, ColumnElement, Dialect, Select, Text, and_, cast, func, select
 
 from rag_flywheel.adapters.ledger import tables
-from rag_flywheel.adapters.ledger.database import InDatabase
+from rag_flywheel.adapters.ledger.column_types import Value
+from rag_flywheel.adapters.ledger.database import Database, InDatabase
 from rag_flywheel.domain import Correction, CorrectionId, Review, ReviewedCorrection
 from rag_flywheel.domain.reviewing import Assignment, SecondReview
 from rag_flywheel.errors import no_correction
@@ -13,6 +18,10 @@ from rag_flywheel.ports.ledger import Corrections
 
 
 class SqlCorrections(InDatabase, Corrections):
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._read_before: Mapping[bytes, ReviewedCorrection] = {}
+
     def add_correction(self, correction: Correction) -> None:
         self._database.append(
             tables.corrections,
@@ -43,7 +52,15 @@ class SqlCorrections(InDatabase, Corrections):
         return self.correction(correction_id)
 
     def corrections(self, *, until: datetime | None = None) -> list[ReviewedCorrection]:
-        return self._read(_reviewed(until=until))
+        if until is not None:
+            return self._read(_reviewed(until=until))
+        # All of them are read for many pages, and a value is checked again only where what is stored has changed.
+        with self._database.read() as connection:
+            rows = connection.execute(_reviewed(stored=True)).all()
+            read = _Read(before=self._read_before, dialect=connection.dialect)
+            found = [read.entry(str(of), None if by is None else str(by)) for of, by in rows]
+        self._read_before = read.known  # so that nothing stays here that is gone there
+        return found
 
     def corrections_of(self, user: str) -> list[ReviewedCorrection]:
         is_one = self._database.is_one
@@ -134,14 +151,21 @@ class SqlCorrections(InDatabase, Corrections):
 
 
 def _reviewed(
-    *, until: datetime | None = None, correction_id: CorrectionId | None = None, by: ColumnElement[bool] | None = None
+    *,
+    until: datetime | None = None,
+    correction_id: CorrectionId | None = None,
+    by: ColumnElement[bool] | None = None,
+    stored: bool = False,
 ) -> Select[Correction, Review]:
-    """Corrections, oldest first, each with the latest review that stands; both up to and including `until`."""
+    """Corrections, oldest first, each with the latest review that stands; both up to and including `until`. `stored`:
+    as their texts in the database.
+    """
     rows, reviews = tables.corrections.c, tables.reviews.c
     newest_first = (reviews.reviewed.desc(), reviews.sequence.desc())
     place = func.row_number().over(partition_by=reviews.correction_id, order_by=newest_first).label("place")
     ranked = select(reviews.correction_id, reviews.body, place).where(*_stands(until))
-    wanted = select(rows.body.label("correction")).order_by(rows.submitted, rows.sequence)
+    body = cast(rows.body, Text) if stored else rows.body
+    wanted = select(body.label("correction")).order_by(rows.submitted, rows.sequence)
     if until is not None:
         ranked = ranked.where(reviews.reviewed <= until)
         wanted = wanted.where(rows.submitted <= until)
@@ -153,9 +177,39 @@ def _reviewed(
         ranked = ranked.where(reviews.correction_id.in_(own))
         wanted = wanted.where(by)
     latest = ranked.subquery()
-    return wanted.add_columns(latest.c.body.label("review")).outerjoin_from(
+    review = cast(latest.c.body, Text) if stored else latest.c.body
+    return wanted.add_columns(review.label("review")).outerjoin_from(
         tables.corrections, latest, and_(latest.c.correction_id == rows.correction_id, latest.c.place == 1)
     )
+
+
+class _Read:
+    """Corrections by digests of what is stored of them, as they were read before and are known now."""
+
+    def __init__(self, *, before: Mapping[bytes, ReviewedCorrection], dialect: Dialect) -> None:
+        self.known: dict[bytes, ReviewedCorrection] = {}
+        self._before, self._dialect = before, dialect
+
+    def entry(self, correction: str, review: str | None) -> ReviewedCorrection:
+        of, whole = _digest(correction), _digest(correction, review or "")
+        found = self._before.get(whole)
+        if found is None:
+            former = self._before.get(of)
+            found = ReviewedCorrection(
+                correction=self._value(correction, tables.corrections.c.body) if former is None else former.correction,
+                review=None if review is None else self._value(review, tables.reviews.c.body),
+            )
+        self.known[of] = self.known[whole] = found
+        return found
+
+    def _value(self, stored: str, column: Column[Any]) -> Any:
+        kind = column.type
+        assert isinstance(kind, Value)
+        return kind.process_result_value(json.loads(stored), self._dialect)
+
+
+def _digest(*stored: str) -> bytes:
+    return hashlib.sha256("\0".join(stored).encode("utf-8", "surrogatepass")).digest()
 
 
 def _stands(until: datetime | None = None) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

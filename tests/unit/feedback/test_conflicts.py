@@ -1,6 +1,7 @@
 """Which corrections stand, which replaced which, and which contradict one another."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from rag_flywheel.domain import CorrectionId, Evidence, ReviewedCorrection, Verdict
 from rag_flywheel.domain.supersession import predecessors, replaced
-from rag_flywheel.feedback.conflicts import disagreements, survey
+from rag_flywheel.feedback.conflicts import Standing, disagreements, survey
 from tests.fakes.samples import NOON, correction, review, span
 
 TEN = "Hold the reset button for ten seconds."
@@ -134,3 +135,38 @@ def test_the_accepted_answer_is_named_before_pending_ones_and_equal_answers_are_
 
 def test_an_unknown_correction_has_no_conflicts() -> None:
     assert conflicts([reviewed("c1")], "c9") == []
+
+
+WORDINGS = st.builds(
+    "{} {} the remote of the {} tv".format,
+    st.sampled_from(["pair", "reset"]),
+    st.sampled_from(["now", "then"]),
+    st.sampled_from(["old", "new", "blue"]),
+)
+GIVEN = st.tuples(WORDINGS, st.sampled_from(["Hold A.", "Press the red key twice.", "Call us."]))
+RULED = st.tuples(st.integers(0, 24), st.sampled_from([Verdict.ACCEPT, Verdict.REJECT, Verdict.QUARANTINE]))
+
+
+@given(st.lists(GIVEN, min_size=20, max_size=25), st.lists(RULED, max_size=3))
+def test_what_is_known_from_before_saves_time_and_changes_nothing(
+    given: list[tuple[str, str]], ruled: list[tuple[int, Verdict]]
+) -> None:
+    entries = [
+        ReviewedCorrection(correction=correction(f"c{number}", question=question, answer=answer), review=None)
+        for number, (question, answer) in enumerate(given)
+    ]
+    known = survey(entries[:-1])
+    for hours, (number, verdict) in enumerate([(0, Verdict.REJECT), *ruled]):
+        at = number % len(entries)
+        ruling = review(f"c{at}", verdict, reviewed=NOON + timedelta(hours=hours))
+        entries[at] = replace(entries[at], review=ruling)
+        known, anew = survey(entries, known), survey(entries)
+        assert replace(known, near=anew.near) == anew
+        assert {name: _against(name, known) for name in anew.corrections} == {
+            name: _against(name, anew) for name in anew.corrections
+        }
+        assert known.contested == {name for name in anew.corrections if _against(name, anew)}
+
+
+def _against(name: CorrectionId, known: Standing) -> set[CorrectionId]:
+    return {found.other.correction.correction_id for found in disagreements(name, known)}

@@ -549,7 +549,7 @@ def test_the_queue_goes_by_what_a_verdict_is_worth(ledger: MemoryLedger) -> None
     people = {"question 1": 15}
     by_worth = queued(ledger, Selection(wanted=waits, limit=9), people=people)
     assert [entry.reviewed.correction.correction_id for entry in by_worth] == ["back", "old", "asked", "held", "plain"]
-    later = worth(by_worth[-1].reviewed, in_conflict=True, people=people, now=NOON + timedelta(weeks=1.5))
+    later = worth(by_worth[-1].reviewed, in_conflict=True, people=0, now=NOON + timedelta(weeks=1.5))
     assert later.score == 4 + 1.5
 
 

@@ -1,0 +1,83 @@
+"""Versions on a Qdrant server as files: the server's own snapshots, one a version, of a server that is one node.
+
+The vendor's client makes and deletes them; it has no call that fetches or sends one, so these two are plain requests.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+from qdrant_client import QdrantClient, models
+from qdrant_client.common.client_exceptions import QdrantException
+from qdrant_client.http.exceptions import ApiException
+
+from rag_flywheel.adapters.index import points
+from rag_flywheel.adapters.index.qdrant_index import COMPLETE
+from rag_flywheel.domain import VersionId
+from rag_flywheel.errors import IndexUnavailable, on_disk
+
+SECONDS = 3600  # for one snapshot: it is as long as the version is large
+ENDING = ".snapshot"
+
+
+def fetch(url: str, *, api_key: str, prefix: str, folder: Path) -> None:
+    """Write a file for each complete version. Raises IndexUnavailable, DiskUnavailable."""
+    with _opened(url, api_key) as (client, plain):
+        for alias in client.get_aliases().aliases:
+            collection = alias.collection_name
+            if collection.startswith(f"{prefix}--") and alias.alias_name == collection + COMPLETE:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                version = collection.removeprefix(f"{prefix}--")
+                _fetch(collection, folder / f"{version}{ENDING}", client, plain)
+
+
+def send(url: str, *, api_key: str, prefix: str, folder: Path) -> None:
+    """Put the versions of the files on the server. One that is there whole stays: a version never changes."""
+    with _opened(url, api_key) as (client, plain):
+        there = {alias.alias_name for alias in client.get_aliases().aliases}
+        for file in sorted(folder.glob(f"*{ENDING}")):
+            points.check_version(version := VersionId(file.name.removesuffix(ENDING)))
+            collection = f"{prefix}--{version}"
+            if collection + COMPLETE in there:
+                continue
+            client.delete_collection(collection)  # what a broken off build or restore left
+            with file.open("rb") as opened:
+                plain.post(
+                    f"/collections/{collection}/snapshots/upload",
+                    params={"priority": "snapshot", "wait": "true"},
+                    files={"snapshot": opened},
+                ).raise_for_status()
+            made = models.CreateAlias(alias_name=collection + COMPLETE, collection_name=collection)
+            client.update_collection_aliases([models.CreateAliasOperation(create_alias=made)])
+
+
+def _fetch(collection: str, file: Path, client: QdrantClient, plain: httpx.Client) -> None:
+    snapshot = client.create_snapshot(collection, wait=True)
+    if snapshot is None:
+        raise IndexUnavailable(f"the Qdrant server made no snapshot of {collection}: see its log, then try again")
+    try:
+        place = f"/collections/{collection}/snapshots/{snapshot.name}"
+        with on_disk(file), plain.stream("GET", place) as reply, file.open("xb") as written:
+            reply.raise_for_status()
+            for piece in reply.iter_bytes():
+                written.write(piece)
+            written.flush()
+            os.fsync(written.fileno())
+    finally:
+        client.delete_snapshot(collection, snapshot.name)  # the server keeps it for ever else
+
+
+@contextlib.contextmanager
+def _opened(url: str, api_key: str) -> Iterator[tuple[QdrantClient, httpx.Client]]:
+    headers = {"api-key": api_key} if api_key else {}
+    client = QdrantClient(url=url, api_key=api_key or None, timeout=SECONDS, check_compatibility=False)
+    with contextlib.closing(client), httpx.Client(base_url=url, headers=headers, timeout=SECONDS) as plain:
+        try:
+            yield client, plain
+        except (httpx.HTTPError, ApiException, QdrantException) as error:
+            raise IndexUnavailable(
+                f"the Qdrant server gave or took no snapshot ({type(error).__name__}): see that it runs, that it is "
+                "one node of this release's minor version, and that its disk has room for a snapshot; then try again"
+            ) from error

@@ -1,0 +1,97 @@
+"""Commands that take a backup of everything, and put one back. Both work on the local files."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rag_flywheel.cli import terminal
+from rag_flywheel.cli.invocation import Json, invoked, local_services, login, settings_of, show
+
+commands = typer.Typer()
+Place = Annotated[Path, typer.Argument(help="The backup's folder.", metavar="FOLDER")]
+
+
+@commands.command(epilog="Example: rag-flywheel backup /backups/monday --apart /safe/flywheel --yes")
+def backup(
+    context: typer.Context,
+    place: Place,
+    apart: Annotated[
+        Path | None, typer.Option(help="Also keep the newest keys and receipts, in this folder and not in the backup.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Replace a backup that is there.")] = False,
+    json: Json = False,
+) -> None:
+    """Write everything into a folder, while servers answer: ledger, versions, rerankers, reports, receipts, settings.
+    Local files only.
+
+    Exit codes: 0 done, 6 the folder is taken, or a reindex runs.
+    """
+    from rag_flywheel.cli.backups import saving
+
+    invocation = invoked(context, json)
+    with local_services(invocation) as services:
+        saved = saving.save(services, place, apart=apart, replaces=yes, who=login())
+    contents = saved.contents
+    result = {
+        "backup": str(saved.place),
+        "made": contents.made.isoformat(),
+        "live": contents.live,
+        "bytes": saved.size,
+        "apart": None if saved.apart is None else str(saved.apart),
+    }
+    show(invocation, result, _saved)
+
+
+@commands.command(epilog="Example: rag-flywheel restore /backups/monday --apart /safe/flywheel")
+def restore(
+    context: typer.Context,
+    place: Place,
+    apart: Annotated[
+        Path | None, typer.Option(help="What was kept apart from it, for keys and receipts that are not here.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Replace what is here.")] = False,
+    json: Json = False,
+) -> None:
+    """Put a backup back, here or on an empty machine; whoever was erased since is erased again. End all servers first.
+    Local files only.
+
+    Exit codes: 0 done, 2 a key or a setting does not fit, 6 something is here already, 8 the backup is damaged.
+    """
+    from rag_flywheel import config
+    from rag_flywheel.cli.backups import restoring
+
+    invocation = invoked(context, json)
+    settings_put = not invocation.tenant and restoring.put_config(place, invocation.config)
+    restored = restoring.restore(
+        settings_of(invocation), config.secrets(), place, apart=apart, replaces=yes, who=login()
+    )
+    result = {
+        "restored": str(place),
+        "made": restored.contents.made.isoformat(),
+        "by": restored.contents.software,
+        "live": restored.live,
+        "versions": list(restored.versions),
+        "settings": str(invocation.config) if settings_put else None,
+        "erasures": list(restored.erasures),
+        "notes": list(restored.notes),
+    }
+    show(invocation, result, _restored)
+
+
+def _saved(result: Mapping[str, Any]) -> None:
+    terminal.fields(result)
+    if result["apart"] is None:
+        terminal.line("keys are not in it: keep a copy apart from it, as --apart does", style="yellow")
+
+
+def _restored(result: Mapping[str, Any]) -> None:
+    terminal.fields({name: value for name, value in result.items() if name not in ("notes", "erasures")})
+    for note in result["notes"]:
+        terminal.line(f"  - {note}")
+    if result["erasures"]:
+        terminal.line(
+            f"{len(result['erasures'])} erasures are under way: `rag-flywheel reindex` builds a version without them",
+            style="yellow",
+        )
