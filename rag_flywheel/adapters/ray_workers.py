@@ -43,13 +43,11 @@ class RayWorkers:
         )
         try:
             for row in made.iter_rows():
+                if row["failed"]:
+                    raise _failure(row["failed"])
                 yield row["place"], pickle.loads(row["made"])  # noqa: S301  # from our own workers
         except ray.exceptions.RayError as error:
-            # Not its words: it quotes what failed with its arguments.
-            raise Unavailable(
-                f"the work on the Ray cluster failed ({_reason(error)}): see the cluster's logs, and run again; what "
-                "was done is kept. `reindex.engine: local` does without it"
-            ) from None
+            raise _failure(type(error).__name__) from error
 
     def close(self) -> None:
         with self._lock:
@@ -72,8 +70,13 @@ class _Worker:
         self._work = work
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        made = [pickle.dumps(self._work(self._tools, pickle.loads(item))) for item in batch["item"]]  # noqa: S301
-        return {"place": batch["place"], "made": made}
+        """What the work makes of the one item, or what kind of error it ended with: Ray would log its words."""
+        (item,) = batch["item"]
+        try:
+            made, failed = pickle.dumps(self._work(self._tools, pickle.loads(item))), ""  # noqa: S301
+        except Exception as error:  # noqa: BLE001 - it is told where the work was asked for
+            made, failed = b"", type(error).__name__
+        return {"place": batch["place"], "made": [made], "failed": [failed]}
 
 
 def _connect(address: str) -> ModuleType:
@@ -105,6 +108,8 @@ def _connect(address: str) -> ModuleType:
     return ray
 
 
-def _reason(error: BaseException) -> str:
-    cause = getattr(error, "cause", None)
-    return type(cause or error).__name__
+def _failure(kind: str) -> Unavailable:
+    return Unavailable(
+        f"the work on the Ray cluster failed ({kind}): see the cluster's logs, and run again; what was done is kept. "
+        "`reindex.engine: local` does without it"
+    )

@@ -1,5 +1,6 @@
 """A build on a Ray cluster of several nodes, one of which is lost half-way."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +28,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:ray"),
     pytest.mark.filterwarnings("ignore::FutureWarning:ray"),
 ]
-NODE = {"num_cpus": 1, "object_store_memory": 100_000_000, "node_ip_address": "127.0.0.1"}
+NODE = {"num_cpus": 1, "object_store_memory": 100_000_000}
+HEAD, SPARE = NODE | {"node_ip_address": "127.0.0.2"}, NODE | {"node_ip_address": "127.0.0.3"}
+"""Addresses of this machine alone, but not 127.0.0.1, in whose place Ray puts one that other machines reach."""
 
 
 def tools() -> Tools:
@@ -43,13 +46,13 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([os.getcwd(), os.environ.get("PYTHONPATH", "")]))
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    running = Cluster(initialize_head=True, head_node_args=NODE)
+    running = Cluster(initialize_head=True, head_node_args=HEAD)
     yield running
     running.shutdown()
 
 
 def test_a_build_is_the_same_to_the_last_bit_when_a_node_is_lost_half_way(cluster: Any, tmp_path: Path) -> None:
-    spare = cluster.add_node(**NODE)
+    spare = cluster.add_node(**SPARE)
     workers = RayWorkers(address=cluster.address, at_once=0, tools=tools)
     chunks = [
         chunk(f"d{place}", f"Pump {place} starts when filter {place % 7} is full.", title="")
@@ -106,7 +109,9 @@ def fails(tools: Tools, item: str) -> str:
 
 def test_work_that_fails_is_told_without_the_words_of_what_failed(cluster: Any) -> None:
     workers = RayWorkers(address=cluster.address, at_once=1, tools=tools)
-    with pytest.raises(Unavailable, match="ValueError") as raised:
+    with contextlib.closing(workers), pytest.raises(Unavailable, match="ValueError") as raised:
         list(workers.each(fails, ["zygote"]))
-    workers.close()
     assert "zygote" not in str(raised.value)
+    logs = [file for file in Path(cluster.head_node.get_logs_dir_path()).rglob("*") if file.is_file()]
+    assert logs
+    assert not [file for file in logs if b"zygote" in file.read_bytes()]
