@@ -66,7 +66,7 @@ class Corpus:
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class Read:
     """What one piece came to, masked, as the cache keeps it."""
 
     documents: list[Document]
@@ -76,7 +76,7 @@ class _Read:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Piece:
+class Piece:
     """A file, or a part of one, that is read at one go, and the key of what it comes to in the cache."""
 
     task: Task
@@ -85,7 +85,7 @@ class _Piece:
     kilobytes: int
 
 
-_READ = TypeAdapter(_Read)
+_READ = TypeAdapter(Read)
 
 
 def collect(
@@ -96,20 +96,23 @@ def collect(
     cache: Cache,
     redactor: Callable[[Source], Redactor],
     on_step: Step,
+    ahead: Callable[[Sequence[Piece], Cache], None] = lambda pieces, cache: None,
 ) -> Corpus:
     """The sources' documents, screened and free of duplicates, and what was left out with the reason.
 
     `redactor` gives what masks the documents of a source. A file whose bytes (`digests`, by name) and rules are as
     before comes from the cache; of a file with a document a line this holds for each part. Others are read in processes
-    of their own. `on_step` gets kilobytes. Raises Unavailable when no such process can be started.
+    of their own. `on_step` gets kilobytes. `ahead` may fill the cache before. Raises Unavailable when no such process
+    can be started.
     """
     pieces = [piece for file in files for piece in _pieces(file, digests[file.name], settings, redactor(file.source))]
     total = sum(piece.kilobytes for piece in pieces)
     documents: list[Document] = []
     removed: list[RemovedFrom] = []
-    left_out: dict[str, list[_Read]] = {}
+    left_out: dict[str, list[Read]] = {}
     done = 0
     on_step(done, total)
+    ahead(pieces, cache)
     with contextlib.closing(_all_read(pieces, cache)) as all_read:
         for piece, result in all_read:
             documents += [_for_whom(document, piece.task.file) for document in result.documents]
@@ -129,13 +132,13 @@ def collect(
     )
 
 
-def _pieces(file: SourceFile, digest: str, settings: Ingest, masking: Redactor) -> Iterator[_Piece]:
+def _pieces(file: SourceFile, digest: str, settings: Ingest, masking: Redactor) -> Iterator[Piece]:
     rules = f"{RULES}|{masking.name}|{settings.model_dump_json(exclude=_LIMITS)}|"
     rules += file.source.model_dump_json(exclude={"groups"})  # which change no text: see `_for_whom`
     for part in formats.parts(file.path):
         content = digest if part is None else f"{part.digest}|{part.first}"
         size = _size(file.path) if part is None else part.end - part.start
-        yield _Piece(
+        yield Piece(
             task=Task(file=file, part=part, digest=digest, settings=settings),
             masking=masking,
             key="read:" + _digest(rules, file.name, content),
@@ -148,9 +151,9 @@ def _for_whom(document: Document, file: SourceFile) -> Document:
     return document if document.groups else replace(document, groups=file.groups)
 
 
-def _all_read(pieces: Iterable[_Piece], cache: Cache) -> Generator[tuple[_Piece, _Read], None, None]:
+def _all_read(pieces: Iterable[Piece], cache: Cache) -> Generator[tuple[Piece, Read], None, None]:
     """What each piece came to, in their order. Some are read ahead, not more than there is room for."""
-    waiting: deque[tuple[_Piece, _Read | Future[Result]]] = deque()
+    waiting: deque[tuple[Piece, Read | Future[Result]]] = deque()
     with Readers() as readers:
         for piece in pieces:
             known = cache.get([piece.key]).get(piece.key)
@@ -161,22 +164,32 @@ def _all_read(pieces: Iterable[_Piece], cache: Cache) -> Generator[tuple[_Piece,
             yield _finished(*waiting.popleft(), cache)
 
 
-def _finished(piece: _Piece, read: _Read | Future[Result], cache: Cache) -> tuple[_Piece, _Read]:
-    if isinstance(read, _Read):
+def _finished(piece: Piece, read: Read | Future[Result], cache: Cache) -> tuple[Piece, Read]:
+    if isinstance(read, Read):
         return piece, read
     result = read.result()
-    finished = _Read(
-        documents=[masked(cleaned.document, piece.masking) for cleaned in result.kept],
+    told = finished(result, piece.masking)
+    if result.lasting:
+        cache.put({piece.key: packed(told)})
+    return piece, told
+
+
+def finished(result: Result, masking: Redactor) -> Read:
+    """What a reader gave, masked."""
+    return Read(
+        documents=[masked(cleaned.document, masking) for cleaned in result.kept],
         skipped=result.skipped,
         unlisted=result.unlisted,
-        removed=[_removed(cleaned, piece.masking) for cleaned in result.kept if cleaned.removed],
+        removed=[_removed(cleaned, masking) for cleaned in result.kept if cleaned.removed],
     )
-    if result.lasting:
-        cache.put({piece.key: _READ.dump_json(finished)})
-    return piece, finished
 
 
-def _named(name: str, results: Sequence[_Read]) -> list[Skipped]:
+def packed(read: Read) -> bytes:
+    """As the cache keeps it."""
+    return _READ.dump_json(read)
+
+
+def _named(name: str, results: Sequence[Read]) -> list[Skipped]:
     """What was left out of one file: the first by name, and how many more."""
     left_out = [reason for result in results for reason in result.skipped]
     more = len(left_out[LISTED:]) + sum(result.unlisted for result in results)
@@ -216,17 +229,14 @@ def entries(chunks: Sequence[Chunk], *, encoder: Encoder, titles: bool, on_step:
     """The chunks with their vectors, in batches. An encoder that remembers makes only the new ones."""
     for start in range(0, len(chunks), EMBEDDED_AT_ONCE):
         some = chunks[start : start + EMBEDDED_AT_ONCE]
-        texts = [searched_text(piece, titles=titles) for piece in some if not piece.by_question]
-        passages = zip(*encoder.encode_documents_by_token(texts), strict=True)
-        asked = [piece for piece in some if piece.by_question]
-        # A known question's answer says more with the question that it answers.
-        answers = zip(
-            *encoder.encode_documents_by_token([f"{piece.question}\n{piece.text}" for piece in asked]), strict=True
-        )
-        questions = encoder.encode_queries([piece.question for piece in asked if piece.question is not None])
+        texts = texts_of(some, titles=titles)
+        passages = zip(*encoder.encode_documents_by_token(texts.passages), strict=True)
+        answers = zip(*encoder.encode_documents_by_token(texts.answers), strict=True)
+        asked = [piece.question for piece in some if piece.by_question and piece.question is not None]
+        questions = encoder.encode_queries(asked)
         known = zip(answers, questions, strict=True)
         batch = []
-        for piece, sentences in zip(some, _sentence_vectors(some, encoder, titles=titles), strict=True):
+        for piece, sentences in zip(some, _sentence_vectors(texts.sentences, encoder), strict=True):
             if piece.by_question:
                 (vector, tokens), question = next(known)
                 batch.append(Entry(chunk=piece, vector=vector, question_vector=question, tokens=tokens))
@@ -237,9 +247,24 @@ def entries(chunks: Sequence[Chunk], *, encoder: Encoder, titles: bool, on_step:
         on_step(min(start + EMBEDDED_AT_ONCE, len(chunks)), len(chunks))
 
 
-def _sentence_vectors(some: Sequence[Chunk], encoder: Encoder, *, titles: bool) -> list[Vectors | None]:
-    """Those of each chunk's sentences; none of a known question, which is found by itself alone."""
-    texts = [[] if piece.by_question else sentence_texts(piece, titles=titles) for piece in some]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Texts:
+    """What of some chunks is embedded, each list in one call."""
+
+    passages: list[str]  # by token
+    answers: list[str]  # of known questions, by token; each says more with the question that it answers
+    sentences: list[list[str]]  # of each chunk; none of a known question, which is found by itself alone
+
+
+def texts_of(some: Sequence[Chunk], *, titles: bool) -> Texts:
+    return Texts(
+        passages=[searched_text(piece, titles=titles) for piece in some if not piece.by_question],
+        answers=[f"{piece.question}\n{piece.text}" for piece in some if piece.by_question],
+        sentences=[[] if piece.by_question else sentence_texts(piece, titles=titles) for piece in some],
+    )
+
+
+def _sentence_vectors(texts: Sequence[Sequence[str]], encoder: Encoder) -> list[Vectors | None]:
     distinct = list(dict.fromkeys(chain.from_iterable(texts)))
     vectors = dict(zip(distinct, encoder.encode_documents(distinct), strict=True))
     return [np.stack([vectors[text] for text in own]) if own else None for own in texts]

@@ -9,6 +9,7 @@ from rag_flywheel.config import Config, Embedder, Secrets, Source
 from rag_flywheel.domain import Manifest
 from rag_flywheel.ports import (
     Cache,
+    Elsewhere,
     Encoder,
     Generator,
     IdentityProvider,
@@ -44,6 +45,7 @@ class Services:
     noise: Noise  # on what is published of sensitive counts
     webhooks: Webhooks
     slack: Slack | None  # where its secret is set
+    elsewhere: Elsewhere | None = None  # where the work of a build is done that this process would do alone
     provider: IdentityProvider | None  # where one is configured
     now: Callable[[], datetime]
     new_id: Callable[[], str]

@@ -32,6 +32,7 @@ from rag_flywheel.adapters.privacy.masked_generator import MaskedGenerator
 from rag_flywheel.adapters.privacy.noise import OpenDpNoise
 from rag_flywheel.adapters.privacy.redactor import NoRedactor, PresidioRedactor
 from rag_flywheel.adapters.rates import open_rates
+from rag_flywheel.adapters.ray_workers import RayWorkers
 from rag_flywheel.adapters.tracing import tracing
 from rag_flywheel.adapters.web.slack import HttpSlack
 from rag_flywheel.adapters.web.webhooks import HttpWebhooks
@@ -45,11 +46,13 @@ from rag_flywheel.config.source import with_variables
 from rag_flywheel.errors import ConfigError, Damaged
 from rag_flywheel.ports import (
     Cache,
+    Elsewhere,
     Encoder,
     Generator,
     IdentityProvider,
     PassageIndex,
     Redactor,
+    Tools,
 )
 from rag_flywheel.services import Services
 
@@ -83,6 +86,8 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
         rates = open_rates(config.ledger.url, timeout=config.ledger.timeout)
         opened.callback(rates.close)
         encoders = functools.cache(functools.partial(_encoder, data=data, cache=cache))
+        workers = _workers(config)
+        opened.callback(workers.close)
         redactor = redactor_of(config)
         document_redactors = functools.cache(functools.partial(redactor_of, config))
         model = _language_model(config, secrets, encoders)
@@ -110,6 +115,9 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
             noise=OpenDpNoise(),
             webhooks=HttpWebhooks(secrets.webhook_urls.split(), secret=secrets.webhook_secret),
             slack=_slack(config, secrets),
+            elsewhere=Elsewhere(workers=workers, vectors=encoders(config.embedder))
+            if config.reindex.engine == "ray"
+            else None,
             now=lambda: datetime.now(UTC),
             new_id=lambda: uuid.uuid4().hex,
         )
@@ -275,9 +283,25 @@ def encoder(settings: Embedder, *, data: Path | None = None) -> SentenceEncoder:
     )
 
 
-def _encoder(settings: Embedder, *, data: Path, cache: Cache) -> Encoder:
+def _encoder(settings: Embedder, *, data: Path, cache: Cache) -> CachedEncoder:
     kept_by = settings.model_dump_json(exclude={"batch", "engine", "device"})  # which change vectors by rounding only
     return CachedEncoder(encoder(settings, data=data), model=kept_by, cache=cache)
+
+
+def _workers(config: Config) -> RayWorkers:
+    """Nothing is started before there is work for them."""
+    settings = config.reindex
+    return RayWorkers(
+        address=settings.address, at_once=settings.workers, tools=functools.partial(tools_of_worker, config)
+    )
+
+
+def tools_of_worker(config: Config) -> Tools:
+    """What a worker elsewhere works with: the same models, which load there at first use."""
+    return Tools(
+        encoder=encoder(config.embedder, data=config.data),
+        redactor=functools.cache(functools.partial(redactor_of, config)),
+    )
 
 
 def _extractive(config: Config, encoders: Callable[[Embedder], Encoder]) -> Generator:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, f
 from rag_flywheel.config.elsewhere import ORIGIN, Slack, Web
 from rag_flywheel.config.keeping import Consent, PrivacyNotice, Retention
 from rag_flywheel.config.source import CLASS, Source, as_source, refuse_secrets
-from rag_flywheel.config.stores import IndexSection, LedgerSection
+from rag_flywheel.config.stores import IndexSection, LedgerSection, ReindexSection
 from rag_flywheel.config.watching import Logs, Telemetry
 from rag_flywheel.domain import GROUP, Role
 from rag_flywheel.domain.checks import is_private
@@ -329,6 +329,7 @@ class Config(_Section):
     judge: Judge = Judge()
     ledger: LedgerSection = LedgerSection()
     index: IndexSection = IndexSection()
+    reindex: ReindexSection = ReindexSection()
     gate: Gate = Gate()
     guardrails: Guardrails = Guardrails()
     review: ReviewSection = ReviewSection()

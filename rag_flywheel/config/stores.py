@@ -1,4 +1,4 @@
-"""Where records and index versions are kept: the sections `ledger` and `index`."""
+"""Where records and index versions are kept, and where versions are built: `ledger`, `index` and `reindex`."""
 
 from typing import Literal, Self
 
@@ -35,3 +35,13 @@ class IndexSection(BaseModel):
                 "cannot confirm what is written than there are"
             )
         return self
+
+
+class ReindexSection(BaseModel):
+    """Where the heavy work of a build is done; `address` and `workers` are for Ray."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    engine: Literal["local", "ray"] = "local"
+    address: str = ""
+    workers: int = Field(0, ge=0)

@@ -7,7 +7,7 @@ from eval.guardrails import suspects
 from eval.guardrails.suspects import Detectors
 from eval.questions import golden
 from eval.questions.known_items import Rephrase
-from ingest import build
+from ingest import build, elsewhere
 from ingest.answer_spans import with_evidence, with_holders
 from ingest.build import Corpus
 from ingest.corrections import accepted, with_groups, without_readers
@@ -101,6 +101,7 @@ def prepare(
         cache=services.cache,
         redactor=services.document_redactor,
         on_step=lambda done, total: steps("reading files (kB)", done, total),
+        ahead=lambda pieces, cache: _read_elsewhere(pieces, services, steps),
     )
     control = None if live is None else services.ledger.version(live).manifest
     must_go = control is not None and (erasing.bars(control, services) or snapshot.is_outdated(control))
@@ -115,6 +116,16 @@ def prepare(
         rephrase=rephrase,
         steps=steps,
     )
+
+
+def _read_elsewhere(pieces: Sequence[build.Piece], services: Services, steps: Steps) -> None:
+    if services.elsewhere is not None:
+        elsewhere.read(
+            pieces,
+            workers=services.elsewhere.workers,
+            cache=services.cache,
+            on_step=lambda done, total: steps("reading files elsewhere", done, total),
+        )
 
 
 def build_version(snapshot: Snapshot, ground: Ground, *, learned: Tuned | None = None) -> Built:
@@ -249,6 +260,14 @@ def _nothing(snapshot: Snapshot, services: Services, skipped: Sequence[Skipped],
 def _write(version: VersionId, contents: _Contents, ground: Ground, encoder: Encoder) -> None:
     services = ground.services
     chunks = (*contents.chunks, *contents.known, *contents.others)
+    titles = services.config.ingest.embed_titles
+    if services.elsewhere is not None:
+        elsewhere.embed(
+            chunks,
+            titles=titles,
+            elsewhere=services.elsewhere,
+            on_step=lambda done, total: ground.steps("embedding elsewhere", done, total),
+        )
     written = services.index.build(
         version,
         dimension=encoder.dimension,
@@ -256,7 +275,7 @@ def _write(version: VersionId, contents: _Contents, ground: Ground, encoder: Enc
         batches=build.entries(
             chunks,
             encoder=encoder,
-            titles=services.config.ingest.embed_titles,
+            titles=titles,
             on_step=lambda done, total: ground.steps("embedding passages", done, total),
         ),
     )

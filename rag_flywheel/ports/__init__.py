@@ -28,6 +28,7 @@ from rag_flywheel.ports.models import Encoder, Generator, Pair, Rephraser, Reran
 from rag_flywheel.ports.privacy import PLACEHOLDER, Mask, Noise, Noised, Redacted, Redactor
 from rag_flywheel.ports.rates import Rates
 from rag_flywheel.ports.web import IdentityProvider, Slack, Webhooks
+from rag_flywheel.ports.workers import Elsewhere, Remembering, Tools, Workers
 
 __all__ = [
     "ALL_ENGLISH",
@@ -38,6 +39,7 @@ __all__ = [
     "Consents",
     "Conversations",
     "Corrections",
+    "Elsewhere",
     "Encoder",
     "Entry",
     "Erasure",
@@ -60,6 +62,7 @@ __all__ = [
     "Redactor",
     "Rekeying",
     "Releases",
+    "Remembering",
     "Rephraser",
     "Replies",
     "Reranker",
@@ -68,9 +71,11 @@ __all__ = [
     "Sessions",
     "Slack",
     "TokenCounter",
+    "Tools",
     "Topics",
     "Vectors",
     "Versions",
     "Webhooks",
+    "Workers",
     "answers_of",
 ]

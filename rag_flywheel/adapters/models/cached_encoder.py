@@ -62,29 +62,43 @@ class CachedEncoder:
 
     def encode_documents(self, texts: Sequence[str]) -> Vectors:
         keys = [self._key(text) for text in texts]
-        vectors = {key: np.frombuffer(value, dtype=np.float32) for key, value in self._cache.get(keys).items()}
-        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in vectors}
+        stored = self._cache.get(keys)
+        missing = list(dict.fromkeys(text for key, text in zip(keys, texts, strict=True) if key not in stored))
         if missing:
-            made = dict(zip(missing, self._below.encode_documents(list(missing.values())), strict=True))
-            self._cache.put({key: vector.tobytes() for key, vector in made.items()})
-            vectors |= made
-        return self._stacked([vectors[key] for key in keys])
+            stored |= self._kept(missing, self._below.encode_documents(missing), None)
+        return self._stacked([np.frombuffer(stored[key], dtype=np.float32) for key in keys])
 
     def encode_documents_by_token(self, texts: Sequence[str]) -> tuple[Vectors, list[Vectors]]:
         keys = [self._key(text) for text in texts]
         stored = self._cache.get([*keys, *map(_of_tokens, keys)])
-        missing = {
-            key: text for key, text in zip(keys, texts, strict=True) if not {key, _of_tokens(key)} <= set(stored)
-        }
+        named = zip(keys, texts, strict=True)
+        missing = list(dict.fromkeys(text for key, text in named if not {key, _of_tokens(key)} <= stored.keys()))
         if missing:
-            made = self._below.encode_documents_by_token(list(missing.values()))
-            for key, whole, tokens in zip(missing, *made, strict=True):
-                stored |= {key: whole.tobytes(), _of_tokens(key): tokens.astype(np.float16).tobytes()}
-            self._cache.put({name: stored[name] for key in missing for name in (key, _of_tokens(key))})
+            stored |= self._kept(missing, *self._below.encode_documents_by_token(missing))
         by_token = [np.frombuffer(stored[_of_tokens(key)], dtype=np.float16).astype(np.float32) for key in keys]
         shape = (-1, self.token_dimension) if self.token_dimension else (0, 0)
         whole = self._stacked([np.frombuffer(stored[key], dtype=np.float32) for key in keys])
         return whole, [tokens.reshape(shape) for tokens in by_token]
+
+    def unmade(self, texts: Sequence[str], *, by_token: bool) -> list[str]:
+        every = list(dict.fromkeys(texts))
+        keys = [self._key(text) for text in every]
+        needed = [{key, _of_tokens(key)} if by_token else {key} for key in keys]
+        stored = self._cache.get([name for names in needed for name in names]).keys()
+        return [text for text, names in zip(every, needed, strict=True) if not names <= stored]
+
+    def keep(self, texts: Sequence[str], vectors: Vectors, tokens: Sequence[Vectors] | None) -> None:
+        self._kept(texts, vectors, tokens)
+
+    def _kept(self, texts: Sequence[str], vectors: Vectors, tokens: Sequence[Vectors] | None) -> dict[str, bytes]:
+        keys = [self._key(text) for text in texts]
+        made = {key: vector.tobytes() for key, vector in zip(keys, vectors, strict=True)}
+        if tokens is not None:
+            made |= {
+                _of_tokens(key): of_text.astype(np.float16).tobytes() for key, of_text in zip(keys, tokens, strict=True)
+            }
+        self._cache.put(made)
+        return made
 
     def _stacked(self, vectors: Sequence[Vectors]) -> Vectors:
         return np.stack(vectors) if vectors else np.zeros((0, self.dimension), dtype=np.float32)
