@@ -86,8 +86,6 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
         rates = open_rates(config.ledger.url, timeout=config.ledger.timeout)
         opened.callback(rates.close)
         encoders = functools.cache(functools.partial(_encoder, data=data, cache=cache))
-        workers = _workers(config)
-        opened.callback(workers.close)
         redactor = redactor_of(config)
         document_redactors = functools.cache(functools.partial(redactor_of, config))
         model = _language_model(config, secrets, encoders)
@@ -115,9 +113,7 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
             noise=OpenDpNoise(),
             webhooks=HttpWebhooks(secrets.webhook_urls.split(), secret=secrets.webhook_secret),
             slack=_slack(config, secrets),
-            elsewhere=Elsewhere(workers=workers, vectors=encoders(config.embedder))
-            if config.reindex.engine == "ray"
-            else None,
+            elsewhere=_elsewhere(config, encoders(config.embedder), opened),
             now=lambda: datetime.now(UTC),
             new_id=lambda: uuid.uuid4().hex,
         )
@@ -288,12 +284,15 @@ def _encoder(settings: Embedder, *, data: Path, cache: Cache) -> CachedEncoder:
     return CachedEncoder(encoder(settings, data=data), model=kept_by, cache=cache)
 
 
-def _workers(config: Config) -> RayWorkers:
-    """Nothing is started before there is work for them."""
+def _elsewhere(config: Config, vectors: CachedEncoder, opened: contextlib.ExitStack) -> Elsewhere | None:
+    """None where this process does everything. Nothing is started before there is work."""
     settings = config.reindex
-    return RayWorkers(
-        address=settings.address, at_once=settings.workers, tools=functools.partial(tools_of_worker, config)
-    )
+    if settings.engine == "local":
+        return None
+    tools = functools.partial(tools_of_worker, config)
+    workers = RayWorkers(address=settings.address, at_once=settings.workers, tools=tools)
+    opened.callback(workers.close)
+    return Elsewhere(workers=workers, vectors=vectors)
 
 
 def tools_of_worker(config: Config) -> Tools:
