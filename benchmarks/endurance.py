@@ -3,8 +3,8 @@
 Two workers serve a small corpus with the bundled models. Requests arrive at a constant rate, whatever becomes of those
 before (an open loop): questions, streams, ratings, corrections, decisions of a reviewer, and pages. Meanwhile `reindex`
 runs again and again, so that corrections go live and versions are built, switched to and deleted. Every ten seconds a
-line of JSON goes to `--out`: for all workers together the proportional memory (PSS: what workers share is counted
-once), open files and threads; and the time of each kind of request (p50, p95), with failures by kind.
+line of JSON goes to `--out`: for all workers together their own memory, that of files they have mapped (both as PSS, in
+which what workers share is counted once; the system takes the second back when it is short), open files and threads; and the time of each kind of request (p50, p95), with failures by kind.
 
 At the end it says of memory, files, threads and median latency whether they are flat: the median slope of all pairs of
 samples (Theil and Sen) after the first quarter of the time, in which caches fill, with its interval of 95%. Flat is
@@ -247,14 +247,20 @@ async def _sample(server: Server, seen: Seen, begin: float, seconds: float, out:
 
 
 def resources(pids: Sequence[int]) -> dict[str, float]:
-    """Of these processes together: proportional memory, open files and threads."""
-    memory = files = threads = 0
+    """Of these processes together: memory of their own and mapped, open files and threads."""
+    memory = mapped = files = threads = 0
     for pid in pids:
-        rolled = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        memory += next(int(line.split()[1]) for line in rolled if line.startswith("Pss:"))
+        rolled = [line.split() for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()]
+        memory += next(int(kilobytes) for name, kilobytes, *_ in rolled if name == "Pss_Anon:")
+        mapped += next(int(kilobytes) for name, kilobytes, *_ in rolled if name == "Pss_File:")
         files += len(os.listdir(f"/proc/{pid}/fd"))
         threads += len(os.listdir(f"/proc/{pid}/task"))
-    return {"memory_mb": round(memory / 1024, 1), "files": files, "threads": threads}
+    return {
+        "memory_mb": round(memory / 1024, 1),
+        "mapped_mb": round(mapped / 1024, 1),
+        "files": files,
+        "threads": threads,
+    }
 
 
 # --- what it says ---------------------------------------------------------------------------------------------------
