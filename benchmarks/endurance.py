@@ -4,7 +4,8 @@ Two workers serve a small corpus with the bundled models. Requests arrive at a c
 before (an open loop): questions, streams, ratings, corrections, decisions of a reviewer, and pages. Meanwhile `reindex`
 runs again and again, so that corrections go live and versions are built, switched to and deleted. Every ten seconds a
 line of JSON goes to `--out`: for all workers together their own memory, that of files they have mapped (both as PSS, in
-which what workers share is counted once; the system takes the second back when it is short), open files and threads; and the time of each kind of request (p50, p95), with failures by kind.
+which what workers share is counted once; the system takes the second back when it is short), open files and threads;
+and the time of each kind of request (p50, p95), with failures by kind.
 
 At the end it says of memory, files, threads and median latency whether they are flat: the median slope of all pairs of
 samples (Theil and Sen) after the first quarter of the time, in which caches fill, with its interval of 95%. Flat is
