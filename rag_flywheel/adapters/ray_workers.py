@@ -3,8 +3,9 @@
 import logging
 import os
 import pickle
+import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -18,11 +19,22 @@ class RayWorkers:
 
     `at_once` is how many work at most, each on one processor; 0: as many as the cluster has. `tools` is called once by
     each of them, where it runs. Nothing is started before there is work. A worker that is lost is replaced, and what it
-    had not finished is done again.
+    had not finished is done again. Where none can start for `start` seconds, as no processor is free, or nothing is
+    done for `silence` seconds, the work fails: whoever waits for it holds the lock of the reindex.
     """
 
-    def __init__(self, *, address: str, at_once: int, tools: Callable[[], Tools]) -> None:
+    def __init__(
+        self,
+        *,
+        address: str,
+        at_once: int,
+        tools: Callable[[], Tools],
+        start: float = 600.0,
+        silence: float = 3600.0,
+    ) -> None:
         self._address = address
+        self._start = start
+        self._silence = silence
         self._at_once = at_once
         self._tools = tools
         self._lock = threading.Lock()
@@ -42,11 +54,11 @@ class RayWorkers:
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=max(most, 1)),
         )
         try:
-            for row in made.iter_rows():
+            for row in _watched(made.iter_rows(), self._silence):
                 if row["failed"]:
                     raise _failure(row["failed"])
                 yield row["place"], pickle.loads(row["made"])  # noqa: S301  # from our own workers
-        except ray.exceptions.RayError as error:
+        except ray.exceptions.RayError as error:  # also where none of them could start in time
             raise _failure(type(error).__name__) from error
 
     def close(self) -> None:
@@ -58,7 +70,7 @@ class RayWorkers:
     def _connected(self) -> ModuleType:
         with self._lock:
             if self._ray is None:
-                self._ray = _connect(self._address)
+                self._ray = _connect(self._address, start=self._start)
             return self._ray
 
 
@@ -79,7 +91,42 @@ class _Worker:
         return {"place": batch["place"], "made": [made], "failed": [failed]}
 
 
-def _connect(address: str) -> ModuleType:
+def _watched(rows: Iterable[dict[str, Any]], silence: float) -> Iterator[dict[str, Any]]:
+    """The rows as they come. Raises Unavailable when none has come for `silence` seconds, and what `rows` raises."""
+    told: queue.Queue[dict[str, Any] | BaseException | None] = queue.Queue(maxsize=4)  # no more than there is room for
+    left = threading.Event()
+
+    def tell(row: dict[str, Any] | BaseException | None) -> None:
+        while not left.is_set():
+            try:
+                told.put(row, timeout=1.0)
+            except queue.Full:
+                continue
+            return
+
+    def follow() -> None:
+        try:
+            for row in rows:
+                tell(row)
+                if left.is_set():
+                    return
+            tell(None)
+        except BaseException as error:  # noqa: BLE001 - raised below, where somebody waits for it
+            tell(error)
+
+    threading.Thread(target=follow, name="ray rows", daemon=True).start()
+    try:
+        while (row := told.get(timeout=silence)) is not None:
+            if isinstance(row, BaseException):
+                raise row
+            yield row
+    except queue.Empty:
+        raise _failure(f"nothing was done for {silence:.0f} seconds") from None
+    finally:
+        left.set()
+
+
+def _connect(address: str, *, start: float) -> ModuleType:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers
     try:
         import ray
@@ -105,6 +152,7 @@ def _connect(address: str) -> ModuleType:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
+    context.wait_for_min_actors_s = max(1, round(start))
     return ray
 
 

@@ -77,9 +77,9 @@ def _pass(ledger: Outbox, webhooks: Webhooks, *, at: datetime) -> int:
 
 def _due(undelivered: Sequence[tuple[Notice, tuple[Delivery, ...]]], *, at: datetime) -> Iterator[Notice]:
     for notice, attempts in undelivered:
-        last = max((attempt.at for attempt in attempts), default=None)
         # An attempt that is still to come was made before the clock was put back, or by another host's clock.
-        waits = last is not None and last - FIRST_WAIT <= at < last + wait(len(attempts))
+        last = max((attempt.at for attempt in attempts if attempt.at <= at + FIRST_WAIT), default=None)
+        waits = last is not None and at < last + wait(len(attempts))
         if not waits and not _given_up(notice, attempts, at=at):
             yield notice
 

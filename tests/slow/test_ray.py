@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -115,3 +116,26 @@ def test_work_that_fails_is_told_without_the_words_of_what_failed(cluster: Any) 
     logs = [file for file in Path(cluster.head_node.get_logs_dir_path()).rglob("*") if file.is_file()]
     assert logs
     assert not [file for file in logs if b"zygote" in file.read_bytes()]
+
+
+def test_a_cluster_without_a_free_processor_is_not_waited_for_without_end(cluster: Any) -> None:
+    workers = RayWorkers(address=cluster.address, at_once=1, tools=tools, start=10.0)
+    ray.init(address=cluster.address, log_to_driver=False, ignore_reinit_error=True)
+    taken = ray.remote(num_cpus=1)(lambda: time.sleep(300)).remote()
+    try:
+        with pytest.raises(Unavailable):
+            list(workers.each(fails, ["zygote"]))
+    finally:
+        ray.cancel(taken, force=True)
+        workers.close()
+
+
+def test_a_worker_that_says_nothing_for_long_is_not_waited_for(cluster: Any) -> None:
+    workers = RayWorkers(address=cluster.address, at_once=1, tools=tools, silence=20.0)
+    with contextlib.closing(workers), pytest.raises(Unavailable, match="20 seconds"):
+        list(workers.each(sleeps, ["long"]))
+
+
+def sleeps(tools: Tools, item: str) -> str:
+    time.sleep(300)
+    return item

@@ -29,7 +29,9 @@ from rag_flywheel.ports import ALL_ENGLISH, Entry, Vectors
 
 COMPLETE = "--complete"
 _RESCORED = models.SearchParams(quantization=models.QuantizationSearchParams(rescore=True, oversampling=2.0))
-"""Twice as many are found in the small vectors as are wanted; the whole ones say which, and the scores."""
+"""Twice as many are found in the small vectors as are wanted; the whole ones say which, and the scores. A version that
+has none passes it over: it is sent always, since a version keeps the layout of its time.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,10 +179,9 @@ class QdrantIndex:
             points.QUESTION: near,
             points.ANSWER: near,
         }
-        exact = _RESCORED if self._layout.int8 else None
         requests = {
             name: models.QueryRequest(
-                query=query, using=name, limit=limit, filter=wanted, params=exact, with_payload=[points.CHUNK]
+                query=query, using=name, limit=limit, filter=wanted, params=_RESCORED, with_payload=[points.CHUNK]
             )
             for name, query in queries.items()
             if name in (points.SPARSE, *vectors)
@@ -188,7 +189,7 @@ class QdrantIndex:
         if points.ANSWER in vectors:  # both cosines of what either of them found
             for name in (points.QUESTION, points.ANSWER):
                 both = [
-                    models.Prefetch(query=near, using=other, limit=limit, filter=wanted, params=exact)
+                    models.Prefetch(query=near, using=other, limit=limit, filter=wanted, params=_RESCORED)
                     for other in (points.QUESTION, points.ANSWER)
                 ]
                 requests[name] = requests[name].model_copy(update={"limit": 2 * limit, "prefetch": both})

@@ -16,7 +16,10 @@ from rag_flywheel.ports import Entry
 from tests.fakes.qdrant_server import QdrantServer
 
 # The adapter makes payload indexes for the server; in-memory mode says that it needs none.
-pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),
+    pytest.mark.filterwarnings("ignore:Local mode performs exact:UserWarning"),
+]
 
 V1, V2 = VersionId("v1"), VersionId("v2")
 QUERY = np.eye(4, dtype=np.float32)[0]
@@ -199,8 +202,9 @@ def test_a_version_lies_on_the_server_as_the_layout_says() -> None:
 
 def test_what_was_found_in_small_vectors_is_scored_with_the_whole_ones() -> None:
     with QdrantServer() as running:
-        index = connect(running.url, api_key="", timeout=5, prefix="rag", layout=Layout(int8=True))
-        build(index, V1)
+        build(index := connect(running.url, api_key="", timeout=5, prefix="rag", layout=Layout(int8=True)), V1)
+        index.close()
+        index = connect(running.url, api_key="", timeout=5, prefix="rag")  # a later release of the settings
         index.search(V1, text="words", vector=QUERY, limit=5, groups=None)
         index.close()
     near = [query for query in running.asked if query.using in ("dense", "question", "answer")]

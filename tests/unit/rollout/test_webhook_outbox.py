@@ -151,3 +151,12 @@ def test_a_notice_that_failed_while_the_clock_was_ahead_is_sent_again_when_the_c
     assert deliver(ledger, Receivers(replies={"a": 503}), at=ahead) == 0
     assert deliver(ledger, Receivers(), at=ahead + timedelta(seconds=4)) == 0
     assert deliver(ledger, Receivers(), at=NOW + timedelta(minutes=1)) == 1
+
+
+def test_a_clock_that_was_put_back_uses_up_no_attempts() -> None:
+    ledger, ahead, refusing = ledger_with("one"), NOW + timedelta(hours=20), Receivers(replies={"a": 503})
+    deliver(ledger, refusing, at=ahead)
+    for seconds in range(0, 120, 15):  # less than the wait after two attempts
+        deliver(ledger, refusing, at=NOW + timedelta(minutes=1, seconds=seconds))
+    assert len(refusing.sent) < 6
+    assert deliver(ledger, Receivers(), at=ahead + timedelta(hours=1)) == 1
