@@ -5,6 +5,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from rag_flywheel.domain import Role
+from rag_flywheel.web.conversations import SHOWN
 from tests.browser.rig import Site, look
 from tests.cycle.pages import ANSWER, ASKED
 
@@ -52,6 +53,27 @@ def test_a_follow_up_is_understood_and_the_conversation_found_again_and_deleted(
         page.get_by_text("Delete this conversation").click()
         page.get_by_role("button", name="Delete it for good").click()
         expect(page.get_by_text("There are none yet")).to_be_visible()
+
+
+def test_an_older_part_of_a_conversation_is_read_and_rated_and_gone_on_with_from_its_newest_part(site: Site) -> None:
+    with site.somebody() as page:
+        page.goto("/")
+        for _ in range(SHOWN + 1):
+            ask(page)
+        page.get_by_role("link", name="Conversations").click()
+        page.get_by_role("link", name=QUESTION).click()
+        page.get_by_role("link", name="Earlier in this conversation").click()
+        expect(page.locator("article.turn")).to_have_count(1)
+        look(page, "conversation-earlier")
+        expect(page.get_by_role("button", name="Answer again")).to_have_count(0)
+        page.get_by_role("button", name="Good answer").click()
+        expect(page.get_by_role("button", name="Good answer")).to_have_attribute("aria-pressed", "true")
+        page.get_by_role("link", name="Later in this conversation").click()
+        page.get_by_role("button", name="Answer again").last.click()
+        expect(page.locator("article.turn")).to_have_count(SHOWN + 1)
+        expect(page.locator("article.turn[aria-busy]")).to_have_count(0)
+        page.get_by_role("link", name="Conversations").click()
+        expect(page.get_by_text(f"{SHOWN + 2} questions")).to_be_visible()
 
 
 def test_thumbs_for_the_answer_and_a_source_stars_and_words_are_recorded(site: Site) -> None:
