@@ -57,8 +57,10 @@ def reindex(
     invocation = invoked(context, json, url)
     if watch and invocation.url:
         raise InvalidInput("--watch runs beside the local files, and --url names a server: leave one of them out")
+    if watch and force:
+        raise InvalidInput("--force would put each new candidate in the place of a running canary: leave out --watch")
     if watch:
-        _watch(invocation, force=force)
+        _watch(invocation)
     elif invocation.url:
         result = send(invocation, "POST", "/reindex", params={"force": force})
     else:
@@ -78,7 +80,7 @@ def reindex(
     raise typer.Exit({"refused": REFUSED, "undecided": UNDECIDED}.get(result["decision"], DONE))
 
 
-def _watch(invocation: Invocation, *, force: bool) -> NoReturn:
+def _watch(invocation: Invocation) -> NoReturn:
     from rag_flywheel import wiring
     from rag_flywheel.cli.progress import shown
     from rag_flywheel.config import logs
@@ -91,10 +93,13 @@ def _watch(invocation: Invocation, *, force: bool) -> NoReturn:
 
         def once() -> CycleResult:
             with shown(terminal.console(stderr=True)) as steps:
-                return run(services, force=force, steps=steps)
+                return run(services, force=False, steps=steps)
 
-        for result in whenever_accepted(once, ledger=services.ledger, wait=time.sleep):
-            show(invocation, result.as_json(), _reindex_table)
+        for outcome in whenever_accepted(once, ledger=services.ledger, wait=time.sleep):
+            if isinstance(outcome, CycleResult):
+                show(invocation, outcome.as_json(), _reindex_table)
+            else:
+                terminal.line(f"held up, and tried again every minute: {outcome}", style="yellow", stderr=True)
     raise AssertionError("watching does not end by itself")
 
 

@@ -26,9 +26,9 @@ def console(*, stderr: bool = False) -> "Console":
     return Console(stderr=stderr, highlight=False, emoji=False)
 
 
-def line(text: str, *, style: str = "") -> None:
+def line(text: str, *, style: str = "", stderr: bool = False) -> None:
     """Print a text as it is: no markup in it counts, no line is broken, and nothing in it controls the terminal."""
-    console().print(shown(text, keep=BREAKS), markup=False, style=style, soft_wrap=True)
+    console(stderr=stderr).print(shown(text, keep=BREAKS), markup=False, style=style, soft_wrap=True)
 
 
 def whole(text: str) -> None:

@@ -177,3 +177,9 @@ def test_watching_a_server_s_corrections_from_elsewhere_is_refused_with_what_to_
     code, _, err = run("reindex", "--watch", "--url", NOBODY)
     assert code == InvalidInput.exit_code
     assert "leave one of them out" in " ".join(err.split())
+
+
+def test_watching_is_not_forced_since_each_acceptance_would_replace_the_running_canary(run: Run) -> None:
+    code, _, err = run("reindex", "--watch", "--force")
+    assert code == InvalidInput.exit_code
+    assert "leave out --watch" in " ".join(err.split())
