@@ -41,8 +41,10 @@ class Listed:
 
 
 PEOPLE = Listed(
-    PERSON=["Maria Lopez", "Maria García", "MARIA LOPEZ", "M. Lopez", "Maria", "Ana", "Lopez's", "José"]
-    + ["Mr Lopez", "Mr. Lopez", "Mrs Lopez", "Dr. Maria Lopez", "Luis Lopez"],
+    PERSON=[
+        *("Maria Lopez", "Maria García", "MARIA LOPEZ", "M. Lopez", "Maria", "Ana", "Lopez's", "José"),
+        *("Mr Lopez", "Mr. Lopez", "Mrs Lopez", "Dr. Maria Lopez", "Luis Lopez"),
+    ],
     STREET_ADDRESS=["12 Main Street, Springfield", "12 Main Street"],
     PHONE_NUMBER=["+44 20 7946 0958", "020 7946 0958", "020 7946 0959"],
     EMAIL_ADDRESS=["Ada@acme.com", "ada@acme.com", "bob@acme.com"],
