@@ -11,7 +11,7 @@ import re
 import threading
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,6 +25,8 @@ IN_PARTS = ("PERSON", "STREET_ADDRESS")
 """Kinds that are said in full once and in part later: "Maria Lopez", then "Maria"."""
 OF_A_PHONE = 9
 """The last digits of a telephone number, which are there with and without the code of its country."""
+TITLES = frozenset(["mr", "mrs", "ms", "mx", "dr", "prof", "professor", "miss", "officer"])
+"""Words that are masked with a name and no part of it: Mr Lopez may be Luis Lopez, and is not Mrs Lopez."""
 _WORD = re.compile(r"[^\W_]+")
 Label = tuple[str, int]
 Seal = Callable[[Sequence[str]], str]
@@ -47,6 +49,7 @@ class Numbering:
         self._said: dict[tuple[str, frozenset[str]], int] = {}
         self._found: dict[str, Redacted] = {}
         self._turn = threading.Lock()
+        self._titles = frozenset().union(*(self._digests("PERSON", title) for title in TITLES))
         for each in known:
             self._learn(each.kind, each.number, frozenset(each.words))
 
@@ -88,13 +91,20 @@ class Numbering:
         return number
 
     def _alike(self, kind: str, words: frozenset[str]) -> int | None:
-        """The newest of which it is a part, or which is a part of it."""
-        alike = [
-            number
-            for (other, number), known in self._words.items()
-            if other == kind and known and (words <= known or known <= words)
-        ]
+        """The newest of which it is a part, or which is a part of it, unless they have different titles."""
+        own, title = self._parted(words)
+        alike: list[int] = []
+        for (other, number), known in self._words.items():
+            if other == kind and known:
+                theirs, titles = self._parted(known)
+                if (own <= theirs or theirs <= own) and not (title and titles and title.isdisjoint(titles)):
+                    alike.append(number)
         return max(alike, default=None)
+
+    def _parted(self, words: Set[str]) -> tuple[Set[str], Set[str]]:
+        """The words of a name and its titles; a title alone is a name."""
+        titles = words & self._titles
+        return words - titles or words, titles
 
     def _next(self, kind: str) -> int:
         return next(number for number in itertools.count(1) if (kind, number) not in self._words)

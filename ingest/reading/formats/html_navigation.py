@@ -88,7 +88,8 @@ def _marked(tree: LexborHTMLParser) -> Iterator[LexborNode]:
 
 def _is_menu(node: LexborNode, titles: int) -> bool:
     """Whether the page calls it so, or it is a foot of links; and it holds neither the main part nor all of the page's
-    titles. A sidebar is one with a menu or links to parts of this page."""
+    titles. A sidebar is one with a menu or links to parts of this page, or whose words are mostly those of a list of
+    choices."""
     if node.tag == "nav" or node.attributes.get("role") == "navigation":
         return True
     if node.tag == "footer":
@@ -99,9 +100,15 @@ def _is_menu(node: LexborNode, titles: int) -> bool:
         return False
     if _is_named(node):
         return True
+    if not any(map(_SIDEBAR.fullmatch, _names(node))):
+        return False
     inner = (menu for menu in node.css(_MARKED) if menu.mem_id != node.mem_id)
-    own = len(node.css('a[href^="#"]')) >= _TIMES or node.css_first("[role=menu]") is not None
-    return any(map(_SIDEBAR.fullmatch, _names(node))) and (own or any(map(_is_named, inner)))
+    return len(node.css('a[href^="#"]')) >= _TIMES or any(map(_is_named, inner)) or _is_mostly_menus(node)
+
+
+def _is_mostly_menus(node: LexborNode) -> bool:
+    menus = outermost(node.css("[role=menu]"), "[role=menu]")
+    return bool(menus) and 2 * sum(len(_words(menu)) for menu in menus) >= len(_words(node))
 
 
 def _is_named(node: LexborNode) -> bool:

@@ -18,7 +18,7 @@ LONGEST_HEADING = 150
 
 _SECTION = re.compile(r"(?:\d{1,3}|[A-Z])(?:\.\d{1,3}){0,5}\.?")
 _LABEL = re.compile(r"[•◦▪●○■□►‣⁃∙·–—*-]|[\uf0a7\uf0b7]|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)]|\[\d+\]")
-_BULLET = re.compile(r"^(?:[•◦▪●○■□►‣⁃∙·\uf0a7\uf0b7]\s*)(?=\S)")
+_BULLET = re.compile(r"^[•◦▪●○■□►‣⁃∙·\uf0a7\uf0b7]\s*(?=[^\s•◦▪●○■□])")  # several such signs are a score
 
 
 _WORD = re.compile(r"[^\W\d_]{3,}")

@@ -24,6 +24,8 @@ _DEFINITION = re.compile(
 _BADGE = re.compile(r"(?i)(?:^|[/._-])(?:badges?|badgen|shields)(?:$|[/._-])")
 _WORDS = re.compile(rb"!\[([^\[\]]*)\]")
 _CALLED = re.compile(rb"(?i)\bbadge\s*$")
+_ELSEWHERE = re.compile(r"(?i)(?:https?:)?//[^?#]*(?:\?|\.svg(?:#|$))")  # a drawing, or made for the one who asks
+_BETWEEN = re.compile(rb"\n[ \t>]*\n")  # paragraphs
 _LINKED = re.compile(rb"\](?:\([^()\s]*(?:\s+\"[^\"\n]*\")?\)|\[[^\[\]\n]*\])")
 _HEADING = re.compile(r"^#{1,6} +(.+?)(?: +#*)?$", re.MULTILINE)
 
@@ -45,16 +47,16 @@ def from_markdown(text: str, *, mdx: bool = False) -> Content:
     found = list(pieces(source))
     edits = [edit for piece in found for edit in _edit(source, piece)]
     edits += markdown_tags.edits(source, found)
-    edits += _definitions(source, found)
     badges = list(_badges(source, found))
-    edits += [(start, end, b"") for start, end, _ in badges]
+    edits += _definitions(source, found, badges)
+    edits += [(*_linked(source, badge), b"") for badge in badges]
     left_alone = [(piece.start, piece.end) for piece in found if piece.kind in ("code", "html")]
     marked, removed = marks(source, left_alone, mdx=mdx)
     text = edited(source, [*edits, *marked]).decode()
     return Content(
         title=fields.title or _heading(source, found, edits),
         text=text,
-        removed=removed if not badges else (*removed, _listed(badges)),
+        removed=removed if not badges else (*removed, _listed(source, badges)),
         language=fields.language,
         groups=fields.groups,
     )
@@ -92,29 +94,35 @@ def _edit(source: bytes, piece: Piece) -> Iterator[Edit]:
             yield end, end + 1 + len(lines[1]), b""
 
 
-def _badges(source: bytes, found: list[Piece]) -> Iterator[tuple[int, int, str]]:
-    """Pictures that are called badges, which show a state of today, with the links around them."""
-    for piece in found:
-        if _is_badge(source, piece):
-            start, end = piece.start, piece.end
-            link = _LINKED.match(source, end)
-            if link and source[start - 1 : start] == b"[":
-                start, end = start - 1, link.end()
-            yield start, end, source[piece.start : piece.end].decode()
+def _badges(source: bytes, found: list[Piece]) -> Iterator[Piece]:
+    """Pictures that show a state of today: those whose address calls them badges, and linked ones whose words do, where
+    they come from elsewhere as badges do, or stand in a paragraph with one of the first."""
+    pictures = [piece for piece in found if piece.kind == "picture"]
+    between = [match.start() for match in _BETWEEN.finditer(source)]
+    surely = {piece.start for piece in pictures if _BADGE.search(piece.text)}
+    paragraphs = {bisect_right(between, start) for start in surely}
+    for piece in pictures:
+        words = _WORDS.match(source, piece.start, piece.end)
+        called = words and _CALLED.search(words[1]) and source[piece.start - 1 : piece.start] == b"["
+        likely = _ELSEWHERE.match(piece.text) or bisect_right(between, piece.start) in paragraphs
+        if piece.start in surely or (called and likely):
+            yield piece
 
 
-def _is_badge(source: bytes, piece: Piece) -> bool:
-    """Whether its address calls it so, or its words do and it is a link."""
-    words = _WORDS.match(source, piece.start, piece.end)
-    called = words and _CALLED.search(words[1]) and source[piece.start - 1 : piece.start] == b"["
-    return piece.kind == "picture" and bool(_BADGE.search(piece.text) or called)
+def _linked(source: bytes, badge: Piece) -> tuple[int, int]:
+    """Where it stands with the link around it."""
+    link = _LINKED.match(source, badge.end)
+    if link and source[badge.start - 1 : badge.start] == b"[":
+        return badge.start - 1, link.end()
+    return badge.start, badge.end
 
 
-def _listed(badges: list[tuple[int, int, str]]) -> Removal:
-    return Removal(what="badges", count=len(badges), lines=tuple(text[:200] for _, _, text in badges[:20]))
+def _listed(source: bytes, badges: list[Piece]) -> Removal:
+    shown = tuple(source[badge.start : badge.end].decode()[:200] for badge in badges[:20])
+    return Removal(what="badges", count=len(badges), lines=shown)
 
 
-def _definitions(source: bytes, found: list[Piece]) -> Iterator[Edit]:
+def _definitions(source: bytes, found: list[Piece], badges: list[Piece]) -> Iterator[Edit]:
     """Links by reference lead where their definitions say, which a page does not show, nor those of badges."""
     labels: set[str] = set()
     for piece in found:
@@ -125,9 +133,9 @@ def _definitions(source: bytes, found: list[Piece]) -> Iterator[Edit]:
                 inner = end - 1
             yield inner + 1, end, f"({piece.text})".encode()
             labels.add(_label(piece.label))
-    pictures = [piece for piece in found if piece.kind == "picture"]
-    labels |= {_label(piece.label) for piece in pictures if _is_badge(source, piece)}
-    labels -= {_label(piece.label) for piece in pictures if not _is_badge(source, piece)}
+    labels |= {_label(badge.label) for badge in badges}
+    gone = {badge.start for badge in badges}
+    labels -= {_label(piece.label) for piece in found if piece.kind == "picture" and piece.start not in gone}
     code = [(piece.start, piece.end) for piece in found if piece.kind in ("code", "html")]
     for definition in _DEFINITION.finditer(source):
         before = bisect_right(code, (definition.start(), len(source))) - 1

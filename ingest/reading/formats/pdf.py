@@ -25,8 +25,12 @@ SMALLER = 0.85  # times as high as a word's first letter is one that may be rais
 TYPED = 0.6  # of a file's letters in code: more are none, but a text that is typed as a whole
 MOST_SHAPES = 2_000  # of a page, that are looked at for rules, and five times as many of their parts: a map has more
 POINTS = 10  # of a drawing, at least, on lines of nothing else
+POINTED = 3  # such lines, at least: a single one may be a score
+SHARE_OF_PAGES = 0.6  # on which a turned line stands before it counts as what all pages have
+FEWEST_PAGES = 3
 
 _POINTS = re.compile(r"([\u25a0-\u25ff])(?:\s*\1)*")
+_NUMBER = re.compile(r"\d+")
 _NO_TITLE = re.compile(r"(?i)(?:untitled.*|\(.*\)|microsoft word\b.*|.*\.\w{3,4})?")
 _BROKEN = re.compile("[\ue000-\uf8ff\ufffd\x00]")
 _HYPHENS = {"\x02": "-", "\ufffe": "-", "\xad": "-"}  # what PDFium makes of a hyphen at the end of a line
@@ -59,6 +63,7 @@ def read(path: Path) -> Content:
 @dataclass(frozen=True, slots=True)
 class _Page:
     lines: list[Line]
+    turned: tuple[Line, ...] = ()
     failed: str = ""  # what of it cannot be read, and why
     points: int = 0  # of drawings, that are left out
 
@@ -84,7 +89,21 @@ def _pages(document: "PdfDocument", *, typed: bool = False) -> tuple[list[list[L
     if signs:
         names = tuple(f"{name or 'a font without a name'}: {count}" for name, count in signs.items())
         removed.append(Removal(what="signs of fonts that name no letters", count=sum(signs.values()), lines=names))
-    return [page.lines for page in pages], tuple(removed)
+    return _with_turned(pages), tuple(removed)
+
+
+def _with_turned(pages: Sequence[_Page]) -> list[list[Line]]:
+    """The lines of each page with the turned ones: beside their text, but at the page's end where most pages have the
+    same, but for numbers, as with running feet."""
+    seen = Counter(shape for page in pages for shape in {_NUMBER.sub("0", line.text) for line in page.turned})
+    enough = max(FEWEST_PAGES, SHARE_OF_PAGES * len(pages))
+    for page in pages:
+        feet = [line for line in page.turned if seen[_NUMBER.sub("0", line.text)] >= enough]
+        for line in page.turned:
+            if line not in feet:
+                page.lines.insert(_beside(line, page.lines), line)
+        page.lines.extend(feet)
+    return [page.lines for page in pages]
 
 
 def _is_typed(pages: Sequence[Sequence[Line]]) -> bool:
@@ -118,7 +137,7 @@ def _page(
             letters, gone = without(textpage, letters, signs)
         words, turned, rest = _words(textpage, letters)
     except pypdfium2.PdfiumError:
-        return _Page([], _DAMAGED)
+        return _Page([], failed=_DAMAGED)
     text = "".join(word.text for word in (*words, *turned)) + rest
     broken = len(_BROKEN.findall(text))
     if 2 * broken > len(text):
@@ -126,25 +145,23 @@ def _page(
     found = lines(words, list(_rules(page)) if words else (), typed=typed)
     found, points = _without_points(found)
     found += [Line(text=line, size=0.0) for line in rest.split("\n") if line]
-    for run in _runs(turned):
-        found.insert(_beside(run, found), Line(text=" ".join(word.text for word in run), size=0.0, gap=True))
     if 2 * (broken + gone) > len(text) + gone:
         failed = _NAMELESS
     else:
         failed = _PICTURES if not text and _has_picture(page) else ""
     page.close()
-    return _Page(found, failed, points)
+    return _Page(found, tuple(_turned(turned)), failed, points)
 
 
 def _without_points(page: Sequence[Line]) -> tuple[list[Line], int]:
-    """The lines without the points of drawings, and how many these are: of lines that hold nothing but one sign again
-    and again, which says nothing."""
+    """The lines without the points of drawings, and how many these are: of several lines that hold nothing but one
+    sign again and again, which says nothing."""
     kept: list[Line] = []
     gone = 0
     for are_points, some in groupby(page, lambda line: bool(_POINTS.fullmatch(line.text))):
         same = list(some)
         signs = sum(len("".join(line.text.split())) for line in same)
-        if are_points and signs >= POINTS:
+        if are_points and len(same) >= POINTED and signs >= POINTS:
             gone += signs
         else:
             kept += same
@@ -215,16 +232,17 @@ def _around(textpage: "PdfTextPage", letters: Sequence[str], start: int, end: in
     return Word(text=_text(letters[start:end]), left=min(left), bottom=min(bottom), right=max(right), top=max(top))
 
 
-def _runs(turned: Sequence[Word]) -> Iterator[list[Word]]:
-    """The words of each turned line."""
-    for _, run in groupby(turned, lambda word: (round(word.left), round(word.right))):
-        yield list(run)
+def _turned(words: Sequence[Word]) -> Iterator[Line]:
+    """The turned lines, each at the height of its middle."""
+    for _, run in groupby(words, lambda word: (round(word.left), round(word.right))):
+        line = list(run)
+        middle = (max(word.top for word in line) + min(word.bottom for word in line)) / 2
+        yield Line(text=" ".join(word.text for word in line), size=0.0, gap=True, top=middle)
 
 
-def _beside(run: Sequence[Word], page: Sequence[Line]) -> int:
+def _beside(turned: Line, page: Sequence[Line]) -> int:
     """Where a turned line goes: before what stands apart from the lines above, below the middle of it."""
-    middle = (max(word.top for word in run) + min(word.bottom for word in run)) / 2
-    below = (at for at, line in enumerate(page) if line.top < middle and (line.gap or line.rows or line.code))
+    below = (at for at, line in enumerate(page) if line.top < turned.top and (line.gap or line.rows or line.code))
     return next(below, len(page))
 
 

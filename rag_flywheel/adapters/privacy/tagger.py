@@ -37,7 +37,7 @@ OTHER = frozenset(OTHER_WORDS.casefold().split())
 OF_NAMES = "van von der den de da di del della dos du la le al el bin ibn ter ten zu zum"
 PARTICLES = frozenset(OF_NAMES.split())
 NUMBER = regex.compile(r"(?<![\w.])\d")  # of a house, and not of a version
-TITLED = regex.compile(rf"\b{TITLE}$", regex.IGNORECASE)
+TITLED = regex.compile(rf"\b(?:{TITLE}|(?i:mrs?|ms|dr|prof)\.?[ \t])$")  # "miss" is a verb
 TWO_LETTERS = regex.compile(r"[^\W\d_]{2}")
 
 Numbers = npt.NDArray[np.float32]

@@ -34,6 +34,8 @@ def redactor() -> PresidioRedactor:
         ("send it to unit 2050 box 4190, apo ap 96278-2050", "send it to <STREET_ADDRESS>"),
         ("Ship to USNS Comfort\nFPO AP 96620.", "Ship to <STREET_ADDRESS>."),
         ("As dr. Halvard Ekström said, the lamp blinks.", "As <PERSON> said, the lamp blinks."),
+        ("Then Miss Halvard Ekström said so.", "Then <PERSON> said so."),
+        ("When will I miss Anna Kowalska's call?", "When will I miss <PERSON>'s call?"),
         ("Is it what Jamukha said?", "Is it what <PERSON> said?"),
         ("He's injured, but Celina just left.", "He's injured, but <PERSON> just left."),
         ("My neighbour Anneke ten Broek has the same set.", "My neighbour <PERSON> has the same set."),

@@ -1,14 +1,16 @@
 """The same name has the same number in one conversation."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 
 import pytest
 
+from rag_flywheel.adapters.privacy.names import TITLE
 from rag_flywheel.domain import InteractionId, StandIn
 from rag_flywheel.ports import Mask, Redacted
-from rag_flywheel.privacy.numbering import Masking, Numbering
+from rag_flywheel.privacy.numbering import TITLES, Masking, Numbering
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.redactor import FakeRedactor
 from tests.fakes.samples import interaction
@@ -39,7 +41,10 @@ class Listed:
 
 
 PEOPLE = Listed(
-    PERSON=["Maria Lopez", "Maria García", "MARIA LOPEZ", "M. Lopez", "Maria", "Ana", "Lopez's", "José"],
+    PERSON=[
+        *("Maria Lopez", "Maria García", "MARIA LOPEZ", "M. Lopez", "Maria", "Ana", "Lopez's", "José"),
+        *("Mr Lopez", "Mr. Lopez", "Mrs Lopez", "Dr. Maria Lopez", "Luis Lopez"),
+    ],
     STREET_ADDRESS=["12 Main Street, Springfield", "12 Main Street"],
     PHONE_NUMBER=["+44 20 7946 0958", "020 7946 0958", "020 7946 0959"],
     EMAIL_ADDRESS=["Ada@acme.com", "ada@acme.com", "bob@acme.com"],
@@ -60,6 +65,10 @@ def talk(known: Iterable[StandIn] = ()) -> Numbering:
         ("Maria Lopez and Maria García", "<PERSON_1> and <PERSON_2>"),
         ("Maria Lopez and Maria García: Maria", "<PERSON_1> and <PERSON_2>: <PERSON_2>"),
         ("Maria Lopez: Maria, Maria García, Maria", "<PERSON_1>: <PERSON_1>, <PERSON_2>, <PERSON_1>"),
+        ("Luis Lopez, Mr Lopez, Mr. Lopez", "<PERSON_1>, <PERSON_1>, <PERSON_1>"),
+        ("Mrs Lopez, that is Maria Lopez", "<PERSON_1>, that is <PERSON_1>"),
+        ("Mr Lopez, Mrs Lopez, Mr. Lopez", "<PERSON_1>, <PERSON_2>, <PERSON_1>"),
+        ("Mr Lopez and Dr. Maria Lopez: Maria", "<PERSON_1> and <PERSON_2>: <PERSON_2>"),
         ("12 Main Street, Springfield or 12 Main Street", "<STREET_ADDRESS_1> or <STREET_ADDRESS_1>"),
         ("+44 20 7946 0958, 020 7946 0958, 020 7946 0959", "<PHONE_NUMBER_1>, <PHONE_NUMBER_1>, <PHONE_NUMBER_2>"),
         ("Ada@acme.com of Ana, ada@acme.com, bob@acme.com",
@@ -85,6 +94,17 @@ def test_what_records_keep_gives_the_same_numbers_later_and_holds_no_word_of_it(
     )
     written = json.dumps([asdict(each) for each in kept]).casefold()
     assert not any(word in written for word in ("ana", "maria", "lopez"))
+
+
+def test_a_title_of_an_earlier_record_makes_no_second_person() -> None:
+    first = talk()
+    kept = first.stand_ins(first.redact("Mr Lopez").text)
+    assert talk(kept).redact("Luis Lopez and Mrs Lopez").text == "<PERSON_1> and <PERSON_2>"
+
+
+def test_no_title_is_masked_with_a_name_that_is_taken_for_a_part_of_it() -> None:
+    said = re.findall(r"[A-Z][a-z]+", TITLE)
+    assert {title.casefold() for title in said} == TITLES
 
 
 def test_a_record_keeps_stand_ins_of_its_own_texts_alone() -> None:

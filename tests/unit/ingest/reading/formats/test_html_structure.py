@@ -152,6 +152,8 @@ def test_a_foot_of_links_and_a_sidebar_with_parts_of_the_page_are_menus() -> Non
     languages = "<ul role=menu><li><a href=/de/>Deutsch</a></ul><ul><li><a href=b.html>Hoses</a></ul>"
     page = f"<h1>Pump</h1><p>Turn it.</p><div class=docs-sidebar>{languages}</div>"
     assert from_html(page).text.split() == ["#", "Pump", "Turn", "it."]
+    more = '<p>Call <a href="tel:555">555</a> <a href=care.html>when the pump stands still</a></p>'
+    assert "555" in from_html(page.replace(languages, languages + more)).text
     called = f"<h1>Pump</h1><p>Turn it.</p><footer>{links} Call 555</footer>"
     assert "555" in from_html(called).text
 

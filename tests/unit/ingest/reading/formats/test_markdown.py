@@ -360,6 +360,18 @@ def test_linked_pictures_that_are_named_badges_go_from_a_heading_and_other_pictu
     assert "![an open badge](open.png)" in content.text
 
 
+def test_a_linked_picture_of_a_badge_stays_with_its_link_unless_it_comes_as_badges_do() -> None:
+    picture = "[![Visitor badge](visitor.png)](https://example.org/visitor.md)"
+    photo = "[![Old badge](https://example.org/old.png)](https://example.org/old.md)"
+    source = f"Wear one:\n\n{picture}\n\n{photo}\n"
+    assert from_markdown(source).text == source
+    asked = "[![Build badge](https://ci.example.org/build?branch=main)](https://ci.example.org)"
+    drawn = "![Docs](https://img.shields.io/docs.svg)\n[![Build badge](build.png)](https://ci.example.org)"
+    content = from_markdown(f"{source}\n{asked}\n\n{drawn}\n")
+    assert content.text.strip() == source.strip()
+    assert [(removal.what, removal.count) for removal in content.removed] == [("badges", 3)]
+
+
 def test_shortcodes_in_blocks_of_html_go() -> None:
     source = (
         '<div class="row">\n  {{< placeholder width="20" text=" " >}}\n  Hello.\n</div>\n{{< /example >}}\n\nAfter it.'

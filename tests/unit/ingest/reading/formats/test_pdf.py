@@ -11,6 +11,7 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Paragraph, SimpleDocTemplate, Table
 
+from ingest.cleaning.furniture import without_furniture
 from ingest.reading.formats import pdf
 from ingest.reading.raw import PAGE_BREAK, Unreadable
 
@@ -158,6 +159,27 @@ def test_turned_text_stands_at_its_height_on_the_page_and_parts_no_sentence(path
     assert lines == ["What the pump", "shows.", "Pressure", "It was hot", "that day.", "7"]
 
 
+def test_turned_text_of_every_page_stands_at_its_end_and_once_when_cleaned(path: Path) -> None:
+    def page(number: int) -> Draw:
+        def turned(canvas: Canvas) -> None:
+            for left, text in ((20, f"From a library, page {number}"), (40, "DRAFT"), (60, f"Axis {'abcdef'[number]}")):
+                canvas.saveState()
+                canvas.rotate(90)
+                canvas.drawString(300, -left, text)
+                canvas.restoreState()
+
+        body = [f"The {word} of pump {'abcdef'[number]} is told here." for word in ("flow", "heat", "size") * 4]
+        return both(written(*body), written(*reversed(body), top=200), turned)
+
+    text = pdf.read(drawn(path, *map(page, range(6)))).text
+    for number, each in enumerate(text.split(PAGE_BREAK)):
+        lines = [line for line in each.split("\n") if line]
+        assert lines[12] == f"Axis {'abcdef'[number]}"
+        assert sorted(lines[-2:]) == ["DRAFT", f"From a library, page {number}"]
+    kept, _ = without_furniture(text)
+    assert (kept.count("From a library"), kept.count("DRAFT"), kept.count("Axis")) == (1, 1, 6)
+
+
 def test_a_numbered_title_in_higher_letters_is_a_heading_and_no_table(path: Path) -> None:
     def titled(number: str, title: str, top: float, size: float) -> Draw:
         return both(written(number, top=top, size=size), written(title, left=130, top=top, size=size))
@@ -298,6 +320,16 @@ def test_the_points_of_a_drawing_are_left_out_and_counted_by_page(path: Path) ->
     assert [(each.what, each.count, each.lines) for each in content.removed] == [
         ("points of drawings", 12, ("page 1: 12",))
     ]
+
+
+def test_a_line_of_signs_that_is_a_score_stays_whole(path: Path) -> None:
+    def score(canvas: Canvas) -> None:
+        canvas.setFont("ZapfDingbats", 12)
+        canvas.drawString(72, 705, "n n n n n n n n n n")
+
+    content = pdf.read(drawn(path, both(written("Difficulty, out of ten:"), score)))
+    assert content.text == "Difficulty, out of ten:\n■ ■ ■ ■ ■ ■ ■ ■ ■ ■"
+    assert not content.removed
 
 
 def test_a_file_that_is_typed_as_a_whole_is_no_code(path: Path) -> None:
