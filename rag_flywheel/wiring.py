@@ -174,9 +174,12 @@ def dump_ledger(config: Config, file: Path) -> Dumped:
     return dumping.dump(_ledger_url(config), timeout=config.ledger.timeout, file=file)
 
 
-def check_dump(config: Config, *, kind: str, revision: str | None) -> None:
-    """Raises ConfigError for a dump of another kind of database than the settings name, Damaged for a newer one."""
-    dumping.check_fits(_ledger_url(config), kind=kind, revision=revision)
+def check_dump(config: Config, *, kind: str, revision: str | None, schema: str) -> None:
+    """Raises ConfigError for a dump of another kind of database or schema than the settings name, Damaged for a newer
+    one, and LedgerUnavailable.
+    """
+    timeout = config.ledger.timeout
+    dumping.check_fits(_ledger_url(config), timeout=timeout, kind=kind, revision=revision, schema=schema)
 
 
 def load_ledger(config: Config, file: Path) -> None:

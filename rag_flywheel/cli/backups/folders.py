@@ -35,6 +35,7 @@ class Contents:
     key: str  # the fingerprint of the first key of the pseudonyms
     store: str  # of the versions: EMBEDDED, QDRANT; "" where there is none in it
     live: str | None
+    schema: str = ""  # of PostgreSQL that the ledger is in
     files: dict[str, str] = field(default_factory=dict)  # SHA-256 by path
 
 

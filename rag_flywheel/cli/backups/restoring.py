@@ -67,7 +67,7 @@ def restore(config: Config, secrets: Secrets, place: Path, *, apart: Path | None
 def _check_kinds(config: Config, contents: Contents, place: Path) -> None:
     if not contents.kind:
         raise InvalidInput(f"{place} is what was kept apart from a backup: name the backup, and this with --apart")
-    wiring.check_dump(config, kind=contents.kind, revision=contents.revision)
+    wiring.check_dump(config, kind=contents.kind, revision=contents.revision, schema=contents.schema)
     here = QDRANT if config.index.url else EMBEDDED
     if contents.store != here:
         raise ConfigError(

@@ -60,6 +60,7 @@ def save(services: Services, place: Path, *, apart: Path | None, replaces: bool,
                 software=f"rag-flywheel {release('rag-flywheel')}",
                 kind=dumped.kind,
                 revision=dumped.revision,
+                schema=dumped.schema,
                 key=dumped.key,
                 store=QDRANT if config.index.url else EMBEDDED,
                 live=services.index.live(),
@@ -97,7 +98,7 @@ def _set_apart(apart: Path, contents: Contents, services: Services) -> None:
         key = wiring.key_file(services.config)
         if not services.secrets.pseudonym_keys and key.exists():
             files[KEYS] = folders.copy(key, folder / KEYS)
-        folders.write_list(folder, replace(contents, kind="", revision=None, store="", live=None, files=files))
+        folders.write_list(folder, replace(contents, kind="", revision=None, schema="", store="", live=None, files=files))
 
 
 def _copied(
