@@ -154,11 +154,11 @@ def _ours(connection: Connection) -> tuple[str, list[str], dict[str, str]]:
     schema = connection.scalar(select(func.current_schema())) or ""
     tables = sorted({*held.metadata.tables, "alembic_version"} & {*inspect(connection).get_table_names()})
     functions = text(
-        "SELECT oid::regprocedure::text, pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = "
+        "SELECT oid::regprocedure::text AS name, pg_get_functiondef(oid) AS made FROM pg_proc WHERE pronamespace = "
         "current_schema()::regnamespace AND oid IN (SELECT tgfoid FROM pg_trigger JOIN pg_class ON tgrelid = "
         "pg_class.oid WHERE NOT tgisinternal AND relnamespace = pronamespace AND relname = ANY(:tables)) ORDER BY 1"
     )
-    return schema, tables, dict(connection.execute(functions, {"tables": tables}).tuples().all())
+    return schema, tables, {row.name: row.made for row in connection.execute(functions, {"tables": tables})}
 
 
 def _quoted(name: str) -> str:
