@@ -89,9 +89,9 @@ def lock_beside(url: str, name: str, *, timeout: float, folder: Path) -> Iterato
         if is_sqlite(engine.url):
             held.enter_context(file_lock(name, folder=folder))
         else:
-            with translated(engine.url):
-                connection = held.enter_context(engine.connect()).execution_options(isolation_level="AUTOCOMMIT")
-                held.enter_context(advisory_lock(name, connection=connection))
+            held.enter_context(translated(engine.url))
+            connection = held.enter_context(engine.connect()).execution_options(isolation_level="AUTOCOMMIT")
+            held.enter_context(advisory_lock(name, connection=connection))
         yield
 
 
