@@ -158,8 +158,8 @@ def test_a_restore_beside_a_reindex_or_what_others_made_of_the_ledger_is_refused
     with locks.lock_beside(postgres_url, "reindex", timeout=5, folder=tmp_path):
         assert project.run("restore", str(backup), "--yes", code=6)["error"] == "AlreadyRunning"
     run_sql(postgres_url, "CREATE VIEW mine AS SELECT * FROM audit")
-    refused = project.run("restore", str(backup), "--yes", code=8)
-    assert (refused["error"], "audit" in refused["detail"]) == (LedgerUnavailable.__name__, True)
+    refused = project.run("restore", str(backup), "--yes", code=7)
+    assert (refused["error"], "depend on" in refused["detail"]) == (LedgerUnavailable.__name__, True)
     assert len(project.run("people", "export", "ada")["interactions"]) == 1
     run_sql(postgres_url, "DROP VIEW mine")
     project.run("restore", str(backup), "--yes")

@@ -193,5 +193,5 @@ def _run(url: URL, program: str, *arguments: str, to: Path | None = None) -> Non
         why = next((line for line in lines if "error:" in line.lower()), f"it ended with {done.returncode}")
         raise LedgerUnavailable(
             f"{program} could not work on the ledger at {shown(url)}: {why}; see that the server runs, that {program} "
-            "is no older than it, and that nobody else uses the ledger, then try again"
+            "is no older, and that nobody else uses the ledger or has what depends on its tables, then try again"
         )
