@@ -16,7 +16,7 @@ from rag_flywheel.adapters.index.edge_index import EdgeIndex
 from rag_flywheel.adapters.ledger import dumping
 from rag_flywheel.adapters.ledger.dumping import Dumped
 from rag_flywheel.adapters.ledger.engine import sqlite_url
-from rag_flywheel.adapters.ledger.locks import Noted, noted
+from rag_flywheel.adapters.ledger.locks import Noted, lock_beside, noted
 from rag_flywheel.adapters.ledger.pseudonym_keys import KeyPlace, fingerprint
 from rag_flywheel.adapters.ledger.sql_ledger import open_ledger
 from rag_flywheel.adapters.ledger.standing import Standing, standing
@@ -60,16 +60,16 @@ RESTORING = "restoring"  # in data_dir: what a restore has not put in its place 
 
 
 @contextlib.contextmanager
-def services(config: Config, secrets: Secrets) -> Iterator[Services]:
+def services(config: Config, secrets: Secrets, *, restoring: bool = False) -> Iterator[Services]:
     """The parts, closed at the end of the block. Models load at first use. Raises ConfigError (WrongKey where it is the
-    ledger's keys that are not there), LedgerUnavailable, Damaged in the middle of a restore.
+    ledger's keys that are not there), LedgerUnavailable, Damaged in the middle of a restore that is not the caller's.
     """
     data = config.data
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"data_dir: {data} cannot be made ({error.strerror}); name a folder that can") from error
-    if (data / RESTORING).exists():
+    if not restoring and (data / RESTORING).exists():
         raise Damaged(f"a restore into {data} broke off, or is under way: run `rag-flywheel restore` again to the end")
     with contextlib.ExitStack() as opened:
         ledger = open_ledger(
@@ -169,14 +169,22 @@ def noted_locks(config: Config) -> list[Noted]:
     return noted(_locks(config))
 
 
+def ledger_lock(config: Config, name: str) -> AbstractContextManager[None]:
+    """A lock of the ledger, which need not be there. Raises AlreadyRunning, ConfigError, LedgerUnavailable."""
+    return lock_beside(_ledger_url(config), name, timeout=config.ledger.timeout, folder=_locks(config))
+
+
 def dump_ledger(config: Config, file: Path) -> Dumped:
     """Write the ledger into a new file, while it is used. Raises ConfigError, LedgerUnavailable, DiskUnavailable."""
     return dumping.dump(_ledger_url(config), timeout=config.ledger.timeout, file=file)
 
 
-def check_dump(config: Config, *, kind: str, revision: str | None) -> None:
-    """Raises ConfigError for a dump of another kind of database than the settings name, Damaged for a newer one."""
-    dumping.check_fits(_ledger_url(config), kind=kind, revision=revision)
+def check_dump(config: Config, *, kind: str, revision: str | None, schema: str) -> None:
+    """Raises ConfigError for a dump of another kind of database or schema than the settings name, Damaged for a newer
+    one, and LedgerUnavailable.
+    """
+    timeout = config.ledger.timeout
+    dumping.check_fits(_ledger_url(config), timeout=timeout, kind=kind, revision=revision, schema=schema)
 
 
 def load_ledger(config: Config, file: Path) -> None:
@@ -192,12 +200,12 @@ def dump_index(config: Config, secrets: Secrets, folder: Path) -> None:
     snapshots.fetch(settings.url, api_key=secrets.qdrant_api_key, prefix=settings.prefix, folder=folder)
 
 
-def load_index(config: Config, secrets: Secrets, folder: Path) -> None:
-    """Put versions from files on the Qdrant server. Raises IndexUnavailable."""
+def load_index(config: Config, secrets: Secrets, folder: Path, *, live: str | None) -> None:
+    """Put versions from files on the Qdrant server, whose alias goes where none was live. Raises IndexUnavailable."""
     from rag_flywheel.adapters.index import snapshots
 
     settings = config.index
-    snapshots.send(settings.url, api_key=secrets.qdrant_api_key, prefix=settings.prefix, folder=folder)
+    snapshots.send(settings.url, api_key=secrets.qdrant_api_key, prefix=settings.prefix, folder=folder, live=live)
 
 
 def has_ledger(config: Config) -> bool:

@@ -181,11 +181,16 @@ def test_a_damaged_backup_replaces_nothing(project: Project, backup: Path) -> No
     assert project.run("restore", str(backup.parent), code=2)["error"] == "InvalidInput"
 
 
-def test_a_backup_waits_for_no_reindex(project: Project, backup: Path) -> None:
-    """Exit code 6, and it is taken again when the night is over."""
+def test_a_backup_and_a_restore_wait_for_no_reindex(project: Project, backup: Path) -> None:
+    """Exit code 6, nothing is replaced, and they are called again when the night is over."""
+    project.run("backup", str(backup))
+    asked(project)
     project.write("pages/new.md", "# New\n\nSomething new is here to be read by everybody.\n")
     with project.stopped_at("reading", "reindex") as running:
-        assert project.run("backup", str(backup), code=6)["error"] == "AlreadyRunning"
+        assert project.run("backup", str(backup), "--yes", code=6)["error"] == "AlreadyRunning"
+        assert project.run("restore", str(backup), "--yes", code=6)["error"] == "AlreadyRunning"
         running.go_on()
         running.ended()
-    project.run("backup", str(backup))
+    assert len(kept_of(project, "ada")) == 1
+    project.run("backup", str(backup), "--yes")
+    project.run("restore", str(backup), "--yes")

@@ -28,6 +28,7 @@ from rag_flywheel.errors import Damaged, IndexUnavailable, NotFound
 from rag_flywheel.ports import ALL_ENGLISH, Entry, Vectors
 
 COMPLETE = "--complete"
+LIVE = "-live"
 _RESCORED = models.SearchParams(quantization=models.QuantizationSearchParams(rescore=True, oversampling=2.0))
 """Twice as many are found in the small vectors as are wanted; the whole ones say which, and the scores. A version that
 has none passes it over: it is sent always, since a version keeps the layout of its time.
@@ -82,7 +83,7 @@ class QdrantIndex:
             )
         self._client = client
         self._prefix = f"{prefix}--"
-        self._alias = f"{prefix}-live"
+        self._alias = f"{prefix}{LIVE}"
         self._sparse = Sparse(titles=titles)
         self._layout = layout or Layout()
         self._moving = threading.Lock()

@@ -14,7 +14,7 @@ from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import ApiException
 
 from rag_flywheel.adapters.index import points
-from rag_flywheel.adapters.index.qdrant_index import COMPLETE
+from rag_flywheel.adapters.index.qdrant_index import COMPLETE, LIVE
 from rag_flywheel.domain import VersionId
 from rag_flywheel.errors import IndexUnavailable, on_disk
 
@@ -33,10 +33,15 @@ def fetch(url: str, *, api_key: str, prefix: str, folder: Path) -> None:
                 _fetch(collection, folder / f"{version}{ENDING}", client, plain)
 
 
-def send(url: str, *, api_key: str, prefix: str, folder: Path) -> None:
-    """Put the versions of the files on the server. One that is there whole stays: a version never changes."""
+def send(url: str, *, api_key: str, prefix: str, folder: Path, live: str | None) -> None:
+    """Put the versions of the files on the server. One that is there whole stays: a version never changes. Where none
+    was live, the alias goes: it names what came later.
+    """
     with _opened(url, api_key) as (client, plain):
         there = {alias.alias_name for alias in client.get_aliases().aliases}
+        if live is None and (alias := f"{prefix}{LIVE}") in there:
+            gone = models.DeleteAlias(alias_name=alias)
+            client.update_collection_aliases([models.DeleteAliasOperation(delete_alias=gone)])
         for file in sorted(folder.glob(f"*{ENDING}")):
             points.check_version(version := VersionId(file.name.removesuffix(ENDING)))
             collection = f"{prefix}--{version}"

@@ -13,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, text
 
+from rag_flywheel.adapters.ledger.engine import is_sqlite, open_engine, translated
 from rag_flywheel.errors import FAULTS, AlreadyRunning, LedgerUnavailable, trouble
 
 
@@ -74,6 +75,24 @@ def file_lock(name: str, *, folder: Path) -> Iterator[None]:
             yield
         finally:
             _note(file, "")  # so that nobody is told of a holder that is gone
+
+
+@contextlib.contextmanager
+def lock_beside(url: str, name: str, *, timeout: float, folder: Path) -> Iterator[None]:
+    """Hold a ledger's lock without opening the ledger, which may be put in another's place meanwhile.
+
+    Raises AlreadyRunning, with its holder, when it is held, and LedgerUnavailable.
+    """
+    engine = open_engine(url, timeout=timeout)
+    with contextlib.ExitStack() as held:
+        held.callback(engine.dispose)
+        if is_sqlite(engine.url):
+            held.enter_context(file_lock(name, folder=folder))
+        else:
+            held.enter_context(translated(engine.url))
+            connection = held.enter_context(engine.connect()).execution_options(isolation_level="AUTOCOMMIT")
+            held.enter_context(advisory_lock(name, connection=connection))
+        yield
 
 
 @contextlib.contextmanager

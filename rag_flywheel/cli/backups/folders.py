@@ -35,6 +35,7 @@ class Contents:
     key: str  # the fingerprint of the first key of the pseudonyms
     store: str  # of the versions: EMBEDDED, QDRANT; "" where there is none in it
     live: str | None
+    schema: str = ""  # of PostgreSQL that the ledger is in
     files: dict[str, str] = field(default_factory=dict)  # SHA-256 by path
 
 
@@ -81,8 +82,8 @@ def written(place: Path, *, replace: bool) -> Iterator[Path]:
 
     Raises Conflict where there is something already, unless it is a backup that may be replaced.
     """
-    beside, old = (place.with_name(f"{place.name}{ending}") for ending in (PARTIAL, ".replaced"))
     check_free(place, replace=replace)
+    beside, old = _beside(place)
     with on_disk(place):
         place.parent.mkdir(parents=True, exist_ok=True)
         for left in (beside, old):
@@ -97,13 +98,29 @@ def written(place: Path, *, replace: bool) -> Iterator[Path]:
             beside.rename(place)
             sync(place.parent)
         except BaseException:
+            put_back(place)
             shutil.rmtree(beside, ignore_errors=True)
             raise
         shutil.rmtree(old, ignore_errors=True)
 
 
+def put_back(place: Path) -> None:
+    """What a run that was killed in the middle of replacing a backup left beside `place`: the new one, which was whole
+    by then, or the one before.
+    """
+    beside, old = _beside(place)
+    if old.exists() and not place.exists():
+        (beside if (beside / LIST).is_file() else old).rename(place)
+
+
+def _beside(place: Path) -> tuple[Path, Path]:
+    """Where a backup is written, and where the one before it is for a moment."""
+    return place.with_name(f"{place.name}{PARTIAL}"), place.with_name(f"{place.name}.replaced")
+
+
 def check_free(place: Path, *, replace: bool) -> None:
     """Raises Conflict where something is at `place` that is not to be replaced, or is no backup."""
+    put_back(place)
     if not place.exists() or (place.is_dir() and not any(place.iterdir())):
         return
     if not (place / LIST).is_file():

@@ -4,6 +4,7 @@ All is copied beside what is there and compared with its digest; only then is an
 `wiring.services` opens nothing, and after a kill the same command does it all again.
 """
 
+import errno
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +16,14 @@ from rag_flywheel.cli.backups.saving import CONFIG, FOLDERS, INDEX, KEYS, LEDGER
 from rag_flywheel.config import Config, Secrets
 from rag_flywheel.cycle import erasing
 from rag_flywheel.domain import AuditEntry, VersionId
-from rag_flywheel.errors import ConfigError, Conflict, InvalidInput, WrongKey, check_room, on_disk
+from rag_flywheel.errors import ConfigError, Conflict, FlywheelError, InvalidInput, WrongKey, check_room, on_disk
 from rag_flywheel.privacy.erasure import under_way
 from rag_flywheel.rollout import housekeeping, promotion
 from rag_flywheel.services import Services
 
 SUPPRESSED = "suppressed.jsonl"
 PUBLIC = "public.key"
+APART = "apart"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,26 +50,38 @@ def restore(config: Config, secrets: Secrets, place: Path, *, apart: Path | None
     """Put a backup in the place of what the settings name, with keys and receipts of what was kept apart where there
     are none. Whoever was erased since the backup is erased again. Nothing may be running.
 
-    Raises Conflict where something is there that is not to be replaced, WrongKey, ConfigError, Damaged, and what the
-    adapters raise; nothing is changed then.
+    Raises AlreadyRunning while a reindex or a backup runs, Conflict where something is there that is not to be
+    replaced, WrongKey, ConfigError, Damaged, and what the adapters raise; nothing is changed then.
     """
     contents = folders.read_list(place)
     _check_kinds(config, contents, place)
-    if not replaces and not (config.data / wiring.RESTORING).exists():
-        _check_empty(config)
-    _put_keys(config, secrets, contents, apart)
     with on_disk(config.data):
-        new = _staged(config, contents, place)
-        _swap(config, secrets, new, apart)
-        shutil.rmtree(new.parent)
-    with wiring.services(config, secrets) as services, services.ledger.lock(erasing.LOCK):
-        return _settled(services, contents, who)
+        config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with wiring.ledger_lock(config, erasing.LOCK):
+        marker = config.data / wiring.RESTORING
+        begun = marker.exists()  # by a run that was killed
+        if not replaces and not begun:
+            _check_empty(config)
+        _put_keys(config, secrets, contents, apart)
+        with on_disk(config.data):
+            new = _staged(config, contents, place, apart)
+            try:
+                wiring.load_ledger(config, new / LEDGER)
+            except FlywheelError:
+                if not begun:
+                    shutil.rmtree(marker)  # nothing was replaced
+                raise
+            _swap(config, secrets, new, contents)
+            with wiring.services(config, secrets, restoring=True) as services:
+                restored = _settled(services, contents, who)
+            shutil.rmtree(marker)
+        return restored
 
 
 def _check_kinds(config: Config, contents: Contents, place: Path) -> None:
     if not contents.kind:
         raise InvalidInput(f"{place} is what was kept apart from a backup: name the backup, and this with --apart")
-    wiring.check_dump(config, kind=contents.kind, revision=contents.revision)
+    wiring.check_dump(config, kind=contents.kind, revision=contents.revision, schema=contents.schema)
     here = QDRANT if config.index.url else EMBEDDED
     if contents.store != here:
         raise ConfigError(
@@ -105,54 +119,88 @@ def _put_keys(config: Config, secrets: Secrets, contents: Contents, apart: Path 
         )
 
 
-def _staged(config: Config, contents: Contents, place: Path) -> Path:
-    """The backup beside what is there, on the same disk; from then on it is under way."""
+def _staged(config: Config, contents: Contents, place: Path, apart: Path | None) -> Path:
+    """The backup and the receipts of what was kept apart, beside what is there and on the same disk; from then on it is
+    under way.
+    """
     marker = config.data / wiring.RESTORING
     partial, new = marker.with_name(f"{marker.name}.partial"), marker / "new"
-    shutil.rmtree(partial, ignore_errors=True)
-    files = [name for name in contents.files if name != CONFIG]
-    check_room(config.data, sum(512 * (place / name).stat().st_blocks for name in files if (place / name).exists()))
+    _clear(partial)
+    kept = None if apart is None else folders.read_list(apart)
+    files = [(place, contents, name, partial / name) for name in contents.files if name != CONFIG]
+    if apart is not None and kept is not None:
+        receipts = [name for name in kept.files if name.startswith(f"{RECEIPTS}/")]
+        files += [(apart, kept, name, partial / APART / name) for name in receipts]
+    found = [source / name for source, _, name, _ in files if (source / name).exists()]
+    check_room(config.data, sum(512 * file.stat().st_blocks for file in found))
     try:
         partial.mkdir(mode=0o700, parents=True)
-        for name in files:
-            folders.taken_out(place, contents, name, partial / name)
+        for source, listed, name, to in files:
+            folders.taken_out(source, listed, name, to)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
     marker.mkdir(mode=0o700, exist_ok=True)
-    shutil.rmtree(new, ignore_errors=True)
+    _clear(new)
     partial.rename(new)
     folders.sync(config.data)
     return new
 
 
-def _swap(config: Config, secrets: Secrets, new: Path, apart: Path | None) -> None:
-    for name in (*(() if config.index.url else (INDEX,)), *FOLDERS):
-        shutil.rmtree(config.data / name, ignore_errors=True)
-        if (new / name).exists():
-            (new / name).rename(config.data / name)
-    if config.index.url:
-        wiring.load_index(config, secrets, new / SNAPSHOTS)
+def _swap(config: Config, secrets: Secrets, new: Path, contents: Contents) -> None:
+    """All but the ledger, which is in its place by now."""
     receipts = config.data / RECEIPTS
-    if apart is not None:
-        _add_receipts(apart / RECEIPTS, receipts, keys=False)
+    _add_receipts(new / APART / RECEIPTS, receipts, keys=False)
     _add_receipts(new / RECEIPTS, receipts, keys=True)
-    wiring.load_ledger(config, new / LEDGER)
+    for name in (*(() if config.index.url else (INDEX,)), *FOLDERS):
+        _fill(config.data / name, new / name)
+    if config.index.url:
+        wiring.load_index(config, secrets, new / SNAPSHOTS, live=contents.live)
     folders.sync(config.data)
+
+
+def _fill(folder: Path, new: Path) -> None:
+    """Put what is in `new` in the place of what is in a folder, which may be a link or a mount and stays what it is."""
+    for old in [*folder.glob("*")]:
+        if old.is_dir() and not old.is_symlink():
+            shutil.rmtree(old)
+        else:
+            old.unlink()
+    for file in [path for path in new.rglob("*") if path.is_file()]:
+        to = folder / file.relative_to(new)
+        to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            file.rename(to)
+        except OSError as error:
+            if error.errno != errno.EXDEV:  # another disk's
+                raise
+            folders.copy(file, to)
+    for made in (folder, *folder.rglob("*")):
+        if made.is_dir():
+            folders.sync(made)
+
+
+def _clear(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def _add_receipts(kept: Path, receipts: Path, *, keys: bool) -> None:
     """What is there is newer than any backup, and stays: only what is missing comes, and of the suppression list what
-    stands in either. `keys`: of erasures that were under way, which go on with the ledger that comes back.
+    stands in either. `keys`: of erasures that were under way, which go on with the ledger that comes back. The public
+    key comes last: where it is, the others have come.
     """
     first = not (receipts / PUBLIC).exists()
-    for file in sorted(kept.rglob("*")):
+    for file in sorted(kept.rglob("*"), key=lambda file: (file.name == PUBLIC, file)):
         below = file.relative_to(kept)
         to = receipts / below
         # A look that was done, and a key that was destroyed, are not to be there again.
         wanted = first or below.name.startswith("erasure-") or (keys and below.parts[0] == "keys")
-        if wanted and file.is_file() and not to.exists():
-            folders.copy(file, to)
+        if wanted and below.name != SUPPRESSED and file.is_file() and not to.exists():
+            beside = to.with_name(f"{to.name}.restored")
+            beside.unlink(missing_ok=True)
+            folders.copy(file, beside)
+            beside.replace(to)
     lines = [
         line
         for file in (receipts / SUPPRESSED, kept / SUPPRESSED)
@@ -164,15 +212,17 @@ def _add_receipts(kept: Path, receipts: Path, *, keys: bool) -> None:
         made.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         made.write_text("".join(f"{line}\n" for line in dict.fromkeys(lines)), encoding="utf-8")
         made.replace(receipts / SUPPRESSED)
+    if receipts.exists():
+        folders.sync(receipts)
 
 
 def _settled(services: Services, contents: Contents, who: str) -> Restored:
-    """The ledger has been migrated by now."""
+    """Under the reindex lock; the ledger has been migrated by now."""
     ledger, index = services.ledger, services.index
     notes = [
         *_as_it_was(services, contents.live),
+        *erasing.settle(services),  # before anything that may fail
         *housekeeping.reconcile(index=index, ledger=ledger, at=services.now()),
-        *erasing.settle(services),
     ]
     live = index.live()
     if live is None:

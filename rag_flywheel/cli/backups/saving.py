@@ -4,6 +4,7 @@ No reindex runs meanwhile, so that no version comes or goes, and the ledger is w
 that is copied. What of the alias it does not know yet, `housekeeping.reconcile` tells it after a restore.
 """
 
+import contextlib
 from dataclasses import dataclass, replace
 from importlib.metadata import version as release
 from pathlib import Path
@@ -15,7 +16,7 @@ from rag_flywheel.cycle.erasing import LOCK
 from rag_flywheel.cycle.erasing import folder as receipts_of
 from rag_flywheel.domain import AuditEntry
 from rag_flywheel.domain.erasures import ErasureState
-from rag_flywheel.errors import InvalidInput, check_room
+from rag_flywheel.errors import Conflict, Damaged, InvalidInput, check_room
 from rag_flywheel.services import Services
 
 LEDGER = "ledger"
@@ -25,7 +26,7 @@ FOLDERS = ("rerankers", "reports")
 RECEIPTS = "receipts"
 KEYS = "pseudonyms.key"
 CONFIG = "config.yaml"
-BUSY = (".partial", ".deleted", ".lock", ".new")
+BUSY = (".partial", ".deleted", ".lock", ".new", ".restored")
 """Endings of what is being written or removed."""
 SECRET = ("keys", "signing.key")
 """Of the receipts' folder: what is only in what is kept apart."""
@@ -48,9 +49,10 @@ def save(services: Services, place: Path, *, apart: Path | None, replaces: bool,
     another, and what the adapters raise.
     """
     config = services.config
-    place, apart = place.absolute(), None if apart is None else apart.absolute()
-    _refuse_nested(config.data, place, apart)
+    place, apart = place.resolve(), None if apart is None else apart.resolve()
+    _refuse_nested(config.data.resolve(), place, apart)
     folders.check_free(place, replace=replaces)
+    _check_own(place, apart, wiring.key_known(config, services.secrets))
     with services.ledger.lock(LOCK):
         check_room(place.parent, sum(_allocated(config.data / name) for name in (INDEX, *FOLDERS, "ledger.db")))
         with folders.written(place, replace=replaces) as folder:
@@ -60,6 +62,7 @@ def save(services: Services, place: Path, *, apart: Path | None, replaces: bool,
                 software=f"rag-flywheel {release('rag-flywheel')}",
                 kind=dumped.kind,
                 revision=dumped.revision,
+                schema=dumped.schema,
                 key=dumped.key,
                 store=QDRANT if config.index.url else EMBEDDED,
                 live=services.index.live(),
@@ -97,7 +100,9 @@ def _set_apart(apart: Path, contents: Contents, services: Services) -> None:
         key = wiring.key_file(services.config)
         if not services.secrets.pseudonym_keys and key.exists():
             files[KEYS] = folders.copy(key, folder / KEYS)
-        folders.write_list(folder, replace(contents, kind="", revision=None, store="", live=None, files=files))
+        folders.write_list(
+            folder, replace(contents, kind="", revision=None, schema="", store="", live=None, files=files)
+        )
 
 
 def _copied(
@@ -117,6 +122,26 @@ def _refuse_nested(data: Path, place: Path, apart: Path | None) -> None:
     for one, other in ((place, data), (apart, data), (apart, place)):
         if one is not None and (one.is_relative_to(other) or other.is_relative_to(one)):
             raise InvalidInput(f"{one} and {other} are one within the other: name folders beside one another")
+
+
+def _check_own(place: Path, apart: Path | None, key: str | None) -> None:
+    """Raises Conflict where keys would be replaced by a backup, by those of another ledger, or a backup by keys."""
+    with contextlib.suppress(InvalidInput, Damaged):  # none is there, or one that nobody can read
+        if not folders.read_list(place).kind:
+            raise Conflict(f"{place} holds what was kept apart from a backup: name another folder for the backup")
+    if apart is None:
+        return
+    folders.check_free(apart, replace=True)
+    if not (apart / folders.LIST).is_file():
+        return
+    kept = folders.read_list(apart)
+    if kept.kind:
+        raise Conflict(f"{apart} holds a backup: name another folder for what is kept apart")
+    if kept.key != key:
+        raise Conflict(
+            f"{apart} holds the keys of another deployment or tenant (the fingerprint {kept.key}, here it is {key}), "
+            "whose backups are worth nothing without them: name a folder of its own for each with --apart"
+        )
 
 
 def _allocated(place: Path) -> int:

@@ -4,15 +4,22 @@ import json
 import shutil
 import sqlite3
 import stat
+import tempfile
 import threading
 from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 
+from rag_flywheel import config, wiring
 from rag_flywheel.adapters.ledger import dumping, engine
-from rag_flywheel.cli.backups import folders
+from rag_flywheel.cli.backups import folders, restoring
 from rag_flywheel.errors import Unavailable
+from rag_flywheel.privacy.pseudonyms import pseudonym
+from tests.fakes import samples
 from tests.unit.cli.conftest import Run
 
 SETTINGS = "sources: []\ngolden: ''\nprivacy: {consent: assumed}\n"
@@ -147,3 +154,111 @@ def test_holes_stay_holes(tmp_path: Path) -> None:
     digest = folders.copy(tmp_path / "mostly", tmp_path / "copy")
     assert digest == folders.digest_of(tmp_path / "mostly") == folders.digest_of(tmp_path / "copy")
     assert (tmp_path / "copy").stat().st_blocks * 512 < 4 << 20
+
+
+def test_a_deployment_does_not_replace_what_another_keeps_apart(run: Run, backup: Path, tmp_path: Path) -> None:
+    """Nor a backup by keys, nor keys by a backup."""
+    other = tmp_path / "other" / "config.yaml"
+    other.parent.mkdir()
+    other.write_text(SETTINGS)
+    kept = (tmp_path / "safe" / "pseudonyms.key").read_text()
+    for place, apart, why in (
+        (tmp_path / "second", tmp_path / "safe", "another deployment or tenant"),
+        (tmp_path / "second", backup, "holds a backup"),
+        (tmp_path / "safe", tmp_path / "third", "kept apart from a backup"),
+    ):
+        code, _, told = run("--config", str(other), "backup", str(place), "--apart", str(apart), "--yes")
+        assert (code, why in told) == (6, True)
+    assert (tmp_path / "safe" / "pseudonyms.key").read_text() == kept
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name in ("second", "third")) == []
+    run("restore", str(backup), "--yes")
+    assert run("backup", str(backup), "--apart", str(tmp_path / "safe"), "--yes")[0] == 0
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["the new one is whole", "the new one is not"])
+def test_a_kill_between_the_two_renames_of_a_replaced_backup_costs_neither(backup: Path, whole: bool) -> None:
+    """The next run, which fails, leaves a whole one, and one that ends well leaves nothing else."""
+    beside, old = (backup.with_name(f"{backup.name}{ending}") for ending in (".partial", ".replaced"))
+    shutil.copytree(backup, beside)
+    (beside / "new").touch()
+    if not whole:
+        (beside / folders.LIST).unlink()
+    backup.rename(old)
+    with pytest.raises(OSError, match="no room"), folders.written(backup, replace=True):
+        raise OSError("no room")
+    assert (folders.read_list(backup).kind, (backup / "new").exists()) == ("sqlite", whole)
+    with folders.written(backup, replace=True) as folder:
+        (folder / folders.LIST).write_text("{}")
+    assert ((backup / folders.LIST).read_text(), beside.exists(), old.exists()) == ("{}", False, False)
+
+
+def test_a_restore_that_ends_before_the_erased_are_erased_again_lets_nobody_in(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.yaml").write_text(SETTINGS)
+    with wiring.services(config.load(tmp_path / "config.yaml"), config.secrets()) as services:
+        user = pseudonym("ada", services.ledger.salt())
+        services.ledger.add_interaction(replace(samples.interaction("i1"), user=user, asked=datetime.now(UTC)))
+    assert run("backup", str(tmp_path / "backup"))[0] == 0
+    assert run("forget", "ada")[0] == 0
+
+    def killed(*_: Any) -> NoReturn:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as changed:
+        changed.setattr(restoring, "_settled", killed)
+        assert run("restore", str(tmp_path / "backup"), "--yes")[0] != 0
+    code, _, told = run("people", "export", "ada")
+    assert (code, "a restore into" in told) == (8, True)
+    assert run("restore", str(tmp_path / "backup"))[0] == 0
+    assert json.loads(run("people", "export", "ada", "--json")[1])["interactions"] == []
+
+
+def test_a_restore_that_is_killed_among_the_receipts_leaves_no_cut_key(
+    run: Run, backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = {"signing.key": "5a" * 32, "public.key": "a5" * 32, "erasure-1.json": "{}", "keys/1.key": "0d" * 32}
+    for name, words in kept.items():
+        file = tmp_path / "data" / "receipts" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(words)
+    safe, receipts = str(tmp_path / "safe"), tmp_path / "there" / "data" / "receipts"
+    assert run("backup", str(backup), "--apart", safe, "--yes")[0] == 0
+    receipts.parent.parent.mkdir()
+    again = ("--config", str(tmp_path / "there" / "config.yaml"), "restore", str(backup), "--apart", safe)
+    whole = folders.copy
+
+    for name in ("erasure-1.json", "keys/1.key", "signing.key"):
+
+        def cut(source: Path, target: Path, name: str = name) -> str:
+            if target.is_relative_to(receipts) and source.name == Path(name).name:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text("5")
+                raise KeyboardInterrupt
+            return whole(source, target)
+
+        with monkeypatch.context() as changed:
+            changed.setattr(folders, "copy", cut)
+            assert run(*again)[0] != 0
+        assert not (receipts / name).exists()
+    assert run(*again)[0] == 0
+    assert {name: (receipts / name).read_text() for name in kept} == kept
+    assert [file.name for file in receipts.rglob("*.restored")] == []
+
+
+def test_a_folder_of_reports_that_is_a_link_to_another_disk_is_filled_and_stays_a_link(
+    run: Run, backup: Path, tmp_path: Path
+) -> None:
+    memory = Path("/dev/shm")  # noqa: S108 - in memory, so another disk than tmp_path
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as fast:
+        reports, report = tmp_path / "data" / "reports", Path(fast) / "part" / "f.bin"
+        shutil.rmtree(reports, ignore_errors=True)
+        reports.symlink_to(fast)
+        report.parent.mkdir()
+        report.write_bytes(b"1")
+        assert run("backup", str(backup), "--yes")[0] == 0
+        report.write_bytes(b"2")
+        (reports / "later").write_bytes(b"3")
+        assert run("restore", str(backup), "--yes")[0] == 0
+        assert (reports.is_symlink(), report.read_bytes(), (reports / "later").exists()) == (True, b"1", False)
+        assert run("restore", str(backup), "--yes")[0] == 0
