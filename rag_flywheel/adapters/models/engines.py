@@ -17,6 +17,8 @@ from rag_flywheel.ports import Vectors
 GRAPH = Path(__file__).with_name("minilm.onnx")
 PLACES = "a1621c79b67c1aa27f5784108b97e010fa884e26b187ba5c351328d9125e10a7"
 """Of the file of weights that the graph was exported with: the digest of its header, the places of all weights."""
+STEP = 16
+"""OpenVINO keeps what it plans for each shape of batch, so lengths are rounded up to a multiple of this."""
 
 Ids = NDArray[np.int64]
 Run = Callable[[Ids, Ids], tuple[Vectors, Vectors]]
@@ -64,10 +66,16 @@ def in_openvino(weights: Path) -> Run:
         compiled = core.compile_model(core.read_model(graph), "CPU", settings)
 
     def run(ids: Ids, mask: Ids) -> tuple[Vectors, Vectors]:
-        found = compiled.create_infer_request().infer({"input_ids": ids, "attention_mask": mask})
-        return np.asarray(found["vectors"], dtype=np.float32), np.asarray(found["tokens"], dtype=np.float32)
+        found = compiled.create_infer_request().infer({"input_ids": rounded(ids), "attention_mask": rounded(mask)})
+        states = np.asarray(found["tokens"], dtype=np.float32)[:, : ids.shape[1]]
+        return np.asarray(found["vectors"], dtype=np.float32), states
 
     return run
+
+
+def rounded(rows: Ids) -> Ids:
+    """With zeros up to the next multiple of STEP: as tokens they are padding, and as a mask they hide it."""
+    return np.pad(rows, [(0, 0), (0, -rows.shape[1] % STEP)])
 
 
 def check_places(weights: Path) -> None:

@@ -2,6 +2,8 @@
 
 import errno
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,9 +13,29 @@ from safetensors.numpy import load_file, save_file
 
 from rag_flywheel.adapters.models import trial
 from rag_flywheel.adapters.models.encoder import Running, SentenceEncoder, model_path
-from rag_flywheel.adapters.models.engines import ENGINES, Run, check_places, in_openvino
+from rag_flywheel.adapters.models.engines import ENGINES, STEP, Run, check_places, in_openvino, rounded
 from rag_flywheel.adapters.models.trial import Chosen, Embed, choose, remember, remembered
 from rag_flywheel.errors import ConfigError
+
+LENGTHS = """
+from pathlib import Path
+import numpy as np
+from rag_flywheel.adapters.models.encoder import model_path
+from rag_flywheel.adapters.models.engines import in_openvino
+
+def held():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("VmRSS"))) / 1000
+
+run = in_openvino(Path(model_path("all-MiniLM-L6-v2")) / "model.safetensors")
+for length in (256, 128):
+    run(*np.ones((2, 4, length), dtype=np.int64))
+before = held()
+for length in range(1, 257, 2):
+    run(*np.ones((2, 4, length), dtype=np.int64))
+print(held() - before)
+"""
+"""Prints by how many MB a process grows while it embeds batches of many lengths, after the longest."""
 
 
 def engine(*, seconds: float, cosine: float = 1.0) -> Embed:
@@ -127,6 +149,21 @@ def test_openvino_is_given_no_weights_that_stand_elsewhere_than_its_graph_says(t
     save_file({f"first.{name}": value for name, value in other.items()}, tmp_path / "model.safetensors")
     with pytest.raises(ConfigError, match=r"embedder\.engine: .*digest of its header .*expected a1621c"):
         in_openvino(tmp_path / "model.safetensors")
+
+
+def test_texts_of_all_lengths_come_to_few_shapes_of_batches_in_openvino() -> None:
+    """It keeps memory for each shape: without this a server's would grow for days."""
+    batches = [rounded(np.ones((8, length), dtype=np.int64)) for length in range(1, 257)]
+    assert len({batch.shape for batch in batches}) == 256 / STEP
+    assert [batch.sum() for batch in batches] == [8 * length for length in range(1, 257)]
+
+
+def test_openvino_holds_no_more_memory_for_each_length(tmp_path: Path) -> None:
+    pytest.importorskip("openvino", reason="the extra [openvino] is not installed")
+    program = tmp_path / "lengths.py"
+    program.write_text(LENGTHS, encoding="utf-8")
+    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 60
 
 
 def test_openvino_gives_the_vectors_of_onnx_runtime(tmp_path: Path) -> None:
