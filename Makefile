@@ -52,6 +52,7 @@ audit: setup
 	$(BIN)/python -m pip_audit --requirement constraints.txt --no-deps --disable-pip --strict --progress-spinner off
 
 # Speed beside others, written to build/performance.json and docs/performance.md; the extra [bench] brings LlamaIndex's
-# side. The other benchmarks are started by themselves: see benchmarks/search.py, gate_power.py and gate_speed.py.
+# side, and [openvino] that engine's rows. The other benchmarks are started by themselves: see benchmarks/search.py,
+# gate_power.py and gate_speed.py.
 bench: setup
 	$(BIN)/python benchmarks/performance.py

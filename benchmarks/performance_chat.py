@@ -22,6 +22,7 @@ SETTINGS = (
 )
 CLIENTS = 8
 ASKED = 40  # new questions, and as often a repeated one
+REPEATED = 4  # times that all clients together ask them again
 READY = 120.0  # seconds, at most
 
 
@@ -51,7 +52,9 @@ def main() -> None:
         met=ready <= 5,
         quality=f"{worked:.1f} s of the processor",
     )
-    tell([start, *rows])
+    new = len(_questions(given.pages)[10 : 10 + ASKED])
+    amount = f"{len(starts) + 1} starts over {given.pages} pages, then {new} new questions, {ASKED} times one that was "
+    tell([start, *rows], amount + f"asked before, and {REPEATED * new} questions by {CLIENTS} clients")
 
 
 def _asked(url: str, pid: int, questions: Sequence[str]) -> list[Measured]:
@@ -71,8 +74,8 @@ def _asked(url: str, pid: int, questions: Sequence[str]) -> list[Measured]:
         several = list(questions[10 : 10 + ASKED])
         began = time.perf_counter()
         with ThreadPoolExecutor(CLIENTS) as clients:
-            list(clients.map(answered, several * 4))
-        rate = 4 * len(several) / (time.perf_counter() - began)
+            list(clients.map(answered, several * REPEATED))
+        rate = REPEATED * len(several) / (time.perf_counter() - began)
         held = _resident(pid)
     median = float(np.median(new))
     return [

@@ -28,7 +28,8 @@ def main() -> None:
     vendor = SentenceTransformer(model_path(MODEL), device="cpu")
     engines: list[Engine] = [engine for engine in get_args(Engine) if importlib.util.find_spec(engine)]
     rows = [row for engine in engines for row in _embedding(vendor, engine, given.texts, given.rounds)]
-    tell([*rows, _cross_encoding(given.rounds)])
+    amount = f"{given.rounds} times {given.texts} texts in one call, {QUERIES} queries one by one, and "
+    tell([*rows, _cross_encoding(given.rounds)], amount + f"one question with {PASSAGES} passages")
 
 
 def _embedding(vendor: Any, engine: Engine, count: int, rounds: int) -> list[Measured]:

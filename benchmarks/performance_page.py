@@ -13,7 +13,8 @@ alternates, with the same model, the same texts and the same number of threads o
 medians; a ratio above 1 speaks for this project. Where an aim is not met, the table says so.
 
 A machine with other work makes all times longer, so beside each table stands its load, the number of processes
-that wanted a core. Only ratios hold there. For LlamaIndex the extra `[bench]` has to be installed.
+that wanted a core. Only ratios hold there. How much was measured stands there too, with the command that
+measures that part again. LlamaIndex needs the extra `[bench]`, and OpenVINO `[openvino]`.
 
 ![Ratios of speed: this project beside others](pictures/performance.svg)
 """
@@ -28,6 +29,8 @@ def page(parts: Mapping[str, Part], machine: Mapping[str, str]) -> str:
         load = ", ".join(f"{value:.1f}" for value in part.load)
         said = f"not measured: {part.problem}" if part.problem else f"threads: {part.threads}, load {load}"
         text += f"\n## {TITLES[name]}\n\n{said[0].upper()}{said[1:]}.\n"
+        text += f"Measured: {part.amount}.\n" if part.amount else ""
+        text += f"\n    {part.command}\n" if part.command else ""
         if part.rows:
             text += f"\n{COLUMNS}\n|{' --- |' * 9}\n" + "".join(f"{_line(row)}\n" for row in part.rows)
     told = "".join(f"| {name} | {value} |\n" for name, value in machine.items())

