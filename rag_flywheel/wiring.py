@@ -185,7 +185,7 @@ def load_ledger(config: Config, file: Path) -> None:
 
 
 def dump_index(config: Config, secrets: Secrets, folder: Path) -> None:
-    """Write the versions on a Qdrant server into files. Raises IndexUnavailable, DiskUnavailable."""
+    """Write the versions on a Qdrant server into files. Raises ConfigError, IndexUnavailable, DiskUnavailable."""
     from rag_flywheel.adapters.index import snapshots  # as in `_index`
 
     settings = config.index
@@ -193,7 +193,7 @@ def dump_index(config: Config, secrets: Secrets, folder: Path) -> None:
 
 
 def load_index(config: Config, secrets: Secrets, folder: Path) -> None:
-    """Put versions from files on the Qdrant server. Raises IndexUnavailable."""
+    """Put versions from files on the Qdrant server. Raises ConfigError, IndexUnavailable, Damaged."""
     from rag_flywheel.adapters.index import snapshots
 
     settings = config.index
