@@ -81,7 +81,8 @@ def services(config: Config, secrets: Secrets) -> Iterator[Services]:
         opened.callback(ledger.close)
         index = _index(config, secrets)
         opened.callback(index.close)
-        cache = ForgivingCache(SqliteCache(data / "cache.db"))
+        servers = bool(config.ledger.url) and not config.ledger.url.startswith("sqlite")  # then hosts may be several
+        cache = ForgivingCache(SqliteCache(data / "cache.db", shared=servers))
         opened.callback(cache.close)
         rates = open_rates(config.ledger.url, timeout=config.ledger.timeout)
         opened.callback(rates.close)
