@@ -81,7 +81,8 @@ def services(config: Config, secrets: Secrets, *, restoring: bool = False) -> It
         opened.callback(ledger.close)
         index = _index(config, secrets)
         opened.callback(index.close)
-        cache = ForgivingCache(SqliteCache(data / "cache.db"))
+        servers = bool(config.ledger.url) and not config.ledger.url.startswith("sqlite")  # then hosts may be several
+        cache = ForgivingCache(SqliteCache(data / "cache.db", shared=servers))
         opened.callback(cache.close)
         rates = open_rates(config.ledger.url, timeout=config.ledger.timeout)
         opened.callback(rates.close)
@@ -193,7 +194,7 @@ def load_ledger(config: Config, file: Path) -> None:
 
 
 def dump_index(config: Config, secrets: Secrets, folder: Path) -> None:
-    """Write the versions on a Qdrant server into files. Raises IndexUnavailable, DiskUnavailable."""
+    """Write the versions on a Qdrant server into files. Raises ConfigError, IndexUnavailable, DiskUnavailable."""
     from rag_flywheel.adapters.index import snapshots  # as in `_index`
 
     settings = config.index
@@ -201,7 +202,9 @@ def dump_index(config: Config, secrets: Secrets, folder: Path) -> None:
 
 
 def load_index(config: Config, secrets: Secrets, folder: Path, *, live: str | None) -> None:
-    """Put versions from files on the Qdrant server, whose alias goes where none was live. Raises IndexUnavailable."""
+    """Put versions from files on the Qdrant server, whose alias goes where none was live. Raises ConfigError,
+    IndexUnavailable, Damaged.
+    """
     from rag_flywheel.adapters.index import snapshots
 
     settings = config.index

@@ -226,8 +226,83 @@ def test_pods_have_no_rights_and_a_root_that_is_read_only() -> None:
         assert pod["automountServiceAccountToken"] is False
 
 
+# --- every night ------------------------------------------------------------------------------------------------------
+
+
+def nightly() -> str:
+    return str(compose("compose.yaml")["services"]["nightly"]["command"][-1]).replace("$$", "$")
+
+
+def jobs() -> list[str]:
+    """The scripts of the CronJobs: the backup's and the reindex's."""
+    return [pod["containers"][0]["command"][-1] for pod in pods() if "command" in pod["containers"][0]]
+
+
+def run(script: str, folder: Path, *, codes: str = "0", now: str = "03:00") -> tuple[int, list[str]]:
+    """How a script ends and what it calls, where the program ends with one code after the other and then with the last
+    of them, the day is the first of December, and a second night does not come.
+    """
+    here, log = folder / "bin", folder / "log"
+    here.mkdir(parents=True)
+    programs = {
+        "rag-flywheel": f"""echo "$1" >> {log}; read -r code rest < {folder}/codes
+            [ -z "$rest" ] || echo "$rest" > {folder}/codes; exit "$code" """,
+        "sleep": f'echo "sleep $1" >> {log}; ! grep -q reindex {log}',
+        "date": f"""case $1 in
+            --date=*) exec /bin/date --utc --date="2026-12-01 ${{1#--date=}}" "$2" ;;
+            *) exec /bin/date --utc --date="2026-12-01 {now}" "$1" ;;
+            esac""",
+    }
+    for name, does in programs.items():
+        (here / name).write_text(f"#!/bin/sh\n{does}\n", encoding="utf-8")
+        (here / name).chmod(0o700)
+    (folder / "codes").write_text(f"{codes}\n", encoding="utf-8")
+    done = subprocess.run(["sh", "-c", script], env={"PATH": f"{here}:/usr/bin:/bin"}, timeout=60, check=False)
+    return done.returncode, log.read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize(("now", "seconds"), [("00:30", 7_200), ("02:29", 60), ("02:31", 86_340), ("23:30", 10_800)])
+def test_the_nightly_service_begins_with_the_next_half_past_two(tmp_path: Path, now: str, seconds: int) -> None:
+    """Also in a container that was started after midnight."""
+    _, called = run(nightly(), tmp_path, now=now)
+    assert called == [f"sleep {seconds}", "backup", "sleep 1800", "reindex", f"sleep {seconds}"]
+
+
+def test_a_backup_or_reindex_that_meets_another_run_is_tried_again(tmp_path: Path) -> None:
+    _, called = run(nightly(), tmp_path / "compose", codes="6 6 0 6 3")
+    assert called[1:-1] == [
+        *["backup", "sleep 600"] * 2, "backup", "sleep 1800", "reindex", "sleep 600", "reindex",
+    ]  # fmt: skip
+    backup, reindex = jobs()
+    assert run(backup, tmp_path / "backup", codes="6 6 0") == (0, [*["backup", "sleep 600"] * 2, "backup"])
+    assert run(reindex, tmp_path / "reindex", codes="6 3") == (0, ["reindex", "sleep 600", "reindex"])
+
+
+@pytest.mark.parametrize(("number", "name"), [(0, "backup"), (1, "reindex")])
+def test_a_nightly_job_fails_at_once_with_any_other_error_and_at_last_with_this_one(
+    tmp_path: Path, number: int, name: str
+) -> None:
+    assert run(jobs()[number], tmp_path / "damaged", codes="8") == (8, [name])
+    assert run(jobs()[number], tmp_path / "busy", codes="6") == (6, [name, "sleep 600"] * 24)
+
+
+def test_timers_that_start_at_once_lose_neither_the_backup_nor_the_reindex() -> None:
+    """As after a night that the machine was off: the reindex waits for the backup, and either one is tried again."""
+    backup, reindex = (text(f"systemd/rag-flywheel-{name}.service") for name in ("backup", "reindex"))
+    assert re.search(r"^After=.*\brag-flywheel-backup\.service\b", reindex, re.MULTILINE)
+    for unit in (backup, reindex):
+        assert {"Restart=on-failure", "RestartSec=10min", "StartLimitBurst=24"} <= set(unit.splitlines())
+        spared = re.findall(r"^(?:RestartPrevent|Success)ExitStatus=(.*)$", unit, re.MULTILINE)
+        assert not {"6", "7"} & set(" ".join(spared).split())
+
+
+def test_cron_reindexes_after_the_backup_and_not_beside_it() -> None:
+    [line] = [line for line in text("crontab").splitlines() if "rag-flywheel" in line and not line.startswith("#")]
+    calls = [_arguments(part) for part in line.split("; ")]
+    assert [_parse(arguments) for arguments in calls if arguments] == ["backup", "reindex"]
+
+
 def test_what_nightly_jobs_call_is_a_command() -> None:
-    nightly = compose("compose.yaml")["services"]["nightly"]["command"][-1].replace("$$", "$")
-    scripts = [nightly, *(pod["containers"][0]["command"][-1] for pod in pods() if "command" in pod["containers"][0])]
+    scripts = [nightly(), *jobs()]
     called = [found for script in scripts for line in script.splitlines() if (found := _arguments(line.strip()))]
     assert sorted(_parse(arguments) for arguments in called) == ["backup", "backup", "reindex", "reindex"]

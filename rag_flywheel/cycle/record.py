@@ -31,6 +31,7 @@ STAGES = {
     "reading files": "read",
     "looking at new texts": "screen",
     "finding what people named": "follow",
+    "embedding elsewhere": "embed",
     "embedding passages": "embed",
     "learning": "learn",
     "tuning the reranker": "tune",

@@ -34,6 +34,14 @@ def project(indexed: Project, tmp_path: Path, postgres_url: str, qdrant_url: str
     return made
 
 
+def test_the_cache_has_no_log_that_one_host_alone_can_read_where_the_ledger_is_on_a_server(
+    indexed: Project, project: Project
+) -> None:
+    """Which the file itself says: 2 at its byte 18 is the write-ahead log."""
+    heads = [(each.folder / "data" / "cache.db").read_bytes()[:20] for each in (indexed, project)]
+    assert [head[18] for head in heads] == [2, 1]
+
+
 def test_a_backup_comes_back_on_other_servers_that_are_empty(
     indexed: Project, project: Project, tmp_path: Path, postgres_server: PostgresServer
 ) -> None:

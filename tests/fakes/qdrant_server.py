@@ -30,10 +30,11 @@ KEPT = ("collections", "aliases")  # what the local mode of qdrant-client holds
 
 class QdrantServer:
     """The server in a thread of its own, until the end of the block. `searches` is how many were begun, `created` what
-    was asked for with each collection, `asked` every search.
+    was asked for with each collection, `asked` every search. It says of itself that it is one of `nodes`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, nodes: int = 1) -> None:
+        self.nodes = nodes
         self.searches = 0
         self.created: dict[str, models.CreateCollection] = {}
         self.asked: list[models.QueryRequest] = []
@@ -94,6 +95,10 @@ class QdrantServer:
                 status = 404 if str(error).endswith(" not found") else 409
                 return JSONResponse({"status": {"error": str(error)}, "time": 0.0}, status_code=status)
             return JSONResponse({"result": jsonable_encoder(result), "status": "ok", "time": 0.0})
+
+        @app.get("/cluster")
+        def cluster() -> Response:
+            return done(lambda: _cluster(self.nodes))
 
         @app.get("/collections")
         def collections() -> Response:
@@ -199,6 +204,20 @@ class QdrantServer:
             return done(put)
 
         return app
+
+
+def _cluster(nodes: int) -> dict[str, Any]:
+    """What a server says of its cluster."""
+    if nodes == 1:
+        return {"status": "disabled"}
+    return {
+        "status": "enabled",
+        "peer_id": 1,
+        "peers": {str(peer): {"uri": f"http://node-{peer}:6335/"} for peer in range(1, nodes + 1)},
+        "raft_info": {"term": 1, "commit": 1, "pending_operations": 0, "leader": 1, "role": "Leader", "is_voter": True},
+        "consensus_thread_status": {"consensus_thread_status": "working", "last_update": "2026-11-30T00:00:00Z"},
+        "message_send_failures": {},
+    }
 
 
 def _collections(store: QdrantClient) -> dict[str, Any]:

@@ -1,5 +1,6 @@
-"""Versions on a Qdrant server as files: the server's own snapshots, one a version, of a server that is one node.
+"""Versions on a Qdrant server as files: the server's own snapshots, one a version, each with the number of its points.
 
+A snapshot holds what one node has, so a cluster of several is refused: its snapshots would look whole and not be.
 The vendor's client makes and deletes them; it has no call that fetches or sends one, so these two are plain requests.
 """
 
@@ -16,28 +17,36 @@ from qdrant_client.http.exceptions import ApiException
 from rag_flywheel.adapters.index import points
 from rag_flywheel.adapters.index.qdrant_index import COMPLETE, LIVE
 from rag_flywheel.domain import VersionId
-from rag_flywheel.errors import IndexUnavailable, on_disk
+from rag_flywheel.errors import ConfigError, Damaged, IndexUnavailable, on_disk
 
 SECONDS = 3600  # for one snapshot: it is as long as the version is large
 ENDING = ".snapshot"
+COUNT = ".count"
 
 
 def fetch(url: str, *, api_key: str, prefix: str, folder: Path) -> None:
-    """Write a file for each complete version. Raises IndexUnavailable, DiskUnavailable."""
+    """Write two files for each complete version. Raises ConfigError (a cluster), IndexUnavailable, DiskUnavailable."""
     with _opened(url, api_key) as (client, plain):
+        _refuse_cluster(client)
         for alias in client.get_aliases().aliases:
             collection = alias.collection_name
             if collection.startswith(f"{prefix}--") and alias.alias_name == collection + COMPLETE:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 version = collection.removeprefix(f"{prefix}--")
                 _fetch(collection, folder / f"{version}{ENDING}", client, plain)
+                count = client.count(collection, exact=True).count
+                with on_disk(noted := folder / f"{version}{COUNT}"):
+                    noted.write_text(f"{count}\n", encoding="ascii")
 
 
 def send(url: str, *, api_key: str, prefix: str, folder: Path, live: str | None) -> None:
     """Put the versions of the files on the server. One that is there whole stays: a version never changes. Where none
     was live, the alias goes: it names what came later.
+
+    Raises ConfigError for a cluster, IndexUnavailable, and Damaged for a version that comes back with too few points.
     """
     with _opened(url, api_key) as (client, plain):
+        _refuse_cluster(client)
         there = {alias.alias_name for alias in client.get_aliases().aliases}
         if live is None and (alias := f"{prefix}{LIVE}") in there:
             gone = models.DeleteAlias(alias_name=alias)
@@ -54,8 +63,32 @@ def send(url: str, *, api_key: str, prefix: str, folder: Path, live: str | None)
                     params={"priority": "snapshot", "wait": "true"},
                     files={"snapshot": opened},
                 ).raise_for_status()
+            _check_count(collection, file.with_suffix(COUNT), client)
             made = models.CreateAlias(alias_name=collection + COMPLETE, collection_name=collection)
             client.update_collection_aliases([models.CreateAliasOperation(create_alias=made)])
+
+
+def _refuse_cluster(client: QdrantClient) -> None:
+    status = client.cluster_status()
+    nodes = len(status.peers) if isinstance(status, models.ClusterStatusOneOf1) else 1
+    if nodes > 1:
+        raise ConfigError(
+            f"index.url names a Qdrant cluster of {nodes} nodes, and a snapshot holds what one of them has: back up "
+            "and restore the cluster, the ledger and data_dir with their vendors' own means, or build the index anew "
+            "with `rag-flywheel reindex`; a restore that stopped here goes on when index.url names a server of one node"
+        )
+
+
+def _check_count(collection: str, noted: Path, client: QdrantClient) -> None:
+    if not noted.exists():  # a backup of before they were noted
+        return
+    expected, found = int(noted.read_text(encoding="ascii")), client.count(collection, exact=True).count
+    if found != expected:
+        client.delete_collection(collection)
+        raise Damaged(
+            f"the collection {collection} came back with {found} points, and the backup noted {expected}: see the "
+            "Qdrant server's log, then run the restore again, or restore another backup"
+        )
 
 
 def _fetch(collection: str, file: Path, client: QdrantClient, plain: httpx.Client) -> None:

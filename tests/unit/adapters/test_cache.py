@@ -132,6 +132,9 @@ class Full:
     def forget(self, prefix: str, *, but: object) -> None:
         raise Unavailable("the disk is full")
 
+    def begin_anew(self) -> None:
+        raise Unavailable("the disk is full")
+
     def close(self) -> None:
         self.closed = True
 
@@ -158,13 +161,118 @@ def test_a_forgiving_cache_that_can_be_used_keeps_what_was_put(tmp_path: Path) -
     cache.close()
 
 
-def test_a_forgiving_cache_does_not_forgive_damage() -> None:
-    class Broken(Full):
-        def get(self, keys: object) -> dict[str, bytes]:
-            raise Damaged("the cache is broken")
+def damage(file: Path, *, head: bool = False) -> None:
+    """Break all but the first pages, or those, in the file as it is: others that have it open go on with it."""
+    size = file.stat().st_size
+    with file.open("r+b") as opened:
+        opened.seek(0 if head else 8192)
+        opened.write(b"\xff" * (8192 if head else size - 8192))
 
-    with pytest.raises(Damaged):
-        ForgivingCache(Broken()).get(["a"])
+
+FILLED = {f"key {number}": b"x" * 2_000 for number in range(100)}
+
+
+@pytest.mark.parametrize(("shared", "head"), [(False, False), (True, False), (True, True)])
+def test_a_damaged_cache_is_begun_anew_and_so_it_is_for_others_that_have_it_open(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, *, shared: bool, head: bool
+) -> None:
+    file = tmp_path / "cache.db"
+    before = SqliteCache(file, shared=shared)
+    before.put(FILLED)
+    before.close()
+    other = SqliteCache(file, shared=shared)
+    damage(file, head=head)
+    cache = ForgivingCache(SqliteCache(file, shared=shared))
+    with caplog.at_level(logging.WARNING):
+        assert cache.get(list(FILLED)) == {}
+    assert ("the cache is begun anew" in caplog.text) is not head  # a file that is no database is, when it is opened
+    cache.put({"a": b"1"})
+    other.put({"b": b"2"})
+    assert cache.get(["a", "b"]) == other.get(["a", "b"]) == {"a": b"1", "b": b"2"}
+    cache.close()
+    other.close()
+    assert sqlite3.connect(file).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert b"xxxx" not in file.read_bytes()
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_cache_whose_head_breaks_while_others_have_it_open_can_be_opened(tmp_path: Path, *, shared: bool) -> None:
+    others = [SqliteCache(tmp_path / "cache.db", shared=shared) for _ in range(2)]
+    others[0].put(FILLED)
+    damage(tmp_path / "cache.db", head=True)
+    cache = ForgivingCache(SqliteCache(tmp_path / "cache.db", shared=shared))
+    cache.put({"a": b"1"})
+    assert cache.get(["a"]) == {"a": b"1"}
+    for other in others:
+        forgiving = ForgivingCache(other)
+        forgiving.get(["a"])
+        forgiving.put({"b": b"2"})
+        assert forgiving.get(["b"]) == {"b": b"2"}
+        assert cache.get(["a"]) in ({"a": b"1"}, {})
+        forgiving.close()
+    cache.close()
+    again = SqliteCache(tmp_path / "cache.db", shared=shared)
+    again.put({"c": b"3"})
+    assert again.get(["c"]) == {"c": b"3"}
+    again.close()
+
+
+def test_what_is_to_be_forgotten_is_gone_with_a_damaged_cache(tmp_path: Path) -> None:
+    file = tmp_path / "cache.db"
+    below = SqliteCache(file)
+    below.put(FILLED)
+    below.close()
+    damage(file)
+    cache = ForgivingCache(SqliteCache(file))
+    cache.forget("key", but=())
+    cache.close()
+    assert b"xxxx" not in file.read_bytes()
+
+
+def test_a_damaged_cache_that_another_holds_is_gone_without(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "cache.db"
+    before = SqliteCache(file, shared=True)
+    before.put(FILLED)
+    before.close()
+    damage(file)
+    below = SqliteCache(file, patience=0.05, shared=True)
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    cache = ForgivingCache(below)
+    assert cache.get(list(FILLED)) == {}
+    assert "going on without the cache" in caplog.text
+    other.execute("ROLLBACK")
+    assert cache.get(list(FILLED)) == {}
+    cache.put({"a": b"1"})
+    assert cache.get(["a"]) == {"a": b"1"}
+    other.close()
+    cache.close()
+
+
+def test_a_cache_that_hosts_share_needs_no_memory_of_one_host(tmp_path: Path) -> None:
+    """Nothing lies beside the file while it is in use but the journal, and what is forgotten is in neither."""
+    SqliteCache(tmp_path / "cache.db").close()  # of before the ledger was on a server
+    first, second = (SqliteCache(tmp_path / "cache.db", shared=True) for _ in range(2))
+    first.put({"a": b"1"})
+    second.put({"b": b"forgotten words"})
+    assert first.get(["a", "b"]) == {"a": b"1", "b": b"forgotten words"}
+    first.forget("b", but=[])
+    assert {file.name for file in tmp_path.iterdir()} <= {"cache.db", "cache.db-journal"}
+    assert not any(b"forgotten words" in file.read_bytes() for file in tmp_path.iterdir())
+    first.close()
+    second.close()
+
+
+def test_a_shared_cache_that_others_have_open_in_the_old_way_can_be_used(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = SqliteCache(tmp_path / "cache.db")
+    before.put({"a": b"1"})
+    after = SqliteCache(tmp_path / "cache.db", shared=True)
+    assert after.get(["a"]) == {"a": b"1"}
+    assert "keeps its journal until all end that have it open" in caplog.text
+    before.close()
+    after.close()
 
 
 def test_what_is_forgotten_is_gone_from_the_file_and_the_rest_stays(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_the_shell_is_told_which_commands_begin_so(tmp_path: Path) -> None:
     command = [sys.executable, str(program)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **asked}
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
-    assert ended.stdout.split() == ["review", "receipt", "reindex", "report", "replay"]
+    assert ended.stdout.split() == ["review", "receipt", "reindex", "report", "replay", "restore"]
 
 
 def test_the_module_runs_as_the_command(tmp_path: Path) -> None:
