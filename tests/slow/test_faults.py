@@ -223,7 +223,8 @@ def test_a_qdrant_server_and_a_language_model_that_fail_cost_answers_and_no_rati
 def test_postgresql_may_close_its_connections_and_crash(
     tmp_path: Path, postgres_server: PostgresServer, postgres_url: str
 ) -> None:
-    with door(tmp_path, RAG_FLYWHEEL_LEDGER__URL=postgres_url) as met:
+    lasting = f"{postgres_url}&options=-csynchronous_commit%3Don"  # which the server of the tests is without
+    with door(tmp_path, RAG_FLYWHEEL_LEDGER__URL=lasting) as met:
         postgres_server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'test_%'")
         assert met.sees() == GOOD
         postmaster = int((postgres_server.folder / "data/postmaster.pid").read_text().split()[0])
