@@ -27,7 +27,7 @@ def test_a_version_is_whole_on_another_server(tmp_path: Path) -> None:
     fetched(tmp_path)
     assert (tmp_path / "v1.count").read_text(encoding="ascii") == "1\n"
     with QdrantServer() as server:
-        snapshots.send(server.url, api_key="", prefix="rag", folder=tmp_path)
+        snapshots.send(server.url, api_key="", prefix="rag", folder=tmp_path, live=None)
         index = connect(server.url, api_key="", timeout=10, prefix="rag")
         assert [chunk.text for chunk in index.chunks(V1)] == ["words"]
 
@@ -37,7 +37,7 @@ def test_a_cluster_is_refused_before_anything_is_fetched_or_sent(tmp_path: Path)
     fetched(tmp_path / "backup")
     with QdrantServer(nodes=3) as server:
         with pytest.raises(ConfigError, match="cluster of 3 nodes"):
-            snapshots.send(server.url, api_key="", prefix="rag", folder=tmp_path / "backup")
+            snapshots.send(server.url, api_key="", prefix="rag", folder=tmp_path / "backup", live=None)
         build(connect(server.url, api_key="", timeout=10, prefix="rag"), VersionId("v2"))
         with pytest.raises(ConfigError, match="cluster of 3 nodes"):
             snapshots.fetch(server.url, api_key="", prefix="rag", folder=tmp_path / "other")
@@ -50,7 +50,7 @@ def test_a_version_that_comes_back_with_too_few_points_is_not_named_complete(tmp
     (tmp_path / "v1.count").write_text("2\n", encoding="ascii")
     with QdrantServer() as server:
         with pytest.raises(Damaged, match="with 1 points, and the backup noted 2"):
-            snapshots.send(server.url, api_key="", prefix="rag", folder=tmp_path)
+            snapshots.send(server.url, api_key="", prefix="rag", folder=tmp_path, live=None)
         assert versions(server) == []
 
 
@@ -58,5 +58,5 @@ def test_a_backup_of_before_points_were_counted_comes_back(tmp_path: Path) -> No
     fetched(tmp_path)
     (tmp_path / "v1.count").unlink()
     with QdrantServer() as server:
-        snapshots.send(server.url, api_key="", prefix="rag", folder=tmp_path)
+        snapshots.send(server.url, api_key="", prefix="rag", folder=tmp_path, live=None)
         assert versions(server) == [V1]
