@@ -30,8 +30,8 @@ class Portion:
 
 def read(pieces: Sequence[Piece], *, workers: Workers, cache: Cache, on_step: Step) -> None:
     """Have the pieces read that the cache does not hold. What cannot be opened there is left for this machine."""
-    known = cache.get([piece.key for piece in pieces])
-    unread = list(_together([piece for piece in pieces if piece.key not in known]))
+    # One by one: all that the cache holds of a corpus would be its texts in memory.
+    unread = list(_together([piece for piece in pieces if not cache.get([piece.key])]))
     done = 0
     for place, made in workers.each(_read, [[piece.task for piece in some] for some in unread]):
         some = unread[place]
