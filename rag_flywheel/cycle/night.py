@@ -24,7 +24,7 @@ from rag_flywheel.cycle.gate_run import Attempt
 from rag_flywheel.cycle.less import Tried
 from rag_flywheel.cycle.scoring_run import Steps
 from rag_flywheel.cycle.snapshot import Snapshot
-from rag_flywheel.domain import Decision, Manifest, Outcome, ReviewedCorrection, VersionId
+from rag_flywheel.domain import Chunk, Decision, Manifest, Outcome, ReviewedCorrection, VersionId
 from rag_flywheel.domain.probes import Probe
 from rag_flywheel.services import Services
 
@@ -40,6 +40,7 @@ class Night:
     skipped: tuple[Skipped, ...]
     corpus: Corpus
     reviewed: tuple[ReviewedCorrection, ...]  # as it began
+    before: tuple[Chunk, ...]  # what the live version held then
 
 
 def run(
@@ -109,6 +110,7 @@ def _ended(
         skipped=tried.gate.built.skipped,
         corpus=ground.corpus,
         reviewed=tried.snapshot.reviewed,
+        before=ground.before,
     )
 
 

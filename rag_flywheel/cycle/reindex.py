@@ -16,13 +16,14 @@ from rag_flywheel.cycle.night import Night
 from rag_flywheel.cycle.result import DEPLOYED, CycleDecision, CycleResult
 from rag_flywheel.cycle.scoring_run import Steps
 from rag_flywheel.cycle.snapshot import Snapshot, take_snapshot, unchanged
-from rag_flywheel.domain import Json, Outcome, VersionState
+from rag_flywheel.domain import Json, Outcome, Passage, Scores, VersionState
 from rag_flywheel.errors import Barred, Frozen, NotFound, on_disk
 from rag_flywheel.ports import ANSWERS, answers_of
 from rag_flywheel.rollout import deployment, housekeeping, promotion, webhook_outbox
 from rag_flywheel.services import Services
 
 LOCK = erasing.LOCK
+READY_AT_ONCE = 100  # passages
 
 
 def reindex(services: Services, *, force: bool, steps: Steps) -> CycleResult:
@@ -83,6 +84,8 @@ def _run(services: Services, *, force: bool, steps: Steps) -> CycleResult:
     rephrase = None if services.rephraser is None else OtherWords(rephraser=services.rephraser)
     found = night.run(snapshot, services, live=live, rephrase=rephrase, steps=steps)
     result = conclude(found, services, steps=steps)
+    if result.decision in DEPLOYED:
+        _make_ready(found, services, steps=steps)
     return replace(
         result,
         aside=found.found.told,
@@ -139,6 +142,19 @@ def conclude(decided: Night, services: Services, *, steps: Steps) -> CycleResult
         counts=manifest.counts,
         readers=manifest.readership,
     )
+
+
+def _make_ready(deployed: Night, services: Services, *, steps: Steps) -> None:
+    """What answers from passages that are new will need is made now, so that who asks first need not wait for it."""
+    before = {(chunk.document_id, chunk.text) for chunk in deployed.before}
+    every = services.index.chunks(deployed.manifest.version_id)
+    new = [chunk for chunk in every if not chunk.is_correction and (chunk.document_id, chunk.text) not in before]
+    for start in range(0, len(new), READY_AT_ONCE):
+        some = [
+            Passage(chunk=chunk, rank=1, score=1.0, scores=Scores()) for chunk in new[start : start + READY_AT_ONCE]
+        ]
+        services.generator.prepare([[passage] for passage in some])
+        steps("making answers ready", start + len(some), len(new))
 
 
 def _deployed(decided: Night, services: Services) -> tuple[CycleDecision, tuple[str, ...]]:
