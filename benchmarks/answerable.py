@@ -118,7 +118,7 @@ def _kept(name: str, data: Path, folder: Path | None) -> Measured:
 def measure(folder: Path) -> Measured:
     """Answered questions whose passage was not among those shown tell nothing of the features, and are left out."""
     encoder = SentenceEncoder(BUNDLED, batch=8, query_prefix="", document_prefix="")
-    chunks, vectors, searcher = _indexed(list(read_documents(folder / "corpus.jsonl")), encoder)
+    chunks, vectors, searcher = indexed(list(read_documents(folder / "corpus.jsonl")), encoder)
     queries = dict(read_queries(folder / "queries.jsonl"))
     judged = read_qrels(folder / "qrels" / "test.tsv", queries.keys())
     asked = {name: query for name, query in queries.items() if _is_clear(query)}
@@ -152,14 +152,14 @@ def measure(folder: Path) -> Measured:
     )
 
 
-def _indexed(sources: Sequence[Source], encoder: SentenceEncoder) -> tuple[list[Chunk], NDArray[np.float32], Searcher]:
+def indexed(sources: Sequence[Source], encoder: SentenceEncoder) -> tuple[list[Chunk], NDArray[np.float32], Searcher]:
     documents = [
         Document(document_id=of.document_id, title=of.title, text=of.text, source=of.document_id) for of in sources
     ]
     chunks = [piece for document in documents for piece in chunk(document, Ingest(), encoder)]
     batches = list(entries(chunks, encoder=encoder, titles=True, on_step=lambda done, total: None))
     index = EdgeIndex(Path(tempfile.mkdtemp()), titles=True)
-    index.build(VERSION, dimension=encoder.dimension, batches=batches)
+    index.build(VERSION, dimension=encoder.dimension, token_dimension=encoder.token_dimension, batches=batches)
     searcher = Searcher(
         version=VERSION,
         index=index,
