@@ -35,6 +35,7 @@ def reindex(services: Services, *, force: bool, steps: Steps) -> CycleResult:
     Raises AlreadyRunning when another run is on, InvalidInput when there is nothing to index, ConfigError for a metric
     that there is not, DiskUnavailable when the disk has no room or fails, and what the adapters raise.
     """
+    built: Night | None = None
     started = time.perf_counter()
     gate.check_metrics(services.config.gate)
     data = services.config.data
@@ -47,7 +48,7 @@ def reindex(services: Services, *, force: bool, steps: Steps) -> CycleResult:
             watched(note, 1, 1)
         for note in (*erasing.settle(services), *expiring.told(expiring.expire(services))):
             watched(note, 1, 1)
-        result, built = _held_up(services, force=force), None
+        result = _held_up(services, force=force)
         if result is None:
             result, built = _run(services, force=force, steps=watched)
         ended(result)
