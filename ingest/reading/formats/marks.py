@@ -32,7 +32,7 @@ def raised(text: str) -> str:
     flat = " ".join(text.split())
     if flat.startswith("[") or flat in ("st", "nd", "rd", "th") or not _SAID.search(flat):
         return flat
-    return "^" + _grouped(flat)
+    return "^" + grouped(flat)
 
 
 def lowered(text: str, before: str, after: str) -> str:
@@ -40,10 +40,11 @@ def lowered(text: str, before: str, after: str) -> str:
     flat = " ".join(text.split())
     if flat.isdigit() and (before[-1:].isalpha() or before[-1:] in (")", "]")) and not after[:1].isdigit():
         return flat
-    return f"_{_grouped(flat)}{' ' if after[:1].isalnum() else ''}" if flat else ""
+    return f"_{grouped(flat)}{' ' if after[:1].isalnum() else ''}" if flat else ""
 
 
-def _grouped(text: str) -> str:
+def grouped(text: str) -> str:
+    """The text in brackets, unless it is one word or number."""
     return text if _SIMPLE.fullmatch(text) else f"({text})"
 
 
