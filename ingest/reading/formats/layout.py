@@ -85,10 +85,10 @@ class Piece:
 
     @property
     def size(self) -> float:
-        return _height(self.words)
+        return height(self.words)
 
 
-def _height(words: Iterable[Word]) -> float:
+def height(words: Iterable[Word]) -> float:
     """The height that most of the letters have."""
     heights: Counter[float] = Counter()
     for word in words:
@@ -116,7 +116,7 @@ def lines(words: Sequence[Word], rules: Sequence[Rule] = (), *, typed: bool = Fa
     """
     upright = sorted((rule for rule in rules if rule.top - rule.bottom > rule.right - rule.left), key=_left)
     level = sorted(rule.bottom for rule in rules if rule.top - rule.bottom <= rule.right - rule.left)
-    body = _height(words) if words else 0.0
+    body = height(words) if words else 0.0
     rows = [_titled(row, body) for row in in_rows(words, upright)]
     blocks = {} if typed else code(rows)
     found: list[Line] = []
@@ -395,4 +395,4 @@ def _whole_rows(rows: Sequence[Row], texts: list[list[str]], level: Sequence[flo
 def _line(row: Row, before: Row | None, *, first: bool = False) -> Line:
     apart = before is not None and before.bottom - row.top > 0.6 * (row.top - row.bottom)
     text = "   ".join(piece.text for piece in row.pieces)
-    return Line(text=text, size=_height(row.words), gap=apart or first, top=row.top)
+    return Line(text=text, size=height(row.words), gap=apart or first, top=row.top)

@@ -32,7 +32,7 @@ def raised(text: str) -> str:
     flat = " ".join(text.split())
     if flat.startswith("[") or flat in ("st", "nd", "rd", "th") or not _SAID.search(flat):
         return flat
-    return "^" + grouped(flat)
+    return "^" + _grouped(flat)
 
 
 def lowered(text: str, before: str, after: str) -> str:
@@ -40,11 +40,18 @@ def lowered(text: str, before: str, after: str) -> str:
     flat = " ".join(text.split())
     if flat.isdigit() and (before[-1:].isalpha() or before[-1:] in (")", "]")) and not after[:1].isdigit():
         return flat
-    return f"_{grouped(flat)}{' ' if after[:1].isalnum() else ''}" if flat else ""
+    return f"_{_grouped(flat)}{' ' if after[:1].isalnum() else ''}" if flat else ""
 
 
-def grouped(text: str) -> str:
-    """The text in brackets, unless it is one word or number."""
+def script(text: str, *, is_raised: bool) -> str:
+    """What is raised or lowered in a formula, in which signs such as primes stand without a mark."""
+    flat = " ".join(text.split())
+    if not _SAID.search(flat):
+        return flat
+    return f"{'^' if is_raised else '_'}{_grouped(flat)}"
+
+
+def _grouped(text: str) -> str:
     return text if _SIMPLE.fullmatch(text) else f"({text})"
 
 

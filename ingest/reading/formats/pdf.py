@@ -2,14 +2,14 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingest.reading.formats.layout import HEADING, Line, Word, in_words, lines, markdown, may_head
-from ingest.reading.formats.pdf_drawings import without_labels
+from ingest.reading.formats.layout import HEADING, Line, in_words, lines, markdown, may_head
+from ingest.reading.formats.pdf_drawings import turned_lines, without_labels
 from ingest.reading.formats.pdf_fonts import Fonts, without
 from ingest.reading.formats.pdf_formulas import in_lines
 from ingest.reading.formats.pdf_shapes import shapes_of
@@ -126,7 +126,7 @@ def _page(
         textpage = page.get_textpage()
         letters = letters_of(textpage)
         shapes = shapes_of(page)
-        formulas = formulas_of(textpage, len(letters), shapes.formulas)
+        formulas = formulas_of(textpage, letters, shapes.formulas)
         letters = with_big_signs(textpage, letters, formulas)
         if fonts and fonts.note(number, textpage, letters, {at for at, is_big in formulas.items() if is_big}):
             page.close()
@@ -141,7 +141,7 @@ def _page(
     broken = len(_BROKEN.findall(text))
     if 2 * broken > len(text):
         words, turned, rest = [], [], ""
-    words, turned, figures = without_labels(words, turned, shapes)
+    words, turned, figures, gone_points = without_labels(words, turned, shapes)
     if formulas:
         words = in_lines(words, shapes.rules)
     found, points = _without_points(lines(words, shapes.rules, typed=typed))
@@ -153,7 +153,7 @@ def _page(
     else:
         failed = _PICTURES if not text and _has_picture(page) else ""
     page.close()
-    return _Page(found, tuple(_turned(turned)), failed, points)
+    return _Page(found, tuple(turned_lines(turned)), failed, points + gone_points)
 
 
 def _without_points(page: Sequence[Line]) -> tuple[list[Line], int]:
@@ -175,14 +175,6 @@ def _has_picture(page: "PdfPage") -> bool:
     import pypdfium2.raw as pdfium
 
     return next(iter(page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=3)), None) is not None
-
-
-def _turned(words: Sequence[Word]) -> Iterator[Line]:
-    """The turned lines, each at the height of its middle."""
-    for _, run in groupby(words, lambda word: (round(word.left), round(word.right))):
-        line = list(run)
-        middle = (max(word.top for word in line) + min(word.bottom for word in line)) / 2
-        yield Line(text=" ".join(word.text for word in line), size=0.0, gap=True, top=middle)
 
 
 def _beside(turned: Line, page: Sequence[Line]) -> int:

@@ -1,7 +1,7 @@
 """Labels of drawings in a PDF: a few words each, all over the place, which make no lines of text and no table."""
 
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from itertools import groupby, pairwise
 
 from ingest.reading.formats.layout import Line, Piece, Row, Word, in_rows
 from ingest.reading.formats.layout_code import code
@@ -21,9 +21,11 @@ CLOSE = 3.0  # points by which a label may reach out of its drawing
 
 def without_labels(
     words: Sequence[Word], turned: Sequence[Word], shapes: Shapes
-) -> tuple[list[Word], list[Word], list[Line]]:
-    """The words of the page's text, its turned words, and for each drawing a line with its labels, each once."""
+) -> tuple[list[Word], list[Word], list[Line], int]:
+    """The words of the page's text, its turned words, for each drawing a line with its labels, each once, and how many
+    points were left out of these."""
     found: list[Line] = []
+    points = 0
     kept, kept_turned = list(words), list(turned)
     letters = _letters(words)
     for number, drawing in enumerate(shapes.embedded):
@@ -34,7 +36,9 @@ def without_labels(
         if not _are_labels(rows, drawing):
             continue
         beside = [word for word in kept_turned if word.drawing == number]
-        found.append(_line(rows, beside))
+        labels = [*_labels(rows), *(line.text for line in turned_lines(beside))]
+        points += sum(len(label) for label in labels if not _says(label))
+        found.append(_line(labels, [*(row.top for row in rows), *(word.top for word in beside)]))
         kept = [word for word in kept if word.drawing != number]
         kept_turned = [word for word in kept_turned if word.drawing != number]
     for drawing in shapes.near:
@@ -47,10 +51,12 @@ def without_labels(
         gone = {id(word) for row in rows for word in row.words}
         beside = [word for word in kept_turned if _is_in(word.left, word.right, word.bottom, word.top, box)]
         gone |= set(map(id, beside))
-        found.append(_line(rows, beside))
+        labels = [*_labels(rows), *(line.text for line in turned_lines(beside))]
+        points += sum(len(label) for label in labels if not _says(label))
+        found.append(_line(labels, [*(row.top for row in rows), *(word.top for word in beside)]))
         kept = [word for word in kept if id(word) not in gone]
         kept_turned = [word for word in kept_turned if id(word) not in gone]
-    return kept, kept_turned, found
+    return kept, kept_turned, [line for line in found if line.text], points
 
 
 def _letters(words: Sequence[Word]) -> int:
@@ -89,15 +95,24 @@ def _is_table(rows: Sequence[Row], *, at_all: bool) -> bool:
 
 
 def _stands_below(above: Row, row: Row) -> bool:
-    lefts = [piece.left for piece in above.pieces]
-    aligned = [piece for piece in row.pieces if any(abs(piece.left - left) < SAME for left in lefts)]
+    edges = [(piece.left, piece.right) for piece in above.pieces]
+    aligned = [
+        piece
+        for piece in row.pieces
+        if any(min(abs(piece.left - left), abs(piece.right - right)) < SAME for left, right in edges)
+    ]
     return len(aligned) > 1 and len(aligned) == min(len(row.pieces), len(above.pieces))
 
 
-def _line(rows: Sequence[Row], turned: Sequence[Word]) -> Line:
-    labels = dict.fromkeys([*_labels(rows), *(word.text for word in turned)])
-    top = max([*(row.top for row in rows), *(word.top for word in turned)])
-    return Line(text=f"Figure: {', '.join(labels)}", size=0.0, gap=True, top=top)
+def _line(labels: Sequence[str], tops: Sequence[float]) -> Line:
+    """The labels that say something, words before numbers."""
+    said = dict.fromkeys(filter(_says, labels))
+    ordered = sorted(said, key=lambda label: not any(map(str.isalpha, label)))
+    return Line(text=f"Figure: {', '.join(ordered)}" if said else "", size=0.0, gap=True, top=max(tops))
+
+
+def _says(label: str) -> bool:
+    return any(map(str.isalnum, label))
 
 
 def _labels(rows: Sequence[Row]) -> list[str]:
@@ -118,3 +133,11 @@ def _goes_on(above: Piece, above_row: Row, piece: Piece, row: Row) -> bool:
     middles = (above.left + above.right) / 2, (piece.left + piece.right) / 2
     close = abs(middles[0] - middles[1]) < height and -height < above_row.bottom - row.top < 0.3 * height
     return close and above_row is not row and any(map(str.isalpha, above.text)) and any(map(str.isalpha, piece.text))
+
+
+def turned_lines(words: Sequence[Word]) -> Iterator[Line]:
+    """The turned lines, each at the height of its middle."""
+    for _, run in groupby(words, lambda word: (round(word.left), round(word.right))):
+        line = list(run)
+        middle = (max(word.top for word in line) + min(word.bottom for word in line)) / 2
+        yield Line(text=" ".join(word.text for word in line), size=0.0, gap=True, top=middle)

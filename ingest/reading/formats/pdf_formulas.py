@@ -5,10 +5,12 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ingest.reading.formats.layout import Rule, Word
-from ingest.reading.formats.marks import grouped
+from ingest.reading.formats.layout import Rule, Word, height
+from ingest.reading.formats.marks import script
 
 SMALLER = 0.85  # times as high as its base is what may be raised or lowered
+SAME_LINE = 0.1  # of a letter's height, by which lines may differ
+OFF = 0.5  # of its height, by which a sign that grows may stand above or below its line
 LONGEST_SCRIPT = 40  # signs of it
 LONGEST_BAR = 300.0  # points of a fraction's line
 CLOSE = 1.2  # letters' heights between words of one formula, at most
@@ -16,10 +18,11 @@ FARTHEST = 4.0  # of these beside a sign of a relation or a sum
 FARTHEST_NUMBER = 30.0  # of these before a formula's number
 AXIS, DESCENT, ASCENT = 0.25, 0.22, 0.75  # of a line's size: its minus signs, and how far its letters reach
 _OPERATOR = re.compile(r"[∑∏∐∫∮⋃⋂⨆⊎⋀⋁⊕⊗⊙]|lim|lim ?(?:sup|inf)|sup|inf|max|min|arg ?(?:max|min)|det|gcd|Pr")
-_BRACKETS = tuple(")]}⟩⌋⌉|‖")
+_BRACKETS = tuple("()[]{}⟨⟩⌊⌋⌈⌉|‖")
 _OPEN = "=≠<>≤≥≪≫≈≃≅∼≡∝+−±∓×·∗/∈∉⊂⊆∪∩→↦⇒⇔:∑∏∐∫⋃⋂⨆"
 _SCRIPTED = re.compile(r"[_^](?:\w|\([^()]*\))+$")
 _NUMBER = re.compile(r"\((?:[A-Z]\.?)?\d+(?:[.\-]\d+)*[a-z]?\)")
+_LETTER = re.compile(r"[^\W\d_]")
 _NAMED = re.compile(r"[^\W\d_]{4,}")
 
 BIG = dict(
@@ -35,26 +38,55 @@ BIG = dict(
 
 def in_lines(words: Sequence[Word], rules: Sequence[Rule]) -> list[Word]:
     """The words of a page that has formulas: what is above, below, or beside another one in these is on its line."""
-    found = list(words)
+    body = height(words)
+    found = _with_signs_on_lines(words, body)
     bars = [rule for rule in rules if rule.top - rule.bottom < 1 and rule.right - rule.left < LONGEST_BAR]
     for bar in sorted(bars, key=lambda bar: bar.right - bar.left):
-        found = _with_fraction(found, bar)
+        found = _with_fraction(found, bar, body)
     return _whole_formulas(_close(_with_scripts(found)))
 
 
-def _with_fraction(words: list[Word], bar: Rule) -> list[Word]:
+def _with_signs_on_lines(words: Sequence[Word], body: float) -> list[Word]:
+    """The words, with signs that grow with what they stand beside on the line of the text next to them."""
+    texts = sorted((word for word in words if not _is_sign(word)), key=_base)
+    bases = [word.base for word in texts]
+    found: list[Word] = []
+    for word in words:
+        if not _is_sign(word):
+            found.append(word)
+            continue
+        size = min(word.size, body)
+        near = texts[bisect_left(bases, word.base - OFF * size) : bisect_left(bases, word.base + OFF * size)]
+        beside = [
+            (max(other.left - word.right, word.left - other.right), other.base)
+            for other in near
+            if other.size >= SMALLER * size
+        ]
+        apart, base = min(beside, default=(0.0, word.base))
+        base = base if apart < FARTHEST * size else word.base
+        found.append(replace(word, size=size, base=base, bottom=base - DESCENT * size, top=base + ASCENT * size))
+    return found
+
+
+def _is_sign(word: Word) -> bool:
+    """Whether it may be as high as what stands beside it, whatever its size."""
+    return word.math and (word.text in _BRACKETS or _OPERATOR.fullmatch(word.text) is not None)
+
+
+def _with_fraction(words: list[Word], bar: Rule, body: float) -> list[Word]:
     """The words with one for those above and below the line, if that is a fraction's."""
     above, below = [], []
     for word in words:
         if word.right <= bar.left or word.left >= bar.right or not word.size:
             continue
         distance = (word.base - bar.bottom) / word.size
-        if 0.05 < distance < 1.5:
+        farther = 1.0 if word.size < SMALLER * body else 0.0
+        if 0.05 < distance < 1.5 + farther:
             above.append(word)
-        elif -1.6 < distance < -0.4:
+        elif -1.6 - farther < distance < -0.4:
             below.append(word)
     both = [*above, *below]
-    if not above or not below:
+    if not above or not below or not any(word.math for word in both):
         return words
     size = max(word.size for word in both)
     if any(word.left < bar.left - 1.5 or word.right > bar.right + 1.5 for word in both):
@@ -101,17 +133,28 @@ def _with_scripts(words: Sequence[Word]) -> list[Word]:
             place = _host(run, others, hosts, bases, edges)
             if place is None:
                 continue
-            host, script = hosts[place], _text(run)
-            sign = "^" if run[0].base > host.base else "_"
+            host = hosts[place]
+            text = script(_text(run), is_raised=run[0].base > host.base)
             hosts[place] = replace(
                 host,
-                text=f"{host.text}{sign}{grouped(script)}",
+                text=host.text + text,
                 right=max(host.right, run[-1].right),
                 math=True,
             )
             gone |= set(map(id, run))
         found = [word for word in found if round(word.size) <= size and id(word) not in gone] + hosts
     return found
+
+
+def _by_line(words: Sequence[Word]) -> Iterator[Word]:
+    """The words of each line from left to right."""
+    line: list[Word] = []
+    for word in sorted(words, key=_base):
+        if line and word.base - line[0].base > SAME_LINE * word.size:
+            yield from sorted(line, key=lambda word: word.left)
+            line = []
+        line.append(word)
+    yield from sorted(line, key=lambda word: word.left)
 
 
 def _base(word: Word) -> float:
@@ -121,7 +164,7 @@ def _base(word: Word) -> float:
 def _runs(words: Sequence[Word]) -> Iterator[list[Word]]:
     """Words of one line of one size that stand close together, unless these are too long for a script."""
     run: list[Word] = []
-    for word in sorted(words, key=lambda word: (round(word.base), word.left)):
+    for word in _by_line(words):
         if run and not (abs(word.base - run[-1].base) < 0.15 * word.size and _is_near(run[-1], word, 0.7)):
             if _is_script(run):
                 yield run
@@ -164,6 +207,8 @@ def _host(
         highest = 2.0 if host.text in _BRACKETS else 0.95
         if not (0.12 < shift < highest or -0.65 < shift < -0.05) or not (is_math or host.math):
             continue
+        if _NAMED.search(host.text) and (shift < 0 or _LETTER.search(text)):
+            continue  # a word has the numbers of notes, and no indices
         if any(-0.35 * host.size < first.left - edge < 0.35 * host.size for edge in (edges[place], now[place].right)):
             return place
     return None
@@ -172,13 +217,13 @@ def _host(
 def _close(words: Sequence[Word]) -> list[Word]:
     """The words, in one where those of a formula stand without a blank between them."""
     found: list[Word] = []
-    for word in sorted(words, key=lambda word: (round(word.base), word.left)):
+    for word in _by_line(words):
         before = found[-1] if found else None
         if (
             before is not None
             and before.math
             and before.size
-            and abs(before.base - word.base) < 0.1 * before.size
+            and abs(before.base - word.base) < SAME_LINE * before.size
             and abs(word.left - before.right) < 0.12 * before.size
             and not _NAMED.search(word.text)
         ):
@@ -192,7 +237,7 @@ def _close(words: Sequence[Word]) -> list[Word]:
 def _whole_formulas(words: Sequence[Word]) -> list[Word]:
     """The words, in one where they are parts of one formula: close, or beside a sign that needs something there."""
     found: list[Word] = []
-    for word in sorted(words, key=lambda word: (-round(word.base), word.left)):
+    for word in _by_line(words):
         before = found[-1] if found else None
         if before is not None and before.size and (before.math or word.math) and _goes_on(before, word):
             found[-1] = replace(
@@ -205,7 +250,7 @@ def _whole_formulas(words: Sequence[Word]) -> list[Word]:
 
 def _goes_on(before: Word, word: Word) -> bool:
     gap = (word.left - before.right) / before.size
-    if gap < -0.3 or abs(before.base - word.base) > 0.1 * before.size:
+    if gap < -0.3 or abs(before.base - word.base) > SAME_LINE * before.size:
         return False
     if _NUMBER.fullmatch(word.text):
         return gap < FARTHEST_NUMBER

@@ -2,13 +2,13 @@
 
 import ctypes
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from ingest.reading.formats.layout import Word
-from ingest.reading.formats.marks import grouped, lowered, raised
+from ingest.reading.formats.marks import lowered, raised, script
 from ingest.reading.formats.pdf_formulas import ASCENT, AXIS, BIG, DESCENT
 from ingest.reading.formats.pdf_gaps import divided, is_no_blank, whole
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 TURNED = 0.1  # radians from which on a line of text is not level
 MOST_OFF = 1.7  # times that a letter's box is higher or lower than the size of its font
-LONGEST_INDEX = 3  # letters that are lowered, beside formulas
 SMALLER = 0.85  # times as high as a word's first letter is one that may be raised or lowered
 
 _HYPHENS = {"\x02": "-", "\ufffe": "-", "\xad": "-"}  # what PDFium makes of a hyphen at the end of a line
@@ -30,13 +29,19 @@ def letters_of(textpage: "PdfTextPage") -> list[str]:
     return [chr(letter(page, place)) for place in range(max(0, textpage.count_chars()))]
 
 
-def formulas_of(textpage: "PdfTextPage", count: int, texts: Mapping[int, bool]) -> dict[int, bool]:
+def formulas_of(textpage: "PdfTextPage", letters: Sequence[str], texts: Mapping[int, bool]) -> dict[int, bool]:
     """The letters that are set in fonts of formulas, and whether it is one of their big signs."""
     found: dict[int, bool] = {}
-    for place in range(count if texts else 0):
-        text = _text_at(textpage, place)
-        if text in texts:
-            found[place] = texts[text]
+    for start, end in _spans(letters, blank="") if texts else ():
+        first, last = _text_at(textpage, start), _text_at(textpage, end - 1)
+        if first == last:
+            if first in texts:
+                found |= dict.fromkeys(range(start, end), texts[first])
+            continue
+        for place in range(start, end):
+            text = _text_at(textpage, place)
+            if text in texts:
+                found[place] = texts[text]
     return found
 
 
@@ -114,48 +119,75 @@ def _placed(
     textpage: "PdfTextPage", letters: Sequence[str], start: int, end: int, formulas: Mapping[int, bool]
 ) -> Iterator[Word]:
     """The word, or its parts where they do not stand on one line: PDFium leaves out some line ends."""
-    if formulas.get(start):
-        yield _big(textpage, letters[start], start)
+    if formulas and (any(place in formulas for place in range(start, end)) or _has_digit(letters[start:end])):
+        yield from _of_formula(textpage, letters, start, end, formulas)
         return
-    is_formula = any(place in formulas for place in range(start, end)) if formulas else False
     while start < end:
         left, bottom, right, top = first = textpage.get_charbox(start, loose=True)
         last = textpage.get_charbox(end - 1, loose=True)
-        stop = end if _follows(first, last) and not formulas else start + 1
+        stop = end if _follows(first, last) else start + 1
         right = max(right, last[2]) if stop == end else right
         text = _text(letters[start:stop])
-        if stop != end or is_formula or any(map(str.isdigit, text)):
+        if stop != end or any(map(str.isdigit, text)):
             places = [""] * (stop - start)
             if stop == end:
                 places = [_place(first, textpage.get_charbox(place, loose=True)) for place in range(start, end)]
             while stop < end and _follows(first, box := textpage.get_charbox(stop, loose=True)):
-                if formulas and _is_higher(first, box):
-                    break
                 stop, right = stop + 1, max(right, box[2])
                 places.append(_place(first, box))
-            text = _marked(letters[start:stop], places, is_formula, bool(formulas))
+            text = _marked(letters[start:stop], places, _in_text)
         size = _size(textpage, start, top - bottom)
         word = Word(text=text, left=left, right=right, bottom=bottom, top=top, size=size)
-        yield replace(word, base=_base(textpage, start), math=is_formula) if formulas else word
+        yield replace(word, base=_set(textpage, start)[1]) if formulas else word
         start = stop
 
 
-def _base(textpage: "PdfTextPage", place: int) -> float:
+def _has_digit(letters: Sequence[str]) -> bool:
+    return any(map(str.isdigit, letters))
+
+
+def _of_formula(
+    textpage: "PdfTextPage", letters: Sequence[str], start: int, end: int, formulas: Mapping[int, bool]
+) -> Iterator[Word]:
+    """The parts of a word with letters of a formula, by sizes and lines: boxes of such fonts have other heights."""
+    if formulas.get(start):
+        yield _big(textpage, letters[start], start)
+        return
+    while start < end:
+        size, base = _set(textpage, start)
+        left, bottom, right, top = textpage.get_charbox(start, loose=True)
+        places = [""]
+        for place in range(start + 1, end):
+            own, line = _set(textpage, place)
+            box = textpage.get_charbox(place, loose=True)
+            is_small = own < SMALLER * size
+            if size < SMALLER * own or abs(line - base) > (0.7 if is_small else 0.1) * size or box[2] < left:
+                break
+            right = max(right, box[2])
+            shift = (line - base) / size if size else 0.0
+            places.append("raised" if is_small and shift > 0.1 else "lowered" if is_small and shift < -0.04 else "")
+        stop = start + len(places)
+        is_formula = any(place in formulas for place in range(start, stop))
+        text = _marked(letters[start:stop], places, _in_formula if is_formula else _in_text)
+        yield Word(text=text, left=left, right=right, bottom=bottom, top=top, size=size, base=base, math=is_formula)
+        start = stop
+
+
+def _set(textpage: "PdfTextPage", place: int) -> tuple[float, float]:
+    """The size in which a letter is set, and the height of the line on which it stands."""
     import pypdfium2.raw as pdfium
 
+    matrix = pdfium.FS_MATRIX()
+    pdfium.FPDFText_GetMatrix(textpage, place, matrix)
     x, y = ctypes.c_double(), ctypes.c_double()
     pdfium.FPDFText_GetCharOrigin(textpage.raw, place, x, y)
-    return y.value
+    return pdfium.FPDFText_GetFontSize(textpage, place) * math.hypot(matrix.b, matrix.d), y.value
 
 
 def _big(textpage: "PdfTextPage", text: str, place: int) -> Word:
     """A sign whose font has no line on which it stands: its middle is at the height of a minus."""
-    import pypdfium2.raw as pdfium
-
     left, bottom, right, top = textpage.get_charbox(place)
-    matrix = pdfium.FS_MATRIX()
-    pdfium.FPDFText_GetMatrix(textpage, place, matrix)
-    size = pdfium.FPDFText_GetFontSize(textpage, place) * math.hypot(matrix.b, matrix.d)
+    size, _ = _set(textpage, place)
     base = (bottom + top) / 2 - AXIS * size
     return Word(
         text=text,
@@ -188,23 +220,28 @@ def _place(first: tuple[float, ...], box: tuple[float, ...]) -> str:
     return "raised" if above > 0.2 else "lowered" if above < -0.01 else ""  # letters of less height begin higher
 
 
-def _marked(letters: Sequence[str], places: Sequence[str], is_formula: bool, beside_some: bool) -> str:
-    """The word's text, with signs for what is raised or lowered in it: 10^-5, and in formulas x_i."""
+def _marked(letters: Sequence[str], places: Sequence[str], mark: Callable[[str, str, str, str], str]) -> str:
+    """The word's text, with signs for what is raised or lowered in it."""
     text = ""
     at = 0
     for place, some in groupby(places):
         end = at + len(list(some))
         part = _text(letters[at:end])
-        after = letters[end] if end < len(letters) else ""
-        is_index = is_formula or (beside_some and place == "lowered" and len(part) <= LONGEST_INDEX and part.islower())
-        is_marked = place and (is_index or any(map(str.isdigit, part)))  # others may be a logo, or capitals
-        if is_marked and is_index:
-            between = " " if after.isalnum() else ""
-            text += f"{'^' if place == 'raised' else '_'}{grouped(part)}{between}"
-        else:
-            text += part if not is_marked else raised(part) if place == "raised" else lowered(part, text, after)
+        text += mark(part, place, text, letters[end] if end < len(letters) else "") if place else part
         at = end
     return text
+
+
+def _in_text(part: str, place: str, before: str, after: str) -> str:
+    """10^-5; what holds no digits may be a logo, or capitals of another size."""
+    if not any(map(str.isdigit, part)):
+        return part
+    return raised(part) if place == "raised" else lowered(part, before, after)
+
+
+def _in_formula(part: str, place: str, before: str, after: str) -> str:
+    """x_i, and x_2 too."""
+    return script(part, is_raised=place == "raised") + (" " if after.isalnum() else "")
 
 
 def _follows(before: tuple[float, ...], box: tuple[float, ...]) -> bool:
@@ -212,21 +249,16 @@ def _follows(before: tuple[float, ...], box: tuple[float, ...]) -> bool:
     return before[1] <= middle <= before[3] and box[2] >= before[0]
 
 
-def _is_higher(first: tuple[float, ...], box: tuple[float, ...]) -> bool:
-    """Whether a raised or lowered letter comes before one that is not."""
-    return first[3] - first[1] < SMALLER * (box[3] - box[1])
-
-
 def _text(letters: Sequence[str]) -> str:
     text = "".join(_HYPHENS.get(letter, letter) for letter in letters)
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # letters beyond 16 bits come in two
 
 
-def _spans(letters: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Where the words stand among the letters."""
+def _spans(letters: Sequence[str], blank: str = "\0") -> Iterator[tuple[int, int]]:
+    """Where the words stand among the letters, which a `blank` parts as any white space does."""
     start = None
     for place, letter in enumerate(letters):
-        if letter.isspace() or letter == "\0":
+        if letter.isspace() or letter in blank:
             if start is not None:
                 yield start, place
             start = None
