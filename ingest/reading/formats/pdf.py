@@ -142,7 +142,7 @@ def _page(
     if 2 * broken > len(text):
         words, turned, rest = [], [], ""
     words, turned, figures, gone_points = without_labels(words, turned, shapes)
-    if formulas:
+    if formulas and words:
         words = in_lines(words, shapes.rules)
     found, points = _without_points(lines(words, shapes.rules, typed=typed))
     for figure in figures:

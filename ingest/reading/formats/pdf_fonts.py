@@ -36,11 +36,11 @@ class Fonts:
         self.pages: list[int] = []  # that have signs which their fonts do not name
 
     def note(
-        self, page: int, textpage: "PdfTextPage", letters: Sequence[str], known: Collection[int] = frozenset()
+        self, page: int, textpage: "PdfTextPage", letters: Sequence[str], known_places: Collection[int] = frozenset()
     ) -> bool:
-        """Whether there are such signs on a page, but for those at `known` places; if so, what is set in which font is
+        """Whether there are such signs on a page, but for those at `known_places`; if so, what is set in which font is
         taken note of."""
-        nameless = set(_nameless(textpage, letters)).difference(known)
+        nameless = set(_nameless(textpage, letters)).difference(known_places)
         if len(self._sample) < LOOKED_AT:
             named = (letter for place, letter in enumerate(letters) if place not in nameless)
             self._sample += "".join(islice(named, LOOKED_AT))

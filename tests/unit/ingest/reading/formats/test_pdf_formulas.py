@@ -106,3 +106,13 @@ def test_the_number_of_a_note_stays_with_its_word_beside_formulas(tmp_path: Path
         page.put("4", 143, 704, 7, font="Helvetica")
 
     assert "See the panel^4" in read(tmp_path / "a.pdf", draw)
+
+
+def test_a_page_of_formulas_that_is_turned_as_a_whole_is_read(tmp_path: Path) -> None:
+    canvas = Canvas(str(tmp_path / "a.pdf"))
+    canvas.rotate(90)
+    for number in range(4):
+        canvas.setFont("Symbol", 11)
+        canvas.drawString(200, -60 - 20 * number, "αβγδ")
+    canvas.save()
+    assert pdf.read(tmp_path / "a.pdf").text.count("αβγδ") == 4
