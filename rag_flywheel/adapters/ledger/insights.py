@@ -256,5 +256,11 @@ def _chosen(
         numbers = [known[key] for key in keys if key in known]
         # Numbers of our own, written out: there may be more than a statement takes as parameters.
         having: BindParameter[list[int]] = bindparam("without", numbers, expanding=True, literal_execute=True)
-        those.append(answer.not_in(select(_HAVE.answer).where(_HAVE.trait.in_(having))))
+        # Cited or not, and of these days: so the index is used that begins with both.
+        found = select(_HAVE.answer).where(_HAVE.cited.in_([True, False]), _HAVE.trait.in_(having))
+        if chosen.first is not None:
+            found = found.where(_HAVE.day >= chosen.first.isoformat())
+        if chosen.last is not None:
+            found = found.where(_HAVE.day <= chosen.last.isoformat())
+        those.append(answer.not_in(found))
     return those
