@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from rag_flywheel.cli import terminal
+from rag_flywheel.cli.backups.folders import LEFT_OUT
 from rag_flywheel.cli.invocation import Json, invoked, local_services, login, settings_of, show
 
 commands = typer.Typer()
@@ -38,6 +39,7 @@ def backup(
         "backup": place if elsewhere.is_url(place) else str(saved.place),
         "made": contents.made.isoformat(),
         "live": contents.live,
+        "index": contents.store,
         "bytes": saved.size,
         "apart": None if saved.apart is None else str(saved.apart),
     }
@@ -83,6 +85,12 @@ def restore(
 
 def _saved(result: Mapping[str, Any]) -> None:
     terminal.fields(result)
+    if result["index"] == LEFT_OUT:
+        terminal.line(
+            "the index is not in it, since a snapshot of a Qdrant cluster is of one node alone: after a restore "
+            "`rag-flywheel reindex` builds it again, or the vendor's own backup brings it back",
+            style="yellow",
+        )
     if result["apart"] is None:
         terminal.line("keys are not in it: keep a copy apart from it, as --apart does", style="yellow")
 

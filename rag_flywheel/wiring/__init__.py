@@ -188,6 +188,15 @@ def dump_index(config: Config, secrets: Secrets, folder: Path) -> None:
     snapshots.fetch(settings.url, api_key=secrets.qdrant_api_key, prefix=settings.prefix, folder=folder)
 
 
+def index_nodes(config: Config, secrets: Secrets) -> int:
+    """How many nodes hold the versions: more than 1 is a Qdrant cluster. Raises IndexUnavailable."""
+    if not config.index.url:
+        return 1
+    from rag_flywheel.adapters.index import snapshots
+
+    return snapshots.nodes(config.index.url, api_key=secrets.qdrant_api_key)
+
+
 def load_index(config: Config, secrets: Secrets, folder: Path, *, live: str | None) -> None:
     """Put versions from files on the Qdrant server, whose alias goes where none was live. Raises ConfigError,
     IndexUnavailable, Damaged.

@@ -9,6 +9,7 @@ import pytest
 
 from tests.cycle.pages import ANSWER, ASKED
 from tests.cycle.project import Project
+from tests.fakes.qdrant_server import QdrantServer
 from tests.s3 import bucket
 
 
@@ -213,3 +214,24 @@ def test_a_backup_in_an_object_store_comes_back_on_an_empty_machine(
     assert (restored["restored"], restored["live"]) == (url, saved["live"])
     again = asked(empty)
     assert (again["answer"], again["version"]) == (before["answer"], before["version"])
+
+
+def test_of_a_qdrant_cluster_everything_but_the_index_is_taken_and_the_next_reindex_builds_it_again(
+    project: Project, empty: Project, backup: Path, apart: Path
+) -> None:
+    shutil.copytree(project.folder / "pages", empty.folder / "pages")
+    with QdrantServer(nodes=3) as cluster, QdrantServer(nodes=3) as other:
+        project.variables["RAG_FLYWHEEL_INDEX__URL"] = cluster.url
+        empty.variables["RAG_FLYWHEEL_INDEX__URL"] = other.url
+        live = project.run("reindex", "--force")["version"]
+        asked(project)
+        saved = project.run("backup", str(backup), "--apart", str(apart))
+        assert (saved["index"], saved["live"]) == ("left out", live)
+        asked(project)
+        assert project.run("restore", str(backup), "--yes")["live"] == live  # the versions there stay
+        assert len(kept_of(project, "ada")) == 1
+        restored = empty.run("restore", str(backup), "--apart", str(apart))
+        assert (restored["live"], restored["versions"]) == (None, [])
+        assert any(live in note for note in restored["notes"])
+        assert empty.run("reindex")["decision"] == "promoted"
+        assert asked(empty)["answer"]
