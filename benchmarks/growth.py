@@ -72,7 +72,7 @@ def main() -> None:
 
 def measure(size: int, queries: int) -> Grown:
     with tempfile.TemporaryDirectory(dir=ROOT / "build" if (ROOT / "build").exists() else None) as made:
-        said = {}
+        said: dict[str, float] = {}
         for part in ("build", "search"):
             command = [sys.executable, __file__, "--part", part, "--folder", made]
             command += ["--sizes", str(size), "--queries", str(queries)]
@@ -159,13 +159,15 @@ def words(random: np.random.Generator, count: int) -> list[str]:
 
 
 def unit(random: np.random.Generator, count: int, dimension: int) -> Vectors:
-    made = random.standard_normal((count, dimension), dtype=np.float32)
-    return made / np.linalg.norm(made, axis=1, keepdims=True)
+    return normed(random.standard_normal((count, dimension), dtype=np.float32))
 
 
 def around(random: np.random.Generator, topics: Vectors, count: int) -> Vectors:
-    made = topics[random.integers(0, len(topics), count)] + 0.8 * unit(random, count, DIMENSION)
-    return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
+    return normed(topics[random.integers(0, len(topics), count)] + 0.8 * unit(random, count, DIMENSION))
+
+
+def normed(rows: Vectors) -> Vectors:
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
 
 
 def resident() -> tuple[float, float]:

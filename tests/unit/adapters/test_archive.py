@@ -71,14 +71,14 @@ def test_an_archive_that_breaks_off_while_it_is_sent_is_not_there_in_part(base: 
     class Shrinking(tarfile.TarFile):
         """Somebody cuts the file once its length was written down."""
 
-        def addfile(self, info: tarfile.TarInfo, fileobj: Any = None) -> None:
-            if info.name == "zzz":
+        def addfile(self, tarinfo: tarfile.TarInfo, fileobj: Any = None) -> None:
+            if tarinfo.name == "zzz":
                 os.truncate(unread, 10)
-            super().addfile(info, fileobj)
+            super().addfile(tarinfo, fileobj)
 
     url = f"{base}/monday.tar.gz"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(archive.tarfile, "open", Shrinking.open)
+        patch.setattr("rag_flywheel.adapters.archive.tarfile.open", Shrinking.open)
         with pytest.raises(Unavailable):
             archive.send(folder, url)
     assert not archive.exists(url)
