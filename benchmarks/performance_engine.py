@@ -50,7 +50,10 @@ def main() -> None:
                 found[way].append(search(queries[name]["text"]))
                 took[way].append(time.perf_counter() - began)
                 worked[way].append(time.process_time() - before)
-    tell(_rows(found, took, worked, list(judged.values())), f"{len(judged)} questions, {given.threads} threads")
+    tell(
+        _rows(found, took, worked, [{*map(str, of)} for of in judged.values()]),
+        f"{len(judged)} questions, {given.threads} threads",
+    )
 
 
 def ours() -> Search:
@@ -63,8 +66,8 @@ def theirs(folder: Path) -> Search:
     from llama_index.core import Document, StorageContext, VectorStoreIndex
     from llama_index.core.llms import MockLLM
     from llama_index.core.node_parser import SentenceSplitter
-    from llama_index.embeddings.huggingface import HuggingFaceEmbedding
-    from llama_index.vector_stores.qdrant import QdrantVectorStore
+    from llama_index.embeddings.huggingface import HuggingFaceEmbedding  # type: ignore[import-untyped,import-not-found,unused-ignore]
+    from llama_index.vector_stores.qdrant import QdrantVectorStore  # type: ignore[import-untyped,import-not-found,unused-ignore]
     from qdrant_client import QdrantClient
 
     store = QdrantVectorStore(client=QdrantClient(path=str(folder / "qdrant")), collection_name="bench")

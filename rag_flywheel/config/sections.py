@@ -126,7 +126,7 @@ class Generator(_Section):
     kind: Literal["extractive", "openai_like", "llama_index"] = "extractive"
     minimum_similarity: float = Field(0.4, ge=-1, le=1)
     wrong_refusals: float = Field(0.05, ge=0, lt=1)
-    doubted: float = Field(0.15, ge=0, lt=1)
+    doubted: float = Field(0.08, ge=0, lt=1)
     on_topic: float = Field(0.3, ge=-1, le=1)
     sentences: int = Field(4, ge=1)
     model: str = ""

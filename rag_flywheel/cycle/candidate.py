@@ -31,6 +31,7 @@ from rag_flywheel.domain import (
     Manifest,
     Readership,
     VersionId,
+    untuned,
 )
 from rag_flywheel.domain.consent import Purpose
 from rag_flywheel.errors import Damaged, InvalidInput
@@ -54,6 +55,12 @@ class Ground:
     steps: Steps
     must_go: bool = False  # whether the live version holds what somebody asked to be forgotten, or takes back
     inherited: LearnedRanking | None = None  # of the live version; None: none, or it may not be learned from
+
+    @property
+    def unlearned(self) -> LearnedRanking:
+        """What a version ranks by that has learned nothing."""
+        encoder = self.services.encoders(self.services.config.embedder)
+        return LearnedRanking(fusion=dict(untuned(tokens=encoder.token_dimension > 0)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +156,7 @@ def build_version(snapshot: Snapshot, ground: Ground, *, learned: Tuned | None =
         corrections=tuple(chunk.provenance.correction_id for chunk in contents.chunks if chunk.provenance is not None),
         confirmed=tuple(interaction.interaction_id for interaction in snapshot.confirmed),
         embedder=encoder.name,
-        learned=LearnedRanking(),
+        learned=ground.unlearned,
         settings=snapshot.settings,
         counts=contents.counts,
         notes=(),

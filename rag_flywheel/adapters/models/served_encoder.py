@@ -194,7 +194,7 @@ def _vectors(body: bytes, texts: int) -> Vectors:
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     if not np.isfinite(norms).all() or not norms.all():
         raise _NoVectors("embeddings that are no directions")
-    return (vectors / norms).astype(np.float32)
+    return np.asarray(vectors / norms, dtype=np.float32)
 
 
 def _failure(error: Exception, timeout: float) -> Failure:
