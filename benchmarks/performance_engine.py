@@ -58,7 +58,7 @@ def main() -> None:
 
 def ours() -> Search:
     encoder = SentenceEncoder(BUNDLED, batch=8, query_prefix="", document_prefix="", running=Running(engine="auto"))
-    searcher = indexed(list(read_documents(DATA / "corpus.jsonl")), encoder)[2]
+    searcher = indexed(list(read_documents(DATA / "corpus.jsonl")), encoder, titles=True)[2]
     return lambda question: [passage.chunk.document_id for passage in retrieve(question, searcher=searcher)[:SHOWN]]
 
 
@@ -66,8 +66,8 @@ def theirs(folder: Path) -> Search:
     from llama_index.core import Document, StorageContext, VectorStoreIndex
     from llama_index.core.llms import MockLLM
     from llama_index.core.node_parser import SentenceSplitter
-    from llama_index.embeddings.huggingface import HuggingFaceEmbedding  # type: ignore[import-untyped,import-not-found,unused-ignore]
-    from llama_index.vector_stores.qdrant import QdrantVectorStore  # type: ignore[import-untyped,import-not-found,unused-ignore]
+    from llama_index.embeddings.huggingface import HuggingFaceEmbedding  # type: ignore
+    from llama_index.vector_stores.qdrant import QdrantVectorStore  # type: ignore
     from qdrant_client import QdrantClient
 
     store = QdrantVectorStore(client=QdrantClient(path=str(folder / "qdrant")), collection_name="bench")
