@@ -184,6 +184,7 @@ def _contents(snapshot: Snapshot, ground: Ground) -> _Contents:
         skipped=len(skipped),
         settings=services.config.ingest,
         counter=services.encoders(services.config.embedder),
+        cache=services.cache,
     )
     ground.steps("looking at new texts", 0, 1)
     cut = (*forms.chunks, *forms.others)
