@@ -1,6 +1,5 @@
 """How the flywheel is doing, in numbers: all tables, each as a file, and the week as a page."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
@@ -25,13 +24,14 @@ from rag_flywheel.api.state import Asking, Shared, State
 from rag_flywheel.domain.readers import EVERYTHING, Reader
 from rag_flywheel.errors import InvalidInput
 from rag_flywheel.rollout import deployment, digest
+from rag_flywheel.rollout.counts import ERASURES, Continued, Marks, Settled, settled
 from rag_flywheel.rollout.overview import Every, Eyes, Overview, Wanted, overview
 from rag_flywheel.rollout.promotion import act_of
 
 routes = APIRouter(prefix="/insights", tags=["insights"], route_class=GuardedRoute)
 FRESH = timedelta(minutes=1)
 """How long numbers are taken for those of now."""
-ERASURES = "erasures"  # the table of them
+SETTLED = "settled"
 DAYS = 30  # that are looked at where nobody says which
 MARKDOWN = "text/markdown; charset=utf-8"
 Since = Annotated[Day | None, Query(description="Its first day; the Monday of the last week that is over.")]
@@ -104,10 +104,10 @@ def _digest(since: date | None, state: State, reader: Reader) -> digest.Digest:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Made:
     overview: Overview
-    marks: Mapping[str, tuple[int, int]]
+    marks: Marks
     at: datetime
 
-    def holds(self, marks: Mapping[str, tuple[int, int]], at: datetime) -> bool:
+    def holds(self, marks: Marks, at: datetime) -> bool:
         """For a while after it was made, unless something was deleted since: of the numbers up to the last one of a
         table, more are of no row then. An erasure leaves a record, for where numbers are given again.
         """
@@ -132,7 +132,8 @@ def _found(wanted: Wanted, state: State, reader: Reader) -> Overview:
     made = overview(
         wanted,
         Eyes(reader=reader, sensitive=state.sensitive()),
-        ledger=services.ledger,
+        counts=Continued(ledger=services.ledger, settled=_settled(state, marks, at)),
+        versions=services.ledger,
         known=state.known(reader),
         live=services.index.live(),
         gain=state.gain(),
@@ -140,3 +141,12 @@ def _found(wanted: Wanted, state: State, reader: Reader) -> Overview:
     with state.lock:
         state.overviews[key] = _Made(overview=made, marks=marks, at=at)
     return made
+
+
+def _settled(state: State, marks: Marks, at: datetime) -> Settled:
+    with state.lock:
+        known = state.settled.get(SETTLED)
+    found = settled(known, ledger=state.services.ledger, marks=marks, today=at.astimezone(UTC).date())
+    with state.lock:
+        state.settled[SETTLED] = found
+    return found

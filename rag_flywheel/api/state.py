@@ -43,6 +43,7 @@ from rag_flywheel.ports import Operations, Replies, Vectors
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from rag_flywheel.privacy.sensitive import Sensitive, sensitive
 from rag_flywheel.rollout import deployment
+from rag_flywheel.rollout.counts import Settled
 from rag_flywheel.rollout.deployment import Gain
 from rag_flywheel.search.texts import document_texts
 from rag_flywheel.services import Services
@@ -69,6 +70,7 @@ class State:
     alike_of: LRUCache[str, Sequence[Sequence[int]]] = field(default_factory=lambda: LRUCache(20))
     topics_of: LRUCache[tuple[VersionId | None, Groups], object] = field(default_factory=lambda: LRUCache(20))
     overviews: LRUCache[object, object] = field(default_factory=lambda: LRUCache(50))
+    settled: LRUCache[str, Settled] = field(default_factory=lambda: LRUCache(1))
     recent: RecentQuestions = field(default_factory=RecentQuestions)
     people_of: TTLCache[Groups, Mapping[str, int]] = field(default_factory=lambda: TTLCache(8, COUNTED_FOR))
     gains: TTLCache[datetime, Gain | None] = field(default_factory=lambda: TTLCache(1, COUNTED_FOR))

@@ -57,6 +57,8 @@ def near_index(texts: Iterable[str], before: NearIndex | None = None) -> NearInd
     words that is the same for all texts, so by that of before.
     """
     wanted = dict.fromkeys(texts)
+    if before is not None and wanted.keys() == before.words.keys():
+        return before
     if before is not None and len(wanted.keys() ^ before.words.keys()) <= RENEWED * len(wanted):
         return _changed(before, wanted)
     words = {text: frozenset(text.split()) for text in wanted}
@@ -101,7 +103,8 @@ def near_texts(text: str, index: NearIndex) -> Iterator[str]:
             if other in seen:
                 continue
             seen.add(other)
-            if len(mine & index.words[other]) >= NEAR * len(mine | index.words[other]):
+            shared = len(mine & index.words[other])
+            if shared >= NEAR * (len(mine) + len(index.words[other]) - shared):
                 yield other
 
 

@@ -158,6 +158,14 @@ def standing(reviews: Iterable[Review]) -> list[Review]:
     return [review for review in made if review.undoes is None and review.review_id not in undone]
 
 
+_STATES = {
+    Verdict.ACCEPT: CorrectionState.ACCEPTED,
+    Verdict.REJECT: CorrectionState.REJECTED,
+    Verdict.QUARANTINE: CorrectionState.QUARANTINED,
+    Verdict.HOLD: CorrectionState.HELD,
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewedCorrection:
     """A correction with the latest review that nobody took back, None while it is pending."""
@@ -180,9 +188,4 @@ class ReviewedCorrection:
         """What the review alone says; whether it is live is for the versions to say."""
         if self.review is None:
             return CorrectionState.PENDING
-        return {
-            Verdict.ACCEPT: CorrectionState.ACCEPTED,
-            Verdict.REJECT: CorrectionState.REJECTED,
-            Verdict.QUARANTINE: CorrectionState.QUARANTINED,
-            Verdict.HOLD: CorrectionState.HELD,
-        }[self.review.verdict]
+        return _STATES[self.review.verdict]

@@ -11,15 +11,17 @@ from rag_flywheel.domain.groups import covers
 from rag_flywheel.domain.ids import CORRECTION_PREFIX, CorrectionId
 
 
-def replaced(corrections: Sequence[ReviewedCorrection]) -> dict[CorrectionId, CorrectionId]:
+def replaced(
+    corrections: Sequence[ReviewedCorrection], questions: Mapping[CorrectionId, str] | None = None
+) -> dict[CorrectionId, CorrectionId]:
     """Each accepted correction that another one took the place of, with that other one.
 
     The newest accepted one wins, by the time of its latest review (then by its id): it replaces those that were
     accepted before it and answer the very same question for the same people, or that it names in `supersedes` if all
     who read those read it, too. A replaced one may have been replaced by one that was itself replaced; accepting it
-    again makes it the newest.
+    again makes it the newest. `questions`: `same_question` of each, where that is known.
     """
-    return _places(corrections).whole
+    return _places(corrections, {} if questions is None else questions).whole
 
 
 def partly_replaced(corrections: Sequence[ReviewedCorrection]) -> dict[CorrectionId, tuple[str, ...]]:
@@ -28,7 +30,7 @@ def partly_replaced(corrections: Sequence[ReviewedCorrection]) -> dict[Correctio
     Of two that answer the very same question the one for fewer people counts for these, and of two that some people
     may read both the newer one for those. What one group is told never takes away what another one is.
     """
-    places = _places(corrections)
+    places = _places(corrections, {})
     return {name: tuple(sorted(groups)) for name, groups in places.some.items() if name not in places.whole}
 
 
@@ -38,14 +40,16 @@ class _Places:
     some: dict[CorrectionId, set[str]]
 
 
-def _places(corrections: Sequence[ReviewedCorrection]) -> _Places:
+def _places(corrections: Sequence[ReviewedCorrection], questions: Mapping[CorrectionId, str]) -> _Places:
     places = _Places(whole={}, some=defaultdict(set))
     standing: dict[str, list[CorrectionId]] = defaultdict(list)
     before: dict[CorrectionId, tuple[str, ...]] = {}
     for reviewed in sorted(_accepted(corrections), key=_accepted_at):
-        this, question = reviewed.correction.correction_id, same_question(reviewed.correction.question)
+        this = reviewed.correction.correction_id
+        question = questions.get(this) or same_question(reviewed.correction.question)
         groups = reviewed.correction.groups or ()
-        for name in sorted(named_by(reviewed) & before.keys()):
+        named = named_by(reviewed) & before.keys() if reviewed.correction.supersedes else ()
+        for name in sorted(named):
             if covers(groups, before[name]):
                 places.whole.setdefault(name, this)  # who came first took the place; a third finds it taken
             else:

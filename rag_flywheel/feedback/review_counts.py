@@ -66,9 +66,12 @@ def counts(
         for name in names
     ]
     told.sort(key=lambda each: (-(each.accepted + each.rejected + each.quarantined), each.reviewer))
-    queued = [entry for entry in entries.values() if waits(entry)]
+    queued: dict[str, list[ReviewedCorrection]] = {name: [] for name in QUEUES}
+    for entry in entries.values():
+        if waits(entry):
+            queued[queue_of(entry)].append(entry)
     return ReviewCounts(
-        queues=tuple(_of_queue(name, [entry for entry in queued if queue_of(entry) == name], held) for name in QUEUES),
+        queues=tuple(_of_queue(name, those, held) for name, those in queued.items()),
         reviewers=tuple(told),
         handed_in=sum(entry.correction.submitted >= since for entry in entries.values()),
         decided=len(made),

@@ -35,6 +35,7 @@ ASKED = 2_000
 """Questions that are looked through for how many people asked the same: the newest ones."""
 
 PROBED = 10
+WEEK = timedelta(weeks=1)
 
 
 class ProgressLedger(Conversations, Corrections, Versions, Protocol):
@@ -86,7 +87,7 @@ class Worth:
     @property
     def score(self) -> float:
         """Weeks of waiting, and what counts as so many: nothing waits for ever behind what is more urgent."""
-        weeks = self.waiting / timedelta(weeks=1)
+        weeks = self.waiting / WEEK
         return 8 * self.sent_back + 4 * self.in_conflict + 2 * self.held + log2(1 + self.people) + weeks
 
 

@@ -96,20 +96,31 @@ def survey(corrections: Sequence[ReviewedCorrection], before: Peers | None = Non
     """What is usual, who was trusted before, and who handed in what. What was made `before` a few of them changed saves
     time; where one is gone all is made anew, so that nothing of it stays here.
     """
-    given: dict[str, list[Correction]] = defaultdict(list)
     known = _known_texts(corrections, before)
-    for reviewed in corrections:
-        text = known.get(reviewed.correction.correction_id)
-        given[_text(reviewed.correction.answer) if text is None else text].append(reviewed.correction)
+    if before is not None and len(known) == len(corrections):
+        given, near = before.given, before.near
+    else:
+        given = _given(corrections, known)
+        near = near_index(given, before.near if before is not None and known else None)
     accepted = [reviewed for reviewed in corrections if reviewed.verdict_state is CorrectionState.ACCEPTED]
     lengths = sorted(len(reviewed.answer) for reviewed in accepted)
     usual = lengths[int(0.95 * len(lengths))] if len(lengths) >= USUAL_FROM else None
     return Peers(
         long=LONG if usual is None else max(SHORT_ENOUGH, TIMES_USUAL * usual),
         trusted=frozenset(user for reviewed in accepted if (user := reviewed.correction.user) is not None),
-        near=near_index(given, before.near if before is not None and known else None),
-        given={text: tuple(those) for text, those in given.items()},
+        near=near,
+        given=given,
     )
+
+
+def _given(
+    corrections: Sequence[ReviewedCorrection], known: Mapping[CorrectionId, str]
+) -> dict[str, tuple[Correction, ...]]:
+    given: dict[str, list[Correction]] = defaultdict(list)
+    for reviewed in corrections:
+        text = known.get(reviewed.correction.correction_id)
+        given[_text(reviewed.correction.answer) if text is None else text].append(reviewed.correction)
+    return {text: tuple(those) for text, those in given.items()}
 
 
 def _known_texts(corrections: Sequence[ReviewedCorrection], before: Peers | None) -> dict[CorrectionId, str]:

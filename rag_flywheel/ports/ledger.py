@@ -3,9 +3,9 @@
 Every method raises LedgerUnavailable when the database does not answer.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from rag_flywheel.domain import (
@@ -342,6 +342,11 @@ class Insights(Protocol):
 
     def corrected(self, chosen: Chosen) -> frozenset[CorrectionId]:
         """Corrections of the chosen answers."""
+
+    def first_touched(self, since: Mapping[str, tuple[int, int]], until: Mapping[str, tuple[int, int]]) -> date | None:
+        """The earliest day of an answer that was added, rated or corrected between two `marks`; None: there is none.
+        The first of all days where anything is gone, or came in another order than numbers did.
+        """
 
 
 class Topics(Protocol):

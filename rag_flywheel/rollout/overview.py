@@ -7,11 +7,10 @@ released with noise alone (`feedback.insights`).
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import Protocol
 
 from eval.report.correction_rates import Rate, share
 from rag_flywheel.domain import (
@@ -46,10 +45,6 @@ class Every(StrEnum):
     MONTH = "month"
 
 
-class InsightLedger(Insights, Versions, Protocol):
-    """Answers in counts, and the versions that gave them."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What is to be told."""
@@ -71,13 +66,10 @@ class Eyes:
     def see_everything(self) -> bool:
         return self.reader.groups is None and not self.sensitive.anything
 
-    def chosen(self, wanted: Wanted | None, ledger: Insights, group: str | None = None) -> Chosen:
-        """The answers that count."""
-        found = frozenset() if self.see_everything else ledger.traits()
+    def chosen(self, counts: Insights) -> Chosen:
+        """The answers that count, of all days and groups."""
+        found = frozenset() if self.see_everything else counts.traits()
         return Chosen(
-            first=None if wanted is None else wanted.first,
-            last=None if wanted is None else wanted.last,
-            group=group,
             without=frozenset(
                 trait for trait in found if not (self.reader.counts(trait) and self.sensitive.counts(trait))
             ),
@@ -170,26 +162,34 @@ class Overview:
 
 
 def overview(
-    wanted: Wanted, eyes: Eyes, *, ledger: InsightLedger, known: Known, live: VersionId | None, gain: Gain | None
+    wanted: Wanted,
+    eyes: Eyes,
+    *,
+    counts: Insights,
+    versions: Versions,
+    known: Known,
+    live: VersionId | None,
+    gain: Gain | None,
 ) -> Overview:
     """`known` is what the ledger says of the corrections that the reader may read."""
-    chosen = eyes.chosen(wanted, ledger, wanted.group)
-    answers, judged, cited = ledger.answers(chosen), ledger.judged(chosen), ledger.cited(chosen)
-    every = eyes.chosen(None, ledger, wanted.group)
-    ours = _ours(known, ledger.corrected(every), eyes)
-    manifest = None if live is None else ledger.version(live).manifest
+    whole = eyes.chosen(counts)
+    every = replace(whole, group=wanted.group)
+    chosen = replace(every, first=wanted.first, last=wanted.last)
+    answers, judged, cited = counts.answers(chosen), counts.judged(chosen), counts.cited(chosen)
+    ours = _ours(known, counts.corrected(every), eyes)
+    manifest = None if live is None else versions.version(live).manifest
     [total] = _lines(answers, judged, lambda entry: "all") or [_line("all", Counter(), Counter())]
     useful, useless = _by_use(cited, eyes)
     return Overview(
         wanted=wanted,
-        groups=tuple(ledger.asker_groups(eyes.chosen(None, ledger))),
+        groups=tuple(counts.asker_groups(whole)),
         total=total,
         versions=tuple(reversed(_lines(answers, judged, lambda entry: entry.version_id))),
         times=tuple(
             _filled(_lines(answers, judged, lambda entry: begin(entry.day, wanted.every).isoformat()), wanted.every)
         ),
-        stages=_stages(ledger.failed_stages(chosen), ours, known, wanted),
-        corrections=_corrections(ours, known, wanted, ledger.answers_by_corrections(chosen), total.answers),
+        stages=_stages(counts.failed_stages(chosen), ours, known, wanted),
+        corrections=_corrections(ours, known, wanted, counts.answers_by_corrections(chosen), total.answers),
         useful=useful,
         useless=useless,
         stale=_stale(manifest, ours, known, eyes, {each.document_id: each.answers for each in cited}),

@@ -188,3 +188,25 @@ def test_a_day_of_an_early_year_is_a_date_as_any_other(ledger: Ledger) -> None:
     """From a clock that is wrong."""
     ledger.add_interaction(asked("i1", at=datetime(999, 5, 1, tzinfo=UTC)))
     assert [found.day for found in ledger.answers(Chosen(first=date(999, 4, 30)))] == [date(999, 5, 1)]
+
+
+def test_the_earliest_day_is_told_of_which_anything_was_said_or_corrected_since(filled: Ledger) -> None:
+    def touched() -> date | None:
+        return filled.first_touched(before, filled.marks())
+
+    before = filled.marks()
+    assert touched() is None
+    filled.add_interaction(asked("i5", at=NOON + 2 * DAY))
+    assert touched() == FIRST + 2 * DAY
+    say(filled, "f6", "i4", "up")
+    assert touched() == FIRST + DAY
+    filled.add_correction(a_correction("c1", of="i1"))
+    assert touched() == FIRST
+    before = filled.marks()
+    assert touched() is None
+
+
+def test_where_anything_is_gone_any_day_may_have_changed(filled: Ledger) -> None:
+    before = filled.marks()
+    filled.erase(Scope(user="bob"))
+    assert filled.first_touched(before, filled.marks()) == date.min

@@ -1,8 +1,8 @@
 """Corrections and their reviews, as rows."""
 
-import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +20,7 @@ from rag_flywheel.ports.ledger import Corrections
 class SqlCorrections(InDatabase, Corrections):
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self._read_before: Mapping[bytes, ReviewedCorrection] = {}
+        self._read_before: Mapping[int, _Read] = {}
 
     def add_correction(self, correction: Correction) -> None:
         self._database.append(
@@ -56,11 +56,16 @@ class SqlCorrections(InDatabase, Corrections):
             return self._read(_reviewed(until=until))
         # All of them are read for many pages, and a value is checked again only where what is stored has changed.
         with self._database.read() as connection:
-            rows = connection.execute(_reviewed(stored=True)).all()
-            read = _Read(before=self._read_before, dialect=connection.dialect)
-            found = [read.entry(str(of), None if by is None else str(by)) for of, by in rows]
-        self._read_before = read.known  # so that nothing stays here that is gone there
-        return found
+            rows = connection.execute(_reviewed(stored=True).add_columns(tables.corrections.c.sequence)).all()
+            before, dialect = self._read_before, connection.dialect
+            read = {
+                number: known
+                if (known := before.get(number)) is not None and known.correction == of and known.review == by
+                else _renewed(str(of), by, known, dialect)
+                for of, by, number in rows
+            }
+        self._read_before = read  # so that nothing stays here that is gone there
+        return [each.entry for each in read.values()]
 
     def corrections_of(self, user: str) -> list[ReviewedCorrection]:
         is_one = self._database.is_one
@@ -183,33 +188,29 @@ def _reviewed(
     )
 
 
+@dataclass(frozen=True, slots=True)
 class _Read:
-    """Corrections by digests of what is stored of them, as they were read before and are known now."""
+    """A correction with what is stored of it and of its review."""
 
-    def __init__(self, *, before: Mapping[bytes, ReviewedCorrection], dialect: Dialect) -> None:
-        self.known: dict[bytes, ReviewedCorrection] = {}
-        self._before, self._dialect = before, dialect
-
-    def entry(self, correction: str, review: str | None) -> ReviewedCorrection:
-        of, whole = _digest(correction), _digest(correction, review or "")
-        found = self._before.get(whole)
-        if found is None:
-            former = self._before.get(of)
-            found = ReviewedCorrection(
-                correction=self._value(correction, tables.corrections.c.body) if former is None else former.correction,
-                review=None if review is None else self._value(review, tables.reviews.c.body),
-            )
-        self.known[of] = self.known[whole] = found
-        return found
-
-    def _value(self, stored: str, column: Column[Any]) -> Any:
-        kind = column.type
-        assert isinstance(kind, Value)
-        return kind.process_result_value(json.loads(stored), self._dialect)
+    correction: str
+    review: object  # its text; None: there is none
+    entry: ReviewedCorrection
 
 
-def _digest(*stored: str) -> bytes:
-    return hashlib.sha256("\0".join(stored).encode("utf-8", "surrogatepass")).digest()
+def _renewed(correction: str, review: object, before: _Read | None, dialect: Dialect) -> _Read:
+    """The correction as it was read before from the same text, whatever row that was."""
+    if before is not None and before.correction == correction:
+        made = before.entry.correction
+    else:
+        made = _value(correction, tables.corrections.c.body, dialect)
+    given = None if review is None else _value(str(review), tables.reviews.c.body, dialect)
+    return _Read(correction, review, ReviewedCorrection(correction=made, review=given))
+
+
+def _value(stored: str, column: Column[Any], dialect: Dialect) -> Any:
+    kind = column.type
+    assert isinstance(kind, Value)
+    return kind.process_result_value(json.loads(stored), dialect)
 
 
 def _stands(until: datetime | None = None) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -1,8 +1,8 @@
 """What can be counted of answers without reading them: rows of a few short columns beside each interaction."""
 
 import json
-from collections.abc import Sequence
-from datetime import UTC, date
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, timedelta
 
 from sqlalchemy import (
     BindParameter,
@@ -12,6 +12,7 @@ from sqlalchemy import (
     Delete,
     Select,
     Subquery,
+    and_,
     bindparam,
     case,
     delete,
@@ -34,6 +35,7 @@ _FACTS, _TRAITS, _HAVE = tables.answer_facts.c, tables.traits.c, tables.answer_t
 _GIVEN = tables.feedback.c
 _OURS = _FACTS.state != IMPORTED
 """How another service answered says nothing of a version."""
+FEW = timedelta(days=14)
 
 
 def add_facts(connection: Connection, asked: Interaction) -> None:
@@ -115,7 +117,7 @@ class SqlInsights(InDatabase, Insights):
         ]
 
     def judged(self, chosen: Chosen) -> list[Judged]:
-        said, by = _said(), (_FACTS.day, _FACTS.version_id)
+        said, by = _said(chosen), (_FACTS.day, _FACTS.version_id)
         with self._database.read() as connection:
             wanted = (
                 select(*by, func.count().filter(~said.c.bad), func.count().filter(said.c.bad))
@@ -131,7 +133,7 @@ class SqlInsights(InDatabase, Insights):
         ]
 
     def failed_stages(self, chosen: Chosen) -> dict[Stage, int]:
-        staged = _GIVEN.stage.is_not(None)
+        staged = and_(_GIVEN.stage.is_not(None), *_of_few_days(chosen))
         place = func.row_number().over(
             partition_by=_GIVEN.interaction_id, order_by=(_GIVEN.given.desc(), _GIVEN.sequence.desc())
         )
@@ -146,7 +148,7 @@ class SqlInsights(InDatabase, Insights):
             return {Stage(stage): count for stage, count in connection.execute(wanted)}
 
     def cited(self, chosen: Chosen) -> list[Cited]:
-        said, cited = _said(), _HAVE.cited.is_(True)
+        said, cited = _said(chosen), _HAVE.cited.is_(True)
         with self._database.read() as connection:
             those = _chosen(connection, chosen)
             every = select(_HAVE.trait, func.count()).where(cited).group_by(_HAVE.trait)
@@ -199,11 +201,34 @@ class SqlInsights(InDatabase, Insights):
             )
             return frozenset(map(CorrectionId, connection.scalars(wanted)))
 
+    def first_touched(self, since: Mapping[str, tuple[int, int]], until: Mapping[str, tuple[int, int]]) -> date | None:
+        days: list[str] = []
+        with self._database.read() as connection:
+            for table in (tables.interactions, tables.feedback, tables.corrections):
+                (last, count), (end, all_of) = since[table.name], until[table.name]
+                new = and_(table.c.sequence > last, table.c.sequence <= end)
+                if all_of != count + connection.scalars(select(func.count()).select_from(table).where(new)).one():
+                    return date.min
+                # Not the least of them by SQL: for that SQLite goes through all answers by their days.
+                of = select(table.c.interaction_id).where(new)
+                days += connection.scalars(select(_FACTS.day).where(_FACTS.interaction_id.in_(of)))
+        return min(map(date.fromisoformat, days), default=None)
 
-def _said() -> Subquery:
+
+def _of_few_days(chosen: Chosen) -> list[ColumnElement[bool]]:
+    """What was said of the answers of a few days is looked up for each of them; of many days all that was said is read.
+    The day of an answer is asked for again where it is counted.
+    """
+    if chosen.first is None or chosen.last is None or chosen.last - chosen.first > FEW:
+        return []
+    days = _FACTS.day.between(chosen.first.isoformat(), chosen.last.isoformat())
+    return [_GIVEN.interaction_id.in_(select(_FACTS.interaction_id).where(days))]
+
+
+def _said(chosen: Chosen) -> Subquery:
     """Answers of which somebody said that they are good or bad, and whether anybody called them bad."""
     bad = func.max(case((_GIVEN.good.is_(False), 1), else_=0)) == 1
-    judged = select(_GIVEN.interaction_id, bad.label("bad")).where(_GIVEN.good.is_not(None))
+    judged = select(_GIVEN.interaction_id, bad.label("bad")).where(_GIVEN.good.is_not(None), *_of_few_days(chosen))
     return judged.group_by(_GIVEN.interaction_id).subquery()
 
 
@@ -226,5 +251,11 @@ def _chosen(
         numbers = [known[key] for key in keys if key in known]
         # Numbers of our own, written out: there may be more than a statement takes as parameters.
         having: BindParameter[list[int]] = bindparam("without", numbers, expanding=True, literal_execute=True)
-        those.append(answer.not_in(select(_HAVE.answer).where(_HAVE.trait.in_(having))))
+        # Cited or not, and of these days: so the index is used that begins with both.
+        found = select(_HAVE.answer).where(_HAVE.cited.in_([True, False]), _HAVE.trait.in_(having))
+        if chosen.first is not None:
+            found = found.where(_HAVE.day >= chosen.first.isoformat())
+        if chosen.last is not None:
+            found = found.where(_HAVE.day <= chosen.last.isoformat())
+        those.append(answer.not_in(found))
     return those
