@@ -255,7 +255,7 @@ class EdgeIndex:
             with unreadable(like.version):
                 shard = edge.EdgeShard.load(str(folder))
             with contextlib.closing(shard):
-                gone = [points.point_id(chunk) for chunk in like.without]
+                gone: list[edge.PointId] = [points.point_id(chunk) for chunk in like.without]
                 for some in (gone[at : at + points.AT_ONCE] for at in range(0, len(gone), points.AT_ONCE)):
                     with unwritten(version):
                         shard.update(edge.UpdateOperation.delete_points(some))
