@@ -44,13 +44,20 @@ class Night:
 
 
 def run(
-    snapshot: Snapshot, services: Services, *, live: VersionId | None, rephrase: Rephrase | None, steps: Steps
+    snapshot: Snapshot,
+    services: Services,
+    *,
+    live: VersionId | None,
+    anew: bool,
+    rephrase: Rephrase | None,
+    steps: Steps,
 ) -> Night:
-    """Build, ask the gate, and try less until it lets something pass. What was tried and left is not kept.
+    """Build, ask the gate, and try less until it lets something pass. What was tried and left is not kept. `anew`:
+    every entry is written again.
 
     Raises InvalidInput when there is nothing to index, and Damaged when the index does not hold what was written.
     """
-    ground = candidate.prepare(snapshot, services, live=live, rephrase=rephrase, steps=steps)
+    ground = candidate.prepare(snapshot, services, live=live, anew=anew, rephrase=rephrase, steps=steps)
     tried = less.everything(snapshot, ground)
     attempts: list[told.Attempt] = []
     while True:

@@ -93,7 +93,7 @@ def _run(services: Services, *, force: bool, steps: Steps) -> tuple[CycleResult,
         return result, None
     space.check(snapshot.files, services, live=live)
     rephrase = None if services.rephraser is None else OtherWords(rephraser=services.rephraser)
-    found = night.run(snapshot, services, live=live, rephrase=rephrase, steps=steps)
+    found = night.run(snapshot, services, live=live, anew=force, rephrase=rephrase, steps=steps)
     result = conclude(found, services, steps=steps)
     result = replace(
         result,
