@@ -8,9 +8,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from rag_flywheel.api.app import create_app
+from rag_flywheel.config import sections
 from rag_flywheel.domain import FeedbackKind, Role
 from rag_flywheel.services import Services
 from rag_flywheel.web.conversations import SHOWN
+from rag_flywheel.web.masked import KINDS
 from tests.fakes.doors import key, laptop
 from tests.fakes.services import publish, services
 from tests.fakes.serving import Dictated
@@ -157,6 +159,23 @@ def test_a_correction_is_handed_in_once_however_often_the_button_is_pressed(made
         assert reply.status_code == 303
     assert len(made.ledger.corrections()) == 1
     assert "Waiting" in http.get("/my-corrections", headers=BROWSER).text
+
+
+def test_before_a_text_is_handed_in_one_sees_it_as_it_will_be_stored_and_what_is_masked(made: Services) -> None:
+    def previewed(text: str) -> str:
+        reply = asker(made).post("/preview", data={"answer": text}, headers=OURS)
+        assert reply.status_code == 200, reply.text
+        return reply.text
+
+    typed = "**Call** +1 212 555 0142, +1 212 555 0143 or ada@firm.test."
+    text = previewed(typed)
+    assert "masked, and read so by everybody: a phone number (2 times) and an e-mail address." in text
+    assert "<strong>Call</strong> &lt;PHONE_NUMBER&gt;, &lt;PHONE_NUMBER&gt; or &lt;EMAIL_ADDRESS&gt;." in text
+    assert "masked" not in previewed("Call extension 4711.")
+
+
+def test_every_kind_that_is_masked_has_a_word_of_its_own() -> None:
+    assert KINDS.keys() == set(sections.Privacy.model_fields["entities"].default)
 
 
 def test_passages_are_evidence_replaced_or_not_relevant_as_somebody_says(made: Services) -> None:
