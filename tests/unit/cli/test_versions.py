@@ -25,6 +25,13 @@ def test_a_roll_back_prints_what_is_live_and_what_was(run: Run, url: str) -> Non
     assert json.loads(run("--url", url, "rollback", "--json")[1]) == {"live": "v1", "was": "v2"}
 
 
+def test_a_roll_back_says_that_the_next_reindex_takes_corrections_in_again_and_how_not(run: Run, url: str) -> None:
+    said = run("--url", url, "rollback", "--to", "v1")[1]
+    run("--url", url, "promote", "v2")
+    for told in ("next reindex takes all accepted corrections in again", "--verdict reject", "rag-flywheel freeze"):
+        assert told in said
+
+
 def test_a_report_is_written_as_a_page_and_printed_unwrapped(
     run: Run, url: str, made: Services, tmp_path: Path
 ) -> None:
