@@ -131,7 +131,7 @@ def audit(
 def _rolled_back(result: Mapping[str, Any]) -> None:
     terminal.fields(result)
     terminal.line(
-        "The next reindex takes all accepted corrections in again. Reject those that are to stay out "
+        "The next version that is built takes all accepted corrections in again. Reject those that are to stay out "
         "(`rag-flywheel review decide CORRECTION --verdict reject`), or stop promotions (`rag-flywheel freeze`)."
     )
 

@@ -16,6 +16,7 @@ from rag_flywheel.api.models import Name, PromoteBody, RollbackBody, Text
 from rag_flywheel.api.state import Asking, Shared, State
 from rag_flywheel.domain import CorrectionId, Person, ReviewedCorrection, VersionId
 from rag_flywheel.errors import NotFound
+from rag_flywheel.feedback import review_queue
 from rag_flywheel.web import charts
 from rag_flywheel.web.page import Form, TwinRoute, page, posted
 
@@ -44,6 +45,7 @@ def listed(
 ) -> Response:
     """What is live, the canary, the freeze, and all versions with what the gate measured."""
     records = routes_of_api.versions(state, asking, deleted)[::-1]
+    coming = review_queue.coming(state.known(state.reader(asking)))
     shown = records if every else records[:SHOWN]
     reports = {record.version: report(state, record.version) for record in shown}
     values = {
@@ -52,6 +54,7 @@ def listed(
         "deleted": deleted,
         "live": state.services.index.live(),
         "kept": frozenset(state.services.index.versions()),
+        "coming": len(coming) - len(state.waits_for(coming)),
         "measured": _measured(reports),
         "decisions": {name: state.services.ledger.decision(VersionId(name)) for name in reports},
         "canary": deployment_routes.show(state),

@@ -13,7 +13,7 @@ from rag_flywheel.domain import FeedbackKind, Role
 from rag_flywheel.services import Services
 from rag_flywheel.web.conversations import SHOWN
 from rag_flywheel.web.masked import KINDS
-from tests.fakes.doors import key, laptop
+from tests.fakes.doors import door, key, laptop
 from tests.fakes.services import publish, services
 from tests.fakes.serving import Dictated
 from tests.web.test_pages import BROWSER, OURS, signed_in
@@ -159,6 +159,21 @@ def test_a_correction_is_handed_in_once_however_often_the_button_is_pressed(made
         assert reply.status_code == 303
     assert len(made.ledger.corrections()) == 1
     assert "Waiting" in http.get("/my-corrections", headers=BROWSER).text
+
+
+def test_what_a_rollback_took_back_is_not_told_to_be_live(made: Services) -> None:
+    http, rita = asker(made), door(made, "rita")
+    assert http.post(f"/answers/{asked(http, made)}/correct", data={"answer": "Run it."}, headers=OURS).is_redirect
+    name = made.ledger.corrections()[0].correction.correction_id
+    assert rita.post(f"/review/{name}", json={"verdict": "accept"}).json()["status"] == "accepted"
+    assert "It goes live with the next version." in http.get("/my-corrections", headers=BROWSER).text
+    publish(made, "v2", corrections={name: (ASKED, "Run it.")})
+    assert "Live since version <strong>v2" in http.get("/my-corrections", headers=BROWSER).text
+    assert rita.post("/rollback", json={"to": "v1"}).json()["live"] == "v1"
+    text = http.get("/my-corrections", headers=BROWSER).text
+    assert "It is not live any more, and comes again with the next version." in text
+    assert "It was live first in version <strong>v2" in text
+    assert "Live since" not in text
 
 
 def test_before_a_text_is_handed_in_one_sees_it_as_it_will_be_stored_and_what_is_masked(made: Services) -> None:

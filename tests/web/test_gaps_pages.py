@@ -80,6 +80,16 @@ def test_an_answer_given_on_the_page_waits_for_a_review(http: TestClient) -> Non
     assert "An answer was handed in: pending" in http.get(path, headers=PAGE).text
 
 
+def test_who_answered_it_is_not_sent_into_a_refusal(made: Services, http: TestClient) -> None:
+    path, rita, hedy = topic(http), key(made, "rita", Role.REVIEWER, for_others=False), key(made, "hedy", Role.REVIEWER)
+    http.post(f"{path}/answer", data={"answer": "Press E."}, headers={**OURS, **rita})
+    mine = http.get(path, headers={**PAGE, **rita}).text
+    assert "Another reviewer has to accept this" in mine
+    assert "access.own_reviews" in mine
+    assert "Decide on it" not in mine
+    assert "Decide on it" in http.get(path, headers={**PAGE, **hedy}).text
+
+
 def test_its_questions_are_asked_again_in_place_and_without_scripts_on_the_whole_page(http: TestClient) -> None:
     path = f"{topic(http)}/check"
     sent = {"headers": {**OURS, "Content-Type": "application/x-www-form-urlencoded"}, "content": ""}

@@ -55,7 +55,7 @@ def test_a_rollback_says_what_the_next_reindex_does_and_freezes_promotions_where
     http = signed_in(made, "olga", Role.OPERATOR)
     assert 'href="/versions/v1#act"' in seen(http, "/versions"), "from the row of the version"
     text = seen(http, "/versions/v1")
-    assert "The next reindex takes all accepted corrections in again" in text
+    assert "The next version that is built takes all accepted corrections in again" in text
     assert 'href="/review?status=accepted"' in text
     http.post("/rollback", data={"version": "v1", "confirm": "v1", "freeze": "true"}, headers=OURS)
     assert (http.get("/freeze").json()["frozen"], made.index.live()) == (True, "v1")

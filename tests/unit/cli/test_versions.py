@@ -28,7 +28,11 @@ def test_a_roll_back_prints_what_is_live_and_what_was(run: Run, url: str) -> Non
 def test_a_roll_back_says_that_the_next_reindex_takes_corrections_in_again_and_how_not(run: Run, url: str) -> None:
     said = run("--url", url, "rollback", "--to", "v1")[1]
     run("--url", url, "promote", "v2")
-    for told in ("next reindex takes all accepted corrections in again", "--verdict reject", "rag-flywheel freeze"):
+    for told in (
+        "next version that is built takes all accepted corrections in again",
+        "--verdict reject",
+        "rag-flywheel freeze",
+    ):
         assert told in said
 
 
