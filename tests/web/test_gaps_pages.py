@@ -46,7 +46,7 @@ def test_a_browser_gets_the_list_and_a_program_json(http: TestClient) -> None:
     assert text.startswith("<!doctype html>")
     assert "How do I export &lt;b&gt;zeppelins&lt;/b&gt;?" in text
     assert f'href="{topic(http)}"' in text
-    assert "Nothing to do" in http.get("/gaps?off_topic=true", headers=PAGE).text
+    assert "No question here is off topic." in http.get("/gaps?off_topic=true", headers=PAGE).text
 
 
 def test_the_page_of_a_topic_offers_the_documents_that_came_up(http: TestClient) -> None:
