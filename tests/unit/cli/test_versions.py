@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from rag_flywheel.cli.invocation import DEMO
 from rag_flywheel.services import Services
 from tests.unit.cli.conftest import Run
 
@@ -34,6 +35,22 @@ def test_a_roll_back_says_that_the_next_reindex_takes_corrections_in_again_and_h
         "rag-flywheel freeze",
     ):
         assert told in said
+
+
+def test_who_builds_on_a_server_is_told_at_once_that_it_takes_time_and_where(run: Run, url: str) -> None:
+    _, _, complaint = run("--url", url, "reindex", "--json")
+    assert f"{url} builds and scores a version, which takes minutes" in complaint
+
+
+def test_who_has_no_version_is_told_where_those_of_the_demo_are(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("{sources: [docs], privacy: {consent: assumed}}")
+    assert "RAG_FLYWHEEL_DATA_DIR" not in run("versions", "list")[1]
+    left = tmp_path / "data" / "demo"
+    left.mkdir(parents=True)
+    (left / DEMO).touch()
+    for command in (("versions", "list"), ("ask", QUESTION), ("report",), ("rollback",)):
+        _, said, complaint = run(*command)
+        assert f"RAG_FLYWHEEL_DATA_DIR={left}" in said + complaint, command
 
 
 def test_a_report_is_written_as_a_page_and_printed_unwrapped(
