@@ -65,7 +65,7 @@ def test_a_rollback_says_what_the_next_reindex_does_and_freezes_promotions_where
 def test_a_reviewer_sees_versions_and_is_offered_nothing_that_moves_them(made: Services) -> None:
     http = signed_in(made, "rita", Role.REVIEWER)
     assert "Roll back to it" not in seen(http, "/versions/v1")
-    assert "Put v1 back" not in seen(http, "/versions")
+    assert "Put it back: v1" not in seen(http, "/versions")
     assert "Freeze promotions" not in seen(http, "/versions")
     refused = http.post("/rollback", data={"version": "v1", "confirm": "v1"}, headers=OURS)
     assert (refused.status_code, made.index.live()) == (403, "v2")
