@@ -4,8 +4,8 @@ A ledger in SQLite holds answers of 90 days by three versions: each was shown 5 
 fifth was judged; a twentieth was corrected, of which four in five were accepted. Every page is asked for by somebody
 else's eyes: all of it, a month, a group of askers, a reviewer who may not read a tenth of the documents, and with a
 sensitive source. Milliseconds of the processor, of server and client together: the first one after a start; the median
-of five that are made anew after a minute in which somebody asked and said that the answer was good, and a reviewer
-decided; and the median of five within the minute. `--folder` keeps the ledger, which takes minutes to fill.
+of five that are made anew after a minute in which somebody asked and said that the answer was good; and the median of
+five within the minute. `--folder` keeps the ledger, which takes minutes to fill.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -25,7 +25,6 @@ from rag_flywheel.adapters.ledger.engine import sqlite_url
 from rag_flywheel.adapters.ledger.sql_ledger import open_ledger
 from rag_flywheel.domain import (
     Confidence,
-    CorrectionId,
     Feedback,
     FeedbackId,
     FeedbackKind,
@@ -121,7 +120,7 @@ def spent(http: TestClient, path: str, who: dict[str, str]) -> float:
     return 1e3 * (time.process_time() - began)
 
 
-def a_minute_later(made: Services, name: str, waiting: Iterator[CorrectionId]) -> None:
+def a_minute_later(made: Services, name: str) -> None:
     """The clock goes on by a second each time that it is read."""
     at = [made.now() for _ in range(61)][-1]
     ranking = [shown(f"d{rank}", rank) for rank in range(1, 6)]
@@ -137,7 +136,6 @@ def a_minute_later(made: Services, name: str, waiting: Iterator[CorrectionId]) -
         value="up",
     )
     made.ledger.add_feedback(thumb)
-    made.ledger.add_review(review(next(waiting), reviewed=at))
 
 
 def main() -> None:
@@ -168,7 +166,6 @@ def measure(home: Path) -> None:
     live(made, [entry.correction.correction_id for entry in entries if entry.review is not None])
     marked = replace(services(home, text=MARKED, ledger=ledger), index=made.index, now=made.now)
     rita = key(made, "rita", Role.REVIEWER)
-    waiting = (entry.correction.correction_id for entry in entries if entry.review is None)
     print("| page | first, ms | made anew, ms | within a minute, ms |\n| --- | ---: | ---: | ---: |")
     whole = f"/insights?from={NOON - timedelta(days=DAYS):%Y-%m-%d}&every=week"
     for number, (what, served, path, who) in enumerate(
@@ -184,7 +181,7 @@ def measure(home: Path) -> None:
         http.get("/", headers=PAGE)  # what a first request of any page takes is not counted
         first = spent(http, path, who)
         for again in range(5):
-            a_minute_later(served, f"new {number} {again}", waiting)
+            a_minute_later(served, f"new {number} {again}")
             anew.append(spent(http, path, who))
         within = [spent(http, path, who) for _ in range(5)]
         told = (first, statistics.median(anew), statistics.median(within))

@@ -29,7 +29,7 @@ from rag_flywheel.domain import Chunk, Counts, Document, DocumentId
 from rag_flywheel.ports import Cache, Encoder, Entry, Redactor, TokenCounter, Vectors
 from rag_flywheel.search.texts import searched_text, sentence_texts
 
-RULES = f"9|{screening.RULES}|{chunking.RULES}"
+RULES = f"10|{screening.RULES}|{chunking.RULES}"
 """Changes whenever the same bytes could come to other chunks: caches and the digest of a version's inputs know it."""
 VECTORS = "5"
 """Changes whenever the same chunks could come to other vectors: the digest of a version's inputs knows it."""

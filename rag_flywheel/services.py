@@ -37,6 +37,8 @@ class Services:
     encoders: Callable[[Embedder], Encoder]
     rerankers: RerankerStore
     generator: Generator
+    answerer: Generator | None = None  # of those who ask, where it differs: a cycle has no use for another's answers
+    away: Callable[[], list[str]] = list  # services that this process leaves alone, since they did not answer
     rephraser: Rephraser | None  # where a language model is configured
     redactor: Redactor  # of what people say
     document_redactor: Callable[[Source], Redactor]  # of what a source holds

@@ -87,8 +87,18 @@ def _differ_in_counters(lines: Sequence[Line]) -> bool:
 
 
 def _count_pages(numbers: Sequence[Number], lines: Sequence[Line]) -> bool:
-    """Whether they grow with the lines' pages, beginning at one again where a part of the file begins."""
-    return all(number.counts for number in numbers) and all(
-        after.value == 1 or after.value - before.value == there.page - here.page
-        for before, after, here, there in zip(numbers, numbers[1:], lines, lines[1:], strict=False)
-    )
+    """Whether they grow with the lines' pages, beginning at one again where a part of the file begins.
+
+    Most numbers may be on one page only: slides that are built up on several pages have one number.
+    """
+    pairs = list(zip(numbers, numbers[1:], lines, lines[1:], strict=False))
+    if not all(number.counts for number in numbers):
+        return False
+    if all(_grows(before, after, there.page - here.page) for before, after, here, there in pairs):
+        return True
+    slides = all(0 <= after.value - before.value <= there.page - here.page for before, after, here, there in pairs)
+    return slides and 2 * len({number.value for number in numbers}) >= len(numbers)
+
+
+def _grows(before: Number, after: Number, pages: int) -> bool:
+    return after.value == 1 or after.value - before.value == pages

@@ -5,6 +5,7 @@
 
 from dataclasses import dataclass, replace
 
+from ingest.cleaning.code_over_pages import with_whole_code
 from ingest.cleaning.division import join_divided_words
 from ingest.cleaning.furniture import without_furniture
 from ingest.cleaning.machine_text import without_machine_text
@@ -15,7 +16,7 @@ from rag_flywheel.domain import Document
 from rag_flywheel.ports import Redactor
 from rag_flywheel.search.languages import primary
 
-RULES = "7"  # raise it whenever the result of `clean` could change: caches are keyed by it
+RULES = "8"  # raise it whenever the result of `clean` could change: caches are keyed by it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,7 @@ def clean(raw: RawDocument) -> Cleaned | Skipped:
 
     The result depends on `raw` and RULES alone.
     """
-    text, furniture = without_furniture(raw.text) if PAGE_BREAK in raw.text else (raw.text, ())
+    text, furniture = _without_turns(raw.text) if PAGE_BREAK in raw.text else (raw.text, ())
     text, machine = without_machine_text(normalise(text))
     if PAGE_BREAK in raw.text:
         text = join_divided_words(text)
@@ -49,6 +50,13 @@ def clean(raw: RawDocument) -> Cleaned | Skipped:
         groups=raw.groups,
     )
     return Cleaned(document=document, removed=(*raw.removed, *furniture, *machine))
+
+
+def _without_turns(text: str) -> tuple[str, tuple[Removal, ...]]:
+    """The text of a file with pages without what only the turn of a page puts there."""
+    text, furniture = without_furniture(text)
+    text, remarks = with_whole_code(text)
+    return text, (*furniture, *remarks)
 
 
 def masked(document: Document, redactor: Redactor) -> Document:

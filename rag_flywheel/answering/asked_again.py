@@ -7,6 +7,7 @@ from rag_flywheel.answering.chat import Chat
 from rag_flywheel.domain import DocumentId, Draft, Groups, Interaction, Searched, VersionId
 from rag_flywheel.domain.insights import answer_state
 from rag_flywheel.domain.topics import AnswerState
+from rag_flywheel.errors import LanguageModelUnavailable
 
 AT_MOST = 20
 """Questions that are asked again at once: with a language model each of them costs something."""
@@ -48,6 +49,8 @@ def _again(before: Interaction, chat: Chat, groups: Groups) -> AskedAgain:
     searched = Searched(ranking=ranking.passages, refusal=searcher.learned.refusal, groups=both)
     pieces = chat.generator.answer(before.query, ranking.passages[: searcher.shown], searched=searched)
     draft = next(piece for piece in pieces if isinstance(piece, Draft))
+    if draft.generator is not None:  # another's answer would be compared with the model's
+        raise LanguageModelUnavailable("the language model is away: ask again once `/health` does not name it")
     was = answer_state(answered=before.answered, confidence=before.confidence)
     now = answer_state(answered=draft.answered, confidence=draft.confidence)
     cited = tuple(dict.fromkeys(citation.document_id for citation in draft.citations))

@@ -142,6 +142,7 @@ class ChatReply(Body):
     canary: str | None
     answered: bool
     confidence: Confidence | None
+    fallback: bool
     suggestions: list[SuggestionReply]
 
 
@@ -155,6 +156,7 @@ def chat_reply(interaction: Interaction) -> ChatReply:
         canary=interaction.canary_id,
         answered=interaction.answered,
         confidence=interaction.confidence,
+        fallback=interaction.fallback,
         suggestions=[
             SuggestionReply(correction_id=offered.correction_id, question=offered.question)
             for offered in interaction.suggestions

@@ -188,6 +188,7 @@ def _ours(interaction: Interaction) -> FlywheelFields:
         canary=reply.canary,
         answered=reply.answered,
         confidence=reply.confidence,
+        fallback=reply.fallback,
     )
 
 

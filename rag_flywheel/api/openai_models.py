@@ -264,6 +264,7 @@ class FlywheelFields(Body):
     canary: str | None
     answered: bool
     confidence: Confidence | None
+    fallback: bool
 
 
 class Completion(Body):

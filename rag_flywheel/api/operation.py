@@ -37,12 +37,15 @@ Part = Literal["swagger-ui.css", "swagger-ui-bundle.js", "begin.js"]
 class HealthReply(Body):
     status: Literal["ok"]
     live: str | None
+    away: list[str]
 
 
 @routes.get("/health", tags=["operation"])
 def health(state: Shared) -> HealthReply:
-    """Whether this process answers, and which version is live (null before the first reindex)."""
-    return HealthReply(status="ok", live=state.services.index.live())
+    """Whether this process answers, which version is live (null before the first reindex), and which services it leaves
+    alone for now, since they did not answer: `language_model`, `search`. Without the index the status is 503.
+    """
+    return HealthReply(status="ok", live=state.services.index.live(), away=state.services.away())
 
 
 @routes.get("/config", tags=["operation"])

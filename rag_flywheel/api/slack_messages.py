@@ -48,6 +48,8 @@ def answer(interaction: Interaction, *, base: str, correctable: bool) -> dict[st
     if interaction.confidence is Confidence.LOW:
         text = f"**Not sure:** these passages are near, and may not answer your question.\n\n{text}"
     blocks: list[Json] = [_section(piece) for piece in _pieces(text)][:BLOCKS]
+    if interaction.fallback:
+        blocks.append(_context("The language model is away: these are sentences of the documents."))
     sources = _sources(interaction, base)
     if sources:
         blocks.append(_context(sources))

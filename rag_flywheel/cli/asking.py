@@ -56,6 +56,8 @@ def explain(
 
 def _answer(reply: Mapping[str, Any]) -> None:
     terminal.line(reply["answer"])
+    if reply.get("fallback"):
+        terminal.line("the language model is away: these are sentences of the documents", style="dim")
     for citation in reply["citations"]:
         terminal.line(f"  [{citation['number']}] {citation['title']} ({_place(citation)})", style="dim")
     for offered in reply["suggestions"]:

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from rag_flywheel.cli import terminal
+from rag_flywheel.cli.backups.folders import LEFT_OUT
 from rag_flywheel.cli.invocation import Json, invoked, local_services, login, settings_of, show
 
 commands = typer.Typer()
-Place = Annotated[Path, typer.Argument(help="The backup's folder.", metavar="FOLDER")]
+Place = Annotated[str, typer.Argument(help="The backup's folder, or a URL such as s3://bucket/monday.tar.gz.")]
 
 
 @commands.command(epilog="Example: rag-flywheel backup /backups/monday --apart /safe/flywheel --yes")
@@ -23,21 +24,22 @@ def backup(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Replace a backup that is there.")] = False,
     json: Json = False,
 ) -> None:
-    """Write everything into a folder, while servers answer: ledger, versions, rerankers, reports, receipts, settings.
-    Local files only.
+    """Write everything into a folder, or an archive at a URL, while servers answer: ledger, versions, rerankers,
+    reports, receipts, settings. Local files only.
 
     Exit codes: 0 done, 6 the folder is taken, or a reindex runs.
     """
-    from rag_flywheel.cli.backups import saving
+    from rag_flywheel.cli.backups import elsewhere, saving
 
     invocation = invoked(context, json)
-    with local_services(invocation) as services:
-        saved = saving.save(services, place, apart=apart, replaces=yes, who=login())
+    with local_services(invocation) as services, elsewhere.written(place, replaces=yes) as folder:
+        saved = saving.save(services, folder, apart=apart, replaces=yes, who=login())
     contents = saved.contents
     result = {
-        "backup": str(saved.place),
+        "backup": place if elsewhere.is_url(place) else str(saved.place),
         "made": contents.made.isoformat(),
         "live": contents.live,
+        "index": contents.store,
         "bytes": saved.size,
         "apart": None if saved.apart is None else str(saved.apart),
     }
@@ -60,15 +62,16 @@ def restore(
     Exit codes: 0 done, 2 a key or a setting does not fit, 6 something is here already, 8 the backup is damaged.
     """
     from rag_flywheel import config
-    from rag_flywheel.cli.backups import restoring
+    from rag_flywheel.cli.backups import elsewhere, restoring
 
     invocation = invoked(context, json)
-    settings_put = not invocation.tenant and restoring.put_config(place, invocation.config)
-    restored = restoring.restore(
-        settings_of(invocation), config.secrets(), place, apart=apart, replaces=yes, who=login()
-    )
+    with elsewhere.read(place) as folder:
+        settings_put = not invocation.tenant and restoring.put_config(folder, invocation.config)
+        restored = restoring.restore(
+            settings_of(invocation), config.secrets(), folder, apart=apart, replaces=yes, who=login()
+        )
     result = {
-        "restored": str(place),
+        "restored": place,
         "made": restored.contents.made.isoformat(),
         "by": restored.contents.software,
         "live": restored.live,
@@ -82,6 +85,12 @@ def restore(
 
 def _saved(result: Mapping[str, Any]) -> None:
     terminal.fields(result)
+    if result["index"] == LEFT_OUT:
+        terminal.line(
+            "the index is not in it, since a snapshot of a Qdrant cluster is of one node alone: after a restore "
+            "`rag-flywheel reindex` builds it again, or the vendor's own backup brings it back",
+            style="yellow",
+        )
     if result["apart"] is None:
         terminal.line("keys are not in it: keep a copy apart from it, as --apart does", style="yellow")
 

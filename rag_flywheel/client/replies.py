@@ -40,7 +40,9 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An answer with its citations; `answered` is false for a refusal."""
+    """An answer with its citations; `answered` is false for a refusal. `fallback` is true where the language model was
+    away and sentences of the documents stand in for its answer.
+    """
 
     interaction_id: str  # to rate and to correct it
     answer: str
@@ -49,6 +51,7 @@ class Answer:
     answered: bool
     confidence: Literal["high", "low"] | None
     suggestions: tuple[Suggestion, ...]
+    fallback: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

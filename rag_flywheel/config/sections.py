@@ -128,6 +128,7 @@ class Generator(_Section):
     max_tokens: int = Field(512, ge=1)
     temperature: float = Field(0.0, ge=0)
     unsupported: Literal["keep", "mark", "cut"] = "mark"
+    fallback: Literal["extractive", "none"] = "extractive"
     cached_answers: int = Field(0, ge=0, le=1_000_000)
 
     @field_validator("llm")

@@ -8,7 +8,17 @@ from rag_flywheel.domain.access import ANONYMOUS, AccessKey, Person, Role
 from rag_flywheel.domain.anchors import Fate, Followed
 from rag_flywheel.domain.asides import Aside, AsideState, Guardrail, ItemKind, Suspicion, questions_left_out
 from rag_flywheel.domain.checks import GROUP
-from rag_flywheel.domain.conversation import Citation, Confidence, Draft, Interaction, Question, Shown, Suggestion, Turn
+from rag_flywheel.domain.conversation import (
+    INSTEAD,
+    Citation,
+    Confidence,
+    Draft,
+    Interaction,
+    Question,
+    Shown,
+    Suggestion,
+    Turn,
+)
 from rag_flywheel.domain.documents import Chunk, Document, Evidence, Provenance, Quote
 from rag_flywheel.domain.feedback import (
     IMPLICIT,
@@ -49,6 +59,7 @@ __all__ = [
     "CORRECTION_PREFIX",
     "GROUP",
     "IMPLICIT",
+    "INSTEAD",
     "NOBODY",
     "OPERATORS",
     "SYSTEM",

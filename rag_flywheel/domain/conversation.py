@@ -73,6 +73,7 @@ class Draft:
     answered: bool
     citations: tuple[Citation, ...]
     confidence: Confidence | None = None  # None: a refusal, or a generator that does not tell
+    generator: str | None = None  # that made it, where it is not the one that was asked: its name with INSTEAD
     log_odds: float | None = None  # that the passages hold an answer, for whatever corpus; None: not weighed
 
 
@@ -102,6 +103,9 @@ class Suggestion:
     correction_id: CorrectionId
     question: str
 
+
+INSTEAD = " instead of "
+"""Between the names of the generator that answered and of the one that was away, as interactions record them."""
 
 IMPORTED = "imported"
 """The arm of an interaction that another service answered."""
@@ -140,3 +144,8 @@ class Interaction:
     def __post_init__(self) -> None:
         aware("asked", self.asked)
         named(self.group)
+
+    @property
+    def fallback(self) -> bool:
+        """Whether the language model was away, and another generator answered."""
+        return INSTEAD in self.generator

@@ -87,7 +87,7 @@ def _contested(made: Standing, before: Standing | None, touched: AbstractSet[str
     if before is None:
         return frozenset(name for name in made.corrections if _is_contested(name, made))
     near = (near_texts(text, now.near) for now in (made, before) for text in touched & now.asked.keys())
-    around = touched.union(*near)
+    around = set(touched).union(*near)
     names = {name for text in around for names in made.asked.get(text, {}).values() for name in names}
     kept = (before.contested & made.corrections.keys()) - names
     return kept.union(name for name in names if _is_contested(name, made))

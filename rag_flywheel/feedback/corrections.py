@@ -3,6 +3,7 @@
 It is pending until a person decides on it, in `review`.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,6 +17,7 @@ from rag_flywheel.domain import (
     CorrectionId,
     Evidence,
     FeedbackId,
+    Interaction,
     InteractionId,
     Passage,
     VersionId,
@@ -24,7 +26,7 @@ from rag_flywheel.domain.equivalence import held_share, supports
 from rag_flywheel.domain.groups import shared
 from rag_flywheel.domain.inheriting import inherited
 from rag_flywheel.domain.readers import ANYBODY, Reader
-from rag_flywheel.errors import Conflict
+from rag_flywheel.errors import Conflict, IndexUnavailable
 from rag_flywheel.feedback.attribution import attribute
 from rag_flywheel.feedback.intake import checked_text, readable
 from rag_flywheel.feedback.quoting import unknown_document
@@ -66,9 +68,10 @@ def prepare(
 
     `find` searches the live version: where no evidence is named, the passages that hold most of the answer's words are
     it. What the correction supersedes is none. `quoted` gives spans their quotes, from the version named or else the
-    live one. Raises NotFound for an interaction that is unknown or not for whoever hands it in, Conflict when its texts
-    were not kept, InvalidInput for an unusable answer, and what `quoted` raises, also of documents that they may not
-    read.
+    live one. While the index is away evidence is not looked for, as a build looks for it, and spans in passages that
+    the question's search brought are taken without their quotes. Raises NotFound for an interaction that is unknown or
+    not for whoever hands it in, Conflict when its texts were not kept, InvalidInput for an unusable answer, and what
+    `quoted` raises, also of documents that they may not read.
     """
     reader, sender = submission.reader, submission.sender
     interaction = readable(submission.interaction_id, reader, ledger)
@@ -85,12 +88,13 @@ def prepare(
     for span in (*submission.supersedes, *submission.evidence):
         if not reader.reads(span.document_id, then.get(span.document_id)):
             raise unknown_document(span.document_id)
-    replaced = quoted(submission.supersedes, interaction.version_id)
-    spans = quoted(submission.evidence, interaction.version_id)
+    replaced = _placed(submission.supersedes, interaction, quoted)
+    spans = _placed(submission.evidence, interaction, quoted)
     if not submission.evidence:
-        found = _supporting(find(text), text, replaced, reader)
-        then |= {chunk.document_id: chunk.groups for chunk in found}
-        spans = quoted([chunk.span for chunk in found], None)
+        with contextlib.suppress(IndexUnavailable):
+            found = _supporting(find(text), text, replaced, reader)
+            spans = quoted([chunk.span for chunk in found], None)
+            then |= {chunk.document_id: chunk.groups for chunk in found}
     correction = Correction(
         correction_id=CorrectionId(new_id()),
         interaction_id=submission.interaction_id,
@@ -109,6 +113,20 @@ def prepare(
     )
     known = {**then, **reader.documents}
     return replace(correction, groups=inherited(correction, interaction, lambda span: [known.get(span.document_id)]))
+
+
+def _placed(
+    spans: Sequence[Evidence],
+    asked: Interaction,
+    quoted: Callable[[Sequence[Evidence], VersionId | None], tuple[Evidence, ...]],
+) -> tuple[Evidence, ...]:
+    """With their quotes; while the index is away without, where they lie in what the question's search brought."""
+    try:
+        return quoted(spans, asked.version_id)
+    except IndexUnavailable:
+        if not all(any(span.overlaps(shown.span) for shown in asked.ranking) for span in spans):
+            raise
+        return tuple(span.place for span in spans)
 
 
 def _supporting(found: Sequence[Passage], answer: str, replaced: Sequence[Evidence], reader: Reader) -> list[Chunk]:

@@ -72,7 +72,8 @@ class Tools:
         session: Annotated[str | None, Field(description="One name for all questions of a conversation.")] = None,
     ) -> Reply:
         """Answer a question from the documents, with numbered citations. `answered` false is a refusal: the documents
-        do not say. `confidence` low is a doubtful answer.
+        do not say. `confidence` low is a doubtful answer; with `fallback` the language model was away, and these
+        are sentences of the documents.
         """
         asked: Reply = await self.send(context, "POST", "/chat", {"question": question, "session_id": session})
         return asked

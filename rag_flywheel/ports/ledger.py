@@ -343,10 +343,9 @@ class Insights(Protocol):
     def corrected(self, chosen: Chosen) -> frozenset[CorrectionId]:
         """Corrections of the chosen answers."""
 
-    def first_touched(self, since: Mapping[str, tuple[int, int]]) -> date | None:
-        """The earliest day of an answer that was added, or of which anything was said or corrected, since `marks` were
-        these; None: there is none. The first of all days where anything is gone, or came in another order than numbers
-        did.
+    def first_touched(self, since: Mapping[str, tuple[int, int]], until: Mapping[str, tuple[int, int]]) -> date | None:
+        """The earliest day of an answer that was added, rated or corrected between two `marks`; None: there is none.
+        The first of all days where anything is gone, or came in another order than numbers did.
         """
 
 

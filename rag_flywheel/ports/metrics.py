@@ -72,6 +72,23 @@ FEEDBACK = Counter(
     registry=REGISTRY,
 )
 HANDED_IN = Counter("rag_flywheel_corrections_handed_in", "Corrections that were handed in.", registry=REGISTRY)
+FALLBACK_ANSWERS = Counter(
+    "rag_flywheel_fallback_answers",
+    "Questions that the extractive generator was asked, since the language model was away.",
+    registry=REGISTRY,
+)
+SERVICE_FAILURES = Counter(
+    "rag_flywheel_service_failures",
+    "Requests that a service did not answer: index, search (in the index), language_model.",
+    ("service",),
+    registry=REGISTRY,
+)
+SERVICE_SPARED = Counter(
+    "rag_flywheel_service_spared",
+    "Requests that were not sent, since the service had not answered shortly before.",
+    ("service",),
+    registry=REGISTRY,
+)
 MODEL_TOKENS = Counter(
     "rag_flywheel_model_tokens",
     "Tokens of language models that report them, by direction: input or output.",

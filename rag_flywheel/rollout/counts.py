@@ -13,7 +13,7 @@ from rag_flywheel.domain import CorrectionId, DocumentId, Stage
 from rag_flywheel.domain.insights import Answers, Chosen, Cited, Judged, Trait
 from rag_flywheel.ports import Insights
 
-RECENT = timedelta(days=7)
+RECENT = timedelta(days=3)
 """Answers are rated and corrected soon: what is as young as this is counted anew each time."""
 MOST = 500  # counts that are kept
 ERASURES = "erasures"  # the table of them: an erasure leaves a record, for where numbers of rows are given again
@@ -34,7 +34,7 @@ def settled(known: Settled | None, *, ledger: Insights, marks: Marks, today: dat
     """What was known, as far as it holds still; `marks` are the ledger's of just now."""
     fresh = known is not None and known.before >= today - 2 * RECENT and len(known.found) < MOST
     if known is not None and fresh and marks[ERASURES] == known.marks[ERASURES]:
-        touched = ledger.first_touched(known.marks)
+        touched = ledger.first_touched(known.marks, marks)
         if touched is None or touched >= known.before:
             return replace(known, marks=marks)
     return Settled(before=today - RECENT, marks=marks, found={})
@@ -50,8 +50,8 @@ class Continued(Insights):
     def traits(self) -> frozenset[Trait]:
         return self.ledger.traits()
 
-    def first_touched(self, since: Marks) -> date | None:
-        return self.ledger.first_touched(since)
+    def first_touched(self, since: Marks, until: Marks) -> date | None:
+        return self.ledger.first_touched(since, until)
 
     def asker_groups(self, chosen: Chosen) -> list[str]:
         return self._sum(self.ledger.asker_groups, chosen, lambda older, newer: sorted({*older, *newer}))

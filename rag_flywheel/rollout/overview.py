@@ -7,7 +7,7 @@ released with noise alone (`feedback.insights`).
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -66,13 +66,10 @@ class Eyes:
     def see_everything(self) -> bool:
         return self.reader.groups is None and not self.sensitive.anything
 
-    def chosen(self, wanted: Wanted | None, ledger: Insights, group: str | None = None) -> Chosen:
-        """The answers that count."""
-        found = frozenset() if self.see_everything else ledger.traits()
+    def chosen(self, counts: Insights) -> Chosen:
+        """The answers that count, of all days and groups."""
+        found = frozenset() if self.see_everything else counts.traits()
         return Chosen(
-            first=None if wanted is None else wanted.first,
-            last=None if wanted is None else wanted.last,
-            group=group,
             without=frozenset(
                 trait for trait in found if not (self.reader.counts(trait) and self.sensitive.counts(trait))
             ),
@@ -175,16 +172,17 @@ def overview(
     gain: Gain | None,
 ) -> Overview:
     """`known` is what the ledger says of the corrections that the reader may read."""
-    chosen = eyes.chosen(wanted, counts, wanted.group)
+    whole = eyes.chosen(counts)
+    every = replace(whole, group=wanted.group)
+    chosen = replace(every, first=wanted.first, last=wanted.last)
     answers, judged, cited = counts.answers(chosen), counts.judged(chosen), counts.cited(chosen)
-    every = eyes.chosen(None, counts, wanted.group)
     ours = _ours(known, counts.corrected(every), eyes)
     manifest = None if live is None else versions.version(live).manifest
     [total] = _lines(answers, judged, lambda entry: "all") or [_line("all", Counter(), Counter())]
     useful, useless = _by_use(cited, eyes)
     return Overview(
         wanted=wanted,
-        groups=tuple(counts.asker_groups(eyes.chosen(None, counts))),
+        groups=tuple(counts.asker_groups(whole)),
         total=total,
         versions=tuple(reversed(_lines(answers, judged, lambda entry: entry.version_id))),
         times=tuple(

@@ -40,6 +40,7 @@ class Shown:
     answer: Markup
     answered: bool
     doubtful: bool
+    fallback: bool  # whether sentences of the documents stand in for a language model's answer
     kept: bool  # whether it can be rated and corrected
     sources: tuple[Source, ...]
     suggestions: tuple[Suggestion, ...]
@@ -60,6 +61,7 @@ def shown(interaction: Interaction, state: State, *, user: str | None, question:
         answer=rendered(interaction.answer, urls),
         answered=interaction.answered,
         doubtful=interaction.confidence is Confidence.LOW,
+        fallback=interaction.fallback,
         kept=interaction.consent,
         sources=tuple(
             Source(

@@ -16,7 +16,9 @@ from tests.fakes.doors import door
 from tests.fakes.services import publish, services
 
 QUESTION = "How do I put the previous version back?"
-FIELDS = {"interaction_id", "answer", "citations", "version", "arm", "canary", "answered", "confidence", "suggestions"}
+FIELDS = {"interaction_id", "answer", "citations", "version", "arm", "canary", "answered", "confidence", "fallback"} | {
+    "suggestions"
+}
 CITATION_FIELDS = {"number", "document_id", "title", "text", "start", "end", "score", "also"}
 
 
@@ -233,7 +235,7 @@ def test_an_answer_that_broke_off_is_recorded_as_far_as_it_came(tmp_path: Path) 
 
 
 def test_health_names_the_live_version(http: TestClient, made: Services) -> None:
-    assert http.get("/health").json() == {"status": "ok", "live": "v1"}
+    assert http.get("/health").json() == {"status": "ok", "live": "v1", "away": []}
     publish(made, "v2")
     assert http.get("/health").json()["live"] == "v2"
 

@@ -51,7 +51,16 @@ def test_a_completion_is_in_openais_shape_with_our_reply_beside_it(http: TestCli
     assert (choice["index"], choice["finish_reason"], choice["message"]["role"]) == (0, "stop", "assistant")
     assert said["usage"]["total_tokens"] == said["usage"]["prompt_tokens"] + said["usage"]["completion_tokens"]
     ours = said["rag_flywheel"]
-    assert set(ours) == {"interaction_id", "citations", "version", "arm", "canary", "answered", "confidence"}
+    assert set(ours) == {
+        "interaction_id",
+        "citations",
+        "version",
+        "arm",
+        "canary",
+        "answered",
+        "confidence",
+        "fallback",
+    }
     assert ours["interaction_id"] == said["id"]
     assert made.ledger.interactions(limit=1)[0].answer == choice["message"]["content"]
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -9,9 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from rag_flywheel.adapters.models.fallback import FallbackGenerator
 from rag_flywheel.api.server import served, warm
-from rag_flywheel.domain import VersionId
-from rag_flywheel.errors import Damaged, FlywheelError, IndexUnavailable
+from rag_flywheel.domain import Draft, Passage, Searched, VersionId
+from rag_flywheel.errors import Damaged, FlywheelError, IndexUnavailable, LanguageModelUnavailable
 from rag_flywheel.services import Services
 from tests.fakes.doors import laptop
 from tests.fakes.index import MemoryIndex
@@ -31,6 +33,15 @@ class Broken(MemoryIndex):
         if self.trouble is not None:
             raise self.trouble
         return super().live()
+
+
+class Away(Dictated):
+    """A language model that does not answer."""
+
+    def answer(
+        self, question: str, passages: Sequence[Passage], *, searched: Searched | None = None
+    ) -> Iterator[str | Draft]:
+        raise LanguageModelUnavailable("the language model does not answer")
 
 
 @pytest.fixture
@@ -58,6 +69,36 @@ def test_a_rating_is_taken_while_nobody_knows_which_version_is_live(
         rating = {"interaction_id": asked, "kind": "thumb", "value": "down", "user_id": "ada"}
         assert http.post("/feedback", json=rating).status_code == 201
     assert [given.value for given in made.ledger.feedback()] == ["down"]
+
+
+def test_a_correction_is_taken_while_the_index_does_not_answer(made: Services, index: Broken) -> None:
+    with laptop(made) as http:
+        asked = http.post("/chat", json=QUESTION).json()["interaction_id"]
+        index.trouble = IndexUnavailable("the index does not answer")
+        correction = {"interaction_id": asked, "answer": "Press the red button.", "user_id": "ada"}
+        assert http.post("/corrections", json=correction).status_code == 202
+        edited = {"interaction_id": asked, "kind": "edited", "value": "Press the blue one.", "user_id": "ada"}
+        assert http.post("/feedback", json=edited).status_code == 201
+    assert [each.correction.answer for each in made.ledger.corrections()] == [
+        "Press the red button.",
+        "Press the blue one.",
+    ]
+
+
+def test_an_answer_says_that_it_stands_in_for_the_language_model_and_is_recorded_so(tmp_path: Path) -> None:
+    made = services(tmp_path)
+    away = FallbackGenerator(Away(["Run it."]), made.generator)
+    made = replace(made, answerer=away, away=lambda: ["language_model"])
+    publish(made, "v1")
+    with laptop(made) as http:
+        reply = http.post("/chat", json=QUESTION).json()
+        events = http.post("/chat", json={**QUESTION, "stream": True}).text
+        health = http.get("/health").json()
+    assert (reply["answered"], reply["fallback"]) == (True, True)
+    assert '"fallback":true' in events.replace(" ", "")
+    assert health == {"status": "ok", "live": "v1", "away": ["language_model"]}
+    recorded = made.ledger.interaction(reply["interaction_id"])
+    assert recorded.generator == f"{made.generator.name} instead of {away.name}"
 
 
 def test_an_alias_that_names_what_the_ledger_does_not_know_does_not_make_an_answer_unknown(

@@ -192,7 +192,7 @@ def test_a_day_of_an_early_year_is_a_date_as_any_other(ledger: Ledger) -> None:
 
 def test_the_earliest_day_is_told_of_which_anything_was_said_or_corrected_since(filled: Ledger) -> None:
     def touched() -> date | None:
-        return filled.first_touched(before)
+        return filled.first_touched(before, filled.marks())
 
     before = filled.marks()
     assert touched() is None
@@ -209,4 +209,4 @@ def test_the_earliest_day_is_told_of_which_anything_was_said_or_corrected_since(
 def test_where_anything_is_gone_any_day_may_have_changed(filled: Ledger) -> None:
     before = filled.marks()
     filled.erase(Scope(user="bob"))
-    assert filled.first_touched(before) == date.min
+    assert filled.first_touched(before, filled.marks()) == date.min

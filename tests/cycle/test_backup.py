@@ -9,6 +9,8 @@ import pytest
 
 from tests.cycle.pages import ANSWER, ASKED
 from tests.cycle.project import Project
+from tests.fakes.qdrant_server import QdrantServer
+from tests.s3 import bucket
 
 
 def asked(project: Project, *, user: str = "ada") -> Any:
@@ -194,3 +196,42 @@ def test_a_backup_and_a_restore_wait_for_no_reindex(project: Project, backup: Pa
     assert len(kept_of(project, "ada")) == 1
     project.run("backup", str(backup), "--yes")
     project.run("restore", str(backup), "--yes")
+
+
+def test_a_backup_in_an_object_store_comes_back_on_an_empty_machine(
+    project: Project, empty: Project, apart: Path
+) -> None:
+    before = asked(project)
+    with bucket() as store:
+        url = f"{store.url}/flywheel/monday.tar.gz"
+        for each in (project, empty):
+            each.variables.update(store.variables)
+        saved = project.run("backup", url, "--apart", str(apart))
+        assert saved["backup"] == url
+        assert project.run("backup", url, code=6)["error"] == "Conflict"
+        restored = empty.run("restore", url, "--apart", str(apart))
+        assert empty.run("restore", f"{store.url}/sunday.tar.gz", "--yes", code=2)["error"] == "InvalidInput"
+    assert (restored["restored"], restored["live"]) == (url, saved["live"])
+    again = asked(empty)
+    assert (again["answer"], again["version"]) == (before["answer"], before["version"])
+
+
+def test_of_a_qdrant_cluster_everything_but_the_index_is_taken_and_the_next_reindex_builds_it_again(
+    project: Project, empty: Project, backup: Path, apart: Path
+) -> None:
+    shutil.copytree(project.folder / "pages", empty.folder / "pages")
+    with QdrantServer(nodes=3) as cluster, QdrantServer(nodes=3) as other:
+        project.variables["RAG_FLYWHEEL_INDEX__URL"] = cluster.url
+        empty.variables["RAG_FLYWHEEL_INDEX__URL"] = other.url
+        live = project.run("reindex", "--force")["version"]
+        asked(project)
+        saved = project.run("backup", str(backup), "--apart", str(apart))
+        assert (saved["index"], saved["live"]) == ("left out", live)
+        asked(project)
+        assert project.run("restore", str(backup), "--yes")["live"] == live  # the versions there stay
+        assert len(kept_of(project, "ada")) == 1
+        restored = empty.run("restore", str(backup), "--apart", str(apart))
+        assert (restored["live"], restored["versions"]) == (None, [])
+        assert any(live in note for note in restored["notes"])
+        assert empty.run("reindex")["decision"] == "promoted"
+        assert asked(empty)["answer"]

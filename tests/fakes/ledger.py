@@ -823,13 +823,13 @@ class MemoryLedger:
             those = {asked.interaction_id for asked, _ in self._chosen(chosen)}
             return frozenset(name for name, entry in self._rows.corrections.items() if entry.interaction_id in those)
 
-    def first_touched(self, since: Mapping[str, tuple[int, int]]) -> date | None:
-        now, days = self.marks(), list[date]()
+    def first_touched(self, since: Mapping[str, tuple[int, int]], until: Mapping[str, tuple[int, int]]) -> date | None:
+        days = list[date]()
         with self._turn:
             for name in ("interactions", "feedback", "corrections"):
                 rows, numbers = getattr(self._rows, name), self._numbers[name]
-                new = [row for key, row in rows.items() if numbers[repr(key)] > since[name][0]]
-                if now[name][1] != since[name][1] + len(new):
+                new = [row for key, row in rows.items() if since[name][0] < numbers[repr(key)] <= until[name][0]]
+                if until[name][1] != since[name][1] + len(new):
                     return date.min
                 asked = (self._rows.interactions[row.interaction_id].asked for row in new)
                 days += [at.astimezone(UTC).date() for at in asked]

@@ -14,6 +14,7 @@ from rag_flywheel.domain import (
     Passage,
     VersionId,
 )
+from rag_flywheel.errors import IndexUnavailable
 from rag_flywheel.feedback import corrections, intake
 from rag_flywheel.feedback.quoting import quoted
 from rag_flywheel.privacy.numbering import Masking
@@ -54,8 +55,21 @@ def hand_in(
     feedback: str | None = None,
     found: Sequence[Passage] = (),
     texts: Mapping[DocumentId, str] | None = None,
+    away: bool = False,
 ) -> Correction:
-    """A correction, checked and recorded, whose search finds what is given, a minute after the one before."""
+    """A correction, checked and recorded, whose search finds what is given, a minute after the one before. `away`:
+    whether the index does not answer.
+    """
+
+    def read(version: VersionId) -> Mapping[DocumentId, str]:
+        if away:
+            raise IndexUnavailable("the index does not answer")
+        return TEXTS if texts is None else texts
+
+    def find(text: str) -> Sequence[Passage]:
+        read(VersionId("live"))
+        return found
+
     number = len(ledger.corrections()) + 1
     made = corrections.prepare(
         corrections.Submission(
@@ -68,10 +82,8 @@ def hand_in(
         ),
         ledger=ledger,
         masking=Masking(redactor=FakeRedactor()),
-        find=lambda text: found,
-        quoted=lambda spans, seen: quoted(
-            spans, versions=[VersionId("live")], texts=lambda version: TEXTS if texts is None else texts
-        ),
+        find=find,
+        quoted=lambda spans, seen: quoted(spans, versions=[VersionId("live")], texts=read) if spans else (),
         at=NOON + timedelta(minutes=number),
         new_id=lambda: f"c{number}",
     )

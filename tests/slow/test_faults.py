@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from rag_flywheel.adapters.breaker import FAILURES
 from tests.cycle.project import Project
 from tests.cycle.test_workers import SECONDS, build, services, switch, workers
 from tests.fakes.line import Line
@@ -47,6 +48,7 @@ class Door:
     interaction: str = ""
     rated: int = 0
     asked: int = field(default=0)
+    fallback: bool = False  # whether the last answer stood in for the language model's
 
     def sees(self, *what: str) -> dict[str, str]:
         """The status of each of these, with the name of the error, or the last event of a stream."""
@@ -77,7 +79,7 @@ class Door:
         if not reply.is_success:
             return f"{reply.status_code} {reply.json()['error']}"
         if what == "ask":
-            self.interaction = reply.json()["interaction_id"]
+            self.interaction, self.fallback = reply.json()["interaction_id"], reply.json()["fallback"]
         self.rated += what == "rate"
         events = [line.removeprefix("event: ") for line in reply.text.splitlines() if line.startswith("event: ")]
         return f"{reply.status_code} {events[-1]}" if what == "stream" else str(reply.status_code)
@@ -113,7 +115,7 @@ def door(folder: Path, settings: str = "", **variables: str) -> Iterator[Door]:
                 assert "http://" in line, log.read_text(encoding="utf-8")
                 url = "http://" + line.rpartition("http://")[2].strip()
                 made = Door(project=project, url=url, process=process, key=key)
-                made.sees("ask")
+                soon(lambda: made.sees("ask") == {"ask": "200"})
                 soon(lambda: len(workers(process)) == 2)
                 yield made
             finally:
@@ -194,28 +196,41 @@ def test_a_qdrant_server_and_a_language_model_that_fail_cost_answers_and_no_rati
         Line(model.url) as speaker,
         door(tmp_path, settings, RAG_FLYWHEEL_INDEX__URL=index.url, RAG_FLYWHEEL_GENERATOR__URL=speaker.url) as met,
     ):
-        away = dict.fromkeys(("ask", "stream", "correct"), "503 IndexUnavailable")
+        away = dict.fromkeys(("ask", "stream"), "503 IndexUnavailable")
         for fault in (index.cut, index.silent):
             with fault():
-                assert met.sees("ask", "stream", "rate", "correct", "look") == {**away, "rate": "201", "look": "200"}
+                assert met.sees("ask", "stream", "rate", "correct", "look") == {
+                    **away,
+                    "rate": "201",
+                    "correct": "202",
+                    "look": "200",
+                }
             assert met.recovers()
+        with index.silent():
+            for _ in range(2 * FAILURES):  # enough for both workers to leave it alone
+                met.sees("ask")
+            started = time.monotonic()
+            assert met.sees("ask", "correct") == {"ask": "503 IndexUnavailable", "correct": "202"}
+            assert time.monotonic() - started < 2  # the time-out of one request
+        assert met.recovers()
         with index.slow(0.1):
             assert met.sees() == GOOD
         with index.cut():
             code, out, _ = met.project.start("reindex", "--json").ended()
             assert code == 7, out
 
-        mute = dict.fromkeys(("ask", "stream"), "503 LanguageModelUnavailable")
+        replies: list[Reply] = [Die(text="Hold"), Broken(), Fail(status=500), Stall(text="Hold")]
         for fault in (speaker.cut, speaker.silent):
             with fault():
-                assert met.sees() == {**GOOD, **mute}
-            assert met.recovers()
-        replies: list[Reply] = [Die(text="Hold"), Broken(), Fail(status=500), Stall(text="Hold")]
-        for reply in replies:
+                assert met.sees() == GOOD
+                assert met.fallback
+            soon(lambda: met.sees() == GOOD and not met.fallback)
+        for reply in replies:  # of which nothing was shown
             model.reply = reply
-            assert met.sees() == {**GOOD, **mute}
+            assert met.sees() == GOOD
+            assert met.fallback
         model.reply = "\x00 <script> garbage"
-        assert met.sees() == GOOD
+        soon(lambda: met.sees() == GOOD and not met.fallback)
         model.reply = "Hold the button [1]."
         assert met.recovers()
 

@@ -25,9 +25,10 @@ _OPERATING = "button, [role=menu], [role=menubar], [role=toolbar], [role=search]
 _REACHES = re.compile(r"(?i)\s*(?:mailto|tel|sms):")
 _YEAR = r"\b(?:19|20)\d\d\b"
 _MADE = r"\b(?:created|generated|built|made|powered|produced|converted)\b[^.]{0,60}\b(?:by|with|using)\b"
-_NOTICE = re.compile(  # one sentence of a holder with years and no other number, their rights, and the program's mark
+_NOTICE = re.compile(  # a holder with years and no other number, their rights, the page's date, and the program's mark
     rf"(?i)(?:copyright\s+)?(?:©|\(c\)(?=\s*{_YEAR})|copyright(?=\s+{_YEAR}))"
     rf"(?:[^\d.!?]|{_YEAR}|\.(?!(?<!\b\w\.)\s)){{0,120}}(?:\.?\s*all rights reserved)?"
+    r"(?:\.?[\s|]*last (?:updated|modified|changed)\b[^.!?]{1,40})?"
     rf"(?:\.?[\s|]*{_MADE}[^.]{{0,40}}(?:\.\d[^.]{{0,20}})*)?\.?"
 )
 _MARK = re.compile(rf"(?i){_MADE}")

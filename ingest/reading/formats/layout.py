@@ -38,6 +38,9 @@ class Word:
     bottom: float
     top: float
     size: float = 0.0  # of its font, where that is known; boxes of letters differ within one
+    drawing: int | None = None  # that the page embeds, in which it stands
+    base: float = 0.0  # the line on which it stands, where the page has formulas
+    math: bool = False  # whether some of it is set in a font of formulas
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +66,7 @@ class Line:
 
 
 @dataclass(slots=True)
-class _Piece:
+class Piece:
     """Words of one line that stand close together."""
 
     words: list[Word]
@@ -82,10 +85,10 @@ class _Piece:
 
     @property
     def size(self) -> float:
-        return _height(self.words)
+        return height(self.words)
 
 
-def _height(words: Iterable[Word]) -> float:
+def height(words: Iterable[Word]) -> float:
     """The height that most of the letters have."""
     heights: Counter[float] = Counter()
     for word in words:
@@ -94,10 +97,10 @@ def _height(words: Iterable[Word]) -> float:
 
 
 @dataclass(slots=True)
-class _Row:
+class Row:
     """What stands at one height, from left to right."""
 
-    pieces: list[_Piece]
+    pieces: list[Piece]
     bottom: float
     top: float
 
@@ -113,8 +116,8 @@ def lines(words: Sequence[Word], rules: Sequence[Rule] = (), *, typed: bool = Fa
     """
     upright = sorted((rule for rule in rules if rule.top - rule.bottom > rule.right - rule.left), key=_left)
     level = sorted(rule.bottom for rule in rules if rule.top - rule.bottom <= rule.right - rule.left)
-    body = _height(words) if words else 0.0
-    rows = [_titled(row, body) for row in _rows(words, upright)]
+    body = height(words) if words else 0.0
+    rows = [_titled(row, body) for row in in_rows(words, upright)]
     blocks = {} if typed else code(rows)
     found: list[Line] = []
     start = 0
@@ -229,7 +232,7 @@ def _left(rule: Rule) -> float:
     return rule.left
 
 
-def _rows(words: Sequence[Word], upright: Sequence[Rule]) -> Iterator[_Row]:
+def in_rows(words: Sequence[Word], upright: Sequence[Rule]) -> Iterator[Row]:
     """The words by height, each row's from left to right and divided where they stand apart."""
     some: list[Word] = []
     bottom = top = 0.0
@@ -245,8 +248,8 @@ def _rows(words: Sequence[Word], upright: Sequence[Rule]) -> Iterator[_Row]:
         yield _row(some, upright)
 
 
-def _row(words: list[Word], upright: Sequence[Rule]) -> _Row:
-    pieces: list[_Piece] = []
+def _row(words: list[Word], upright: Sequence[Rule]) -> Row:
+    pieces: list[Piece] = []
     right = 0.0
     for word in sorted(words, key=lambda word: word.left):
         after_label = len(pieces) == 1 and len(pieces[0].words) == 1 and _LABEL.fullmatch(pieces[0].words[0].text)
@@ -255,16 +258,16 @@ def _row(words: list[Word], upright: Sequence[Rule]) -> _Row:
             pieces[-1].words.append(word)
             right = max(right, word.right)
         else:
-            pieces.append(_Piece([word]))
+            pieces.append(Piece([word]))
             right = word.right
-    return _Row(pieces, min(word.bottom for word in words), max(word.top for word in words))
+    return Row(pieces, min(word.bottom for word in words), max(word.top for word in words))
 
 
-def _titled(row: _Row, body: float) -> _Row:
+def _titled(row: Row, body: float) -> Row:
     """The row in one piece where it is a section's number and title: higher letters, and the number stands apart."""
     if len(row.pieces) != 2 or not _SECTION.fullmatch(row.pieces[0].text) or row.pieces[1].size < HEADING * body:
         return row
-    return _Row([_Piece(row.words)], row.bottom, row.top)
+    return Row([Piece(row.words)], row.bottom, row.top)
 
 
 def _ruled(right: float, word: Word, upright: Sequence[Rule]) -> bool:
@@ -278,7 +281,7 @@ def _ruled(right: float, word: Word, upright: Sequence[Rule]) -> bool:
     return False
 
 
-def _beside(rows: Sequence[_Row], start: int) -> tuple[int, list[tuple[float, float]]]:
+def _beside(rows: Sequence[Row], start: int) -> tuple[int, list[tuple[float, float]]]:
     """Where the block that begins with the row ends, and the gutters between its columns, if it has any.
 
     A block with columns goes on while there is white space in the same place; a row that stands in one of the columns
@@ -315,7 +318,7 @@ def _beside(rows: Sequence[_Row], start: int) -> tuple[int, list[tuple[float, fl
     return (end if _is_prose(rows[start:tail], gutters) else tail), gutters
 
 
-def _goes_on(before: _Row, row: _Row, block: Sequence[_Row], gutters: Sequence[tuple[float, float]]) -> bool:
+def _goes_on(before: Row, row: Row, block: Sequence[Row], gutters: Sequence[tuple[float, float]]) -> bool:
     """Whether the row is one more line of a cell beside others: close below, where its column begins."""
     number = next(number for number, cell in enumerate(_cells(row, gutters)) if cell)
     lefts = [cells[number][0].left for cells in (_cells(other, gutters) for other in block) if cells[number]]
@@ -323,11 +326,11 @@ def _goes_on(before: _Row, row: _Row, block: Sequence[_Row], gutters: Sequence[t
     return number > 0 and close and bool(lefts) and abs(row.pieces[0].left - min(lefts)) < 0.1 * row.pieces[0].size
 
 
-def _free(row: _Row) -> list[tuple[float, float]]:
+def _free(row: Row) -> list[tuple[float, float]]:
     return [(before.right, after.left) for before, after in zip(row.pieces, row.pieces[1:], strict=False)]
 
 
-def _common(gutters: Sequence[tuple[float, float]], row: _Row) -> list[tuple[float, float]]:
+def _common(gutters: Sequence[tuple[float, float]], row: Row) -> list[tuple[float, float]]:
     """What is left of the gutters where the row's pieces stand."""
     left = list(gutters)
     for piece in row.pieces:
@@ -341,14 +344,14 @@ def _common(gutters: Sequence[tuple[float, float]], row: _Row) -> list[tuple[flo
     return left
 
 
-def _cells(row: _Row, gutters: Sequence[tuple[float, float]]) -> list[list[_Piece]]:
-    cells: list[list[_Piece]] = [[] for _ in range(len(gutters) + 1)]
+def _cells(row: Row, gutters: Sequence[tuple[float, float]]) -> list[list[Piece]]:
+    cells: list[list[Piece]] = [[] for _ in range(len(gutters) + 1)]
     for piece in row.pieces:
         cells[sum(piece.left >= (begin + end) / 2 for begin, end in gutters)].append(piece)
     return cells
 
 
-def _is_prose(rows: Sequence[_Row], gutters: Sequence[tuple[float, float]]) -> bool:
+def _is_prose(rows: Sequence[Row], gutters: Sequence[tuple[float, float]]) -> bool:
     """Whether the columns are text: most of what stands in each of them is long."""
     if len(rows) < 3:
         return False
@@ -360,14 +363,14 @@ def _is_prose(rows: Sequence[_Row], gutters: Sequence[tuple[float, float]]) -> b
     return all(column and sorted(column)[len(column) // 2] >= PROSE for column in columns)
 
 
-def _block(rows: Sequence[_Row], gutters: Sequence[tuple[float, float]], level: Sequence[float]) -> Iterator[Line]:
+def _block(rows: Sequence[Row], gutters: Sequence[tuple[float, float]], level: Sequence[float]) -> Iterator[Line]:
     divided = [_cells(row, gutters) for row in rows]
     if _is_prose(rows, gutters):
         for number in range(len(gutters) + 1):
             before = None
             for row, cells in zip(rows, divided, strict=True):
                 if cells[number]:
-                    yield _line(_Row(cells[number], row.bottom, row.top), before, first=before is None)
+                    yield _line(Row(cells[number], row.bottom, row.top), before, first=before is None)
                     before = row
     else:
         texts = [[" ".join(piece.text for piece in cell) for cell in cells] for cells in divided]
@@ -375,7 +378,7 @@ def _block(rows: Sequence[_Row], gutters: Sequence[tuple[float, float]], level: 
         yield Line(text="".join(map("".join, whole)), size=rows[0].pieces[0].size, rows=whole, top=rows[0].top)
 
 
-def _whole_rows(rows: Sequence[_Row], texts: list[list[str]], level: Sequence[float]) -> list[list[str]]:
+def _whole_rows(rows: Sequence[Row], texts: list[list[str]], level: Sequence[float]) -> list[list[str]]:
     """The table's rows, joined where level rules prove that several lines of text are one row."""
     bands = [bisect_left(level, (row.bottom + row.top) / 2) for row in rows]
     if len(set(bands)) < 3:  # a rule below the head proves nothing about the other rows
@@ -389,7 +392,7 @@ def _whole_rows(rows: Sequence[_Row], texts: list[list[str]], level: Sequence[fl
     return whole
 
 
-def _line(row: _Row, before: _Row | None, *, first: bool = False) -> Line:
+def _line(row: Row, before: Row | None, *, first: bool = False) -> Line:
     apart = before is not None and before.bottom - row.top > 0.6 * (row.top - row.bottom)
     text = "   ".join(piece.text for piece in row.pieces)
-    return Line(text=text, size=_height(row.words), gap=apart or first, top=row.top)
+    return Line(text=text, size=height(row.words), gap=apart or first, top=row.top)

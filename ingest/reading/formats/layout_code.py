@@ -8,6 +8,7 @@ from typing import Protocol
 
 SAME = 0.005  # share by which the widths of letters may differ
 ROUNDED = 0.01  # of a letter's height: how much a word's width may be off besides
+REACHES_OUT = 0.1  # of that height: how far signs such as a slanted ## reach out of a short word
 FEWEST_ROWS = 2
 FEWEST_WORDS = 4
 FEWEST_LETTERS = 6  # different ones, since digits are of the same width in most fonts
@@ -59,13 +60,17 @@ def _stretch(rows: Sequence[_Row], start: int) -> tuple[int, float]:
         wide = any(unicodedata.east_asian_width(letter) in "WF" for word in row.words for letter in word.text)
         apart = end > start and rows[end - 1].bottom - row.top > APART * height
         narrow = any(width <= NARROW * height * count for width, count in widths)
-        least = max([low, *((width - ROUNDED * height) / count for width, count in widths)])
+        least = max([low, *((width - _spare(count) * height) / count for width, count in widths)])
         most = min([high, *((width + ROUNDED * height) / count for width, count in widths)])
         other = height > HIGHER * (rows[start].top - rows[start].bottom)  # such as the number of the page
         if not widths or wide or apart or narrow or other or least > (1 + SAME) * most:
             return end, (low + high) / 2
         low, high = least, most
     return len(rows), (low + high) / 2
+
+
+def _spare(letters: int) -> float:
+    return REACHES_OUT if letters <= 2 else ROUNDED
 
 
 def _width(rows: Sequence[_Row]) -> float:

@@ -43,6 +43,14 @@ def lowered(text: str, before: str, after: str) -> str:
     return f"_{_grouped(flat)}{' ' if after[:1].isalnum() else ''}" if flat else ""
 
 
+def script(text: str, *, is_raised: bool) -> str:
+    """What is raised or lowered in a formula, in which signs such as primes stand without a mark."""
+    flat = " ".join(text.split())
+    if not _SAID.search(flat):
+        return flat
+    return f"{'^' if is_raised else '_'}{_grouped(flat)}"
+
+
 def _grouped(text: str) -> str:
     return text if _SIMPLE.fullmatch(text) else f"({text})"
 

@@ -35,9 +35,12 @@ class Fonts:
         self._sample = ""  # of the letters that have names
         self.pages: list[int] = []  # that have signs which their fonts do not name
 
-    def note(self, page: int, textpage: "PdfTextPage", letters: Sequence[str]) -> bool:
-        """Whether there are such signs on a page; if so, what is set in which font is taken note of."""
-        nameless = set(_nameless(textpage, letters))
+    def note(
+        self, page: int, textpage: "PdfTextPage", letters: Sequence[str], known_places: Collection[int] = frozenset()
+    ) -> bool:
+        """Whether there are such signs on a page, but for those at `known_places`; if so, what is set in which font is
+        taken note of."""
+        nameless = set(_nameless(textpage, letters)).difference(known_places)
         if len(self._sample) < LOOKED_AT:
             named = (letter for place, letter in enumerate(letters) if place not in nameless)
             self._sample += "".join(islice(named, LOOKED_AT))

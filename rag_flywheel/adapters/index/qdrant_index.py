@@ -21,6 +21,7 @@ from qdrant_client import QdrantClient, models
 from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
 
+from rag_flywheel.adapters.breaker import Breaker
 from rag_flywheel.adapters.index import points
 from rag_flywheel.adapters.index.sparse import Sparse
 from rag_flywheel.domain import Candidate, Chunk, Groups, VersionId
@@ -88,6 +89,8 @@ class QdrantIndex:
         self._layout = layout or Layout()
         self._moving = threading.Lock()
         self._guard = threading.Lock()  # of _known; held for a moment only
+        self.breakers = aliases, searches = Breaker("index", IndexUnavailable), Breaker("search", IndexUnavailable)
+        self._reads, self._searches = aliases, searches  # a search may hang where aliases can be read
         self._known: LRUCache[VersionId, _Known] = LRUCache(100)
 
     def build(
@@ -255,7 +258,7 @@ class QdrantIndex:
     ) -> dict[str, list[models.ScoredPoint]]:
         if not requests:
             return {}
-        with _translated(version):
+        with self._searches.asked(), _translated(version):
             found = self._client.query_batch_points(self._complete(version), list(requests.values()))
         return {name: response.points for name, response in zip(requests, found, strict=True)}
 
@@ -269,7 +272,7 @@ class QdrantIndex:
                 models.FieldCondition(key=key, match=models.MatchAny(any=[points.ALL])) for key in points.OPEN_TO_ALL
             ]
             empty = models.IsEmptyCondition(is_empty=models.PayloadField(key=points.UNLESS))
-            with _translated(version):
+            with self._searches.asked(), _translated(version):
                 vectors = self._client.get_collection(collection).config.params.vectors
                 stored = self._client.count(collection, exact=True).count
                 opened = self._client.count(collection, models.Filter(must=[*every, empty]), exact=True).count
@@ -308,7 +311,7 @@ class QdrantIndex:
         return self._prefix + version + COMPLETE
 
     def _aliases(self) -> dict[str, str]:
-        with _translated():
+        with self._reads.asked(), _translated():
             return {alias.alias_name: alias.collection_name for alias in self._client.get_aliases().aliases}
 
 

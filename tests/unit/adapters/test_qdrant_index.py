@@ -137,23 +137,23 @@ def test_a_payload_that_holds_no_chunk_is_damage_and_its_text_is_not_shown(clien
 def test_a_server_that_is_not_there_is_unavailable_for_every_call() -> None:
     with server(200, b"") as url:
         pass  # the port is free again
-    index = connect(url, api_key="", timeout=2, prefix="rag")
-    calls: list[Callable[[], object]] = [
-        index.versions,
-        index.live,
-        index.discard_partial,
-        lambda: build(index, V1),
-        lambda: index.move_live(V1, expected=None),
-        lambda: index.delete(V1),
-        lambda: index.search(V1, text=PRIVATE, vector=QUERY, limit=5, groups=None),
-        lambda: index.chunks(V1),
+    calls: list[Callable[[QdrantIndex], object]] = [
+        QdrantIndex.versions,
+        QdrantIndex.live,
+        QdrantIndex.discard_partial,
+        lambda index: build(index, V1),
+        lambda index: index.move_live(V1, expected=None),
+        lambda index: index.delete(V1),
+        lambda index: index.search(V1, text=PRIVATE, vector=QUERY, limit=5, groups=None),
+        lambda index: index.chunks(V1),
     ]
     for call in calls:
+        index = connect(url, api_key="", timeout=2, prefix="rag")  # each one's first request: later ones are spared
         with pytest.raises(IndexUnavailable, match="does not answer") as raised:
-            call()
+            call(index)
         assert raised.value.__cause__ is not None
         assert PRIVATE not in str(raised.value)
-    index.close()
+        index.close()
 
 
 @pytest.mark.parametrize(

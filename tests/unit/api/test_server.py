@@ -100,7 +100,7 @@ def test_a_warm_start_needs_no_version(tmp_path: Path, live: bool) -> None:
         publish(made, "v1")
     with serving(warm(made)) as (_, port):
         said = httpx.get(f"http://127.0.0.1:{port}/health").json()
-    assert said == {"status": "ok", "live": "v1" if live else None}
+    assert said == {"status": "ok", "live": "v1" if live else None, "away": []}
 
 
 def test_a_port_that_is_taken_is_a_conflict_that_says_what_to_do(tmp_path: Path) -> None:

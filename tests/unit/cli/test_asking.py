@@ -20,7 +20,7 @@ def test_ask_prints_what_the_api_returns(run: Run, url: str) -> None:
     code, out, _ = run("--url", url, "ask", QUESTION, "--user", "ada", "--json")
     assert code == 0
     said = json.loads(out)
-    fields = {"interaction_id", "answer", "citations", "version", "arm", "canary", "answered", "confidence"}
+    fields = {"interaction_id", "answer", "citations", "version", "arm", "canary", "answered", "confidence", "fallback"}
     assert set(said) == fields | {"suggestions"}
     assert said["citations"][0]["document_id"] == "rollback"
 

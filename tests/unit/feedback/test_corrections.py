@@ -3,7 +3,7 @@
 import pytest
 
 from rag_flywheel.domain import DocumentId, ReviewedCorrection, Stage, VersionId
-from rag_flywheel.errors import Conflict, InvalidInput, NotFound
+from rag_flywheel.errors import Conflict, IndexUnavailable, InvalidInput, NotFound
 from rag_flywheel.feedback.quoting import quoted
 from rag_flywheel.privacy.pseudonyms import pseudonym
 from tests.fakes.ledger import MemoryLedger
@@ -117,3 +117,17 @@ def test_a_span_is_quoted_from_the_version_of_the_answer_and_else_from_the_live_
 def test_a_passage_that_the_correction_supersedes_is_no_evidence_of_it(ledger: MemoryLedger) -> None:
     made = hand_in(ledger, supersedes=[span("guide", 0, 9)], found=[passage(SUPPORTING)])
     assert made.evidence == ()
+
+
+def test_while_the_index_is_away_a_correction_is_taken_without_what_would_be_looked_up(ledger: MemoryLedger) -> None:
+    looked_for = hand_in(ledger, away=True)
+    assert (looked_for.evidence, looked_for.guessed) == ((), True)
+    named = hand_in(ledger, evidence=[span("guide", 0, 10)], supersedes=[span("faq", 0, 5)], away=True)
+    assert [each.quote for each in (*named.evidence, *named.supersedes)] == [None, None]
+    assert (named.evidence, named.supersedes) == ((span("guide", 0, 10),), (span("faq", 0, 5),))
+
+
+def test_while_the_index_is_away_a_span_that_the_question_did_not_bring_waits_for_it(ledger: MemoryLedger) -> None:
+    with pytest.raises(IndexUnavailable):
+        hand_in(ledger, evidence=[span("gone")], away=True)
+    assert ledger.corrections() == []

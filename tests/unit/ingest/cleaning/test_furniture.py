@@ -158,6 +158,12 @@ def test_a_section_number_that_happens_to_be_the_pages_stays() -> None:
     assert "4.9" in text
 
 
+def test_feet_of_slides_that_are_built_up_on_several_pages_go() -> None:
+    text, removed = without_furniture(book(lambda page: f"{BODY}\nPumps for all   {(page + 1) // 2} / 9", 12))
+    assert text == book(lambda page: f"{BODY}\nPumps for all   1 / 9" if page == 1 else BODY, 12)
+    assert removed[0].count == 11
+
+
 def test_no_more_than_15_percent_of_a_page_goes() -> None:
     short = book(lambda page: f"The head of the page\nOnly this little line {page * page}.")
     assert unchanged(short)

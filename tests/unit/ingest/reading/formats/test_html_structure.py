@@ -107,6 +107,8 @@ def test_files_to_download_stay_however_often_their_links_read_the_same() -> Non
             True,
         ),
         ("<div>©2017, N. H. | Powered by <a href=https://x.org>Sphinx 5.3.0</a> &amp; Alabaster 0.7.12</div>", True),
+        ("<p>© Copyright 2023, Pump. Last updated on March 31, 2023. Created using Sphinx 5.3.0.</p>", True),
+        ("<p>© Copyright 2023, Pump. Last updated on March 31, 2023. Write to a@example.com.</p>", False),
         ("<footer>© 2024 ACME. Call 0800 123 456.</footer>", False),
         ("<p>&copy; Copyright 2020, A. Writer. Created using <a href=https://x.org>Sphinx</a> 5.0.2.</p>", True),
         ("<p>(a) One.</p><p>(b) Two.</p><p>(c) The supplier shall pay.</p>", False),

@@ -64,3 +64,15 @@ def test_a_page_number_below_code_whose_digits_are_as_wide_as_its_letters_is_non
     number = row("132", 5, letter=6.0)
     higher = replace(number, words=[replace(number.words[0], top=number.top + 3)], top=number.top + 3)
     assert code([*page(6.0), higher]) == {3: (5, "\n".join(LINES))}
+
+
+def test_a_sign_that_reaches_out_of_its_place_does_not_part_code() -> None:
+    rows = [
+        row(line, at, letter=5.2, height=8.5) for at, line in enumerate(("> pump(start", "+ five, none)", "+ lift)"))
+    ]
+    wide = [replace(each, words=[_reaching(each.words[0]), *each.words[1:]]) for each in rows]
+    assert code(wide) == {0: (3, "> pump(start\n+ five, none)\n+ lift)")}
+
+
+def _reaching(word: Word) -> Word:
+    return replace(word, right=word.right + 0.3)

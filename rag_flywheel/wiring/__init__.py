@@ -3,14 +3,14 @@
 import contextlib
 import functools
 import itertools
-import os
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from rag_flywheel.adapters.breaker import Breaker
 from rag_flywheel.adapters.cache import ForgivingCache, SqliteCache
 from rag_flywheel.adapters.index.edge_index import EdgeIndex
 from rag_flywheel.adapters.ledger import dumping
@@ -21,14 +21,8 @@ from rag_flywheel.adapters.ledger.pseudonym_keys import KeyPlace, fingerprint
 from rag_flywheel.adapters.ledger.sql_ledger import open_ledger
 from rag_flywheel.adapters.ledger.standing import Standing, standing
 from rag_flywheel.adapters.models.cached_encoder import CachedEncoder
-from rag_flywheel.adapters.models.cached_generator import CachedGenerator
-from rag_flywheel.adapters.models.cached_rephraser import CachedRephraser
-from rag_flywheel.adapters.models.encoder import BUNDLED, Running, SentenceEncoder
-from rag_flywheel.adapters.models.llama_index_llm import LlamaIndexSpeaker
-from rag_flywheel.adapters.models.llm import ModelGenerator, Speaker
-from rag_flywheel.adapters.models.openai_like import OpenAILikeSpeaker, Server
+from rag_flywheel.adapters.models.encoder import Running, SentenceEncoder
 from rag_flywheel.adapters.models.reranker import RerankerFolder
-from rag_flywheel.adapters.privacy.masked_generator import MaskedGenerator
 from rag_flywheel.adapters.privacy.noise import OpenDpNoise
 from rag_flywheel.adapters.privacy.redactor import NoRedactor, PresidioRedactor
 from rag_flywheel.adapters.rates import open_rates
@@ -36,25 +30,18 @@ from rag_flywheel.adapters.ray_workers import RayWorkers
 from rag_flywheel.adapters.tracing import tracing
 from rag_flywheel.adapters.web.slack import HttpSlack
 from rag_flywheel.adapters.web.webhooks import HttpWebhooks
-from rag_flywheel.answering import answerable
-from rag_flywheel.answering.extractive import Extractive
-from rag_flywheel.answering.follow_ups import rewriter
-from rag_flywheel.answering.support import checking, nearness
 from rag_flywheel.config import Config, Embedder, Secrets, of_tenant
-from rag_flywheel.config import Generator as GeneratorSection
-from rag_flywheel.config.source import with_variables
 from rag_flywheel.errors import ConfigError, Damaged
 from rag_flywheel.ports import (
     Cache,
     Elsewhere,
-    Encoder,
-    Generator,
     IdentityProvider,
     PassageIndex,
     Redactor,
     Tools,
 )
 from rag_flywheel.services import Services
+from rag_flywheel.wiring.generators import generators
 
 RESTORING = "restoring"  # in data_dir: what a restore has not put in its place yet
 
@@ -79,7 +66,7 @@ def services(config: Config, secrets: Secrets, *, restoring: bool = False) -> It
             keys=KeyPlace(file=key_file(config), variable=secrets.pseudonym_keys),
         )
         opened.callback(ledger.close)
-        index = _index(config, secrets)
+        index, breakers = _index(config, secrets)
         opened.callback(index.close)
         servers = bool(config.ledger.url) and not config.ledger.url.startswith("sqlite")  # then hosts may be several
         cache = ForgivingCache(SqliteCache(data / "cache.db", shared=servers))
@@ -89,7 +76,7 @@ def services(config: Config, secrets: Secrets, *, restoring: bool = False) -> It
         encoders = functools.cache(functools.partial(_encoder, data=data, cache=cache))
         redactor = redactor_of(config)
         document_redactors = functools.cache(functools.partial(redactor_of, config))
-        model = _language_model(config, secrets, encoders)
+        made = generators(config, secrets, encoders=encoders, redactor=redactor, cache=cache)
         yield Services(
             config=config,
             secrets=secrets,
@@ -102,10 +89,10 @@ def services(config: Config, secrets: Secrets, *, restoring: bool = False) -> It
                 epochs=config.reranker.epochs,
                 learning_rate=config.reranker.learning_rate,
             ),
-            generator=_extractive(config, encoders)
-            if model is None
-            else MaskedGenerator(_remembering(model, config, cache), redactor),
-            rephraser=None if model is None else CachedRephraser(model, cache=cache),
+            generator=made.generator,
+            answerer=made.answerer,
+            away=lambda: [breaker.name for breaker in (*breakers, *made.breakers) if breaker.open],
+            rephraser=made.rephraser,
             redactor=redactor,
             document_redactor=lambda source: document_redactors(source.policy),
             cache=cache,
@@ -201,6 +188,15 @@ def dump_index(config: Config, secrets: Secrets, folder: Path) -> None:
     snapshots.fetch(settings.url, api_key=secrets.qdrant_api_key, prefix=settings.prefix, folder=folder)
 
 
+def index_nodes(config: Config, secrets: Secrets) -> int:
+    """How many nodes hold the versions: more than 1 is a Qdrant cluster. Raises IndexUnavailable."""
+    if not config.index.url:
+        return 1
+    from rag_flywheel.adapters.index import snapshots
+
+    return snapshots.nodes(config.index.url, api_key=secrets.qdrant_api_key)
+
+
 def load_index(config: Config, secrets: Secrets, folder: Path, *, live: str | None) -> None:
     """Put versions from files on the Qdrant server, whose alias goes where none was live. Raises ConfigError,
     IndexUnavailable, Damaged.
@@ -235,14 +231,14 @@ def _locks(config: Config) -> Path:
     return config.data / "locks"
 
 
-def _index(config: Config, secrets: Secrets) -> PassageIndex:
+def _index(config: Config, secrets: Secrets) -> tuple[PassageIndex, Sequence[Breaker]]:
     settings, titles = config.index, config.ingest.embed_titles
     if not settings.url:
-        return EdgeIndex(config.data / "index", titles=titles)
+        return EdgeIndex(config.data / "index", titles=titles), ()
     # A second's work for the processor: its client makes a class for each thing that a server can be told.
     from rag_flywheel.adapters.index import qdrant_index
 
-    return qdrant_index.connect(
+    index = qdrant_index.connect(
         settings.url,
         api_key=secrets.qdrant_api_key,
         timeout=settings.timeout,
@@ -256,6 +252,7 @@ def _index(config: Config, secrets: Secrets) -> PassageIndex:
             int8=settings.quantization == "int8",
         ),
     )
+    return index, index.breakers
 
 
 def identity_provider(config: Config, secrets: Secrets) -> IdentityProvider | None:
@@ -312,74 +309,6 @@ def tools_of_worker(config: Config) -> Tools:
         encoder=encoder(config.embedder, data=config.data),
         redactor=functools.cache(functools.partial(redactor_of, config)),
     )
-
-
-def _extractive(config: Config, encoders: Callable[[Embedder], Encoder]) -> Generator:
-    settings = config.generator
-    model = encoders(config.embedder)
-    return Extractive(
-        model,
-        minimum_similarity=settings.minimum_similarity,
-        sentences=settings.sentences,
-        rule=answerable.Rule(weights=answerable.shipped(), refused=settings.wrong_refusals, doubted=settings.doubted)
-        if is_bundled(model)
-        else None,
-    )
-
-
-def is_bundled(model: Encoder) -> bool:
-    """Whether its cosines are those that weights and bounds were fitted to."""
-    return model.name.removeprefix("sentence-transformers/") == BUNDLED
-
-
-def _language_model(config: Config, secrets: Secrets, encoders: Callable[[Embedder], Encoder]) -> ModelGenerator | None:
-    """None where answers are extractive."""
-    settings = config.generator
-    if settings.kind == "extractive":
-        return None
-    model = encoders(config.embedder)
-    near = nearness(model) if is_bundled(model) else None
-    return ModelGenerator(
-        _speaker(settings, secrets),
-        context_window=settings.context_window,
-        max_tokens=settings.max_tokens,
-        check=None if settings.unsupported == "keep" else checking(cut=settings.unsupported == "cut", near=near),
-        fallback=rewriter(model),
-    )
-
-
-def _remembering(model: ModelGenerator, config: Config, cache: Cache) -> Generator:
-    settings = config.generator
-    if not settings.cached_answers:
-        return model
-    return CachedGenerator(model, cache=cache, most=settings.cached_answers, settings=settings.model_dump_json())
-
-
-def _speaker(settings: GeneratorSection, secrets: Secrets) -> Speaker:
-    if settings.kind == "llama_index":
-        if not settings.llm:
-            raise ConfigError("generator.kind is llama_index, which needs generator.llm")
-        arguments = with_variables(settings.llm.get("args", {}), os.environ, where="generator.llm.args")
-        return LlamaIndexSpeaker(
-            str(settings.llm["class"]), arguments, timeout=settings.timeout, seconds=settings.answer_seconds
-        )
-    missing = [name for name in ("model", "url") if not getattr(settings, name)]
-    if missing:
-        raise ConfigError(
-            "generator.kind is openai_like, which needs " + " and ".join(f"generator.{name}" for name in missing)
-        )
-    server = Server(
-        model=settings.model,
-        url=settings.url,
-        api_key=secrets.llm_api_key,
-        timeout=settings.timeout,
-        seconds=settings.answer_seconds,
-        retries=settings.retries,
-        context_window=settings.context_window,
-        max_tokens=settings.max_tokens,
-        temperature=settings.temperature,
-    )
-    return OpenAILikeSpeaker(server)
 
 
 def redactor_of(config: Config, policy: Literal["full", "dangerous", "nothing"] = "full") -> Redactor:
