@@ -1,11 +1,12 @@
 """Fits and tests the weights that say whether what was found answers a question.
 
-    python benchmarks/answerable.py ../shared/data [--kept FOLDER]
+    python benchmarks/answerable.py ../shared/data --kept FOLDER [--questions N] [--no-titles]
 
 Of each set its questions are searched as they are, and its answered ones once more without the passages that answer
 them, their twins, and those that hold most of the answer's words: what is left is about the topic and holds no answer.
 A set is tested with weights of the other three, and with the levels of those. What was measured of a set is kept in
-FOLDER, if one is named, as embedding takes minutes.
+FOLDER with the vectors of its passages, as embedding takes minutes. With `--questions` at most so many answered ones
+of a set are drawn (seed 0), and as many others.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,20 +27,23 @@ from eval.questions.beir import read_qrels, read_queries
 from eval.replay.dataset import Source, read_documents
 from ingest.build import entries
 from ingest.chunking import chunk
+from rag_flywheel.adapters.cache import SqliteCache
 from rag_flywheel.adapters.index.edge_index import EdgeIndex
+from rag_flywheel.adapters.models.cached_encoder import CachedEncoder
 from rag_flywheel.adapters.models.encoder import BUNDLED, SentenceEncoder
 from rag_flywheel.answering import answerable
-from rag_flywheel.answering.choosing import candidates
 from rag_flywheel.answering.follow_ups import rewriter
-from rag_flywheel.config import Ingest, Retrieval
+from rag_flywheel.config import Embedder, Ingest, Retrieval
 from rag_flywheel.domain import Chunk, Document, DocumentId, LearnedRanking, Turn, VersionId
 from rag_flywheel.domain.equivalence import held_share, is_traceable
+from rag_flywheel.ports import Encoder
 from rag_flywheel.search.retrieval import rank
 from rag_flywheel.search.versions import Searcher
 
 SETS = ("clapnq-dev", "emanual-tv", "mtragun-fiqa-clapnq", "xquad-en")
 ALONE = ("clapnq-dev", "emanual-tv", "xquad-en")  # whose questions stand outside a conversation
 VERSION = VersionId("benchmark")
+Query = dict[str, Any]  # the fields of a line of queries.jsonl
 TWIN = 0.92  # cosine from which a passage says the same
 HOLDS = 0.7  # share of an answer's words from which a passage may hold it
 SHARES = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
@@ -71,9 +76,11 @@ class Fit:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Fit and test the weights of refusals.")
     parser.add_argument("data", type=Path)
-    parser.add_argument("--kept", type=Path)
+    parser.add_argument("--kept", type=Path, required=True)
+    parser.add_argument("--questions", type=int)
+    parser.add_argument("--no-titles", dest="titles", action="store_false")
     arguments = parser.parse_args()
-    measured = {name: _kept(name, arguments.data, arguments.kept) for name in SETS}
+    measured = {name: _kept(name, arguments) for name in SETS}
     left_out = {name: fit([of for other, of in measured.items() if other != name]) for name in SETS}
     odds = {name: left_out[name].odds(of) for name, of in measured.items()}
     _report(measured, odds)
@@ -103,38 +110,33 @@ def main() -> None:
 # --- what is measured -----------------------------------------------------------------------------------------------
 
 
-def _kept(name: str, data: Path, folder: Path | None) -> Measured:
-    file = None if folder is None else folder / f"{name}.npz"
-    if file is None or not file.exists():
-        made = measure(data / name)
-        if file is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            np.savez(file, values=made.values, answered=made.answered, natural=made.natural)
-        return made
+def _kept(name: str, arguments: argparse.Namespace) -> Measured:
+    arguments.kept.mkdir(parents=True, exist_ok=True)
+    file = arguments.kept / f"{name}.npz"
+    if not file.exists():
+        below = SentenceEncoder(BUNDLED, batch=8, query_prefix="", document_prefix="")
+        kept_by = Embedder().model_dump_json(exclude={"batch", "engine", "device"})  # as the service does
+        encoder = CachedEncoder(below, model=kept_by, cache=SqliteCache(arguments.kept / "cache.db"))
+        made = measure(arguments.data / name, encoder, most=arguments.questions, titles=arguments.titles)
+        np.savez(file, values=made.values, answered=made.answered, natural=made.natural)
+        print(f"measured {name}", flush=True)
     with np.load(file) as stored:
         return Measured(values=stored["values"], answered=stored["answered"], natural=stored["natural"])
 
 
-def measure(folder: Path) -> Measured:
+def measure(folder: Path, encoder: Encoder, *, most: int | None, titles: bool) -> Measured:
     """Answered questions whose passage was not among those shown tell nothing of the features, and are left out."""
-    encoder = SentenceEncoder(BUNDLED, batch=8, query_prefix="", document_prefix="")
-    chunks, vectors, searcher = _indexed(list(read_documents(folder / "corpus.jsonl")), encoder)
+    chunks, vectors, searcher = indexed(list(read_documents(folder / "corpus.jsonl")), encoder, titles=titles)
     queries = dict(read_queries(folder / "queries.jsonl"))
     judged = read_qrels(folder / "qrels" / "test.tsv", queries.keys())
-    asked = {name: query for name, query in queries.items() if _is_clear(query)}
-    by_sentence: dict[str, NDArray[np.float32]] = {}
+    asked = _drawn({name: query for name, query in queries.items() if _is_clear(query)}, most)
     rows: list[tuple[NDArray[np.float64], bool, bool]] = []
 
     def features(text: str, without: set[str]) -> tuple[NDArray[np.float64], set[str]]:
         vector = encoder.encode_queries([text])[0]
         found = rank(text, vector, searcher=searcher, without=lambda piece, _: piece.chunk_id in without).passages
         seen = found[: searcher.shown]
-        sentences = [text for sentence in candidates(seen) for text in sentence.weighed]
-        new = [sentence for sentence in dict.fromkeys(sentences) if sentence not in by_sentence]
-        by_sentence.update(zip(new, encoder.encode_documents(new), strict=True))
-        best = max((float(by_sentence[sentence] @ vector) for sentence in sentences), default=0.0)
-        values = answerable.features(text, found, shown=searcher.shown, best=best)
-        return values, {passage.chunk.document_id for passage in seen}
+        return answerable.features(found, shown=len(seen)), {passage.chunk.document_id for passage in seen}
 
     rewrite = rewriter(encoder)
     for name, query in asked.items():
@@ -152,14 +154,24 @@ def measure(folder: Path) -> Measured:
     )
 
 
-def _indexed(sources: Sequence[Source], encoder: SentenceEncoder) -> tuple[list[Chunk], NDArray[np.float32], Searcher]:
+def _drawn(asked: Mapping[str, Query], most: int | None) -> dict[str, Query]:
+    random, drawn = np.random.default_rng(0), dict[str, Query]()
+    for wanted in (True, False):
+        names = [name for name, query in asked.items() if bool(query.get("answerable", True)) is wanted]
+        drawn.update((names[at], asked[names[at]]) for at in random.permutation(len(names))[:most])
+    return drawn
+
+
+def indexed(
+    sources: Sequence[Source], encoder: Encoder, *, titles: bool
+) -> tuple[list[Chunk], NDArray[np.float32], Searcher]:
     documents = [
         Document(document_id=of.document_id, title=of.title, text=of.text, source=of.document_id) for of in sources
     ]
     chunks = [piece for document in documents for piece in chunk(document, Ingest(), encoder)]
-    batches = list(entries(chunks, encoder=encoder, titles=True, on_step=lambda done, total: None))
-    index = EdgeIndex(Path(tempfile.mkdtemp()), titles=True)
-    index.build(VERSION, dimension=encoder.dimension, batches=batches)
+    batches = list(entries(chunks, encoder=encoder, titles=titles, on_step=lambda done, total: None))
+    index = EdgeIndex(Path(tempfile.mkdtemp()), titles=titles)
+    index.build(VERSION, dimension=encoder.dimension, token_dimension=encoder.token_dimension, batches=batches)
     searcher = Searcher(
         version=VERSION,
         index=index,

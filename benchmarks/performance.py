@@ -28,7 +28,9 @@ LONGEST = 1800  # seconds for a part
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Speed beside others, written into the handbook.")
-    parser.add_argument("--pages", type=int, default=12, help="of this handbook, that are built into an index")
+    parser.add_argument(
+        "--pages", type=int, default=12, help="of this handbook, and more like them, built into an index"
+    )
     parser.add_argument("--texts", type=int, default=64, help="that are embedded in one call")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)

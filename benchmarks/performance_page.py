@@ -18,7 +18,13 @@ measures that part again. LlamaIndex needs the extra `[bench]`, and OpenVINO `[o
 
 ![Ratios of speed: this project beside others](pictures/performance.svg)
 """
-TITLES = {"models": "Models", "build": "Building", "search": "Searching", "chat": "Answering"}
+TITLES = {
+    "models": "Models",
+    "build": "Building",
+    "search": "Searching",
+    "chat": "Answering",
+    "engine": "Beside a query engine",
+}
 COLUMNS = "| what | unit | here | other | there | ratio | aim | met | came to the same |"
 WIDTH, LINE, LEFT = 640, 34, 290
 

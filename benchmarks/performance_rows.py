@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PARTS = ("models", "build", "search", "chat")
+PARTS = ("models", "build", "search", "chat", "engine")
 DOCS = Path(__file__).parent.parent / "docs"
 RECORDS = {"decisions.md", "measurements.md", "performance.md"}  # pages that are long, or written by the benchmark
 TELLING = ("avx", "amx")  # flags of processors that decide about fast arithmetic

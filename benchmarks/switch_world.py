@@ -109,7 +109,7 @@ def _build(edition: str, services: Services) -> None:
     documents = [_page(edition, machine, number) for number, machine in enumerate(MACHINES)]
     nothing = Accepted(documents=(), hiding=(), superseded=())
     encoder = services.encoders(settings.embedder)
-    forms, counts = cut(documents, nothing, skipped=0, settings=settings.ingest, counter=encoder)
+    forms, counts = cut(documents, nothing, skipped=0, settings=settings.ingest, counter=encoder, cache=services.cache)
     version, now = VERSIONS[edition], datetime.now(UTC)
     batches = entries(
         forms.chunks, encoder=encoder, titles=settings.ingest.embed_titles, on_step=lambda done, total: None

@@ -1,7 +1,7 @@
 """Recipe and measure of the tagger of names and street addresses (rag_flywheel/adapters/privacy/tagger.py).
 
     python benchmarks/tagging.py FOLDER --write  learn, and write tagger.npz
-    python benchmarks/tagging.py --export        write tagger.onnx, the lower half of minilm.onnx (wants onnx)
+    python benchmarks/tagging.py --export        write both graphs, the lower half of minilm.onnx (wants onnx)
     python benchmarks/tagging.py                 measure what is found in people's texts, and what is masked wrongly
     python benchmarks/tagging.py --speed         texts of 100 tokens a second of one core
 
@@ -199,7 +199,8 @@ def _padded(step: Sequence[Example]) -> tuple[Any, Any, Any, Any]:
 def export() -> None:
     """Write the graph up to the third layer, with an input that is added to the tokens' vectors.
 
-    Its weights stay in the file of the package that carries the model.
+    Its weights stay in the file of the package that carries the model. In the second graph some of them are multiplied
+    in whole numbers.
     """
     import onnx
 
@@ -221,10 +222,47 @@ def export() -> None:
         onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape) for name in ("marked", "states")
     )
     nodes = [*reversed(kept), onnx.helper.make_node("Identity", [last], ["states"])]
-    weights = [weight for weight in whole.graph.initializer if weight.name in needed]
-    graph = onnx.helper.make_graph(nodes, "states", [*whole.graph.input, marked], [states], weights)
-    model = onnx.helper.make_model(graph, opset_imports=list(whole.opset_import), ir_version=whole.ir_version)
-    tagger.GRAPH.write_bytes(model.SerializeToString())
+    weights = {weight.name: weight for weight in whole.graph.initializer if weight.name in needed}
+    tagger.GRAPH.write_bytes(_graph(nodes, weights, whole, marked, states))
+    tagger.INT8.write_bytes(_graph(_in_whole_numbers(nodes, weights), weights, whole, marked, states))
+
+
+def _graph(nodes: Sequence[Any], weights: dict[str, Any], whole: Any, marked: Any, states: Any) -> bytes:
+    import onnx
+
+    graph = onnx.helper.make_graph(nodes, "states", [*whole.graph.input, marked], [states], [*weights.values()])
+    opsets = [*whole.opset_import, onnx.helper.make_opsetid("com.microsoft", 1)]
+    model = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=whole.ir_version)
+    return bytes(model.SerializeToString())
+
+
+def _in_whole_numbers(nodes: Sequence[Any], weights: dict[str, Any]) -> list[Any]:
+    """The nodes, with ONNX Runtime's multiplication in place of a weight that is turned and multiplied."""
+    import onnx
+
+    turned = {
+        node.output[0]: node.input[0]
+        for node in nodes
+        if node.op_type == "Transpose" and node.input[0].endswith(tagger.IN_WHOLE_NUMBERS)
+    }
+    found = []
+    for node in nodes:
+        if node.op_type == "MatMul" and node.input[1] in turned:
+            weight = weights[turned[node.input[1]]]
+            scale = onnx.TensorProto()
+            scale.CopyFrom(weight)
+            scale.name, scale.data_type = weight.name + tagger.SCALE, onnx.TensorProto.FLOAT
+            outward, inward = weight.dims
+            weight.data_type = onnx.TensorProto.INT8
+            del weight.dims[:], scale.dims[:]
+            weight.dims.extend([inward, outward])
+            scale.dims.append(outward)
+            weights[scale.name] = scale
+            told = [node.input[0], weight.name, scale.name]
+            found.append(onnx.helper.make_node("DynamicQuantizeMatMul", told, node.output, domain="com.microsoft"))
+        elif not turned.keys() & set(node.output):
+            found.append(node)
+    return found
 
 
 def pii_dev() -> list[Text]:

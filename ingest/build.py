@@ -31,9 +31,12 @@ from rag_flywheel.search.texts import searched_text, sentence_texts
 
 RULES = f"10|{screening.RULES}|{chunking.RULES}"
 """Changes whenever the same bytes could come to other chunks: caches and the digest of a version's inputs know it."""
+KEPT = "2"
+"""Changes whenever what the cache keeps of the same bytes is another thing, though it comes to the same chunks."""
 VECTORS = "5"
 """Changes whenever the same chunks could come to other vectors: the digest of a version's inputs knows it."""
 EMBEDDED_AT_ONCE = 128
+CUT_AT_ONCE = 64
 _LIMITS = {"file_seconds", "file_memory_mb", "file_unpacked_mb"}
 """Settings that change nothing in what is read within them: what fails for them is not kept."""
 
@@ -86,6 +89,8 @@ class Piece:
 
 
 _READ = TypeAdapter(Read)
+_DOCUMENT = TypeAdapter(Document)
+_CHUNKS = TypeAdapter(list[Chunk])
 
 
 def collect(
@@ -128,7 +133,7 @@ def collect(
         documents=tuple(languages.of_corpus(kept)),
         skipped=(*skipped, *clashes, *duplicates),
         removed=tuple(removed),
-        alike=tuple(Alike(documents=group) for group in alike(kept, settings.near_duplicate)),
+        alike=tuple(Alike(documents=group) for group in alike(kept, settings.near_duplicate, cache=cache)),
     )
 
 
@@ -141,7 +146,7 @@ def _pieces(file: SourceFile, digest: str, settings: Ingest, masking: Redactor) 
         yield Piece(
             task=Task(file=file, part=part, digest=digest, settings=settings),
             masking=masking,
-            key="read:" + _digest(rules, file.name, content),
+            key="read:" + _digest(KEPT, rules, file.name, content),
             kilobytes=size // 1024 + 1,
         )
 
@@ -175,9 +180,9 @@ def _finished(piece: Piece, read: Read | Future[Result], cache: Cache) -> tuple[
 
 
 def finished(result: Result, masking: Redactor) -> Read:
-    """What a reader gave, masked."""
+    """What a reader gave, masked, and the language that each document's text tells."""
     return Read(
-        documents=[masked(cleaned.document, masking) for cleaned in result.kept],
+        documents=[languages.told(masked(cleaned.document, masking)) for cleaned in result.kept],
         skipped=result.skipped,
         unlisted=result.unlisted,
         removed=[_removed(cleaned, masking) for cleaned in result.kept if cleaned.removed],
@@ -208,10 +213,18 @@ def _removed(cleaned: Cleaned, redactor: Redactor) -> RemovedFrom:
 
 
 def cut(
-    documents: Sequence[Document], accepted: Accepted, *, skipped: int, settings: Ingest, counter: TokenCounter
+    documents: Sequence[Document],
+    accepted: Accepted,
+    *,
+    skipped: int,
+    settings: Ingest,
+    counter: TokenCounter,
+    cache: Cache,
 ) -> tuple[Forms, Counts]:
-    """The chunks of a version, superseded spans hidden, and how many there are of what."""
-    whole = languages.of_chunks(documents, lambda document: chunk(document, settings, counter))
+    """The chunks of a version, superseded spans hidden, and how many there are of what. A document that was cut before
+    comes from the cache.
+    """
+    whole = list(_whole(documents, settings=settings, counter=counter, cache=cache))
     shown = forms(whole, accepted.hiding, settings.minimum_words)
     answers = languages.of_answers(accepted.documents, documents)
     corrections = languages.of_chunks(answers, lambda document: chunk(document, settings, counter))
@@ -223,6 +236,20 @@ def cut(
         skipped=skipped,
     )
     return Forms(chunks=(*shown.chunks, *corrections), others=shown.others), counts
+
+
+def _whole(documents: Sequence[Document], *, settings: Ingest, counter: TokenCounter, cache: Cache) -> Iterator[Chunk]:
+    rules = f"{RULES}|{settings.model_dump_json(exclude=_LIMITS)}|{counter.name}|{counter.longest}"
+    for some in (documents[start : start + CUT_AT_ONCE] for start in range(0, len(documents), CUT_AT_ONCE)):
+        keys = ["cut:" + _digest(rules, _DOCUMENT.dump_json(document).decode()) for document in some]
+        known = cache.get(keys)
+        for key, document in zip(keys, some, strict=True):
+            if key in known:
+                yield from _CHUNKS.validate_json(known[key])
+            else:
+                pieces = languages.of_chunks([document], lambda document: chunk(document, settings, counter))
+                cache.put({key: _CHUNKS.dump_json(pieces)})
+                yield from pieces
 
 
 def entries(chunks: Sequence[Chunk], *, encoder: Encoder, titles: bool, on_step: Step) -> Iterator[list[Entry]]:

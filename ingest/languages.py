@@ -12,15 +12,22 @@ from rag_flywheel.domain import Chunk, Document
 from rag_flywheel.search.languages import DEFAULT, language_of, tellable
 
 
-def of_corpus(documents: Iterable[Document]) -> list[Document]:
-    """The documents, each with a language."""
-    told = [_told(document) for document in documents]
-    return _filled(told, main(told))
+def told(document: Document) -> Document:
+    """The document with the language that it says, or its text, or its file; without one where nothing tells."""
+    if document.declared:
+        return document
+    named = document.language if document.language in tellable() else ""  # a file may name anything
+    return replace(document, language=language_of(document.text) or named)
+
+
+def of_corpus(documents: Sequence[Document]) -> list[Document]:
+    """The documents, which are `told`, each with a language."""
+    return _filled(documents, main(documents))
 
 
 def of_answers(documents: Iterable[Document], corpus: Sequence[Document]) -> list[Document]:
     """Corrections to a corpus, each with a language."""
-    return _filled([_told(document) for document in documents], main(corpus))
+    return _filled([told(document) for document in documents], main(corpus))
 
 
 def of_chunks(documents: Iterable[Document], cut: Callable[[Document], Iterable[Chunk]]) -> list[Chunk]:
@@ -40,13 +47,6 @@ def main(documents: Iterable[Document]) -> str:
     for document in documents:
         characters[document.language] += len(document.text) if document.language else 0
     return max(sorted(characters), key=lambda language: characters[language], default="") or DEFAULT
-
-
-def _told(document: Document) -> Document:
-    if document.declared:
-        return document
-    named = document.language if document.language in tellable() else ""  # a file may name anything
-    return replace(document, language=language_of(document.text) or named)
 
 
 def _filled(documents: Sequence[Document], usual: str) -> list[Document]:

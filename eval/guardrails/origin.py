@@ -36,7 +36,7 @@ def stored(chunks: Sequence[Chunk], held: Iterable[Chunk]) -> Check:
         limit=0,
         documents=documents,
         breach=f"The index does not hold what was built: passages of {named(documents)} are missing in it, or not what "
-        "they were. See whether its disk or server is in order, then run the reindex again.",
+        "they were. See whether its disk or server is in order, then run `rag-flywheel reindex --force`.",
     )
 
 
@@ -72,7 +72,7 @@ def findable(chunks: Sequence[Chunk], find: Callable[[Chunk], Sequence[Chunk]], 
         documents=missed,
         breach=f"{len(missed)} of {len(drawn)} drawn passages are not found by their own vectors, such as of "
         f"{named(missed)}: the index holds other vectors than the version's embedder gives. See whether embedder.model "
-        "names what it did, then delete cache.db and run the reindex again.",
+        "names what it did, then delete cache.db and run `rag-flywheel reindex --force`.",
     )
 
 

@@ -1,15 +1,20 @@
 """Documents that say what an earlier one says: copies are left out, and what is only alike is kept and listed."""
 
+import functools
 import hashlib
 import unicodedata
 import zlib
 from collections.abc import Iterator, Sequence
+from importlib.metadata import version
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ingest.reading.raw import Skipped
 from rag_flywheel.domain import Document, DocumentId
+from rag_flywheel.ports import Cache
 from rag_flywheel.search.twins import Said, said
 
 if TYPE_CHECKING:
@@ -18,6 +23,8 @@ if TYPE_CHECKING:
 PERMUTATIONS = 128
 SEED = 1
 AT_ONCE = 10_000  # 3-grams that are hashed in one step
+TOGETHER = 256  # documents whose sketches are looked up together
+SKETCH = "1"  # raise it whenever the sketch of a text could change: the cache is keyed by it
 LISTED = 100  # groups of documents that are alike, and documents in one, at most: it is a hint
 
 
@@ -41,11 +48,12 @@ def deduplicate(documents: Sequence[Document]) -> tuple[list[Document], list[Ski
     return kept, skipped
 
 
-def alike(documents: Sequence[Document], threshold: float) -> list[tuple[DocumentId, ...]]:
+def alike(documents: Sequence[Document], threshold: float, *, cache: Cache) -> list[tuple[DocumentId, ...]]:
     """Groups of documents of nearly the same words, the largest first, at most LISTED of them and in each.
 
     The Jaccard similarity of the word 3-grams of each to the first is at least about `threshold`, as MinHash (Broder
-    1997) with a fixed seed estimates it. Time grows with the length of the texts, memory with their number.
+    1997) with a fixed seed estimates it. Time grows with the length of the texts that are new to the cache, memory with
+    the number of all.
     """
     if threshold >= 1:
         return []
@@ -54,10 +62,10 @@ def alike(documents: Sequence[Document], threshold: float) -> list[tuple[Documen
     index = MinHashLSH(threshold=threshold, num_perm=PERMUTATIONS)
     groups: dict[int, list[DocumentId]] = {}
     sketches: dict[int, MinHash] = {}
-    for number, document in enumerate(documents):
-        sketch = _sketch(said(document.text))
-        if sketch is None:
+    for number, (document, values) in enumerate(zip(documents, _sketched(documents, cache), strict=True)):
+        if not values:
             continue
+        sketch = _sketch(values)
         near = [first for first in sorted(index.query(sketch)) if sketches[first].jaccard(sketch) >= threshold]
         if near:
             groups[near[0]].append(document.document_id)
@@ -75,17 +83,40 @@ def _digest(document: Document) -> bytes:
     return hashlib.sha256(" ".join(text.split()).encode()).digest()
 
 
-def _sketch(text: Said) -> "MinHash | None":
-    """Of the word 3-grams; none for a text that has none."""
-    from datasketch import MinHash
+def _sketched(documents: Sequence[Document], cache: Cache) -> Iterator[bytes]:
+    """The sketch of each document; empty for a text that has no 3-grams. One that was made before is in the cache."""
+    rules = f"sketch:{SKETCH}|{version('datasketch')}|"
+    for some in (documents[start : start + TOGETHER] for start in range(0, len(documents), TOGETHER)):
+        keys = [rules + hashlib.sha256(document.text.encode()).hexdigest() for document in some]
+        texts = dict(zip(keys, (document.text for document in some), strict=True))
+        known = cache.get([*texts])
+        made = {key: _values(said(text)) for key, text in texts.items() if key not in known}
+        if made:
+            cache.put(made)
+        sketches = known | made
+        yield from (sketches[key] for key in keys)
 
-    hashes = _hashes(text)
-    sketch = MinHash(num_perm=PERMUTATIONS, seed=SEED, hashfunc=int)
-    empty = True
+
+def _values(text: Said) -> bytes:
+    hashes, sketch, empty = _hashes(text), _nothing().copy(), True
     while some := list(islice(hashes, AT_ONCE)):
         sketch.update_batch(some)
         empty = False
-    return None if empty else sketch
+    return b"" if empty else sketch.hashvalues.tobytes()
+
+
+def _sketch(values: bytes) -> "MinHash":
+    sketch = _nothing().copy()
+    sketch.hashvalues = np.frombuffer(values, dtype=sketch.hashvalues.dtype)
+    return sketch
+
+
+@functools.cache
+def _nothing() -> "MinHash":
+    """The sketch of no text: its permutations take two milliseconds, and all share them."""
+    from datasketch import MinHash
+
+    return MinHash(num_perm=PERMUTATIONS, seed=SEED, hashfunc=int)
 
 
 def _hashes(text: Said) -> Iterator[int]:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp, softmax
 
 from ingest.learning.pairs import Lesson
-from rag_flywheel.domain import UNTUNED, Passage
-from rag_flywheel.search.fusion import FEATURES, KNOWN, RERANK, features, fuse
+from rag_flywheel.domain import Passage, untuned
+from rag_flywheel.search.fusion import FEATURES, KNOWN, RERANK, TOKENS, features, fuse
 
 FOLDS = 5
 PENALTY = 1.0  # of the squared distance to the untuned weights, in units of one question's loss
@@ -86,10 +86,11 @@ def fit(known: Sequence[Example], used: Sequence[int]) -> dict[str, float]:
     deviations = np.average([example.values[:, columns].std(axis=0) for example in known], axis=0, weights=counts)
     scale = np.where(deviations > 0.0, deviations, 1.0)
     values = [example.values[:, columns] / scale for example in known]
-    untuned = np.array([UNTUNED.get(FEATURES[at], 0.0) for at in columns]) * scale
+    tokens = any(np.ptp(example.values[:, FEATURES.index(TOKENS)]) > 0.0 for example in known)
+    before = np.array([untuned(tokens=tokens).get(FEATURES[at], 0.0) for at in columns]) * scale
 
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        away = weights - untuned
+        away = weights - before
         total, slope = PENALTY * float(away @ away), 2.0 * PENALTY * away
         for example, candidates in zip(known, values, strict=True):
             scores = candidates @ weights
@@ -99,7 +100,7 @@ def fit(known: Sequence[Example], used: Sequence[int]) -> dict[str, float]:
         return total, slope
 
     bounds = [(0.0 if FEATURES[at] in NEVER_AGAINST else None, None) for at in columns]
-    found = minimize(loss, untuned, jac=True, method="L-BFGS-B", bounds=bounds).x / scale
+    found = minimize(loss, before, jac=True, method="L-BFGS-B", bounds=bounds).x / scale
     return {FEATURES[at]: float(weight) for at, weight in zip(columns, found, strict=True)}
 
 

@@ -6,14 +6,14 @@ ranking, and a note says what was tried.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ingest.learning import fusion
 from ingest.learning.admission import calibrate
 from ingest.learning.pairs import Lesson, Lessons, pairs
 from rag_flywheel.config import Reranker as RerankerSettings
-from rag_flywheel.domain import UNTUNED, Admission, LearnedRanking, Passage
+from rag_flywheel.domain import Admission, LearnedRanking, Passage, untuned
 from rag_flywheel.ports import Cache, Reranker, RerankerStore
 from rag_flywheel.search.admission import is_known
 from rag_flywheel.search.fusion import RERANK
@@ -71,11 +71,11 @@ def learn(
     def ranked(question: str) -> list[Passage]:  # what is known of other questions alone may teach an order
         return list(rank(question, vectors[question], searcher=searcher, without=is_known).passages)
 
-    weights: Mapping[str, float] = UNTUNED
+    baseline = weights = untuned(tokens=searcher.encoder.token_dimension > 0)
     if enough:
         known = fusion.examples(real, ranked)
-        learned_weights, note = fusion.learn(known, without=(RERANK,), baseline=UNTUNED, errors=FUSION_ERRORS)
-        weights = learned_weights or UNTUNED
+        learned_weights, note = fusion.learn(known, without=(RERANK,), baseline=baseline, errors=FUSION_ERRORS)
+        weights = learned_weights or baseline
         notes.append(f"fusion: {note}")
     else:
         notes.append(f"ranking left as it is: {asked} questions with a known answer, {settings.minimum_groups} needed")

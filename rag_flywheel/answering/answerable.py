@@ -6,10 +6,8 @@ how far the best passage stands out from the others, rather than how near it is.
 """
 
 import json
-import re
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import log
 from pathlib import Path
 
 import numpy as np
@@ -17,39 +15,12 @@ from numpy.typing import NDArray
 
 from rag_flywheel.domain import Confidence, Passage, Searched
 
-FEATURES = (
-    "best_sentence",
-    "margin",
-    "standing",
-    "words_held",
-    "words_margin",
-    "agreement",
-    "length",
-)
+FEATURES = ("best_sentence", "standing", "token_lead")
 SHIPPED = "answerable.json"
 COMPARED = 10  # passages that a feature needs to compare with: of fewer it counts as usual
 
 OTHERS = 10  # answered questions of a corpus that count as much as those of others
 _LOW = (0.05, 0.1)  # shares whose levels tell how a corpus differs: those that refusals go by
-
-_WORD = re.compile(r"\w+")
-_FUNCTION = frozenset(
-    _WORD.findall(
-        "a about after all also am an and any are as at be because been before being between but by can could did do "
-        "does doing don done during else even for from get give go got had has have having he her here him his how i "
-        "if in into is it its just know let like make many may me mean might more most much must my need no not now of "
-        "off often on only or other our out over per please really same shall she should since so some still such tell "
-        "than thank thanks that the their them then there these they think this those to too under until up us use "
-        "used very want was we were what when where which while who whom whose why will with would yes yet you your"
-    )
-)
-"""English words that say little about the matter. Those of other languages count little too, as they are not rare."""
-_ENDING = re.compile(r"(?:ings?|edly|ed|ies|es|s|ly|y|e)$")
-_STEM_AT_LEAST = 3  # letters that an ending leaves
-_STEM_AT_MOST = 8  # letters by which forms of a word are one
-_READ = 20  # passages whose words tell which words are rare
-_ASKED_AT_MOST = 2000  # characters of a question that are looked at
-_PASSAGE_AT_MOST = 10_000  # characters of a passage that are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,50 +93,23 @@ def shift(answered: Sequence[float], levels: Mapping[float, float], *, others: i
     return len(answered) / (len(answered) + others) * sum(apart) / len(apart)
 
 
-def features(question: str, ranking: Sequence[Passage], *, shown: int, best: float) -> NDArray[np.float64]:
-    """(len(FEATURES),): NaN where there is too little to compare. `best` is the best sentence's cosine.
+def features(ranking: Sequence[Passage], *, shown: int) -> NDArray[np.float64]:
+    """(len(FEATURES),): NaN where there is too little to compare.
 
-    In this order: how far the best cosine is above the least, and in deviations above the usual one; the share of the
-    question's words that the best passage holds, each by how rare it is among the passages; the best BM25 score by the
-    usual one, and the first passage's by the best; the logarithm of the number of the question's words.
+    In this order: the best cosine of a sentence of the `shown` passages, where a passage that has none counts as one;
+    how far the best cosine of a passage is above the usual one, in deviations; and how far the passage that is nearest
+    token by token is above the nearest ten. None depends on how many passages the corpus has, as a distance to the
+    last one found does: in a large manual of one topic that one is near too. None counts words, as people seldom ask
+    in those of a manual.
     """
-    dense = np.sort([passage.scores.dense for passage in ranking if passage.scores.dense is not None])[::-1]
-    sparse = np.sort([passage.scores.sparse or 0.0 for passage in ranking])[::-1]
-    asked = set(_terms(question[:_ASKED_AT_MOST]))
-    begin = {term[:_STEM_AT_LEAST] for term in asked}
-    held = [set(_terms(_text(passage), begin)) for passage in ranking[: max(_READ, shown)]]
-    rarity = {term: log(1 + len(held) / (0.5 + sum(term in own for own in held))) for term in asked}
-    enough = len(dense) >= COMPARED
-    matched = len(sparse) >= COMPARED and sparse[0] > 0
+    scores = [passage.scores for passage in ranking]
+    sentences = [of.dense if of.sentence is None else of.sentence for of in scores[:shown]]
+    dense = np.sort([of.dense for of in scores if of.dense is not None])[::-1]
+    tokens = np.sort([of.tokens for of in scores if of.tokens is not None])[::-1]
     return np.array(
         [
-            best,
-            dense[0] - dense[-1] if enough else np.nan,
-            (dense[0] - dense[5:].mean()) / (dense[5:].std() + 0.02) if enough else np.nan,
-            max((_share_held(rarity, own) for own in held[:shown]), default=0.0),
-            sparse[0] / sparse[:COMPARED].mean() if matched else np.nan,
-            (ranking[0].scores.sparse or 0.0) / sparse[0] if matched else np.nan,
-            log(1 + len(asked)),
+            max((cosine for cosine in sentences if cosine is not None), default=np.nan),
+            (dense[0] - dense[5:].mean()) / (dense[5:].std() + 0.02) if len(dense) >= COMPARED else np.nan,
+            tokens[0] - tokens[:COMPARED].mean() if len(tokens) >= COMPARED else np.nan,
         ]
     )
-
-
-def _share_held(rarity: Mapping[str, float], own: Container[str]) -> float:
-    return sum(rare for term, rare in rarity.items() if term in own) / sum(rarity.values()) if rarity else 0.0
-
-
-def _terms(text: str, begin: Container[str] | None = None) -> Iterator[str]:
-    """The stems of a text's words that say something; those that `begin` like this alone, as the others cost time."""
-    for word in _WORD.findall(text.casefold()):
-        if (begin is None or word[:_STEM_AT_LEAST] in begin) and len(word) > 1 and word not in _FUNCTION:
-            yield _stem(word)
-
-
-def _stem(word: str) -> str:
-    stem = _ENDING.sub("", word)
-    return (stem if len(stem) >= _STEM_AT_LEAST else word)[:_STEM_AT_MOST]
-
-
-def _text(passage: Passage) -> str:
-    chunk = passage.chunk
-    return " ".join([chunk.title, *chunk.headings, chunk.text])[:_PASSAGE_AT_MOST]

@@ -356,7 +356,7 @@ def _forgetful(interaction: Interaction) -> Interaction:
 
 
 def _masked(citation: Citation, talk: Numbering | Plain) -> Citation:
-    return replace(citation, title=talk.redact(citation.title).text, text=talk.redact(citation.text).text)
+    return replace(citation, title=talk.redact_quoted(citation.title).text, text=talk.redact_quoted(citation.text).text)
 
 
 def _suggestions(found: Found) -> Iterator[Suggestion]:

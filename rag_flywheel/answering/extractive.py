@@ -58,7 +58,7 @@ class Extractive:
         sentences = candidates(passages)
         by_part = self._cosines(question, sentences)
         cosines = np.array([values.max() for values in by_part])
-        odds, sure = self._weighed(question, passages, cosines, searched)
+        odds, sure = self._weighed(passages, cosines, searched)
         if sure is None:
             yield REFUSAL
             yield Draft(text=REFUSAL, answered=False, citations=(), log_odds=odds)
@@ -93,15 +93,14 @@ class Extractive:
             self._vectors.of(texts)
 
     def _weighed(
-        self, question: str, passages: Sequence[Passage], cosines: Values, searched: Searched | None
+        self, passages: Sequence[Passage], cosines: Values, searched: Searched | None
     ) -> tuple[float | None, Confidence | None]:
         """The log-odds of an answer, where they are weighed, and how sure it is; None: refuse."""
         if not len(cosines):
             return None, None
         if self._rule is None or searched is None:
             return None, Confidence.HIGH if _similarity(cosines, passages) >= self._minimum else None
-        best, shown = float(cosines.max()), len(passages)
-        values = answerable.features(question, searched.ranking, shown=shown, best=best)
+        values = answerable.features(searched.ranking, shown=len(passages))
         odds = answerable.log_odds(values, self._rule.weights)
         if passages[0].scores.question is not None:  # somebody confirmed that it answers this question
             return odds, Confidence.HIGH

@@ -34,7 +34,7 @@ from rag_flywheel.api.models import Failure
 from rag_flywheel.api.supervisor import WARM, Supervisor, end_when_stuck, end_with_the_parent
 from rag_flywheel.config import Config, Secrets, logs, secrets
 from rag_flywheel.config.hiding import hide, known_secrets
-from rag_flywheel.errors import Conflict, FlywheelError
+from rag_flywheel.errors import Conflict, FlywheelError, Unavailable
 from rag_flywheel.services import Services
 
 GRACE = 10  # seconds for answers under way when a worker is to end
@@ -92,7 +92,8 @@ def warm(services: Services, tenants: Mapping[str, Services] = MappingProxyType(
     app = create_app(services, tenants=tenants)
     for each in (services, *tenants.values()):
         each.redactor.redact("warm-up")
-        each.encoders(each.config.embedder).encode_queries(["warm-up"])
+        with contextlib.suppress(Unavailable):  # of an embedding server, which may be started later
+            each.encoders(each.config.embedder).encode_queries(["warm-up"])
     for state in app.state.of_tenant.values():
         with contextlib.suppress(FlywheelError):  # no version yet, or a damaged one, from which a rollback leads away
             state.chat.search("warm-up", groups=None)

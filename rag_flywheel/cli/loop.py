@@ -42,7 +42,7 @@ def serve(
 def reindex(
     context: typer.Context,
     force: Annotated[
-        bool, typer.Option("--force", help="Build even when nothing has changed, or a canary is running.")
+        bool, typer.Option("--force", help="Write all of it anew, also when nothing has changed or a canary runs.")
     ] = False,
     watch: Annotated[
         bool, typer.Option("--watch", help="Go on, and run whenever a correction was accepted. Local files only.")

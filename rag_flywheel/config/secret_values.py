@@ -9,6 +9,7 @@ class Secrets(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     llm_api_key: str = Field("", repr=False)
+    embedder_api_key: str = Field("", repr=False)
     judge_api_key: str = Field("", repr=False)
     qdrant_api_key: str = Field("", repr=False)
     webhook_urls: str = Field("", repr=False)  # separated by spaces; here, because a URL may be all that a caller needs

@@ -21,6 +21,7 @@ from rag_flywheel.domain.checks import is_private
 _MAGIC = re.compile(r"[*?\[]")  # what makes a part of a path a pattern
 TENANT = r"^[a-z0-9][a-z0-9-]{0,39}$"
 _HOST = r"^(\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*)$"  # in small letters, without a port; `*.` before it for any below
+_SERVER = r"^(https?://[^\s/?#@]+(/[^\s?#@]*)?)?$"  # without who calls and without a query, which can be secret
 _HEADER = r"^[A-Za-z0-9-]{1,80}$"
 _Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519"]
 
@@ -88,11 +89,21 @@ class Releases(_Section):
 
 class Embedder(_Section):
     model: str = "all-MiniLM-L6-v2"
+    url: str = Field("", pattern=_SERVER)
+    timeout: float = Field(30.0, gt=0)
+    retries: int = Field(2, ge=0)
+    longest: int = Field(512, ge=16)
     engine: Literal["auto", "onnxruntime", "openvino"] = "auto"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     batch: int = Field(8, ge=1)
     query_prefix: str = ""
     document_prefix: str = ""
+
+    def run_as(self, now: "Embedder") -> "Embedder":
+        """The same model, run as `now` says, where that is about it too."""
+        if self.model != now.model or bool(self.url) != bool(now.url):
+            return self
+        return now.model_copy(update={"query_prefix": self.query_prefix, "document_prefix": self.document_prefix})
 
 
 class Reranker(_Section):
@@ -115,7 +126,7 @@ class Generator(_Section):
     kind: Literal["extractive", "openai_like", "llama_index"] = "extractive"
     minimum_similarity: float = Field(0.4, ge=-1, le=1)
     wrong_refusals: float = Field(0.05, ge=0, lt=1)
-    doubted: float = Field(0.15, ge=0, lt=1)
+    doubted: float = Field(0.08, ge=0, lt=1)
     on_topic: float = Field(0.3, ge=-1, le=1)
     sentences: int = Field(4, ge=1)
     model: str = ""

@@ -15,7 +15,7 @@ from ingest.known_questions import known_questions
 from ingest.learning import tuning
 from ingest.learning.tuning import Tuned
 from ingest.reading.raw import Skipped
-from rag_flywheel.cycle import candidate_cases, erasing, findings
+from rag_flywheel.cycle import candidate_cases, erasing, findings, taking_over
 from rag_flywheel.cycle.aside import Seen, record
 from rag_flywheel.cycle.candidate_cases import FromCorpus, FromPeople
 from rag_flywheel.cycle.findings import Findings
@@ -31,6 +31,7 @@ from rag_flywheel.domain import (
     Manifest,
     Readership,
     VersionId,
+    untuned,
 )
 from rag_flywheel.domain.consent import Purpose
 from rag_flywheel.errors import Damaged, InvalidInput
@@ -53,7 +54,14 @@ class Ground:
     rephrase: Rephrase | None
     steps: Steps
     must_go: bool = False  # whether the live version holds what somebody asked to be forgotten, or takes back
+    anew: bool = False  # whether all of it is to be written again
     inherited: LearnedRanking | None = None  # of the live version; None: none, or it may not be learned from
+
+    @property
+    def unlearned(self) -> LearnedRanking:
+        """What a version ranks by that has learned nothing."""
+        encoder = self.services.encoders(self.services.config.embedder)
+        return LearnedRanking(fusion=dict(untuned(tokens=encoder.token_dimension > 0)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +98,15 @@ class _Contents:
 
 
 def prepare(
-    snapshot: Snapshot, services: Services, *, live: VersionId | None, rephrase: Rephrase | None, steps: Steps
+    snapshot: Snapshot,
+    services: Services,
+    *,
+    live: VersionId | None,
+    anew: bool,
+    rephrase: Rephrase | None,
+    steps: Steps,
 ) -> Ground:
-    """Read the sources, and what the live version holds."""
+    """Read the sources, and what the live version holds; `anew`: nothing of it is taken over."""
     config = services.config
     corpus = build.collect(
         snapshot.files,
@@ -109,6 +123,7 @@ def prepare(
         services=services,
         control=control,
         must_go=must_go,
+        anew=anew,
         inherited=None if control is None or must_go else control.learned,
         before=() if live is None else tuple(services.index.chunks(live)),
         corpus=corpus,
@@ -149,7 +164,7 @@ def build_version(snapshot: Snapshot, ground: Ground, *, learned: Tuned | None =
         corrections=tuple(chunk.provenance.correction_id for chunk in contents.chunks if chunk.provenance is not None),
         confirmed=tuple(interaction.interaction_id for interaction in snapshot.confirmed),
         embedder=encoder.name,
-        learned=LearnedRanking(),
+        learned=ground.unlearned,
         settings=snapshot.settings,
         counts=contents.counts,
         notes=(),
@@ -184,6 +199,7 @@ def _contents(snapshot: Snapshot, ground: Ground) -> _Contents:
         skipped=len(skipped),
         settings=services.config.ingest,
         counter=services.encoders(services.config.embedder),
+        cache=services.cache,
     )
     ground.steps("looking at new texts", 0, 1)
     cut = (*forms.chunks, *forms.others)
@@ -259,8 +275,16 @@ def _nothing(snapshot: Snapshot, services: Services, skipped: Sequence[Skipped],
 
 def _write(version: VersionId, contents: _Contents, ground: Ground, encoder: Encoder) -> None:
     services = ground.services
-    chunks = (*contents.chunks, *contents.known, *contents.others)
+    chunks: Sequence[Chunk] = (*contents.chunks, *contents.known, *contents.others)
     titles = services.config.ingest.embed_titles
+    recipe, expected = taking_over.recipe(services.config), len(chunks)
+    like = None
+    if ground.control is not None and not (ground.must_go or ground.anew):
+        live = ground.control.version_id
+        if services.index.takes_over(live, recipe=recipe):
+            like = taking_over.most_of(live, ground.before, chunks)
+    if like is not None:
+        chunks = taking_over.new(chunks, ground.before)
     if services.elsewhere is not None:
         elsewhere.embed(
             chunks,
@@ -272,6 +296,8 @@ def _write(version: VersionId, contents: _Contents, ground: Ground, encoder: Enc
         version,
         dimension=encoder.dimension,
         token_dimension=encoder.token_dimension,
+        recipe=recipe,
+        like=like,
         batches=build.entries(
             chunks,
             encoder=encoder,
@@ -279,8 +305,8 @@ def _write(version: VersionId, contents: _Contents, ground: Ground, encoder: Enc
             on_step=lambda done, total: ground.steps("embedding passages", done, total),
         ),
     )
-    if written != len(chunks):
-        raise Damaged(f"version {version} holds {written} entries, expected {len(chunks)}: run reindex again")
+    if written != expected:
+        raise Damaged(f"version {version} holds {written} entries, expected {expected}: run reindex again")
 
 
 def _tune(manifest: Manifest, contents: _Contents, ground: Ground) -> Tuned:

@@ -151,9 +151,9 @@ def next_to_try(tried: Tried, attempt: Attempt, ground: Ground, *, left: int) ->
         smaller = _smaller(tried, attempt, ground) if left > spared else None
         if smaller is not None or older is None:
             return smaller
-        return _part_of(tried, Part.LAST_NIGHT, older, ground, learned=ground.inherited or LearnedRanking())
-    if tried.part is Part.LAST_NIGHT and tried.manifest.learned != LearnedRanking():
-        return _part_of(tried, Part.DOCUMENTS, tried.snapshot, ground, learned=LearnedRanking())
+        return _part_of(tried, Part.LAST_NIGHT, older, ground, learned=ground.inherited or ground.unlearned)
+    if tried.part is Part.LAST_NIGHT and tried.manifest.learned != ground.unlearned:
+        return _part_of(tried, Part.DOCUMENTS, tried.snapshot, ground, learned=ground.unlearned)
     return None
 
 
@@ -199,7 +199,7 @@ def _blamed(tried: Tried, attempt: Attempt, ground: Ground) -> Blamed | None:
     if not lost:
         return None
     chunks, learned = tried.gate.built.chunks, attempt.manifest.learned
-    before = ground.inherited or LearnedRanking()
+    before = ground.inherited or ground.unlearned
     narrower = [ranking.admission for ranking in tried.gate.built.tuned.attempts[tried.order + 1 :]]
     other = next((admission for admission in narrower if admission != learned.admission), before.admission)
     instead = replace(before, admission=other)

@@ -24,7 +24,7 @@ from rag_flywheel.cycle.gate_run import Attempt
 from rag_flywheel.cycle.less import Tried
 from rag_flywheel.cycle.scoring_run import Steps
 from rag_flywheel.cycle.snapshot import Snapshot
-from rag_flywheel.domain import Decision, Manifest, Outcome, ReviewedCorrection, VersionId
+from rag_flywheel.domain import Chunk, Decision, Manifest, Outcome, ReviewedCorrection, VersionId
 from rag_flywheel.domain.probes import Probe
 from rag_flywheel.services import Services
 
@@ -40,16 +40,24 @@ class Night:
     skipped: tuple[Skipped, ...]
     corpus: Corpus
     reviewed: tuple[ReviewedCorrection, ...]  # as it began
+    before: tuple[Chunk, ...]  # what the live version held then
 
 
 def run(
-    snapshot: Snapshot, services: Services, *, live: VersionId | None, rephrase: Rephrase | None, steps: Steps
+    snapshot: Snapshot,
+    services: Services,
+    *,
+    live: VersionId | None,
+    anew: bool,
+    rephrase: Rephrase | None,
+    steps: Steps,
 ) -> Night:
-    """Build, ask the gate, and try less until it lets something pass. What was tried and left is not kept.
+    """Build, ask the gate, and try less until it lets something pass. What was tried and left is not kept. `anew`:
+    every entry is written again.
 
     Raises InvalidInput when there is nothing to index, and Damaged when the index does not hold what was written.
     """
-    ground = candidate.prepare(snapshot, services, live=live, rephrase=rephrase, steps=steps)
+    ground = candidate.prepare(snapshot, services, live=live, anew=anew, rephrase=rephrase, steps=steps)
     tried = less.everything(snapshot, ground)
     attempts: list[told.Attempt] = []
     while True:
@@ -109,6 +117,7 @@ def _ended(
         skipped=tried.gate.built.skipped,
         corpus=ground.corpus,
         reviewed=tried.snapshot.reviewed,
+        before=ground.before,
     )
 
 

@@ -42,6 +42,7 @@ STAGES = {
     "deciding": "decide",
     "deploying": "deploy",
     "keeping the live version": "deploy",
+    "making answers ready": "embed",  # after the record was written
 }
 """How a step begins, and the stage that it belongs to; what no stage has is a note."""
 

@@ -2,6 +2,7 @@
 until the last step, and a run that dies leaves nothing that the next one does not clear.
 """
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,13 +17,16 @@ from rag_flywheel.cycle.night import Night
 from rag_flywheel.cycle.result import DEPLOYED, CycleDecision, CycleResult
 from rag_flywheel.cycle.scoring_run import Steps
 from rag_flywheel.cycle.snapshot import Snapshot, take_snapshot, unchanged
-from rag_flywheel.domain import Json, Outcome, VersionState
-from rag_flywheel.errors import Barred, Frozen, NotFound, on_disk
+from rag_flywheel.domain import Json, Outcome, Passage, Scores, VersionState
+from rag_flywheel.errors import Barred, FlywheelError, Frozen, NotFound, on_disk
 from rag_flywheel.ports import ANSWERS, answers_of
 from rag_flywheel.rollout import deployment, housekeeping, promotion, webhook_outbox
 from rag_flywheel.services import Services
 
+logger = logging.getLogger("rag_flywheel.cycle")
+
 LOCK = erasing.LOCK
+READY_AT_ONCE = 100  # passages
 
 
 def reindex(services: Services, *, force: bool, steps: Steps) -> CycleResult:
@@ -31,6 +35,7 @@ def reindex(services: Services, *, force: bool, steps: Steps) -> CycleResult:
     Raises AlreadyRunning when another run is on, InvalidInput when there is nothing to index, ConfigError for a metric
     that there is not, DiskUnavailable when the disk has no room or fails, and what the adapters raise.
     """
+    built: Night | None = None
     started = time.perf_counter()
     gate.check_metrics(services.config.gate)
     data = services.config.data
@@ -43,9 +48,14 @@ def reindex(services: Services, *, force: bool, steps: Steps) -> CycleResult:
             watched(note, 1, 1)
         for note in (*erasing.settle(services), *expiring.told(expiring.expire(services))):
             watched(note, 1, 1)
-        result = _held_up(services, force=force) or _run(services, force=force, steps=watched)
+        result = _held_up(services, force=force)
+        if result is None:
+            result, built = _run(services, force=force, steps=watched)
         ended(result)
-        return replace(result, seconds=round(time.perf_counter() - started, 3))
+        result = replace(result, seconds=round(time.perf_counter() - started, 3))
+    if built is not None and result.decision in DEPLOYED:
+        _make_ready(built, services, steps=steps)  # without the lock: the next run need not wait for it
+    return result
 
 
 def _held_up(services: Services, *, force: bool) -> CycleResult | None:
@@ -63,7 +73,8 @@ def _held_up(services: Services, *, force: bool) -> CycleResult | None:
     return None
 
 
-def _run(services: Services, *, force: bool, steps: Steps) -> CycleResult:
+def _run(services: Services, *, force: bool, steps: Steps) -> tuple[CycleResult, Night | None]:
+    """What the run came to, and what it built."""
     live = services.index.live()
     unfetched = connectors.fetch(services.config, lambda done, total: steps("fetching sources", done, total))
     snapshot = _snapshot(services, unfetched)
@@ -71,7 +82,7 @@ def _run(services: Services, *, force: bool, steps: Steps) -> CycleResult:
     reason = None if force or outdated else unchanged(snapshot, services.ledger.versions(), live)
     if reason is not None:
         manifest = None if live is None else services.ledger.version(live).manifest
-        return CycleResult(
+        result = CycleResult(
             decision=CycleDecision.UNCHANGED,
             version=live,
             reasons=(reason,),
@@ -79,11 +90,12 @@ def _run(services: Services, *, force: bool, steps: Steps) -> CycleResult:
             readers=None if manifest is None else manifest.readership,
             skipped=snapshot.problems,
         )
+        return result, None
     space.check(snapshot.files, services, live=live)
     rephrase = None if services.rephraser is None else OtherWords(rephraser=services.rephraser)
-    found = night.run(snapshot, services, live=live, rephrase=rephrase, steps=steps)
+    found = night.run(snapshot, services, live=live, anew=force, rephrase=rephrase, steps=steps)
     result = conclude(found, services, steps=steps)
-    return replace(
+    result = replace(
         result,
         aside=found.found.told,
         skipped=found.skipped,
@@ -91,6 +103,7 @@ def _run(services: Services, *, force: bool, steps: Steps) -> CycleResult:
         alike=found.corpus.alike,
         followed=found.manifest.followed,
     )
+    return result, found
 
 
 def _snapshot(services: Services, unfetched: Sequence[Skipped]) -> Snapshot:
@@ -139,6 +152,21 @@ def conclude(decided: Night, services: Services, *, steps: Steps) -> CycleResult
         counts=manifest.counts,
         readers=manifest.readership,
     )
+
+
+def _make_ready(built: Night, services: Services, *, steps: Steps) -> None:
+    """What answers from passages that are new will need is made now, so that who asks first need not wait for it."""
+    before = {(chunk.document_id, chunk.text) for chunk in built.before}
+    try:
+        every = services.index.chunks(built.manifest.version_id)
+        new = [chunk for chunk in every if not chunk.is_correction and (chunk.document_id, chunk.text) not in before]
+        for start in range(0, len(new), READY_AT_ONCE):
+            some = new[start : start + READY_AT_ONCE]
+            seen = [[Passage(chunk=chunk, rank=1, score=1.0, scores=Scores())] for chunk in some]
+            services.generator.prepare(seen)
+            steps("making answers ready", start + len(some), len(new))
+    except FlywheelError as error:  # the version is live, and answers without it
+        logger.warning("answers could not be made ready: %s", error)
 
 
 def _deployed(decided: Night, services: Services) -> tuple[CycleDecision, tuple[str, ...]]:

@@ -48,7 +48,16 @@ from rag_flywheel.domain.ids import (
     shown,
     wrong_name,
 )
-from rag_flywheel.domain.ranking import UNTUNED, Admission, Candidate, LearnedRanking, Passage, Scores, Searched
+from rag_flywheel.domain.ranking import (
+    UNTUNED,
+    Admission,
+    Candidate,
+    LearnedRanking,
+    Passage,
+    Scores,
+    Searched,
+    untuned,
+)
 from rag_flywheel.domain.rollouts import Arm, Canary, CanaryState, Delivery, Exposure, Freeze, HoldOut, Notice, Outcomes
 from rag_flywheel.domain.sessions import Session, SessionNow, Signed, SignIn
 from rag_flywheel.domain.stand_ins import StandIn
@@ -137,5 +146,6 @@ __all__ = [
     "questions_left_out",
     "shown",
     "standing",
+    "untuned",
     "wrong_name",
 ]

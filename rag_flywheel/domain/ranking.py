@@ -66,11 +66,20 @@ class Admission:
 
 
 UNTUNED: Mapping[str, float] = MappingProxyType(
-    {"dense_margin": 7.0, "sparse_share": 6.0, "sentence_margin": 10.5, "token_margin": 20.0}
+    {"dense_margin": 7.0, "sparse_share": 2.0, "sentence_margin": 10.5, "token_margin": 25.0}
 )
 """The weights before a version has learned its own: those under which the answering passages of four public question
 sets are likeliest to be first (docs/measurements.md).
 """
+UNTUNED_WITHOUT_TOKENS: Mapping[str, float] = MappingProxyType(
+    {"dense_margin": 7.0, "sparse_share": 6.0, "sentence_margin": 10.5}
+)
+"""The same where the model gives no vectors of tokens: nothing else compares word by word then, so BM25 says more."""
+
+
+def untuned(*, tokens: bool) -> Mapping[str, float]:
+    """What a version begins with, by whether its model gives vectors of tokens."""
+    return UNTUNED if tokens else UNTUNED_WITHOUT_TOKENS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ Arrays are numpy float32. Vectors have unit length, so that a dot product is a c
 """
 
 from rag_flywheel.ports.cache import ANSWERS, Cache, answers_of
-from rag_flywheel.ports.index import ALL_ENGLISH, Entry, PassageIndex, Vectors
+from rag_flywheel.ports.index import ALL_ENGLISH, Entry, Like, PassageIndex, Vectors
 from rag_flywheel.ports.leaving import Erasure, Expiry, Rekeying
 from rag_flywheel.ports.ledger import (
     Asides,
@@ -50,6 +50,7 @@ __all__ = [
     "Insights",
     "Keys",
     "Ledger",
+    "Like",
     "Mask",
     "Noise",
     "Noised",

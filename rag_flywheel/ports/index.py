@@ -33,13 +33,37 @@ class Entry:
             raise ValueError(f"chunk {self.chunk.chunk_id}: a question and its vector go together")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Like:
+    """A version of which a new one takes most entries over."""
+
+    version: VersionId
+    without: tuple[Chunk, ...]  # what it holds, and the new one does not, or not as it is there
+
+
 class PassageIndex(Protocol):
     """Immutable index versions, and one alias, `live`, that names one of them."""
 
+    def takes_over(self, version: VersionId, *, recipe: str) -> bool:
+        """Whether a build can take entries over from the version: it is there, and was built by the same recipe. False
+        in an index that writes every version anew.
+        """
+
     def build(
-        self, version: VersionId, *, dimension: int, batches: Iterable[Sequence[Entry]], token_dimension: int = 0
+        self,
+        version: VersionId,
+        *,
+        dimension: int,
+        batches: Iterable[Sequence[Entry]],
+        token_dimension: int = 0,
+        recipe: str = "",
+        like: Like | None = None,
     ) -> int:
         """Write a whole version and return its number of entries; with 0 as `token_dimension` they have no tokens.
+
+        `recipe` names all that decides how a chunk becomes an entry. A version that is `like` another holds the entries
+        of that one but those `without`, and those of the batches; only one that `takes_over` may be named. What is
+        taken out cannot be found, but its bytes may stay in the version's files.
 
         The version appears in `versions` only when it is complete and durable; where `batches` raises, or the process
         dies, nothing of it is listed and `discard_partial` removes what is left. Raises ValueError if the version

@@ -13,6 +13,10 @@ class TokenCounter(Protocol):
     """How long a text is for the model that embeds it."""
 
     @property
+    def name(self) -> str:
+        """The model's name, as the manifest records it."""
+
+    @property
     def longest(self) -> int:
         """Tokens of a document that are embedded, at most; what is longer is cut off without a word."""
 
@@ -25,10 +29,6 @@ class TokenCounter(Protocol):
 
 class Encoder(TokenCounter, Protocol):
     """Texts to vectors."""
-
-    @property
-    def name(self) -> str:
-        """The model's name, as the manifest records it."""
 
     @property
     def dimension(self) -> int: ...

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import Protocol
 
+from cachetools import LRUCache
+
 from rag_flywheel.domain import Interaction, InteractionId, StandIn
 from rag_flywheel.domain.stand_ins import stand_ins
 from rag_flywheel.ports import Conversations, Mask, Operations, Redacted, Redactor
@@ -25,6 +27,8 @@ IN_PARTS = ("PERSON", "STREET_ADDRESS")
 """Kinds that are said in full once and in part later: "Maria Lopez", then "Maria"."""
 OF_A_PHONE = 9
 """The last digits of a telephone number, which are there with and without the code of its country."""
+REMEMBERED = 1_000
+"""Texts of documents that need not be masked again: titles, and passages that are cited often."""
 TITLES = frozenset(["mr", "mrs", "ms", "mx", "dr", "prof", "professor", "miss", "officer"])
 """Words that are masked with a name and no part of it: Mr Lopez may be Luis Lopez, and is not Mrs Lopez."""
 _WORD = re.compile(r"[^\W_]+")
@@ -39,9 +43,18 @@ class NumberingLedger(Operations, Conversations, Protocol):
 class Numbering:
     """A redactor for one conversation, for the time of one question or one signal. Several threads may share one."""
 
-    def __init__(self, redactor: Redactor, known: Iterable[StandIn], *, key: bytes, seal: Seal | None) -> None:
+    def __init__(
+        self,
+        redactor: Redactor,
+        known: Iterable[StandIn],
+        *,
+        key: bytes,
+        seal: Seal | None,
+        documents: Redactor | None = None,
+    ) -> None:
         self.name = redactor.name
         self._redactor = redactor
+        self._documents = documents or redactor
         self._key = key
         self._seal = seal
         self._words: dict[Label, set[str]] = defaultdict(set)
@@ -58,6 +71,14 @@ class Numbering:
         masked = self._found.get(text)
         if masked is None:  # a question is masked to be kept, as what was searched for, and for each that is told it
             masked = self._found[text] = self._redactor.redact(text)
+        return self._numbered(masked)
+
+    def redact_quoted(self, text: str) -> Redacted:
+        """The same of a document's words, which are masked as in the answer where they stand in it."""
+        found = (_stretch(text, *known) for known in self._found.items())
+        return self._numbered(next(filter(None, found), None) or self._documents.redact(text))
+
+    def _numbered(self, masked: Redacted) -> Redacted:
         with self._turn:
             for kind, number in stand_ins(masked.text):  # that somebody typed: nothing else may have that number
                 self._learn(kind, number, frozenset())
@@ -121,6 +142,48 @@ class Numbering:
         )
 
 
+def _stretch(text: str, within: str, masked: Redacted) -> Redacted | None:
+    """The text as it is masked within another one; None where it does not stand there, or a mask goes over its end."""
+    start = within.find(text) if text else -1
+    if start < 0:
+        return None
+    end, at, longer = start + len(text), 0, 0  # by how much the masked text is longer up to a mask
+    parts, masks, length = list[str](), list[Mask](), 0
+    for mask in masked.masks:
+        first = mask.start - longer
+        last = first + len(mask.value)
+        longer = mask.end - last
+        if last <= start or first >= end:
+            continue
+        if first < start or last > end:
+            return None
+        label = masked.text[mask.start : mask.end]
+        parts += [within[max(at, start) : first], label]
+        length += first - max(at, start)
+        masks.append(Mask(kind=mask.kind, start=length, end=length + len(label), value=mask.value))
+        length, at = length + len(label), last
+    return Redacted(text="".join([*parts, within[max(at, start) : end]]), masks=tuple(masks))
+
+
+class Remembered:
+    """The redactor below, for what documents say: the latest texts are not masked again. Safe under threads."""
+
+    def __init__(self, below: Redactor) -> None:
+        self.name = below.name
+        self._below = below
+        self._lately: LRUCache[str, Redacted] = LRUCache(REMEMBERED)
+        self._guard = threading.Lock()
+
+    def redact(self, text: str) -> Redacted:
+        with self._guard:
+            known = self._lately.get(text)
+        if known is None:
+            known = self._below.redact(text)
+            with self._guard:
+                self._lately[text] = known
+        return known
+
+
 def _words(kind: str, value: str) -> list[str]:
     """What makes a value the same: the words of a name or an address, else its letters and digits as one."""
     words = _WORD.findall(unicodedata.normalize("NFKC", value).casefold())
@@ -137,6 +200,7 @@ class Masking:
     redactor: Redactor
     numbered: bool = True
     seal: Seal | None = None  # what keeps a way back for those who have the key; None: there is none
+    documents: Redactor | None = None  # the same for what documents say
 
     @property
     def plain(self) -> "Plain":
@@ -150,21 +214,26 @@ class Masking:
     def within(self, session: str | None, ledger: NumberingLedger, *, of: InteractionId) -> "Numbering | Plain":
         """For the conversation of a session (its pseudonym), or of one interaction that belongs to none."""
         if not self.numbered:
-            return self.plain
+            return Plain(self.redactor, documents=self.documents)
         place = of if session is None else session
         key = hmac.new(ledger.salt(), f"stand-in:{place}".encode(), hashlib.sha256).digest()
-        return Numbering(self.redactor, ledger.stand_ins(session, of), key=key, seal=self.seal)
+        known = ledger.stand_ins(session, of)
+        return Numbering(self.redactor, known, key=key, seal=self.seal, documents=self.documents)
 
 
 class Plain:
     """The same without numbers."""
 
-    def __init__(self, redactor: Redactor) -> None:
+    def __init__(self, redactor: Redactor, *, documents: Redactor | None = None) -> None:
         self.name = redactor.name
         self._redactor = redactor
+        self._documents = documents or redactor
 
     def redact(self, text: str) -> Redacted:
         return self._redactor.redact(text)
+
+    def redact_quoted(self, text: str) -> Redacted:
+        return self._documents.redact(text)
 
     def stand_ins(self, *texts: str) -> tuple[StandIn, ...]:
         """None."""
@@ -178,4 +247,5 @@ def masking(services: Services) -> Masking:
         redactor=services.redactor,
         numbered=settings.numbered and settings.redact,
         seal=None if keys is None else keys.seal,
+        documents=Remembered(services.redactor),
     )

@@ -29,6 +29,7 @@ from rag_flywheel.domain import (
     ReviewedCorrection,
     Searched,
     Verdict,
+    untuned,
 )
 from rag_flywheel.domain.equivalence import agree
 from rag_flywheel.domain.readers import EVERYTHING
@@ -256,7 +257,9 @@ def _begin(plan: Plan, services: Services, steps: Steps) -> _Simulation:
     live = services.index.live()
     assert live is not None  # a version was promoted just now
     # Not what it learned from questions of its own making: the rivals have nothing of the flywheel's.
-    manifest = replace(services.ledger.version(live).manifest, learned=LearnedRanking())
+    tokens = services.encoders(services.config.embedder).token_dimension > 0
+    learned = LearnedRanking(fusion=dict(untuned(tokens=tokens)))
+    manifest = replace(services.ledger.version(live).manifest, learned=learned)
     searcher = services.open(manifest)
     return _Simulation(
         plan=plan,

@@ -1,6 +1,6 @@
 """The order of the source passages: features of each, and their weighted sum.
 
-Until a version has learned better weights, by `ingest.learning.fusion`, they are `domain.UNTUNED`. Versions of older
+Until a version has learned better weights, by `ingest.learning.fusion`, they are `domain.untuned`. Versions of older
 releases that had learned none are ranked by reciprocal rank fusion (Cormack et al., SIGIR 2009).
 """
 

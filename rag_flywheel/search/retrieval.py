@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rag_flywheel.domain import UNTUNED, Admission, Candidate, Chunk, Passage
+from rag_flywheel.domain import Admission, Candidate, Chunk, Passage, untuned
 from rag_flywheel.ports import Reranker, Vectors, telemetry
 from rag_flywheel.ports.metrics import Stage
 from rag_flywheel.search.admission import Fitting, best_cosine, fits, is_admitted, with_known
@@ -141,7 +141,9 @@ def _answers(admitted: Sequence[Fitting]) -> list[Fitting]:
 
 def _reranked(query: str, candidates: Sequence[Candidate], reranker: Reranker, limit: int) -> list[Candidate]:
     """The candidates, the best `limit` of the untuned order with the reranker's score."""
-    best = np.argsort(-fuse(features([candidate.scores for candidate in candidates]), UNTUNED), kind="stable")[:limit]
+    scored = [candidate.scores for candidate in candidates]
+    weights = untuned(tokens=any(of_one.tokens is not None for of_one in scored))
+    best = np.argsort(-fuse(features(scored), weights), kind="stable")[:limit]
     with telemetry.part(Stage.RERANK, {telemetry.RERANKER_TOP_K: limit, telemetry.FOUND: len(best)}):
         scores = reranker.score(query, [candidates[at].chunk.text for at in best])
     by_place = {int(at): float(score) for at, score in zip(best, scores, strict=True)}

@@ -3,11 +3,15 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from functools import lru_cache
 
+import numpy as np
 import regex
+from numpy.typing import NDArray
 
 from rag_flywheel.domain import Candidate, Chunk, ChunkId, Scores
 
+_BITS = 1024
 SHARED = 0.75  # share of their different words that texts must have in common to be compared word for word
 
 # Words, numbers with their marks, and signs; marks that only divide words or set them in type say nothing.
@@ -63,9 +67,11 @@ def joined(found: Sequence[Candidate], threshold: float) -> tuple[list[Candidate
 
     What is for others is never joined, so that nothing that names one of them names the other.
     """
-    groups: list[list[Candidate]] = []
-    words = [frozenset(candidate.chunk.own.split()) for candidate in found]
-    firsts: list[int] = []
+    if not found:
+        return [], {}
+    words = [_words(candidate.chunk.own) for candidate in found]
+    alike = _alike(words)
+    groups: dict[int, list[Candidate]] = {}  # by the place of the first
     known: dict[int, Said] = {}
 
     def says(at: int) -> Said:
@@ -73,31 +79,46 @@ def joined(found: Sequence[Candidate], threshold: float) -> tuple[list[Candidate
             known[at] = said(found[at].chunk.own)
         return known[at]
 
-    sizes = [len(own) for own in words]
-    bits = [_bits(own) for own in words]
     for at, candidate in enumerate(found):
-        least, most = SHARED * sizes[at], sizes[at] / SHARED
-        for group, first in zip(groups, firsts, strict=True):
-            if not least <= sizes[first] <= most or found[first].chunk.groups != candidate.chunk.groups:
+        for first in np.flatnonzero(alike[at, :at]).tolist():
+            if first not in groups or found[first].chunk.groups != candidate.chunk.groups:
                 continue
-            if (bits[at] & ~bits[first]).bit_count() > sizes[at] - least or len(words[at] & words[first]) < least:
-                continue  # a bit that only one has is a word that only that one has
+            if len(words[at].different & words[first].different) < SHARED * len(words[at].different):
+                continue
             if say_the_same(says(first), says(at), threshold):
-                group.append(candidate)
+                groups[first].append(candidate)
                 break
         else:
-            groups.append([candidate])
-            firsts.append(at)
-    also = {group[0].chunk.chunk_id: tuple(other.chunk for other in group[1:]) for group in groups if len(group) > 1}
-    return [replace(group[0], scores=_best([other.scores for other in group])) for group in groups], also
+            groups[at] = [candidate]
+    several = [group for group in groups.values() if len(group) > 1]
+    also = {group[0].chunk.chunk_id: tuple(other.chunk for other in group[1:]) for group in several}
+    best = (replace(group[0], scores=_best([other.scores for other in group])) for group in several)
+    joint = {candidate.chunk.chunk_id: candidate for candidate in best}
+    return [joint.get(group[0].chunk.chunk_id, group[0]) for group in groups.values()], also
 
 
-def _bits(words: Iterable[str]) -> int:
-    """A bit for each word; several words may share one."""
-    found = 0
-    for word in words:
-        found |= 1 << (hash(word) & 1023)
-    return found
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Words:
+    different: frozenset[str]
+    bits: bytes  # one for each word; several words may share one
+
+
+@lru_cache(2_000)
+def _words(text: str) -> _Words:
+    different, bits = frozenset(text.split()), 0
+    for word in different:
+        bits |= 1 << (hash(word) & (_BITS - 1))
+    return _Words(different=different, bits=bits.to_bytes(_BITS // 8, "little"))
+
+
+def _alike(words: Sequence[_Words]) -> NDArray[np.bool_]:
+    """Of each two whether they may share enough words. A bit that only one has is a word that only that one has."""
+    sizes = np.array([len(of.different) for of in words])
+    bits = np.frombuffer(b"".join(of.bits for of in words), dtype=np.uint64).reshape(len(words), -1)
+    own = np.stack([np.bitwise_count(row & ~bits).sum(axis=1) for row in bits])
+    least, most = SHARED * sizes[:, None], sizes[:, None] / SHARED
+    enough: NDArray[np.bool_] = (own <= sizes[:, None] - least) & (least <= sizes) & (sizes <= most)
+    return enough
 
 
 def _grams(text: Said) -> set[tuple[str, str, str]]:

@@ -4,8 +4,8 @@ import contextlib
 import functools
 import itertools
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -23,6 +23,7 @@ from rag_flywheel.adapters.ledger.standing import Standing, standing
 from rag_flywheel.adapters.models.cached_encoder import CachedEncoder
 from rag_flywheel.adapters.models.encoder import Running, SentenceEncoder
 from rag_flywheel.adapters.models.reranker import RerankerFolder
+from rag_flywheel.adapters.models.served_encoder import EmbeddingServer, ServedEncoder
 from rag_flywheel.adapters.privacy.noise import OpenDpNoise
 from rag_flywheel.adapters.privacy.redactor import NoRedactor, PresidioRedactor
 from rag_flywheel.adapters.rates import open_rates
@@ -30,7 +31,7 @@ from rag_flywheel.adapters.ray_workers import RayWorkers
 from rag_flywheel.adapters.tracing import tracing
 from rag_flywheel.adapters.web.slack import HttpSlack
 from rag_flywheel.adapters.web.webhooks import HttpWebhooks
-from rag_flywheel.config import Config, Embedder, Secrets, of_tenant
+from rag_flywheel.config import Config, Embedder, Secrets, of_tenant, secrets
 from rag_flywheel.errors import ConfigError, Damaged
 from rag_flywheel.ports import (
     Cache,
@@ -43,6 +44,7 @@ from rag_flywheel.ports import (
 from rag_flywheel.services import Services
 from rag_flywheel.wiring.generators import generators
 
+Encoders = Callable[[Embedder], CachedEncoder]
 RESTORING = "restoring"  # in data_dir: what a restore has not put in its place yet
 
 
@@ -58,7 +60,7 @@ def services(config: Config, secrets: Secrets, *, restoring: bool = False) -> It
         raise ConfigError(f"data_dir: {data} cannot be made ({error.strerror}); name a folder that can") from error
     if not restoring and (data / RESTORING).exists():
         raise Damaged(f"a restore into {data} broke off, or is under way: run `rag-flywheel restore` again to the end")
-    with contextlib.ExitStack() as opened:
+    with ExitStack() as opened:
         ledger = open_ledger(
             _ledger_url(config),
             timeout=config.ledger.timeout,
@@ -73,8 +75,8 @@ def services(config: Config, secrets: Secrets, *, restoring: bool = False) -> It
         opened.callback(cache.close)
         rates = open_rates(config.ledger.url, timeout=config.ledger.timeout)
         opened.callback(rates.close)
-        encoders = functools.cache(functools.partial(_encoder, data=data, cache=cache))
         redactor = redactor_of(config)
+        encoders = _encoders(config, secrets, redactor, cache, opened)
         document_redactors = functools.cache(functools.partial(redactor_of, config))
         made = generators(config, secrets, encoders=encoders, redactor=redactor, cache=cache)
         yield Services(
@@ -116,15 +118,14 @@ def tenants(config: Config, secrets: Secrets) -> Iterator[Mapping[str, Services]
     """
     settings = {name: of_tenant(config, name) for name in config.tenants}
     _refuse_shared({"the deployment itself": config, **settings})
-    with contextlib.ExitStack() as opened:
+    with ExitStack() as opened:
         yield {name: opened.enter_context(services(each, secrets)) for name, each in settings.items()}
 
 
 def _slack(config: Config, secrets: Secrets) -> HttpSlack | None:
     if not secrets.slack_signing_secret:
         return None
-    settings = config.slack
-    return HttpSlack(url=settings.url, token=secrets.slack_bot_token, response_hosts=settings.response_hosts)
+    return HttpSlack(url=config.slack.url, token=secrets.slack_bot_token, response_hosts=config.slack.response_hosts)
 
 
 def traces(config: Config) -> AbstractContextManager[None]:
@@ -274,25 +275,32 @@ def identity_provider(config: Config, secrets: Secrets) -> IdentityProvider | No
     )
 
 
-def encoder(settings: Embedder, *, data: Path | None = None) -> SentenceEncoder:
+def encoder(
+    settings: Embedder, secrets: Secrets, redactor: Redactor, *, data: Path | None = None
+) -> SentenceEncoder | ServedEncoder:
     """The model itself, which remembers no vector, and what runs it in `data`. It loads at first use."""
-    return SentenceEncoder(
-        settings.model,
-        batch=settings.batch,
-        query_prefix=settings.query_prefix,
-        document_prefix=settings.document_prefix,
-        running=Running(
-            engine=settings.engine, device=settings.device, remembered=None if data is None else data / "engine.json"
-        ),
-    )
+    texts = settings.model_dump(include={"batch", "query_prefix", "document_prefix"})
+    if settings.url:
+        asked = settings.model_dump(include={"model", "url", "timeout", "retries", "longest"})
+        return ServedEncoder(EmbeddingServer(api_key=secrets.embedder_api_key, **asked), redactor=redactor, **texts)
+    running = Running(engine=settings.engine, device=settings.device, remembered=data and data / "engine.json")
+    return SentenceEncoder(settings.model, running=running, **texts)
 
 
-def _encoder(settings: Embedder, *, data: Path, cache: Cache) -> CachedEncoder:
-    kept_by = settings.model_dump_json(exclude={"batch", "engine", "device"})  # which change vectors by rounding only
-    return CachedEncoder(encoder(settings, data=data), model=kept_by, cache=cache)
+def _encoders(config: Config, secrets: Secrets, redactor: Redactor, cache: Cache, opened: ExitStack) -> Encoders:
+    """Each model once, run as it is now configured, whatever ran it when a version was built."""
+
+    @functools.cache
+    def made(settings: Embedder) -> CachedEncoder:
+        model = encoder(settings, secrets, redactor, data=config.data)
+        opened.callback(model.close)
+        kept_by = settings.model_dump_json(include={"model", "query_prefix", "document_prefix"})  # what changes vectors
+        return CachedEncoder(model, model=f"served {kept_by}" if settings.url else kept_by, cache=cache)
+
+    return lambda settings: made(settings.run_as(config.embedder))
 
 
-def _elsewhere(config: Config, vectors: CachedEncoder, opened: contextlib.ExitStack) -> Elsewhere | None:
+def _elsewhere(config: Config, vectors: CachedEncoder, opened: ExitStack) -> Elsewhere | None:
     """None where this process does everything. Nothing is started before there is work."""
     settings = config.reindex
     if settings.engine == "local":
@@ -306,7 +314,7 @@ def _elsewhere(config: Config, vectors: CachedEncoder, opened: contextlib.ExitSt
 def tools_of_worker(config: Config) -> Tools:
     """What a worker elsewhere works with: the same models, which load there at first use."""
     return Tools(
-        encoder=encoder(config.embedder, data=config.data),
+        encoder=encoder(config.embedder, secrets(), redactor_of(config), data=config.data),
         redactor=functools.cache(functools.partial(redactor_of, config)),
     )
 

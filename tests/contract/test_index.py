@@ -6,11 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from rag_flywheel.domain import (
-    VersionId,
-)
+from rag_flywheel.domain import Chunk, VersionId
 from rag_flywheel.errors import AliasMoved, NotFound, VersionInUse
-from rag_flywheel.ports import Entry, PassageIndex
+from rag_flywheel.ports import Entry, Like, PassageIndex
 from tests.contract.entries import ENTRIES, V1, V2, V3, Place, build, by_sparse, confirmed, correction, passage, search
 
 # The adapter makes payload indexes for the server; in-memory mode says that it needs none.
@@ -58,6 +56,39 @@ def test_a_known_question_comes_back_equal_with_whose_answer_was_confirmed(index
 def test_every_chunk_of_a_version_larger_than_a_page_comes_back_once(index: PassageIndex) -> None:
     build(index, entries=[passage(f"d{number}", f"word{number}") for number in range(700)])
     assert sorted(chunk.document_id for chunk in index.chunks(V1)) == sorted(f"d{number}" for number in range(700))
+
+
+def test_a_version_that_takes_most_of_another_over_holds_and_finds_what_one_written_anew_does(
+    index: PassageIndex,
+) -> None:
+    *kept, old = [passage(f"d{number}", f"boiler number{number}") for number in range(30)]
+    changed, new = passage("d29", "boiler is quiet"), passage("new", "boiler number99")
+    known = confirmed(kept[0], "Why does it not start?")
+    index.build(V1, dimension=64, batches=[[*kept, old]], recipe="plain")
+    assert not index.takes_over(V1, recipe="another")
+    assert not index.takes_over(V2, recipe="plain")
+    if not index.takes_over(V1, recipe="plain"):
+        return  # a server writes every version anew
+    like = Like(version=V1, without=(old.chunk,))
+    assert index.build(V2, dimension=64, batches=[[changed, new, known]], recipe="plain", like=like) == 32
+    assert index.build(V3, dimension=64, batches=[[*kept, changed, new, known]], recipe="plain") == 32
+    assert sorted(index.chunks(V2), key=_id) == sorted(index.chunks(V3), key=_id)
+    assert sorted(index.chunks(V1), key=_id) == sorted((entry.chunk for entry in [*kept, old]), key=_id)
+    assert index.takes_over(V2, recipe="plain")
+    for query in ("number99", "quiet boiler", "number7", "number29"):
+        found, anew = (
+            [
+                {candidate.chunk.chunk_id for candidate in channel}
+                for channel in search(index, query, version=version, limit=40)
+            ]
+            for version in (V2, V3)
+        )
+        assert found == anew
+    assert by_sparse(search(index, "quiet", version=V2)[0])[0] == "d29"
+
+
+def _id(chunk: Chunk) -> str:
+    return chunk.chunk_id
 
 
 def test_a_version_may_be_empty(index: PassageIndex) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from rag_flywheel.domain import Candidate, Chunk, ChunkId, Groups, Scores, VersionId
 from rag_flywheel.errors import AliasMoved, NotFound, VersionInUse
-from rag_flywheel.ports import ALL_ENGLISH, Entry, Vectors
+from rag_flywheel.ports import ALL_ENGLISH, Entry, Like, Vectors
 
 K1, B = 1.2, 0.75
 
@@ -20,14 +20,29 @@ class MemoryIndex:
         self._titles = titles
         self._versions: dict[VersionId, list[Entry]] = {}
         self._partial: dict[VersionId, list[Entry]] = {}
+        self._recipes: dict[VersionId, str] = {}
         self._live: VersionId | None = None
 
+    def takes_over(self, version: VersionId, *, recipe: str) -> bool:
+        return version in self._versions and self._recipes[version] == recipe
+
     def build(
-        self, version: VersionId, *, dimension: int, batches: Iterable[Sequence[Entry]], token_dimension: int = 0
+        self,
+        version: VersionId,
+        *,
+        dimension: int,
+        batches: Iterable[Sequence[Entry]],
+        token_dimension: int = 0,
+        recipe: str = "",
+        like: Like | None = None,
     ) -> int:
         if not re.fullmatch(r"[A-Za-z0-9._-]+", version) or version in self._versions or version in self._partial:
             raise ValueError(f"{version!r} cannot name a new version")
+        self._recipes[version] = recipe
         entries = self._partial[version] = []
+        if like is not None:
+            gone = {chunk.chunk_id for chunk in like.without}
+            entries += [entry for entry in self._versions[like.version] if entry.chunk.chunk_id not in gone]
         for batch in batches:
             for entry in batch:
                 if {vector.shape for vector in (entry.vector, entry.question_vector) if vector is not None} != {

@@ -20,22 +20,22 @@ What qdrant-edge-py 0.9 was found to do, and what follows for us:
 """
 
 import contextlib
-import json
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import qdrant_edge as edge
 from cachetools import LRUCache
 from filelock import FileLock, Timeout
 
-from rag_flywheel.adapters.index import folders, points
+from rag_flywheel.adapters.index import folders, points, shards
+from rag_flywheel.adapters.index.shards import Written, scroll, unreadable, unwritten
 from rag_flywheel.adapters.index.sparse import Sparse
 from rag_flywheel.domain import Candidate, Chunk, Groups, VersionId
-from rag_flywheel.errors import Damaged, DiskUnavailable, FlywheelError, IndexUnavailable, NotFound, check_room, on_disk
-from rag_flywheel.ports import ALL_ENGLISH, Entry, Vectors
+from rag_flywheel.errors import Damaged, IndexUnavailable, NotFound, check_room, on_disk
+from rag_flywheel.ports import ALL_ENGLISH, Entry, Like, Vectors
 
 PARTIAL = ".partial"
 DELETED = ".deleted"
@@ -54,7 +54,7 @@ class _Opened:
     def ask(self, requests: Mapping[str, edge.QueryRequest], version: VersionId) -> dict[str, list[edge.ScoredPoint]]:
         if not requests:
             return {}
-        with _unreadable(version):
+        with unreadable(version):
             found = self.shard.query_batch(edge.QueryBatchRequest(list(requests.values())))
         return dict(zip(requests, found, strict=True))
 
@@ -75,8 +75,19 @@ class EdgeIndex:
         with on_disk(folder):
             folder.mkdir(parents=True, exist_ok=True)
 
+    def takes_over(self, version: VersionId, *, recipe: str) -> bool:
+        held = shards.written(self._folder / version)
+        return held is not None and held.recipe == shards.recipe(recipe) and held.may_be_copied
+
     def build(
-        self, version: VersionId, *, dimension: int, batches: Iterable[Sequence[Entry]], token_dimension: int = 0
+        self,
+        version: VersionId,
+        *,
+        dimension: int,
+        batches: Iterable[Sequence[Entry]],
+        token_dimension: int = 0,
+        recipe: str = "",
+        like: Like | None = None,
     ) -> int:
         points.check_version(version)
         target = self._folder / version
@@ -84,13 +95,20 @@ class EdgeIndex:
         if target.exists() or partial.exists():
             raise ValueError(f"version {version} exists already, or its unfinished build does: choose another name")
         try:
-            count = self._built(partial, version, (dimension, token_dimension), batches)
+            written = (
+                self._built(partial, version, (dimension, token_dimension), batches)
+                if like is None
+                else self._copied(partial, version, dimension, batches, like)
+            )
+            with on_disk(self._folder):
+                replace(written, recipe=shards.recipe(recipe)).save(partial)
+                folders.sync_tree(partial)
             partial.rename(target)
         except BaseException:
             folders.remove(partial)  # and with it what it took of the disk
             raise
         folders.sync(self._folder)
-        return count
+        return written.entries
 
     def versions(self) -> list[VersionId]:
         with os.scandir(self._folder) as found:
@@ -155,7 +173,7 @@ class EdgeIndex:
         tokens: Vectors | None = None,
     ) -> list[Candidate]:
         opened = self._opened(version)
-        wanted = _reach(groups) if opened.apart else None
+        wanted = shards.reach(groups) if opened.apart else None
         near = vector.tolist()
         words = self._sparse.query(text, languages)
         queries = {
@@ -200,7 +218,7 @@ class EdgeIndex:
 
     def chunks(self, version: VersionId) -> Iterator[Chunk]:
         shard = self._opened(version).shard
-        return (points.chunk_of(record.payload, version) for some in _scroll(shard, version) for record in some)
+        return (points.chunk_of(record.payload, version) for some in scroll(shard, version) for record in some)
 
     def close(self) -> None:
         with self._guard:
@@ -208,65 +226,116 @@ class EdgeIndex:
 
     def _built(
         self, folder: Path, version: VersionId, dimensions: tuple[int, int], batches: Iterable[Sequence[Entry]]
-    ) -> int:
-        """Fill the folder, and return the number of entries, which are on the disk then. `dimensions`: of vectors, of
-        tokens.
-        """
+    ) -> Written:
+        """Fill the folder; the entries are on the disk then. `dimensions`: of vectors, of tokens."""
         with on_disk(self._folder):
             self._check_room()
             folder.mkdir()
-            with _unwritten(version):
-                shard = edge.EdgeShard.create(str(folder), _config(*dimensions))
+            with unwritten(version):
+                shard = edge.EdgeShard.create(str(folder), shards.config(*dimensions))
             with contextlib.closing(shard):
-                count = self._write(shard, version, dimensions[0], batches)
-                self._check_room(folders.allocated(folder))  # what is optimised is written anew
-                with _unwritten(version):
-                    shard.optimize()
-                    shard.flush()
-                    stored = shard.info().points_count
-            points.check_count(version, entries=count, stored=stored)
-            folders.sync_tree(folder)
-        return count
+                written = self._write(shard, version, dimensions[0], batches)
+                self._finish(shard, folder, version, entries=written.entries)
+        return written
+
+    def _copied(
+        self, folder: Path, version: VersionId, dimension: int, batches: Iterable[Sequence[Entry]], like: Like
+    ) -> Written:
+        """Fill the folder with another version's files, take out what it has not, and add the entries.
+
+        Its weights of BM25 stay, so those of new passages are made by the same average.
+        """
+        source = self._existing(like.version)
+        before = shards.written(source)
+        if before is None:
+            raise Damaged(f"version {like.version} does not say how it was written: run reindex --force")
+        with on_disk(self._folder):
+            self._check_room(folders.allocated(source))
+            folders.copy(source, folder)
+            with unreadable(like.version):
+                shard = edge.EdgeShard.load(str(folder))
+            with contextlib.closing(shard):
+                gone: list[edge.PointId] = [points.point_id(chunk) for chunk in like.without]
+                for some in (gone[at : at + points.AT_ONCE] for at in range(0, len(gone), points.AT_ONCE)):
+                    with unwritten(version):
+                        shard.update(edge.UpdateOperation.delete_points(some))
+                lost = self._sparse.lengths(chunk for chunk in like.without if not chunk.by_question)
+                count, lengths = self._insert(shard, version, dimension, batches, average=before.average)
+                entries = before.entries - len(gone) + count
+                self._finish(shard, folder, version, entries=entries)
+        return replace(
+            before,
+            entries=entries,
+            passages=before.passages - len(lost) + len(lengths),
+            terms=before.terms - sum(lost) + sum(lengths),
+            dead=before.dead + len(gone),
+        )
+
+    def _finish(self, shard: edge.EdgeShard, folder: Path, version: VersionId, *, entries: int) -> None:
+        self._check_room(folders.allocated(folder))  # what is optimised is written anew
+        with unwritten(version):
+            shard.optimize()
+            shard.flush()
+            stored = shard.info().points_count
+        points.check_count(version, entries=entries, stored=stored)
 
     def _check_room(self, needed: int = 0) -> None:
         check_room(self._folder, ROOM + needed)
 
     def _write(
         self, shard: edge.EdgeShard, version: VersionId, dimension: int, batches: Iterable[Sequence[Entry]]
-    ) -> int:
-        """Store every entry and return their number.
+    ) -> Written:
+        """Store every entry.
 
         BM25 needs the average length of all passages in every weight, so it has a pass of its own over what the first
         one stored: the memory of a build does not grow with the version.
         """
-        count, lengths = 0, []
-        with _unwritten(version):
+        with unwritten(version):
             for field in points.INDEXED:
                 shard.update(edge.UpdateOperation.create_field_index(field, edge.PayloadSchemaType.Keyword))
-        for batch in points.pieces(batches):
-            written = [
-                edge.Point(
-                    points.point_id(entry.chunk),
-                    {**points.dense_vectors(entry, dimension=dimension)},
-                    points.payload(entry.chunk),
-                )
-                for entry in batch
-            ]
-            self._check_room()
-            with _unwritten(version):
-                shard.update(edge.UpdateOperation.upsert_points(written))
-            count += len(batch)
-            lengths += self._sparse.lengths(entry.chunk for entry in batch if not entry.chunk.by_question)
-        weigh = self._sparse.weights(average=sum(lengths) / max(len(lengths), 1))
-        for records in _scroll(shard, version, kind=points.PASSAGE):
+        count, lengths = self._insert(shard, version, dimension, batches, average=None)
+        average = max(sum(lengths) / max(len(lengths), 1), 1.0)
+        weigh = self._sparse.weights(average=average)
+        for records in scroll(shard, version, kind=points.PASSAGE):
             weights = [
                 edge.PointVectors(record.id, {points.SPARSE: weigh(points.chunk_of(record.payload, version))})
                 for record in records
             ]
             self._check_room()
-            with _unwritten(version):
+            with unwritten(version):
                 shard.update(edge.UpdateOperation.update_vectors(weights))
-        return count
+        return Written(recipe="", entries=count, passages=len(lengths), terms=sum(lengths), average=average)
+
+    def _insert(
+        self,
+        shard: edge.EdgeShard,
+        version: VersionId,
+        dimension: int,
+        batches: Iterable[Sequence[Entry]],
+        *,
+        average: float | None,
+    ) -> tuple[int, list[float]]:
+        """Store the entries, with their weights where the average is known; how many, and the terms of the passages."""
+        weigh = None if average is None else self._sparse.weights(average=average)
+        count, lengths = 0, []
+        for batch in points.pieces(batches):
+            written = [
+                edge.Point(
+                    points.point_id(entry.chunk),
+                    {
+                        **points.dense_vectors(entry, dimension=dimension),
+                        **({points.SPARSE: weigh(entry.chunk)} if weigh and not entry.chunk.by_question else {}),
+                    },
+                    points.payload(entry.chunk),
+                )
+                for entry in batch
+            ]
+            self._check_room()
+            with unwritten(version):
+                shard.update(edge.UpdateOperation.upsert_points(written))
+            count += len(batch)
+            lengths += self._sparse.lengths(entry.chunk for entry in batch if not entry.chunk.by_question)
+        return count, lengths
 
     def _opened(self, version: VersionId) -> "_Opened":
         """The version, opened. Whoever holds it may go on searching after it was deleted or let go."""
@@ -283,12 +352,12 @@ class EdgeIndex:
                 if version in self._shards:
                     return self._shards[version]
             try:
-                with _unreadable(version):
+                with unreadable(version):
                     shard = edge.EdgeShard.load(str(folder))
             except Damaged:
                 self._existing(version)  # it may have been deleted just now, which is no damage
                 raise
-            opened = _Opened(shard=shard, vectors=_vectors(folder), apart=_apart(shard, version))
+            opened = _Opened(shard=shard, vectors=shards.vectors(folder), apart=shards.apart(shard, version))
             with self._guard:
                 self._shards[version] = opened
         return opened
@@ -312,87 +381,3 @@ class EdgeIndex:
             raise IndexUnavailable(
                 f"another process has held {error.lock_file} for {LOCK_SECONDS:.0f} seconds: try again, or end it"
             ) from error
-
-
-def _config(dimension: int, token_dimension: int) -> edge.EdgeConfig:
-    near = edge.EdgeVectorParams(dimension, edge.Distance.Cosine)
-    vectors = {points.DENSE: near, points.QUESTION: near, points.ANSWER: near}
-    vectors[points.SENTENCES] = _several(dimension, edge.Distance.Cosine)
-    if token_dimension:
-        vectors[points.TOKENS] = _several(token_dimension, edge.Distance.Dot)
-    return edge.EdgeConfig(
-        vectors=vectors,
-        sparse_vectors={points.SPARSE: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)},
-        wal_enabled=False,  # a version is written once; without the log, several processes may open it
-    )
-
-
-def _apart(shard: edge.EdgeShard, version: VersionId) -> bool:
-    every = [edge.FieldCondition(key, match=edge.MatchAny([points.ALL])) for key in points.OPEN_TO_ALL]
-    opened = edge.Filter(must=[*every, edge.IsEmptyCondition(points.UNLESS)])
-    with _unreadable(version):
-        return shard.count(edge.CountRequest(filter=opened)) < shard.info().points_count
-
-
-def _reach(groups: Groups) -> edge.Filter:
-    reach = points.reach(groups)
-    within, without = (
-        [edge.FieldCondition(key, match=edge.MatchAny(values)) for key, values in some.items()]
-        for some in (reach.within, reach.without)
-    )
-    return edge.Filter(must=[*within], must_not=[*without])
-
-
-def _several(dimension: int, distance: edge.Distance) -> edge.EdgeVectorParams:
-    """Vectors of a passage's parts: only passages that a channel found are asked for them, so there is no graph."""
-    return edge.EdgeVectorParams(
-        dimension,
-        distance,
-        multivector_config=edge.MultiVectorConfig(edge.MultiVectorComparator.MaxSim),
-        datatype=edge.VectorStorageDatatype.Float16,
-        hnsw_config=edge.HnswIndexConfig(m=0, ef_construct=4, full_scan_threshold=10),
-    )
-
-
-def _vectors(folder: Path) -> frozenset[str]:
-    """The names of the version's vectors as the vendor wrote them; where that cannot be read, those of the oldest."""
-    try:
-        return frozenset(json.loads((folder / "edge_config.json").read_text(encoding="utf-8"))["vectors"])
-    except (OSError, ValueError, LookupError, TypeError):
-        return frozenset((points.DENSE, points.QUESTION))
-
-
-def _scroll(shard: edge.EdgeShard, version: VersionId, *, kind: str | None = None) -> Iterator[list[edge.Record]]:
-    """Every point with its chunk, some at a time."""
-    wanted = edge.Filter(must=[edge.FieldCondition(points.KIND, match=edge.MatchValue(kind))]) if kind else None
-    offset: edge.PointId | None = None
-    while True:
-        request = edge.ScrollRequest(
-            offset=offset, limit=points.AT_ONCE, filter=wanted, with_payload=[points.CHUNK], with_vector=False
-        )
-        with _unreadable(version):
-            records, offset = shard.scroll(request)
-        yield records
-        if offset is None:
-            return
-
-
-def _unreadable(version: VersionId) -> contextlib.AbstractContextManager[None]:
-    return _translated(
-        Damaged, f"version {version} cannot be read; roll back to another version, or run reindex to build a new one"
-    )
-
-
-def _unwritten(version: VersionId) -> contextlib.AbstractContextManager[None]:
-    return _translated(DiskUnavailable, f"version {version} cannot be written; see to the disk, then run reindex")
-
-
-@contextlib.contextmanager
-def _translated(kind: type[FlywheelError], message: str) -> Iterator[None]:
-    """The vendor raises a bare `Exception` for all that goes wrong below it; any narrower one is a mistake of ours."""
-    try:
-        yield
-    except Exception as error:
-        if type(error) is not Exception:
-            raise
-        raise kind(f"{message} (Qdrant Edge: {error})") from error

@@ -9,6 +9,7 @@ found.
 Who may find a point stands in its payload, indexed, and every part of a search is filtered by it in the store.
 """
 
+import functools
 import math
 import re
 import uuid
@@ -165,6 +166,12 @@ def chunk_of(stored: Mapping[str, Any] | None, version: VersionId) -> Chunk:
         ) from None
 
 
+@functools.lru_cache(2_000)
+def _found_often(stored: str, version: VersionId) -> Chunk:
+    """The passages that are found most are read once."""
+    return chunk_of({CHUNK: stored}, version)
+
+
 def pieces(batches: Iterable[Sequence[Entry]]) -> Iterator[Sequence[Entry]]:
     """The batches, cut: none has more than AT_ONCE entries, and only a single entry has more than NUMBERS_AT_ONCE."""
     for batch in batches:
@@ -196,7 +203,7 @@ def candidates(
     for channel, ranking in found.items():
         for point in ranking:
             if point.id not in chunks:
-                chunks[point.id] = chunk_of(point.payload, version)
+                chunks[point.id] = _found_often((point.payload or {}).get(CHUNK, ""), version)
             scores.setdefault(point.id, {})[channel] = point.score
     merged = [
         Candidate(

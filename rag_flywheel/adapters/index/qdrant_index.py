@@ -26,7 +26,7 @@ from rag_flywheel.adapters.index import points
 from rag_flywheel.adapters.index.sparse import Sparse
 from rag_flywheel.domain import Candidate, Chunk, Groups, VersionId
 from rag_flywheel.errors import Damaged, IndexUnavailable, NotFound
-from rag_flywheel.ports import ALL_ENGLISH, Entry, Vectors
+from rag_flywheel.ports import ALL_ENGLISH, Entry, Like, Vectors
 
 COMPLETE = "--complete"
 LIVE = "-live"
@@ -93,8 +93,18 @@ class QdrantIndex:
         self._reads, self._searches = aliases, searches  # a search may hang where aliases can be read
         self._known: LRUCache[VersionId, _Known] = LRUCache(100)
 
+    def takes_over(self, version: VersionId, *, recipe: str) -> bool:
+        return False  # a server has no cheap copy of a collection
+
     def build(
-        self, version: VersionId, *, dimension: int, batches: Iterable[Sequence[Entry]], token_dimension: int = 0
+        self,
+        version: VersionId,
+        *,
+        dimension: int,
+        batches: Iterable[Sequence[Entry]],
+        token_dimension: int = 0,
+        recipe: str = "",
+        like: Like | None = None,
     ) -> int:
         points.check_version(version)
         collection = self._prefix + version

@@ -85,6 +85,8 @@ class SqlConversations(InDatabase, Conversations):
             )
         )
         of = [row.interaction_id for row in named]
+        if not of:
+            return []
         corrections = corrected.interaction_id.in_(of)
         wanted = (
             select(type_coerce(asked.body, JSON)).where(asked.interaction_id.in_(of)),

@@ -119,6 +119,9 @@ class SentenceEncoder:
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         return self._encode([self._query_prefix + text for text in texts])
 
+    def close(self) -> None:
+        """There is nothing to close."""
+
     @property
     def longest(self) -> int:
         return self._tokenizer()[1]

@@ -1,6 +1,5 @@
 """A language model behind an OpenAI-compatible server, through LlamaIndex, as a `Speaker`."""
 
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from rag_flywheel.adapters.models.failures import Failure, Names, refused
 from rag_flywheel.adapters.models.prompt import Told
 from rag_flywheel.adapters.models.waiting import MOST, Patience, Silent, TooLong, TooMany
 from rag_flywheel.errors import ConfigError, LanguageModelUnavailable
@@ -18,9 +18,14 @@ from rag_flywheel.ports import telemetry
 if TYPE_CHECKING:
     from llama_index.core.llms import ChatMessage
 
-_LONGEST_BACKOFF = 8.0  # seconds
 _BYTES_OF_AN_EVENT = 4096  # that brings a token, at most; most have a tenth of that
 _ENVELOPE = 1 << 20  # bytes for what comes besides, such as what a model thinks
+_NAMES = Names(
+    key="RAG_FLYWHEEL_LLM_API_KEY",
+    model="generator.model",
+    url="generator.url",
+    limits="generator.model, generator.context_window and generator.max_tokens",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,10 +107,8 @@ class OpenAILikeSpeaker:
                 return
             except vendors as error:
                 failure = _failure(error, timeout=self._timeout, seconds=self._seconds)
-                wait = min(0.5 * 2**attempt, _LONGEST_BACKOFF) if failure.wait is None else failure.wait
-                # A server that wants to be left alone for longer than we wait for an answer is not there for us.
-                again = failure.passing and (failure.wait is None or failure.wait <= self._timeout)
-                again = again and time.monotonic() + wait < until
+                wait = failure.pause(attempt)
+                again = failure.worth_waiting(self._timeout) and time.monotonic() + wait < until
                 if said or not again or attempt >= self._retries:
                     raise LanguageModelUnavailable(
                         f"the language model at {self._host} {failure.what}; {failure.advice}"
@@ -176,14 +179,6 @@ class _Watched(httpx.SyncByteStream):
 # --- errors ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    what: str
-    advice: str
-    passing: bool  # whether another try may help
-    wait: float | None = None  # seconds that the server asks to be left alone
-
-
 def _vendor_errors() -> tuple[type[Exception], ...]:
     """What a call may raise: the client's errors, the transport's where a stream breaks, and what LlamaIndex and the
     client stumble over when a reply is not what the protocol says."""
@@ -193,50 +188,32 @@ def _vendor_errors() -> tuple[type[Exception], ...]:
     return OpenAIError, httpx.HTTPError, *ours, ValueError, TypeError, AttributeError, IndexError
 
 
-def _failure(error: Exception, *, timeout: float, seconds: float) -> _Failure:
+def _failure(error: Exception, *, timeout: float, seconds: float) -> Failure:
     """What happened, without a word of the request or of the server's message, which may repeat the request."""
     import openai
 
     match error:
         case TooLong():
-            return _Failure(
+            return Failure(
                 f"took longer than {seconds:g} seconds", "raise generator.answer_seconds or lighten its load", False
             )
         case TooMany():
-            return _Failure(f"has not ended {MOST} answers", "ask again later, or look at its log", False)
+            return Failure(f"has not ended {MOST} answers", "ask again later, or look at its log", False)
         case _TooMuch():
-            return _Failure(
-                "sent more than an answer can have", "look at its log, or raise generator.max_tokens", False
-            )
+            return Failure("sent more than an answer can have", "look at its log, or raise generator.max_tokens", False)
         case openai.APITimeoutError() | httpx.TimeoutException() | Silent():
-            return _Failure(
-                f"said nothing for {timeout:g} seconds", "raise generator.timeout or lighten its load", True
-            )
+            return Failure(f"said nothing for {timeout:g} seconds", "raise generator.timeout or lighten its load", True)
         case openai.APIStatusError():
-            return _status_failure(error.status_code, error.response.headers.get("retry-after", ""))
+            return refused(error.status_code, error.response.headers.get("retry-after", ""), _NAMES)
         case openai.APIConnectionError() | httpx.ConnectError():
-            return _Failure("cannot be reached", "start it, or check generator.url", True)
+            return Failure("cannot be reached", "start it, or check generator.url", True)
         case httpx.HTTPError() | _BrokenOff():
-            return _Failure("broke off in the middle of its answer", "ask again, or look at its log", True)
+            return Failure("broke off in the middle of its answer", "ask again, or look at its log", True)
         case openai.APIError():
-            return _Failure("reported an error in the middle of its answer", "look at its log", False)
+            return Failure("reported an error in the middle of its answer", "look at its log", False)
         case _:
-            return _Failure(
+            return Failure(
                 f"replied with something that is no chat completion ({type(error).__name__})",
                 "check generator.url: it usually ends in /v1",
                 False,
             )
-
-
-def _status_failure(status: int, retry_after: str) -> _Failure:
-    what = f"refused with status {status}"
-    wait = float(retry_after) if re.fullmatch(r"\d{1,6}(\.\d+)?", retry_after) else None
-    if status in (401, 403):
-        return _Failure(what, "set RAG_FLYWHEEL_LLM_API_KEY to a key that it accepts", False)
-    if status == 404:
-        return _Failure(what, "check that generator.model is a model it has and that generator.url is right", False)
-    if status == 429:
-        return _Failure(what, "it has too many requests or the key's quota is spent; try again later", True, wait)
-    if status >= 500:
-        return _Failure(what, "look at its log, or try again later", True, wait)
-    return _Failure(what, "check generator.model, generator.context_window and generator.max_tokens against it", False)

@@ -9,6 +9,9 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+Piece = TypeVar("Piece", str, bytes)
 
 MOST = 1_000
 """Calls of a model at a time, those included that nobody waits for any more: each takes a thread and a connection."""
@@ -36,14 +39,14 @@ class Patience:
         self._silence = silence
         self._free = threading.BoundedSemaphore(MOST)
 
-    def pieces(self, call: Callable[[], Iterator[str]], *, until: float) -> Iterator[str]:
+    def pieces(self, call: Callable[[], Iterator[Piece]], *, until: float) -> Iterator[Piece]:
         """Those of `call`, which runs in a thread of its own, up to `until` on the monotonic clock.
 
         Raises what `call` raises, Silent, TooLong and TooMany.
         """
         if not self._free.acquire(blocking=False):
             raise TooMany
-        said: queue.Queue[str | Exception | None] = queue.Queue(_AHEAD)
+        said: queue.Queue[Any] = queue.Queue(_AHEAD)
         left = threading.Event()
         threading.Thread(target=self._bring, args=(call, said, left), name="model", daemon=True).start()
         try:
@@ -54,7 +57,7 @@ class Patience:
         finally:
             left.set()
 
-    def _next(self, said: "queue.Queue[str | Exception | None]", until: float) -> str | Exception | None:
+    def _next(self, said: "queue.Queue[Any]", until: float) -> Any:
         rest = until - time.monotonic()
         try:
             if rest > 0:
@@ -64,10 +67,8 @@ class Patience:
                 raise Silent from None
         raise TooLong
 
-    def _bring(
-        self, call: Callable[[], Iterator[str]], said: "queue.Queue[str | Exception | None]", left: threading.Event
-    ) -> None:
-        def tell(piece: str | Exception | None) -> None:
+    def _bring(self, call: Callable[[], Iterator[Any]], said: "queue.Queue[Any]", left: threading.Event) -> None:
+        def tell(piece: Any) -> None:
             while not left.is_set():
                 with contextlib.suppress(queue.Full):
                     said.put(piece, timeout=_LOOK)

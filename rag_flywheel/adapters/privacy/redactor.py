@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine, RecognizerResult
     from presidio_analyzer.nlp_engine import NlpEngine
 
-RULES = "8"  # raise it whenever a pattern changes: caches are keyed by the redactor's name
+RULES = "9"  # raise it whenever a pattern changes: caches are keyed by the redactor's name
 LANGUAGE = "en"
 SECRET = "SECRET"  # noqa: S105  # a kind of personal data
 PIECE = 1000  # characters

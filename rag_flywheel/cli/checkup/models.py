@@ -29,7 +29,7 @@ ASK_DO = "see that the server runs, and that url, model and key in the settings 
 def embedder(config: Config, secrets: Secrets) -> list[Finding]:
     """Whether the model of `embedder.model` loads, knows what means the same, and is quick."""
     tried = (config.data / "engine.json").is_file()  # a look keeps no trial of its own
-    model = wiring.encoder(config.embedder, data=config.data if tried else None)
+    model = wiring.encoder(config.embedder, secrets, wiring.redactor_of(config), data=config.data if tried else None)
     name = f"{model.name}"
     started = time.perf_counter()
     model.encode_queries([ASKED])

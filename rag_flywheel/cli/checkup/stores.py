@@ -131,7 +131,7 @@ def forms(config: Config, secrets: Secrets) -> list[Finding]:
         manifests = [record.manifest for record in services.ledger.versions() if record.manifest.version_id in kept]
         if not manifests:
             raise Skip("there is no version yet")
-        model = services.config.embedder.model
+        model = services.encoders(services.config.embedder).name
     old = [of.version_id for of in manifests if of.form < MANIFEST_FORM]
     if live in old:
         said = f"the live version {live} was built by an older release, in form {_form(manifests, live)}"

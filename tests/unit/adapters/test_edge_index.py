@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 
 from rag_flywheel.adapters.index.edge_index import OPEN_AT_ONCE, EdgeIndex
+from rag_flywheel.adapters.index.shards import WRITTEN
 from rag_flywheel.domain import Chunk, ChunkId, DocumentId, VersionId
 from rag_flywheel.errors import AliasMoved, Damaged, NotFound
-from rag_flywheel.ports import Entry
+from rag_flywheel.ports import Entry, Like
 
 DIMENSION = 16
 QUERY = np.eye(DIMENSION, dtype=np.float32)[0]
@@ -248,3 +249,19 @@ def test_building_the_same_entries_twice_gives_the_same_answers(index: EdgeIndex
         index.search(version(number), text="word7", vector=QUERY, limit=10, groups=None) for number in (1, 2)
     )
     assert first == second
+
+
+def test_a_version_of_which_much_was_taken_out_in_steps_is_written_anew_and_so_is_one_of_an_older_release(
+    index: EdgeIndex, tmp_path: Path
+) -> None:
+    every = entries("plain", 60)
+    index.build(version(0), dimension=DIMENSION, batches=[every], recipe="r")
+    for number in range(1, 5):
+        if not index.takes_over(version(number - 1), recipe="r"):
+            break
+        gone = every[3 * number : 3 * number + 3]
+        like = Like(version=version(number - 1), without=tuple(entry.chunk for entry in gone))
+        assert index.build(version(number), dimension=DIMENSION, batches=[], recipe="r", like=like) == 60 - 3 * number
+    assert number == 3, "after six of 54 the counts of BM25 would be too far off"
+    (tmp_path / "index" / version(0) / WRITTEN).unlink()
+    assert not index.takes_over(version(0), recipe="r")

@@ -1,10 +1,12 @@
 """Names and street addresses by the bundled encoder: what is found, what is left, and what it costs."""
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from rag_flywheel.adapters.privacy import tagger
 from rag_flywheel.adapters.privacy.redactor import PresidioRedactor
 from rag_flywheel.adapters.privacy.tagger import ADDRESS, PERSON, WORD, spans, tagged
 from rag_flywheel.config import Privacy
@@ -128,3 +130,31 @@ def test_four_times_the_text_takes_about_four_times_the_time() -> None:
 
     seconds(10)
     assert seconds(4000) < 8 * min(seconds(1000) for _ in range(2)) + 0.05
+
+
+@pytest.mark.parametrize(
+    ("told", "has"),
+    [
+        ("processor : 0\nflags\t\t: fpu avx512_vnni sse\n", True),
+        ("Features\t: fp asimd asimddp\n", True),
+        ("flags\t\t: fpu avx2\nbugs : avx_vnni\n", False),
+        (None, False),
+    ],
+)
+def test_whole_numbers_are_multiplied_only_where_the_processor_loses_none(
+    tmp_path: Path, told: str | None, has: bool
+) -> None:
+    if told is not None:
+        (tmp_path / "cpuinfo").write_text(told, encoding="utf-8")
+    assert tagger.has_dot_products(tmp_path / "cpuinfo") is has
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_names_are_found_with_either_graph(monkeypatch: pytest.MonkeyPatch, whole: bool) -> None:
+    monkeypatch.setattr(tagger, "has_dot_products", lambda: whole)
+    monkeypatch.setattr(tagger, "_loaded", tagger._loaded.__wrapped__)
+    text = "Please ask Maria Lopez, 12 Main Street, Springfield."
+    assert [(kind, text[span.start : span.end]) for kind, span in tagger.tagged(text)] == [
+        ("PERSON", "Maria Lopez"),
+        ("STREET_ADDRESS", "12 Main Street, Springfield"),
+    ]

@@ -117,6 +117,7 @@ def night(attempt: Attempt, gate: GateRun) -> Night:
     """A night in which the gate was asked once."""
     decision = gate.decision(attempt, told.Night())
     return Night(
+        before=(),
         manifest=attempt.manifest,
         decision=decision,
         report=gate.ground.services.reports / attempt.manifest.version_id,

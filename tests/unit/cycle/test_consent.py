@@ -93,10 +93,16 @@ def test_a_version_that_holds_what_was_withdrawn_teaches_the_next_one_nothing(to
     town.night()
     snapshot = take_snapshot(town.services)
     control = town.services.index.live()
-    assert candidate.prepare(snapshot, town.services, live=control, rephrase=None, steps=quiet).inherited is not None
+    assert (
+        candidate.prepare(snapshot, town.services, live=control, anew=False, rephrase=None, steps=quiet).inherited
+        is not None
+    )
     say(town, PRIVATE, LEARN, given=False)
     snapshot = take_snapshot(town.services)
-    assert candidate.prepare(snapshot, town.services, live=control, rephrase=None, steps=quiet).inherited is None
+    assert (
+        candidate.prepare(snapshot, town.services, live=control, anew=False, rephrase=None, steps=quiet).inherited
+        is None
+    )
 
 
 def test_a_conversation_of_its_own_is_left_out_alone(town: Town) -> None:
@@ -125,7 +131,7 @@ def test_who_does_not_agree_to_be_asked_after_is_learned_from_and_no_question_of
     services = town.services
     say(town, PRIVATE, EVALUATE, given=False)
     snapshot = take_snapshot(services)
-    ground = candidate.prepare(snapshot, services, live=None, rephrase=None, steps=quiet)
+    ground = candidate.prepare(snapshot, services, live=None, anew=False, rephrase=None, steps=quiet)
     tried = less.everything(snapshot, ground)
     gate = tried.gate
     asked = [case.question for case in (*gate.questions.open, *gate.questions.sealed)]

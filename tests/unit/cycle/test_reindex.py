@@ -18,6 +18,8 @@ from rag_flywheel.golden_set.listing import held_documents, read_corpus
 from rag_flywheel.ports import answers_of
 from rag_flywheel.rollout import promotion
 from rag_flywheel.services import Services
+from tests.fakes.encoder import HashingEncoder
+from tests.fakes.samples import passage
 from tests.fakes.services import services
 from tests.unit.cycle.household import (
     ASKED,
@@ -127,6 +129,22 @@ def test_a_run_forgets_the_answers_of_versions_that_are_no_longer_kept(household
     changed(household)
     again(household)
     assert set(household.cache.get([kept, gone, "vectors:1"])) == {kept, "vectors:1"}
+
+
+def test_who_asks_first_of_new_passages_waits_for_nothing_that_can_be_made_before(household: Services) -> None:
+    again(household)
+    changed(household, "Wind the clock on Sundays. Then oil its wheels.")
+    steps: list[str] = []
+    reindex(household, force=False, steps=lambda name, done, total: steps.append(name))
+    encoder = household.encoders(household.config.embedder)
+    assert isinstance(encoder, HashingEncoder)
+    live = household.index.live()
+    assert live is not None
+    passages = [passage(chunk) for chunk in household.index.chunks(live) if "clock" in chunk.text]
+    encoder.encoded = 0
+    list(household.generator.answer("How do I care for the clock?", passages))
+    assert (len(passages), encoder.encoded) == (1, 1)  # the question alone
+    assert steps[-1] == "making answers ready"
 
 
 def test_while_a_canary_runs_the_next_version_waits_and_nothing_is_built(household: Services) -> None:

@@ -1,6 +1,7 @@
 """Sources and corrections to entries; nothing unchanged is worked on again."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from ingest import build
 from ingest.corrections import Accepted, accepted
+from ingest.forms import Forms
 from ingest.reading.raw import Skipped
 from ingest.reading.sources import fingerprint, list_files
 from rag_flywheel.config import Config, Ingest
@@ -43,6 +45,10 @@ def collect(
         on_step=on_step,
     )
     return list(corpus.documents), list(corpus.skipped)
+
+
+def read(cache: MemoryCache) -> list[str]:
+    return [key for key in cache.values if key.startswith("read:")]
 
 
 def write(folder: Path, name: str, text: str) -> None:
@@ -85,17 +91,53 @@ def test_superseded_spans_are_hidden_and_counted(tmp_path: Path) -> None:
     document = Document(document_id=span("d").document_id, title="Pump", text=text, source="d.md")
     hidden = Accepted(documents=(), hiding=((span("d", 0, 26), ()),), superseded=())
     settings = Config(file=tmp_path / "c.yaml").ingest
-    forms, counts = build.cut([document], hidden, skipped=0, settings=settings, counter=HashingEncoder())
+    forms, counts = build.cut(
+        [document], hidden, skipped=0, settings=settings, counter=HashingEncoder(), cache=MemoryCache()
+    )
     [piece] = forms.chunks
     assert piece.text == text[27:]
     assert (counts.documents, counts.passages, counts.superseded) == (1, 1, 1)
+
+
+def test_a_document_that_was_cut_before_is_not_cut_again(tmp_path: Path) -> None:
+    settings, nothing, cache = Config(file=tmp_path / "c.yaml").ingest, NOTHING, MemoryCache()
+    pages = [
+        Document(
+            document_id=span(name).document_id, title="Pump", text=f"# Pump\n\nThe {name} pump is loud.", source="d"
+        )
+        for name in ("red", "blue")
+    ]
+
+    class Counting(HashingEncoder):
+        counted = 0
+
+        def count_tokens(self, texts: Sequence[str]) -> list[int]:
+            Counting.counted += len(texts)
+            return super().count_tokens(texts)
+
+    def cut(documents: Sequence[Document]) -> Forms:
+        return build.cut(documents, nothing, skipped=0, settings=settings, counter=Counting(), cache=cache)[0]
+
+    first, at_first = cut(pages), Counting.counted
+    assert cut(pages) == first
+    assert Counting.counted == at_first
+    edited = [pages[0], replace(pages[1], text="# Pump\n\nThe blue pump is quiet.")]
+    assert cut(edited).chunks[0] == first.chunks[0]
+    assert cut(edited).chunks[1].text == "# Pump\n\nThe blue pump is quiet."
+    french = [replace(pages[0], language="fr", declared=True)]
+    assert [piece.language for piece in cut(french).chunks] == ["fr"]
 
 
 def test_a_correction_has_the_vector_of_its_question_beside_that_of_question_and_answer(tmp_path: Path) -> None:
     found = accepted([ReviewedCorrection(correction=correction("c1"), review=review("c1"))])
     document = Document(document_id=span("d").document_id, title="T", text="Some words of the source here.", source="d")
     forms, counts = build.cut(
-        [document], found, skipped=0, settings=Config(file=tmp_path / "c.yaml").ingest, counter=HashingEncoder()
+        [document],
+        found,
+        skipped=0,
+        settings=Config(file=tmp_path / "c.yaml").ingest,
+        counter=HashingEncoder(),
+        cache=MemoryCache(),
     )
     assert (counts.passages, counts.corrections) == (1, 1)
     encoder = HashingEncoder()
@@ -180,10 +222,10 @@ def test_what_failed_for_a_limit_is_tried_again_and_what_is_damaged_is_remembere
     _, skipped = collect(tmp_path, cache, FakeRedactor(), megabytes=1)
     assert [left_out.name for left_out in skipped] == ["pages/a.jsonl:1", "pages/b.txt"]
     assert skipped[1].reason == "comes to more text than ingest.file_unpacked_mb (1)"
-    assert len(cache.values) == 1
+    assert len(read(cache)) == 1
     (document,), _ = collect(tmp_path, cache, FakeRedactor())
     assert document.document_id == "pages/b.txt"
-    assert len(cache.values) == 2, "another limit is no reason to read the first again"
+    assert len(read(cache)) == 2, "another limit is no reason to read the first again"
 
 
 def test_what_was_read_before_an_interrupt_is_not_read_again(tmp_path: Path) -> None:

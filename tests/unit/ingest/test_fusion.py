@@ -5,7 +5,7 @@ import pytest
 
 from ingest.learning.fusion import Example, examples, fit, learn
 from ingest.learning.pairs import Lesson
-from rag_flywheel.domain import UNTUNED, Scores
+from rag_flywheel.domain import Scores, untuned
 from rag_flywheel.search.fusion import DENSE, FEATURES, KNOWN, RERANK, RRF, SENTENCE, SPARSE, TOKENS, features
 from tests.fakes.samples import chunk, confirmed_chunk, passage
 
@@ -51,8 +51,8 @@ def test_with_few_questions_the_weights_stay_near_the_untuned_ranking() -> None:
     away = []
     for known in (few, many):
         deviations = np.mean([asked.values[:, CHANNELS].std(axis=0) for asked in known], axis=0)
-        untuned = np.array([UNTUNED.get(FEATURES[at], 0.0) for at in CHANNELS])
-        moved = deviations * (np.array(list(fit(known, CHANNELS).values())) - untuned)
+        before = np.array([untuned(tokens=False).get(FEATURES[at], 0.0) for at in CHANNELS])
+        moved = deviations * (np.array(list(fit(known, CHANNELS).values())) - before)
         away.append(float(np.linalg.norm(moved)))
     assert away[0] < 0.5 * away[1]
 

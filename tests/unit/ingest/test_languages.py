@@ -17,7 +17,7 @@ def document(text: str, *, language: str = "", declared: bool = False) -> Docume
 
 
 def told(*documents: Document) -> list[str]:
-    return [found.language for found in languages.of_corpus(documents)]
+    return [found.language for found in languages.of_corpus([*map(languages.told, documents)])]
 
 
 def cut(document: Document) -> list[Chunk]:
@@ -51,5 +51,5 @@ def test_a_document_may_hold_chunks_in_several_languages() -> None:
 
 
 def test_a_short_correction_is_in_the_language_of_the_corpus() -> None:
-    [answer] = languages.of_answers([document("Ja, 30")], languages.of_corpus([document(GERMAN)]))
+    [answer] = languages.of_answers([document("Ja, 30")], languages.of_corpus([languages.told(document(GERMAN))]))
     assert answer.language == "de"

@@ -56,7 +56,9 @@ def found(case: str) -> Found:
     )
     encoder = SentenceEncoder(config.embedder.model, batch=8, query_prefix="", document_prefix="")
     nothing = Accepted(documents=(), hiding=(), superseded=())
-    forms, _ = build.cut(corpus.documents, nothing, skipped=0, settings=config.ingest, counter=encoder)
+    forms, _ = build.cut(
+        corpus.documents, nothing, skipped=0, settings=config.ingest, counter=encoder, cache=MemoryCache()
+    )
     return Found(documents=corpus.documents, chunks=forms.chunks)
 
 

@@ -14,6 +14,7 @@ from ingest.cleaning.screening import Cleaned, clean, masked
 from ingest.reading.raw import RawDocument, Skipped
 from rag_flywheel.domain import Document, DocumentId
 from rag_flywheel.search.twins import said, say_the_same
+from tests.fakes.rankings import MemoryCache
 from tests.fakes.redactor import FakeRedactor
 
 RAW = RawDocument(document_id=DocumentId("a.md"), title="Pump", text="Hold the button for five seconds.", source="a.md")
@@ -203,9 +204,9 @@ def test_texts_in_nearly_the_same_words_are_kept_listed_and_stand_for_each_other
     other = LONG.replace(old, new, 1)
     documents = [document("a", LONG), document("b", "Quite another text about the boiler."), document("c", other)]
     assert deduplicate(documents) == (documents, [])
-    assert alike(documents, 0.85) == [("a", "c")]
+    assert alike(documents, 0.85, cache=MemoryCache()) == [("a", "c")]
     assert say_the_same(said(LONG), said(other), 0.85)
-    assert alike(documents, 1.0) == []
+    assert alike(documents, 1.0, cache=MemoryCache()) == []
 
 
 def test_the_same_text_under_two_headings_is_no_duplicate_but_under_two_file_names_it_is() -> None:
@@ -218,7 +219,18 @@ def test_the_same_text_under_two_headings_is_no_duplicate_but_under_two_file_nam
 
 def test_the_hint_has_an_end_and_takes_time_with_the_length_of_the_texts() -> None:
     many = [document(str(number), f"{LONG} Copy {number}.") for number in range(150)]
-    assert [len(group) for group in alike(many, 0.85)] == [100]
+    assert [len(group) for group in alike(many, 0.85, cache=MemoryCache())] == [100]
     begun = time.process_time()
-    alike([document("a", "word text " * 100_000)], 0.9)
+    alike([document("a", "word text " * 100_000)], 0.9, cache=MemoryCache())
     assert time.process_time() - begun < 5
+
+
+def test_the_hint_is_the_same_where_texts_were_sketched_before_and_takes_a_fraction_of_the_time() -> None:
+    texts = [f"{LONG} Copy {number} of {number % 3}. {'word text ' * 5_000}" for number in range(9)]
+    documents, cache = [document(str(number), text) for number, text in enumerate([*texts, "short"])], MemoryCache()
+    begun = time.process_time()
+    first = alike(documents, 0.85, cache=cache)
+    between = time.process_time()
+    assert first
+    assert alike(documents, 0.85, cache=cache) == first
+    assert time.process_time() - between < (between - begun) / 3

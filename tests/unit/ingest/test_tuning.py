@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ingest.learning.pairs import Lesson, Lessons
 from ingest.learning.tuning import CAUTION, RerankerTraining, Tuned, learn
 from rag_flywheel.config import Reranker as RerankerSettings
-from rag_flywheel.domain import Admission, Candidate, DocumentId, Evidence, LearnedRanking, Scores, VersionId
+from rag_flywheel.domain import Admission, Candidate, DocumentId, Evidence, LearnedRanking, Scores, VersionId, untuned
 from rag_flywheel.search.fusion import DENSE, RERANK, RRF, SENTENCE, SPARSE, TOKENS
 from rag_flywheel.search.retrieval import retrieve
 from rag_flywheel.search.versions import Searcher
@@ -82,6 +82,7 @@ def test_confirmed_questions_alone_get_an_admission_that_lets_in_their_other_wor
 # --- attempts -------------------------------------------------------------------------------------------------------
 
 ERROR = 0.2
+UNLEARNED = LearnedRanking(fusion=untuned(tokens=False))  # by an encoder that gives none
 LIVE = LearnedRanking(admission=Admission(threshold=-1.0, words=0.1, passage=0.1), fusion={DENSE: 3.0}, reranker="old")
 
 
@@ -135,7 +136,7 @@ def test_the_second_attempt_is_in_the_live_order_and_each_admission_is_tried_in_
 
 
 def test_attempts_are_distinct_where_no_ranking_is_learned() -> None:
-    attempts = attempted(live=LearnedRanking(admission=LIVE.admission))
+    attempts = attempted(live=replace(UNLEARNED, admission=LIVE.admission))
     assert len(attempts) == len(CAUTION)
     assert all(attempt not in attempts[:at] for at, attempt in enumerate(attempts))
 
@@ -145,10 +146,10 @@ def test_attempts_are_distinct_where_few_questions_leave_one_threshold() -> None
     assert len(attempted(strange=2, live=LIVE)) == 2
 
 
-@pytest.mark.parametrize("live", [None, LearnedRanking(), LearnedRanking(admission=LIVE.admission)])
+@pytest.mark.parametrize("live", [None, UNLEARNED, replace(UNLEARNED, admission=LIVE.admission)])
 def test_without_corrections_and_other_questions_there_is_one_attempt(live: LearnedRanking | None) -> None:
     """What the live version admits is not taken over: it was calibrated for known questions that are not there."""
-    assert attempted(strange=0, live=live) == (LearnedRanking(),)
+    assert attempted(strange=0, live=live) == (UNLEARNED,)
 
 
 def test_without_known_questions_a_learned_ranking_and_the_live_one_are_the_attempts() -> None:
@@ -190,7 +191,7 @@ def searcher(found: dict[str, list[Candidate]], learned: LearnedRanking | None =
         version=VersionId("v1"),
         index=ScriptedIndex(found),
         encoder=HashingEncoder(),
-        learned=learned or LearnedRanking(),
+        learned=learned or UNLEARNED,
         reranker=None,
         candidates=50,
         reranked=10,
@@ -247,14 +248,14 @@ def reciprocal_ranks(written: Script, learned: LearnedRanking) -> NDArray[np.flo
 
 def test_too_few_questions_leave_the_ranking_as_it_is() -> None:
     tuned = learned_from(script(9, dense_knows))
-    assert tuned.attempts[0] == LearnedRanking()
+    assert tuned.attempts[0] == UNLEARNED
     assert "ranking left as it is: 9 questions with a known answer, 10 needed" in tuned.notes
 
 
 def test_questions_made_from_the_corpus_teach_no_ranking() -> None:
     lessons, found = script(20, dense_knows)
     made = [replace(asked, made=True) for asked in lessons]
-    assert learned_from((made, found)).attempts[0] == LearnedRanking()
+    assert learned_from((made, found)).attempts[0] == UNLEARNED
 
 
 def test_fusion_is_learned_where_a_channel_knows_more_and_ranks_new_questions_better() -> None:
@@ -263,13 +264,13 @@ def test_fusion_is_learned_where_a_channel_knows_more_and_ranks_new_questions_be
     assert set(fusion) == {RRF, DENSE, SPARSE, SENTENCE, TOKENS}
     assert fusion[DENSE] > abs(fusion[SPARSE])
     new = script(MANY, dense_knows, seed=4)
-    before, after = reciprocal_ranks(new, LearnedRanking()), reciprocal_ranks(new, tuned.attempts[0])
+    before, after = reciprocal_ranks(new, UNLEARNED), reciprocal_ranks(new, tuned.attempts[0])
     assert after.mean() > before.mean() + 0.1
 
 
 def test_fusion_is_left_out_where_it_is_not_better() -> None:
     tuned = learned_from(script(MANY, both_know))
-    assert tuned.attempts[0] == LearnedRanking()
+    assert tuned.attempts[0] == UNLEARNED
     assert any(note.startswith("fusion: untuned is as good") for note in tuned.notes)
 
 
@@ -356,4 +357,4 @@ def test_other_settings_make_another_reranker(trained: Trained) -> None:
 def test_a_corpus_in_which_nothing_can_be_told_apart_teaches_nothing(passages: int, answers: int) -> None:
     lessons, found = script(MANY, nobody_knows, passages=passages, answers=answers)
     known = [replace(asked, documents=asked.documents | {DocumentId("elsewhere")}) for asked in lessons]
-    assert learned_from((known, found)).attempts[0] == LearnedRanking()
+    assert learned_from((known, found)).attempts[0] == UNLEARNED

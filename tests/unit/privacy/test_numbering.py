@@ -10,7 +10,7 @@ import pytest
 from rag_flywheel.adapters.privacy.names import TITLE
 from rag_flywheel.domain import InteractionId, StandIn
 from rag_flywheel.ports import Mask, Redacted
-from rag_flywheel.privacy.numbering import TITLES, Masking, Numbering
+from rag_flywheel.privacy.numbering import TITLES, Masking, Numbering, Remembered
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.redactor import FakeRedactor
 from tests.fakes.samples import interaction
@@ -142,3 +142,50 @@ def test_without_numbers_texts_are_masked_as_the_redactor_does() -> None:
     plain = Masking(redactor=FakeRedactor(), numbered=False).within("s1", MemoryLedger(), of=InteractionId("i"))
     assert plain.redact("ask ada@example.org").text == "ask <EMAIL_ADDRESS>"
     assert plain.stand_ins("ask <EMAIL_ADDRESS>") == ()
+
+
+class Counting:
+    """Tells what it was asked to mask."""
+
+    name = "counting"
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def redact(self, text: str) -> Redacted:
+        self.texts.append(text)
+        return PEOPLE.redact(text)
+
+
+def test_a_quotation_is_masked_as_in_the_answer_where_it_stands_in_it() -> None:
+    below = Counting()
+    made = Numbering(below, (), key=KEY, seal=None)
+    answer = "Ask Maria Lopez first. Then write to bob@acme.com or Ana. [1]"
+    made.redact(answer)
+    assert made.redact_quoted("Ask Maria Lopez first. Then write").text == "Ask <PERSON_1> first. Then write"
+    assert made.redact_quoted("Ana") == Redacted(
+        text="<PERSON_2>", masks=(Mask(kind="PERSON", start=0, end=10, value="Ana"),)
+    )
+    assert (
+        made.redact_quoted("Then write to bob@acme.com or Ana.").text
+        == "Then write to <EMAIL_ADDRESS_1> or <PERSON_2>."
+    )
+    assert below.texts == [answer]
+
+
+def test_a_quotation_that_ends_within_a_name_is_masked_by_itself() -> None:
+    below = Counting()
+    made = Numbering(below, (), key=KEY, seal=None)
+    made.redact("Ask Maria Lopez first.")
+    assert made.redact_quoted("Ask Maria").text == "Ask <PERSON_1>"
+    assert below.texts == ["Ask Maria Lopez first.", "Ask Maria"]
+
+
+def test_what_documents_say_is_masked_once_and_what_people_say_is_not_remembered() -> None:
+    below = Counting()
+    made = Masking(redactor=below, documents=Remembered(below))
+    for number in range(2):
+        talk = made.within(None, MemoryLedger(), of=InteractionId(f"i{number}"))
+        assert talk.redact_quoted("Ask Maria.").text == "Ask <PERSON_1>."
+        talk.redact("I am Ana.")
+    assert below.texts == ["Ask Maria.", "I am Ana.", "I am Ana."]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_flywheel.domain import UNTUNED, Scores
+from rag_flywheel.domain import UNTUNED, Scores, untuned
 from rag_flywheel.search.fusion import DENSE, FEATURES, RERANK, RRF, SENTENCE, SPARSE, TOKENS, features, fuse
 
 COSINES = st.none() | st.floats(-1, 1)
@@ -51,6 +51,14 @@ def test_untuned_weights_are_of_features() -> None:
     first, second = features([Scores(dense=0.5, sentence=0.6), Scores(dense=0.6, sentence=0.5)])
     low, high = fuse(np.stack([second, first]), UNTUNED)
     assert low < high
+
+
+def test_words_in_common_decide_more_where_no_tokens_are_compared() -> None:
+    by_words = Scores(dense=0.5, sparse=10.0, sentence=0.5)
+    by_meaning = Scores(dense=0.55, sparse=4.0, sentence=0.62)
+    for tokens, first in ((False, 0), (True, 1)):
+        scores = fuse(features([by_words, by_meaning]), untuned(tokens=tokens))
+        assert int(np.argmax(scores)) == first
 
 
 def test_features_of_nothing_are_an_empty_table() -> None:

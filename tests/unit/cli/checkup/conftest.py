@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rag_flywheel import config, wiring
+from rag_flywheel.adapters.privacy.redactor import NoRedactor
 from rag_flywheel.cli.checkup import apart
 from rag_flywheel.cli.checkup.every import EVERY
 from rag_flywheel.cli.checkup.finding import Finding
@@ -24,7 +25,7 @@ Look = Callable[[str], Finding]
 
 @functools.cache
 def encoder() -> Encoder:
-    return wiring.encoder(Embedder())
+    return wiring.encoder(Embedder(), Secrets(), NoRedactor())
 
 
 def settings(folder: Path, text: str = "") -> Config:
