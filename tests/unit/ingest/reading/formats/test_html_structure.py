@@ -177,13 +177,14 @@ DOXYGEN = """<head><title>Tank: pump Struct Reference</title><meta name=generato
     <div id=projectbrief>Moves water.</div></table></div></div>
     <div id=nav-path class=navpath><ul><li class=navelem><a class=el href=dir_1.html>src</a></ul></div>
     <div class=header><div class=summary><a href="#pub-attribs">Data Fields</a></div>
-    <div class=headertitle><div class=title>{title}<div class=ingroups><a class=el
-    href=g.html>Pumps</a></div></div></div>
-    </div><div class=contents><p>A pump. <a href="#details">More...</a></p><div class=dynheader>Collaboration diagram for
-    pump:</div><div class=dyncontent><div class=center><img src=p.png
-    usemap="#m" alt="Collaboration graph"></div><map name=m><area href=v.html title=valve alt=""></map><center><span class=legend>[<a
-    href=l.html>legend</a>]</span></center>
-    </div><p>See <a class=el href="#more">What is more...</a></div>"""
+    <div class=headertitle><div class=title>{title}
+    <div class=ingroups><a class=el href=g.html>Pumps</a></div></div></div></div>
+    <div class=contents><p>A pump. <a href="#details">More...</a></p>
+    <div class=dynheader>Collaboration diagram for pump:</div>
+    <div class=dyncontent><div class=center><img src=p.png usemap="#m" alt="Collaboration graph"></div>
+    <map name=m><area href=v.html title=valve alt=""></map>
+    <center><span class=legend>[<a href=l.html>legend</a>]</span></center></div>
+    <p>See <a class=el href="#more">What is more...</a></div>"""
 
 
 def test_a_page_of_doxygen_is_its_title_and_what_it_says() -> None:
