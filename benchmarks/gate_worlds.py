@@ -89,7 +89,7 @@ def begin(services: Services, steps: Steps) -> World:
     known = services.encoders
     services = replace(services, encoders=functools.cache(lambda settings: Remembering(known(settings))))
     snapshot = take_snapshot(services)
-    ground = prepare(snapshot, services, live=None, rephrase=None, steps=steps)
+    ground = prepare(snapshot, services, live=None, anew=True, rephrase=None, steps=steps)
     built = build_version(snapshot, ground)
     services.ledger.add_version(built.manifest)
     live, before = with_first(built), tuple(services.index.chunks(built.manifest.version_id))

@@ -75,7 +75,8 @@ class Continued(Insights):
         return self._sum(self.ledger.cited, chosen, _cited)
 
     def answers_by_corrections(self, chosen: Chosen) -> int:
-        return self._sum(self.ledger.answers_by_corrections, chosen, lambda older, newer: older + newer)
+        counted: int = self._sum(self.ledger.answers_by_corrections, chosen, lambda older, newer: older + newer)
+        return counted
 
     def corrected(self, chosen: Chosen) -> frozenset[CorrectionId]:
         return self._sum(self.ledger.corrected, chosen, lambda older, newer: older | newer)

@@ -110,7 +110,7 @@ def ranked(made: Services, manifest: Manifest, question: str) -> list[Passage]:
 def ground(made: Services) -> tuple[Snapshot, Ground]:
     """What a candidate would be built on now."""
     snapshot = take_snapshot(made)
-    return snapshot, prepare(snapshot, made, live=made.index.live(), rephrase=None, steps=quiet)
+    return snapshot, prepare(snapshot, made, anew=False, live=made.index.live(), rephrase=None, steps=quiet)
 
 
 def night(attempt: Attempt, gate: GateRun) -> Night:
