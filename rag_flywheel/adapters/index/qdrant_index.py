@@ -25,7 +25,7 @@ from rag_flywheel.adapters.breaker import Breaker
 from rag_flywheel.adapters.index import points
 from rag_flywheel.adapters.index.sparse import Sparse
 from rag_flywheel.domain import Candidate, Chunk, Groups, VersionId
-from rag_flywheel.errors import Damaged, IndexUnavailable, NotFound
+from rag_flywheel.errors import REFUSED_ALONE, Damaged, IndexUnavailable, NotFound
 from rag_flywheel.ports import ALL_ENGLISH, Entry, Like, Vectors
 
 COMPLETE = "--complete"
@@ -377,7 +377,8 @@ def _translated(version: VersionId | None = None) -> Iterator[None]:
             raise _missing(version) from error
         raise IndexUnavailable(
             f"the Qdrant server answered {error.status_code} {error.reason_phrase}: see that index.url and the API key "
-            "are right, then look into the server's log"
+            "are right, then look into the server's log",
+            refused=error.status_code in REFUSED_ALONE,
         ) from error
     except (ApiException, QdrantException) as error:
         raise IndexUnavailable(
