@@ -118,7 +118,7 @@ def test_a_version_whose_searches_the_server_refuses_does_not_keep_others_from_b
     index = connect(refusing, api_key="", timeout=5, prefix="test")
     for _ in range(FAILURES + 1):
         with pytest.raises(IndexUnavailable, match="answered 400"):
-            index.search(VersionId("broken"), text="hold", vector=np.ones(3, np.float32), limit=1)
+            index.search(VersionId("broken"), text="hold", vector=np.ones(3, np.float32), limit=1, groups=None)
     assert not any(breaker.open for breaker in index.breakers)
     index.close()
 
