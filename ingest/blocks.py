@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from ingest.code_units import inside_quotes, units
 from ingest.heads import (
     Head,
     Span,
@@ -23,7 +24,7 @@ from ingest.heads import (
     stays_open,
     text_heads,
 )
-from ingest.reading.formats.markdown_pieces import shown
+from ingest.nodes import EMPTY, Node, markdown_nodes, next_nodes, paragraph_nodes, stretches
 from ingest.reading.raw import PAGE_BREAK
 from ingest.tiles import lines, placed, tiles
 
@@ -31,15 +32,11 @@ _FIELDS = re.compile(r"(?:[^\n:]{1,100}:(?:[ \t][^\n]*)?(?:\n|\Z)){2,}")  # `col
 _ENTRY = re.compile(r" \.\.\.(?: \.)* (?:\d+|[ivxlc]+)(?:\n|\Z)")  # the end of one of a table of contents
 _FENCE = re.compile(r"(?P<marks>`{3,}|~{3,})[^\n]*")
 _OVER_PAGES = re.compile(rf"(?<=[^\W\d_]|[,/])\n+{PAGE_BREAK}\n+(?=[^\W\d_])")  # within a sentence, if it is no capital
-_EMPTY = re.compile(rf"\n(?:[ \t{PAGE_BREAK}]*\n)+")
 _TABLE = re.compile(  # the header of a table and the line below it
     r"^(?=[^\n]*\|)[^\n]+\n(?=[^\n]*\|)[ \t>]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*(?:\n|\Z)",
     re.MULTILINE,
 )
-_LONGEST_HEADING = 200  # characters, of one with a line below it
-WINDOW = 250_000
-"""Characters that are read at a time: what the parser makes of them takes a thousand times as many bytes."""
-LARGEST = 8_000_000
+_DEEPEST = 40  # blanks before a line of code; more are as many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,89 +78,11 @@ def read_blocks(text: str, *, markdown: bool) -> Iterator[Blocks]:
     text = _OVER_PAGES.sub(lambda gap: " " * len(gap[0]) if text[gap.end()].islower() else gap[0], text)
     at = 0
     while at < len(text):
-        nodes, end = _next_nodes(text, at, _nodes if markdown else _paragraph_nodes)
+        nodes, end = next_nodes(text, at, markdown_nodes if markdown else paragraph_nodes)
         tree = _Tree(text, None if markdown else text_heads(text, at, end))
         found = tree.row(nodes, at, end, prose=True)
         yield Blocks(blocks=tuple(found), leaves=tuple(tree.leaves))
         at = end
-
-
-# --- what Markdown says ---------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True, kw_only=True)
-class _Node:
-    kind: str
-    start: int
-    end: int
-    parts: list["_Node"] = field(default_factory=list)
-    level: int = 0
-    name: str = ""
-
-
-def _next_nodes(text: str, at: int, read: Callable[[str, int], list[_Node]]) -> tuple[list[_Node], int]:
-    """The nodes from `at` on, some at a time, and where the next ones begin. The last node of a window may go on."""
-    size = WINDOW
-    while True:
-        end = text.find("\n", at + size) + 1 or len(text)
-        nodes = read(text[at:end], at)
-        if end == len(text) or not nodes:
-            return nodes, end
-        last = nodes[-1]
-        if len(last.parts) > 1:
-            end = last.parts[-1].start
-            return [*nodes[:-1], replace(last, parts=last.parts[:-1], end=end)], end
-        whole = nodes[:-1]
-        while whole and whole[-1].level:  # a heading stays with what follows
-            last = whole.pop()
-        if whole and last.start > at:
-            return whole, last.start
-        if last.parts and size > LARGEST:
-            return nodes, end
-        size *= 2
-
-
-def _paragraph_nodes(text: str, offset: int) -> list[_Node]:
-    return [
-        _Node(kind="paragraph", start=offset + start, end=offset + end) for start, end in _stretches(text, 0, len(text))
-    ]
-
-
-def _nodes(text: str, offset: int) -> list[_Node]:
-    from markdown_it import MarkdownIt
-
-    parser = MarkdownIt("commonmark").disable("inline")
-    paged = text.replace(PAGE_BREAK, "\n")  # of the same length, and no block goes on over an empty line
-    starts = [0, *(found.end() for found in re.finditer("\n", paged)), len(text) + 1]
-    outer = _Node(kind="document", start=offset, end=offset + len(text))
-    open_: list[_Node] = [outer]
-    for token in parser.parse(paged):
-        if token.type == "inline":
-            if open_[-1].kind == "heading":
-                open_[-1].name = shown(token.content)
-        elif token.nesting < 0:
-            open_.pop()
-        else:
-            assert token.map is not None  # blocks have their lines
-            kind = token.type.removesuffix("_open")
-            underlined = kind == "heading" and token.markup in ("-", "=")
-            if underlined and not _is_heading(paged[starts[token.map[0]] : starts[token.map[1] - 1]]):
-                kind = "paragraph"
-            node = _Node(
-                kind=kind,
-                start=offset + starts[token.map[0]],
-                end=offset + min(starts[token.map[1]], len(text)),
-                level=int(token.tag[1]) if kind == "heading" else 0,
-            )
-            open_[-1].parts.append(node)
-            if token.nesting:
-                open_.append(node)
-    return outer.parts
-
-
-def _is_heading(text: str) -> bool:
-    """Whether what stands above a line of dashes is its heading, and no table or paragraph above a rule."""
-    return "\n" not in text.strip() and len(text) <= _LONGEST_HEADING
 
 
 # --- to blocks ------------------------------------------------------------------------------------------------------
@@ -179,7 +98,7 @@ class _Tree:
         self._lead: Head | None = None  # what leads to the next block
         self.leaves: list[Leaf] = []
 
-    def row(self, nodes: Sequence[_Node], start: int, end: int, *, prose: bool) -> list[Block]:
+    def row(self, nodes: Sequence[Node], start: int, end: int, *, prose: bool) -> list[Block]:
         """The blocks from `start` to `end`: the nodes, and what stands between them, such as link definitions."""
         found: list[Block] = []
         outer = self._under
@@ -194,6 +113,9 @@ class _Tree:
             # a sentence that code stands in the middle of
             goes_on = is_code and node.kind == "paragraph" and self._text[begin : begin + 1].islower()
             is_code = node.kind in ("fence", "code_block")
+            if is_code and self._lead is None and found and self.leaves[-1].prose:
+                last = self.leaves[-1] = replace(self.leaves[-1], leads=True)
+                self._lead = self._head(last.start, last.end, last.under)
             lead, self._lead = self._lead, None
             if lead is not None and not self._is_led(lead, begin, node, by_term=lead is term):
                 lead = None
@@ -218,9 +140,9 @@ class _Tree:
         self._under = outer
         return found
 
-    def _terms(self, nodes: Sequence[_Node]) -> list[tuple[_Node, bool, bool]]:
+    def _terms(self, nodes: Sequence[Node]) -> list[tuple[Node, bool, bool]]:
         """The nodes with whether each is a term, and the last one below its heading: nothing says where that ends."""
-        found: list[tuple[_Node, bool, bool]] = []
+        found: list[tuple[Node, bool, bool]] = []
         is_last = True
         for place in range(len(nodes) - 1, -1, -1):
             node = nodes[place]
@@ -230,7 +152,7 @@ class _Tree:
             is_last = bool(node.level) or (is_last and not defines)
         return found[::-1]
 
-    def _is_led(self, lead: Head, start: int, node: _Node, *, by_term: bool) -> bool:
+    def _is_led(self, lead: Head, start: int, node: Node, *, by_term: bool) -> bool:
         """Whether a block is what a line above leads to: a name leads to a list, a table or code."""
         if node.kind == "paragraph" and not _TABLE.search(self._text, start, node.end):
             return by_term or leads(self._text[lead.start : lead.end])
@@ -239,10 +161,10 @@ class _Tree:
     def _head(self, start: int, end: int, above: Head | None) -> Head:
         """A paragraph as what stands above others: an empty line below it stays one."""
         end = start + len(self._text[start:end].rstrip())
-        gap = _EMPTY.match(self._text, end)
+        gap = EMPTY.match(self._text, end)
         return head(start, end + 1 if gap else end, above)
 
-    def _block(self, start: int, node: _Node, *, prose: bool) -> list[Block]:
+    def _block(self, start: int, node: Node, *, prose: bool) -> list[Block]:
         match node.kind:
             case "heading":
                 return self._block_of([(start, node.end)], level=node.level, name=node.name)
@@ -259,7 +181,7 @@ class _Tree:
             case _:  # lists, quotations
                 return self._joined(self.row(node.parts, start, node.end, prose=False))
 
-    def _item(self, start: int, node: _Node) -> list[Block]:
+    def _item(self, start: int, node: Node) -> list[Block]:
         """An item of a list: all of it stands under its first sentence."""
         first, outer = len(self.leaves), self._under
         end = node.parts[1].start if len(node.parts) > 1 else node.end
@@ -272,6 +194,8 @@ class _Tree:
             if self._lead is not None:
                 self._lead = replace(self._lead, above=item) if self._lead.start > item.start else None
             self._under = item
+            if len(node.parts) > 1 and len(self.leaves) == first + 1 and is_term(self._text[item.start : item.end]):
+                self.leaves[first] = replace(self.leaves[first], leads=True)
         found += self.row(node.parts[1:], end, node.end, prose=False)
         self._under, self._lead = outer, None
         return self._joined(found)
@@ -279,7 +203,7 @@ class _Tree:
     def _paragraphs(self, start: int, end: int, *, prose: bool) -> list[Block]:
         """Paragraphs, by empty lines: as many as there are in what is no Markdown."""
         found: list[Block] = []
-        for block_start, block_end in _stretches(self._text, start, end):
+        for block_start, block_end in stretches(self._text, start, end):
             table = _TABLE.search(self._text, block_start, block_end)
             sentences_end = table.start() if table else block_end
             text = self._text[block_start:sentences_end]
@@ -325,7 +249,7 @@ class _Tree:
         opening = _FENCE.search(self._text, start, end) if fenced else None
         rows = self._lines(start, end)
         if opening is None:
-            return self._joined(self._stretched(rows, line_heads(self._text, rows, self._under)))
+            return self._joined(self._units(self._stretched(rows, line_heads(self._text, rows, self._under))))
         closed = len(rows) > 1 and opening["marks"] in self._text[slice(*rows[-1])]
         first, last = min(opening.end() + 1, end), rows[-1][0] if closed else end
         inside = self._text[first:last]
@@ -347,7 +271,7 @@ class _Tree:
         heads = {finish: fence, **line_heads(self._text, lines_inside, fence), start: fence}
         several = [(start, begin), *self._lines(begin, finish), (finish, end)]
         spans = several if self._text[begin:last].strip() else [(start, end)]  # nothing but the fence is left
-        return self._joined(self._stretched(spans, heads), framed=True)
+        return self._joined(self._units(self._stretched(spans, heads)), framed=True)
 
     def _stretched(self, spans: Iterable[Span], heads: Mapping[int, Head | None]) -> list[Block]:
         """A block for each stretch of lines between empty ones."""
@@ -360,6 +284,23 @@ class _Tree:
                 found += self._block_of(rows, under=[heads.get(row[0]) for row in rows])
                 rows = []
         return found
+
+    def _units(self, found: Sequence[Block]) -> list[Block]:
+        """Stretches of code as blocks in blocks: each with those that are indented more than it, or quoted in it."""
+        starts = [self.leaves[block.first].start for block in found]
+        if len(starts) < 3:
+            return list(found)
+        code = self._text[starts[0] : self.leaves[found[-1].last - 1].end]
+        quoted = inside_quotes(code, [start - starts[0] for start in starts])
+        levels = [_level(self._text, start, quotes) for start, quotes in zip(starts, quoted, strict=True)]
+        return self._nested(found, levels)
+
+    def _nested(self, found: Sequence[Block], levels: Sequence[int]) -> list[Block]:
+        grouped: list[Block] = []
+        for first, last in units(levels):
+            inner = self._nested(found[first + 1 : last], levels[first + 1 : last]) if last - first > 1 else []
+            grouped += self._joined([found[first], *inner], framed=bool(inner))
+        return grouped
 
     def _block_of(
         self,
@@ -390,11 +331,9 @@ class _Tree:
         return list(placed(lines(self._text[start:end]), start))
 
 
-def _stretches(text: str, start: int, end: int) -> Iterator[Span]:
-    """What stands between empty lines, without them."""
-    edge = start
-    for gap in _EMPTY.finditer(text, start, end):
-        yield edge, gap.start() + 1
-        edge = gap.end()
-    if edge < end:
-        yield edge, end
+def _level(text: str, start: int, quoted: bool) -> int:
+    """How far code is indented that begins there, below the fence if there is one."""
+    line, _, below = text[start : start + 1000].partition("\n")
+    if _FENCE.match(line.lstrip(" \t>")):
+        line = below.lstrip("\n").partition("\n")[0]
+    return _DEEPEST + 1 if quoted else min(len(line) - len(line.lstrip(" \t>")), _DEEPEST)

@@ -29,7 +29,7 @@ from rag_flywheel.domain import Chunk, Counts, Document, DocumentId
 from rag_flywheel.ports import Cache, Encoder, Entry, Redactor, TokenCounter, Vectors
 from rag_flywheel.search.texts import searched_text, sentence_texts
 
-RULES = f"10|{screening.RULES}|{chunking.RULES}"
+RULES = f"11|{screening.RULES}|{chunking.RULES}"
 """Changes whenever the same bytes could come to other chunks: caches and the digest of a version's inputs know it."""
 KEPT = "2"
 """Changes whenever what the cache keeps of the same bytes is another thing, though it comes to the same chunks."""

@@ -17,7 +17,7 @@ from rag_flywheel.domain import Chunk, ChunkId, Document, DocumentId, Evidence
 from rag_flywheel.ports import TokenCounter
 from rag_flywheel.search.texts import path
 
-RULES = "8"  # raise it whenever the result of `chunk` could change: caches are keyed by it
+RULES = "9"  # raise it whenever the result of `chunk` could change: caches are keyed by it
 PLAIN = (".txt",)  # where a line that begins with # is no heading
 FRAME = 0.5  # share of a chunk that a table's header or a fence may take that is repeated
 HEADS = 0.25  # share of a chunk that other repeated lines may take

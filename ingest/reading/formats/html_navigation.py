@@ -40,6 +40,8 @@ _LABEL = re.compile(r"[^\W\d_]+:|[\W_]+")  # `Next:`, and what divides links
 _LONGEST = 2000  # characters of a menu that is proven by its links
 _TIMES = 3  # that links stand on a page, at least
 _PAGES = re.compile(r"(?i)(?:^|/)[^/.]*(?:\.(?:x?html?|php|aspx?|jsp|md))?$")
+_SIGNS = re.compile(r"[\W_]+\Z")  # what a heading ends with that leads to itself
+_START = re.compile(r"(?i)(?:\./)?index\.x?html?")  # the first page of a folder
 _MOST = 5  # such menus at each end of a page
 
 
@@ -77,9 +79,11 @@ def take_menus(tree: LexborHTMLParser, title: str, beside: Mapping[str, str]) ->
 
 
 def _marked(tree: LexborHTMLParser) -> Iterator[LexborNode]:
-    """The outermost blocks that the page calls menus, or sidebars with one, most of whose words are links."""
-    titles = len(tree.css("h1"))
-    found = [node for node in tree.css(_MARKED) if _is_menu(node, titles) and _is_mostly_links(node)]
+    """The outermost blocks that the page calls menus, or sidebars with one, most of whose words are links, or the
+    page's title, at which the way there ends."""
+    titles = tree.css("h1")
+    title = _SIGNS.sub("", " ".join(_words(titles[0]))) if titles else ""
+    found = [node for node in tree.css(_MARKED) if _is_menu(node, len(titles)) and _is_mostly_links(node, title)]
     inside: set[int] = set()
     for node in found:  # as they stand in the page, the outer ones first
         if node.mem_id not in inside:
@@ -273,9 +277,11 @@ def _is_neighbour(link: LexborNode) -> bool:
     return not _NEIGHBOURS.isdisjoint((link.attributes.get("rel") or "").lower().split())
 
 
-def _is_mostly_links(node: LexborNode) -> bool:
+def _is_mostly_links(node: LexborNode, title: str = "") -> bool:
     links = node.css(", ".join(("a", "button", "label", "summary", *HEADINGS)))
-    return 2 * sum(len(_words(link)) for link in links) >= len(_words(node))
+    words = _words(node)
+    here = len(title.split()) if title and " ".join(words).count(title) == 1 and not node.css_first("h1") else 0
+    return 2 * sum(len(_words(link)) for link in links) >= len(words) - here
 
 
 def _at_end(body: LexborNode, is_menu: Callable[[LexborNode], bool], *, last: bool) -> LexborNode | None:
@@ -309,7 +315,10 @@ def _leads_beside(node: LexborNode, beside: Mapping[str, str], titles: set[str])
     says which one it is."""
     links = node.css("a[href]")
     if not all(
-        _is_neighbour(link) or (link.attributes.get("href") or "") in beside or "accesskey" in link.attributes
+        _is_neighbour(link)
+        or (target := link.attributes.get("href") or "") in beside
+        or _START.fullmatch(target)
+        or "accesskey" in link.attributes
         for link in links
     ):
         return False

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from ingest.reading.formats.html_formulas import write_formulas
+from ingest.reading.formats.html_generators import take_furniture
 from ingest.reading.formats.html_lists import divide_lists, nest_definitions, open_lists
 from ingest.reading.formats.html_navigation import (
     HEADINGS,
@@ -62,6 +63,7 @@ def prepare(html: str) -> Page:
         replace(numbers, lines=()),
         _removal("hints in programs", _programs(tree)),
         _removal("drawings with text", [node for node in tree.css("svg") if node.css_first("text")]),
+        _removed("furniture of generated pages", take_furniture(tree, generator)),
         _removed("navigation", take_menus(tree, title, beside)),
         _removed("notices", take_notices(tree, generator)),
         _removed("controls of the page", take_controls(tree)),

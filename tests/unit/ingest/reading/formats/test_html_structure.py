@@ -170,3 +170,74 @@ def test_a_long_name_of_a_heading_takes_no_time_that_doubles_with_each_word() ->
 def test_sidebars_within_sidebars_take_no_time_that_doubles_with_each() -> None:
     page = f"{'<div class=sidebar>' * 60}<a href=a.html>A</a>{'</div>' * 60}<p>Wait.</p>"
     assert lines(page)[-1] == "Wait."
+
+
+DOXYGEN = """<head><title>Tank: pump Struct Reference</title><meta name=generator content="Doxygen 1.9.4"></head><body>
+    <div id=top><div id=titlearea><table><tr><td><div id=projectname>Tank <span>1.2</span></div>
+    <div id=projectbrief>Moves water.</div></table></div></div>
+    <div id=nav-path class=navpath><ul><li class=navelem><a class=el href=dir_1.html>src</a></ul></div>
+    <div class=header><div class=summary><a href="#pub-attribs">Data Fields</a></div>
+    <div class=headertitle><div class=title>{title}
+    <div class=ingroups><a class=el href=g.html>Pumps</a></div></div></div></div>
+    <div class=contents><p>A pump. <a href="#details">More...</a></p>
+    <div class=dynheader>Collaboration diagram for pump:</div>
+    <div class=dyncontent><div class=center><img src=p.png usemap="#m" alt="Collaboration graph"></div>
+    <map name=m><area href=v.html title=valve alt=""></map>
+    <center><span class=legend>[<a href=l.html>legend</a>]</span></center></div>
+    <p>See <a class=el href="#more">What is more...</a></div>"""
+
+
+def test_a_page_of_doxygen_is_its_title_and_what_it_says() -> None:
+    content = from_html(DOXYGEN.format(title="pump Struct Reference"))
+    assert [line for line in content.text.splitlines() if line] == [
+        "# pump Struct Reference",
+        "Pumps",
+        "A pump.",
+        "Collaboration diagram for pump: valve",
+        "See What is more...",
+    ]
+    [removed] = [removal for removal in content.removed if removal.what == "furniture of generated pages"]
+    assert removed.lines == ("Tank 1.2 Moves water.", "src", "Data Fields", "More...")
+
+
+def test_the_first_page_of_doxygen_still_says_what_the_project_is() -> None:
+    assert any("Moves water." in line for line in lines(DOXYGEN.format(title="Tank Documentation")))
+
+
+def test_the_names_of_doxygen_mean_nothing_in_other_pages() -> None:
+    page = "<div id=titlearea>Pumps of 2024</div><div class=header><div class=summary>All stop at 5 °C.</div></div>"
+    assert lines(f"<body>{page}<p>Read <a href='#end'>on...</a></p>") == [
+        "Pumps of 2024",
+        "All stop at 5 °C.",
+        "Read on...",
+    ]
+
+
+def test_signatures_and_code_of_sphinx_have_no_links_to_each_other() -> None:
+    page = """<dl><dt>stop()<a class="reference internal" href="_modules/p.html#stop"><span class=viewcode-link><span
+        class=pre>[source]</span></span></a></dt><dd>Stops it.</dd></dl><div class=highlight><pre><a class=viewcode-back
+        href="../p.html#stop">[docs]</a>def stop():
+    pass</pre></div>"""
+    text = from_html(page).text
+    assert "[source]" not in text
+    assert "[docs]" not in text
+    assert "def stop():\n    pass" in text
+
+
+@pytest.mark.parametrize(
+    ("block", "goes"),
+    [
+        ("<ul><li><a href=x.html>Examples</a><li>Stopping the pump<li><a href=s.txt>View source</a></ul>", True),
+        ("<ul><li><a href=x.html>Examples</a><li>Never open it while it runs<li><a href=s.txt>Source</a></ul>", False),
+    ],
+)
+def test_the_way_to_a_page_ends_with_its_title_and_goes(block: str, goes: bool) -> None:
+    page = f"<div role=navigation>{block}</div><h1>Stopping the pump<a href='#s'>¶</a></h1><p>{'Turn it. ' * 9}</p>"
+    assert ("Examples" not in from_html(page).text) is goes
+
+
+def test_a_link_back_to_the_first_page_is_no_content_at_a_page_s_end() -> None:
+    page = "<p>Turn it, see <a href=index.html>the start</a>.</p>{}<p>Stop it.</p>{}"
+    back = "<p><a href=index.html>[return]</a></p>"
+    assert lines(page.format("", back)) == ["Turn it, see the start.", "Stop it."]
+    assert lines(page.format(back, "")) == ["Turn it, see the start.", "[return]", "Stop it."]
