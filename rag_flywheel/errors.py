@@ -131,6 +131,15 @@ class Unavailable(FlywheelError):
     http_status = 503
     exit_code = 7
 
+    def __init__(self, *said: object, refused: bool = False) -> None:
+        """`refused`: the service is there, and does not take this one request."""
+        super().__init__(*said)
+        self.refused = refused
+
+
+REFUSED_ALONE = frozenset({400, 413, 422})
+"""Statuses of a service that speak of one request, and not of all that are sent to it."""
+
 
 class DiskUnavailable(Unavailable):
     """The disk is full, may not be written to, or fails."""

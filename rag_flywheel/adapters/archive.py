@@ -34,6 +34,7 @@ def send(folder: Path, url: str) -> None:
     # What leaves a transaction by an error is thrown away, where closing the file would keep the part that was sent.
     with (
         _opened(url) as (files, path),
+        _for_the_owner_alone(),
         files.transaction,
         files.open(path, "wb") as written,
         gzip.GzipFile(fileobj=written, mode="wb", compresslevel=LEVEL) as packed,
@@ -56,12 +57,22 @@ def fetch(url: str, folder: Path) -> None:
         for member in archive:
             inside = Path(member.name)
             if not member.isfile() or inside.is_absolute() or ".." in inside.parts:
-                raise Damaged(f"{url} holds more than plain files, so it is no backup: name another")
+                raise Damaged("what is there holds more than plain files, so it is no backup: name another")
             source = archive.extractfile(member)
             assert source is not None  # of a file there is one
             _put(source, folder / inside)
         while packed.read(BLOCK):  # to its end, where the checksum is
             pass
+
+
+@contextlib.contextmanager
+def _for_the_owner_alone() -> Iterator[None]:
+    """What is written on this machine, which fsspec lets everybody read whom the process's mask does not forbid it."""
+    mask = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(mask)
 
 
 def _put(source: IO[bytes], target: Path) -> None:
@@ -77,13 +88,15 @@ def _put(source: IO[bytes], target: Path) -> None:
 
 
 @contextlib.contextmanager
-def _opened(url: str) -> Iterator[tuple[Any, str]]:
+def _opened(given: str) -> Iterator[tuple[Any, str]]:
     """The file system, and the path in it. What it raises are errors of many packages, whose words may hold secrets."""
-    parts = urlsplit(url)
-    if parts.username is not None:
+    parts = urlsplit(given)
+    url = given.partition("?")[0]  # what is told of it: a query may be a signature
+    before, at, _ = url.partition("://")[2].partition("@")
+    if at and ":" in before:  # a key may hold slashes; who stands there alone is a user, or a container of abfs://
         raise InvalidInput("a URL of a backup holds no key: give it as the store's own variables, such as AWS_PROFILE")
     try:
-        files, path = fsspec.url_to_fs(url, skip_instance_cache=True)  # whose keys are those of now
+        files, path = fsspec.url_to_fs(given, skip_instance_cache=True)  # whose keys are those of now
         yield files, path
     except FlywheelError:
         raise

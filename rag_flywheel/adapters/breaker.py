@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from rag_flywheel.errors import Unavailable
+from rag_flywheel.errors import FlywheelError, Unavailable
 from rag_flywheel.ports import metrics
 
 logger = logging.getLogger("rag_flywheel.breaker")
@@ -76,7 +76,14 @@ class Breaker:
         self.check()
         try:
             yield
-        except self._error:
-            self.failed()
+        except FlywheelError as error:
+            self.heard(error)
             raise
         self.answered()
+
+    def heard(self, error: FlywheelError) -> None:
+        """What a request came to: a refusal of that one, or another error, is an answer."""
+        if isinstance(error, self._error) and not error.refused:
+            self.failed()
+        else:
+            self.answered()

@@ -124,9 +124,13 @@ def _placed(
     try:
         return quoted(spans, asked.version_id)
     except IndexUnavailable:
-        if not all(any(span.overlaps(shown.span) for shown in asked.ranking) for span in spans):
+        if not all(any(_lies_in(span, shown.span) for shown in asked.ranking) for span in spans):
             raise
         return tuple(span.place for span in spans)
+
+
+def _lies_in(span: Evidence, other: Evidence) -> bool:
+    return span.document_id == other.document_id and other.start <= span.start and span.end <= other.end
 
 
 def _supporting(found: Sequence[Passage], answer: str, replaced: Sequence[Evidence], reader: Reader) -> list[Chunk]:

@@ -32,6 +32,7 @@ from rag_flywheel.adapters.tracing import tracing
 from rag_flywheel.adapters.web.slack import HttpSlack
 from rag_flywheel.adapters.web.webhooks import HttpWebhooks
 from rag_flywheel.config import Config, Embedder, Secrets, of_tenant, secrets
+from rag_flywheel.domain import VersionId
 from rag_flywheel.errors import ConfigError, Damaged
 from rag_flywheel.ports import (
     Cache,
@@ -196,6 +197,12 @@ def index_nodes(config: Config, secrets: Secrets) -> int:
     from rag_flywheel.adapters.index import snapshots
 
     return snapshots.nodes(config.index.url, api_key=secrets.qdrant_api_key)
+
+
+def indexed(config: Config, secrets: Secrets) -> tuple[VersionId | None, list[VersionId]]:
+    """The live version, and all that the index has. Raises IndexUnavailable."""
+    with contextlib.closing(_index(config, secrets)[0]) as index:
+        return index.live(), index.versions()
 
 
 def load_index(config: Config, secrets: Secrets, folder: Path, *, live: str | None) -> None:

@@ -2,10 +2,12 @@
 
 import json
 import shutil
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from qdrant_client import QdrantClient, models
 
 from tests.cycle.pages import ANSWER, ASKED
 from tests.cycle.project import Project
@@ -235,3 +237,27 @@ def test_of_a_qdrant_cluster_everything_but_the_index_is_taken_and_the_next_rein
         assert any(live in note for note in restored["notes"])
         assert empty.run("reindex")["decision"] == "promoted"
         assert asked(empty)["answer"]
+
+
+def test_a_backup_without_the_index_replaces_nothing_where_the_cluster_has_gone_on_without_its_version(
+    project: Project, backup: Path
+) -> None:
+    with QdrantServer(nodes=3) as cluster:
+        project.variables["RAG_FLYWHEEL_INDEX__URL"] = cluster.url
+        first = project.run("reindex", "--force")["version"]
+        project.run("backup", str(backup))
+        second = project.run("reindex", "--force")["version"]
+        with closing(QdrantClient(cluster.url, check_compatibility=False)) as client:
+            client.update_collection_aliases(
+                [
+                    models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias.alias_name))
+                    for alias in client.get_aliases().aliases
+                    if first in alias.alias_name
+                ]
+            )
+        refused = project.run("restore", str(backup), "--yes", code=6)
+        assert (refused["error"], "index.prefix" in refused["detail"]) == ("Conflict", True)
+        assert asked(project)["version"] == second
+        project.variables["RAG_FLYWHEEL_INDEX__PREFIX"] = "again"
+        assert project.run("restore", str(backup), "--yes")["live"] is None
+        assert project.run("reindex")["decision"] == "promoted"

@@ -25,7 +25,7 @@ from rag_flywheel.adapters.breaker import Breaker
 from rag_flywheel.adapters.index import points
 from rag_flywheel.adapters.index.sparse import Sparse
 from rag_flywheel.domain import Candidate, Chunk, Groups, VersionId
-from rag_flywheel.errors import Damaged, IndexUnavailable, NotFound
+from rag_flywheel.errors import REFUSED_ALONE, Damaged, IndexUnavailable, NotFound
 from rag_flywheel.ports import ALL_ENGLISH, Entry, Like, Vectors
 
 COMPLETE = "--complete"
@@ -376,8 +376,8 @@ def _translated(version: VersionId | None = None) -> Iterator[None]:
         if error.status_code == 404 and version is not None:
             raise _missing(version) from error
         raise IndexUnavailable(
-            f"the Qdrant server answered {error.status_code} {error.reason_phrase}: see that index.url and the API key "
-            "are right, then look into the server's log"
+            f"the Qdrant server answered {error.status_code} {error.reason_phrase}: check index.url, API key and log",
+            refused=error.status_code in REFUSED_ALONE,
         ) from error
     except (ApiException, QdrantException) as error:
         raise IndexUnavailable(

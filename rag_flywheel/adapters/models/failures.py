@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from rag_flywheel.errors import REFUSED_ALONE
+
 LONGEST_BACKOFF = 8.0  # seconds
 _SECONDS = re.compile(r"\d{1,6}(\.\d+)?")
 
@@ -13,6 +15,7 @@ class Failure:
     advice: str
     passing: bool  # whether another try may help
     wait: float | None = None  # seconds that the server asks to be left alone
+    alone: bool = False  # whether it is this one request that the server does not take
 
     def pause(self, attempt: int) -> float:
         """Seconds before the next attempt, the first of which is 0."""
@@ -45,4 +48,4 @@ def refused(status: int, retry_after: str, names: Names) -> Failure:
         return Failure(what, "it has too many requests or the key's quota is spent; try again later", True, wait)
     if status >= 500:
         return Failure(what, "look at its log, or try again later", True, wait)
-    return Failure(what, f"check {names.limits} against it", False)
+    return Failure(what, f"check {names.limits} against it", False, alone=status in REFUSED_ALONE)

@@ -31,9 +31,9 @@ class SparedSpeaker:
                     heard = True
                     self._breaker.answered()
                 yield piece
-        except LanguageModelUnavailable:
+        except LanguageModelUnavailable as error:
             if not heard:
-                self._breaker.failed()
+                self._breaker.heard(error)
             raise
 
     def close(self) -> None:

@@ -111,7 +111,8 @@ class OpenAILikeSpeaker:
                 again = failure.worth_waiting(self._timeout) and time.monotonic() + wait < until
                 if said or not again or attempt >= self._retries:
                     raise LanguageModelUnavailable(
-                        f"the language model at {self._host} {failure.what}; {failure.advice}"
+                        f"the language model at {self._host} {failure.what}; {failure.advice}",
+                        refused=failure.alone,
                     ) from error
             self._pause(wait)
 

@@ -55,6 +55,7 @@ def restore(config: Config, secrets: Secrets, place: Path, *, apart: Path | None
     """
     contents = folders.read_list(place)
     _check_kinds(config, contents, place)
+    _check_left_out(config, secrets, contents)
     with on_disk(config.data):
         config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with wiring.ledger_lock(config, erasing.LOCK):
@@ -88,6 +89,19 @@ def _check_kinds(config: Config, contents: Contents, place: Path) -> None:
             f"the backup's versions are of the {contents.store} store, and the settings say {here}: let `index.url` "
             f"{'name a server' if contents.store == QDRANT else 'be empty'} until the backup is back; change it then, "
             "and run `rag-flywheel reindex --force`"
+        )
+
+
+def _check_left_out(config: Config, secrets: Secrets, contents: Contents) -> None:
+    """The ledger of a backup without the index knows no version that was built after it."""
+    if contents.store != LEFT_OUT:
+        return
+    live, versions = wiring.indexed(config, secrets)
+    if live is not None and contents.live not in versions:
+        raise Conflict(
+            f"the index is at {live}, and {contents.live or 'no version'} that was live when the backup was made is "
+            "not in it: let index.prefix begin other names (or take the embedded store away), restore again, and run "
+            "`rag-flywheel reindex`; nothing was replaced"
         )
 
 

@@ -94,6 +94,17 @@ def test_an_archive_that_was_cut_is_damaged(folder: Path, tmp_path: Path) -> Non
             archive.fetch(url, tmp_path / f"back{size}")
 
 
+def test_an_archive_on_this_machine_is_for_its_owner_alone(folder: Path, tmp_path: Path) -> None:
+    archive.send(folder, f"file://{tmp_path}/monday.tar.gz")
+    assert (tmp_path / "monday.tar.gz").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_signature_in_a_url_is_told_to_nobody(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"nothing at .*/sunday.tar.gz: ") as raised:
+        archive.fetch(f"file://{tmp_path}/sunday.tar.gz?signature=secret", tmp_path / "back")
+    assert "secret" not in str(raised.value)
+
+
 def test_what_is_not_there_is_named(base: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="nothing at"):
         archive.fetch(f"{base}/sunday.tar.gz", tmp_path / "back")
@@ -103,8 +114,11 @@ def test_what_is_not_there_is_named(base: str, tmp_path: Path) -> None:
     ("url", "error", "said"),
     [
         ("s3://key:secret@bucket/monday.tar.gz", InvalidInput, "holds no key"),
+        ("s3://key:se/secret@bucket/monday.tar.gz", InvalidInput, "holds no key"),
         ("nosuch://bucket/monday.tar.gz", InvalidInput, "no store is known"),
         ("gs://bucket/monday.tar.gz", ConfigError, "not installed"),
+        ("abfs://container@account.dfs.core.windows.net/monday.tar.gz", ConfigError, "not installed"),
+        ("sftp://backup@host/monday.tar.gz", ConfigError, "not installed"),
     ],
 )
 def test_a_url_that_cannot_be_used_says_what_is_to_be_done(url: str, error: type[Exception], said: str) -> None:

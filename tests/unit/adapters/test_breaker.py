@@ -1,13 +1,17 @@
 """A service that does not answer is left alone for a while, and tried again."""
 
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import numpy as np
 import pytest
 
 from rag_flywheel.adapters.breaker import FAILURES, SECONDS, Breaker
 from rag_flywheel.adapters.index.qdrant_index import connect
+from rag_flywheel.domain import VersionId
 from rag_flywheel.errors import IndexUnavailable, NotFound
 from rag_flywheel.ports.metrics import REGISTRY
 
@@ -70,6 +74,53 @@ def test_what_answers_in_between_is_not_left_alone(breaker: Breaker) -> None:
 def test_an_error_that_tells_that_it_answered_is_no_failure(breaker: Breaker) -> None:
     for _ in range(FAILURES + 1):
         assert asked(breaker, NotFound("no such version"))
+
+
+def test_a_request_that_the_service_does_not_take_is_an_answer_of_it(breaker: Breaker) -> None:
+    for _ in range(FAILURES + 1):
+        assert asked(breaker, IndexUnavailable("refused with 400", refused=True))
+    for _ in range(FAILURES):
+        assert asked(breaker, IndexUnavailable("silent"))
+        assert asked(breaker, NotFound("no such version"))
+    assert not breaker.open
+
+
+def test_whatever_error_tells_that_it_answers_again_ends_its_rest(breaker: Breaker, clock: Clock) -> None:
+    fail(breaker)
+    clock.now += SECONDS
+    assert asked(breaker, NotFound("no such version"))
+    assert not breaker.open
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """Takes no request: each has something wrong."""
+
+    def do_GET(self) -> None:
+        self.send_response(400)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_version_whose_searches_the_server_refuses_does_not_keep_others_from_being_searched(refusing: str) -> None:
+    index = connect(refusing, api_key="", timeout=5, prefix="test")
+    for _ in range(FAILURES + 1):
+        with pytest.raises(IndexUnavailable, match="answered 400"):
+            index.search(VersionId("broken"), text="hold", vector=np.ones(3, np.float32), limit=1, groups=None)
+    assert not any(breaker.open for breaker in index.breakers)
+    index.close()
 
 
 def test_after_a_while_one_is_sent_to_see_and_the_others_go_on_waiting(breaker: Breaker, clock: Clock) -> None:

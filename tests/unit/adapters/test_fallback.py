@@ -47,6 +47,15 @@ def test_sentences_of_the_documents_answer_while_the_model_is_away_and_the_draft
         assert drafted(made.answerer).generator is None
 
 
+def test_questions_that_a_model_refuses_are_answered_by_sentences_and_keep_no_other_from_it(tmp_path: Path) -> None:
+    with OpenAIServer(reply=Fail(status=400)) as server, opened(tmp_path, server.url) as made:
+        for _ in range(FAILURES + 1):
+            assert drafted(made.answerer).generator is not None
+        assert made.away() == []
+        server.reply = "The alias moves back [1]."
+        assert drafted(made.answerer).generator is None
+
+
 def test_a_model_that_does_not_answer_is_left_alone_and_named_as_away(tmp_path: Path) -> None:
     with OpenAIServer(reply=DOWN) as server, opened(tmp_path, server.url) as made:
         for _ in range(FAILURES + 2):

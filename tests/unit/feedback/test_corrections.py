@@ -130,4 +130,6 @@ def test_while_the_index_is_away_a_correction_is_taken_without_what_would_be_loo
 def test_while_the_index_is_away_a_span_that_the_question_did_not_bring_waits_for_it(ledger: MemoryLedger) -> None:
     with pytest.raises(IndexUnavailable):
         hand_in(ledger, evidence=[span("gone")], away=True)
+    with pytest.raises(IndexUnavailable):  # nobody can say what stands past the passage
+        hand_in(ledger, supersedes=[span("faq", 0, 1_000_000)], away=True)
     assert ledger.corrections() == []
