@@ -40,10 +40,14 @@ def new(chunks: Iterable[Chunk], before: Iterable[Chunk]) -> list[Chunk]:
     return [chunk for chunk in chunks if known.get(chunk.chunk_id) != chunk]
 
 
-def _written(chunks: Iterable[Chunk]) -> set[tuple[str, str]]:
-    """What people wrote of these: questions, and the answers of corrections."""
+def _written(chunks: Iterable[Chunk]) -> set[tuple[str, str, str]]:
+    """What people wrote of these: questions, and the answers of corrections, which are each one person's. Of several who
+    confirm one question the newest counts, so that another's every night is no reason.
+    """
     return {
-        (chunk.question or "", "" if chunk.provenance is None else chunk.text)
+        (chunk.question or "", "", "")
+        if chunk.provenance is None
+        else (chunk.question or "", chunk.text, chunk.provenance.correction_id)
         for chunk in chunks
         if chunk.by_question or chunk.provenance is not None
     }

@@ -32,6 +32,12 @@ def test_a_persons_words_that_are_gone_or_other_ones_leave_no_copy_of_them_in_th
     assert taking_over.most_of(LIVE, before, [*PAGES, reworded, KNOWN]) is None
 
 
+def test_a_correction_that_went_leaves_nothing_though_another_person_says_the_same() -> None:
+    same = correction_chunk("c2")
+    assert (same.text, same.question) == (CORRECTION.text, CORRECTION.question)
+    assert taking_over.most_of(LIVE, [*PAGES, CORRECTION], [*PAGES, same]) is None
+
+
 def test_a_confirmed_question_that_leads_to_a_changed_passage_is_still_that_persons() -> None:
     changed = replace(PAGES[0], title="Another title")
     now = [changed, *PAGES[1:], CORRECTION, confirmed_chunk(changed, "Why is it loud?")]
