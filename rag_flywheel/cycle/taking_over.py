@@ -41,8 +41,8 @@ def new(chunks: Iterable[Chunk], before: Iterable[Chunk]) -> list[Chunk]:
 
 
 def _written(chunks: Iterable[Chunk]) -> set[tuple[str, str, str]]:
-    """What people wrote of these: questions, and the answers of corrections, which are each one person's. Of several who
-    confirm one question the newest counts, so that another's every night is no reason.
+    """What people wrote of these: questions, and the answers of corrections, which are each one person's. Of several
+    who confirm one question the newest counts, so that another's every night is no reason.
     """
     return {
         (chunk.question or "", "", "")

@@ -105,8 +105,8 @@ class CachedEncoder:
         others = {len(vector) for vector in vectors} - {self.dimension}
         if others:
             raise ConfigError(
-                f"the cache holds vectors of {min(others)} numbers of {self.name}, which gives such of {self.dimension} "
-                "now: name the model that is there now otherwise in embedder.model, or put back the one before"
+                f"the cache holds vectors of {min(others)} numbers of {self.name}, which gives such of "
+                f"{self.dimension} now: name the model that is there now otherwise in embedder.model, or put back the one before"
             )
         return np.stack(vectors) if vectors else np.zeros((0, self.dimension), dtype=np.float32)
 
