@@ -35,7 +35,8 @@ AT_ONCE = 500  # passages in a batch
 LIMIT = 50  # passages of a channel, as config.yaml has it
 WARM = 10  # searches that are not counted: the first ones map the files
 VERSION = VersionId("growth")
-WIDTH, HEIGHT, LEFT, BOTTOM = 320, 200, 56, 34
+WIDTH, HEIGHT, LEFT = 320, 200, 56
+TOP, BOTTOM = 40, HEIGHT - 34  # of what a curve may take
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +179,7 @@ def resident() -> tuple[float, float]:
 
 
 def picture(measured: Sequence[Grown]) -> str:
-    """Four curves, all axes in powers of ten."""
+    """Four curves, all axes in powers of ten and on one scale: the dashed line grows as the passages do."""
     parts = {
         "build, s of the processor": [each.build_seconds for each in measured],
         "disk, MB": [each.disk_mb for each in measured],
@@ -198,21 +199,25 @@ def picture(measured: Sequence[Grown]) -> str:
 
 
 def curve(title: str, sizes: Sequence[int], values: Sequence[float]) -> str:
-    xs, ys = scale(sizes, LEFT, WIDTH - 34), scale(values, HEIGHT - BOTTOM, 34)
+    decades = math.log10(sizes[-1] / sizes[0]) or 1.0
+    xs = [LEFT + (WIDTH - 34 - LEFT) * math.log10(size / sizes[0]) / decades for size in sizes]
+    ys = [BOTTOM + (TOP - BOTTOM) * math.log10(value / values[0]) / decades for value in values]
     line = "M" + " L".join(f"{x:.0f} {y:.0f}" for x, y in zip(xs, ys, strict=True))
     dots = "".join(
         f'<circle cx="{x:.0f}" cy="{y:.0f}" r="3" fill="#2f6f8f"/>'
-        f'<text x="{x:.0f}" y="{y - 8:.0f}" text-anchor="middle">{value:.3g}</text>'
+        f'<text x="{x:.0f}" y="{y - 8:.0f}" text-anchor="middle">{short(value)}</text>'
         f'<text x="{x:.0f}" y="{HEIGHT - 12}" text-anchor="middle">{size:,}</text>\n'
         for x, y, value, size in zip(xs, ys, values, sizes, strict=True)
     )
-    return f'<text x="8" y="16">{title}</text><path d="{line}" fill="none" stroke="#2f6f8f" stroke-width="2"/>{dots}'
+    return (
+        f'<text x="8" y="16">{title}</text>'
+        f'<path d="M{LEFT} {BOTTOM} L{WIDTH - 34} {TOP}" stroke="#999" stroke-dasharray="3 4"/>'
+        f'<path d="{line}" fill="none" stroke="#2f6f8f" stroke-width="2"/>{dots}'
+    )
 
 
-def scale(values: Sequence[float], low: float, high: float) -> list[float]:
-    logs = [math.log10(max(value, 1e-3)) for value in values]
-    span = max(logs) - min(logs) or 1.0
-    return [low + (high - low) * (value - min(logs)) / span for value in logs]
+def short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 if __name__ == "__main__":

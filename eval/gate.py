@@ -273,13 +273,16 @@ def _merits(comparisons: Sequence[Comparison], tested: Sequence[Tested], better:
     else:
         shown = ": shown to be better" if better else ""
         if not better and hits.after > hits.before:
-            shown = ", too few to show that it is better"
+            shown = ", too few to show that it is better; it passes since nothing else is worse than is allowed"
         target = (
             f"{_first(hits.after, hits.n)} of {hits.n} newly corrected questions have their correction or its evidence "
             f"first; before it were {_first(hits.before, hits.n)}{shown}."
         )
     held = sum(result.finding is Finding.NOT_WORSE for result in tested)
-    return [target, f"No guard is worse: {_guard_questions(comparisons)} questions, {held} comparisons."]
+    guards = _of(comparisons, ALL_GUARDS, HIT)
+    moved = "" if guards is None else f"{guards.worse} got worse and {guards.better} better by what stands first: "
+    others = f"Of {_guard_questions(comparisons)} other questions {moved}none of {held} comparisons"
+    return [target, f"{others} is worse than is allowed."]
 
 
 def _guard_questions(comparisons: Sequence[Comparison]) -> int:
@@ -289,7 +292,7 @@ def _guard_questions(comparisons: Sequence[Comparison]) -> int:
     )
 
 
-def _of(comparisons: Sequence[Comparison], slice: Slice, metric: str) -> Comparison | None:
+def _of(comparisons: Sequence[Comparison], slice: str, metric: str) -> Comparison | None:
     return next(
         (comparison for comparison in comparisons if comparison.slice == slice and comparison.metric == metric), None
     )

@@ -8,6 +8,7 @@ from rag_flywheel.api.review_work_models import SecondItem, second_item
 from rag_flywheel.api.state import State
 from rag_flywheel.domain import CorrectionId, Interaction, Person, ReviewedCorrection
 from rag_flywheel.feedback import assigning, review_queue
+from rag_flywheel.feedback.reviewers import is_own
 
 FOUND = 10
 """Passages that are shown of what was found for a question, unless more were shown to the asker."""
@@ -58,6 +59,14 @@ def detail(correction_id: CorrectionId, asking: Person, state: State) -> ReviewD
     entry = state.services.ledger.correction(correction_id)
     asked = state.services.ledger.interaction(entry.correction.interaction_id)
     return ReviewDetail(**item.model_dump(), ranking=_found(entry, asked, asking, state))
+
+
+def may_accept(correction_id: CorrectionId, asking: Person, state: State) -> bool:
+    """Whether it is somebody else's, for who may not accept their own."""
+    ledger = state.services.ledger
+    return state.services.config.access.own_reviews or not is_own(
+        asking.signed, ledger.correction(correction_id), ledger
+    )
 
 
 def blind_item(entry: ReviewedCorrection, asking: Person, state: State) -> SecondItem:

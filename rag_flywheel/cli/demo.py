@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from rich.text import Text
 
 from eval.report.report import rows
 from rag_flywheel.cli import client
+from rag_flywheel.cli.invocation import DEMO
 from rag_flywheel.config import ENV_PREFIX, Config
 from rag_flywheel.errors import Conflict, FlywheelError
 
@@ -28,19 +30,20 @@ CORRECTION = (
     "Wrap it with NSSM: run `nssm install rag-flywheel`, choose rag-flywheel.exe as the application and `serve` as its "
     "argument. Windows then starts it at boot."
 )
-MARK = ".rag-flywheel-demo"
 YOURS = """Now it is your turn. {url} answers from the same documents.
 
-1. Open {url}/ and ask what they do not tell, such as: Whom do I call when the server is down at night?
+1. Open {url}/ and ask what they do not tell, such as: On which weekday do we restart the server?
 2. Press "Tell us the answer", or "Correct this", write a better answer, and hand it in.
-   Do not sign in before: nobody decides on a correction of their own.
+   Do not sign in before: nobody accepts a correction of their own. What you hand in when signed in, such as the
+   answer to a gap, waits for a second reviewer, who has the key {second}
 3. Open {url}/review, sign in with the key {key}
    and accept the correction.
 4. In another terminal, build the next version. The gate puts it live, or says why not:
    RAG_FLYWHEEL_API_KEY={key} {program} --url {url} reindex
-5. Ask again, in other words. {url}/versions shows what is live, and puts the old version back.
+   Any other command finds this data once you say: export {variables}
+5. Ask again, in other words. {url}/versions shows what is live; "Put it back" in another row does that.
 
-The handbook is in docs/, and begins at docs/index.md. For documents of your own: {program} init
+The handbook is in docs/, and begins at docs/index.md. For documents of your own: {init}
 Ctrl-C ends the server; until the next demo all of this is kept in {data}."""
 
 
@@ -54,9 +57,12 @@ class Stage:
 
     @property
     def environment(self) -> dict[str, str]:
-        # Nobody else asks here, so nothing could be seen of a canary.
-        mine = {f"{ENV_PREFIX}DATA_DIR": str(self.data), f"{ENV_PREFIX}CANARY__STRATEGY": "direct"}
-        return {**os.environ, **mine}
+        return {**os.environ, **self.variables}
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Nobody else asks here, so nothing could be seen of a canary."""
+        return {f"{ENV_PREFIX}DATA_DIR": str(self.data), f"{ENV_PREFIX}CANARY__STRATEGY": "direct"}
 
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "rag_flywheel", "--config", str(self.config), *words]
@@ -86,6 +92,8 @@ def run(config: Config, *, serve: bool, out: Console) -> None:
     Raises FlywheelError when a step does not do what the loop promises.
     """
     stage = Stage(config=config.file, data=_fresh(config.data / "demo"), out=out)
+    variables = shlex.join(f"{name}={value}" for name, value in stage.variables.items())
+    stage.say(f"All commands below are run with {variables}")
     stage.title("1. Index the documents")
     _told(stage, stage.run("reindex"))
     operator = stage.run("keys", "create", "demo-operator", "--role", "operator")["key"]
@@ -108,7 +116,10 @@ def run(config: Config, *, serve: bool, out: Console) -> None:
         if serve:
             stage.title("The server stays up")
             key = stage.run("keys", "create", "you", "--role", "reviewer", "--role", "operator")["key"]
-            stage.say(YOURS.format(url=url, key=key, program=_program(), data=_short(stage.data)))
+            second = stage.run("keys", "create", "second", "--role", "reviewer")["key"]
+            program = _program() if config.file == Path("config.yaml").resolve() else f"{_program()} -c {config.file}"
+            said = {"key": key, "second": second, "program": program, "init": f"{_program()} init"}
+            stage.say(YOURS.format(url=url, data=_short(stage.data), variables=variables, **said))
             with contextlib.suppress(KeyboardInterrupt):
                 process.wait()
 
@@ -181,11 +192,11 @@ def _expect(held: bool, otherwise: str) -> None:
 def _fresh(folder: Path) -> Path:
     """An empty folder for the demo; one that an earlier demo made is emptied, any other is left alone."""
     if folder.exists():
-        if not (folder / MARK).exists():
+        if not (folder / DEMO).exists():
             raise Conflict(f"{folder} exists and is not the demo's: move it away, or set another data_dir")
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
-    (folder / MARK).touch()
+    (folder / DEMO).touch()
     return folder
 
 

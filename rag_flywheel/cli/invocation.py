@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import typer
 
-from rag_flywheel.errors import Damaged, InvalidInput
+from rag_flywheel.errors import Damaged, InvalidInput, NothingLive
 
 if TYPE_CHECKING:
     import httpx
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rag_flywheel.services import Services
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-Url = Annotated[str, typer.Option("--url", help="A running server, instead of the local files.", envvar="")]
+Url = Annotated[str, typer.Option("--url", help="A running server, instead of the local files.")]
 Why = Annotated[str, typer.Option(help="For the audit log.")]
 User = Annotated[str | None, typer.Option("--user", help="Who you are; only a keyed hash of it is stored.")]
 Key = Annotated[str | None, typer.Option(help="Idempotency key: a repeated request is recorded once.")]
@@ -50,6 +50,16 @@ def invoked(context: typer.Context, json: bool = False, url: str = "") -> Invoca
     """What stood before the command, and what stands after it on top."""
     before: Invocation = context.obj
     return replace(before, url=url or before.url, json=json or before.json)
+
+
+DEMO = ".rag-flywheel-demo"
+"""The file that a folder of the demo's data holds."""
+
+
+def in_the_demo(data: Path) -> str:
+    """How to get at what the demo has left, for who finds nothing in the data folder; empty where it left nothing."""
+    folder = data / "demo"
+    return f"; what the demo left is seen with RAG_FLYWHEEL_DATA_DIR={folder}" if (folder / DEMO).exists() else ""
 
 
 def settings_of(invocation: Invocation) -> "Config":
@@ -94,7 +104,10 @@ def reply_to(
         api_key = os.environ.get(API_KEY, "")
         return client.call(method, path, to=invocation.url, who=api_key, body=body, params=params, key=key)
     with local_services(invocation) as opened:
-        return client.call(method, path, to=opened, who=who or login(), body=body, params=params, key=key)
+        try:
+            return client.call(method, path, to=opened, who=who or login(), body=body, params=params, key=key)
+        except NothingLive as error:
+            raise NothingLive(f"{error}{in_the_demo(opened.config.data)}") from error
 
 
 def send(

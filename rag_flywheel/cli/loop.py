@@ -62,6 +62,8 @@ def reindex(
     if watch:
         _watch(invocation)
     elif invocation.url:
+        said = f"{invocation.url} builds and scores a version, which takes minutes; its progress is told where it runs"
+        terminal.line(said, style="dim", stderr=True)
         result = send(invocation, "POST", "/reindex", params={"force": force})
     else:
         from rag_flywheel import wiring

@@ -46,7 +46,7 @@ def rollback(
     """Put the previous version back, at once."""
     invocation = invoked(context, json, url)
     body = {"to": to, "why": why}
-    show(invocation, send(invocation, "POST", "/rollback", body=body), terminal.fields)
+    show(invocation, send(invocation, "POST", "/rollback", body=body), _rolled_back)
 
 
 @canary_group.command("show", epilog="Example: rag-flywheel canary show")
@@ -126,6 +126,14 @@ def audit(
     """Who did what to which version, correction or judged question, and why."""
     invocation = invoked(context, json, url)
     show(invocation, send(invocation, "GET", "/audit", params={"limit": limit}), _audit_table)
+
+
+def _rolled_back(result: Mapping[str, Any]) -> None:
+    terminal.fields(result)
+    terminal.line(
+        "The next version that is built takes all accepted corrections in again. Reject those that are to stay out "
+        "(`rag-flywheel review decide CORRECTION --verdict reject`), or stop promotions (`rag-flywheel freeze`)."
+    )
 
 
 def _canary(result: Mapping[str, Any]) -> None:

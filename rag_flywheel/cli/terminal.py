@@ -43,7 +43,10 @@ def rows(title: str, columns: Sequence[str], cells: Iterable[Sequence[Any]], not
 
     out = console()
     printed = [[Text("-" if cell is None else shown(str(cell), keep=BREAKS)) for cell in row] for row in cells]
-    if printed and not _fit(columns, printed, out.width):
+    if not printed:
+        line(nothing)
+        return
+    if not _fit(columns, printed, out.width):
         out.print(title, style="italic")
         for row in printed:
             out.print()
@@ -55,7 +58,7 @@ def rows(title: str, columns: Sequence[str], cells: Iterable[Sequence[Any]], not
         table.add_column(name, no_wrap=number == 0, overflow="fold")
     for row in printed:
         table.add_row(*row)
-    out.print(table if printed else nothing)
+    out.print(table)
 
 
 def _block(out: "Console", named: Sequence[tuple[str, "Text"]]) -> None:

@@ -7,7 +7,18 @@ from typing import Annotated, Any
 import typer
 
 from rag_flywheel.cli import terminal
-from rag_flywheel.cli.invocation import Invocation, Json, Url, invoked, reply_to, segment, send, show
+from rag_flywheel.cli.invocation import (
+    Invocation,
+    Json,
+    Url,
+    in_the_demo,
+    invoked,
+    reply_to,
+    segment,
+    send,
+    settings_of,
+    show,
+)
 from rag_flywheel.errors import NotFound
 
 COUNTED = ("documents", "passages", "corrections")
@@ -25,7 +36,8 @@ def versions_list(
 ) -> None:
     """The index versions, oldest first."""
     invocation = invoked(context, json, url)
-    show(invocation, send(invocation, "GET", "/versions", params={"deleted": deleted}), _versions_table)
+    found = send(invocation, "GET", "/versions", params={"deleted": deleted})
+    show(invocation, found, lambda versions: _versions_table(versions, nothing=f"no version yet: {_first(invocation)}"))
 
 
 @group.command("show", epilog="Example: rag-flywheel versions show VERSION --json")
@@ -78,13 +90,18 @@ def report(
 def _newest(invocation: Invocation) -> str:
     known = send(invocation, "GET", "/versions", params={"deleted": True})
     if not known:
-        raise NotFound("there is no version yet: run `rag-flywheel reindex`")
+        raise NotFound(f"there is no version yet: {_first(invocation)}")
     return str(known[-1]["version"])
 
 
-def _versions_table(found: Sequence[Mapping[str, Any]]) -> None:
+def _first(invocation: Invocation) -> str:
+    """How to get one."""
+    return "run `rag-flywheel reindex`" + ("" if invocation.url else in_the_demo(settings_of(invocation).data))
+
+
+def _versions_table(found: Sequence[Mapping[str, Any]], *, nothing: str) -> None:
     rows = (
         [version["version"], version["state"], version["created"][:19], *(version["counts"][name] for name in COUNTED)]
         for version in found
     )
-    terminal.rows("Index versions", ("version", "state", "created", *COUNTED), rows, "no version yet: run reindex")
+    terminal.rows("Index versions", ("version", "state", "created", *COUNTED), rows, nothing)

@@ -184,6 +184,17 @@ def of_author(user: str, *, ledger: ProgressLedger, live: VersionId | None, read
     return [_progress(entry.correction.correction_id, known) for entry in reversed(own)]
 
 
+def coming(known: Known) -> list[ReviewedCorrection]:
+    """The accepted corrections that the live version does not hold, and that no other one has the place of."""
+    return [
+        entry
+        for name, entry in known.reviewed.items()
+        if entry.verdict_state is CorrectionState.ACCEPTED
+        and name not in known.live
+        and name not in known.standing.replaced
+    ]
+
+
 def survey(
     *, ledger: ProgressLedger, live: VersionId | None, reader: Reader = ANYBODY, before: Known | None = None
 ) -> Known:

@@ -15,6 +15,7 @@ from rag_flywheel.domain import Citation, FeedbackKind, Interaction, Person
 from rag_flywheel.errors import Conflict, InvalidInput
 from rag_flywheel.feedback.intake import readable
 from rag_flywheel.web.markdown import rendered, without_markers
+from rag_flywheel.web.masked import masked_kinds
 from rag_flywheel.web.page import Form, PageRoute, is_partial, page, posted
 from rag_flywheel.web.turns import shown
 from rag_flywheel.web.who import named, user_of
@@ -123,9 +124,10 @@ def correct(
 
 
 @routes.post("/preview")
-def preview(request: Request, form: Annotated[PreviewForm, Depends(posted(PreviewForm))]) -> Response:
-    """How a text in Markdown will look."""
-    return page(request, "_preview.html.jinja", {"text": rendered(form.answer or "")})
+def preview(request: Request, state: Shared, form: Annotated[PreviewForm, Depends(posted(PreviewForm))]) -> Response:
+    """How a text in Markdown will look once it is stored, and what of it will be masked."""
+    kept = state.services.redactor.redact(form.answer or "")
+    return page(request, "_preview.html.jinja", {"text": rendered(kept.text), "masked": masked_kinds(kept)})
 
 
 def _kept(name: str, request: Request, state: State, asking: Person) -> Interaction:

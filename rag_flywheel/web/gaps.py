@@ -9,8 +9,9 @@ from fastapi.responses import RedirectResponse, Response
 from rag_flywheel.api import gaps
 from rag_flywheel.api.gaps import CheckReply, WholeTopicReply
 from rag_flywheel.api.models import Name, Text
+from rag_flywheel.api.review_items import may_accept
 from rag_flywheel.api.state import Asking, Shared, State
-from rag_flywheel.domain import CORRECTION_PREFIX, InteractionId
+from rag_flywheel.domain import CORRECTION_PREFIX, CorrectionId, InteractionId, Person
 from rag_flywheel.domain.topics import TopicState
 from rag_flywheel.web.page import Form, TwinRoute, is_partial, page, posted
 
@@ -60,7 +61,7 @@ def download(state: Shared, asking: Asking, wanted: gaps.Wanted = None, off_topi
 @routes.get("/gaps/{topic}")
 def show(request: Request, topic: str, state: Shared, asking: Asking) -> Response:
     """One topic."""
-    return _page(request, gaps.show(topic, state, asking), state)
+    return _page(request, gaps.show(topic, state, asking), state, asking)
 
 
 @routes.post("/gaps/{topic}/answer")
@@ -90,12 +91,15 @@ def check(
     checked = gaps.check(topic, state, asking)
     if is_partial(request):
         return page(request, "_gap_check.html.jinja", {"checked": checked})
-    return _page(request, gaps.show(topic, state, asking), state, checked)
+    return _page(request, gaps.show(topic, state, asking), state, asking, checked)
 
 
-def _page(request: Request, topic: WholeTopicReply, state: State, checked: CheckReply | None = None) -> Response:
+def _page(
+    request: Request, topic: WholeTopicReply, state: State, asking: Person, checked: CheckReply | None = None
+) -> Response:
     values = {
         "topic": topic,
+        "acceptable": {each.id for each in topic.corrections if may_accept(CorrectionId(each.id), asking, state)},
         "checked": checked,
         "documents": _documents(topic, state),
         "highest": max(1, *topic.weeks),

@@ -51,7 +51,8 @@ class Mine:
     meaning: str
     reviewed: datetime | None
     note: str | None
-    version: str | None
+    live: bool
+    version: str | None  # the first in which it was live
     live_since: datetime | None
     probed: str | None  # what the latest version made of it when it was asked for
     others: str | None  # the same, in other words
@@ -72,6 +73,8 @@ def show(request: Request, state: Shared, asking: Asking) -> Response:
 def _mine(progress: review_queue.Progress, waits_for: str | None) -> Mine:
     correction, last = progress.reviewed.correction, progress.reviewed.review
     look, state, meaning = STATES[progress.state]
+    if progress.state is CorrectionState.ACCEPTED and progress.live_since is not None:
+        meaning = "It is not live any more, and comes again with the next version."
     probe = progress.probe
     reworded = [] if probe is None else [each.found for each in probe.rewordings]
     used = sum(1 for found in reworded if found is Found.AND_USED)
@@ -86,6 +89,7 @@ def _mine(progress: review_queue.Progress, waits_for: str | None) -> Mine:
         meaning=waits_for or meaning,
         reviewed=None if last is None else last.reviewed,
         note=None if last is None else last.note,
+        live=progress.state is CorrectionState.LIVE,
         version=progress.version,
         live_since=progress.live_since,
         probed=None if probe is None else PROBED[probe.own],

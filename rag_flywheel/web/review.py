@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from rag_flywheel.api import review as api
-from rag_flywheel.api.review_items import detail, items
+from rag_flywheel.api.review_items import detail, items, may_accept
 from rag_flywheel.api.review_models import ReviewBody, ReviewDetail
 from rag_flywheel.api.review_work_models import AssignBody, BulkBody, BulkReply
 from rag_flywheel.api.state import Asking, Shared, State
@@ -193,6 +193,7 @@ def _item(
         "typed": typed,
         "stage": STAGES[found.stage],
         "mine": found.in_hand_of is not None and same_person(found.in_hand_of, asking.signed),
+        "may_accept": may_accept(CorrectionId(found.id), asking, state),
         "undoable": found.reviewer is not None and same_person(found.reviewer, asking.signed),
     }
     return page(request, "review_item.html.jinja", values, status=200 if typed is None else typed.status)

@@ -11,10 +11,12 @@ from fastapi.responses import RedirectResponse, Response
 from rag_flywheel.access.roles import ROLES
 from rag_flywheel.api import deployment as deployment_routes
 from rag_flywheel.api import versions as routes_of_api
+from rag_flywheel.api.deployment import FreezeBody
 from rag_flywheel.api.models import Name, PromoteBody, RollbackBody, Text
 from rag_flywheel.api.state import Asking, Shared, State
 from rag_flywheel.domain import CorrectionId, Person, ReviewedCorrection, VersionId
-from rag_flywheel.errors import InvalidInput, NotFound
+from rag_flywheel.errors import NotFound
+from rag_flywheel.feedback import review_queue
 from rag_flywheel.web import charts
 from rag_flywheel.web.page import Form, TwinRoute, page, posted
 
@@ -30,6 +32,7 @@ class SwitchForm(Form):
     version: Name
     confirm: Name = ""
     why: Text = "asked for on a page"
+    freeze: bool = False  # whether promotions are frozen with a rollback
 
 
 @routes.get("/versions")
@@ -42,6 +45,7 @@ def listed(
 ) -> Response:
     """What is live, the canary, the freeze, and all versions with what the gate measured."""
     records = routes_of_api.versions(state, asking, deleted)[::-1]
+    coming = review_queue.coming(state.known(state.reader(asking)))
     shown = records if every else records[:SHOWN]
     reports = {record.version: report(state, record.version) for record in shown}
     values = {
@@ -49,6 +53,8 @@ def listed(
         "hidden": len(records) - len(shown),
         "deleted": deleted,
         "live": state.services.index.live(),
+        "kept": frozenset(state.services.index.versions()),
+        "coming": len(coming) - len(state.waits_for(coming)),
         "measured": _measured(reports),
         "decisions": {name: state.services.ledger.decision(VersionId(name)) for name in reports},
         "canary": deployment_routes.show(state),
@@ -62,6 +68,13 @@ def listed(
 @routes.get("/versions/{version}")
 def show(version: str, request: Request, state: Shared, asking: Asking) -> Response:
     """One version: what it is made of, how it was judged, and what can be done with it."""
+    return _version(version, request, state, asking)
+
+
+def _version(
+    version: str, request: Request, state: State, asking: Person, mistyped: SwitchForm | None = None
+) -> Response:
+    """With what was typed, where it was not the version's name."""
     found = routes_of_api.show(version, state, asking)
     told = report(state, version)
     tested = [] if told is None else [one for one in told["comparisons"] if one["difference"] is not None]
@@ -73,9 +86,10 @@ def show(version: str, request: Request, state: Shared, asking: Asking) -> Respo
         "kept": version in state.services.index.versions(),
         "freeze": deployment_routes.frozen(state),
         "others": [record.version for record in routes_of_api.versions(state, asking)[::-1]],
+        "mistyped": mistyped,
         **_may(asking),
     }
-    return page(request, "version.html.jinja", values)
+    return page(request, "version.html.jinja", values, status=200 if mistyped is None else 422)
 
 
 @routes.get("/versions/{version}/diff/{other}")
@@ -94,18 +108,26 @@ def diff(version: str, other: str, request: Request, state: Shared, asking: Aski
 
 
 @routes.post("/promote")
-def promote(state: Shared, asking: Asking, form: Annotated[SwitchForm, Depends(posted(SwitchForm))]) -> Response:
+def promote(
+    request: Request, state: Shared, asking: Asking, form: Annotated[SwitchForm, Depends(posted(SwitchForm))]
+) -> Response:
     """Put a version live."""
-    _confirmed(form)
+    if form.confirm != form.version:
+        return _version(form.version, request, state, asking, form)
     switched = routes_of_api.promote(PromoteBody(version=form.version, why=form.why), state, asking)
     return RedirectResponse(f"/versions/{switched.live}", 303)
 
 
 @routes.post("/rollback")
-def roll_back(state: Shared, asking: Asking, form: Annotated[SwitchForm, Depends(posted(SwitchForm))]) -> Response:
-    """Put a version back."""
-    _confirmed(form)
+def roll_back(
+    request: Request, state: Shared, asking: Asking, form: Annotated[SwitchForm, Depends(posted(SwitchForm))]
+) -> Response:
+    """Put a version back, and freeze promotions where that was ticked."""
+    if form.confirm != form.version:
+        return _version(form.version, request, state, asking, form)
     switched = routes_of_api.rollback(RollbackBody(to=form.version, why=form.why), state, asking)
+    if form.freeze:
+        deployment_routes.freeze(FreezeBody(frozen=True, why=form.why), state, asking)
     return RedirectResponse(f"/versions/{switched.live}", 303)
 
 
@@ -116,11 +138,6 @@ def report(state: State, version: str) -> Mapping[str, Any] | None:
         told: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         return told
     return None
-
-
-def _confirmed(form: SwitchForm) -> None:
-    if form.confirm != form.version:
-        raise InvalidInput("type the name of the version as it stands there, to say that you mean it")
 
 
 def _may(asking: Person) -> dict[str, bool]:

@@ -34,7 +34,8 @@ def test_the_demo_turns_the_loop_and_ends(tmp_path: Path) -> None:
 
 
 def test_who_does_what_the_demo_says_at_its_end_sees_an_answer_of_theirs_live(tmp_path: Path) -> None:
-    with _left_up(_project(tmp_path)) as said:
+    project = _project(tmp_path)
+    with _left_up(project) as said:
         [url] = set(re.findall(r"^1\. Open (\S+)/ ", said, re.MULTILINE))
         [key] = re.findall(r"sign in with the key (\S+)", said)
         with httpx.Client(base_url=url, timeout=SECONDS) as client:
@@ -51,6 +52,16 @@ def test_who_does_what_the_demo_says_at_its_end_sees_an_answer_of_theirs_live(tm
             done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=SECONDS)
             assert done.returncode == 0, done.stdout + done.stderr
             assert ANSWER in client.post("/chat", json={"question": SAME}).json()["answer"]
+            [variables] = re.findall(r"once you say: export (.+)$", said, re.MULTILINE)
+            of_the_demo = dict(each.split("=", 1) for each in shlex.split(variables))
+            list_them = project.command("versions", "list")
+            for more, told in (({}, variables.partition(" ")[0]), (of_the_demo, "live")):
+                listed = subprocess.run(
+                    list_them, env={**project.environment, **more}, capture_output=True, text=True, timeout=SECONDS
+                )
+                assert told in listed.stdout, listed.stderr
+            [second] = re.findall(r"second reviewer, who has the key (\S+)$", said, re.MULTILINE)
+            assert client.get("/review", headers={"Authorization": f"Bearer {second}"}).status_code == 200
 
 
 SHOWN = {

@@ -185,7 +185,7 @@ def night() -> Night:
                 tried="without what took them",
                 confidence=0.98,
                 outcome="passed",
-                why=("No guard is worse.",),
+                why=("None is worse than is allowed.",),
                 left_out=("c3", "c4"),
             ),
         ],

@@ -8,10 +8,12 @@ import pytest
 from fastapi.testclient import TestClient
 
 from rag_flywheel.api.app import create_app
+from rag_flywheel.config import sections
 from rag_flywheel.domain import FeedbackKind, Role
 from rag_flywheel.services import Services
 from rag_flywheel.web.conversations import SHOWN
-from tests.fakes.doors import key, laptop
+from rag_flywheel.web.masked import KINDS
+from tests.fakes.doors import door, key, laptop
 from tests.fakes.services import publish, services
 from tests.fakes.serving import Dictated
 from tests.web.test_pages import BROWSER, OURS, signed_in
@@ -157,6 +159,38 @@ def test_a_correction_is_handed_in_once_however_often_the_button_is_pressed(made
         assert reply.status_code == 303
     assert len(made.ledger.corrections()) == 1
     assert "Waiting" in http.get("/my-corrections", headers=BROWSER).text
+
+
+def test_what_a_rollback_took_back_is_not_told_to_be_live(made: Services) -> None:
+    http, rita = asker(made), door(made, "rita")
+    assert http.post(f"/answers/{asked(http, made)}/correct", data={"answer": "Run it."}, headers=OURS).is_redirect
+    name = made.ledger.corrections()[0].correction.correction_id
+    assert rita.post(f"/review/{name}", json={"verdict": "accept"}).json()["status"] == "accepted"
+    assert "It goes live with the next version." in http.get("/my-corrections", headers=BROWSER).text
+    publish(made, "v2", corrections={name: (ASKED, "Run it.")})
+    assert "Live since version <strong>v2" in http.get("/my-corrections", headers=BROWSER).text
+    assert rita.post("/rollback", json={"to": "v1"}).json()["live"] == "v1"
+    text = http.get("/my-corrections", headers=BROWSER).text
+    assert "It is not live any more, and comes again with the next version." in text
+    assert "It was live first in version <strong>v2" in text
+    assert "Live since" not in text
+
+
+def test_before_a_text_is_handed_in_one_sees_it_as_it_will_be_stored_and_what_is_masked(made: Services) -> None:
+    def previewed(text: str) -> str:
+        reply = asker(made).post("/preview", data={"answer": text}, headers=OURS)
+        assert reply.status_code == 200, reply.text
+        return reply.text
+
+    typed = "**Call** +1 212 555 0142, +1 212 555 0143 or ada@firm.test."
+    text = previewed(typed)
+    assert "masked, and read so by everybody: a phone number (2 times) and an e-mail address." in text
+    assert "<strong>Call</strong> &lt;PHONE_NUMBER&gt;, &lt;PHONE_NUMBER&gt; or &lt;EMAIL_ADDRESS&gt;." in text
+    assert "masked" not in previewed("Call extension 4711.")
+
+
+def test_every_kind_that_is_masked_has_a_word_of_its_own() -> None:
+    assert KINDS.keys() == set(sections.Privacy.model_fields["entities"].default)
 
 
 def test_passages_are_evidence_replaced_or_not_relevant_as_somebody_says(made: Services) -> None:

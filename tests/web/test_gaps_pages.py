@@ -46,7 +46,7 @@ def test_a_browser_gets_the_list_and_a_program_json(http: TestClient) -> None:
     assert text.startswith("<!doctype html>")
     assert "How do I export &lt;b&gt;zeppelins&lt;/b&gt;?" in text
     assert f'href="{topic(http)}"' in text
-    assert "Nothing to do" in http.get("/gaps?off_topic=true", headers=PAGE).text
+    assert "No question here is off topic." in http.get("/gaps?off_topic=true", headers=PAGE).text
 
 
 def test_the_page_of_a_topic_offers_the_documents_that_came_up(http: TestClient) -> None:
@@ -78,6 +78,16 @@ def test_an_answer_given_on_the_page_waits_for_a_review(http: TestClient) -> Non
     [waiting] = http.get("/review").json()
     assert waiting["answer"] == "Press E."
     assert "An answer was handed in: pending" in http.get(path, headers=PAGE).text
+
+
+def test_who_answered_it_is_not_sent_into_a_refusal(made: Services, http: TestClient) -> None:
+    path, rita, hedy = topic(http), key(made, "rita", Role.REVIEWER, for_others=False), key(made, "hedy", Role.REVIEWER)
+    http.post(f"{path}/answer", data={"answer": "Press E."}, headers={**OURS, **rita})
+    mine = http.get(path, headers={**PAGE, **rita}).text
+    assert "Another reviewer has to accept this" in mine
+    assert "access.own_reviews" in mine
+    assert "Decide on it" not in mine
+    assert "Decide on it" in http.get(path, headers={**PAGE, **hedy}).text
 
 
 def test_its_questions_are_asked_again_in_place_and_without_scripts_on_the_whole_page(http: TestClient) -> None:

@@ -36,9 +36,9 @@ def rita(made: Services) -> TestClient:
     return signed_in(made, "rita", Role.REVIEWER)
 
 
-def corrected(programs: TestClient, question: str = QUESTION, answer: str = WORDING) -> str:
-    asked = programs.post("/chat", json={"question": question, "user_id": "ada"}).json()["interaction_id"]
-    body = {"interaction_id": asked, "answer": answer, "user_id": "ada"}
+def corrected(programs: TestClient, question: str = QUESTION, answer: str = WORDING, user: str = "ada") -> str:
+    asked = programs.post("/chat", json={"question": question, "user_id": user}).json()["interaction_id"]
+    body = {"interaction_id": asked, "answer": answer, "user_id": user}
     return str(programs.post("/corrections", json=body).json()["id"])
 
 
@@ -135,6 +135,33 @@ def test_a_verdict_that_is_refused_says_why_and_keeps_what_was_typed(
     assert reply.status_code == 409
     for kept in ("hedy has it in hand", "My long wording.", "My reason."):
         assert kept in reply.text
+
+
+def test_who_wrote_it_is_told_that_another_reviewer_has_to_accept_it_and_where_to_allow_it(
+    programs: TestClient, rita: TestClient, tmp_path: Path
+) -> None:
+    name, others = corrected(programs, user="rita"), corrected(programs, OTHER)
+    text = read(rita, f"/review/{name}")
+    assert 'value="accept"' not in text
+    assert "access.own_reviews: true" in text
+    assert 'value="reject"' in text
+    assert 'value="accept"' in read(rita, f"/review/{others}")
+    (tmp_path / "alone").mkdir()
+    alone = services(tmp_path / "alone", text="access: {own_reviews: true}")
+    publish(alone, "v1")
+    own = corrected(door(alone, "olga"), user="rita")
+    assert 'value="accept"' in read(signed_in(alone, "rita", Role.REVIEWER), f"/review/{own}")
+
+
+def test_after_a_yes_one_is_told_when_it_goes_live(programs: TestClient, rita: TestClient) -> None:
+    first, second = corrected(programs), corrected(programs, OTHER)
+    onward = rita.post(f"/review/{first}", data={"verdict": "accept", "answer": WORDING}, headers=OURS)
+    when = "live with the next reindex (<code>rag-flywheel reindex</code>, or the nightly run)"
+    assert f"<strong>Accepted:</strong> {when}" in read(rita, onward.headers["location"])
+    assert when in rita.post("/review", data={"ids": [second], "verdict": "accept"}, headers=OURS).text
+    assert "2 accepted corrections</a> are not in it" in read(rita, "/versions")
+    rita.post("/review", data={"ids": [first, second], "verdict": "reject"}, headers=OURS)
+    assert "are not in it" not in read(rita, "/versions")
 
 
 def test_an_item_is_taken_given_skipped_and_put_back_by_forms(programs: TestClient, rita: TestClient) -> None:

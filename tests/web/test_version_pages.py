@@ -39,17 +39,33 @@ def test_programs_get_json_where_browsers_get_a_page(made: Services) -> None:
 def test_a_version_goes_back_only_when_its_name_was_typed(made: Services) -> None:
     http = signed_in(made, "olga", Role.OPERATOR)
     assert "Roll back to it" in seen(http, "/versions/v1")
-    refused = http.post("/rollback", data={"version": "v1", "confirm": "v2"}, headers=OURS)
+    typed = {"version": "v1", "confirm": "v2", "why": "it was wrong", "freeze": "true"}
+    refused = http.post("/rollback", data=typed, headers=OURS)
     assert (refused.status_code, made.index.live()) == (422, "v2")
+    assert "<h1>v1" in refused.text, "the same page, with what was typed"
+    for kept in ("not the name of the version", 'value="v2" aria-invalid="true"', 'value="it was wrong"', " checked>"):
+        assert kept in refused.text
     done = http.post("/rollback", data={"version": "v1", "confirm": "v1", "why": "it was wrong"}, headers=OURS)
     assert (done.status_code, done.headers["location"], made.index.live()) == (303, "/versions/v1", "v1")
     entry = made.ledger.audit(limit=1)[0]
     assert (entry.who, entry.detail["why"]) == ("olga", "it was wrong")
 
 
+def test_a_rollback_says_what_the_next_reindex_does_and_freezes_promotions_where_that_is_ticked(made: Services) -> None:
+    http = signed_in(made, "olga", Role.OPERATOR)
+    assert 'href="/versions/v1#act"' in seen(http, "/versions"), "from the row of the version"
+    text = seen(http, "/versions/v1")
+    assert "The next version that is built takes all accepted corrections in again" in text
+    assert 'href="/review?status=accepted"' in text
+    http.post("/rollback", data={"version": "v1", "confirm": "v1", "freeze": "true"}, headers=OURS)
+    assert (http.get("/freeze").json()["frozen"], made.index.live()) == (True, "v1")
+    assert "stays live until they are allowed again" in seen(http, "/versions/v2")
+
+
 def test_a_reviewer_sees_versions_and_is_offered_nothing_that_moves_them(made: Services) -> None:
     http = signed_in(made, "rita", Role.REVIEWER)
     assert "Roll back to it" not in seen(http, "/versions/v1")
+    assert "Put it back: v1" not in seen(http, "/versions")
     assert "Freeze promotions" not in seen(http, "/versions")
     refused = http.post("/rollback", data={"version": "v1", "confirm": "v1"}, headers=OURS)
     assert (refused.status_code, made.index.live()) == (403, "v2")

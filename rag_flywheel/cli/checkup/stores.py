@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from rag_flywheel import wiring
 from rag_flywheel.cli.checkup.finding import Finding, Skip, ok, warning, wrong
 from rag_flywheel.cli.checkup.ground import opened
+from rag_flywheel.cli.invocation import in_the_demo
 from rag_flywheel.config import Config, Secrets
 from rag_flywheel.domain import Manifest, VersionId
 from rag_flywheel.domain.versions import MANIFEST_FORM
@@ -86,7 +87,7 @@ def index(config: Config, secrets: Secrets) -> list[Finding]:
     with opened(config, secrets) as services:
         kept, live = services.index.versions(), services.index.live()
         if live is None and not kept:
-            do = "`rag-flywheel reindex` builds the first one"
+            do = f"`rag-flywheel reindex` builds the first one{in_the_demo(config.data)}"
             return [warning("index", "there is no version yet", expected="a live version", do=do)]
         others = [version for version in kept if version != live]
         back = f"`rag-flywheel promote {others[-1]}`" if others else "`rag-flywheel reindex --force`"

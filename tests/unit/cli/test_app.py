@@ -57,6 +57,7 @@ def test_the_help_of_a_command_has_an_example_that_names_it(path: tuple[str, ...
     said = " ".join(reply.output.split())
     assert "Example" in said
     assert " ".join(path) in said.partition("Example")[2]
+    assert "[env var: ]" not in said
 
 
 def test_without_a_command_the_help_is_shown(run: Run) -> None:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from rag_flywheel.cli.invocation import DEMO
 from rag_flywheel.services import Services
 from tests.unit.cli.conftest import Run
 
@@ -23,6 +24,33 @@ def test_a_roll_back_prints_what_is_live_and_what_was(run: Run, url: str) -> Non
     assert json.loads(run("--url", url, "rollback", "--to", "v1", "--json")[1]) == {"live": "v1", "was": live}
     assert json.loads(run("--url", url, "promote", "v2", "--json")[1]) == {"live": "v2", "was": "v1"}
     assert json.loads(run("--url", url, "rollback", "--json")[1]) == {"live": "v1", "was": "v2"}
+
+
+def test_a_roll_back_says_that_the_next_reindex_takes_corrections_in_again_and_how_not(run: Run, url: str) -> None:
+    said = run("--url", url, "rollback", "--to", "v1")[1]
+    run("--url", url, "promote", "v2")
+    for told in (
+        "next version that is built takes all accepted corrections in again",
+        "--verdict reject",
+        "rag-flywheel freeze",
+    ):
+        assert told in said
+
+
+def test_who_builds_on_a_server_is_told_at_once_that_it_takes_time_and_where(run: Run, url: str) -> None:
+    _, _, complaint = run("--url", url, "reindex", "--json")
+    assert f"{url} builds and scores a version, which takes minutes" in complaint
+
+
+def test_who_has_no_version_is_told_where_those_of_the_demo_are(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("{sources: [docs], privacy: {consent: assumed}}")
+    assert "RAG_FLYWHEEL_DATA_DIR" not in run("versions", "list")[1]
+    left = tmp_path / "data" / "demo"
+    left.mkdir(parents=True)
+    (left / DEMO).touch()
+    for command in (("versions", "list"), ("ask", QUESTION), ("report",), ("rollback",)):
+        _, said, complaint = run(*command)
+        assert f"RAG_FLYWHEEL_DATA_DIR={left}" in said + complaint, command
 
 
 def test_a_report_is_written_as_a_page_and_printed_unwrapped(
