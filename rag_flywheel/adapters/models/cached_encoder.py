@@ -106,7 +106,7 @@ class CachedEncoder:
         if others:
             raise ConfigError(
                 f"the cache holds vectors of {min(others)} numbers of {self.name}, which gives such of "
-                f"{self.dimension} now: name the model that is there now otherwise in embedder.model, or put back the one before"
+                f"{self.dimension} now: give the model that is there now another name in embedder.model"
             )
         return np.stack(vectors) if vectors else np.zeros((0, self.dimension), dtype=np.float32)
 
