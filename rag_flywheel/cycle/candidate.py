@@ -277,7 +277,7 @@ def _write(version: VersionId, contents: _Contents, ground: Ground, encoder: Enc
     services = ground.services
     chunks: Sequence[Chunk] = (*contents.chunks, *contents.known, *contents.others)
     titles = services.config.ingest.embed_titles
-    recipe, expected = taking_over.recipe(services.config), len(chunks)
+    recipe, expected = taking_over.recipe(services), len(chunks)
     like = None
     if ground.control is not None and not (ground.must_go or ground.anew):
         live = ground.control.version_id

@@ -75,7 +75,7 @@ class Numbering:
 
     def redact_quoted(self, text: str) -> Redacted:
         """The same of a document's words, which are masked as in the answer where they stand in it."""
-        found = (_stretch(text, *known) for known in self._found.items())
+        found = (_stretch(text, *known) for known in tuple(self._found.items()))  # others may mask meanwhile
         return self._numbered(next(filter(None, found), None) or self._documents.redact(text))
 
     def _numbered(self, masked: Redacted) -> Redacted:
@@ -143,11 +143,13 @@ class Numbering:
 
 
 def _stretch(text: str, within: str, masked: Redacted) -> Redacted | None:
-    """The text as it is masked within another one; None where it does not stand there, or a mask goes over its end."""
+    """The text as it is masked within another one; None where it does not stand there, or a mask or a word goes over
+    its end: a name in "Marianne" is none.
+    """
     start = within.find(text) if text else -1
-    if start < 0:
-        return None
     end, at, longer = start + len(text), 0, 0  # by how much the masked text is longer up to a mask
+    if start < 0 or _within_a_word(within, start) or _within_a_word(within, end):
+        return None
     parts, masks, length = list[str](), list[Mask](), 0
     for mask in masked.masks:
         first = mask.start - longer
@@ -163,6 +165,10 @@ def _stretch(text: str, within: str, masked: Redacted) -> Redacted | None:
         masks.append(Mask(kind=mask.kind, start=length, end=length + len(label), value=mask.value))
         length, at = length + len(label), last
     return Redacted(text="".join([*parts, within[max(at, start) : end]]), masks=tuple(masks))
+
+
+def _within_a_word(text: str, at: int) -> bool:
+    return 0 < at < len(text) and text[at - 1].isalnum() and text[at].isalnum()
 
 
 class Remembered:

@@ -243,7 +243,7 @@ class EdgeIndex:
     ) -> Written:
         """Fill the folder with another version's files, take out what it has not, and add the entries.
 
-        Its weights of BM25 stay, so those of new passages are made by the same average.
+        Its weights of BM25 stay, so those of new passages are made by the same average, unless that is far off now.
         """
         source = self._existing(like.version)
         before = shards.written(source)
@@ -261,15 +261,16 @@ class EdgeIndex:
                         shard.update(edge.UpdateOperation.delete_points(some))
                 lost = self._sparse.lengths(chunk for chunk in like.without if not chunk.by_question)
                 count, lengths = self._insert(shard, version, dimension, batches, average=before.average)
-                entries = before.entries - len(gone) + count
-                self._finish(shard, folder, version, entries=entries)
-        return replace(
-            before,
-            entries=entries,
-            passages=before.passages - len(lost) + len(lengths),
-            terms=before.terms - sum(lost) + sum(lengths),
-            dead=before.dead + len(gone),
-        )
+                written = replace(
+                    before,
+                    entries=before.entries - len(gone) + count,
+                    passages=before.passages - len(lost) + len(lengths),
+                    terms=before.terms - sum(lost) + sum(lengths),
+                    dead=before.dead + len(gone),
+                )
+                written = self._weighed(written, shard, version) if written.has_drifted else written
+                self._finish(shard, folder, version, entries=written.entries)
+        return written
 
     def _finish(self, shard: edge.EdgeShard, folder: Path, version: VersionId, *, entries: int) -> None:
         self._check_room(folders.allocated(folder))  # what is optimised is written anew
@@ -294,7 +295,13 @@ class EdgeIndex:
             for field in points.INDEXED:
                 shard.update(edge.UpdateOperation.create_field_index(field, edge.PayloadSchemaType.Keyword))
         count, lengths = self._insert(shard, version, dimension, batches, average=None)
-        average = max(sum(lengths) / max(len(lengths), 1), 1.0)
+        return self._weighed(
+            Written(recipe="", entries=count, passages=len(lengths), terms=sum(lengths), average=1.0), shard, version
+        )
+
+    def _weighed(self, written: Written, shard: edge.EdgeShard, version: VersionId) -> Written:
+        """What was written, with weights of BM25 by the average of all passages."""
+        average = written.average_now
         weigh = self._sparse.weights(average=average)
         for records in scroll(shard, version, kind=points.PASSAGE):
             weights = [
@@ -304,7 +311,7 @@ class EdgeIndex:
             self._check_room()
             with unwritten(version):
                 shard.update(edge.UpdateOperation.update_vectors(weights))
-        return Written(recipe="", entries=count, passages=len(lengths), terms=sum(lengths), average=average)
+        return replace(written, average=average)
 
     def _insert(
         self,

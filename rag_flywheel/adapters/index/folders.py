@@ -3,19 +3,21 @@
 import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 BLOCK = 65_536  # bytes
+PASSING = ".atomicwrite"  # how folders begin that the vendor makes for a moment whenever a process opens a version
 
 
 def allocated(folder: Path) -> int:
     """Bytes that the folder's files take on the disk, holes not counted."""
-    return sum(512 * path.stat().st_blocks for path in folder.rglob("*") if path.is_file())
+    return sum(512 * Path(path, name).stat().st_blocks for path, files in _lasting(folder) for name in files)
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a folder; what is zero in its files becomes a hole."""
-    for path, _, files in os.walk(source):
+    """Copy a folder, which other processes may open meanwhile; what is zero in its files becomes a hole."""
+    for path, files in _lasting(source):
         beside = target / Path(path).relative_to(source)
         beside.mkdir()
         for name in files:
@@ -26,6 +28,13 @@ def copy(source: Path, target: Path) -> None:
                     else:
                         write.seek(len(block), os.SEEK_CUR)
                 write.truncate()
+
+
+def _lasting(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Each folder in it, itself first, with the names of its files."""
+    for path, within, files in os.walk(folder):
+        within[:] = [name for name in within if not name.startswith(PASSING)]
+        yield path, files
 
 
 def remove(folder: Path) -> None:

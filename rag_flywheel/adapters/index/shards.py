@@ -31,9 +31,17 @@ class Written:
     dead: int = 0  # entries that were taken out of the version that it was copied from, or that one's
 
     @property
+    def average_now(self) -> float:
+        """What the weights take it for where all are made anew."""
+        return max(self.terms / max(self.passages, 1), 1.0)
+
+    @property
+    def has_drifted(self) -> bool:
+        return abs(self.average_now / self.average - 1.0) > DRIFT_AT_MOST
+
+    @property
     def may_be_copied(self) -> bool:
-        drift = abs(self.terms / max(self.passages, 1) / self.average - 1.0)
-        return self.dead <= DEAD_AT_MOST * self.entries and drift <= DRIFT_AT_MOST
+        return self.dead <= DEAD_AT_MOST * self.entries
 
     def save(self, folder: Path) -> None:
         (folder / WRITTEN).write_text(json.dumps(asdict(self)), encoding="utf-8")

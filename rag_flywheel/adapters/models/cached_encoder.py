@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from cachetools import LRUCache
 
+from rag_flywheel.errors import ConfigError
 from rag_flywheel.ports import Cache, Encoder, Vectors
 
 LATELY = 1000  # queries whose vectors are at hand; more than are answered at a time, and most golden sets
@@ -18,7 +19,7 @@ class CachedEncoder:
     """The same vectors as the encoder below, from the cache where a document's text was embedded before.
 
     `model` names the encoder with all that changes its vectors. Queries are what people typed: the latest few are
-    remembered in memory, and none in the cache.
+    remembered in memory, and none in the cache. Raises ConfigError where kept vectors have another size than new ones.
     """
 
     def __init__(self, below: Encoder, *, model: str, cache: Cache) -> None:
@@ -101,6 +102,12 @@ class CachedEncoder:
         return made
 
     def _stacked(self, vectors: Sequence[Vectors]) -> Vectors:
+        others = {len(vector) for vector in vectors} - {self.dimension}
+        if others:
+            raise ConfigError(
+                f"the cache holds vectors of {min(others)} numbers of {self.name}, which gives such of "
+                f"{self.dimension} now: give the model that is there now another name in embedder.model"
+            )
         return np.stack(vectors) if vectors else np.zeros((0, self.dimension), dtype=np.float32)
 
     def _key(self, text: str) -> str:

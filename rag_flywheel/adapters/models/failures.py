@@ -40,6 +40,8 @@ def refused(status: int, retry_after: str, names: Names) -> Failure:
     """What an error status means, with the header Retry-After."""
     what = f"refused with status {status}"
     wait = float(retry_after) if _SECONDS.fullmatch(retry_after) else None
+    if 300 <= status < 400:
+        return Failure(what, f"it sends to another address, which is not followed: set {names.url} to that", False)
     if status in (401, 403):
         return Failure(what, f"set {names.key} to a key that it accepts", False)
     if status == 404:

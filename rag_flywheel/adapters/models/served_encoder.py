@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 from rag_flywheel.adapters.models.encoder import BUNDLED, model_path, stored_tokenizer
 from rag_flywheel.adapters.models.failures import Failure, Names, refused
 from rag_flywheel.adapters.models.waiting import Patience, Silent, TooLong, TooMany
-from rag_flywheel.errors import Unavailable
+from rag_flywheel.errors import ConfigError, Unavailable
 from rag_flywheel.ports import Redactor, Vectors
 
 _BYTES_OF_A_VECTOR = 1 << 18  # 8,192 numbers of 32 characters
@@ -66,7 +66,8 @@ class _NoVectors(Exception):
 
 
 class ServedEncoder:
-    """Texts to vectors by a server, `batch` texts a request. Safe under threads. Raises Unavailable.
+    """Texts to vectors by a server, `batch` texts a request. Safe under threads. Raises Unavailable, and
+    ConfigError for a key that cannot be sent.
 
     Tokens are counted by the tokenizer of `server.model` where that is a folder here, else by the bundled model's.
     """
@@ -83,6 +84,10 @@ class ServedEncoder:
         redactor: Redactor,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
+        if not (server.api_key.isascii() and server.api_key.isprintable()):
+            raise ConfigError(
+                f"{_NAMES.key} holds a line's end or another character that no header may have: set it to the key alone"
+            )
         self.name = f"served:{server.model}"
         self._server = server
         self._batch = batch

@@ -5,6 +5,7 @@ import pytest
 
 from rag_flywheel.adapters.cache import SqliteCache
 from rag_flywheel.adapters.models.cached_encoder import LATELY, CachedEncoder
+from rag_flywheel.errors import ConfigError
 from tests.fakes.encoder import HashingEncoder
 
 
@@ -22,6 +23,15 @@ def test_a_document_is_embedded_once_and_its_vector_stays_the_same(cache: Sqlite
     assert below.encoded == 3
     assert np.array_equal(again[0], first[1])
     assert np.array_equal(first, HashingEncoder().encode_documents(["one", "two", "one"]))
+
+
+@pytest.mark.parametrize("texts", [["one"], ["one", "two"]])
+def test_another_model_under_the_same_name_is_told_by_the_size_of_its_vectors(
+    cache: SqliteCache, texts: list[str]
+) -> None:
+    CachedEncoder(HashingEncoder(64), model="m", cache=cache).encode_documents(["one"])
+    with pytest.raises(ConfigError, match=r"vectors of 64 numbers.*such of 32 now.*embedder\.model"):
+        CachedEncoder(HashingEncoder(32), model="m", cache=cache).encode_documents(texts)
 
 
 def test_tokens_are_embedded_once_with_their_text_and_rounded_alike_from_the_first_time_on(cache: SqliteCache) -> None:

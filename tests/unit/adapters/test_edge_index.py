@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
@@ -249,6 +250,41 @@ def test_building_the_same_entries_twice_gives_the_same_answers(index: EdgeIndex
         index.search(version(number), text="word7", vector=QUERY, limit=10, groups=None) for number in (1, 2)
     )
     assert first == second
+
+
+def test_a_copy_to_which_much_longer_passages_came_weighs_words_as_a_version_written_anew(index: EdgeIndex) -> None:
+    every = entries("plain", 60)
+    short = every[:20]
+    long = [
+        replace(entry, chunk=replace(entry.chunk, text=f"{entry.chunk.text} " + " ".join(f"w{n}" for n in range(60))))
+        for entry in every[20:]
+    ]
+    index.build(version(0), dimension=DIMENSION, batches=[short], recipe="r")
+    index.build(version(1), dimension=DIMENSION, batches=[long], recipe="r", like=Like(version=version(0), without=()))
+    index.build(version(2), dimension=DIMENSION, batches=[[*short, *long]], recipe="r")
+    copied, anew = (
+        {
+            candidate.chunk.chunk_id: candidate.scores.sparse
+            for candidate in index.search(of, text="word3 word30", vector=QUERY, limit=5, groups=None)
+            if candidate.scores.sparse
+        }
+        for of in (version(1), version(2))
+    )
+    assert copied.keys() >= {"d3#0", "d30#0"}
+    assert copied == pytest.approx(anew)
+
+
+def test_what_other_processes_put_for_a_moment_into_a_version_that_they_open_is_not_copied(
+    index: EdgeIndex, tmp_path: Path
+) -> None:
+    """The folder is gone before its file can be read."""
+    index.build(version(0), dimension=DIMENSION, batches=[entries("plain", 60)], recipe="r")
+    passing = tmp_path / "index" / version(0) / ".atomicwriteAbCd12"
+    passing.mkdir()
+    (passing / "tmpfile.tmp").symlink_to("gone")  # it is listed, and cannot be read
+    index.build(version(1), dimension=DIMENSION, batches=[], recipe="r", like=Like(version=version(0), without=()))
+    assert not (tmp_path / "index" / version(1) / passing.name).exists()
+    assert len(list(index.chunks(version(1)))) == 60
 
 
 def test_a_version_of_which_much_was_taken_out_in_steps_is_written_anew_and_so_is_one_of_an_older_release(

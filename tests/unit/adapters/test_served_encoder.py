@@ -110,7 +110,7 @@ def test_a_passing_failure_is_tried_again(served: Make, pauses: list[float], sta
         (401, "RAG_FLYWHEEL_EMBEDDER_API_KEY"),
         (404, r"embedder\.model.*embedder\.url"),
         (413, r"embedder\.longest"),
-        (307, r"embedder\.longest"),
+        (307, r"another address.*embedder\.url"),
     ],
 )
 def test_a_lasting_failure_is_not_tried_again_and_says_what_to_do(served: Make, status: int, advice: str) -> None:
@@ -119,6 +119,13 @@ def test_a_lasting_failure_is_not_tried_again_and_says_what_to_do(served: Make, 
             served(server.url).encode_documents(["A secret sentence"])
         assert len(server.requests) == 1
     assert not any(word in str(caught.value) for word in (KEY, "secret"))
+
+
+@pytest.mark.parametrize("key", ["sk-secret\n", "sk-sécret"])
+def test_a_key_that_no_header_may_hold_is_refused_at_once_and_not_repeated(served: Make, key: str) -> None:
+    with pytest.raises(ConfigError, match="RAG_FLYWHEEL_EMBEDDER_API_KEY holds") as refusal:
+        served("http://localhost:1/v1", key=key)
+    assert "cret" not in str(refusal.value)
 
 
 def test_a_wait_longer_than_the_timeout_is_not_waited(served: Make, pauses: list[float]) -> None:

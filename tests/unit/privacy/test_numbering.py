@@ -181,6 +181,37 @@ def test_a_quotation_that_ends_within_a_name_is_masked_by_itself() -> None:
     assert below.texts == ["Ask Maria Lopez first.", "Ask Maria"]
 
 
+def test_a_name_that_is_a_part_of_a_longer_word_elsewhere_is_masked_all_the_same() -> None:
+    made = Numbering(PEOPLE, (), key=KEY, seal=None)
+    made.redact("Look into the Anatomy of pumps.")
+    assert made.redact_quoted("Ana").text == "<PERSON_1>"
+
+
+def test_quotations_are_masked_while_another_thread_masks() -> None:
+    within: list[Redacted] = []
+
+    class Busy:
+        """A text that is looked for while others come to what was masked."""
+
+        name = "busy"
+
+        def redact(self, text: str) -> Redacted:
+            return Redacted(text=text)
+
+    class Meanwhile(str):
+        """Another thread masks whenever somebody looks into this text."""
+
+        def find(self, *_: object) -> int:
+            within.append(made.redact(f"another {len(within)}"))
+            return -1
+
+    made = Numbering(Busy(), (), key=KEY, seal=None)
+    for text in ("one", "two"):
+        made.redact(Meanwhile(text))
+    assert made.redact_quoted("Turn the tap.").text == "Turn the tap."
+    assert len(within) == 2
+
+
 def test_what_documents_say_is_masked_once_and_what_people_say_is_not_remembered() -> None:
     below = Counting()
     made = Masking(redactor=below, documents=Remembered(below))
