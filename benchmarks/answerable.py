@@ -14,7 +14,7 @@ import json
 import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ from rag_flywheel.search.versions import Searcher
 
 SETS = ("clapnq-dev", "emanual-tv", "mtragun-fiqa-clapnq", "xquad-en")
 ALONE = ("clapnq-dev", "emanual-tv", "xquad-en")  # whose questions stand outside a conversation
+COMPARING = tuple(name for name in answerable.FEATURES if name != "best_tokens")  # what weighs where there is enough
 VERSION = VersionId("benchmark")
 Query = dict[str, Any]  # the fields of a line of queries.jsonl
 TWIN = 0.92  # cosine from which a passage says the same
@@ -58,6 +59,9 @@ class Measured:
     values: NDArray[np.float64]
     answered: NDArray[np.bool_]
     natural: NDArray[np.bool_]
+
+    def only(self, names: Sequence[str]) -> "Measured":
+        return replace(self, values=self.values[:, [answerable.FEATURES.index(name) for name in names]])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +84,17 @@ def main() -> None:
     parser.add_argument("--questions", type=int)
     parser.add_argument("--no-titles", dest="titles", action="store_false")
     arguments = parser.parse_args()
-    measured = {name: _kept(name, arguments) for name in SETS}
-    left_out = {name: fit([of for other, of in measured.items() if other != name]) for name in SETS}
-    odds = {name: left_out[name].odds(of) for name, of in measured.items()}
+    kept = {name: _kept(name, arguments) for name in SETS}
+    measured = {name: of.only(COMPARING) for name, of in kept.items()}
+    odds = _left_out(measured)
     _report(measured, odds)
-    answered = {name: odds[name][measured[name].answered] for name in SETS}
-    levels = {share: round(level(share, [answered[name] for name in ALONE]), 4) for share in SHARES}
+    levels = {share: round(_level(share, measured, odds), 4) for share in SHARES}
     whole = fit(list(measured.values()))
+    alone = {name: of.only(answerable.ALONE) for name, of in kept.items()}
+    few, few_odds = fit(list(alone.values())), _left_out(alone)
+    print("where nothing is compared:")
+    _report(alone, few_odds)
+    few_bias = few.bias + levels[0.05] - _level(0.05, alone, few_odds)  # the levels are those of the others
     talk = [
         answerable.shift(whole.odds(of)[of.answered].tolist(), levels, others=0)  # by weights that know conversations
         for name, of in measured.items()
@@ -94,17 +102,34 @@ def main() -> None:
     ]
     told = {
         "features": {
-            name: {"centre": round(centre, 4), "spread": round(spread, 4), "weight": round(weight, 4)}
-            for name, centre, spread, weight in zip(
-                answerable.FEATURES, whole.centre.tolist(), whole.spread.tolist(), whole.weight.tolist(), strict=True
-            )
+            name: {"centre": 0.0, "spread": 1.0, "weight": 0.0, "few": 0.0}
+            | _told(few, answerable.ALONE, "few").get(name, {})
+            | _told(whole, COMPARING, "weight").get(name, {})
+            for name in answerable.FEATURES
         },
         "bias": round(whole.bias, 4),
+        "few_bias": round(few_bias, 4),
         "levels": {str(share): at for share, at in levels.items()},
         "conversation": round(float(np.mean(talk)), 4),
     }
     file = Path(answerable.__file__).with_name(answerable.SHIPPED)
     file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+
+
+def _left_out(measured: Mapping[str, Measured]) -> dict[str, NDArray[np.float64]]:
+    """The log-odds of each set by weights of the others."""
+    return {
+        name: fit([of for other, of in measured.items() if other != name]).odds(mine) for name, mine in measured.items()
+    }
+
+
+def _level(share: float, measured: Mapping[str, Measured], odds: Mapping[str, NDArray[np.float64]]) -> float:
+    return level(share, [odds[name][measured[name].answered] for name in ALONE])
+
+
+def _told(of: Fit, names: Sequence[str], weight: str) -> dict[str, dict[str, float]]:
+    rows = zip(names, of.centre.tolist(), of.spread.tolist(), of.weight.tolist(), strict=True)
+    return {name: {"centre": round(c, 4), "spread": round(s, 4), weight: round(w, 4)} for name, c, s, w in rows}
 
 
 # --- what is measured -----------------------------------------------------------------------------------------------

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from rag_flywheel.domain import Confidence, Passage, Searched
 
-FEATURES = ("best_sentence", "standing", "token_lead")
+ALONE = ("best_sentence", "best_tokens")  # features that need no other passage
+FEATURES = (*ALONE, "standing", "token_lead")
 SHIPPED = "answerable.json"
-COMPARED = 10  # passages that a feature needs to compare with: of fewer it counts as usual
+COMPARED = 10  # passages that the other features need to compare with
 
 OTHERS = 10  # answered questions of a corpus that count as much as those of others
 _LOW = (0.05, 0.1)  # shares whose levels tell how a corpus differs: those that refusals go by
@@ -31,6 +32,8 @@ class Weights:
     spread: tuple[float, ...]
     weight: tuple[float, ...]
     bias: float
+    few: tuple[float, ...]  # weights where nothing can be compared
+    few_bias: float
     levels: Mapping[float, float]
     conversation: float  # by how much log-odds of questions inside a conversation lie above these, as they are looser
 
@@ -65,15 +68,23 @@ def shipped() -> Weights:
         spread=tuple(feature["spread"] for feature in features),
         weight=tuple(feature["weight"] for feature in features),
         bias=told["bias"],
+        few=tuple(feature["few"] for feature in features),
+        few_bias=told["few_bias"],
         levels={float(share): at for share, at in told["levels"].items()},
         conversation=told["conversation"],
     )
 
 
 def log_odds(values: NDArray[np.float64], weights: Weights) -> float:
-    """Of the features that the answer is there. A feature that is not a number counts as usual."""
-    scaled = (values - np.array(weights.centre)) / np.array(weights.spread)
-    return float(np.nan_to_num(scaled, nan=0.0) @ np.array(weights.weight)) + weights.bias
+    """Of the features that the answer is there. A feature that is not a number counts as usual.
+
+    Where none compares the best passage with others, as in a corpus of a few pages, the others have weights of their
+    own: how near the best passage is decides there.
+    """
+    scaled = np.nan_to_num((values - np.array(weights.centre)) / np.array(weights.spread), nan=0.0)
+    if np.isnan(values[len(ALONE) :]).all():
+        return float(scaled @ np.array(weights.few)) + weights.few_bias
+    return float(scaled @ np.array(weights.weight)) + weights.bias
 
 
 def level(share: float, levels: Mapping[float, float]) -> float:
@@ -97,10 +108,10 @@ def features(ranking: Sequence[Passage], *, shown: int) -> NDArray[np.float64]:
     """(len(FEATURES),): NaN where there is too little to compare.
 
     In this order: the best cosine of a sentence of the `shown` passages, where a passage that has none counts as one;
-    how far the best cosine of a passage is above the usual one, in deviations; and how far the passage that is nearest
-    token by token is above the nearest ten. None depends on how many passages the corpus has, as a distance to the
-    last one found does: in a large manual of one topic that one is near too. None counts words, as people seldom ask
-    in those of a manual.
+    how near the passage is that is nearest token by token; how far the best cosine of a passage is above the usual one,
+    in deviations; and how far the nearest token by token is above the nearest ten. None depends on how many passages
+    the corpus has, as a distance to the last one found does: in a large manual of one topic that one is near too. None
+    counts words, as people seldom ask in those of a manual.
     """
     scores = [passage.scores for passage in ranking]
     sentences = [of.dense if of.sentence is None else of.sentence for of in scores[:shown]]
@@ -109,6 +120,7 @@ def features(ranking: Sequence[Passage], *, shown: int) -> NDArray[np.float64]:
     return np.array(
         [
             max((cosine for cosine in sentences if cosine is not None), default=np.nan),
+            tokens[0] if len(tokens) else np.nan,
             (dense[0] - dense[5:].mean()) / (dense[5:].std() + 0.02) if len(dense) >= COMPARED else np.nan,
             tokens[0] - tokens[:COMPARED].mean() if len(tokens) >= COMPARED else np.nan,
         ]

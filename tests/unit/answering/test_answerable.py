@@ -17,6 +17,8 @@ PLAIN = Weights(
     spread=(1.0,) * len(FEATURES),
     weight=(1.0,) * len(FEATURES),
     bias=0.25,
+    few=(1.0, 2.0, 0.0, 0.0),
+    few_bias=-0.5,
     levels=LEVELS,
     conversation=-1.5,
 )
@@ -45,11 +47,25 @@ def test_a_passage_that_stands_out_tells_more_than_one_that_is_like_its_corpus(n
     assert out[name] > alike[name]
 
 
-def test_a_search_that_found_few_passages_is_not_compared_and_its_features_count_as_usual() -> None:
+def test_a_search_that_found_few_passages_compares_nothing_and_goes_by_how_near_the_best_ones_are() -> None:
     few = features(*ranking(0.6, count=COMPARED - 1))
     assert [name for name, value in few.items() if math.isnan(value)] == ["standing", "token_lead"]
-    values = np.array([math.nan if math.isnan(value) else 0.0 for value in few.values()])
-    assert answerable.log_odds(values, PLAIN) == PLAIN.bias
+    assert answerable.log_odds(np.array(list(few.values())), PLAIN) == pytest.approx(0.6 + 2 * 0.6 - 0.5)
+
+
+def test_a_feature_that_is_missing_beside_others_counts_as_usual() -> None:
+    assert answerable.log_odds(np.array([0.5, math.nan, 0.25, math.nan]), PLAIN) == pytest.approx(0.75 + PLAIN.bias)
+
+
+def test_in_a_corpus_of_a_few_pages_the_shipped_weights_refuse_what_is_near_in_topic_and_not_in_words() -> None:
+    rule = Rule(weights=answerable.shipped(), refused=0.05, doubted=0.08)
+
+    def judged(sentence: float, tokens: float) -> Confidence | None:
+        odds = answerable.log_odds(np.array([sentence, tokens, math.nan, math.nan]), rule.weights)
+        return answerable.confidence(odds, rule, NOTHING_SAID)
+
+    assert judged(0.77, 0.53) is Confidence.HIGH  # "How do I light the boiler?" of a page that says it
+    assert judged(0.51, 0.36) is None  # "Which refrigerant does the heat pump contain?" of a page on the pump's noise
 
 
 def test_ever_less_near_passages_of_a_large_manual_do_not_change_what_the_best_ones_tell() -> None:
@@ -103,7 +119,7 @@ def test_questions_that_a_corpus_answers_move_its_levels_to_where_they_lie_and_f
 
 def test_the_shipped_weights_know_every_feature_and_their_levels_rise() -> None:
     weights = answerable.shipped()
-    assert len(weights.weight) == len(weights.centre) == len(weights.spread) == len(FEATURES)
+    assert len(weights.weight) == len(weights.few) == len(weights.centre) == len(weights.spread) == len(FEATURES)
     assert min(weights.spread) > 0
     levels = [answerable.level(share / 100, weights.levels) for share in range(1, 51)]
     assert levels == sorted(levels)

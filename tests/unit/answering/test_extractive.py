@@ -125,8 +125,8 @@ def weighing(encoder: SentenceEncoder, log_odds: float) -> Extractive:
     """It finds every question answerable by the same odds: below 0 it refuses, below 1 it doubts."""
     none = (0.0,) * len(FEATURES)
     weights = Weights(
-        centre=none, spread=(1.0,) * len(FEATURES), weight=none, bias=log_odds, levels={0.05: 0.0, 0.15: 1.0},
-        conversation=0.0,
+        centre=none, spread=(1.0,) * len(FEATURES), weight=none, bias=log_odds, few=none, few_bias=log_odds,
+        levels={0.05: 0.0, 0.15: 1.0}, conversation=0.0,
     )  # fmt: skip
     rule = Rule(weights=weights, refused=0.05, doubted=0.15)
     return Extractive(encoder, minimum_similarity=0.4, sentences=3, rule=rule)
