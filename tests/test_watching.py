@@ -51,6 +51,8 @@ def exposed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
         step("deciding", 0, 1)
         ended(CycleResult(decision=CycleDecision.PROMOTED, version=None, reasons=()))
     metrics.MODEL_TOKENS.labels("input").inc(0)
+    for counter in (metrics.SERVICE_FAILURES, metrics.SERVICE_SPARED):
+        counter.labels("index").inc(0)
     found: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(http.get("/metrics").text):
         for sample in family.samples:

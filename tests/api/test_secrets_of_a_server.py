@@ -28,6 +28,7 @@ PSEUDONYM_KEYS = " ".join(("5ec2e8" * 10 + "0d15", "5ec2e9" * 10 + "0d15"))
 SECRETS = {
     "RAG_FLYWHEEL_LLM_API_KEY": "MARK-llm-key",
     "RAG_FLYWHEEL_JUDGE_API_KEY": "MARK-judge-key",
+    "RAG_FLYWHEEL_EMBEDDER_API_KEY": "MARK-embedder-key",
     "RAG_FLYWHEEL_QDRANT_API_KEY": "MARK-qdrant-key",
     "RAG_FLYWHEEL_WEBHOOK_URLS": "http://MARK-user:MARK-word@127.0.0.1:1/x?token=MARK-token",
     "RAG_FLYWHEEL_WEBHOOK_SECRET": "MARK-webhook-secret-long-enough",

@@ -46,7 +46,7 @@ def test_explain_shows_people_the_ranking_and_prints_what_the_api_returns(run: R
     assert QUESTION in said
     assert f"version {asked['version']}, live" in said
     assert (
-        "fusion: dense margin 7.00, sparse share 6.00, sentence margin 10.50, token margin 20.00; reranker: none"
+        "fusion: dense margin 7.00, sparse share 2.00, sentence margin 10.50, token margin 25.00; reranker: none"
         in said
     )
     assert "admission: no known question is used" in said
