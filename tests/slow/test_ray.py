@@ -102,7 +102,7 @@ def test_a_build_is_the_same_to_the_last_bit_when_a_node_is_lost_half_way(cluste
         )
     workers.close()
     assert read_there.values == read_here.values
-    assert len(read_there.values) == 80
+    assert len([key for key in read_there.values if key.startswith("read:")]) == 80
 
 
 def fails(tools: Tools, item: str) -> str:
