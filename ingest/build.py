@@ -242,14 +242,15 @@ def _whole(documents: Sequence[Document], *, settings: Ingest, counter: TokenCou
     rules = f"{RULES}|{settings.model_dump_json(exclude=_LIMITS)}|{counter.name}|{counter.longest}"
     for some in (documents[start : start + CUT_AT_ONCE] for start in range(0, len(documents), CUT_AT_ONCE)):
         keys = ["cut:" + _digest(rules, _DOCUMENT.dump_json(document).decode()) for document in some]
-        known = cache.get(keys)
+        known, fresh = cache.get(keys), dict[str, bytes]()
         for key, document in zip(keys, some, strict=True):
             if key in known:
                 yield from _CHUNKS.validate_json(known[key])
             else:
                 pieces = languages.of_chunks([document], lambda document: chunk(document, settings, counter))
-                cache.put({key: _CHUNKS.dump_json(pieces)})
+                fresh[key] = _CHUNKS.dump_json(pieces)
                 yield from pieces
+        cache.put(fresh)
 
 
 def entries(chunks: Sequence[Chunk], *, encoder: Encoder, titles: bool, on_step: Step) -> Iterator[list[Entry]]:

@@ -76,8 +76,12 @@ class EdgeIndex:
             folder.mkdir(parents=True, exist_ok=True)
 
     def takes_over(self, version: VersionId, *, recipe: str) -> bool:
-        held = shards.written(self._folder / version)
-        return held is not None and held.recipe == shards.recipe(recipe) and held.may_be_copied
+        folder = self._folder / version
+        held = shards.written(folder)
+        if held is None or held.recipe != shards.recipe(recipe) or not held.may_be_copied:
+            return False
+        with on_disk(self._folder):
+            return held.is_whole(folder)
 
     def build(
         self,

@@ -15,6 +15,12 @@ def allocated(folder: Path) -> int:
     return sum(512 * Path(path, name).stat().st_blocks for path, files in _lasting(folder) for name in files)
 
 
+def lengths(folder: Path, *, suffix: str) -> dict[str, int]:
+    """The length in bytes of each file of that kind, by its path within the folder."""
+    found = (Path(path, name) for path, files in _lasting(folder) for name in files if name.endswith(suffix))
+    return {file.relative_to(folder).as_posix(): file.stat().st_size for file in found}
+
+
 def copy(source: Path, target: Path) -> None:
     """Copy a folder, which other processes may open meanwhile; what is zero in its files becomes a hole."""
     for path, files in _lasting(source):

@@ -3,18 +3,19 @@
 import contextlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version as release
 from pathlib import Path
 
 import qdrant_edge as edge
 
-from rag_flywheel.adapters.index import points
+from rag_flywheel.adapters.index import folders, points
 from rag_flywheel.domain import Groups, VersionId
 from rag_flywheel.errors import Damaged, DiskUnavailable, FlywheelError
 
-LAYOUT = "1"  # raise it whenever the same entry could be written otherwise
+LAYOUT = "2"  # raise it whenever the same entry could be written otherwise
 WRITTEN = "written.json"
+VECTORS = ".mmap"  # how such files end; some others change when a version is opened
 DEAD_AT_MOST = 0.1  # of a version's entries: what was taken out of a copy stays in its files, and in the counts of BM25
 DRIFT_AT_MOST = 0.02  # of the average length of passages, by which the weights of BM25 were made
 
@@ -29,6 +30,7 @@ class Written:
     terms: float  # of all passages
     average: float  # terms of a passage, as the weights take it
     dead: int = 0  # entries that were taken out of the version that it was copied from, or that one's
+    lengths: dict[str, int] = field(default_factory=dict)  # in bytes, of the files of vectors
 
     @property
     def average_now(self) -> float:
@@ -43,8 +45,13 @@ class Written:
     def may_be_copied(self) -> bool:
         return self.dead <= DEAD_AT_MOST * self.entries
 
+    def is_whole(self, folder: Path) -> bool:
+        """Whether each file of vectors is as long as it was written: a copy would carry on what is missing."""
+        return self.lengths == folders.lengths(folder, suffix=VECTORS)
+
     def save(self, folder: Path) -> None:
-        (folder / WRITTEN).write_text(json.dumps(asdict(self)), encoding="utf-8")
+        told = replace(self, lengths=folders.lengths(folder, suffix=VECTORS))
+        (folder / WRITTEN).write_text(json.dumps(asdict(told)), encoding="utf-8")
 
 
 def written(folder: Path) -> Written | None:

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from multiprocessing.synchronize import Event
@@ -300,4 +300,18 @@ def test_a_version_of_which_much_was_taken_out_in_steps_is_written_anew_and_so_i
         assert index.build(version(number), dimension=DIMENSION, batches=[], recipe="r", like=like) == 60 - 3 * number
     assert number == 3, "after six of 54 the counts of BM25 would be too far off"
     (tmp_path / "index" / version(0) / WRITTEN).unlink()
+    assert not index.takes_over(version(0), recipe="r")
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda file: os.truncate(file, file.stat().st_size // 2)])
+def test_a_version_whose_files_are_not_those_that_were_written_is_not_copied_and_one_that_was_opened_is(
+    index: EdgeIndex, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    """A copy would be without what is missing, and so would each version after it."""
+    index.build(version(0), dimension=DIMENSION, batches=[entries("plain", 60)], recipe="r")
+    with contextlib.closing(EdgeIndex(tmp_path / "index")) as another:
+        assert len(list(another.chunks(version(0)))) == 60
+        assert another.takes_over(version(0), recipe="r")
+    assert index.takes_over(version(0), recipe="r")
+    damage(max((tmp_path / "index" / version(0)).rglob("*.mmap"), key=lambda file: file.stat().st_size))
     assert not index.takes_over(version(0), recipe="r")
